@@ -1,0 +1,39 @@
+"""The errors proofolio raises: one base, and one type for each thing a user can act on."""
+
+__all__ = [
+    "BadData",
+    "ContradictoryRows",
+    "InvalidBigM",
+    "ProofolioError",
+    "SolverFailure",
+    "UnboundedExpression",
+    "UnsupportedProgram",
+]
+
+
+class ProofolioError(Exception):
+    """Base of every error proofolio raises on purpose; its text is one sentence a user can act on."""
+
+
+class BadData(ProofolioError, ValueError):
+    """An argument, file or number that cannot be used; the text names it and says what is needed."""
+
+
+class UnboundedExpression(ProofolioError, ValueError):
+    """A finite bound was needed on an expression that has none; the text names the variables to bound."""
+
+
+class ContradictoryRows(ProofolioError, ValueError):
+    """A row without variables is false as written, so no point can satisfy the model."""
+
+
+class UnsupportedProgram(ProofolioError, ValueError):
+    """A solver or a door cannot express this class of program; the text says what, and who can."""
+
+
+class InvalidBigM(ProofolioError, ValueError):
+    """A Big-M is too small: a point that the model is meant to allow is cut off; the text gives it."""
+
+
+class SolverFailure(ProofolioError, RuntimeError):
+    """A solver stopped without an answer or refused its input; the text repeats the solver's own words."""

@@ -1,0 +1,124 @@
+"""Interval bounds of affine and quadratic functions over a box, rounded outward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.program.quadratic import Form
+
+__all__ = ["affine_bounds", "quadratic_bounds"]
+
+Floats = NDArray[np.float64]
+
+_SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for doubles
+_SAFE = (1e-270, 1e290)  # between these the error term of a product is itself exact
+
+
+def affine_bounds(matrix: Any, constant: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+    r"""Bound :math:`Ax + b` over a box, each bound the nearest double on the safe side.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (m, k)
+        Coefficients with merged entries.
+    constant : ndarray, shape (m,)
+    lower, upper : ndarray, shape (>= k,)
+        The box; infinite bounds give infinite results.
+
+    Returns
+    -------
+    lower, upper : ndarray, shape (m,)
+
+    Notes
+    -----
+    Products are split into value and rounding error (Dekker 1971), their exact sum is rounded once
+    (`math.fsum`), and the sign of what that rounding lost decides whether to step outward.
+    """
+    data, columns = matrix.data, matrix.indices
+    positive = data > 0
+    highest = _directed(matrix, constant, np.where(positive, upper[columns], lower[columns]), +1.0)
+    lowest = _directed(matrix, constant, np.where(positive, lower[columns], upper[columns]), -1.0)
+    return lowest, highest
+
+
+def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floats:
+    data, pointer = matrix.data, matrix.indptr
+    finite = np.isfinite(point)
+    used = np.where(finite, point, 0.0)
+    product = data * used
+    error = _product_error(data, used, product)
+    size = np.abs(product)
+    unsafe = ((size < _SAFE[0]) & (product != 0)) | (size > _SAFE[1]) | ((product == 0) & (data != 0) & (used != 0))
+    result = np.array(constant, dtype=float)
+    infinite = np.zeros(result.size, dtype=bool)
+    row_of = np.repeat(np.arange(result.size), np.diff(pointer))
+    infinite[row_of[~finite & (data != 0)]] = True
+    careful = np.zeros(result.size, dtype=bool)
+    careful[row_of[unsafe]] = True
+    products, errors = product.tolist(), error.tolist()
+    inexact = np.zeros(result.size, dtype=bool)
+    inexact[row_of[error != 0]] = True
+    for k in np.flatnonzero(~infinite & (np.diff(pointer) > 0)):
+        a, b = pointer[k], pointer[k + 1]
+        if careful[k]:
+            total = sum(
+                (Fraction(d) * Fraction(x) for d, x in zip(data[a:b].tolist(), used[a:b].tolist(), strict=True)),
+                Fraction(float(constant[k])),
+            )
+            result[k] = _round(total, sign)
+            continue
+        terms = [*products[a:b], float(constant[k])]
+        if inexact[k]:
+            terms += errors[a:b]
+        nearest = math.fsum(terms)
+        terms.append(-nearest)
+        result[k] = np.nextafter(nearest, sign * np.inf) if math.fsum(terms) * sign > 0 else nearest
+    result[infinite] = sign * np.inf
+    return result
+
+
+def _product_error(a: Floats, b: Floats, product: Floats) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        big = _SPLITTER * a
+        a_high = big - (big - a)
+        big = _SPLITTER * b
+        b_high = big - (big - b)
+        a_low, b_low = a - a_high, b - b_high
+        error: Floats = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return np.where(np.isfinite(error), error, np.inf)
+
+
+def _round(value: Fraction, sign: float) -> float:
+    nearest = float(value)
+    lost = (value - Fraction(nearest)) * int(sign)
+    return float(np.nextafter(nearest, sign * np.inf)) if lost > 0 else nearest
+
+
+def quadratic_bounds(forms: Sequence[Form], lower: Floats, upper: Floats) -> tuple[float, float]:
+    """Bound a sum of quadratic forms over a box: term by term, squares never negative, padded outward."""
+    low, high = 0.0, 0.0
+    for form in forms:
+        a, b = lower[form.columns], upper[form.columns]
+        Q = form.matrix
+        with np.errstate(invalid="ignore"):
+            corners = np.stack([np.outer(a, a), np.outer(a, b), np.outer(b, a), np.outer(b, b)])
+        corners = np.where(np.isnan(corners), 0.0, corners)  # 0 * inf: the other corners are infinite
+        smallest, largest = corners.min(axis=0), corners.max(axis=0)
+        diagonal = np.arange(a.size)
+        smallest[diagonal, diagonal] = np.where((a <= 0) & (b >= 0), 0.0, np.minimum(a * a, b * b))
+        largest[diagonal, diagonal] = np.maximum(a * a, b * b)
+        with np.errstate(invalid="ignore"):
+            top = np.where(Q == 0, 0.0, np.maximum(Q * smallest, Q * largest))
+            bottom = np.where(Q == 0, 0.0, np.minimum(Q * smallest, Q * largest))
+        # k^2 products, each of two roundings, summed in any order: the classical a-priori bound
+        unit = 2.0 * (Q.size + 2) * float(np.finfo(float).eps)
+        high += float(top.sum()) + unit * float(np.abs(top).sum())
+        low += float(bottom.sum()) - unit * float(np.abs(bottom).sum())
+        high, low = float(np.nextafter(high, np.inf)), float(np.nextafter(low, -np.inf))
+    return low, high

@@ -1,0 +1,479 @@
+"""The builder of programs: variables, bounds of expressions, rows, cones, and the objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression
+from proofolio.program.expression import Expression, Floats, Rows, as_expression, broadcast_to, concatenate
+from proofolio.program.interval import affine_bounds, quadratic_bounds
+from proofolio.program.program import (
+    Block,
+    Cones,
+    Indicators,
+    Program,
+    QuadraticRows,
+    RowBlock,
+    SpecialOrderedSet,
+    Switch,
+)
+from proofolio.program.quadratic import Form, Quadratic, quadratic_form
+
+__all__ = ["Bounder", "Bounds", "Model"]
+
+
+class Bounds(NamedTuple):
+    """Lower and upper bounds of an expression, each of the expression's shape."""
+
+    lower: Floats
+    upper: Floats
+
+
+Bounder = Callable[["Model", "Expression | Quadratic"], Bounds]
+CONSTANT_ROW_TOLERANCE = 1e-9
+
+
+class Model:
+    """A mixed-integer program under construction.
+
+    Parameters
+    ----------
+    name : str
+        The program's name.
+    bounders : mapping from tier to function, optional
+        Sharper bounds than the interval rule, asked for by tier name (``"lp"``, ``"mip"``).
+
+    Examples
+    --------
+    >>> model = Model()
+    >>> w = model.variable("w", 2, lower=0, upper=1)
+    >>> model.add("budget", w.sum() == 1)
+    >>> model.minimise(model.quadratic([[2, 0], [0, 1]], w))
+    >>> program = model.freeze()
+    >>> program.column_names, program.row_names
+    (('w[0]', 'w[1]'), ('budget',))
+    """
+
+    def __init__(self, name: str = "program", bounders: Mapping[str, Bounder] | None = None) -> None:
+        self.name = name
+        self.bounders = dict(bounders or {})
+        self._variables: list[Block] = []
+        self._names: set[str] = set()
+        self._lower: list[Floats] = []
+        self._upper: list[Floats] = []
+        self._integer: list[NDArray[np.bool_]] = []
+        self._box: tuple[Floats, Floats] | None = None
+        self._linear: list[_Linear] = []
+        self._quadratic: list[tuple[_Linear, tuple[tuple[Form, ...], ...]]] = []
+        self._cones: list[tuple[RowBlock, Any, Floats, NDArray[np.intp]]] = []
+        self._indicators: list[tuple[_Linear, NDArray[np.intp], NDArray[np.intp]]] = []
+        self._sos: list[SpecialOrderedSet] = []
+        self._objective: Quadratic | Expression = as_expression(0.0)
+        self._maximise = False
+        self._n = 0
+
+    # -------------------------------------------------------------- variables
+    @property
+    def n(self) -> int:
+        """The number of columns so far."""
+        return self._n
+
+    def variable(
+        self,
+        name: str,
+        shape: int | tuple[int, ...] = (),
+        lower: ArrayLike = -np.inf,
+        upper: ArrayLike = np.inf,
+        binary: bool = False,
+        integer: bool = False,
+    ) -> Expression:
+        """Add an array of variables and return it as an expression.
+
+        Parameters
+        ----------
+        name : str
+            Unique among the model's variables; elements are called ``name[i,t]``.
+        shape : int or tuple of int
+        lower, upper : array_like
+            Bounds, broadcast to the shape; infinite where there is none.
+        binary, integer : bool
+            Binary means integer within [0, 1].
+
+        Raises
+        ------
+        BadData
+            For a name in use, NaN bounds, bounds that do not broadcast or that cross.
+        """
+        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        self._claim_name(name)
+        low, high = self._bound(name, "lower", lower, shape), self._bound(name, "upper", upper, shape)
+        if binary:
+            low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
+        if binary or integer:
+            low, high = np.ceil(low), np.floor(high)
+        if np.any(low > high) or np.any(low == np.inf) or np.any(high == -np.inf):
+            where = np.unravel_index(int(np.argmax((low > high) | (low == np.inf) | (high == -np.inf))), shape)
+            raise BadData(f"variable {name!r} has no value between its bounds at {tuple(map(int, where))}")
+        block = Block(name, shape, self._n)
+        self._variables.append(block)
+        self._lower.append(low.ravel())
+        self._upper.append(high.ravel())
+        self._integer.append(np.full(block.size, binary or integer))
+        self._box = None
+        self._n += block.size
+        columns = block.start + np.arange(block.size, dtype=np.int32)
+        matrix = sparse.csr_array(
+            (np.ones(block.size), columns, np.arange(block.size + 1, dtype=np.int32)),
+            shape=(block.size, self._n),
+        )
+        return Expression(matrix, np.zeros(shape), self)
+
+    def _claim_name(self, name: str) -> None:
+        if not name or name in self._names:
+            raise BadData(f"the name {name!r} is {'taken' if name else 'empty'}: give every variable and row its own")
+        self._names.add(name)
+
+    @staticmethod
+    def _bound(name: str, side: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
+        try:
+            bound = np.broadcast_to(np.asarray(value, dtype=float), shape).copy()
+        except (TypeError, ValueError):
+            raise BadData(f"{side} bound of {name!r} has shape {np.shape(value)}; it must broadcast to {shape}") from None
+        if np.any(np.isnan(bound)):
+            raise BadData(f"{side} bound of {name!r} holds NaN: use -inf or inf where there is no bound")
+        return bound
+
+    @property
+    def box(self) -> tuple[Floats, Floats]:
+        """Lower and upper bounds of all columns so far."""
+        if self._box is None:
+            self._box = (np.concatenate([np.empty(0), *self._lower]), np.concatenate([np.empty(0), *self._upper]))
+        return self._box
+
+    def interval(self, e: Any) -> Bounds:
+        """Bound an expression by the interval rule; infinite where the variables' bounds say nothing."""
+        lower, upper = self.box
+        body = e if isinstance(e, Quadratic) else as_expression(e)
+        affine = body.affine if isinstance(body, Quadratic) else body
+        matrix = _merged(affine.matrix)
+        low, high = affine_bounds(matrix, affine.constant.ravel(), lower, upper)
+        if isinstance(body, Quadratic):
+            for k, forms in enumerate(body.forms):
+                a, b = quadratic_bounds(forms, lower, upper)
+                low[k], high[k] = np.nextafter(low[k] + a, -np.inf), np.nextafter(high[k] + b, np.inf)
+        return Bounds(low.reshape(body.shape), high.reshape(body.shape))
+
+    def bounds(self, e: Any, tier: str = "interval") -> Bounds:
+        """Bound an expression over what the model knows of its variables, rounded outward.
+
+        Parameters
+        ----------
+        e : Expression, Quadratic or array_like
+        tier : str
+            ``"interval"``, or the name of a bounder the model was given.
+
+        Raises
+        ------
+        UnboundedExpression
+            When a bound is infinite; the text names the variables that need one.
+        BadData
+            For a tier that nobody provides.
+        """
+        if tier == "interval":
+            found = self.interval(e)
+        elif tier in self.bounders:
+            found = self.bounders[tier](self, e if isinstance(e, Quadratic) else as_expression(e))
+        else:
+            known = ", ".join(["interval", *self.bounders])
+            raise BadData(f"no bounder for tier {tier!r} is plugged into this model: it has {known}")
+        if not (np.all(np.isfinite(found.lower)) and np.all(np.isfinite(found.upper))):
+            raise UnboundedExpression(self._unbounded_message(e))
+        return found
+
+    def _unbounded_message(self, e: Any) -> str:
+        affine = e.affine if isinstance(e, Quadratic) else e
+        forms = [f.columns for entry in e.forms for f in entry] if isinstance(e, Quadratic) else []
+        columns = np.unique(np.concatenate([_merged(affine.matrix).indices, *forms]).astype(int))
+        lower, upper = self.box
+        open_ended = columns[~(np.isfinite(lower[columns]) & np.isfinite(upper[columns]))]
+        names = [self.column_name(j) for j in open_ended[:5]] + (["..."] if open_ended.size > 5 else [])
+        return f"no finite bound: give finite bounds to {', '.join(names)}"
+
+    def column_name(self, column: int) -> str:
+        """Return the name of one column."""
+        block = next(b for b in reversed(self._variables) if b.start <= column)
+        return list(block.element_names())[column - block.start]
+
+    # ------------------------------------------------------------------- rows
+    def add(self, name: str, rows: Any, switch: Switch | None = None) -> None:
+        """Add rows, one for each entry; rows without variables are decided at once.
+
+        Parameters
+        ----------
+        name : str
+            Unique among the model's rows and variables; elements are called ``name[r,t]``.
+        rows : Rows
+            What ``<=``, ``>=``, ``==`` or `between` made (or a plain truth value).
+        switch : Switch, optional
+            What the rows are for, when a binary switches them (see `switch`).
+
+        Raises
+        ------
+        ContradictoryRows
+            When a row without variables is false.
+        BadData
+            For NaN or infinities, a name in use, or something that is not rows.
+        """
+        self._claim_name(name)
+        if isinstance(rows, (bool, np.bool_, np.ndarray)) and np.asarray(rows).dtype == bool:
+            if not np.all(rows):
+                raise ContradictoryRows(f"row {name!r} has no variables and is false as written")
+            return
+        if not isinstance(rows, Rows):
+            raise BadData(f"row {name!r} is a {type(rows).__name__}: write it with <=, >= or ==")
+        self._check_owner(name, rows.body.owner)
+        if isinstance(rows.body, Quadratic):
+            self._add_quadratic(name, rows, rows.body)
+            return
+        linear = self._linear_rows(name, rows.body, rows, switch)
+        if linear.block.size:
+            self._linear.append(linear)
+
+    def _check_owner(self, name: str, owner: object | None) -> None:
+        if owner is not None and owner is not self:
+            raise BadData(f"{name!r} uses variables of another model")
+
+    def _linear_rows(
+        self, name: str, body: Expression, rows: Rows, switch: Switch | None, keep_all: bool = False
+    ) -> _Linear:
+        matrix = _merged(body.matrix)
+        constant = body.constant.ravel()
+        if not (np.all(np.isfinite(matrix.data)) and np.all(np.isfinite(constant))):
+            raise BadData(f"row {name!r} holds NaN or an infinite coefficient")
+        lower, upper = rows.lower.ravel(), rows.upper.ravel()
+        free = (np.diff(matrix.indptr) == 0) & (not keep_all)
+        slack = CONSTANT_ROW_TOLERANCE * np.maximum(1.0, np.abs(constant))
+        false = free & ((constant < lower - slack) | (constant > upper + slack))
+        if np.any(false):
+            at = tuple(int(i) for i in np.unravel_index(int(np.argmax(false)), body.shape))
+            raise ContradictoryRows(f"row {name!r} has no variables at {at} and is false as written")
+        keep = np.flatnonzero(~free)
+        if keep.size < free.size:
+            matrix = matrix[keep]
+            switch = None if switch is None else switch.take(keep)
+        block = RowBlock(name, body.shape, 0, keep, switch)
+        return _Linear(block, matrix, lower[keep] - constant[keep], upper[keep] - constant[keep])
+
+    def _add_quadratic(self, name: str, rows: Rows, body: Quadratic) -> None:
+        linear = self._linear_rows(name, body.affine, rows, None, keep_all=True)
+        self._quadratic.append((linear, body.forms))
+
+    def switch(
+        self, construct: str, binary: Any, on: int, big_m: ArrayLike, tier: str, shape: tuple[int, ...]
+    ) -> Switch | None:
+        """Describe Big-M rows of a shape: they must hold where the binary equals `on`.
+
+        `binary` broadcasts to the shape and each entry is one variable, or one minus one; None is returned
+        when an entry is anything else, since then no single binary switches the row.
+        """
+        wide = broadcast_to(binary, shape)
+        matrix = _merged(wide.matrix)
+        constant = wide.constant.ravel()
+        if matrix.nnz != wide.size or np.any(np.diff(matrix.indptr) != 1):
+            return None
+        straight = (matrix.data == 1.0) & (constant == 0.0)
+        turned = (matrix.data == -1.0) & (constant == 1.0)
+        if not np.all(straight | turned):
+            return None
+        value = np.where(straight, on, 1 - on).astype(np.intp)
+        M = np.broadcast_to(np.asarray(big_m, dtype=float), shape).ravel().copy()
+        return Switch(construct, matrix.indices.astype(np.intp), value, M, tier)
+
+    def quadratic(self, Q: ArrayLike, w: Any) -> Quadratic:
+        """Return w'Qw over the last axis of w; Q is one symmetric matrix or one for each entry."""
+        return quadratic_form(Q, as_expression(w))
+
+    def cone(self, name: str, Y: Any, t: Any, z: Any = 1.0) -> None:
+        """Add rotated cones ``sum_k Y[..., k]^2 <= t z`` with t, z >= 0.
+
+        Parameters
+        ----------
+        Y : Expression, shape (..., k)
+        t, z : Expression or number
+            Broadcast to the leading shape of Y.
+        """
+        self._claim_name(name)
+        inner = as_expression(Y)
+        if inner.ndim < 1:
+            raise BadData(f"cone {name!r}: Y needs a last axis, the vector whose squares are summed")
+        shape = np.broadcast_shapes(inner.shape[:-1], as_expression(t).shape, as_expression(z).shape)
+        k = inner.shape[-1]
+        members = concatenate(
+            [
+                broadcast_to(t, shape).reshape((*shape, 1)),
+                broadcast_to(z, shape).reshape((*shape, 1)),
+                broadcast_to(inner, (*shape, k)),
+            ],
+            axis=-1,
+        )
+        self._check_owner(name, members.owner)
+        count = int(np.prod(shape, dtype=int))
+        block = RowBlock(name, shape, 0, np.arange(count))
+        lengths = np.full(count, k + 2, dtype=np.intp)
+        self._cones.append((block, _merged(members.matrix), members.constant.ravel(), lengths))
+
+    def indicator(self, name: str, binary: Any, rows: Rows, when: int = 1) -> None:
+        """Add native implications ``binary = when  =>  rows``; the binary broadcasts to the rows' shape."""
+        self._claim_name(name)
+        if isinstance(rows.body, Quadratic):
+            raise BadData(f"indicator {name!r}: only affine rows can be implied natively")
+        self._check_owner(name, rows.body.owner)
+        found = self.switch("indicator", binary, when, 0.0, "native", rows.shape)
+        if found is None:
+            raise BadData(f"indicator {name!r}: each switch must be one binary variable, or one minus one")
+        linear = self._linear_rows(name, rows.body, rows, None, keep_all=True)
+        self._indicators.append((linear, found.binary, found.on))
+
+    def sos1(self, name: str, group: Any, weights: ArrayLike | None = None) -> None:
+        """Let at most one of the variables in a group be nonzero."""
+        self._add_sos(name, 1, group, weights)
+
+    def sos2(self, name: str, group: Any, weights: ArrayLike | None = None) -> None:
+        """Let at most two variables, neighbours in weight order, be nonzero."""
+        self._add_sos(name, 2, group, weights)
+
+    def _add_sos(self, name: str, kind: int, group: Any, weights: ArrayLike | None) -> None:
+        self._claim_name(name)
+        members = as_expression(group).ravel()
+        matrix = _merged(members.matrix)
+        if np.any(np.diff(matrix.indptr) != 1) or np.any(matrix.data != 1.0) or np.any(members.constant):
+            raise BadData(f"special ordered set {name!r}: its members must be variables")
+        order = np.arange(1.0, members.size + 1) if weights is None else np.asarray(weights, dtype=float)
+        self._sos.append(SpecialOrderedSet(name, kind, matrix.indices.astype(np.intp), order))
+
+    # -------------------------------------------------------------- objective
+    def minimise(self, objective: Any) -> None:
+        """Set the objective: an affine or quadratic expression with one entry."""
+        body = objective if isinstance(objective, Quadratic) else as_expression(objective)
+        if body.size != 1:
+            raise BadData(f"the objective has shape {body.shape}; it must be one number: sum it")
+        self._check_owner("objective", body.owner)
+        self._objective, self._maximise = body, False
+
+    def maximise(self, objective: Any) -> None:
+        """Set an objective to be maximised."""
+        self.minimise(-objective)
+        self._maximise = True
+
+    # ----------------------------------------------------------------- freeze
+    def freeze(self) -> Program:
+        """Return the program as it stands; the model can be built on."""
+        lower, upper = self.box
+        A, row_lower, row_upper, rows = _stacked(self._linear, self._n)
+        QA, q_lower, q_upper, q_blocks = _stacked([linear for linear, _ in self._quadratic], self._n)
+        IA, i_lower, i_upper, i_blocks = _stacked([linear for linear, _, _ in self._indicators], self._n)
+        P, q, c = self._frozen_objective()
+        return Program(
+            P=P,
+            q=q,
+            c=c,
+            A=A,
+            row_lower=row_lower,
+            row_upper=row_upper,
+            lower=lower.copy(),
+            upper=upper.copy(),
+            integer=np.concatenate([np.empty(0, bool), *self._integer]),
+            variables=tuple(self._variables),
+            rows=rows,
+            quadratic=QuadraticRows(
+                QA, tuple(f for _, forms in self._quadratic for f in forms), q_lower, q_upper, q_blocks
+            ),
+            cones=self._frozen_cones(),
+            indicators=Indicators(
+                np.concatenate([np.empty(0, np.intp), *(b for _, b, _ in self._indicators)]),
+                np.concatenate([np.empty(0, np.intp), *(o for _, _, o in self._indicators)]),
+                IA,
+                i_lower,
+                i_upper,
+                i_blocks,
+            ),
+            sos=tuple(self._sos),
+            maximise=self._maximise,
+            name=self.name,
+        )
+
+    def _frozen_objective(self) -> tuple[Any, Floats, float]:
+        body = self._objective
+        affine = body.affine if isinstance(body, Quadratic) else body
+        q = np.zeros(self._n)
+        merged = _merged(affine.matrix)
+        q[merged.indices] = merged.data
+        forms = body.forms[0] if isinstance(body, Quadratic) else ()
+        rows = [np.repeat(f.columns, f.columns.size) for f in forms]
+        cols = [np.tile(f.columns, f.columns.size) for f in forms]
+        data = [2.0 * f.matrix.ravel() for f in forms]
+        P = sparse.csc_array(
+            (np.concatenate([np.empty(0), *data]),
+             (np.concatenate([np.empty(0, int), *rows]), np.concatenate([np.empty(0, int), *cols]))),
+            shape=(self._n, self._n),
+        )  # fmt: skip
+        P.sum_duplicates()
+        P.eliminate_zeros()
+        return P, q, float(affine.constant.ravel()[0])
+
+    def _frozen_cones(self) -> Cones:
+        blocks, start = [], 0
+        for block, *_ in self._cones:
+            blocks.append(RowBlock(block.name, block.shape, start, block.positions))
+            start += block.size
+        matrices = [matrix for _, matrix, _, _ in self._cones]
+        lengths = np.concatenate([np.empty(0, np.intp), *(n for *_, n in self._cones)])
+        return Cones(
+            _vertical(matrices, self._n),
+            np.concatenate([np.empty(0), *(c for _, _, c, _ in self._cones)]),
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
+            tuple(blocks),
+        )
+
+
+class _Linear(NamedTuple):
+    block: RowBlock
+    matrix: Any
+    lower: Floats
+    upper: Floats
+
+
+def _merged(matrix: Any) -> Any:
+    clean = sparse.csr_array(matrix, copy=True)
+    clean.sum_duplicates()
+    clean.eliminate_zeros()
+    return clean
+
+
+def _vertical(matrices: list[Any], width: int) -> Any:
+    counts = [np.diff(m.indptr) for m in matrices]
+    pointer = np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, int), *counts]))])
+    return sparse.csr_array(
+        (
+            np.concatenate([np.empty(0), *(m.data for m in matrices)]),
+            np.concatenate([np.empty(0, np.int32), *(m.indices for m in matrices)]),
+            pointer,
+        ),
+        shape=(pointer.size - 1, width),
+    )
+
+
+def _stacked(parts: list[_Linear], width: int) -> tuple[Any, Floats, Floats, tuple[RowBlock, ...]]:
+    blocks, start = [], 0
+    for part in parts:
+        b = part.block
+        blocks.append(RowBlock(b.name, b.shape, start, b.positions, b.switch))
+        start += b.size
+    lower = np.concatenate([np.empty(0), *(p.lower for p in parts)])
+    upper = np.concatenate([np.empty(0), *(p.upper for p in parts)])
+    return _vertical([p.matrix for p in parts], width), lower, upper, tuple(blocks)

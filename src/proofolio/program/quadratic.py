@@ -1,0 +1,231 @@
+"""Arrays of quadratic functions: an affine expression plus quadratic forms on a few columns each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from proofolio.errors import BadData
+from proofolio.program.expression import Expression, Floats, Rows, _constant_operand, as_expression, broadcast_to
+
+__all__ = ["Form", "Quadratic", "quadratic_form", "symmetric"]
+
+ASYMMETRY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """One quadratic form ``x[columns]' matrix x[columns]``; the matrix is symmetric.
+
+    Forms of different periods may share one matrix object: nothing is copied.
+    """
+
+    columns: NDArray[np.intp]
+    matrix: Floats
+
+    def value(self, x: Floats) -> float:
+        """Evaluate at a point of the model's columns."""
+        v = x[self.columns]
+        return float(v @ self.matrix @ v)
+
+    def gradient(self, x: Floats) -> Floats:
+        """Return the gradient with respect to ``x[columns]``."""
+        return 2.0 * (self.matrix @ x[self.columns])
+
+
+class Quadratic:
+    """An array of quadratic functions of one model's variables: entry k is ``affine[k] + sum of forms[k]``.
+
+    Made by ``model.quadratic(Q, w)``. It can be added, scaled by constants, indexed, summed and compared.
+
+    Attributes
+    ----------
+    affine : Expression
+        The affine part; its shape is the shape of the array.
+    forms : tuple of tuples of Form
+        The quadratic part of each entry, in row-major order.
+    """
+
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]  # == makes rows, so equality cannot be hashed on
+
+    def __init__(self, affine: Expression, forms: tuple[tuple[Form, ...], ...]) -> None:
+        self.affine = affine
+        self.forms = forms
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The numpy shape."""
+        return self.affine.shape
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return self.affine.size
+
+    @property
+    def owner(self) -> object | None:
+        """The model whose columns these are."""
+        return self.affine.owner
+
+    def __repr__(self) -> str:
+        return f"Quadratic(shape={self.shape})"
+
+    def __bool__(self) -> bool:
+        raise BadData("an expression has no truth value: write rows with <=, >= or ==")
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise BadData("numpy cannot hold proofolio expressions: use the expression's own methods")
+
+    def __getitem__(self, key: Any) -> Quadratic:
+        positions = np.asarray(np.arange(self.size).reshape(self.shape)[key])
+        return Quadratic(self.affine[key], tuple(self.forms[p] for p in positions.ravel()))
+
+    def _broadcast(self, shape: tuple[int, ...]) -> Quadratic:
+        if shape == self.shape:
+            return self
+        positions = np.broadcast_to(np.arange(self.size).reshape(self.shape), shape)
+        return Quadratic(broadcast_to(self.affine, shape), tuple(self.forms[p] for p in positions.ravel()))
+
+    def __neg__(self) -> Quadratic:
+        return self * -1.0
+
+    def __add__(self, other: Any) -> Quadratic:
+        if not isinstance(other, Quadratic):
+            affine = self.affine + as_expression(other)
+            return Quadratic(affine, self._broadcast(affine.shape).forms)
+        affine = self.affine + other.affine
+        left, right = self._broadcast(affine.shape), other._broadcast(affine.shape)
+        return Quadratic(affine, tuple(a + b for a, b in zip(left.forms, right.forms, strict=True)))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Quadratic:
+        return self + (-other if isinstance(other, Quadratic) else -as_expression(other))
+
+    def __rsub__(self, other: Any) -> Quadratic:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Quadratic:
+        factor = _constant_operand(other)
+        shape = np.broadcast_shapes(self.shape, factor.shape)
+        wide = self._broadcast(shape)
+        scale = np.broadcast_to(factor, shape).ravel()
+        forms = tuple(
+            tuple(Form(f.columns, f.matrix * s) for f in entry)
+            for entry, s in zip(wide.forms, scale, strict=True)
+        )
+        return Quadratic(wide.affine * factor, forms)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Quadratic:
+        divisor = _constant_operand(other)
+        if np.any(divisor == 0):
+            raise BadData("division of an expression by zero")
+        return self * (1.0 / divisor)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None) -> Quadratic:
+        """Sum over the given axes (all by default)."""
+        affine = self.affine.sum(axis)
+        kept = np.arange(affine.size).reshape(np.sum(np.empty(self.shape), axis=axis, keepdims=True).shape)
+        gathered: list[list[Form]] = [[] for _ in range(affine.size)]
+        for position, entry in zip(np.broadcast_to(kept, self.shape).ravel(), self.forms, strict=True):
+            gathered[position].extend(entry)
+        return Quadratic(affine, tuple(tuple(entry) for entry in gathered))
+
+    def __le__(self, other: Any) -> Rows:
+        return self._compare(other, -np.inf, 0.0)
+
+    def __ge__(self, other: Any) -> Rows:
+        return self._compare(other, 0.0, np.inf)
+
+    def __eq__(self, other: Any) -> Any:
+        return self._compare(other, 0.0, 0.0)
+
+    def __ne__(self, other: object) -> NoReturn:
+        raise BadData("!= is not a closed condition: use a binary and proofolio.implies")
+
+    def __lt__(self, other: Any) -> NoReturn:
+        raise BadData("a strict < is not a closed condition: write <= with an explicit gap")
+
+    def __gt__(self, other: Any) -> NoReturn:
+        raise BadData("a strict > is not a closed condition: write >= with an explicit gap")
+
+    def _compare(self, other: Any, lower: float, upper: float) -> Rows:
+        body = self - other
+        return Rows(body, np.full(body.shape, lower), np.full(body.shape, upper))
+
+    def value(self, x: ArrayLike) -> Floats:
+        """Evaluate at a point of the model's columns."""
+        point = np.asarray(x, dtype=float)
+        curved = np.array([sum(f.value(point) for f in entry) for entry in self.forms], dtype=float)
+        return self.affine.value(point) + curved.reshape(self.shape)
+
+
+def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
+    """Return Q symmetrised over its last two axes.
+
+    Raises
+    ------
+    BadData
+        When Q is not square, not finite, or asymmetric by more than 1e-12 of its largest entry.
+    """
+    matrix = _constant_operand(Q)
+    if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
+        raise BadData(f"{name} has shape {matrix.shape}; a quadratic form needs (..., n, n)")
+    turned = np.swapaxes(matrix, -1, -2)
+    worst = float(np.max(np.abs(matrix - turned), initial=0.0))
+    if worst > ASYMMETRY * max(1.0, float(np.max(np.abs(matrix), initial=0.0))):
+        raise BadData(f"{name} is not symmetric (largest difference {worst:.3g}): give ({name} + {name}') / 2")
+    return (matrix + turned) / 2.0 if worst else matrix
+
+
+def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
+    r"""Return :math:`w'Qw` over the last axis of w.
+
+    Parameters
+    ----------
+    Q : array_like, shape (n, n) or (..., n, n)
+        Symmetric matrices; leading axes broadcast against those of w.
+    w : Expression, shape (..., n)
+        Affine vectors.
+    """
+    matrix = symmetric(Q)
+    n = matrix.shape[-1]
+    if w.ndim < 1 or w.shape[-1] != n:
+        raise BadData(f"w has shape {w.shape}; with Q of shape {matrix.shape} its last axis must be {n}")
+    shape = np.broadcast_shapes(matrix.shape[:-2], w.shape[:-1])
+    which = np.broadcast_to(
+        np.arange(int(np.prod(matrix.shape[:-2]))).reshape(matrix.shape[:-2]), shape
+    ).ravel()
+    vectors = broadcast_to(w, (*shape, n))
+    stacked = matrix.reshape(-1, n, n)
+    plain = _plain_columns(vectors)
+    if plain is not None:
+        columns = plain.reshape(-1, n)
+        zero = as_expression(np.zeros(shape))
+        forms = tuple((Form(c, stacked[k]),) for c, k in zip(columns, which, strict=True))
+        return Quadratic(Expression(zero.matrix, zero.constant, w.owner), forms)
+    entries, affine = [], []
+    flat = vectors.reshape((-1, n))
+    for v, k in zip(flat, which, strict=True):
+        Qk = stacked[k]
+        columns = np.unique(v.matrix.indices).astype(np.intp)
+        A = v.matrix[:, columns].toarray()
+        entries.append((Form(columns, A.T @ Qk @ A),) if columns.size else ())
+        homogeneous = Expression(v.matrix, np.zeros(n), v.owner)
+        affine.append((2.0 * (v.constant @ Qk)) @ homogeneous + v.constant @ Qk @ v.constant)
+    return Quadratic(as_expression(affine).reshape(shape), tuple(entries))
+
+
+def _plain_columns(w: Expression) -> NDArray[np.intp] | None:
+    """Return the column of each entry when every entry is one variable with coefficient one."""
+    matrix = w.matrix
+    plain = matrix.nnz == w.size and np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0)
+    if not plain or np.any(w.constant):
+        return None
+    return matrix.indices.astype(np.intp)

@@ -1,0 +1,61 @@
+"""The capability table: what each solver can be given, asked before it is given anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.program.features import features
+from proofolio.program.program import Program
+from proofolio.solvers.solution import Settings, Solution
+
+__all__ = ["Solver", "SolverEntry", "require"]
+
+
+class Solver(Protocol):
+    """A function that solves a program it has been found able to solve."""
+
+    def __call__(self, program: Program, settings: Settings) -> Solution: ...
+
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """One line of the table.
+
+    Attributes
+    ----------
+    name, version : str
+    can : frozenset of str
+        Features (see `proofolio.program.features`) the solver takes.
+    solve : Solver
+    """
+
+    name: str
+    version: str
+    can: frozenset[str]
+    solve: Solver
+
+    def lacks(self, program: Program) -> frozenset[str]:
+        """Return the features of a program this solver cannot express."""
+        return features(program) - self.can
+
+
+def require(program: Program, name: str, table: dict[str, SolverEntry]) -> SolverEntry:
+    """Return the solver of a name, or raise before anything is solved.
+
+    Raises
+    ------
+    BadData
+        For a name that is not in the table.
+    UnsupportedProgram
+        When the solver cannot take the program; the text says what is in the way and who can.
+    """
+    if name not in table:
+        raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(table))}")
+    lacking = table[name].lacks(program)
+    if lacking:
+        able = sorted(entry.name for entry in table.values() if not entry.lacks(program))
+        who = f"{', '.join(able)} can" if able else "no solver here can"
+        raise UnsupportedProgram(f"{name} cannot take {', '.join(sorted(lacking))}: {who}")
+    return table[name]
