@@ -1,6 +1,11 @@
 """What the data says: prices, returns, market regimes, and moments in each of them."""
 
 from proofolio.forecasts.hidden_markov import fit_regimes
+from proofolio.forecasts.moments import (
+    forecast_probabilities,
+    mixed_moments,
+    regime_moments,
+)
 from proofolio.forecasts.prices import (
     load_market,
     load_prices,
@@ -11,11 +16,6 @@ from proofolio.forecasts.prices import (
     validate_returns,
 )
 from proofolio.forecasts.regime_fit import RegimeFit
-from proofolio.forecasts.regime_moments import (
-    forecast_probabilities,
-    mixed_moments,
-    regime_moments,
-)
 
 __all__ = [
     "RegimeFit",

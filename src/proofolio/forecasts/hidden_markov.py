@@ -144,9 +144,7 @@ def _scale(values: Floats, names: tuple[str, ...]) -> Floats:
     if len(names) > 1:
         least = np.linalg.eigvalsh(np.cov((values / scale).T))[0]
         if least < 1e-4:
-            raise BadData(
-                f"the series {', '.join(names)} are linearly dependent; drop one."
-            )
+            raise BadData(f"the series {', '.join(names)} are linearly dependent; drop one.")
     return np.asarray(scale)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-from hmmlearn.hmm import GaussianHMM  # type: ignore[import-untyped]
+from hmmlearn.hmm import GaussianHMM
 
 from proofolio.forecasts.forward_backward import Floats
 
@@ -39,9 +39,7 @@ class Estimate:
     converged: bool
 
 
-def cold_starts(
-    scaled: Floats, K: int, restarts: int, seed: int
-) -> Iterator[Parameters]:
+def cold_starts(scaled: Floats, K: int, restarts: int, seed: int) -> Iterator[Parameters]:
     """Yield `restarts` starting points for K regimes on (T, d) scaled series.
 
     Days are cut into K groups of equal size by an exponentially weighted mean of the
@@ -62,9 +60,7 @@ def cold_starts(
             stay = random.uniform(0.7, 0.995)
         group = _ranks(score) * K // days
         means = np.stack([scaled[group == k].mean(axis=0) for k in range(K)])
-        covariances = np.stack(
-            [np.atleast_2d(np.cov(scaled[group == k].T)) for k in range(K)]
-        )
+        covariances = np.stack([np.atleast_2d(np.cov(scaled[group == k].T)) for k in range(K)])
         # A short window of repeated prices can make a group constant.
         covariances = covariances + 1e-3 * np.eye(scaled.shape[1])
         uniform = np.full(K, 1 / K)
@@ -89,9 +85,7 @@ def _recent(values: Floats, half_life: float) -> Floats:
     return result
 
 
-def maximise(
-    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float
-) -> Estimate | None:
+def maximise(scaled: Floats, start: Parameters, max_iterations: int, tolerance: float) -> Estimate | None:
     """Return the estimate that `start` leads to, or None if it breaks down on the way.
 
     hmmlearn works with scaled probabilities, four times faster than logarithms; where a
@@ -130,6 +124,9 @@ def _run(
     model.means_ = start.means
     model.covars_ = start.covariances
     model.fit(scaled)
+    # A regime visited on the last day only was never seen to be left: nothing is known of its row.
+    never_left = model.transmat_.sum(axis=1) == 0
+    model.transmat_ = np.where(never_left[:, None], 1 / K, model.transmat_)
     # The monitor's likelihood is that of the parameters before the last step.
     log_likelihood, smoothed = model.score_samples(scaled)
     history = list(model.monitor_.history)

@@ -105,7 +105,8 @@ class RegimeFit:
         BadData
             If a return is missing or infinite, or the series are not those fitted.
         """
-        return self.smoothed_probabilities(returns).argmax(axis=1).astype(np.int64)
+        labels: NDArray[np.int64] = np.argmax(self.smoothed_probabilities(returns), axis=1)
+        return labels
 
     def score(self, returns: pd.DataFrame | ArrayLike) -> float:
         """Return the log-likelihood of `returns` in nats.
@@ -119,13 +120,9 @@ class RegimeFit:
         last = forward(log_initial, log_transition, log_b)[-1]
         return float(log_sum_exp(last, axis=0))
 
-    def _logarithms(
-        self, returns: pd.DataFrame | ArrayLike
-    ) -> tuple[Floats, Floats, Floats]:
+    def _logarithms(self, returns: pd.DataFrame | ArrayLike) -> tuple[Floats, Floats, Floats]:
         values, names = driving_series(returns)
-        if values.shape[1] != len(self.names) or (
-            isinstance(returns, pd.DataFrame) and names != self.names
-        ):
+        if values.shape[1] != len(self.names) or (isinstance(returns, pd.DataFrame) and names != self.names):
             raise BadData(
                 f"the regimes were fitted on {', '.join(self.names)} but the returns "
                 f"are {', '.join(names)}; give the same series in the same order."
@@ -144,8 +141,7 @@ def driving_series(
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or 0 in values.shape:
         raise BadData(
-            f"returns has shape {values.shape}; give one row a day and one column a "
-            "driving series."
+            f"returns has shape {values.shape}; give one row a day and one column a driving series."
         )
     names = tuple(f"series {i + 1}" for i in range(values.shape[1]))
     if isinstance(returns, pd.DataFrame):

@@ -15,7 +15,16 @@ from proofolio.errors import BadData
 if TYPE_CHECKING:
     from proofolio.program.quadratic import Quadratic
 
-__all__ = ["Expression", "Rows", "as_expression", "between", "broadcast_to", "concatenate", "stack"]
+__all__ = [
+    "Expression",
+    "Rows",
+    "apply_matrix",
+    "as_expression",
+    "between",
+    "broadcast_to",
+    "concatenate",
+    "stack",
+]
 
 Floats = NDArray[np.float64]
 
@@ -110,7 +119,7 @@ class Expression:
     def reshape(self, *shape: int | tuple[int, ...]) -> Expression:
         """Return the same entries in row-major order under another shape."""
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return Expression(self.matrix, self.constant.reshape(wanted), self.owner)  # type: ignore[arg-type]
+        return Expression(self.matrix, self.constant.reshape(wanted), self.owner)
 
     def ravel(self) -> Expression:
         """Return the entries in row-major order as one axis."""
@@ -151,7 +160,8 @@ class Expression:
                     "a product of two expressions is not affine: use model.quadratic(Q, w) for w'Qw, or the "
                     "formulation proofolio.product when one of them is binary"
                 )
-            return other * self
+            flipped: Expression = other * self
+            return flipped
         left, right, owner = _aligned(self, Expression(other.matrix, other.constant, None))
         factor = right.constant.ravel()
         matrix = left.matrix.copy()
@@ -316,6 +326,14 @@ def stack(values: Sequence[Any], axis: int = 0) -> Expression:
     position = axis % (len(shape) + 1)
     lifted = (*shape[:position], 1, *shape[position:])
     return concatenate([broadcast_to(p, shape).reshape(lifted) for p in parts], axis=position)
+
+
+def apply_matrix(operator: Any, expression: Expression) -> Expression:
+    """Return a sparse matrix times the expression's entries, in row-major order, as one axis."""
+    rows = sparse.csr_array(operator)
+    if rows.shape[1] != expression.size:
+        raise BadData(f"a matrix of shape {rows.shape} does not fit an expression of {expression.size} entries")
+    return Expression(rows @ expression.matrix, rows @ expression.constant.ravel(), expression.owner)
 
 
 def _constant_operand(value: Any) -> Floats:

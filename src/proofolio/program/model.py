@@ -238,8 +238,11 @@ class Model:
             raise BadData(f"row {name!r} is a {type(rows).__name__}: write it with <=, >= or ==")
         self._check_owner(name, rows.body.owner)
         if isinstance(rows.body, Quadratic):
-            self._add_quadratic(name, rows, rows.body)
-            return
+            if any(rows.body.forms):
+                linear = self._linear_rows(name, rows.body.affine, rows, switch, keep_all=True)
+                self._quadratic.append((linear, rows.body.forms))
+                return
+            rows = Rows(rows.body.affine, rows.lower, rows.upper)
         linear = self._linear_rows(name, rows.body, rows, switch)
         if linear.block.size:
             self._linear.append(linear)
@@ -249,7 +252,7 @@ class Model:
             raise BadData(f"{name!r} uses variables of another model")
 
     def _linear_rows(
-        self, name: str, body: Expression, rows: Rows, switch: Switch | None, keep_all: bool = False
+        self, name: str, body: Any, rows: Rows, switch: Switch | None, keep_all: bool = False
     ) -> _Linear:
         matrix = _merged(body.matrix)
         constant = body.constant.ravel()
@@ -268,10 +271,6 @@ class Model:
             switch = None if switch is None else switch.take(keep)
         block = RowBlock(name, body.shape, 0, keep, switch)
         return _Linear(block, matrix, lower[keep] - constant[keep], upper[keep] - constant[keep])
-
-    def _add_quadratic(self, name: str, rows: Rows, body: Quadratic) -> None:
-        linear = self._linear_rows(name, body.affine, rows, None, keep_all=True)
-        self._quadratic.append((linear, body.forms))
 
     def switch(
         self, construct: str, binary: Any, on: int, big_m: ArrayLike, tier: str, shape: tuple[int, ...]

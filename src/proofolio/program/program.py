@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,8 @@ class QuadraticRows:
     def value(self, x: Floats) -> Floats:
         """Evaluate the bodies at a point."""
         curved = np.array([sum(f.value(x) for f in entry) for entry in self.forms], dtype=float)
-        return np.asarray(self.matrix @ x) + curved
+        bodies: Floats = np.asarray(self.matrix @ x) + curved
+        return bodies
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,6 +263,24 @@ class Program:
         point = np.asarray(x, dtype=float)
         value = float(0.5 * point @ (self.P @ point) + self.q @ point + self.c)
         return -value if self.maximise else value
+
+    def to_pyomo(self) -> Any:
+        """Return a Pyomo model with the same names; see `proofolio.program.pyomo_door`."""
+        from proofolio.program.pyomo_door import to_pyomo  # the door is heavy: opened only when used
+
+        return to_pyomo(self)
+
+    def to_cvxpy(self) -> Any:
+        """Return a CVXPY problem with the same names; see `proofolio.program.cvxpy_door`."""
+        from proofolio.program.cvxpy_door import to_cvxpy  # the door is heavy: opened only when used
+
+        return to_cvxpy(self)
+
+    def write(self, path: str | Path) -> None:
+        """Write an .mps or .lp file; see `proofolio.program.files`."""
+        from proofolio.program.files import write_program  # the door is heavy: opened only when used
+
+        write_program(self, path)
 
     def values(self, x: ArrayLike) -> dict[str, float]:
         """Return the point as a dictionary from column names to numbers."""

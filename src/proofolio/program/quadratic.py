@@ -104,10 +104,11 @@ class Quadratic:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Quadratic:
-        return self + (-other if isinstance(other, Quadratic) else -as_expression(other))
+        return self.__add__(-other if isinstance(other, Quadratic) else -as_expression(other))
 
     def __rsub__(self, other: Any) -> Quadratic:
-        return -self + other
+        negated: Quadratic = -self
+        return negated.__add__(other)
 
     def __mul__(self, other: Any) -> Quadratic:
         factor = _constant_operand(other)
@@ -163,7 +164,8 @@ class Quadratic:
         """Evaluate at a point of the model's columns."""
         point = np.asarray(x, dtype=float)
         curved = np.array([sum(f.value(point) for f in entry) for entry in self.forms], dtype=float)
-        return self.affine.value(point) + curved.reshape(self.shape)
+        values: Floats = self.affine.value(point) + curved.reshape(self.shape)
+        return values
 
 
 def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
@@ -181,7 +183,8 @@ def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
     worst = float(np.max(np.abs(matrix - turned), initial=0.0))
     if worst > ASYMMETRY * max(1.0, float(np.max(np.abs(matrix), initial=0.0))):
         raise BadData(f"{name} is not symmetric (largest difference {worst:.3g}): give ({name} + {name}') / 2")
-    return (matrix + turned) / 2.0 if worst else matrix
+    symmetrised: Floats = (matrix + turned) / 2.0 if worst else matrix
+    return symmetrised
 
 
 def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
@@ -208,7 +211,10 @@ def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
     if plain is not None:
         columns = plain.reshape(-1, n)
         zero = as_expression(np.zeros(shape))
-        forms = tuple((Form(c, stacked[k]),) for c, k in zip(columns, which, strict=True))
+        curved = np.any(stacked != 0.0, axis=(1, 2))
+        forms = tuple(
+            (Form(c, stacked[k]),) if curved[k] else () for c, k in zip(columns, which, strict=True)
+        )
         return Quadratic(Expression(zero.matrix, zero.constant, w.owner), forms)
     entries, affine = [], []
     flat = vectors.reshape((-1, n))
@@ -228,4 +234,5 @@ def _plain_columns(w: Expression) -> NDArray[np.intp] | None:
     plain = matrix.nnz == w.size and np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0)
     if not plain or np.any(w.constant):
         return None
-    return matrix.indices.astype(np.intp)
+    columns: NDArray[np.intp] = matrix.indices.astype(np.intp)
+    return columns

@@ -60,10 +60,7 @@ def regime_moments(
     """
     returns = np.asarray(asset_returns, dtype=np.float64)
     if returns.ndim != 2 or 0 in returns.shape:
-        raise BadData(
-            f"asset_returns has shape {returns.shape}; give one row a day and one "
-            "column an asset."
-        )
+        raise BadData(f"asset_returns has shape {returns.shape}; give one row a day and one column an asset.")
     if not np.isfinite(returns).all():
         day, asset = (int(i) for i in np.argwhere(~np.isfinite(returns))[0])
         column: object = asset
@@ -111,21 +108,17 @@ def _weights(weights_or_labels: ArrayLike, days: int, regimes: int | None) -> Fl
     if given.ndim == 1:
         labels = given.astype(np.int64) if given.dtype.kind in "iub" else None
         if labels is None or labels.min() < 0:
-            raise BadData(
-                "labels must be integers from 0; give probabilities as a (T, K) array."
-            )
+            raise BadData("labels must be integers from 0; give probabilities as a (T, K) array.")
         count = int(labels.max()) + 1 if regimes is None else regimes
         if labels.max() >= count:
             raise BadData(
-                f"label {labels.max()} is outside the {count} regimes asked for; "
-                "regimes are numbered from 0."
+                f"label {labels.max()} is outside the {count} regimes asked for; regimes are numbered from 0."
             )
         return np.eye(count)[labels]
     weights = given.astype(np.float64)
     if regimes is not None and weights.shape[1] != regimes:
         raise BadData(
-            f"probabilities have {weights.shape[1]} columns but regimes is {regimes}; "
-            "leave regimes out."
+            f"probabilities have {weights.shape[1]} columns but regimes is {regimes}; leave regimes out."
         )
     _check_distributions(weights, "the probabilities")
     return weights
@@ -136,10 +129,7 @@ def _check_distributions(rows: Floats, what: str) -> None:
     wrong = ~((rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 1e-6))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise BadData(
-            f"row {row + 1} of {what} is {rows[row]}; each row must be non-negative "
-            "and sum to 1."
-        )
+        raise BadData(f"row {row + 1} of {what} is {rows[row]}; each row must be non-negative and sum to 1.")
 
 
 def forecast_probabilities(q: ArrayLike, transition: ArrayLike, H: int) -> Floats:
@@ -177,10 +167,7 @@ def forecast_probabilities(q: ArrayLike, transition: ArrayLike, H: int) -> Float
     today = np.asarray(q, dtype=np.float64)
     matrix = np.asarray(transition, dtype=np.float64)
     if today.ndim != 1 or matrix.shape != (len(today), len(today)):
-        raise BadData(
-            f"q has shape {today.shape} and transition {matrix.shape}; give (K,) and "
-            "(K, K)."
-        )
+        raise BadData(f"q has shape {today.shape} and transition {matrix.shape}; give (K,) and (K, K).")
     if H < 1:
         raise BadData(f"H is {H}; forecast at least 1 period ahead.")
     _check_distributions(today[None, :], "q")
@@ -192,9 +179,7 @@ def forecast_probabilities(q: ArrayLike, transition: ArrayLike, H: int) -> Float
     return np.array(rows)
 
 
-def mixed_moments(
-    q: ArrayLike, means: ArrayLike, covariances: ArrayLike
-) -> tuple[Floats, Floats]:
+def mixed_moments(q: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> tuple[Floats, Floats]:
     """Return the mean and covariance of a mixture of regimes.
 
         mu    = sum_k q_k mu_k

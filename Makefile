@@ -1,0 +1,58 @@
+# Everything a newcomer or a contributor runs. `make` alone lists it.
+VENV ?= .venv
+PYTHON ?= python3
+PYTEST_ARGS ?=
+
+python := $(VENV)/bin/python
+pip_install := $(python) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Stamps: an environment is installed again only when what it is made from has changed.
+installed := $(VENV)/.proofolio-installed
+installed_dev := $(VENV)/.proofolio-installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables: VENV (now $(VENV)), PYTHON (now $(PYTHON)), PYTEST_ARGS (for make test)."
+
+demo: $(installed)  ## the main job on real prices, with a report at the end
+	$(VENV)/bin/proofolio demo
+
+test: $(installed_dev)  ## the tests and every example in the docstrings
+	$(python) -m pytest -q -n 2 $(PYTEST_ARGS)
+
+lint: $(installed_dev)  ## ruff (rules and format) and mypy --strict on src
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+
+bench: $(installed)  ## the benchmark suites
+	$(python) -m benchmarks
+
+clean:  ## remove what builds and tools left behind (the environment stays)
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+$(installed): constraints.txt pyproject.toml
+	@$(python) -m pip --version >/dev/null 2>&1 || { $(make_environment); }
+	@echo "Installing proofolio and its pinned dependencies into $(VENV) (a minute or two the first time)."
+	@$(pip_install) hatchling
+	@$(pip_install) --no-build-isolation --editable .
+	@touch $@
+
+$(installed_dev): $(installed)
+	@echo "Installing the development tools into $(VENV)."
+	@$(pip_install) --no-build-isolation --editable '.[dev,parquet]'
+	@touch $@
+
+# Each way a machine can fall short is one sentence that says what to do.
+define make_environment
+command -v "$(PYTHON)" >/dev/null \
+	|| { echo "proofolio needs Python 3.11 or newer and found no '$(PYTHON)': install one, or name it with PYTHON=/path/to/python3." >&2; exit 1; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "proofolio needs Python 3.11 or newer, but '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1): name a newer one with PYTHON=/path/to/python3." >&2; exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "'$(PYTHON)' cannot make virtual environments: install its venv module (on Debian and Ubuntu the package python3-venv) and run make again." >&2; exit 1; }; \
+"$(PYTHON)" -m venv "$(VENV)"
+endef

@@ -1,0 +1,125 @@
+r"""Rows that must hold only while a binary is at one value.
+
+Meaning: :math:`z = 1 \Rightarrow \ell \le a'x \le b` (or ``when=0``), each row with its own switch.
+
+Lowering ``"big-m"``, for each finite side:
+
+.. math:: a'x \le b + M (1 - z), \qquad M \ge \max a'x - b
+
+Lowering ``"hull"`` (Balas 1985), with a copy :math:`y_j` of every variable of the row in the case z = 1:
+
+.. math::
+    L_j z \le y_j \le U_j z, \quad L_j (1 - z) \le x_j - y_j \le U_j (1 - z), \quad \ell z \le a'y \le b z
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from proofolio.errors import BadData
+from proofolio.formulations.big_m import check_lowering, resolve
+from proofolio.program.expression import Expression, Rows, apply_matrix, as_expression, broadcast_to
+from proofolio.program.model import Model
+from proofolio.program.quadratic import Quadratic
+
+__all__ = ["implies"]
+
+Floats = NDArray[np.float64]
+
+
+def implies(
+    model: Model,
+    name: str,
+    z: Any,
+    rows: Rows,
+    *,
+    when: int = 1,
+    lowering: str = "big-m",
+    big_m: str | ArrayLike = "interval",
+) -> None:
+    """Add ``z = when  =>  rows``, elementwise.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        Rows are called ``{name}_upper`` and ``{name}_lower`` (Big-M) or ``{name}_...`` (hull).
+    z : Expression
+        Binary (a variable, or one minus one); broadcasts to the shape of the rows.
+    rows : Rows
+        Affine rows, made with ``<=``, ``>=``, ``==`` or `between`.
+    when : {1, 0}
+        The value of z at which the rows hold.
+    lowering : {"big-m", "hull"}
+    big_m : str or array_like
+        A tier of bounds, ``"published"`` (the largest size of the body plus that of the bound), or numbers.
+
+    Raises
+    ------
+    UnboundedExpression
+        When a body (Big-M) or a variable (hull) has no finite bounds.
+    """
+    check_lowering("implies", lowering, ("big-m", "hull"))
+    if when not in (0, 1):
+        raise BadData(f"when is {when!r}; it must be 1 or 0")
+    if isinstance(rows.body, Quadratic):
+        raise BadData(f"implies {name!r} needs affine rows, written with <=, >= or ==")
+    z = broadcast_to(as_expression(z), rows.shape)
+    on = z if when == 1 else 1 - z
+    sides = [("upper", rows.upper, 1.0), ("lower", rows.lower, -1.0)]
+    for side, limit, _ in sides:
+        if np.any(np.isfinite(limit)) and not np.all(np.isfinite(limit)):
+            raise BadData(f"implies {name!r}: the {side} side must be finite in every entry, or in none")
+    if lowering == "hull":
+        _hull(model, name, on, rows)
+        return
+    body = rows.body
+    for side, limit, sign in sides:
+        if not np.any(np.isfinite(limit)):
+            continue
+        slack = sign * (body - limit)  # the row is slack <= 0
+        M = resolve(
+            big_m,
+            rows.shape,
+            lambda tier, slack=slack: model.bounds(slack, tier).upper,  # type: ignore[misc]
+            lambda limit=limit: _size(model, body) + np.abs(limit),  # type: ignore[misc]
+        )
+        switch = model.switch("implies", on, 1, M.value, M.tier, rows.shape)
+        model.add(f"{name}_{side}", slack <= M.value * (1 - on), switch)
+
+
+def _size(model: Model, body: Expression) -> Floats:
+    bounds = model.bounds(body)
+    return np.maximum(np.abs(bounds.lower), np.abs(bounds.upper))
+
+
+def _hull(model: Model, name: str, on: Expression, rows: Rows) -> None:
+    body = rows.body
+    assert isinstance(body, Expression)
+    matrix = sparse.csr_array(body.matrix, copy=True)
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    row = np.repeat(np.arange(body.size), np.diff(matrix.indptr))
+    picked = sparse.csr_array(
+        (np.ones(matrix.nnz), (np.arange(matrix.nnz), matrix.indices)), shape=(matrix.nnz, matrix.shape[1])
+    )
+    x = Expression(picked, np.zeros(matrix.nnz), body.owner)
+    bounds = model.bounds(x)
+    case = on.ravel()[row]
+    y = model.variable(
+        f"{name}_copies", matrix.nnz, np.minimum(bounds.lower, 0), np.maximum(bounds.upper, 0)
+    )
+    model.add(f"{name}_copies_lower", y >= bounds.lower * case)
+    model.add(f"{name}_copies_upper", y <= bounds.upper * case)
+    model.add(f"{name}_rest_lower", x - y >= bounds.lower * (1 - case))
+    model.add(f"{name}_rest_upper", x - y <= bounds.upper * (1 - case))
+    gather = sparse.csr_array((matrix.data, (row, np.arange(matrix.nnz))), shape=(body.size, matrix.nnz))
+    value = apply_matrix(gather, y).reshape(body.shape) + body.constant * on
+    if np.any(np.isfinite(rows.upper)):
+        model.add(f"{name}_upper", value <= rows.upper * on)
+    if np.any(np.isfinite(rows.lower)):
+        model.add(f"{name}_lower", value >= rows.lower * on)

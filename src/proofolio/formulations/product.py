@@ -1,0 +1,79 @@
+r"""The product of a binary and a bounded quantity.
+
+Meaning: :math:`v = b\,u`, with :math:`b \in \{0, 1\}` and :math:`L \le u \le U`.
+
+Lowering ``"hull"`` (McCormick 1976; the convex hull of the two cases):
+
+.. math::
+    L b \le v \le U b, \qquad u - U (1 - b) \le v \le u - L (1 - b)
+
+Lowering ``"big-m"`` (the published four rows, with one M):
+
+.. math::
+    -M b \le v \le M b, \qquad u - M (1 - b) \le v \le u + M (1 - b), \qquad M \ge \max(|L|, |U|)
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from proofolio.formulations.big_m import check_lowering, resolve
+from proofolio.program.expression import Expression, as_expression
+from proofolio.program.model import Model
+
+__all__ = ["product"]
+
+
+def product(
+    model: Model, name: str, b: Any, u: Any, *, lowering: str = "hull", big_m: str | ArrayLike = "interval"
+) -> Expression:
+    r"""Return a variable :math:`v = b\,u`, elementwise.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        Name of the variable; rows are called ``{name}_...``.
+    b : Expression
+        Binary (a variable, or one minus one).
+    u : Expression
+        Affine and bounded; broadcasts against b.
+    lowering : {"hull", "big-m"}
+    big_m : str or array_like
+        For ``"big-m"``: a tier of bounds, ``"published"`` (here the interval tier), or numbers.
+
+    Returns
+    -------
+    Expression
+        Of the common shape of b and u.
+
+    Raises
+    ------
+    UnboundedExpression
+        When u has no finite bounds.
+    """
+    check_lowering("product", lowering, ("hull", "big-m"))
+    on, u = as_expression(b), as_expression(u)
+    shape = np.broadcast_shapes(on.shape, u.shape)
+    tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
+    bounds = model.bounds(u, tier)
+    L, U = np.broadcast_to(bounds.lower, shape), np.broadcast_to(bounds.upper, shape)
+    v = model.variable(name, shape, np.minimum(L, 0.0), np.maximum(U, 0.0))
+    if lowering == "hull":
+        model.add(f"{name}_on_lower", v >= L * on)
+        model.add(f"{name}_on_upper", v <= U * on)
+        model.add(f"{name}_same_lower", v >= u - U * (1 - on))
+        model.add(f"{name}_same_upper", v <= u - L * (1 - on))
+        return v
+    size = np.maximum(np.abs(L), np.abs(U))
+    M = resolve(big_m, shape, lambda _: size, lambda: size)
+    off_rows = model.switch("product", on, 0, M.value, M.tier, shape)
+    on_rows = model.switch("product", on, 1, M.value, M.tier, shape)
+    model.add(f"{name}_on_lower", v >= -M.value * on, off_rows)
+    model.add(f"{name}_on_upper", v <= M.value * on, off_rows)
+    model.add(f"{name}_same_lower", v >= u - M.value * (1 - on), on_rows)
+    model.add(f"{name}_same_upper", v <= u + M.value * (1 - on), on_rows)
+    return v

@@ -1,0 +1,150 @@
+r"""The cost of the selected regime.
+
+Meaning: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` wherever :math:`Z_{r,t} = 1`, with :math:`\sum_r Z_{r,t} = 1` and
+
+.. math::
+    f_{r,t}(w) = w'Q_{r,t}w + c_{r,t}'w + k_{r,t} + \sum_{j \in J_r} \sigma_j \max(\alpha_j'w + \beta_j,\ \phi_j)
+
+Lowering ``"big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - M_{r,t}(1 - Z_{r,t})` with
+:math:`M_{r,t} \ge \max_{s \ne r} \max_w f_{r,t}(w) - f_{s,t}(w)`; a maximum with :math:`\sigma_j > 0` is convex and
+needs rows only, one with :math:`\sigma_j < 0` needs a binary.
+
+Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its concave maxima, with copies
+:math:`V_d` of w and the perspective of the quadratic (Ceria & Soares 1999; Frangioni & Gentile 2006):
+
+.. math::
+    w_t = \sum_d V_{d,t}, \quad G V_{d,t} \le b\,z_{d,t}, \quad s_{d,t} z_{d,t} \ge V_{d,t}'Q V_{d,t}, \quad
+    \mathrm{cost}_t = \sum_d s_{d,t} + c_d'V_{d,t} + k_d z_{d,t} + \dots
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from proofolio.errors import BadData
+from proofolio.formulations.big_m import check_lowering, resolve
+from proofolio.formulations.cost_range import quadratic_range
+from proofolio.formulations.costs import RegimeCosts, settled
+from proofolio.formulations.maximum import maximum
+from proofolio.formulations.perspective import perspective_cost
+from proofolio.program.expression import Expression, stack
+from proofolio.program.model import Model
+
+__all__ = ["selected_cost"]
+
+Floats = NDArray[np.float64]
+
+
+def selected_cost(
+    model: Model,
+    name: str,
+    Z: Expression,
+    w: Expression,
+    costs: RegimeCosts,
+    *,
+    lowering: str = "hull",
+    big_m: str | ArrayLike = "interval",
+    exact: bool = False,
+    budget: float | None = None,
+) -> Expression:
+    r"""Return a variable `cost` of shape (T,) that is at least the selected regime's cost.
+
+    Parameters
+    ----------
+    model : Model
+    name : str
+        Name of the variable.
+    Z : Expression, shape (R, T)
+        Regime binaries with one 1 in each period (the caller's rows say so).
+    w : Expression, shape (T, n)
+        Weights, bounded.
+    costs : RegimeCosts
+    lowering : {"hull", "big-m"}
+    big_m : str or array_like
+        ``"interval"``; ``"published"``: the largest of :math:`2\|Q_r\|_2 + \|c_r\|_2` and
+        :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting to (R, T).
+    exact : bool
+        Ask every max term to equal its maximum at every feasible point, not only at an optimum.
+    budget : float, optional
+        The sum of w in each period, when rows of the model fix it: sharper bounds, and part of the hull.
+
+    Raises
+    ------
+    UnsupportedProgram
+        For an indefinite Q with the hull lowering.
+    """
+    check_lowering("selected_cost", lowering, ("hull", "big-m"))
+    box = model.bounds(w)
+    costs = settled(costs, box.lower, box.upper)
+    if lowering == "hull":
+        return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
+    return _big_m(model, name, Z, w, costs, big_m, exact, budget)
+
+
+def _big_m(
+    model: Model,
+    name: str,
+    Z: Expression,
+    w: Expression,
+    costs: RegimeCosts,
+    big_m: str | ArrayLike,
+    exact: bool,
+    budget: float | None,
+) -> Expression:
+    R, T = Z.shape
+    M = resolve(
+        big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier), lambda: _published(costs, T)
+    )
+    cost = model.variable(name, T)
+    body = model.quadratic(costs.Q, w) + (w * costs.c).sum(-1) + costs.k
+    if costs.maxima:
+        own = "published" if big_m == "published" else "interval"
+        extra: list[Any] = [0.0] * R
+        for j, term in enumerate(costs.maxima):
+            side = "exact" if exact else "at_least" if term.sign > 0 else "at_most"
+            inner = [w @ term.alpha + term.beta, np.full(T, term.floor)]
+            reached = maximum(model, f"{name}_max_{j}", inner, side=side, big_m=own)
+            extra[term.regime] = extra[term.regime] + term.sign * reached
+        body = body + stack([e + np.zeros(T) for e in extra])
+    switch = model.switch("selected_cost", Z, 1, M.value, M.tier, (R, T))
+    model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
+    return cost
+
+
+def _needed(
+    model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
+) -> Floats:
+    """Bound f_r - f_s above for the worst s, over the box and budget of every period."""
+    if tier != "interval":
+        raise BadData(f"selected_cost has no bounds of tier {tier!r}: use 'interval', 'published' or numbers")
+    box = model.bounds(w)
+    low, high = box.lower, box.upper
+    if not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
+        low, high = low[:1], high[:1]
+    R = costs.Q.shape[0]
+    reach = [term.reach(low, high) for term in costs.maxima]
+    M = np.zeros((R, low.shape[0]))
+    for r in range(R):
+        for s in range(R):
+            if r == s:
+                continue
+            _, top = quadratic_range(
+                costs.Q[r] - costs.Q[s], costs.c[r] - costs.c[s], costs.k[r] - costs.k[s], low, high, budget
+            )
+            for term, (least, most) in zip(costs.maxima, reach, strict=True):
+                sign = term.sign * ((term.regime == r) - (term.regime == s))
+                top = np.nextafter(top + np.maximum(sign * least, sign * most), np.inf)
+            M[r] = np.maximum(M[r], top)
+    return np.broadcast_to(M, (R, T))
+
+
+def _published(costs: RegimeCosts, T: int) -> Floats:
+    R = costs.Q.shape[0]
+    rule = 2.0 * np.linalg.norm(costs.Q, ord=2, axis=(-2, -1)) + np.linalg.norm(costs.c, axis=-1)
+    M = np.array(np.broadcast_to(rule, (R, max(rule.shape[1], 1))))
+    for term in costs.maxima:
+        M[term.regime] = np.maximum(M[term.regime], abs(term.floor) + 1.0)
+    return np.broadcast_to(M, (R, T))

@@ -1,0 +1,167 @@
+"""A linear relaxation held in one HiGHS object: cuts come and go, bounds move, the basis stays."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import SolverFailure
+from proofolio.solvers.cuts import Cuts, Lifted
+from proofolio.solvers.scaling import column_units, row_units
+
+__all__ = ["Answer", "Relaxation"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+TOLERANCE = 1e-9
+REACH = 10.0
+ROUNDING = 1e-12
+
+
+class Answer(NamedTuple):
+    """What a linear relaxation answered: its state, a lower bound on its value, its point, the slack of each cut."""
+
+    status: str
+    bound: float
+    x: Floats
+    cut_duals: Floats
+
+
+class Relaxation:
+    r"""The linear rows of a lifted program and the cuts added so far, in well-scaled units.
+
+    Notes
+    -----
+    The bound is recomputed from the multipliers, not read from the solver: for any y,
+
+    .. math::
+        \min_x q'x \ge \sum_i \min(y_i \ell_i, y_i u_i) + \sum_j \min_{x_j} r_j x_j,\qquad r = q - A'y,
+
+    so it holds whatever tolerance the simplex method stopped at (Neumaier and Shcherbina 2004). Where r has the
+    wrong sign on a column without a bound, by less than the tolerance, the column is taken to stay within ten
+    times its present size. What is left is the rounding of the sums, for which 1e-12 of their terms is deducted.
+    """
+
+    def __init__(self, lifted: Lifted, seed: int, deadline: float) -> None:
+        self.lifted = lifted
+        self.deadline = deadline
+        self.units = column_units(lifted)
+        self.cost = lifted.q * self.units
+        self.cost_unit = float(np.max(np.abs(self.cost), initial=0.0)) or 1.0
+        self.cost_unit = float(np.exp2(np.round(np.log2(self.cost_unit))))
+        self.cost = self.cost / self.cost_unit
+        self.lower = lifted.lower / self.units
+        self.upper = lifted.upper / self.units
+        self.highs = highspy.Highs()
+        for name, value in {
+            "output_flag": False,
+            "threads": 1,
+            "random_seed": seed,
+            "primal_feasibility_tolerance": TOLERANCE,
+            "dual_feasibility_tolerance": TOLERANCE,
+            "small_matrix_value": 1e-12,
+        }.items():
+            self.highs.setOptionValue(name, value)
+        empty = np.empty(0)
+        none = np.empty(0, dtype=np.int32)
+        self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
+        self.row_lower, self.row_upper = empty, empty
+        self.linear_rows = 0
+        self._add(lifted.A, lifted.row_lower, lifted.row_upper)
+        self.linear_rows = self.row_lower.size
+        self.iterations = 0
+
+    @property
+    def cuts(self) -> int:
+        """The number of cuts in place."""
+        return self.row_lower.size - self.linear_rows
+
+    def _add(self, matrix: Any, lower: Floats, upper: Floats) -> None:
+        data = matrix.data * self.units[matrix.indices]
+        scaled = type(matrix)((data, matrix.indices, matrix.indptr), shape=matrix.shape)
+        factor = row_units(scaled)
+        data = data * np.repeat(factor, np.diff(matrix.indptr))
+        lower, upper = lower * factor, upper * factor
+        self.highs.addRows(
+            lower.size,
+            lower,
+            upper,
+            data.size,
+            matrix.indptr[:-1].astype(np.int32),
+            matrix.indices.astype(np.int32),
+            data,
+        )
+        self.row_lower = np.concatenate([self.row_lower, lower])
+        self.row_upper = np.concatenate([self.row_upper, upper])
+
+    def add(self, cuts: Cuts) -> None:
+        """Add cuts; their slacks enter the basis, so the next solve goes on from here."""
+        if len(cuts):
+            self._add(cuts.matrix, cuts.lower, np.full(len(cuts), np.inf))
+
+    def remove(self, cuts: Integers) -> None:
+        """Remove cuts by their positions."""
+        if cuts.size:
+            rows = (self.linear_rows + cuts).astype(np.int32)
+            self.highs.deleteRows(rows.size, rows)
+            self.row_lower = np.delete(self.row_lower, rows)
+            self.row_upper = np.delete(self.row_upper, rows)
+
+    def bound_columns(self, columns: Integers, lower: Floats, upper: Floats) -> None:
+        """Replace the bounds of some columns."""
+        self.lower[columns], self.upper[columns] = lower / self.units[columns], upper / self.units[columns]
+        self.highs.changeColsBounds(
+            columns.size, columns.astype(np.int32), self.lower[columns], self.upper[columns]
+        )
+
+    def solve(self) -> Answer:
+        """Solve from the last basis.
+
+        The status is ``"optimal"``, ``"infeasible"``, ``"unbounded"`` or ``"limit"``; the bound is true in
+        each (minus infinity where nothing is known).
+        """
+        remaining = self.deadline - time.perf_counter()
+        nothing = np.full(self.cost.size, np.nan)
+        if remaining <= 0:
+            return Answer("limit", -np.inf, nothing, np.zeros(self.cuts))
+        if np.isfinite(remaining):
+            self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
+        self.highs.run()
+        status = self.highs.getModelStatus()
+        known = {
+            highspy.HighsModelStatus.kOptimal: "optimal",
+            highspy.HighsModelStatus.kInfeasible: "infeasible",
+            highspy.HighsModelStatus.kUnbounded: "unbounded",
+            highspy.HighsModelStatus.kUnboundedOrInfeasible: "unbounded",
+            highspy.HighsModelStatus.kTimeLimit: "limit",
+            highspy.HighsModelStatus.kModelEmpty: "optimal",
+        }
+        if status not in known:
+            raise SolverFailure(f"HiGHS stopped on a linear relaxation: {self.highs.modelStatusToString(status)}")
+        state = known[status]
+        if state != "optimal":
+            return Answer(state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts))
+        solution = self.highs.getSolution()
+        x = np.array(solution.col_value)
+        rows = np.array(solution.row_dual)
+        reduced = np.array(solution.col_dual)
+        bound = self._bound(x, rows, reduced)
+        return Answer(state, bound, x * self.units, rows[self.linear_rows :])
+
+    def _bound(self, x: Floats, y: Floats, reduced: Floats) -> float:
+        by_row = y * np.where(y > 0, self.row_lower, self.row_upper)
+        by_row[y == 0] = 0.0
+        side = np.where(reduced > 0, self.lower, self.upper)
+        reach = np.maximum(1.0, np.abs(x)) * REACH
+        by_column = reduced * np.where(np.isfinite(side), side, np.where(reduced > 0, -reach, reach))
+        wrong = ~np.isfinite(by_row)
+        if np.any(wrong):
+            by_row[wrong] = -np.abs(y[wrong]) * REACH
+        total = float(by_row.sum() + by_column.sum())
+        rounding = ROUNDING * float(np.abs(by_row).sum() + np.abs(by_column).sum())
+        return (total - rounding) * self.cost_unit + self.lifted.c

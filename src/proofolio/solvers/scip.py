@@ -1,0 +1,189 @@
+r"""SCIP: every class of program, convex or not, to global optimality.
+
+SCIP stops at a relative gap :math:`|p - d| / \min(|p|, |d|)`, infinite when the signs differ. That is never
+below this package's :math:`|p - d| / |p|`, so SCIP's stop is ours; but p is recomputed here from the program's
+own data at the point SCIP returns, and a claim is called optimal only when the gap to that p is within the one
+asked for.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from pyscipopt import SCIP_EVENTTYPE, Model
+
+from proofolio.errors import BadData, SolverFailure
+from proofolio.program.features import FEATURES
+from proofolio.program.program import Program
+from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.scip_model import INFINITE, ScipModel
+from proofolio.solvers.solution import Settings, Solution
+
+__all__ = ["CAN", "ENTRY", "VERSION", "solve"]
+
+VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
+CAN = frozenset(FEATURES)
+REPORT_EVERY = 0.1
+# A gap below what double precision can tell apart is closed.
+ROUNDING = 1e-9
+
+
+def solve(program: Program, settings: Settings) -> Solution:
+    """Solve any program with SCIP.
+
+    Parameters
+    ----------
+    program : Program
+    settings : Settings
+        `options` are SCIP's own parameters, such as ``{"limits/nodes": 100}``. A start whose unknowns are NaN
+        is completed by SCIP's own heuristic.
+
+    Returns
+    -------
+    Solution
+        The bound is SCIP's dual bound. A limit counts from this call, so building is part of it.
+
+    Raises
+    ------
+    BadData
+        For an option SCIP does not have or does not take, and a start of the wrong length.
+    SolverFailure
+        When SCIP itself fails.
+    """
+    started = time.perf_counter()
+    built = ScipModel(program)
+    model = built.model
+    _configure(model, settings)
+    if settings.start is not None:
+        built.start(_checked_start(program, settings.start))
+    watch = _Watch(built, settings, started)
+    _optimise(built, settings, started, watch)
+    return _answer(built, settings, started)
+
+
+def _configure(model: Any, settings: Settings) -> None:
+    model.setParam("limits/gap", min(settings.gap, 1e20))
+    model.setParam("randomization/randomseedshift", settings.seed % 2**31)
+    model.setParam("lp/threads", min(settings.threads, 64))
+    for name, value in settings.options.items():
+        try:
+            model.setParam(name, value)
+        except KeyError:
+            raise BadData(f"SCIP has no option named {name!r}: see the parameters in SCIP's documentation") from None
+        except (ValueError, TypeError, AttributeError, OverflowError, LookupError, OSError):
+            raise BadData(f"SCIP's option {name!r} does not take {value!r}: give a value of its type and range") from None
+
+
+def _checked_start(program: Program, start: Any) -> Any:
+    x = np.asarray(start, dtype=float)
+    if x.shape != (program.n,):
+        raise BadData(f"start has shape {x.shape}; it needs one number a column, ({program.n},), NaN where unknown")
+    return x
+
+
+def _optimise(built: ScipModel, settings: Settings, started: float, watch: _Watch | None = None) -> None:
+    left = settings.time_limit - (time.perf_counter() - started)
+    if "limits/time" not in settings.options:
+        built.model.setParam("limits/time", min(max(left, 0.0), 1e20))
+    try:
+        built.model.optimizeNogil()
+    except Exception as error:
+        raise SolverFailure(f"SCIP failed: {error}") from error
+    if watch is not None and watch.error is not None:
+        raise watch.error
+
+
+def _answer(built: ScipModel, settings: Settings, started: float) -> Solution:
+    program, model = built.program, built.model
+    said = model.getStatus()
+    nodes = int(model.getNTotalNodes())
+    x = built.point()
+    bound = _finite(model.getDualbound(), built)
+    status, message = _status(said, x), f"SCIP: {said}"
+    if said == "inforunbd":
+        status, more = _infeasible_or_unbounded(built, settings, started)
+        message += more
+    if status in ("infeasible", "unbounded"):
+        x, bound = None, None
+    objective = None
+    if x is not None:
+        objective = program.objective(x)
+        if bound is not None:
+            bound = max(bound, objective) if program.maximise else min(bound, objective)
+            room = max(settings.gap * max(1e-10, abs(objective)), ROUNDING * max(built.objective_unit, abs(objective)))
+            if abs(objective - bound) <= room:
+                status = "optimal"
+            elif said in ("optimal", "gaplimit"):
+                message += f"; its tolerances leave a gap of {abs(objective - bound):.1e}"
+    return Solution(
+        program=program,
+        status=status,
+        objective=objective,
+        bound=bound,
+        x=x,
+        seconds=time.perf_counter() - started,
+        solver="scip",
+        version=VERSION,
+        method="branch and cut",
+        nodes=nodes,
+        message=message,
+    )
+
+
+def _status(said: str, x: Any) -> str:
+    if said in ("infeasible", "unbounded"):
+        return said
+    return "limit" if x is None else "feasible"
+
+
+def _finite(bound: float, built: ScipModel) -> float | None:
+    """Return SCIP's number in the program's own unit and sense, None when it is infinite."""
+    if abs(bound) >= INFINITE:
+        return None
+    value = bound * built.objective_unit
+    return -value if built.program.maximise else value
+
+
+def _infeasible_or_unbounded(built: ScipModel, settings: Settings, started: float) -> tuple[str, str]:
+    """Tell the two apart: with a zero objective only infeasibility is left."""
+    model = built.model
+    model.freeTransform()
+    model.setObjective(0.0)
+    model.setParam("limits/solutions", 1)
+    _optimise(built, settings, started)
+    said = model.getStatus()
+    if said == "infeasible":
+        return "infeasible", ""
+    if model.getNSols() > 0:
+        return "unbounded", ", and a feasible point exists"
+    return "limit", ", and no time was left to tell which"
+
+
+class _Watch:
+    """Tell the caller how far SCIP is, at most ten times a second, without letting an error vanish in C."""
+
+    def __init__(self, built: ScipModel, settings: Settings, started: float) -> None:
+        self.error: BaseException | None = None
+        self._built, self._settings, self._started = built, settings, started
+        self._last = 0.0
+        if settings.progress is not None:
+            events = [SCIP_EVENTTYPE.BESTSOLFOUND, SCIP_EVENTTYPE.NODESOLVED, SCIP_EVENTTYPE.LPSOLVED]
+            built.model.attachEventHandlerCallback(self._heard, events, name="progress")
+
+    def _heard(self, model: Any, _: Any) -> None:
+        now = time.perf_counter() - self._started
+        if self.error is not None or now - self._last < REPORT_EVERY:
+            return
+        self._last = now
+        primal, dual = (_finite(v, self._built) for v in (model.getPrimalbound(), model.getDualbound()))
+        try:
+            assert self._settings.progress is not None
+            self._settings.progress(now, primal, dual)
+        except BaseException as error:  # noqa: BLE001  # raised again, whatever it is, once SCIP has stopped
+            self.error = error
+            model.interruptSolve()
+
+
+ENTRY = SolverEntry("scip", VERSION, CAN, solve)

@@ -1,0 +1,184 @@
+"""Solve anything, and check the answer before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData
+from proofolio.program.expression import Expression
+from proofolio.program.program import Program
+from proofolio.program.quadratic import Quadratic
+from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import require
+from proofolio.solvers.solution import Settings, Solution
+from proofolio.verification.check import Check, check, status_after
+
+__all__ = ["Verified", "solve", "solve_program"]
+
+Floats = NDArray[np.float64]
+GOOD = ("verified-optimal", "verified-feasible")
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A solution together with what the checks made of it.
+
+    Attributes
+    ----------
+    solution : Solution
+        The solver's claim.
+    checks : tuple of Check
+        Empty when there was no point to check.
+    status : str
+        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
+        ``limit``, ``infeasible`` or ``unbounded``.
+    """
+
+    solution: Solution
+    checks: tuple[Check, ...]
+    status: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an answer and every check holds."""
+        return self.status in GOOD
+
+    @property
+    def objective(self) -> float | None:
+        """The objective, recomputed, in the model's own sense."""
+        return self.solution.objective
+
+    @property
+    def bound(self) -> float | None:
+        """The solver's proven bound."""
+        return self.solution.bound
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return self.solution.gap
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The solution by column name."""
+        return self.solution.values
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not hold."""
+        return tuple(c for c in self.checks if not c.ok)
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.solution[name]
+
+    def value(self, expression: Expression | Quadratic) -> Floats:
+        """Evaluate an expression of the model at the solution."""
+        return self.solution.value(expression)
+
+
+def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
+    """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
+
+    Parameters
+    ----------
+    model : Program, Model, pyomo model, cvxpy.Problem, str or Path
+        The values found are loaded into a Pyomo model or CVXPY problem.
+    solver : {"highs", "scip"}
+    **settings
+        time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
+        dictionary of column names.
+
+    Returns
+    -------
+    Verified
+
+    Raises
+    ------
+    UnsupportedProgram
+        Before anything is solved, when the solver cannot take the program; the text says who can.
+    BadData
+        For an unknown solver or setting, an unreadable file, or something that is no model.
+
+    Examples
+    --------
+    >>> from proofolio import Model, solve
+    >>> model = Model()
+    >>> x = model.variable("x", 2, binary=True)
+    >>> model.add("one", x.sum() >= 1)
+    >>> model.minimise(3 * x[0] + 2 * x[1])
+    >>> solve(model).objective
+    2.0
+    """
+    program, load = _opened(model)
+    answer = solve_program(program, solver, **settings)
+    if load is not None and answer.solution.x is not None:
+        load(answer.solution.point)
+    return answer
+
+
+def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
+    """Solve a program in matrix form and check the answer; arguments as for `solve`."""
+    wanted = _settings(program, settings)
+    entry = require(program, solver, SOLVERS)
+    claim = entry.solve(program, wanted)
+    checks = check(program, claim) if claim.x is not None else ()
+    return Verified(claim, checks, status_after(claim, checks, wanted.gap))
+
+
+def _settings(program: Program, given: dict[str, Any]) -> Settings:
+    known = [f for f in Settings.__dataclass_fields__]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
+    start = given.get("start")
+    if start is not None:
+        given = given | {"start": _start(program, start)}
+    return Settings(**given)
+
+
+def _start(program: Program, start: Any) -> Floats:
+    if isinstance(start, dict):
+        names = {name: j for j, name in enumerate(program.column_names)}
+        unknown = [name for name in start if name not in names]
+        if unknown:
+            raise BadData(f"start has {len(unknown)} unknown names, such as {unknown[0]!r}")
+        point = np.full(program.n, np.nan)
+        point[[names[name] for name in start]] = list(start.values())
+        return point
+    point = np.asarray(start, dtype=float)
+    if point.shape != (program.n,):
+        raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
+    return point
+
+
+def _opened(model: Any) -> tuple[Program, Callable[[Floats], None] | None]:
+    if isinstance(model, Program):
+        return model, None
+    if hasattr(model, "freeze"):
+        frozen: Program = model.freeze()
+        return frozen, None
+    if isinstance(model, (str, Path)):
+        from proofolio.program.files import read_program  # the door is heavy: opened only when used
+
+        return read_program(model), None
+    origin = type(model).__module__.partition(".")[0]
+    ancestry = {base.__module__.partition(".")[0] for base in type(model).__mro__} | {origin}
+    if "pyomo" in ancestry:
+        from proofolio.program.pyomo_door import read_pyomo  # the door is heavy: opened only when used
+
+        pyomo_reading = read_pyomo(model)
+        return pyomo_reading.program, pyomo_reading.load
+    if "cvxpy" in ancestry:
+        from proofolio.program.cvxpy_door import read_cvxpy  # the door is heavy: opened only when used
+
+        cvxpy_reading = read_cvxpy(model)
+        return cvxpy_reading.program, cvxpy_reading.load
+    raise BadData(
+        f"{type(model).__name__} is no model: give a Program, a Pyomo model, a CVXPY problem or an .mps/.lp file"
+    )

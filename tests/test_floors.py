@@ -1,0 +1,129 @@
+"""Every import inside the package goes down: the floors of the house, from the ground up."""
+
+import ast
+from importlib.util import resolve_name
+from pathlib import Path
+
+import pytest
+
+import proofolio
+
+# Units that share a floor must not import each other.
+FLOORS = (
+    {"errors"},
+    {"program", "forecasts"},
+    {"formulations", "solvers"},
+    {"verification"},
+    {"models"},
+    {"backtest"},
+    {"benchmarking"},
+    {"report"},
+    {"cli"},
+    {"proofolio", "__main__"},  # the front door and `python -m`: they see everything, nothing sees them
+)
+HEIGHT = {unit: height for height, floor in enumerate(FLOORS) for unit in floor}
+PACKAGE = Path(proofolio.__file__).parent
+
+
+def unit_of(module: str) -> str:
+    """The part of the house a dotted module name belongs to: proofolio.program.expression -> program."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else parts[0]
+
+
+def imported_units(source: str, package: str) -> list[tuple[int, str]]:
+    """Line and unit of every import of proofolio in the source, wherever it stands."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            # `from proofolio import program` is program; `from proofolio import solve` is the front door.
+            modules = [
+                f"{base}.{alias.name}" if base == "proofolio" and alias.name in HEIGHT else base
+                for alias in node.names
+            ]
+        else:
+            continue
+        found += [(node.lineno, unit_of(module)) for module in modules if module.split(".")[0] == "proofolio"]
+    return found
+
+
+def violations(module: str, source: str, *, is_package: bool = False) -> list[str]:
+    """Sentences about every import in a module's source that does not go down."""
+    unit = unit_of(module)
+    if unit not in HEIGHT:
+        return [f"{module} stands on no floor: give {unit} a place in FLOORS"]
+    package = module if is_package else module.rpartition(".")[0]
+    return [
+        f"{module}, line {line}: {unit} imports {target}, which is not below it"
+        for line, target in imported_units(source, package)
+        if target != unit and HEIGHT.get(target, len(FLOORS)) >= HEIGHT[unit]
+    ]
+
+
+def module_name(file: Path) -> str:
+    parts = ("proofolio", *file.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=module_name)
+def test_imports_go_down(file):
+    source = file.read_text(encoding="utf-8")
+    assert violations(module_name(file), source, is_package=file.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "target"),
+    [
+        ("proofolio.program.expression", "import proofolio.solvers.highs", "solvers"),
+        ("proofolio.program.expression", "from proofolio.forecasts import regimes", "forecasts"),
+        ("proofolio.forecasts.regimes", "from proofolio import program", "program"),
+        ("proofolio.formulations.maximum", "from ..solvers import highs", "solvers"),
+        ("proofolio.formulations.maximum", "from .. import solvers", "solvers"),
+        ("proofolio.solvers.highs", "from proofolio.formulations.maximum import maximum", "formulations"),
+        ("proofolio.solvers.highs", "def f():\n    import proofolio.verification as v", "verification"),
+        ("proofolio.verification.audit", "if TYPE_CHECKING:\n    from ..models import erc", "models"),
+        ("proofolio.models.erc", "import numpy, proofolio.backtest", "backtest"),
+        ("proofolio.backtest.simulator", "from proofolio import benchmarking, models", "benchmarking"),
+        ("proofolio.benchmarking.runner", "from proofolio.report import page", "report"),
+        ("proofolio.report.page", "from proofolio import cli", "cli"),
+        ("proofolio.errors", "from .program import Program", "program"),
+        ("proofolio.cli", "import proofolio", "proofolio"),
+        ("proofolio.cli", "from . import solve", "proofolio"),
+        ("proofolio.models.erc", "from proofolio.attic import ladder", "attic"),
+    ],
+)
+def test_an_import_that_does_not_go_down_is_caught(module, source, target):
+    (sentence,) = violations(module, source)
+    assert f"imports {target}," in sentence
+
+
+def test_a_part_without_a_floor_is_caught():
+    assert "FLOORS" in violations("proofolio.attic.ladder", "x = 1")[0]
+
+
+def test_a_package_s_own_relative_imports_count_from_the_package():
+    assert violations("proofolio.solvers", "from ..formulations import maximum", is_package=True)
+    assert violations("proofolio.solvers", "from .formulations import maximum", is_package=True) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("proofolio.program.expression", "import numpy as np\nfrom proofolio.errors import BadData"),
+        ("proofolio.program.expression", "from . import matrix\nfrom .matrix import stack"),
+        ("proofolio.solvers.highs", "from proofolio import errors, program"),
+        ("proofolio.verification.audit", "from ..solvers.highs import solve\nfrom .. import formulations"),
+        ("proofolio.report.page", "from proofolio import backtest, benchmarking"),
+        ("proofolio.cli", "def main():\n    from proofolio.report import page"),
+        ("proofolio", "from proofolio.cli import main"),
+        ("proofolio.models.erc", "import proofoliology, models"),
+    ],
+)
+def test_an_import_that_goes_down_is_let_through(module, source):
+    assert violations(module, source, is_package=module == "proofolio") == []
