@@ -187,6 +187,7 @@ def test_a_start_that_collapses_is_repaired_cold(with_outliers, fit):
         fit,
         means=np.array([[0.0, 0.0], [0.15, 0.0]]),
         covariances=np.stack([fit.covariances[1], 1e-5 * np.eye(2)]),
+        shares=np.array([0.998, 0.002]),
     )
     repaired = fit_regimes(with_outliers, start=on_outliers)
     assert repaired.cold
@@ -206,10 +207,20 @@ def test_a_real_regime_is_preferred_to_a_likelier_handful_of_outliers(with_outli
     assert fit_regimes(with_outliers, 3).shares.min() > 0.01
 
 
-def test_a_start_in_other_units_underflows_and_still_arrives(planted, fit):
-    warm = fit_regimes(100 * planted[0], start=fit)
+@pytest.mark.parametrize("factor", [0.01, 30, 100])
+def test_a_start_in_other_units_does_no_harm(planted, fit, factor):
+    other = fit_regimes(factor * planted[0], start=fit)
+    assert other.cold
+    np.testing.assert_allclose(other.means, factor * fit.means, rtol=1e-3)
+
+
+def test_a_day_impossible_under_the_start_is_taken_in(planted, fit):
+    # 47 standard deviations even of the wild regime: its density underflows.
+    returns = planted[0].copy()
+    returns.iloc[-1, 0] = -0.9
+    warm = fit_regimes(returns, start=fit)
     assert not warm.cold
-    np.testing.assert_allclose(warm.means, 100 * fit.means, rtol=0.01, atol=1e-3)
+    assert warm.score(returns) == pytest.approx(warm.log_likelihood, abs=1e-6)
 
 
 def test_a_collapse_that_cannot_be_repaired_is_reported():

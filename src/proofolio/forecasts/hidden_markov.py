@@ -68,7 +68,8 @@ def fit_regimes(
         Of the random cold starts: the same data and seed give the same fit.
     start : RegimeFit, optional
         Yesterday's fit, say; the search starts from its parameters, once. It must have
-        the same K and series.
+        the same K and series. If it was fitted to a series of more than three times or
+        less than a third of the standard deviation, it is left aside.
     restarts : int
         Cold starts, of which the likeliest is kept. The first is not random: days
         sorted by recent volatility.
@@ -118,7 +119,7 @@ def fit_regimes(
     scaled = values / scale
 
     best: Estimate | None = None
-    if start is not None:
+    if start is not None and _alike(start, scale):
         best = maximise(scaled, _resumed(start, scale), max_iterations, tolerance)
     cold = best is None or _collapsed(best)
     if cold:
@@ -146,6 +147,17 @@ def _scale(values: Floats, names: tuple[str, ...]) -> Floats:
         if least < 1e-4:
             raise BadData(f"the series {', '.join(names)} are linearly dependent; drop one.")
     return np.asarray(scale)
+
+
+def _alike(start: RegimeFit, scale: Floats) -> bool:
+    """Return whether `start` describes series of about this standard deviation.
+
+    From percents to decimals, say, the search would end far from the best fit.
+    """
+    mean = start.shares @ start.means
+    squares = np.diagonal(start.covariances, axis1=1, axis2=2) + (start.means - mean) ** 2
+    ratio = np.sqrt(start.shares @ squares) / scale
+    return bool((ratio > 1 / 3).all() and (ratio < 3).all())
 
 
 def _resumed(start: RegimeFit, scale: Floats) -> Parameters:

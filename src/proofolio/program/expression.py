@@ -199,7 +199,7 @@ class Expression:
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Expression:
         """Sum over the given axes (all by default); the result of a full sum has shape ``()``."""
         constant = np.asarray(self.constant.sum(axis=axis, keepdims=keepdims))
-        kept = np.arange(constant.size).reshape(np.sum(np.empty(self.shape), axis=axis, keepdims=True).shape)
+        kept = np.arange(constant.size).reshape(np.sum(np.zeros(self.shape), axis=axis, keepdims=True).shape)
         target = np.broadcast_to(kept, self.shape).ravel()
         operator = sparse.csr_array(
             (np.ones(self.size), (target, np.arange(self.size))), shape=(constant.size, self.size)

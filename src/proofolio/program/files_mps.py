@@ -9,16 +9,21 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.errors import BadData, UnsupportedProgram
-from proofolio.program.files_names import NameMap, Spelling, mps_name
+from proofolio.program.files_names import NameMap, Spelling, changed, mps_name
 from proofolio.program.files_rows import Beyond, FileRows, number
 from proofolio.program.program import Program
 
 __all__ = ["lift_mps", "mps_text"]
 
-_PLAIN = frozenset("NAME OBJSENSE ROWS COLUMNS RHS RANGES BOUNDS QUADOBJ QMATRIX ENDATA".split())
-_BEYOND = frozenset("QCMATRIX INDICATORS SOS SOS1 SOS2".split())
-_FOREIGN = frozenset("CSECTION GENCONS LAZYCONS USERCUTS PWLOBJ SCENARIOS QSECTION MODELCUTS SETS".split())
+_PLAIN = frozenset(
+    {"NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "BOUNDS", "QUADOBJ", "QMATRIX", "ENDATA"}
+)
+_BEYOND = frozenset({"QCMATRIX", "INDICATORS", "SOS", "SOS1", "SOS2"})
+_FOREIGN = frozenset(
+    {"CSECTION", "GENCONS", "LAZYCONS", "USERCUTS", "PWLOBJ", "SCENARIOS", "QSECTION", "MODELCUTS", "SETS"}
+)
 FREE_ROW = "-1e30"
+_Taker = Callable[[list[str], int], None]
 
 
 def mps_text(program: Program) -> tuple[str, NameMap]:
@@ -38,7 +43,7 @@ def mps_text(program: Program) -> tuple[str, NameMap]:
     if program.maximise:
         lines += ["OBJSENSE", "    MAX"]
     lines += ["ROWS", f" N {objective}"]
-    sides = [_sides(low, high, name) for low, high, name in zip(rows.lower.tolist(), rows.upper.tolist(), rows.names, strict=True)]  # fmt: skip
+    sides = list(map(_sides, rows.lower.tolist(), rows.upper.tolist(), rows.names))
     lines += [f" {kind} {name}" for (kind, _, _), name in zip(sides, row_names, strict=True)]
     lines += _columns_section(program, rows.matrix, columns, row_names, objective)
     sign = -1.0 if program.maximise else 1.0
@@ -64,18 +69,20 @@ def mps_text(program: Program) -> tuple[str, NameMap]:
             for name, switch in zip(row_names, rows.implied, strict=True)
             if switch is not None
         ]
-    if program.sos:
+    sets = Spelling(mps_name)(s.name for s in program.sos)
+    if sets:
         lines.append("SOS")
-        for group, name in zip(program.sos, Spelling(mps_name)(s.name for s in program.sos), strict=True):
+        for group, name in zip(program.sos, sets, strict=True):
             lines.append(f" S{group.kind} {name}")
-            lines += [f"    {columns[j]} {number(w)}" for j, w in zip(group.columns, group.weights, strict=True)]
+            members = zip(group.columns, group.weights, strict=True)
+            lines += [f"    {columns[j]} {number(weight)}" for j, weight in members]
     lines.append("ENDATA")
-    names = NameMap(_changed(columns, program.column_names), _changed(row_names, rows.names))
+    names = NameMap(
+        changed(columns, program.column_names),
+        changed(row_names, rows.names),
+        changed(sets, [s.name for s in program.sos]),
+    )
     return "\n".join(lines) + "\n", names
-
-
-def _changed(spelled: list[str], names: Any) -> dict[str, str]:
-    return {s: n for s, n in zip(spelled, names, strict=True) if s != n}
 
 
 def _entries(matrix: Any) -> Iterator[tuple[int, int, float]]:
@@ -96,7 +103,9 @@ def _sides(low: float, high: float, name: str) -> tuple[str, str, str]:
             return "G", number(low), number(width)
         if high - width == low:
             return "L", number(high), number(width)
-    raise UnsupportedProgram(f"an .mps file cannot hold both sides of row {name!r} to the bit: split it into two rows")
+    raise UnsupportedProgram(
+        f"an .mps file cannot hold both sides of row {name!r} to the bit: split it in two"
+    )
 
 
 def _columns_section(
@@ -152,7 +161,7 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
     """
     beyond = Beyond()
     kept: list[str] = []
-    take: Callable[[list[str]], None] | None = None
+    take: _Taker | None = None
     ended = False
     for line in text.splitlines():
         words = line.split()
@@ -164,23 +173,25 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
         elif head in _PLAIN or (words and words[0].upper() == "NAME" and not line[0].isspace()):
             take = None
             kept.append(line)
+            beyond.name = beyond.name or (line[4:].strip() if words[0].upper() == "NAME" else "")
             ended = ended or head == "ENDATA"
         elif take is None:
             kept.append(line)
         elif words and not line.startswith("*"):
             try:
-                take(words)
+                take(words, len(line) - len(line.lstrip()))
             except (IndexError, ValueError, KeyError):
-                raise BadData(f"{file} is not a model HiGHS can read: the line {line.strip()!r} makes no sense") from None
+                why = f"the line {line.strip()!r} does not fit its section"
+                raise BadData(f"{file} is not a model HiGHS can read: {why}") from None
     if not ended:
         raise BadData(f"{file} is not a whole .mps file: it has no line ENDATA")
     return "\n".join(kept) + "\n", beyond
 
 
-def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> Callable[[list[str]], None]:
+def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> _Taker:
     if head == "INDICATORS":
 
-        def take(line: list[str]) -> None:
+        def take(line: list[str], indent: int) -> None:
             _, row, binary, on = line
             beyond.indicators[row] = (binary, {"0": 0, "1": 1}[on])
 
@@ -190,15 +201,15 @@ def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> Callable[[
             raise BadData(f"{file} has a section QCMATRIX that names no row")
         terms = beyond.quadratic.setdefault(words[0], [])
 
-        def take_term(line: list[str]) -> None:
+        def take_term(line: list[str], indent: int) -> None:
             first, second, value = line
             terms.append((first, second, float(value)))
 
         return take_term
 
-    def take_member(line: list[str]) -> None:
+    def take_member(line: list[str], indent: int) -> None:
         kind = line[0].upper()
-        if kind in ("S1", "S2") and (len(line) == 2 or not _is_number(line[-1])):
+        if indent <= 2 and kind in ("S1", "S2"):  # members stand further in, and may be called S1 too
             beyond.sos.append((line[-1], int(kind[1]), [], []))
             return
         column, weight = line[-1].rsplit(":", 1) if ":" in line[-1] else line[-2:]
@@ -206,11 +217,3 @@ def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> Callable[[
         beyond.sos[-1][3].append(float(weight))
 
     return take_member
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

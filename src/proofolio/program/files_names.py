@@ -1,4 +1,4 @@
-"""Names in model files: what each format can spell, the map beside a file, and arrays found again in names."""
+"""Names in model files: what a format can spell, the map beside a file, and arrays found again in names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ import numpy as np
 from proofolio.errors import BadData
 from proofolio.program.program import Block, RowBlock, element_name
 
-__all__ = ["NameMap", "Spelling", "lp_name", "map_path", "mps_name", "row_blocks", "variable_blocks"]
+__all__ = [
+    "NameMap",
+    "Spelling",
+    "changed",
+    "lp_name",
+    "map_path",
+    "mps_name",
+    "row_blocks",
+    "variable_blocks",
+]
 
 _LONGEST = 200  # readers keep names in buffers of 255 bytes
 _INDEXED = re.compile(r"(?s)(.+)\[(\d+(?:,\d+)*)\]")
@@ -51,8 +60,11 @@ class Spelling:
         """Return the spellings, in order; names the format can hold as they are come first."""
         wanted = list(names)
         spelled = [self._spell(name) for name in wanted]
-        kept = [a == b for a, b in zip(wanted, spelled, strict=True)]
-        self._taken.update(name for name, keep in zip(wanted, kept, strict=True) if keep)
+        kept = []
+        for name, spelling in zip(wanted, spelled, strict=True):
+            kept.append(name == spelling and name not in self._taken)
+            if kept[-1]:
+                self._taken.add(name)
         return [s if keep else self._fresh(s) for s, keep in zip(spelled, kept, strict=True)]
 
     def _fresh(self, name: str) -> str:
@@ -61,6 +73,11 @@ class Spelling:
             found, k = f"{name}_{k}", k + 1
         self._taken.add(found)
         return found
+
+
+def changed(spelled: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the names that are spelled differently, by their spelling."""
+    return {s: n for s, n in zip(spelled, names, strict=True) if s != n}
 
 
 def map_path(path: Path) -> Path:
@@ -74,10 +91,12 @@ class NameMap:
 
     variables: dict[str, str] = field(default_factory=dict)
     rows: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Write the map as JSON."""
-        text = json.dumps({"variables": self.variables, "rows": self.rows}, indent=1, ensure_ascii=False)
+        entries = {"variables": self.variables, "rows": self.rows, "sets": self.sets}
+        text = json.dumps(entries, indent=1, ensure_ascii=False)
         path.write_text(text + "\n", encoding="utf-8")
 
     @staticmethod
@@ -87,15 +106,23 @@ class NameMap:
             return NameMap()
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return NameMap(dict(found["variables"]), dict(found["rows"]))
+            return NameMap(dict(found["variables"]), dict(found["rows"]), dict(found["sets"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadData(f"{path} is not a map of names ({error!r}): delete it or write the model again") from None
+            why = f"{type(error).__name__}: {error}"
+            raise BadData(
+                f"{path} is not a map of names ({why}): delete it or write the model again"
+            ) from None
 
-    def check(self, path: Path, variables: Sequence[str], rows: Sequence[str]) -> None:
+    def __bool__(self) -> bool:
+        return bool(self.variables or self.rows or self.sets)
+
+    def check(self, path: Path, variables: Sequence[str], rows: Sequence[str], sets: Sequence[str]) -> None:
         """Raise `BadData` when the map names what the file does not have."""
-        stray = sorted({*self.variables} - {*variables}) + sorted({*self.rows} - {*rows})
+        stray = sorted(
+            ({*self.variables} - {*variables}) | ({*self.rows} - {*rows}) | ({*self.sets} - {*sets})
+        )
         if stray:
-            raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it or write the model again")
+            raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it")
 
 
 def _indexed(name: str) -> tuple[str, tuple[int, ...]] | None:
@@ -126,7 +153,7 @@ def _unique(runs: list[tuple[str, list[tuple[int, ...]] | None, int]]) -> Counte
 
 
 def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
-    """Return blocks whose element names are these: whole arrays where ``w[0,0], w[0,1], ...`` stand in order."""
+    """Return blocks with these element names: arrays where ``w[0,0], w[0,1], ...`` stand in order."""
     runs = _runs(names)
     seen = _unique(runs)
     blocks: list[Block] = []

@@ -25,6 +25,8 @@ class Beyond:
 
     Attributes
     ----------
+    name : str
+        The model's name; empty where the file gives none.
     quadratic : dict
         Row name -> terms ``(column, column, coefficient)`` whose sum is added to the row.
     indicators : dict
@@ -35,6 +37,7 @@ class Beyond:
         Name of a second row -> name of the row whose other side it is.
     """
 
+    name: str = ""
     quadratic: dict[str, list[tuple[str, str, float]]] = field(default_factory=dict)
     indicators: dict[str, tuple[str, int]] = field(default_factory=dict)
     sos: list[tuple[str, int, list[str], list[float]]] = field(default_factory=list)
@@ -57,7 +60,7 @@ class FileRows:
         """Gather the rows; `form` names the format in the error for what no file can hold."""
         if len(program.cones):
             raise UnsupportedProgram(
-                f"{form} cannot hold the second-order cone {program.cones.blocks[0].name!r}: write its rows as "
+                f"{form} cannot hold the second-order cones {program.cones.blocks[0].name!r}: build them as "
                 "quadratic rows with model.quadratic, or keep the model in Python"
             )
         for what, bound in (
@@ -71,7 +74,8 @@ class FileRows:
                 at = int(np.argmax(huge))
                 name = (program.column_names if what == "column" else program.row_names)[at]
                 raise UnsupportedProgram(
-                    f"{form} cannot hold the bound {bound[at]:g} of {what} {name!r}: readers take 1e20 as infinite"
+                    f"{form} cannot hold the bound {bound[at]:g} of {what} {name!r}: "
+                    "its readers take 1e20 and more as no bound"
                 )
         quadratic, implied = program.quadratic, program.indicators
         names = [

@@ -170,7 +170,7 @@ class PyomoModel(Model):
                 lower, upper = max(lower, low), min(upper, high)
             column = self.n
             self.variable(variable.name, lower=lower, upper=upper, integer=integer)
-            # rows named like the container would be confused with its elements
+            # an array of this name would have elements called like the container's
             self._names.add(variable.parent_component().name)
             self._skip.add(variable.name)
             self._native[column] = variable

@@ -14,9 +14,9 @@ from pyomo.common.errors import PyomoException
 from pyomo.core.base.set import SetProduct
 from pyomo.repn.util import categorize_valid_components
 from scipy import sparse
-from scipy.sparse import csgraph
 
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
+from proofolio.program.forms import split_forms
 from proofolio.program.model import CONSTANT_ROW_TOLERANCE
 from proofolio.program.program import (
     Block,
@@ -262,7 +262,7 @@ class _ModelReader:
             self._column(variable)
 
     def _column(self, variable: Any) -> int:
-        """Return the column of a variable; one met only in expressions (on another block, say) gets its own."""
+        """Return the column of a variable; one met only in expressions gets a block of its own."""
         found = self.column.get(id(variable))
         if found is None:
             found = self.column[id(variable)] = len(self.variables)
@@ -354,15 +354,16 @@ class _ModelReader:
                 raise ContradictoryRows(f"constraint {name!r} has no variables and is false as written")
 
     def _forms(self, terms: PyomoTerms) -> tuple[Form, ...]:
+        """Return the quadratic part as one dense form, or cut where no term ties columns when it is large."""
         rows, cols, data = self._symmetric_entries(terms)
-        columns, where = np.unique(np.concatenate([rows, cols]), return_inverse=True)
-        k = columns.size
-        local = sparse.csr_array((data, (where[: rows.size], where[rows.size :])), shape=(k, k))
-        parts = np.zeros(k, dtype=int)
+        columns = np.unique(np.concatenate([rows, cols]))
+        k, i, j = columns.size, np.searchsorted(columns, rows), np.searchsorted(columns, cols)
         if k > DENSE_FORM:
-            _, parts = csgraph.connected_components(local, directed=False)
-        members = [np.flatnonzero(parts == part) for part in range(int(parts.max()) + 1)]
-        return tuple(Form(columns[m], local[m][:, m].toarray()) for m in members)
+            parts = split_forms(sparse.csr_array((data, (i, j)), shape=(k, k)))
+            return tuple(Form(columns[part.columns], part.matrix) for part in parts)
+        matrix = np.zeros((k, k))
+        matrix[i, j] = data
+        return (Form(columns, matrix),)
 
     def _special_ordered_sets(self, name: str, container: Any) -> None:
         for element in container.values():

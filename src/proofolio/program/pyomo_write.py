@@ -25,7 +25,7 @@ def to_pyomo(program: Program) -> Any:
     Variables and rows are native, under their names: block ``W`` of shape (n, T) is ``model.W``, indexed from
     zero as ``W[i,t]``. A rotated cone is the quadratic row :math:`\sum_k Y_k^2 - t z \le 0`, with rows
     ``name_t`` and ``name_z`` for :math:`t \ge 0` and :math:`z \ge 0` where the bounds of the variables do not
-    say so. Negative SOS weights are shifted to start at zero: only their order counts, and Pyomo refuses them.
+    say so. Pyomo refuses negative SOS weights: they are shifted to start at zero, since only order counts.
     The objective is called ``objective`` and has the user's own sense. Pyomo puts quotes around a name with
     brackets, dots or blanks when it prints it; `from_pyomo` reads the name without them.
 

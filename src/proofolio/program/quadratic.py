@@ -132,7 +132,7 @@ class Quadratic:
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Quadratic:
         """Sum over the given axes (all by default)."""
         affine = self.affine.sum(axis)
-        kept = np.arange(affine.size).reshape(np.sum(np.empty(self.shape), axis=axis, keepdims=True).shape)
+        kept = np.arange(affine.size).reshape(np.sum(np.zeros(self.shape), axis=axis, keepdims=True).shape)
         gathered: list[list[Form]] = [[] for _ in range(affine.size)]
         for position, entry in zip(np.broadcast_to(kept, self.shape).ravel(), self.forms, strict=True):
             gathered[position].extend(entry)

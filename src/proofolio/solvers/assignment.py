@@ -70,8 +70,8 @@ class Assignment:
         return point
 
 
-def assign(lifted: Lifted, values: Floats, skip: Mask | None = None) -> Assignment | None:
-    r"""Fix the integers and return the program left, or None when a row shows that nothing is left.
+def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) -> Assignment | None:
+    r"""Bound the integers and return the continuous program left, or None when a row shows that nothing is left.
 
     Four reductions, each exact:
 
@@ -86,13 +86,13 @@ def assign(lifted: Lifted, values: Floats, skip: Mask | None = None) -> Assignme
 
     Parameters
     ----------
-    values : ndarray
-        One number an integer column of the lifted program, in order.
+    low, high : ndarray
+        Bounds of the integer columns of the lifted program, in order; equal where an integer is fixed.
     skip : ndarray of bool, optional
         Rows of A to leave out (the caller then checks them at the answer).
     """
     lower, upper = lifted.lower.copy(), lifted.upper.copy()
-    lower[lifted.integer] = upper[lifted.integer] = values
+    lower[lifted.integer], upper[lifted.integer] = low, high
     if not _propagate(lifted, lower, upper):
         return None
     live = lower < upper
@@ -127,6 +127,7 @@ def assign(lifted: Lifted, values: Floats, skip: Mask | None = None) -> Assignme
         Y = lifted.K[rows][:, columns]
         w = np.repeat(weight, length[bent] - 2)
         P = sparse.csc_array(2.0 * (Y.T @ (sparse.diags_array(w) @ Y)))
+        P.sort_indices()
         extra = 2.0 * (Y.T @ (w * constant[rows]))
     tail = np.setdiff1d(np.arange(heads.size), bent)
     program = _program(lifted, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone)

@@ -121,6 +121,12 @@ def lift(program: Program) -> Lifted:
         lower.append(np.full(len(chosen), -np.inf))
         upper.append(np.array(sides))
     K, k, pointer = cones.joined(program)
+    low = np.concatenate([program.lower, np.zeros(cones.count)])
+    high = np.concatenate([program.upper, np.full(cones.count, np.inf)])
+    signed = _nonnegative_heads(K, k, program.cones.pointer, low, high)
+    rows.append(K[signed])
+    lower.append(-k[signed])
+    upper.append(np.full(signed.size, np.inf))
     return Lifted(
         n=program.n,
         q=np.concatenate([program.q, cones.costs()]),
@@ -128,8 +134,8 @@ def lift(program: Program) -> Lifted:
         A=sparse.csr_array(sparse.vstack([_wide(r, n) for r in rows], format="csr")),
         row_lower=np.concatenate(lower),
         row_upper=np.concatenate(upper),
-        lower=np.concatenate([program.lower, np.zeros(cones.count)]),
-        upper=np.concatenate([program.upper, np.full(cones.count, np.inf)]),
+        lower=low,
+        upper=high,
         integer=np.concatenate([program.integer, np.zeros(cones.count, dtype=bool)]),
         K=K,
         k=k,
@@ -190,6 +196,18 @@ def _without_heads(lifted: Lifted, members: Floats) -> Floats:
     tails[lifted.pointer[:-1]] = 0.0
     tails[lifted.pointer[:-1] + 1] = 0.0
     return tails
+
+
+def _nonnegative_heads(K: Any, k: Floats, pointer: Integers, lower: Floats, upper: Floats) -> Integers:
+    """Make t >= 0 and z >= 0 bounds where they are single columns (in place); return the rows of the others."""
+    heads = np.concatenate([pointer[:-1], pointer[:-1] + 1])
+    terms = np.diff(K.indptr)[heads]
+    single = heads[terms == 1]
+    own, factor = K.indices[K.indptr[single]], K.data[K.indptr[single]]
+    limit = -k[single] / factor
+    np.maximum.at(lower, own[factor > 0], limit[factor > 0])
+    np.minimum.at(upper, own[factor < 0], limit[factor < 0])
+    return np.sort(heads[(terms > 1) | ((terms == 0) & (k[heads] < 0))])
 
 
 def _wide(matrix: Any, columns: int) -> Any:
