@@ -126,10 +126,11 @@ def _read_by_highs(copy: Path, file: Path) -> Any:
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     complaints = [" ".join(s.split()) for s in said if s.startswith(("ERROR", "WARN"))]
     words = "; ".join(complaints).replace(str(copy), str(file))
+    lost = [c for c in complaints if "ignored" in c or "duplicate" in c.lower()]
     if status == highspy.HighsStatus.kError:
         raise BadData(f"{file} is not a model HiGHS can read: {words or 'it gives no reason'}")
-    if "ignored" in words or "duplicate" in words.lower():
-        raise BadData(f"{file} is a model HiGHS reads only in part: {words}")
+    if lost:
+        raise BadData(f"{file} is a model HiGHS reads only in part: {'; '.join(lost)}")
     lp = model.lp_
     if len(lp.col_names_) != lp.num_col_ or len(lp.row_names_) != lp.num_row_:
         raise BadData(f"{file} gives one name to two columns or two rows: give every one its own")

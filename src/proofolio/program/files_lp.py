@@ -66,8 +66,10 @@ def lp_text(program: Program) -> tuple[str, NameMap]:
     for file_name, (_, k, relation, rhs) in zip(file_names, spelled, strict=True):
         lines += _row(rows, k, columns, f"{file_name}:", f"{relation} {rhs}")
     lines += ["Bounds", *_bounds(program, columns)]
-    if program.integer.any():
-        lines += ["Generals", *(f" {columns[j]}" for j in np.flatnonzero(program.integer))]
+    binary = program.integer & (program.lower == 0) & (program.upper == 1)
+    for section, which in (("Binaries", binary), ("Generals", program.integer & ~binary)):
+        if which.any():
+            lines += [section, *(f" {columns[j]}" for j in np.flatnonzero(which))]
     sets = Spelling(lp_name)(s.name for s in program.sos)
     if sets:
         lines.append("SOS")

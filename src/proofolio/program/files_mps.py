@@ -139,6 +139,9 @@ def _bounds_section(program: Program, columns: list[str]) -> Iterator[str]:
         if np.isneginf(low) and np.isposinf(high):
             yield f" FR BND {name}"
             continue
+        if integer and (low, high) == (0.0, 1.0):
+            yield f" BV BND {name}"
+            continue
         if np.isneginf(low):
             yield f" MI BND {name}"
         elif low or integer or high < 0:

@@ -33,7 +33,7 @@ _LP_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 # a word of the format is read as such wherever it stands, and e1 as an exponent after a number
 _LP_WORDS = re.compile(
     r"(?i)e\d*|free|inf|infinity|min(imi[sz]e|imum)?|max(imi[sz]e|imum)?|st|s\.t\.|subject|such|to|that|bounds?"
-    r"|bin(ary|aries)?|gen(erals?)?|int(egers?)?|sos[12]?|s[12]|semi(s|nteger)?|sc|si|end|r"
+    r"|bin(ary|aries)?|gen(erals?)?|int(egers?)?|sos[12]?|s[12]|semi(s|nteger)?|sc|si|end"
 )
 
 

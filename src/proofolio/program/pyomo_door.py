@@ -20,7 +20,7 @@ from proofolio.errors import BadData
 from proofolio.program.expression import Expression, as_expression
 from proofolio.program.model import Bounder, Model
 from proofolio.program.pyomo_read import PyomoReading, from_pyomo, read_pyomo
-from proofolio.program.pyomo_terms import TermReader, grid_shape, variable_box
+from proofolio.program.pyomo_terms import TermReader, grid_shape, shortened, variable_box
 from proofolio.program.pyomo_write import affine_terms, native_sum, quadratic_terms, to_pyomo, write_program
 from proofolio.program.quadratic import Quadratic
 
@@ -154,10 +154,10 @@ class PyomoModel(Model):
                 raise BadData("NaN or an infinity was lifted: give finite numbers, or leave the row out")
             return float(leaf), {}
         if not (hasattr(leaf, "is_numeric_type") and leaf.is_numeric_type()):
-            raise BadData(f"{_short(leaf)} is not a number, a Pyomo expression or an array of those")
-        found = self._reader.read(f"the expression {_short(leaf)}", leaf)
+            raise BadData(f"{shortened(leaf)} is not a number, a Pyomo expression or an array of those")
+        found = self._reader.read(leaf)
         if found is None or found.quadratic:
-            raise BadData(f"the expression {_short(leaf)} is not affine: only affine ones can be lifted")
+            raise BadData(f"the expression {shortened(leaf)} is not affine: only affine ones can be lifted")
         return found.constant, {self._column(key): c for key, c in found.linear.items()}
 
     def _column(self, key: int) -> int:
@@ -250,7 +250,7 @@ def _single_variable_bounds(model: Any) -> dict[int, tuple[float, float]]:
             low, body, high = constraint.to_bounded_expression(evaluate_bounds=True)
             if hasattr(body, "nargs") and body.nargs() > 2:
                 continue
-            terms = reader.read(constraint.name, body)
+            terms = reader.read(body)
         except (PyomoException, ValueError):
             continue  # it says nothing that could be relied on
         if terms is None or terms.quadratic or len(terms.linear) != 1:
@@ -294,8 +294,3 @@ def _flattened(value: Any) -> tuple[tuple[int, ...], list[Any]]:
     if len(inner) > 1:
         raise BadData(f"a list holds parts of the shapes {sorted(inner)}: parts of one shape are needed")
     return (len(parts), *inner.pop()), [leaf for _, leaves in parts for leaf in leaves]
-
-
-def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return repr(text if len(text) <= 80 else f"{text[:77]}...")

@@ -289,7 +289,7 @@ class _ModelReader:
             names = ", ".join(repr(name) for name, _ in active[:3])
             raise UnsupportedProgram(f"{len(active)} objectives are active ({names}): deactivate all but one")
         name, objective = active[0]
-        terms = self.terms.read(f"objective {name!r}", objective.expr)
+        terms = self.terms.read(objective.expr, f"objective {name!r}")
         if terms is None:
             raise UnsupportedProgram(f"objective {name!r} is neither affine nor quadratic")
         return terms, objective.sense == pyo.maximize
@@ -338,7 +338,7 @@ class _ModelReader:
         if low is None and high is None:
             return
         lower, upper = -math.inf if low is None else float(low), math.inf if high is None else float(high)
-        terms = self.terms.read(f"constraint {name!r}", body)
+        terms = self.terms.read(body, f"constraint {name!r}")
         if terms is None:
             raise UnsupportedProgram(
                 f"constraint {name!r} is neither affine nor quadratic: only such rows can be read"

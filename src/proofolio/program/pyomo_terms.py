@@ -13,7 +13,7 @@ from pyomo.repn.util import OrderedVarRecorder, VarRecorder
 
 from proofolio.errors import BadData, UnsupportedProgram
 
-__all__ = ["PyomoTerms", "TermReader", "grid_shape", "variable_box"]
+__all__ = ["PyomoTerms", "TermReader", "grid_shape", "shortened", "variable_box"]
 
 FIXED_INTEGRALITY = 1e-6  # a variable fixed at a solver's answer is this close to its integer
 
@@ -46,13 +46,13 @@ class TermReader:
         self._linear.subexpression_cache.clear()
         self._quadratic.subexpression_cache.clear()
 
-    def read(self, name: str, expression: Any) -> PyomoTerms | None:
+    def read(self, expression: Any, name: str = "") -> PyomoTerms | None:
         """Return the terms of an expression, or None when it is neither affine nor quadratic.
 
         Raises
         ------
         BadData
-            For NaN, infinities and Params without a value; the text says `name`.
+            For NaN, infinities and Params without a value; the text says `name`, or the expression itself.
         """
         try:
             found = self._linear.walk_expression(expression)
@@ -67,7 +67,8 @@ class TermReader:
             return self._checked(found.constant, found.linear, quadratic)
         except (PyomoException, ValueError, TypeError, ArithmeticError) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise BadData(f"{name} cannot be read at its present values: {reason}") from None
+            named = name or f"the expression {shortened(expression)}"
+            raise BadData(f"{named} cannot be read at its present values: {reason}") from None
 
     @staticmethod
     def _checked(
@@ -87,6 +88,12 @@ def _record_also_fixed(visitor: Any, result: Any, coefficient: Any, variable: An
         result.linear[key] += coefficient
     elif coefficient:
         result.linear[key] = coefficient
+
+
+def shortened(expression: Any) -> str:
+    """Return the text of an expression, in quotes and not too long."""
+    text = " ".join(str(expression).split())
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def variable_box(variable: Any) -> tuple[float, float, bool]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.errors import SolverFailure
 from proofolio.solvers.cuts import Cuts, Lifted
+from proofolio.solvers.highs_engine import dual_bound, open_highs, run
 from proofolio.solvers.scaling import column_units, row_units
 
 __all__ = ["Answer", "Relaxation"]
@@ -19,8 +18,6 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 TOLERANCE = 1e-9
-REACH = 10.0
-ROUNDING = 1e-12
 
 
 class Answer(NamedTuple):
@@ -33,18 +30,10 @@ class Answer(NamedTuple):
 
 
 class Relaxation:
-    r"""The linear rows of a lifted program and the cuts added so far, in well-scaled units.
+    """The linear rows of a lifted program and the cuts added so far, in well-scaled units.
 
-    Notes
-    -----
-    The bound is recomputed from the multipliers, not read from the solver: for any y,
-
-    .. math::
-        \min_x q'x \ge \sum_i \min(y_i \ell_i, y_i u_i) + \sum_j \min_{x_j} r_j x_j,\qquad r = q - A'y,
-
-    so it holds whatever tolerance the simplex method stopped at (Neumaier and Shcherbina 2004). Where r has the
-    wrong sign on a column without a bound, by less than the tolerance, the column is taken to stay within ten
-    times its present size. What is left is the rounding of the sums, for which 1e-12 of their terms is deducted.
+    Its bound is `proofolio.solvers.highs_engine.dual_bound`, recomputed from the multipliers and not read from
+    the solver.
     """
 
     def __init__(self, lifted: Lifted, seed: int, deadline: float) -> None:
@@ -57,16 +46,15 @@ class Relaxation:
         self.cost = self.cost / self.cost_unit
         self.lower = lifted.lower / self.units
         self.upper = lifted.upper / self.units
-        self.highs = highspy.Highs()
-        for name, value in {
-            "output_flag": False,
-            "threads": 1,
-            "random_seed": seed,
-            "primal_feasibility_tolerance": TOLERANCE,
-            "dual_feasibility_tolerance": TOLERANCE,
-            "small_matrix_value": 1e-12,
-        }.items():
-            self.highs.setOptionValue(name, value)
+        self.highs = open_highs(
+            seed,
+            1,
+            {
+                "primal_feasibility_tolerance": TOLERANCE,
+                "dual_feasibility_tolerance": TOLERANCE,
+                "small_matrix_value": 1e-12,
+            },
+        )
         empty = np.empty(0)
         none = np.empty(0, dtype=np.int32)
         self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
@@ -131,37 +119,14 @@ class Relaxation:
             return Answer("limit", -np.inf, nothing, np.zeros(self.cuts))
         if np.isfinite(remaining):
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
-        self.highs.run()
-        status = self.highs.getModelStatus()
-        known = {
-            highspy.HighsModelStatus.kOptimal: "optimal",
-            highspy.HighsModelStatus.kInfeasible: "infeasible",
-            highspy.HighsModelStatus.kUnbounded: "unbounded",
-            highspy.HighsModelStatus.kUnboundedOrInfeasible: "unbounded",
-            highspy.HighsModelStatus.kTimeLimit: "limit",
-            highspy.HighsModelStatus.kModelEmpty: "optimal",
-        }
-        if status not in known:
-            raise SolverFailure(f"HiGHS stopped on a linear relaxation: {self.highs.modelStatusToString(status)}")
-        state = known[status]
+        word = run(self.highs)
+        state = "unbounded" if word == "either" else word
         if state != "optimal":
             return Answer(state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts))
         solution = self.highs.getSolution()
         x = np.array(solution.col_value)
         rows = np.array(solution.row_dual)
         reduced = np.array(solution.col_dual)
-        bound = self._bound(x, rows, reduced)
+        sides = (self.row_lower, self.row_upper), (self.lower, self.upper)
+        bound = dual_bound(*sides, x, rows, reduced) * self.cost_unit + self.lifted.c
         return Answer(state, bound, x * self.units, rows[self.linear_rows :])
-
-    def _bound(self, x: Floats, y: Floats, reduced: Floats) -> float:
-        by_row = y * np.where(y > 0, self.row_lower, self.row_upper)
-        by_row[y == 0] = 0.0
-        side = np.where(reduced > 0, self.lower, self.upper)
-        reach = np.maximum(1.0, np.abs(x)) * REACH
-        by_column = reduced * np.where(np.isfinite(side), side, np.where(reduced > 0, -reach, reach))
-        wrong = ~np.isfinite(by_row)
-        if np.any(wrong):
-            by_row[wrong] = -np.abs(y[wrong]) * REACH
-        total = float(by_row.sum() + by_column.sum())
-        rounding = ROUNDING * float(np.abs(by_row).sum() + np.abs(by_column).sum())
-        return (total - rounding) * self.cost_unit + self.lifted.c
