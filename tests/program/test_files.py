@@ -374,7 +374,7 @@ def test_semicontinuous_columns_and_foreign_sections_are_refused(tmp_path):
 BAD = {
     "m.txt": ("", "must end in"),
     "none.mps": (None, "No such file"),
-    "garbage.mps": ("garbage here\n", "no line ENDATA"),
+    "garbage.mps": ("garbage here\n", "no line ROWS"),
     "cut.mps": (MPS[:200], "no line ENDATA"),
     "wrong.mps": (MPS.replace(" L cap", " L cup"), "only in part.*not in ROWS"),
     "twice.mps": (MPS.replace("RHS\n", "    x tie 0.2\nRHS\n", 1), "only in part"),

@@ -178,7 +178,7 @@ def test_foreign_rows_of_every_kind():
     )
     m.listed = pyo.ConstraintList()
     m.listed.add(m.x[1] + m.x[2] <= 1)
-    m.nothing = pyo.Constraint(expr=(None, m.x[0], None))
+    m.nothing = pyo.Constraint(expr=(-INF, m.x[0], INF))
     p = from_pyomo(m)
     assert p.row_names == (
         "up", "low", "ranged", "equal", "vanishing", "some[0]", "some[2]", "listed[1]",
@@ -363,7 +363,7 @@ def test_bad_numbers_are_refused_by_name():
     m.x.unfix()
     m.k = pyo.Var(domain=pyo.Binary)
     m.k.fix(0.5, skip_validation=True)
-    with pytest.raises(BadData, match="'k' is fixed at 0.5"):
+    with pytest.raises(BadData, match=r"'k' is fixed at 0\.5"):
         from_pyomo(m)
     m.k.unfix()
     m.false = pyo.Constraint(expr=m.x - m.x >= 1)
@@ -371,8 +371,10 @@ def test_bad_numbers_are_refused_by_name():
         from_pyomo(m)
     with pytest.raises(BadData, match="create_instance"):
         from_pyomo(pyo.AbstractModel())
-    with pytest.raises(BadData, match="list is not a Pyomo model"):
-        from_pyomo([])
+    m.many = pyo.Block([1, 2])
+    for wrong, kind in (([], "list"), (m.many, "IndexedBlock"), (m.x, "ScalarVar")):
+        with pytest.raises(BadData, match=f"{kind} is not a Pyomo model"):
+            from_pyomo(wrong)
 
 
 # ------------------------------------------------------------- native solutions
@@ -467,7 +469,7 @@ def test_what_pyomo_cannot_hold_is_refused():
     model = Model()
     x, b = model.variable("x", 2, 0, 1), model.variable("b", binary=True)
     model.indicator("when", b, x <= 0.5)
-    with pytest.raises(UnsupportedProgram, match="'when'.*SCIP"):
+    with pytest.raises(UnsupportedProgram, match=r"'when'.*SCIP"):
         to_pyomo(model.freeze())
     kept = Model()
     kept.variable("name")
@@ -591,10 +593,11 @@ def test_lift_reads_shapes_and_values():
         model.lift([[m.s, 1], [2 * m.s - m.p[1], m.flow[1, 2]]]).value(x), [[10, 1], [18, 7]]
     )
     np.testing.assert_array_equal(model.lift([m.cost, W[1]]).value(x), [[3, 5, 7], [4, 5, 6]])
+    np.testing.assert_array_equal(model.lift([[W[1, 0], m.s], [1, W[0, 0]]]).value(x), [[4, 10], [1, 1]])
     np.testing.assert_array_equal(model.lift(m.p).constant, [2, 2, 2])
     np.testing.assert_array_equal(model.lift(np.eye(2)).constant, np.eye(2))
     nested = sum(sum(m.W[i, t] - m.p[t] for t in (1, 2)) / 2 for i in ("a", "b")) + m.W["a", 1]
-    assert model.lift(nested).value(x) == 3 * 0.5 + 4 * 0.5 + 5 * 0.5 + 2 * 0.5 - 4 + 1 - 0.5 + 0.5
+    assert model.lift(nested).value(x) == (1 + 2 + 4 + 5) / 2 - 4 + 1
     m.p[2] = 7.0
     assert model.lift(m.cost[2]).value(x) == 2 * 7 + 1
     assert model.n == 10
@@ -620,6 +623,9 @@ def test_bounds_are_what_the_model_says_of_the_variables():
         assert model.bounds(model.lift(m.k)) == (1.0, 1.0)
         assert model.bounds(model.lift(m.k * m.z + m.k)) == (1.0, 2.0)
         assert model.freeze().column_names == ("x", "y", "k", "z")
+        m.c6 = pyo.Constraint(expr=m.z >= 2)
+        with pytest.raises(BadData, match="'z' has no value between its bounds and constraints"):
+            attach_pyomo(m).lift(m.z)
         m.free = pyo.Var()
         with pytest.raises(UnboundedExpression, match="free"):
             model.bounds(model.lift(2 * m.free - m.x))

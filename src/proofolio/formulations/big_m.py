@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
 
-__all__ = ["BigM", "check_lowering", "resolve", "upward"]
+__all__ = ["BigM", "check_lowering", "given", "resolve", "upward"]
 
 Floats = NDArray[np.float64]
 
@@ -49,13 +49,18 @@ def resolve(
         value, tier = (published(), big_m) if big_m == "published" else (computed(big_m), big_m)
     else:
         value, tier = big_m, "given"
+    return BigM(given(value if tier == "given" else np.maximum(value, 0.0), shape), tier)
+
+
+def given(big_m: ArrayLike, shape: tuple[int, ...]) -> Floats:
+    """Return numbers for M broadcast to the rows' shape; `BadData` when they cannot be an M."""
     try:
-        numbers = np.broadcast_to(np.asarray(value, dtype=float), shape)
+        numbers = np.broadcast_to(np.asarray(big_m, dtype=float), shape)
     except (TypeError, ValueError):
-        raise BadData(f"big_m has shape {np.shape(value)}; it must broadcast to {shape}") from None
-    if not np.all(np.isfinite(numbers)) or (tier == "given" and np.any(numbers < 0)):
+        raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {shape}") from None
+    if not np.all(np.isfinite(numbers)) or np.any(numbers < 0):
         raise BadData("big_m must be finite and not negative")
-    return BigM(np.maximum(numbers, 0.0), tier)
+    return numbers
 
 
 def upward(value: Floats) -> Floats:

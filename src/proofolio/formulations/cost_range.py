@@ -80,5 +80,5 @@ def _budget(D: Floats, g: Floats, h: Floats, lower: Floats, budget: float) -> tu
 
 def _padded(low: Floats, high: Floats, size: Floats, n: int) -> tuple[Floats, Floats]:
     # any order of summing n^2 products loses at most (n^2 + small) units of their total size; 8 covers the rest
-    unit = float(np.finfo(float).eps) * (n + 8.0)
+    unit = float(np.finfo(float).eps) * (n * n + 8.0)
     return low - unit * size, high + unit * size

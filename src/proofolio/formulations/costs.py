@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+
+from proofolio.program.interval import affine_bounds
 
 __all__ = ["MaxTerm", "RegimeCosts", "settled"]
 
@@ -39,13 +42,12 @@ class MaxTerm:
         return reached
 
     def argument(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        """Bound :math:`\\alpha'w + \\beta` over a box of shape (..., n), rounded outward."""
-        a = self.alpha
-        least = np.minimum(a * low, a * high).sum(-1) + self.beta
-        most = np.maximum(a * low, a * high).sum(-1) + self.beta
-        size = np.maximum(np.abs(low), np.abs(high)) @ np.abs(a) + abs(self.beta)
-        pad = np.where(size == np.round(size), 0.0, (a.size + 2.0) * np.finfo(float).eps * size)
-        return least - pad, most + pad
+        r"""Bound :math:`\alpha'w + \beta` over a box of shape (..., n), rounded outward."""
+        shape = low.shape[:-1]
+        count = int(np.prod(shape, dtype=int))
+        each = sparse.kron(sparse.eye_array(count), self.alpha[None, :], format="csr")
+        least, most = affine_bounds(each, np.full(count, self.beta), low.ravel(), high.ravel())
+        return least.reshape(shape), most.reshape(shape)
 
     def reach(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         """Bound the maximum (without its sign) over a box of shape (..., n)."""

@@ -35,7 +35,7 @@ def implies(
     model: Model,
     name: str,
     z: Any,
-    rows: Rows,
+    rows: Any,
     *,
     when: int = 1,
     lowering: str = "big-m",
@@ -66,7 +66,7 @@ def implies(
     check_lowering("implies", lowering, ("big-m", "hull"))
     if when not in (0, 1):
         raise BadData(f"when is {when!r}; it must be 1 or 0")
-    if isinstance(rows.body, Quadratic):
+    if not isinstance(rows, Rows) or isinstance(rows.body, Quadratic):
         raise BadData(f"implies {name!r} needs affine rows, written with <=, >= or ==")
     z = broadcast_to(as_expression(z), rows.shape)
     on = z if when == 1 else 1 - z

@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, resolve
-from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to, stack
-from proofolio.program.model import Model
+from proofolio.formulations.big_m import check_lowering, given, resolve
+from proofolio.program.expression import Expression, Rows, broadcast_to, stack
+from proofolio.program.model import Bounds, Model
 
 __all__ = ["maximum"]
 
@@ -82,7 +82,7 @@ def maximum(
     keep = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
     numbers = big_m
     if not isinstance(big_m, str):
-        numbers = np.broadcast_to(np.asarray(big_m, dtype=float), u.shape)[keep]
+        numbers = given(big_m, u.shape)[keep]
     u, alive = u[keep], alive[keep]
     if u.shape[0] == 1:
         return u[0]
@@ -92,11 +92,12 @@ def maximum(
         model.add(f"{name}_at_least", v >= u)
         return v
     bounds = model.bounds(u)
-    v = model.variable(name, shape, bounds.lower.max(axis=0), bounds.upper.max(axis=0))
+    least = bounds.lower.max(axis=0) if side == "exact" else -np.inf
+    v = model.variable(name, shape, least, bounds.upper.max(axis=0))
     chosen = model.variable(f"{name}_chosen", u.shape, upper=alive.astype(float), binary=True)
     model.add(f"{name}_one", chosen.sum(0) == 1)
     if lowering == "hull":
-        _hull(model, name, v, u, chosen, bounds.lower, bounds.upper)
+        _hull(model, name, v, u, chosen, bounds, side)
         return v
     if side == "exact":
         model.add(f"{name}_at_least", v >= u)
@@ -135,10 +136,11 @@ def _hull(
     v: Expression,
     u: Expression,
     chosen: Expression,
-    lower: NDArray[np.float64],
-    upper: NDArray[np.float64],
+    bounds: Bounds,
+    side: str,
 ) -> None:
     K, shape = u.shape[0], u.shape[1:]
+    lower, upper = bounds
     case = chosen.reshape((K, 1, *shape))
     copies = model.variable(f"{name}_copies", (K, K, *shape), np.minimum(lower, 0), np.maximum(upper, 0))
     model.add(f"{name}_copies_lower", copies >= lower * broadcast_to(case, copies.shape))
@@ -149,4 +151,4 @@ def _hull(
         others = [j for j in range(K) if j != k]
         rows: Rows = winner[k] >= copies[k][others]
         model.add(f"{name}_wins_{k}", rows)
-    model.add(f"{name}_value", v == as_expression(winner.sum(0)))
+    model.add(f"{name}_value", v == winner.sum(0) if side == "exact" else v <= winner.sum(0))

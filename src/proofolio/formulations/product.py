@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.formulations.big_m import check_lowering, resolve
-from proofolio.program.expression import Expression, as_expression
+from proofolio.program.expression import Expression, as_expression, common_shape
 from proofolio.program.model import Model
 
 __all__ = ["product"]
@@ -57,7 +57,7 @@ def product(
     """
     check_lowering("product", lowering, ("hull", "big-m"))
     on, u = as_expression(b), as_expression(u)
-    shape = np.broadcast_shapes(on.shape, u.shape)
+    shape = common_shape(on.shape, u.shape)
     tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
     bounds = model.bounds(u, tier)
     L, U = np.broadcast_to(bounds.lower, shape), np.broadcast_to(bounds.upper, shape)

@@ -78,10 +78,10 @@ def selected_cost(
     """
     check_lowering("selected_cost", lowering, ("hull", "big-m"))
     box = model.bounds(w)
-    costs = settled(costs, box.lower, box.upper)
+    declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    return _big_m(model, name, Z, w, costs, big_m, exact, budget)
+    return _big_m(model, name, Z, w, costs, big_m, exact, budget, declared)
 
 
 def _big_m(
@@ -93,15 +93,16 @@ def _big_m(
     big_m: str | ArrayLike,
     exact: bool,
     budget: float | None,
+    declared: RegimeCosts,
 ) -> Expression:
     R, T = Z.shape
     M = resolve(
-        big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier), lambda: _published(costs, T)
+        big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier), lambda: _published(declared, T)
     )
     cost = model.variable(name, T)
     body = model.quadratic(costs.Q, w) + (w * costs.c).sum(-1) + costs.k
     if costs.maxima:
-        own = "published" if big_m == "published" else "interval"
+        own = "published" if isinstance(big_m, str) and big_m == "published" else "interval"
         extra: list[Any] = [0.0] * R
         for j, term in enumerate(costs.maxima):
             side = "exact" if exact else "at_least" if term.sign > 0 else "at_most"

@@ -117,12 +117,12 @@ class RegimeSwitching:
     @property
     def n(self) -> int:
         """The number of assets."""
-        return self.costs.Q.shape[-1]
+        return int(self.costs.Q.shape[-1])
 
     @property
     def R(self) -> int:
         """The number of regimes."""
-        return self.costs.Q.shape[0]
+        return int(self.costs.Q.shape[0])
 
     @property
     def separable(self) -> bool:

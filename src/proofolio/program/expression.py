@@ -22,6 +22,7 @@ __all__ = [
     "as_expression",
     "between",
     "broadcast_to",
+    "common_shape",
     "concatenate",
     "stack",
 ]
@@ -176,7 +177,10 @@ class Expression:
             raise BadData("an expression can be divided by numbers only")
         if np.any(divisor.constant == 0):
             raise BadData("division of an expression by zero")
-        return self * (1.0 / divisor.constant)
+        left, right, owner = _aligned(self, Expression(divisor.matrix, divisor.constant, None))
+        matrix = left.matrix.copy()
+        matrix.data = matrix.data / np.repeat(right.constant.ravel(), np.diff(matrix.indptr))
+        return Expression(matrix, left.constant / right.constant, owner)
 
     def __matmul__(self, other: Any) -> Expression:
         right = _constant_operand(other)
@@ -267,7 +271,7 @@ class Rows:
 def between(lower: ArrayLike, expression: Expression | Quadratic, upper: ArrayLike) -> Rows:
     """Return ranged rows ``lower <= expression <= upper`` with constant sides."""
     low, high = _constant_operand(lower), _constant_operand(upper)
-    shape = np.broadcast_shapes(low.shape, expression.shape, high.shape)
+    shape = common_shape(low.shape, expression.shape, high.shape)
     return Rows(
         expression + np.zeros(shape), np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
     )
@@ -280,7 +284,7 @@ def as_expression(value: Any) -> Expression:
     """
     if isinstance(value, Expression):
         return value
-    if isinstance(value, (list, tuple)) and any(isinstance(v, (Expression, list, tuple)) for v in value):
+    if _holds_expressions(value):
         return stack([as_expression(v) for v in value])
     constant = _constant_operand(value)
     return Expression(sparse.csr_array((constant.size, 0)), constant)
@@ -319,10 +323,9 @@ def concatenate(values: Sequence[Any], axis: int = 0) -> Expression:
 def stack(values: Sequence[Any], axis: int = 0) -> Expression:
     """Join expressions of equal shape (after broadcasting) along a new axis."""
     parts = [as_expression(v) for v in values]
-    try:
-        shape = np.broadcast_shapes(*(p.shape for p in parts))
-    except ValueError:
-        raise BadData(f"expressions of shapes {[p.shape for p in parts]} do not broadcast together") from None
+    shape = common_shape(*(p.shape for p in parts))
+    if not -len(shape) - 1 <= axis <= len(shape):
+        raise BadData(f"axis {axis} is out of range for a stack of expressions of shape {shape}")
     position = axis % (len(shape) + 1)
     lifted = (*shape[:position], 1, *shape[position:])
     return concatenate([broadcast_to(p, shape).reshape(lifted) for p in parts], axis=position)
@@ -336,13 +339,30 @@ def apply_matrix(operator: Any, expression: Expression) -> Expression:
     return Expression(rows @ expression.matrix, rows @ expression.constant.ravel(), expression.owner)
 
 
+def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape that shapes broadcast to; `BadData` when they do not."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise BadData(f"shapes {' and '.join(map(str, shapes))} do not broadcast together") from None
+
+
+def _holds_expressions(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(isinstance(v, Expression) or _holds_expressions(v) for v in value)
+    return False
+
+
 def _constant_operand(value: Any) -> Floats:
     if isinstance(value, Expression):
         if not value.is_constant:
             raise BadData("a constant was needed here, and the expression has variables")
         return value.constant
     try:
-        constant = np.asarray(value, dtype=float)
+        given = np.asarray(value)
+        if given.dtype.kind in "cSUmM":  # numpy would turn text into numbers and drop imaginary parts
+            raise TypeError
+        constant = given.astype(float, copy=False)
     except (TypeError, ValueError):
         raise BadData(
             f"{type(value).__name__} is not a number, an array of numbers or an expression"
@@ -380,10 +400,7 @@ def _widened(matrix: Any, width: int) -> Any:
 
 def _aligned(a: Expression, b: Expression) -> tuple[Expression, Expression, object | None]:
     owner = _common_owner([a, b])
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        raise BadData(f"shapes {a.shape} and {b.shape} do not broadcast together") from None
+    shape = common_shape(a.shape, b.shape)
     width = max(a.matrix.shape[1], b.matrix.shape[1])
     wide = [
         Expression(_widened(e.matrix, width), e.constant, e.owner)

@@ -124,7 +124,9 @@ def _row(rows: FileRows, k: int, columns: list[str], name: str, side: str) -> It
     matrix, switch, form = rows.matrix, rows.implied[k], rows.quadratic[k]
     entries = range(matrix.indptr[k], matrix.indptr[k + 1])
     terms = [_term(float(matrix.data[e]), columns[matrix.indices[e]]) for e in entries]
-    if form is not None and form.nnz:
+    if form is not None and not form.nnz:
+        terms.append(f"+ [ 0 {columns[0]} ^2 ]")
+    elif form is not None:
         terms += [*_bracket(sparse.tril(form, format="coo"), columns, 1.0), "]"]
     if not terms and columns:
         terms = [_term(0.0, columns[0])]

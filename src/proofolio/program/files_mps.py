@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -29,6 +29,8 @@ _Taker = Callable[[list[str], int], None]
 def mps_text(program: Program) -> tuple[str, NameMap]:
     """Return the program as free MPS, and a map of the names that had to be spelled differently.
 
+    A row whose two sides no range can give to the bit becomes two rows, which the map makes one again.
+
     Raises
     ------
     UnsupportedProgram
@@ -36,76 +38,93 @@ def mps_text(program: Program) -> tuple[str, NameMap]:
     """
     rows = FileRows.of(program, "an .mps file")
     columns = Spelling(mps_name)(program.column_names)
+    sides = [
+        _Side(suffix, k, *rest)
+        for k, (low, high) in enumerate(zip(rows.lower.tolist(), rows.upper.tolist(), strict=True))
+        for suffix, *rest in _sides(low, high)
+    ]
     spell = Spelling(mps_name)
-    row_names = spell(rows.names)
+    names = spell(rows.names[side.row] + side.suffix for side in sides)
     (objective,) = spell(["obj"])
-    lines = [f"NAME {mps_name(program.name)}"]
-    if program.maximise:
-        lines += ["OBJSENSE", "    MAX"]
-    lines += ["ROWS", f" N {objective}"]
-    sides = list(map(_sides, rows.lower.tolist(), rows.upper.tolist(), rows.names))
-    lines += [f" {kind} {name}" for (kind, _, _), name in zip(sides, row_names, strict=True)]
-    lines += _columns_section(program, rows.matrix, columns, row_names, objective)
+    named = list(zip(names, sides, strict=True))
+    sets = Spelling(mps_name)(s.name for s in program.sos)
     sign = -1.0 if program.maximise else 1.0
-    lines.append("RHS")
-    if program.c:
-        lines.append(f"    RHS {objective} {number(-sign * program.c)}")
-    lines += [f"    RHS {name} {rhs}" for (_, rhs, _), name in zip(sides, row_names, strict=True)]
-    lines.append("RANGES")
-    lines += [f"    RNG {name} {gap}" for (_, _, gap), name in zip(sides, row_names, strict=True) if gap]
+    lines = [f"NAME {mps_name(program.name)}", *(["OBJSENSE", "    MAX"] if program.maximise else [])]
+    lines += ["ROWS", f" N {objective}", *(f" {side.kind} {name}" for name, side in named)]
+    lines += _columns_section(program, rows.matrix[[side.row for side in sides]], columns, names, objective)
+    lines += ["RHS", *([f"    RHS {objective} {number(-sign * program.c)}"] if program.c else [])]
+    lines += [f"    RHS {name} {side.rhs}" for name, side in named]
+    lines += ["RANGES", *(f"    RNG {name} {side.width}" for name, side in named if side.width)]
     lines += ["BOUNDS", *_bounds_section(program, columns)]
+    lines += _beyond_sections(program, rows, named, columns, sets)
+    lines.append("ENDATA")
+    spelled = NameMap(
+        changed(columns, program.column_names),
+        changed(names, (rows.names[side.row] for side in sides)),
+        changed(sets, (s.name for s in program.sos)),
+    )
+    return "\n".join(lines) + "\n", spelled
+
+
+class _Side(NamedTuple):
+    """A row of the file: which row of the program it is, or which side of it."""
+
+    suffix: str
+    row: int
+    kind: str
+    rhs: str
+    width: str
+
+
+def _sides(low: float, high: float) -> list[tuple[str, str, str, str]]:
+    """Return suffix, type, right-hand side and range of the file's rows for one row of the program."""
+    if low == high:
+        return [("", "E", number(low), "")]
+    if np.isneginf(low):
+        return [("", "G", FREE_ROW, "") if np.isposinf(high) else ("", "L", number(high), "")]
+    if np.isposinf(high):
+        return [("", "G", number(low), "")]
+    for width in (high - low, np.nextafter(high - low, 0.0), np.nextafter(high - low, np.inf)):
+        if low + width == high:
+            return [("", "G", number(low), number(width))]
+        if high - width == low:
+            return [("", "L", number(high), number(width))]
+    return [("_low", "G", number(low), ""), ("_high", "L", number(high), "")]
+
+
+def _beyond_sections(
+    program: Program, rows: FileRows, named: list[tuple[str, _Side]], columns: list[str], sets: list[str]
+) -> Iterator[str]:
+    """Yield the sections after BOUNDS, in the one order SCIP reads them."""
     triangle = sparse.tril(sparse.csc_array(program.P), format="coo")
     if triangle.nnz:
-        lines.append("QUADOBJ")
-        lines += [f"    {columns[j]} {columns[i]} {number(sign * v)}" for i, j, v in _entries(triangle)]
-    for name, form in zip(row_names, rows.quadratic, strict=True):
-        if form is not None and form.nnz:
-            lines.append(f"QCMATRIX {name}")
-            lines += [f"    {columns[i]} {columns[j]} {number(v)}" for i, j, v in _entries(form.tocoo())]
-    if len(program.indicators):
-        lines.append("INDICATORS")
-        lines += [
-            f" IF {name} {columns[switch[0]]} {switch[1]}"
-            for name, switch in zip(row_names, rows.implied, strict=True)
-            if switch is not None
-        ]
-    sets = Spelling(mps_name)(s.name for s in program.sos)
+        sign = -1.0 if program.maximise else 1.0
+        yield "QUADOBJ"
+        for i, j, value in _entries(triangle):
+            yield f"    {columns[j]} {columns[i]} {number(sign * value)}"
     if sets:
-        lines.append("SOS")
-        for group, name in zip(program.sos, sets, strict=True):
-            lines.append(f" S{group.kind} {name}")
-            members = zip(group.columns, group.weights, strict=True)
-            lines += [f"    {columns[j]} {number(weight)}" for j, weight in members]
-    lines.append("ENDATA")
-    names = NameMap(
-        changed(columns, program.column_names),
-        changed(row_names, rows.names),
-        changed(sets, [s.name for s in program.sos]),
-    )
-    return "\n".join(lines) + "\n", names
+        yield "SOS"
+    for group, name in zip(program.sos, sets, strict=True):
+        yield f" S{group.kind} {name}"
+        for j, weight in zip(group.columns, group.weights, strict=True):
+            yield f"    {columns[j]} {number(weight)}"
+    for name, side in named:
+        form = rows.quadratic[side.row]
+        if form is not None:
+            yield f"QCMATRIX {name}"
+            for i, j, value in _entries(form.tocoo()):
+                yield f"    {columns[i]} {columns[j]} {number(value)}"
+    if len(program.indicators):
+        yield "INDICATORS"
+    for name, side in named:
+        switch = rows.implied[side.row]
+        if switch is not None:
+            yield f" IF {name} {columns[switch[0]]} {switch[1]}"
 
 
 def _entries(matrix: Any) -> Iterator[tuple[int, int, float]]:
     rows, cols = matrix.coords
     return zip(rows.tolist(), cols.tolist(), matrix.data.tolist(), strict=True)
-
-
-def _sides(low: float, high: float, name: str) -> tuple[str, str, str]:
-    """Return the row's type, right-hand side and range such that readers find both sides to the bit."""
-    if low == high:
-        return "E", number(low), ""
-    if np.isneginf(low):
-        return ("G", FREE_ROW, "") if np.isposinf(high) else ("L", number(high), "")
-    if np.isposinf(high):
-        return "G", number(low), ""
-    for width in (high - low, np.nextafter(high - low, 0.0), np.nextafter(high - low, np.inf)):
-        if low + width == high:
-            return "G", number(low), number(width)
-        if high - width == low:
-            return "L", number(high), number(width)
-    raise UnsupportedProgram(
-        f"an .mps file cannot hold both sides of row {name!r} to the bit: split it in two"
-    )
 
 
 def _columns_section(
@@ -165,10 +184,14 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
     beyond = Beyond()
     kept: list[str] = []
     take: _Taker | None = None
-    ended = False
+    seen: set[str] = set()
     for line in text.splitlines():
         words = line.split()
         head = words[0].upper() if words and not line[0].isspace() and len(words) <= 2 else ""
+        if head and (head in seen or (len(words) == 1 and head not in _PLAIN | _BEYOND | _FOREIGN)):
+            raise BadData(f"{file} is not a model HiGHS can read: the section {head} is unknown or stands twice")
+        if head in _PLAIN:
+            seen.add(head)
         if head in _FOREIGN:
             raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
         if head in _BEYOND:
@@ -177,7 +200,6 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
             take = None
             kept.append(line)
             beyond.name = beyond.name or (line[4:].strip() if words[0].upper() == "NAME" else "")
-            ended = ended or head == "ENDATA"
         elif take is None:
             kept.append(line)
         elif words and not line.startswith("*"):
@@ -186,8 +208,9 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
             except (IndexError, ValueError, KeyError):
                 why = f"the line {line.strip()!r} does not fit its section"
                 raise BadData(f"{file} is not a model HiGHS can read: {why}") from None
-    if not ended:
-        raise BadData(f"{file} is not a whole .mps file: it has no line ENDATA")
+    for section in ("ROWS", "COLUMNS", "ENDATA"):  # HiGHS may hang without the first two
+        if section not in seen:
+            raise BadData(f"{file} is not a whole .mps file: it has no line {section}")
     return "\n".join(kept) + "\n", beyond
 
 

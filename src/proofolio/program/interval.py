@@ -17,6 +17,7 @@ __all__ = ["affine_bounds", "quadratic_bounds"]
 Floats = NDArray[np.float64]
 
 _SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for doubles
+_LARGEST, _SMALLEST = float(np.finfo(float).max), float(np.finfo(float).smallest_subnormal)
 _SAFE = (1e-270, 1e290)  # between these the error term of a product is itself exact
 
 
@@ -51,16 +52,19 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
     data, pointer = matrix.data, matrix.indptr
     finite = np.isfinite(point)
     used = np.where(finite, point, 0.0)
-    product = data * used
+    with np.errstate(over="ignore"):
+        product = data * used
     error = _product_error(data, used, product)
     size = np.abs(product)
     unsafe = ((size < _SAFE[0]) & (product != 0)) | (size > _SAFE[1]) | ((product == 0) & (data != 0) & (used != 0))
+    unsafe |= ~np.isfinite(error)
     result = np.array(constant, dtype=float)
     infinite = np.zeros(result.size, dtype=bool)
     row_of = np.repeat(np.arange(result.size), np.diff(pointer))
     infinite[row_of[~finite & (data != 0)]] = True
     careful = np.zeros(result.size, dtype=bool)
     careful[row_of[unsafe]] = True
+    careful |= np.abs(result) > _SAFE[1]
     products, errors = product.tolist(), error.tolist()
     inexact = np.zeros(result.size, dtype=bool)
     inexact[row_of[error != 0]] = True
@@ -78,7 +82,7 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
             terms += errors[a:b]
         nearest = math.fsum(terms)
         terms.append(-nearest)
-        result[k] = np.nextafter(nearest, sign * np.inf) if math.fsum(terms) * sign > 0 else nearest
+        result[k] = math.nextafter(nearest, sign * math.inf) if math.fsum(terms) * sign > 0 else nearest
     result[infinite] = sign * np.inf
     return result
 
@@ -95,9 +99,14 @@ def _product_error(a: Floats, b: Floats, product: Floats) -> Floats:
 
 
 def _round(value: Fraction, sign: float) -> float:
-    nearest = float(value)
+    try:
+        nearest = float(value)
+    except OverflowError:
+        # beyond the largest double, which is then the nearest bound on the side towards zero
+        size = math.inf if (value > 0) == (sign > 0) else _LARGEST
+        return size if value > 0 else -size
     lost = (value - Fraction(nearest)) * int(sign)
-    return float(np.nextafter(nearest, sign * np.inf)) if lost > 0 else nearest
+    return math.nextafter(nearest, sign * math.inf) if lost > 0 else nearest
 
 
 def quadratic_bounds(forms: Sequence[Form], lower: Floats, upper: Floats) -> tuple[float, float]:
@@ -106,19 +115,27 @@ def quadratic_bounds(forms: Sequence[Form], lower: Floats, upper: Floats) -> tup
     for form in forms:
         a, b = lower[form.columns], upper[form.columns]
         Q = form.matrix
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             corners = np.stack([np.outer(a, a), np.outer(a, b), np.outer(b, a), np.outer(b, b)])
-        corners = np.where(np.isnan(corners), 0.0, corners)  # 0 * inf: the other corners are infinite
-        smallest, largest = corners.min(axis=0), corners.max(axis=0)
-        diagonal = np.arange(a.size)
-        smallest[diagonal, diagonal] = np.where((a <= 0) & (b >= 0), 0.0, np.minimum(a * a, b * b))
-        largest[diagonal, diagonal] = np.maximum(a * a, b * b)
-        with np.errstate(invalid="ignore"):
+            corners = np.where(np.isnan(corners), 0.0, corners)  # 0 * inf: the other corners are infinite
+            smallest, largest = corners.min(axis=0), corners.max(axis=0)
+            diagonal = np.arange(a.size)
+            smallest[diagonal, diagonal] = np.where((a <= 0) & (b >= 0), 0.0, np.minimum(a * a, b * b))
+            largest[diagonal, diagonal] = np.maximum(a * a, b * b)
+            # an overflow may not turn a lower bound into +inf or an upper one into -inf
+            smallest, largest = np.minimum(smallest, _LARGEST), np.maximum(largest, -_LARGEST)
             top = np.where(Q == 0, 0.0, np.maximum(Q * smallest, Q * largest))
             bottom = np.where(Q == 0, 0.0, np.minimum(Q * smallest, Q * largest))
-        # k^2 products, each of two roundings, summed in any order: the classical a-priori bound
-        unit = 2.0 * (Q.size + 2) * float(np.finfo(float).eps)
-        high += float(top.sum()) + unit * float(np.abs(top).sum())
-        low += float(bottom.sum()) - unit * float(np.abs(bottom).sum())
-        high, low = float(np.nextafter(high, np.inf)), float(np.nextafter(low, -np.inf))
+            top, bottom = np.maximum(top, -_LARGEST), np.minimum(bottom, _LARGEST)
+            # k^2 products, each of two roundings, summed in any order: the classical a-priori bound; a
+            # product that underflows loses up to the smallest number, times Q when it is the inner one
+            unit = 2.0 * (Q.size + 2) * float(np.finfo(float).eps)
+            lost = 2.0 * _SMALLEST * (float(np.abs(Q).sum()) + Q.size + 1)
+            high = _outward(high, float(top.sum()) + (unit * float(np.abs(top).sum()) + lost), math.inf)
+            low = _outward(low, float(bottom.sum()) - (unit * float(np.abs(bottom).sum()) + lost), -math.inf)
     return low, high
+
+
+def _outward(total: float, term: float, limit: float) -> float:
+    moved = total + term
+    return limit if math.isnan(moved) else math.nextafter(moved, limit)

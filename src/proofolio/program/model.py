@@ -10,7 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression
-from proofolio.program.expression import Expression, Floats, Rows, as_expression, broadcast_to, concatenate
+from proofolio.program.expression import (
+    Expression,
+    Floats,
+    Rows,
+    as_expression,
+    broadcast_to,
+    common_shape,
+    concatenate,
+)
 from proofolio.program.interval import affine_bounds, quadratic_bounds
 from proofolio.program.program import (
     Block,
@@ -64,6 +72,8 @@ class Model:
         self.bounders = dict(bounders or {})
         self._variables: list[Block] = []
         self._names: set[str] = set()
+        self._arrays: set[str] = set()
+        self._containers: set[str] = set()
         self._lower: list[Floats] = []
         self._upper: list[Floats] = []
         self._integer: list[NDArray[np.bool_]] = []
@@ -110,7 +120,6 @@ class Model:
             For a name in use, NaN bounds, bounds that do not broadcast or that cross.
         """
         shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
-        self._claim_name(name)
         low, high = self._bound(name, "lower", lower, shape), self._bound(name, "upper", upper, shape)
         if binary:
             low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
@@ -119,6 +128,8 @@ class Model:
         if np.any(low > high) or np.any(low == np.inf) or np.any(high == -np.inf):
             where = np.unravel_index(int(np.argmax((low > high) | (low == np.inf) | (high == -np.inf))), shape)
             raise BadData(f"variable {name!r} has no value between its bounds at {tuple(map(int, where))}")
+        self._claim_elements(name, shape)
+        self._claim_name(name)
         block = Block(name, shape, self._n)
         self._variables.append(block)
         self._lower.append(low.ravel())
@@ -137,6 +148,16 @@ class Model:
         if not name or name in self._names:
             raise BadData(f"the name {name!r} is {'taken' if name else 'empty'}: give every variable and row its own")
         self._names.add(name)
+
+    def _claim_elements(self, name: str, shape: tuple[int, ...]) -> None:
+        """Refuse a scalar that reads as an element of an array of variables, and the other way round."""
+        container = name.partition("[")[0]
+        if name in self._containers if shape else container != name and container in self._arrays:
+            raise BadData(f"{name!r} would share the name of an element with another variable: rename one")
+        if shape:
+            self._arrays.add(name)
+        elif container != name:
+            self._containers.add(container)
 
     @staticmethod
     def _bound(name: str, side: str, value: ArrayLike, shape: tuple[int, ...]) -> Floats:
@@ -159,6 +180,7 @@ class Model:
         """Bound an expression by the interval rule; infinite where the variables' bounds say nothing."""
         lower, upper = self.box
         body = e if isinstance(e, Quadratic) else as_expression(e)
+        self._check_owner("an expression to bound", body.owner)
         affine = body.affine if isinstance(body, Quadratic) else body
         matrix = _merged(affine.matrix)
         low, high = affine_bounds(matrix, affine.constant.ravel(), lower, upper)
@@ -196,12 +218,14 @@ class Model:
         return found
 
     def _unbounded_message(self, e: Any) -> str:
-        affine = e.affine if isinstance(e, Quadratic) else e
+        affine = e.affine if isinstance(e, Quadratic) else as_expression(e)
         forms = [f.columns for entry in e.forms for f in entry] if isinstance(e, Quadratic) else []
         columns = np.unique(np.concatenate([_merged(affine.matrix).indices, *forms]).astype(int))
         lower, upper = self.box
         open_ended = columns[~(np.isfinite(lower[columns]) & np.isfinite(upper[columns]))]
         names = [self.column_name(j) for j in open_ended[:5]] + (["..."] if open_ended.size > 5 else [])
+        if not names:
+            return "no finite bound: the variables are bounded, but the expression reaches beyond 1e308"
         return f"no finite bound: give finite bounds to {', '.join(names)}"
 
     def column_name(self, column: int) -> str:
@@ -229,21 +253,23 @@ class Model:
         BadData
             For NaN or infinities, a name in use, or something that is not rows.
         """
-        self._claim_name(name)
         if isinstance(rows, (bool, np.bool_, np.ndarray)) and np.asarray(rows).dtype == bool:
             if not np.all(rows):
                 raise ContradictoryRows(f"row {name!r} has no variables and is false as written")
+            self._claim_name(name)
             return
         if not isinstance(rows, Rows):
             raise BadData(f"row {name!r} is a {type(rows).__name__}: write it with <=, >= or ==")
         self._check_owner(name, rows.body.owner)
         if isinstance(rows.body, Quadratic):
-            if any(rows.body.forms):
+            if any(np.any(form.matrix) for forms in rows.body.forms for form in forms):
                 linear = self._linear_rows(name, rows.body.affine, rows, switch, keep_all=True)
+                self._claim_name(name)
                 self._quadratic.append((linear, rows.body.forms))
                 return
             rows = Rows(rows.body.affine, rows.lower, rows.upper)
         linear = self._linear_rows(name, rows.body, rows, switch)
+        self._claim_name(name)
         if linear.block.size:
             self._linear.append(linear)
 
@@ -306,11 +332,10 @@ class Model:
         t, z : Expression or number
             Broadcast to the leading shape of Y.
         """
-        self._claim_name(name)
         inner = as_expression(Y)
         if inner.ndim < 1:
             raise BadData(f"cone {name!r}: Y needs a last axis, the vector whose squares are summed")
-        shape = np.broadcast_shapes(inner.shape[:-1], as_expression(t).shape, as_expression(z).shape)
+        shape = common_shape(inner.shape[:-1], as_expression(t).shape, as_expression(z).shape)
         k = inner.shape[-1]
         members = concatenate(
             [
@@ -321,22 +346,31 @@ class Model:
             axis=-1,
         )
         self._check_owner(name, members.owner)
+        self._claim_name(name)
         count = int(np.prod(shape, dtype=int))
         block = RowBlock(name, shape, 0, np.arange(count))
         lengths = np.full(count, k + 2, dtype=np.intp)
         self._cones.append((block, _merged(members.matrix), members.constant.ravel(), lengths))
 
-    def indicator(self, name: str, binary: Any, rows: Rows, when: int = 1) -> None:
+    def indicator(self, name: str, binary: Any, rows: Any, when: int = 1) -> None:
         """Add native implications ``binary = when  =>  rows``; the binary broadcasts to the rows' shape."""
-        self._claim_name(name)
-        if isinstance(rows.body, Quadratic):
-            raise BadData(f"indicator {name!r}: only affine rows can be implied natively")
+        if not isinstance(rows, Rows) or isinstance(rows.body, Quadratic):
+            raise BadData(f"indicator {name!r}: only affine rows, written with <=, >= or ==, can be implied")
+        if when not in (0, 1):
+            raise BadData(f"when is {when!r}; it must be 1 or 0")
         self._check_owner(name, rows.body.owner)
+        self._check_owner(name, as_expression(binary).owner)
         found = self.switch("indicator", binary, when, 0.0, "native", rows.shape)
-        if found is None:
+        if found is None or not np.all(self._is_binary(found.binary)):
             raise BadData(f"indicator {name!r}: each switch must be one binary variable, or one minus one")
         linear = self._linear_rows(name, rows.body, rows, None, keep_all=True)
+        self._claim_name(name)
         self._indicators.append((linear, found.binary, found.on))
+
+    def _is_binary(self, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+        lower, upper = self.box
+        integer = np.concatenate([np.empty(0, bool), *self._integer])
+        return np.asarray(integer[columns] & (lower[columns] >= 0) & (upper[columns] <= 1))
 
     def sos1(self, name: str, group: Any, weights: ArrayLike | None = None) -> None:
         """Let at most one of the variables in a group be nonzero."""
@@ -347,12 +381,15 @@ class Model:
         self._add_sos(name, 2, group, weights)
 
     def _add_sos(self, name: str, kind: int, group: Any, weights: ArrayLike | None) -> None:
-        self._claim_name(name)
         members = as_expression(group).ravel()
+        self._check_owner(name, members.owner)
         matrix = _merged(members.matrix)
         if np.any(np.diff(matrix.indptr) != 1) or np.any(matrix.data != 1.0) or np.any(members.constant):
             raise BadData(f"special ordered set {name!r}: its members must be variables")
         order = np.arange(1.0, members.size + 1) if weights is None else np.asarray(weights, dtype=float)
+        if order.shape != (members.size,) or np.unique(order).size < order.size:
+            raise BadData(f"special ordered set {name!r}: weights must be {members.size} different numbers")
+        self._claim_name(name)
         self._sos.append(SpecialOrderedSet(name, kind, matrix.indices.astype(np.intp), order))
 
     # -------------------------------------------------------------- objective

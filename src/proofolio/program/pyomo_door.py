@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -17,10 +17,11 @@ from pyomo.core.base.indexed_component_slice import IndexedComponent_slice
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.program.expression import Expression, as_expression
+from proofolio.program.expression import Expression, as_expression, stack
 from proofolio.program.model import Bounder, Model
+from proofolio.program.program import Block
 from proofolio.program.pyomo_read import PyomoReading, from_pyomo, read_pyomo
-from proofolio.program.pyomo_terms import TermReader, grid_shape, shortened, variable_box
+from proofolio.program.pyomo_terms import PyomoTerms, TermReader, grid_shape, shortened, variable_box
 from proofolio.program.pyomo_write import affine_terms, native_sum, quadratic_terms, to_pyomo, write_program
 from proofolio.program.quadratic import Quadratic
 
@@ -51,8 +52,8 @@ def attach_pyomo(block: Any, bounders: Mapping[str, Bounder] | None = None) -> P
     ...     x = model.lift(m.x)
     ...     top = model.variable("top", lower=0, upper=model.bounds(x).upper.max())
     ...     model.add("above", top >= x)
-    >>> m.above[2].upper, m.find_component("top").ub
-    (4.0, 4.0)
+    >>> m.find_component("top").ub, str(m.above[2].expr)
+    (4.0, '0.0  <=  - x[2] + top')
     """
     return PyomoModel(block, bounders)
 
@@ -123,59 +124,65 @@ class PyomoModel(Model):
         """
         if isinstance(value, (Expression, Quadratic)):
             return value
+        if _holds_expressions(value):
+            return stack([self.lift(v) for v in value])
         if isinstance(value, np.ndarray) and value.dtype != object:
             return as_expression(value)
         self._reader.forget_expressions()
         shape, leaves = _flattened(value)
-        data: list[float] = []
-        columns: list[int] = []
-        pointer, constants = [0], []
-        for leaf in leaves:
-            constant, terms = self._terms(leaf)
-            constants.append(constant)
-            columns.extend(terms)
-            data.extend(terms.values())
-            pointer.append(len(columns))
+        read = [self._terms(leaf) for leaf in leaves]
+        self._add_columns(dict.fromkeys(key for terms in read for key in terms.linear))
+        data = [c for terms in read for c in terms.linear.values()]
+        columns = [self._lifted[key] for terms in read for key in terms.linear]
+        pointer = np.cumsum([0, *(len(terms.linear) for terms in read)], dtype=np.int32)
         matrix = sparse.csr_array(
-            (np.array(data, float), np.array(columns, np.int32), np.array(pointer, np.int32)),
-            shape=(len(leaves), self.n),
+            (np.array(data, float), np.array(columns, np.int32), pointer), shape=(len(leaves), self.n)
         )
         matrix.sort_indices()
-        return Expression(matrix, np.array(constants, float).reshape(shape), self if columns else None)
+        constants = np.array([terms.constant for terms in read], float).reshape(shape)
+        return Expression(matrix, constants, self if columns else None)
 
-    def _terms(self, leaf: Any) -> tuple[float, dict[int, float]]:
-        if isinstance(leaf, Expression):
-            row = leaf.matrix.copy()
-            row.sum_duplicates()
-            terms = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
-            return float(leaf.constant.ravel()[0]), terms
+    def _terms(self, leaf: Any) -> PyomoTerms:
         if isinstance(leaf, (int, float, np.number, np.bool_)):
             if not math.isfinite(leaf):
                 raise BadData("NaN or an infinity was lifted: give finite numbers, or leave the row out")
-            return float(leaf), {}
+            return PyomoTerms(float(leaf), {}, {})
         if not (hasattr(leaf, "is_numeric_type") and leaf.is_numeric_type()):
             raise BadData(f"{shortened(leaf)} is not a number, a Pyomo expression or an array of those")
         found = self._reader.read(leaf)
         if found is None or found.quadratic:
             raise BadData(f"the expression {shortened(leaf)} is not affine: only affine ones can be lifted")
-        return found.constant, {self._column(key): c for key, c in found.linear.items()}
+        return found
 
-    def _column(self, key: int) -> int:
-        column = self._lifted.get(key)
-        if column is None:
-            variable = self._reader.variables[key]
-            lower, upper, integer = variable_box(variable)
-            if not variable.fixed and key in self._single:
-                low, high = self._single[key]
-                lower, upper = max(lower, low), min(upper, high)
-            column = self.n
-            self.variable(variable.name, lower=lower, upper=upper, integer=integer)
-            # an array of this name would have elements called like the container's
-            self._names.add(variable.parent_component().name)
-            self._skip.add(variable.name)
-            self._native[column] = variable
-            self._lifted[key] = column
-        return column
+    def _add_columns(self, keys: Iterable[int]) -> None:
+        """Give each variable that is new a column and a block of its own, all at once."""
+        new = [(key, self._reader.variables[key]) for key in keys if key not in self._lifted]
+        boxes = [self._variable_box(key, variable) for key, variable in new]
+        names = [str(variable.name) for _, variable in new]
+        for name in names:
+            self._claim_name(name)
+        # an array of the container's name would have elements called like the container's
+        self._names.update(variable.parent_component().name for _, variable in new)
+        self._skip.update(names)
+        self._variables.extend(Block(name, (), self.n + k) for k, name in enumerate(names))
+        self._lifted.update((key, self.n + k) for k, (key, _) in enumerate(new))
+        self._native.extend(variable for _, variable in new)
+        self._lower.append(np.array([box[0] for box in boxes], float))
+        self._upper.append(np.array([box[1] for box in boxes], float))
+        self._integer.append(np.array([box[2] for box in boxes], bool))
+        self._box = None
+        self._n += len(new)
+
+    def _variable_box(self, key: int, variable: Any) -> tuple[float, float, bool]:
+        lower, upper, integer = variable_box(variable)
+        if not variable.fixed and key in self._single:
+            low, high = self._single[key]
+            if integer:
+                low, high = float(np.ceil(low)), float(np.floor(high))
+            lower, upper = max(lower, low), min(upper, high)
+            if lower > upper:
+                raise BadData(f"variable {variable.name!r} has no value between its bounds and constraints")
+        return lower, upper, integer
 
     def variable(
         self,
@@ -274,6 +281,12 @@ def _outward(value: Fraction | None, sign: int) -> float:
     return nearest if (value - Fraction(nearest)) * sign <= 0 else math.nextafter(nearest, sign * math.inf)
 
 
+def _holds_expressions(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_holds_expressions, value))
+    return isinstance(value, Expression)
+
+
 def _flattened(value: Any) -> tuple[tuple[int, ...], list[Any]]:
     """Return the shape and the scalar leaves of a component, array or nested list."""
     if isinstance(value, IndexedComponent_slice):
@@ -283,8 +296,6 @@ def _flattened(value: Any) -> tuple[tuple[int, ...], list[Any]]:
         leaves = list(value.values())
         shape = grid_shape(value.index_set())
         return (shape if shape is not None and math.prod(shape) == len(leaves) else (len(leaves),)), leaves
-    if isinstance(value, Expression) and value.shape:
-        return value.shape, list(value.ravel())
     if isinstance(value, np.ndarray):
         return value.shape, list(value.ravel())
     if not isinstance(value, (list, tuple)):

@@ -101,7 +101,7 @@ def from_pyomo(model: Any) -> Program:
 
 def read_pyomo(model: Any) -> PyomoReading:
     """Read a Pyomo model as `from_pyomo` does, and keep the Pyomo variable of each column."""
-    if not hasattr(model, "block_data_objects"):
+    if not (hasattr(model, "block_data_objects") and hasattr(model, "component_map")):
         raise BadData(f"{type(model).__name__} is not a Pyomo model: give a ConcreteModel")
     if not model.is_constructed():
         raise BadData(f"the Pyomo model {model.name!r} holds no data yet: call create_instance() first")

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.program.expression import Expression, Floats, Rows, _constant_operand, as_expression, broadcast_to
+from proofolio.program.expression import (
+    Expression,
+    Floats,
+    Rows,
+    _constant_operand,
+    as_expression,
+    broadcast_to,
+    common_shape,
+)
 
 __all__ = ["Form", "Quadratic", "quadratic_form", "symmetric"]
 
@@ -111,15 +119,7 @@ class Quadratic:
         return negated.__add__(other)
 
     def __mul__(self, other: Any) -> Quadratic:
-        factor = _constant_operand(other)
-        shape = np.broadcast_shapes(self.shape, factor.shape)
-        wide = self._broadcast(shape)
-        scale = np.broadcast_to(factor, shape).ravel()
-        forms = tuple(
-            tuple(Form(f.columns, f.matrix * s) for f in entry)
-            for entry, s in zip(wide.forms, scale, strict=True)
-        )
-        return Quadratic(wide.affine * factor, forms)
+        return self._scaled(other, np.multiply)
 
     __rmul__ = __mul__
 
@@ -127,7 +127,18 @@ class Quadratic:
         divisor = _constant_operand(other)
         if np.any(divisor == 0):
             raise BadData("division of an expression by zero")
-        return self * (1.0 / divisor)
+        return self._scaled(divisor, np.divide)
+
+    def _scaled(self, other: Any, operation: np.ufunc) -> Quadratic:
+        factor = _constant_operand(other)
+        shape = common_shape(self.shape, factor.shape)
+        wide = self._broadcast(shape)
+        scale = np.broadcast_to(factor, shape).ravel()
+        forms = tuple(
+            tuple(Form(f.columns, operation(f.matrix, s)) for f in entry)
+            for entry, s in zip(wide.forms, scale, strict=True)
+        )
+        return Quadratic(wide.affine * factor if operation is np.multiply else wide.affine / factor, forms)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Quadratic:
         """Sum over the given axes (all by default)."""
@@ -181,7 +192,7 @@ def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
         raise BadData(f"{name} has shape {matrix.shape}; a quadratic form needs (..., n, n)")
     turned = np.swapaxes(matrix, -1, -2)
     worst = float(np.max(np.abs(matrix - turned), initial=0.0))
-    if worst > ASYMMETRY * max(1.0, float(np.max(np.abs(matrix), initial=0.0))):
+    if worst > ASYMMETRY * float(np.max(np.abs(matrix), initial=0.0)):
         raise BadData(f"{name} is not symmetric (largest difference {worst:.3g}): give ({name} + {name}') / 2")
     symmetrised: Floats = (matrix + turned) / 2.0 if worst else matrix
     return symmetrised
@@ -201,7 +212,7 @@ def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
     n = matrix.shape[-1]
     if w.ndim < 1 or w.shape[-1] != n:
         raise BadData(f"w has shape {w.shape}; with Q of shape {matrix.shape} its last axis must be {n}")
-    shape = np.broadcast_shapes(matrix.shape[:-2], w.shape[:-1])
+    shape = common_shape(matrix.shape[:-2], w.shape[:-1])
     which = np.broadcast_to(
         np.arange(int(np.prod(matrix.shape[:-2]))).reshape(matrix.shape[:-2]), shape
     ).ravel()
@@ -222,7 +233,9 @@ def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
         Qk = stacked[k]
         columns = np.unique(v.matrix.indices).astype(np.intp)
         A = v.matrix[:, columns].toarray()
-        entries.append((Form(columns, A.T @ Qk @ A),) if columns.size else ())
+        inner = A.T @ Qk @ A
+        inner = (inner + inner.T) / 2.0  # the products round differently on the two sides of the diagonal
+        entries.append((Form(columns, inner),) if np.any(inner) else ())
         homogeneous = Expression(v.matrix, np.zeros(n), v.owner)
         affine.append((2.0 * (v.constant @ Qk)) @ homogeneous + v.constant @ Qk @ v.constant)
     return Quadratic(as_expression(affine).reshape(shape), tuple(entries))

@@ -38,6 +38,8 @@ class Assignment:
         Cones whose t is one column met only in the objective: there t = |Y|^2 / z.
     resolved : tuples of (row, column)
         Rows that hold with equality and give a column met nowhere else.
+    merged : tuples of (column, other column, factor)
+        Columns that are a constant (in `fixed`) plus a multiple of another.
     """
 
     lifted: Lifted
@@ -46,12 +48,13 @@ class Assignment:
     fixed: Floats
     epigraphs: tuple[Integers, Integers, Floats]
     resolved: tuple[Integers, Integers, Floats]
+    merged: tuple[Integers, Integers, Floats]
 
     def expand(self, x: Floats) -> Floats:
         """Return the lifted point of a point of the program, clipped to its bounds."""
         lifted = self.lifted
         point = self.fixed.copy()
-        point[self.columns] = np.clip(x, lifted.lower[self.columns], lifted.upper[self.columns])
+        point[self.columns] = np.clip(x, self.program.lower, self.program.upper)
         cone, column, scale = self.epigraphs
         if cone.size:
             members = lifted.members(point)
@@ -62,6 +65,8 @@ class Assignment:
             z = members[heads + 1][cone]
             height = np.divide(squares, z, out=np.zeros(cone.size), where=z > 0)
             point[column] = np.maximum((height - lifted.k[heads[cone]]) / scale, lifted.lower[column])
+        copy, of, factor = self.merged
+        point[copy] += factor * point[of]
         rows, own, side = self.resolved
         if rows.size:
             coefficient = lifted.A[rows, own]
@@ -73,10 +78,11 @@ class Assignment:
 def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) -> Assignment | None:
     r"""Bound the integers and return the continuous program left, or None when a row shows that nothing is left.
 
-    Four reductions, each exact:
+    Five reductions, each exact:
 
     - a row that its fixed columns push to its limit fixes the others (:math:`\sum_i V_i = Z = 0, V \ge 0`);
     - a cone with z = 0 becomes Y = 0, and one with constant z > 0 becomes a quadratic;
+    - an equation left with two columns makes one a multiple of the other (:math:`W = V_r`);
     - a free column met in one row only is resolved from it, when the row is an equation or the objective
       presses against it;
     - an epigraph column that is then met only in the objective goes, and its quadratic enters P.
@@ -106,8 +112,9 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
     flat = simple & (constant[heads + 1] <= FORCED)
     curved = simple & ~flat
     in_cones = np.bincount(lifted.K.indices, minlength=live.size)
-    resolved, q = _resolve(lifted, live, kept, in_cones)
-    used = np.bincount(lifted.A.indices, np.repeat(kept, np.diff(lifted.A.indptr)), minlength=live.size)
+    A, q, merged = _merge(lifted, live, kept, fixed, lower, upper, in_cones)
+    resolved, q = _resolve(lifted, A, q, live, kept, in_cones, merged[1])
+    used = np.bincount(A.indices, np.repeat(kept, np.diff(A.indptr)), minlength=live.size)
     first = lifted.K.indptr[heads]
     single = np.diff(lifted.K.indptr)[heads] == 1
     own = np.where(single, lifted.K.indices[np.minimum(first, max(lifted.K.nnz - 1, 0))], 0) if lifted.K.nnz else first
@@ -130,11 +137,11 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
         P.sort_indices()
         extra = 2.0 * (Y.T @ (w * constant[rows]))
     tail = np.setdiff1d(np.arange(heads.size), bent)
-    program = _program(lifted, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone)
+    program = _program(lifted, A, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone)
     if program is None:
         return None
     where = np.flatnonzero(alone)
-    return Assignment(lifted, program, columns, fixed, (where, own[where], scale[where]), resolved)
+    return Assignment(lifted, program, columns, fixed, (where, own[where], scale[where]), resolved, merged)
 
 
 def _propagate(lifted: Lifted, lower: Floats, upper: Floats) -> bool:
@@ -163,14 +170,55 @@ def _propagate(lifted: Lifted, lower: Floats, upper: Floats) -> bool:
     return True
 
 
-def _resolve(lifted: Lifted, live: Mask, kept: Mask, in_cones: Any) -> tuple[tuple[Integers, Integers, Floats], Floats]:
-    """Resolve free columns met in one kept row; marks those rows as not kept, returns them and the new costs."""
+def _merge(
+    lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats, in_cones: Any
+) -> tuple[Any, Floats, tuple[Integers, Integers, Floats]]:
+    """Merge columns tied by an equation (in place: live, kept, fixed and the bounds); return A and q without them."""
     matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
+    pairs = (np.bincount(row[entry], minlength=matrix.shape[0]) == 2) & (lifted.row_lower == lifted.row_upper) & kept
+    entry = entry[pairs[row[entry]]].reshape(-1, 2)
+    turned = in_cones[matrix.indices[entry[:, 0]]] > 0
+    entry[turned] = entry[turned][:, ::-1]
+    copy, of = matrix.indices[entry[:, 0]], matrix.indices[entry[:, 1]]
+    good = in_cones[copy] == 0
+    _, first = np.unique(np.where(good, copy, -1), return_index=True)
+    good &= np.isin(np.arange(copy.size), first)
+    good &= ~np.isin(of, copy[good])
+    entry, copy, of = entry[good], copy[good].astype(np.intp), of[good].astype(np.intp)
+    if not copy.size:
+        return matrix, lifted.q, (copy, of, np.empty(0))
+    rows = row[entry[:, 0]]
+    a, b = matrix.data[entry[:, 0]], matrix.data[entry[:, 1]]
+    level = (lifted.row_lower[rows] - np.asarray(matrix[rows] @ fixed)) / a
+    factor = -b / a
+    ends = (lower[copy] - level) / factor, (upper[copy] - level) / factor
+    np.maximum.at(lower, of, np.minimum(*ends))
+    np.minimum.at(upper, of, np.maximum(*ends))
+    upper[of] = np.maximum(upper[of], lower[of])
+    live[copy], kept[rows], fixed[copy] = False, False, level
+    keep = np.ones(live.size)
+    keep[copy] = 0.0
+    n = np.arange(live.size)
+    T = sparse.csr_array(
+        (np.concatenate([keep, factor]), (np.concatenate([n, copy]), np.concatenate([n, of]))), shape=(n.size, n.size)
+    )
+    A = sparse.csr_array(matrix @ T)
+    A.eliminate_zeros()
+    return A, T.T @ lifted.q, (copy, of, factor)
+
+
+def _resolve(
+    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, in_cones: Any, tied: Integers
+) -> tuple[tuple[Integers, Integers, Floats], Floats]:
+    """Resolve free columns met in one kept row; marks those rows as not kept, returns them and the new costs."""
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     entry = kept[row] & live[matrix.indices]
     met = np.bincount(matrix.indices[entry], minlength=live.size)
     free = live & np.isinf(lifted.lower) & np.isinf(lifted.upper) & (met == 1) & (in_cones == 0)
-    q = lifted.q.copy()
+    free[tied] = False
+    q = q.copy()
     candidates = np.flatnonzero(entry & free[matrix.indices])
     a, own, at = matrix.data[candidates], matrix.indices[candidates], row[candidates]
     equation = lifted.row_lower[at] == lifted.row_upper[at]
@@ -183,7 +231,7 @@ def _resolve(lifted: Lifted, live: Mask, kept: Mask, in_cones: Any) -> tuple[tup
     side = np.where(equation[good] | pressed_low[good], lifted.row_lower[at], lifted.row_upper[at])
     if at.size:
         price = q[own] / a
-        q = q - lifted.A[at].T @ price
+        q = q - matrix[at].T @ price
         q[own] = 0.0
         kept[at] = False
     return (at.astype(np.intp), own.astype(np.intp), side), q
@@ -191,6 +239,7 @@ def _resolve(lifted: Lifted, live: Mask, kept: Mask, in_cones: Any) -> tuple[tup
 
 def _program(
     lifted: Lifted,
+    matrix: Any,
     columns: Integers,
     fixed: Floats,
     kept: Mask,
@@ -201,7 +250,7 @@ def _program(
     alone: Mask,
 ) -> Program | None:
     shift = lifted.A @ fixed
-    A = lifted.A[kept][:, columns]
+    A = matrix[kept][:, columns]
     low, high = (lifted.row_lower - shift)[kept], (lifted.row_upper - shift)[kept]
     heads = lifted.pointer[:-1]
     constant = lifted.members(fixed)

@@ -1,9 +1,9 @@
-"""Best-first branch and bound over one warm linear program, cutting as it goes."""
+"""Best-first branch and bound over one warm linear program, cutting in every node."""
 
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,99 +17,110 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 INTEGRAL = 1e-6
-CUT_ROUNDS = 30
+CUT_ROUNDS = 40
+PATIENT_ROUNDS = 2
 PROGRESS = 0.1
+REPORT_EVERY = 20
+
+
+class Node(NamedTuple):
+    """A box of the integers and a lower bound on the program in it; `serial` settles ties, newest first."""
+
+    bound: float
+    serial: int
+    low: Floats
+    high: Floats
 
 
 def branch_and_bound(state: OuterApproximation) -> str:
-    lifted, integers = state.lifted, state.integers
-    low, high = lifted.lower[integers].copy(), lifted.upper[integers].copy()
-    heap: list[tuple[float, int, Floats, Floats]] = [(state.bound, 0, low, high)]
+    """Close the gap by branching; return ``"closed"``, ``"infeasible"``, ``"unbounded"`` or ``"limit"``.
+
+    The node of the least bound is next, so the bound of the program is that of the next node. In a node the
+    relaxation is cut until that stops paying or its integers are integral; integral ones are solved exactly.
+    Branching is on a whole one-hot group at once (a child for each member) where there is one, and on one
+    integer otherwise. Cuts hold everywhere, so all nodes share them.
+    """
+    integers = state.integers
     serial = 0
-    status = "optimal"
+    heap = [Node(state.bound, 0, state.lifted.lower[integers], state.lifted.upper[integers])]
     while heap:
+        node = heapq.heappop(heap)
+        state.bound = max(state.bound, min(node.bound, state.floor))
+        if node.bound >= state.cutoff:
+            break
         if state.late:
             return "limit"
-        bound, _, low, high = heapq.heappop(heap)
-        state.bound = max(state.bound, min(bound, state.incumbents.value))
-        if bound >= state.cutoff:
-            state.bound = max(state.bound, state.cutoff)
-            return "closed"
-        children = _process(state, bound, low, high, serial)
-        if children is None:
-            heapq.heappush(heap, (bound, serial, low, high))
-            return "limit"
+        outcome, children = _process(state, node)
+        if isinstance(outcome, str):
+            return outcome
         state.nodes += 1
-        for child in children:
-            serial += 1
-            heapq.heappush(heap, (child[0], serial, child[1], child[2]))
-        if state.nodes % 20 == 0:
+        for low, high in children:
+            serial -= 1
+            heapq.heappush(heap, Node(outcome, serial, low, high))
+        if state.nodes % REPORT_EVERY == 0:
             state.report()
-    state.bound = max(state.bound, state.cutoff if np.isfinite(state.cutoff) else np.inf)
-    return "infeasible" if state.incumbents.point is None else "closed"
+    state.bound = max(state.bound, min(state.cutoff, state.floor))
+    return "infeasible" if state.incumbents.point is None and np.isinf(state.floor) else "closed"
 
 
-def _process(state, bound, low, high, serial):
-    lifted, integers = state.lifted, state.integers
-    relaxation = state.relaxation
-    relaxation.bound_columns(integers, low, high)
-    last = -np.inf
+def _process(state: OuterApproximation, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
+    """Bound a node; return its bound and the boxes of its children (or why it could not be bounded)."""
+    integers, bound = state.integers, node.bound
+    state.relaxation.bound_columns(integers, node.low, node.high)
+    before = -np.inf
+    added = 0
     for k in range(CUT_ROUNDS):
-        answer = relaxation.solve()
+        answer = state.relax()
         if answer.status == "infeasible":
-            return []
+            return np.inf, []
         if answer.status != "optimal":
-            return None
+            return answer.status, []
         bound = max(bound, answer.bound)
         if bound >= state.cutoff:
-            return []
-        x = answer.x[integers]
-        fraction = np.abs(x - np.round(x))
-        integral = bool(np.all(fraction <= INTEGRAL))
+            return bound, []
+        values = answer.x[integers]
+        integral = bool(np.all(np.abs(values - np.round(values)) <= INTEGRAL))
         if integral:
-            state.try_values(np.round(x))
+            state.try_values(values)
             if bound >= state.cutoff:
-                return []
+                return bound, []
         added = state.cut(answer)
-        if integral and not added:
-            break
         if not added:
             break
-        if not integral and k >= 2 and bound - last < PROGRESS * max(state.cutoff - bound, 0.0) and np.isfinite(state.cutoff):
+        if not integral and k >= PATIENT_ROUNDS and bound - before < PROGRESS * min(state.cutoff - bound, abs(bound)):
             break
-        last = bound
-    if not integral:
-        state.dive(answer.x)
-        if bound >= state.cutoff:
-            return []
-    return _children(state, bound, low, high, answer.x)
+        before = bound
+    if integral and not added:
+        point = answer.x.copy()
+        point[integers] = np.round(values)
+        state.incumbents.offer(point)
+    elif not integral:
+        state.round_and_try(answer.x)
+    if bound >= state.cutoff:
+        return bound, []
+    children = [] if integral and not added else _children(state, node, values)
+    if not children:
+        state.floor = min(state.floor, bound)
+    return bound, children
 
 
-def _children(state, bound, low, high, x):
-    integers = state.integers
-    values = x[integers]
-    fraction = np.abs(values - np.round(values))
-    group = state.group[integers]
-    best, score = -1, 0.0
-    open_ = low < high
-    if np.all(fraction <= INTEGRAL):
-        fraction = np.where(open_, 0.5, 0.0)
-        if not np.any(open_):
-            return [] if False else []
-    j = int(np.argmax(np.where(open_, fraction, -1)))
+def _children(state: OuterApproximation, node: Node, values: Floats) -> list[tuple[Floats, Floats]]:
+    group = state.group[state.integers]
+    fraction = np.where(node.low < node.high, np.abs(values - np.round(values)), -1.0)
+    j = int(np.argmax(fraction))
+    if fraction[j] < 0:
+        return []
     children = []
     if group[j] >= 0:
-        members = np.flatnonzero((group == group[j]) & (high > 0))
-        for i in members[np.argsort(-values[members])]:
-            a, b = low.copy(), high.copy()
-            b[members] = 0.0
-            a[i] = b[i] = 1.0
-            children.append((bound, a, b))
+        members = np.flatnonzero((group == group[j]) & (node.high > 0))
+        for i in members[np.argsort(values[members])]:
+            low, high = node.low.copy(), node.high.copy()
+            high[members] = 0.0
+            low[i] = high[i] = 1.0
+            children.append((low, high))
         return children
-    a, b = low.copy(), high.copy()
-    b[j] = np.floor(values[j]) if fraction[j] > INTEGRAL else np.round(values[j])
-    children.append((bound, low.copy(), b))
-    a[j] = b[j] + 1
-    if a[j] <= high[j]:
-        children.append((bound, a, high.copy()))
-    return children
+    cut = np.floor(values[j]) if fraction[j] > INTEGRAL else min(np.round(values[j]), node.high[j] - 1)
+    below, above = node.high.copy(), node.low.copy()
+    below[j], above[j] = cut, cut + 1
+    sides = [(node.low, below), (above, node.high)]
+    return sides if values[j] - cut > 0.5 else sides[::-1]

@@ -1,4 +1,4 @@
-"""HiGHS: linear programs and mixed-integer linear programs directly, convex curved ones by outer approximation."""
+"""HiGHS: linear and mixed-integer linear programs directly, convex curved ones by outer approximation."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ Floats = NDArray[np.float64]
 
 CAN = frozenset({"integer", "quadratic-objective", "quadratic-rows", "cones"})
 FEASIBLE = 2  # HiGHS's kSolutionStatusFeasible
-POLL = ("cbMipInterrupt", "cbSimplexInterrupt", "cbIpmInterrupt")
+EVERY = 0.1  # seconds between two words of progress
+POLLED = ("cbMipInterrupt", "cbSimplexInterrupt", "cbIpmInterrupt")
 
 
 def solve(program: Program, settings: Settings) -> Solution:
     """Solve a program with HiGHS.
 
     Linear programs (``method="LP"``) and mixed-integer linear programs (``"MILP"``) go to HiGHS as arrays.
-    Convex quadratic objectives, convex quadratic rows and rotated cones, with or without integers, are solved by
-    ``"outer approximation"`` (see `proofolio.solvers.outer_approximation`): HiGHS's own quadratic solver has
+    Convex quadratic objectives, convex quadratic rows and rotated cones, with or without integers, are solved
+    by ``"outer approximation"`` (see `proofolio.solvers.outer_approximation`): HiGHS's own quadratic solver has
     neither integers nor quadratic rows.
 
     Raises
@@ -75,13 +76,14 @@ def _linear(program: Program, settings: Settings) -> Solution:
         raise SolverFailure("HiGHS says optimal and gives no point")
     status = "feasible" if word == "limit" and x is not None else word
     duals = None if discrete or x is None else _duals(highs, program)
-    bound = _bound(program, info, x, duals) if discrete or word == "optimal" else None
+    known = word == "optimal" or (discrete and word == "limit")
+    bound = _bound(program, info, x, duals) if known else None
     sign = -1.0 if program.maximise else 1.0
     return Solution(
         program=program,
         status=status,
         objective=None if x is None else program.objective(x),
-        bound=None if bound is None or not np.isfinite(bound) or word in ("infeasible", "unbounded") else sign * bound,
+        bound=sign * bound if bound is not None and np.isfinite(bound) else None,
         x=x,
         seconds=time.perf_counter() - started,
         solver="highs",
@@ -118,28 +120,26 @@ def _limit(highs: Any, settings: Settings, started: float) -> None:
 
 
 def _listen(highs: Any, program: Program, settings: Settings, started: float) -> None:
-    """Let Python in now and then: a Ctrl-C is raised there, and progress is told there."""
-    for name in POLL:
-        event = getattr(highs, name)
-        event += _do_nothing
-    if settings.progress is None or not program.integer.any():
-        return
-    tell = settings.progress
+    """Let Python in now and then: a pending KeyboardInterrupt is raised there, and progress is told there."""
+    tell = settings.progress if program.integer.any() else None
     sign = -1.0 if program.maximise else 1.0
+    last = started
 
-    def progress(event: Any) -> None:
-        found, bound = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
-        tell(
-            time.perf_counter() - started,
-            sign * found if abs(found) < highspy.kHighsInf else None,
-            sign * bound if abs(bound) < highspy.kHighsInf else None,
-        )
+    def poll(event: Any) -> None:
+        nonlocal last
+        now = time.perf_counter()
+        if tell is not None and now - last >= EVERY:
+            last = now
+            found, bound = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
+            tell(
+                now - started,
+                sign * found if abs(found) < highspy.kHighsInf else None,
+                sign * bound if abs(bound) < highspy.kHighsInf else None,
+            )
 
-    highs.cbMipLogging += progress
-
-
-def _do_nothing(_: Any) -> None:
-    """Give the interpreter a moment to raise a pending KeyboardInterrupt."""
+    for name in POLLED:
+        event = getattr(highs, name)
+        event += poll
 
 
 def _which(program: Program, settings: Settings, started: float) -> str:

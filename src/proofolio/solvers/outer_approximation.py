@@ -26,7 +26,11 @@ WORTH = 0.1
 VIOLATED = 1e-9
 STALL = 5
 PATIENCE = 6
+SLOW = 0.1
+REPEAT = 0.1
 ROOT_ROUNDS = 400
+PLUNGES = 60
+DECIDED = 1e-6
 
 
 class OuterApproximation:
@@ -38,13 +42,14 @@ class OuterApproximation:
         self.started = started
         self.deadline = started + settings.time_limit
         self.lifted: Lifted = lift(program)
-        self.relaxation = Relaxation(self.lifted, settings.seed, self.deadline)
+        self.relaxation = Relaxation(self.lifted, settings.seed, self.deadline, settings.options)
         self.incumbents = Incumbents(program, self.lifted, self.deadline)
         self.integers = np.flatnonzero(self.lifted.integer)
         binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
         self.group = one_hot_groups(self.lifted, binary)
         self.centre: Floats | None = None
         self.bound = -np.inf
+        self.floor = np.inf
         self.nodes = 0
         self.age = np.empty(0, dtype=np.intp)
         unit = abs(self.lifted.K) @ self.relaxation.units
@@ -55,7 +60,7 @@ class OuterApproximation:
     def cutoff(self) -> float:
         """A node whose bound is above this cannot improve the incumbent by more than the gap asked for."""
         value = self.incumbents.value
-        return value - self.settings.gap * max(1e-10, abs(value)) if np.isfinite(value) else np.inf
+        return value - (1.0 - 1e-6) * self.settings.gap * max(1e-10, abs(value)) if np.isfinite(value) else np.inf
 
     @property
     def late(self) -> bool:
@@ -71,6 +76,12 @@ class OuterApproximation:
             self.settings.progress(time.perf_counter() - self.started, value, bound)
 
     # ------------------------------------------------------------------- cuts
+    def relax(self) -> Answer:
+        """Solve the linear relaxation as it stands, and let the cuts it does not use age."""
+        answer = self.relaxation.solve()
+        self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
+        return answer
+
     def learn(self, point: Floats) -> None:
         """Cut at a point of the program, and separate around its slopes from now on."""
         lifted = self.lifted
@@ -91,7 +102,7 @@ class OuterApproximation:
         lifted = self.lifted
         if not lifted.cones:
             return 0
-        self._purge(answer)
+        self._purge()
         members = lifted.members(answer.x)
         slopes = tangents(lifted, members)
         outside = cut_values(lifted, slopes, members)
@@ -116,8 +127,7 @@ class OuterApproximation:
         self.relaxation.add(cuts_at(self.lifted, slopes, cones))
         self.age = np.concatenate([self.age, np.zeros(cones.size, dtype=np.intp)])
 
-    def _purge(self, answer: Answer) -> None:
-        self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
+    def _purge(self) -> None:
         old = self.age > PATIENCE
         if np.count_nonzero(old) > max(20, 0.2 * self.age.size):
             self.relaxation.remove(np.flatnonzero(old))
@@ -156,8 +166,10 @@ class OuterApproximation:
     def incumbents_from(self, point: Floats) -> None:
         """Offer a point of the relaxation when its integers are integral."""
         values = point[self.integers]
-        if np.all(np.abs(values - np.round(values)) <= 1e-9):
+        if np.array_equal(values, np.round(values)):
             self.incumbents.offer(point)
+        elif np.all(np.abs(values - np.round(values)) <= DECIDED):
+            self.try_values(values)
 
     def try_values(self, values: Floats) -> None:
         point = self.incumbents.consider(values)
@@ -165,36 +177,67 @@ class OuterApproximation:
             self.learn(point)
             self.report()
 
-    def dive(self, x: Floats) -> None:
-        """Round a point of the relaxation and solve what is left, fixing step by step when that fails."""
+    def round_and_try(self, x: Floats) -> None:
+        """Round a point of the relaxation and solve what is left; step by step while there is no incumbent."""
         values = rounded(self.lifted, self.group, x)
         if not self.incumbents.tried(values):
             self.try_values(values)
+        if self.incumbents.point is None:
+            self._plunge(x)
+
+    def _plunge(self, x: Floats) -> None:
+        """Fix integers in the relaxation, the most decided first, until they are all integral."""
+        integers, relaxation = self.integers, self.relaxation
+        low, high = relaxation.column_bounds(integers)
+        low_now, high_now = low.copy(), high.copy()
+        for _ in range(PLUNGES):
+            values = x[integers]
+            fraction = np.abs(values - np.round(values))
+            if np.all(fraction <= DECIDED):
+                break
+            settled = fraction <= 0.1
+            settled[np.argmin(np.where(fraction > DECIDED, fraction, np.inf))] = True
+            low_now[settled] = high_now[settled] = np.round(values[settled])
+            relaxation.bound_columns(integers, low_now, high_now)
+            answer = self.relax()
+            if answer.status != "optimal":
+                break
+            x = answer.x
+        relaxation.bound_columns(integers, low, high)
+        self.try_values(x[integers])
 
     def root(self) -> str:
         """Cut the relaxation without branching; return its last status."""
-        history: list[float] = []
-        status = "optimal"
-        for _ in range(ROOT_ROUNDS):
-            answer = self.relaxation.solve()
-            status = answer.status
-            if status != "optimal":
+        while True:
+            before = self.bound
+            status, answer = self._cut_until_stall()
+            if status != "optimal" or not self.integers.size:
                 return status
+            self.round_and_try(answer.x)
+            self.report()
+            if self.bound >= self.cutoff:
+                return "closed"
+            if self.late:
+                return "limit"
+            if self.bound - before <= REPEAT * min(self.cutoff - before, 1e3 * abs(before)):
+                return status
+
+    def _cut_until_stall(self) -> tuple[str, Answer]:
+        history: list[float] = []
+        while True:
+            answer = self.relax()
+            if answer.status != "optimal":
+                return answer.status, answer
             self.bound = max(self.bound, answer.bound)
             history.append(self.bound)
             if self.bound >= self.cutoff:
-                return "closed"
-            if not self.cut(answer):
-                break
-            if len(history) > STALL and self.integers.size:
-                before = history[-1 - STALL]
-                room = min(self.incumbents.value - before, 1e3 * abs(before) + 1.0)
-                if self.bound - before < 0.05 * room * STALL / 10 and self.bound - before < 1e-3 * abs(before):
-                    break
-        if status == "optimal":
-            self.dive(answer.x)
-        self.report()
-        return "closed" if self.bound >= self.cutoff else status
+                return "closed", answer
+            if not self.cut(answer) or len(history) > ROOT_ROUNDS:
+                return "optimal", answer
+            if self.integers.size and len(history) > STALL:
+                gained = self.bound - history[-1 - STALL]
+                if gained <= SLOW * min(self.cutoff - self.bound, 1e3 * abs(self.bound)):
+                    return "optimal", answer
 
 
 def solve(program: Program, settings: Settings, version: str) -> Solution:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,12 +22,13 @@ TOLERANCE = 1e-9
 
 
 class Answer(NamedTuple):
-    """What a linear relaxation answered: its state, a lower bound on its value, its point, the slack of each cut."""
+    """What a linear relaxation answered: state, lower bound, point, multipliers of the cuts, reduced costs."""
 
     status: str
     bound: float
     x: Floats
     cut_duals: Floats
+    reduced: Floats
 
 
 class Relaxation:
@@ -36,7 +38,7 @@ class Relaxation:
     the solver.
     """
 
-    def __init__(self, lifted: Lifted, seed: int, deadline: float) -> None:
+    def __init__(self, lifted: Lifted, seed: int, deadline: float, options: Mapping[str, Any]) -> None:
         self.lifted = lifted
         self.deadline = deadline
         self.units = column_units(lifted)
@@ -53,6 +55,7 @@ class Relaxation:
                 "primal_feasibility_tolerance": TOLERANCE,
                 "dual_feasibility_tolerance": TOLERANCE,
                 "small_matrix_value": 1e-12,
+                **options,
             },
         )
         empty = np.empty(0)
@@ -100,6 +103,10 @@ class Relaxation:
             self.row_lower = np.delete(self.row_lower, rows)
             self.row_upper = np.delete(self.row_upper, rows)
 
+    def column_bounds(self, columns: Integers) -> tuple[Floats, Floats]:
+        """Return the present bounds of some columns."""
+        return self.lower[columns] * self.units[columns], self.upper[columns] * self.units[columns]
+
     def bound_columns(self, columns: Integers, lower: Floats, upper: Floats) -> None:
         """Replace the bounds of some columns."""
         self.lower[columns], self.upper[columns] = lower / self.units[columns], upper / self.units[columns]
@@ -116,17 +123,17 @@ class Relaxation:
         remaining = self.deadline - time.perf_counter()
         nothing = np.full(self.cost.size, np.nan)
         if remaining <= 0:
-            return Answer("limit", -np.inf, nothing, np.zeros(self.cuts))
+            return Answer("limit", -np.inf, nothing, np.zeros(self.cuts), nothing)
         if np.isfinite(remaining):
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
         word = run(self.highs)
         state = "unbounded" if word == "either" else word
         if state != "optimal":
-            return Answer(state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts))
+            return Answer(state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts), nothing)
         solution = self.highs.getSolution()
         x = np.array(solution.col_value)
         rows = np.array(solution.row_dual)
         reduced = np.array(solution.col_dual)
         sides = (self.row_lower, self.row_upper), (self.lower, self.upper)
         bound = dual_bound(*sides, x, rows, reduced) * self.cost_unit + self.lifted.c
-        return Answer(state, bound, x * self.units, rows[self.linear_rows :])
+        return Answer(state, bound, x * self.units, rows[self.linear_rows :], reduced * (self.cost_unit / self.units))

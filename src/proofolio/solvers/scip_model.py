@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 INFINITE = 1e20
 # SCIP forgives a violation of 1e-6 in a row of natural size; nonlinear rows, where the optimum always leans on
 # what is forgiven, are written this much larger.
-NONLINEAR_WEIGHT = 64.0
+NONLINEAR_WEIGHT = 16.0
 
 
 @dataclass

@@ -14,6 +14,7 @@ from proofolio.errors import BadData
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
+from proofolio.program.recognise import recognise_cones
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.capabilities import require
 from proofolio.solvers.solution import Settings, Solution
@@ -125,6 +126,7 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
 def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
     wanted = _settings(program, settings)
+    program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     claim = entry.solve(program, wanted)
     checks = check(program, claim) if claim.x is not None else ()

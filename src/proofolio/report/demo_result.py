@@ -1,0 +1,231 @@
+"""What the demo found: its runs, the refuted M, and whether the runs agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.models import RegimeSolution
+from proofolio.report.market_case import History, MarketCase
+from proofolio.verification import Check
+
+__all__ = ["Agreement", "DemoResult", "Refutation", "Run", "agreement"]
+
+Floats = NDArray[np.float64]
+GOOD = ("verified-optimal", "verified-feasible")
+AGREE = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One lowering given to one solver; `answer` is None when the solver gave none, and `message` says why."""
+
+    lowering: str
+    solver: str
+    status: str
+    seconds: float
+    answer: RegimeSolution | None = None
+    message: str = ""
+
+    @property
+    def name(self) -> str:
+        """Lowering and solver in one word."""
+        return f"{self.lowering} · {self.solver}"
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an answer and every check holds."""
+        return self.status in GOOD
+
+    @property
+    def objective(self) -> float | None:
+        """The objective found."""
+        return self.answer.objective if self.answer is not None else None
+
+    @property
+    def bound(self) -> float | None:
+        """The proven lower bound."""
+        return self.answer.bound if self.answer is not None else None
+
+    @property
+    def gap(self) -> float | None:
+        """Relative gap; None without an objective and a bound."""
+        known = self.answer is not None and self.objective is not None and self.bound is not None
+        return self.answer.gap if known and self.answer is not None else None
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """Every check that was run."""
+        return self.answer.checks if self.answer is not None else ()
+
+    @property
+    def version(self) -> str:
+        """Of the solver; empty when it gave no answer."""
+        return self.answer.answer.solution.version if self.answer is not None else ""
+
+    def document(self) -> dict[str, Any]:
+        """Return the run as plain data."""
+        claim = self.answer.answer.solution if self.answer is not None else None
+        return {
+            "lowering": self.lowering,
+            "solver": self.solver,
+            "solver_version": self.version,
+            "status": self.status,
+            "objective": self.objective,
+            "bound": self.bound,
+            "gap": self.gap,
+            "seconds": self.seconds,
+            "nodes": claim.nodes if claim is not None else None,
+            "method": claim.method if claim is not None else "",
+            "message": self.message,
+            "checks": [check_document(c) for c in self.checks],
+        }
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether all runs found the same optimum, in one sentence."""
+
+    ok: bool
+    sentence: str
+
+
+@dataclass(frozen=True, eq=False)
+class Refutation:
+    """The published M on a program of two lines: what it claims and what is true.
+
+    Attributes
+    ----------
+    status : str
+        ``claim-wrong`` when the published M was caught.
+    big_m, needed_m : float or None
+    claimed, optimum : float or None
+        The optimum of the program as built with that M, and of the program as meant.
+    detail : str
+        The check that failed, in its own words.
+    """
+
+    status: str
+    big_m: float | None
+    needed_m: float | None
+    claimed: float | None
+    optimum: float | None
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the wrong M was caught, with its numbers."""
+        return self.status == "claim-wrong" and None not in (
+            self.big_m,
+            self.needed_m,
+            self.claimed,
+            self.optimum,
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Return the refutation as plain data."""
+        return {
+            "status": self.status,
+            "big_m": self.big_m,
+            "needed_m": self.needed_m,
+            "claimed": self.claimed,
+            "optimum": self.optimum,
+            "detail": self.detail,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class DemoResult:
+    """Everything the demo found; `files` are the files written.
+
+    Attributes
+    ----------
+    history : History
+    case : MarketCase
+    baseline : float
+        Cost of following the likeliest regime of every month, at its best weights.
+    sizes : mapping from lowering to sentence
+        How large each lowering is.
+    runs : tuple of Run
+    agreement : Agreement
+    refutation : Refutation
+    machine, versions : mapping
+    seconds : float
+    files : tuple of str
+    """
+
+    history: History
+    case: MarketCase
+    baseline: float
+    sizes: dict[str, str]
+    runs: tuple[Run, ...]
+    agreement: Agreement
+    refutation: Refutation
+    machine: dict[str, str]
+    versions: dict[str, str | None]
+    seconds: float
+    files: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether every run is verified, all agree, and the wrong M was caught."""
+        return all(run.ok for run in self.runs) and self.agreement.ok and self.refutation.ok
+
+    @property
+    def best(self) -> RegimeSolution | None:
+        """The verified answer with the smallest gap, the first of equals."""
+        verified = [run for run in self.runs if run.ok and run.answer is not None]
+        return min(verified, key=lambda run: run.gap or 0.0).answer if verified else None
+
+    def document(self) -> dict[str, Any]:
+        """Return the document `proofolio demo --json` prints."""
+        return {
+            "solves": [run.document() for run in self.runs],
+            "agree": self.agreement.ok,
+            "agreement": self.agreement.sentence,
+            "refuted": self.refutation.document(),
+            "files": list(self.files),
+            "seconds": self.seconds,
+        }
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    """Return a check as plain data."""
+    return {
+        "name": check.name,
+        "ok": bool(check.ok),
+        "value": float(check.value),
+        "tolerance": float(check.tolerance),
+        "detail": check.detail,
+    }
+
+
+def agreement(runs: Sequence[Run]) -> Agreement:
+    """Return whether all objectives are one number, as far as each run's own gap allows.
+
+    Two optima may differ by the larger of the two gaps plus 1e-6, relative.
+    """
+    found = [(run, run.objective, run.gap or 0.0) for run in runs if run.ok and run.objective is not None]
+    values = [(run, value, gap) for run, value, gap in found if value is not None]
+    if len(values) < len(runs):
+        missing = ", ".join(run.name for run in runs if not run.ok)
+        return Agreement(False, f"no verified answer from {missing}")
+    size = max(abs(value) for _, value, _ in values)
+    allowed = (AGREE + max(gap for *_, gap in values)) * size
+    low, high = min(values, key=lambda v: v[1]), max(values, key=lambda v: v[1])
+    apart = high[1] - low[1]
+    if apart > allowed:
+        return Agreement(
+            False,
+            f"the runs disagree: {low[0].name} says {low[1]:.9g} and {high[0].name} says {high[1]:.9g}, "
+            f"{apart / size:.1e} apart where their gaps allow {allowed / size:.1e}",
+        )
+    return Agreement(
+        True,
+        f"all {len(values)} runs found the same optimum, {low[1]:.6f}: they differ by {apart / size:.0e} "
+        f"relative, and their gaps allow {allowed / size:.0e}",
+    )

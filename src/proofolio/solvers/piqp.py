@@ -1,0 +1,94 @@
+r"""PIQP: continuous convex quadratic programs with linear rows, fast enough for a control loop.
+
+Source: Schwan, Jiang, Kuhn, Jones, "PIQP: A Proximal Interior-Point Quadratic Programming Solver", CDC 2023.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import piqp
+from scipy import sparse
+
+from proofolio.program.program import Program
+from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.continuous_answer import answer, apply_options, empty, objective_unit
+from proofolio.solvers.solution import Settings, Solution
+
+__all__ = ["CAN", "ENTRY", "VERSION", "solve"]
+
+VERSION: str = piqp.__version__
+CAN = frozenset({"quadratic-objective"})
+WHO = ("piqp", VERSION, "proximal interior point")
+# Up to this many columns dense factors are faster than sparse ones, whatever the program's pattern.
+DENSE = 150
+STATUS = {
+    piqp.PIQP_SOLVED: "solved",
+    piqp.PIQP_PRIMAL_INFEASIBLE: "infeasible",
+    piqp.PIQP_DUAL_INFEASIBLE: "unbounded",
+}
+
+
+def solve(program: Program, settings: Settings) -> Solution:
+    """Solve a convex quadratic program with PIQP.
+
+    Parameters
+    ----------
+    program : Program
+        Convex, with linear rows only and without integers.
+    settings : Settings
+        `options` are the names of PIQP's own settings. It cannot use a start, and has no time limit to pass on.
+
+    Returns
+    -------
+    Solution
+        ``duals["rows"]``, ``["lower"]`` and ``["upper"]`` satisfy ``Px + q = A'rows + lower - upper`` for the
+        minimised objective; the bound is what they prove.
+
+    Raises
+    ------
+    BadData
+        For an option PIQP does not have or does not take.
+    """
+    started = time.perf_counter()
+    if not program.n:
+        return empty(program, settings, started, WHO)
+    dense = program.n <= DENSE and program.m <= 4 * DENSE
+    solver = piqp.DenseSolver() if dense else piqp.SparseSolver()
+    config = solver.settings
+    config.eps_abs, config.eps_rel = 1e-9, 1e-10
+    config.eps_duality_gap_abs, config.eps_duality_gap_rel = 1e-9, 1e-10
+    if settings.options:
+        names = [name for name in dir(config) if not name.startswith("_")]
+        apply_options("piqp", settings.options, names, lambda name, value: setattr(config, name, value))
+    unit = objective_unit(program)
+    low, high = program.row_lower, program.row_upper
+    equal = (low == high) & np.isfinite(low)
+    ranged = ~equal
+    A, G = _parts(program, equal, ranged, dense)
+    P = (program.P.toarray(order="F") if dense else sparse.csc_matrix(program.P)) / unit
+    solver.setup(
+        P, program.q / unit, A, low[equal], G, low[ranged], high[ranged], program.lower, program.upper
+    )
+    status = STATUS.get(solver.solve(), "limit")
+    found = solver.result
+    said, iterations = found.info.status.name.removeprefix("PIQP_").lower(), int(found.info.iter)
+    if status != "solved":
+        return answer(program, settings, started, WHO, said, status, iterations=iterations)
+    rows = np.empty(program.m)
+    rows[equal] = -unit * found.y
+    rows[ranged] = unit * (found.z_l - found.z_u)
+    return answer(program, settings, started, WHO, said, status, found.x.copy(), None, rows, iterations)
+
+
+def _parts(program: Program, equal: Any, ranged: Any, dense: bool) -> tuple[Any, Any]:
+    if dense:
+        full = program.A.toarray()
+        return np.asfortranarray(full[equal]), np.asfortranarray(full[ranged])
+    rows = sparse.csr_matrix(program.A)
+    return sparse.csc_matrix(rows[np.flatnonzero(equal)]), sparse.csc_matrix(rows[np.flatnonzero(ranged)])
+
+
+ENTRY = SolverEntry("piqp", VERSION, CAN, solve)

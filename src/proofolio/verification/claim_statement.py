@@ -1,0 +1,179 @@
+"""From a claim to the statement its proof is about: the program's rows and the meaning, in rational numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from proofolio.program.expression import Expression, as_expression, broadcast_to
+from proofolio.program.program import Block, Program
+from proofolio.verification.certificate import Row
+from proofolio.verification.claim import Built, Claim, build, call, exact, rational_terms
+from proofolio.verification.statement import Line, Statement, Undecidable
+
+__all__ = ["Lift", "Stated", "state"]
+
+Lift = Mapping[str, tuple[Row, Fraction]]
+"""For names of columns, the affine function of named-by-index point columns that they equal."""
+
+
+class Stated:
+    """A claim's statement, and the author's lifts in its columns.
+
+    Attributes
+    ----------
+    statement : Statement
+    lifts : tuple of mappings
+        For each piece, column name to (terms by column name, constant); empty when the author gave none.
+    """
+
+    def __init__(self, statement: Statement, lifts: tuple[Mapping[str, tuple[Mapping[str, Fraction], Fraction]], ...]):
+        self.statement = statement
+        self.lifts = lifts
+
+
+def state(claim: Claim) -> Stated:
+    """Return what the claim's function wrote and what it was meant to say, in rational numbers.
+
+    Raises
+    ------
+    Undecidable
+        For quadratic rows and cones, which this proof does not read.
+    """
+    built = build(claim)
+    program = built.program
+    if len(program.quadratic):
+        raise Undecidable("the function writes quadratic rows: only affine rows are proved")
+    if len(program.cones):
+        raise Undecidable("the function writes cones: only affine rows are proved")
+    order, links = _order(claim, built)
+    width = len(order) - sum(1 for j in order if j < 0)
+    place = {j: k for k, j in enumerate(order) if j >= 0}
+    given = sum(block.size for block in program.variables[: len(claim.inputs)])
+    outs = built.space.n - given
+    point_names = list(_names(built.space.freeze()))
+    names = [
+        point_names[k] if k < built.space.n else program.column_names[j] for k, j in enumerate(order)
+    ]
+    kinds = ["input"] * given + ["output"] * outs + ["auxiliary"] * (len(order) - given - outs)
+    lower = [exact(program.lower[j]) if j >= 0 else None for j in order]
+    upper = [exact(program.upper[j]) if j >= 0 else None for j in order]
+    integer = [bool(program.integer[j]) if j >= 0 else False for j in order]
+    rows = [_moved(line, place) for line in _program_rows(program)]
+    rows += [_linked(line, k, place) for k, line in links]
+    for members in _choices(program):
+        selector = len(names)
+        names.append(f"selector of {members[0]}")
+        kinds.append("selector")
+        lower.append(Fraction(0))
+        upper.append(Fraction(len(members[2]) - 1))
+        integer.append(True)
+        for column in members[1]:
+            allowed = frozenset(v for v, group in enumerate(members[2]) if column not in group)
+            if allowed:
+                rows.append(Line({place[column]: Fraction(1)}, Fraction(0), Fraction(0), (selector, allowed)))
+    assert width <= program.n
+    statement = Statement(
+        tuple(names), tuple(kinds), tuple(lower), tuple(upper), tuple(integer), tuple(rows), built.entries
+    )
+    return Stated(statement, _author_lifts(claim, built, names))
+
+
+def _names(program: Program) -> Iterator[str]:
+    return iter(program.column_names)
+
+
+def _order(claim: Claim, built: Built) -> tuple[list[int], list[tuple[int, tuple[Row, float]]]]:
+    """Return program columns in the statement's order (-1: an output that is no column of its own), and links."""
+    program = built.program
+    given = sum(block.size for block in program.variables[: len(claim.inputs)])
+    order, taken = list(range(given)), set(range(given))
+    links = []
+    for output in built.outputs:
+        constants = output.constant.ravel().tolist()
+        for terms, constant in zip(rational_terms(output.matrix), constants, strict=True):
+            (column,) = terms if len(terms) == 1 else (-1,)
+            if column in taken or column < 0 or constant != 0 or terms[column] != 1:
+                links.append((len(order), (terms, constant)))
+                column = -1
+            order.append(column)
+            taken.add(column)
+    order += [j for j in range(program.n) if j not in taken]
+    return order, links
+
+
+def _program_rows(program: Program) -> list[Line]:
+    rows = [
+        Line(terms, exact(low), exact(high))
+        for terms, low, high in zip(
+            rational_terms(program.A), program.row_lower.tolist(), program.row_upper.tolist(), strict=True
+        )
+    ]
+    implied = program.indicators
+    for terms, low, high, column, on in zip(
+        rational_terms(implied.matrix),
+        implied.lower.tolist(),
+        implied.upper.tolist(),
+        implied.binary.tolist(),
+        implied.on.tolist(),
+        strict=True,
+    ):
+        rows.append(Line(terms, exact(low), exact(high), (column, frozenset([on]))))
+    return rows
+
+
+def _choices(program: Program) -> Iterator[tuple[str, list[int], list[frozenset[int]]]]:
+    """Yield each special ordered set: its name, columns, and the groups of which one may be nonzero."""
+    for sos in program.sos:
+        columns = [int(sos.columns[k]) for k in np.argsort(sos.weights, kind="stable")]
+        if sos.kind == 1 or len(columns) == 1:
+            groups = [frozenset([j]) for j in columns]
+        else:
+            groups = [frozenset(pair) for pair in zip(columns[:-1], columns[1:], strict=True)]
+        if groups:
+            yield sos.name, columns, groups
+
+
+def _moved(line: Line, place: Mapping[int, int]) -> Line:
+    when = None if line.when is None else (place[line.when[0]], line.when[1])
+    return Line({place[j]: a for j, a in line.terms.items()}, line.low, line.high, when)
+
+
+def _linked(link: tuple[Row, float], column: int, place: Mapping[int, int]) -> Line:
+    """Return the row that says what an output equals."""
+    terms, constant = link
+    row = {place[j]: a for j, a in terms.items()}
+    row[column] = Fraction(-1)
+    side = exact(-constant)
+    return Line(row, side, side)
+
+
+def _author_lifts(
+    claim: Claim, built: Built, names: list[str]
+) -> tuple[Mapping[str, tuple[Mapping[str, Fraction], Fraction]], ...]:
+    if claim.lift is None:
+        return ()
+    blocks = {block.name: block for block in built.program.variables}
+    found = []
+    for piece in range(len(claim.meaning)):
+        values = call(claim.lift, built.point, claim, piece)
+        lift: dict[str, tuple[Mapping[str, Fraction], Fraction]] = {}
+        for name, value in values.items():
+            if name in blocks:
+                lift |= _lift_of(blocks[name], value, names)
+        found.append(lift)
+    return tuple(found)
+
+
+def _lift_of(block: Block, value: Any, names: list[str]) -> dict[str, tuple[Mapping[str, Fraction], Fraction]]:
+    wide: Expression = broadcast_to(as_expression(value), block.shape)
+    constants = [exact(c) or Fraction(0) for c in wide.constant.ravel().tolist()]
+    return {
+        element: ({names[j]: a for j, a in terms.items()}, constant)
+        for element, terms, constant in zip(
+            block.element_names(), rational_terms(wide.matrix), constants, strict=True
+        )
+    }
