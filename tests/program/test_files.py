@@ -115,6 +115,7 @@ def test_lp_files_get_a_map_of_names_and_mps_files_keep_theirs(tmp_path):
 def test_names_no_file_can_spell_survive_through_the_map(tmp_path):
     model = Model()
     names = ["a b", "a_b", "é", "$x", "1", "end", "e5", "x[1]", "x_1", "y:1", "a" * 300, "a" * 301, "free", "-", "S1"]
+    names += ["RHS", "a$b", "a*b", "rows", "COLUMNS", "BOUNDS", "x$", "*c", "MAX", "st", "Bounds", "N", "{", "<=", "3x", "SOS"]
     columns = [model.variable(name, lower=k, upper=k + 0.5) for k, name in enumerate(names)]
     model.add("row 1", columns[0] + columns[1] >= 0.1)
     model.add("row_1", columns[0] - columns[2] >= 0.1)

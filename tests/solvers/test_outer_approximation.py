@@ -14,7 +14,6 @@ from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.cuts import cuts_at, lift, tangents
 from proofolio.solvers.highs import solve
-from proofolio.solvers.incumbents import violation
 from proofolio.solvers.solution import Settings, Solution
 
 RELATIVE = 2e-6
@@ -71,6 +70,11 @@ def enumerated(program: Program) -> float:
         if np.all((body >= program.row_lower[discrete]) & (body <= program.row_upper[discrete])):
             smallest = min(smallest, best(np.array(values)))
     return -smallest if program.maximise else smallest
+
+
+def violation(program: Program, x: np.ndarray) -> float:
+    lifted = lift(program)
+    return lifted.violation(lifted.raised(np.concatenate([x, np.zeros(lifted.q.size - x.size)])))
 
 
 def assert_right(program: Program, answer: Solution, truth: float, gap: float = 1e-6) -> None:

@@ -107,6 +107,8 @@ def _text(file: Path, packed: bool) -> str:
         raise BadData(f"{file} is not a whole gzip file: {error}") from None
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from None
+    if b"\0" in raw:
+        raise BadData(f"{file} is not a text file")
     return raw.decode("utf-8", errors="surrogateescape")
 
 

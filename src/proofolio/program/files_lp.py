@@ -174,6 +174,8 @@ def lift_lp(text: str, file: str) -> tuple[str, Beyond]:
         if word.startswith(("su", "s.", "st")) and re.search(rf"\[|->|{_RELATION}[^<>=:]*{_RELATION}", body):
             body = _lift_rows(body, beyond, file)
         pieces += [head[0], body]
+    if any("->" in piece for piece in pieces):
+        raise _unreadable(file, "an implication -> stands outside Subject To")
     untouched = not (beyond.quadratic or beyond.indicators or beyond.sos or beyond.ranged)
     return (text if untouched else "".join(pieces)), beyond
 

@@ -187,22 +187,27 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
     seen: set[str] = set()
     for line in text.splitlines():
         words = line.split()
-        head = words[0].upper() if words and not line[0].isspace() and len(words) <= 2 else ""
+        if not words or line.startswith("*"):
+            continue  # HiGHS never comes back from an empty line in COLUMNS
+        if "ENDATA" in seen:
+            break  # what stands after the end is no part of the model
+        heading = bool(words) and not line[0].isspace() and line[0] != "*" and len(words) <= 2
+        head = words[0].upper() if heading else ""
         if head and (head in seen or (len(words) == 1 and head not in _PLAIN | _BEYOND | _FOREIGN)):
-            raise BadData(f"{file} is not a model HiGHS can read: the section {head} is unknown or stands twice")
+            raise BadData(f"{file} is not a model HiGHS can read: {head} is no section, or stands twice")
         if head in _PLAIN:
             seen.add(head)
         if head in _FOREIGN:
             raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
         if head in _BEYOND:
             take = _taker(beyond, head, words[1:], file)
-        elif head in _PLAIN or (words and words[0].upper() == "NAME" and not line[0].isspace()):
+        elif head in _PLAIN or (words[0].upper() == "NAME" and not line[0].isspace()):
             take = None
             kept.append(line)
             beyond.name = beyond.name or (line[4:].strip() if words[0].upper() == "NAME" else "")
         elif take is None:
             kept.append(line)
-        elif words and not line.startswith("*"):
+        else:
             try:
                 take(words, len(line) - len(line.lstrip()))
             except (IndexError, ValueError, KeyError):

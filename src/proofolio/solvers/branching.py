@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from proofolio.solvers.outer_approximation import OuterApproximation
+    from proofolio.solvers.cutting_planes import Approximation
 
 __all__ = ["branch_and_bound"]
 
@@ -32,7 +32,7 @@ class Node(NamedTuple):
     high: Floats
 
 
-def branch_and_bound(state: OuterApproximation) -> str:
+def branch_and_bound(state: Approximation) -> str:
     """Close the gap by branching; return ``"closed"``, ``"infeasible"``, ``"unbounded"`` or ``"limit"``.
 
     The node of the least bound is next, so the bound of the program is that of the next node. In a node the
@@ -63,7 +63,7 @@ def branch_and_bound(state: OuterApproximation) -> str:
     return "infeasible" if state.incumbents.point is None and np.isinf(state.floor) else "closed"
 
 
-def _process(state: OuterApproximation, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
+def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
     """Bound a node; return its bound and the boxes of its children (or why it could not be bounded)."""
     integers, bound = state.integers, node.bound
     state.relaxation.bound_columns(integers, node.low, node.high)
@@ -73,6 +73,9 @@ def _process(state: OuterApproximation, node: Node) -> tuple[float | str, list[t
         answer = state.relax()
         if answer.status == "infeasible":
             return np.inf, []
+        if answer.status == "stuck":
+            state.floor = min(state.floor, bound)
+            return bound, []
         if answer.status != "optimal":
             return answer.status, []
         bound = max(bound, answer.bound)
@@ -104,7 +107,7 @@ def _process(state: OuterApproximation, node: Node) -> tuple[float | str, list[t
     return bound, children
 
 
-def _children(state: OuterApproximation, node: Node, values: Floats) -> list[tuple[Floats, Floats]]:
+def _children(state: Approximation, node: Node, values: Floats) -> list[tuple[Floats, Floats]]:
     group = state.group[state.integers]
     fraction = np.where(node.low < node.high, np.abs(values - np.round(values)), -1.0)
     j = int(np.argmax(fraction))

@@ -15,6 +15,7 @@ from proofolio.program.features import features
 from proofolio.program.program import Program
 from proofolio.solvers import clarabel, piqp
 from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
+from proofolio.solvers.epigraphs import Absorbed, absorb_epigraphs
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["kkt_residual", "solve_continuous", "solve_linear"]
@@ -27,7 +28,7 @@ def solve_continuous(program: Program, settings: Settings) -> Solution:
     """Solve a continuous convex program with the solver that suits its class.
 
     Linear programs go to HiGHS, quadratic objectives over linear rows to PIQP, quadratic rows and cones to
-    Clarabel. PIQP's answer is held against the optimality conditions; when they fail by more than 1e-7, or it
+    Clarabel, after cones that are mere epigraphs were taken into the objective. PIQP's answer is held against the optimality conditions; when they fail by more than 1e-7, or it
     claims anything but a solution, Clarabel is asked instead.
 
     Parameters
@@ -48,6 +49,9 @@ def solve_continuous(program: Program, settings: Settings) -> Solution:
     if beyond:
         raise UnsupportedProgram(f"a continuous convex program was needed, and this has {', '.join(sorted(beyond))}")
     plain = replace(settings, options={})
+    absorbed = absorb_epigraphs(program) if "cones" in used else None
+    if absorbed is not None:
+        return _lifted(absorbed, program, plain, started)
     if not used:
         return solve_linear(program, plain)
     if used == {"quadratic-objective"}:
@@ -57,6 +61,17 @@ def solve_continuous(program: Program, settings: Settings) -> Solution:
     left = replace(plain, time_limit=max(seconds_left(settings, started), 1e-3))
     second = clarabel.solve(program, left)
     return replace(second, seconds=time.perf_counter() - started)
+
+
+def _lifted(absorbed: Absorbed, program: Program, settings: Settings, started: float) -> Solution:
+    """Solve the program without its epigraphs and speak of the original."""
+    found = solve_continuous(absorbed.program, settings)
+    seconds = time.perf_counter() - started
+    if found.x is None or found.duals is None:
+        return replace(found, program=program, seconds=seconds)
+    x = np.clip(absorbed.point(found.x), program.lower, program.upper)
+    rows = absorbed.multipliers(found.duals["rows"])
+    return replace(found, program=program, x=x, seconds=seconds, duals={"rows": rows})
 
 
 def kkt_residual(program: Program, solution: Solution) -> float:

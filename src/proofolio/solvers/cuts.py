@@ -66,14 +66,64 @@ class Lifted:
         return np.asarray(self.K @ x) + self.k
 
     def raised(self, x: Floats) -> Floats:
-        """Return a point of the program with the epigraph columns at their smallest values behind it."""
-        point = np.concatenate([x, np.zeros(self.q.size - self.n)])
-        if point.size > self.n:
-            squares = _squares(self, self.members(point))
-            own = self.K.indices[self.K.indptr[self.pointer[:-1]]]
-            mine = (np.diff(self.K.indptr)[self.pointer[:-1]] == 1) & (own >= self.n)
-            point[own[mine]] = squares[mine]
+        """Return a point with its epigraph columns at the values the other columns give them."""
+        point = x.copy()
+        own = self.K.indices[np.minimum(self.K.indptr[self.pointer[:-1]], max(self.K.nnz - 1, 0))]
+        mine = (np.diff(self.K.indptr)[self.pointer[:-1]] == 1) & (own >= self.n)
+        point[own[mine]] = _squares(self, self.members(x))[mine]
         return point
+
+    def value(self, x: Floats) -> float:
+        """Return the objective of the minimisation at a point whose epigraph columns are `raised`."""
+        return float(self.q @ x) + self.c
+
+    def violation(self, x: Floats) -> float:
+        """Return the largest violation of rows and cones, each relative to the size of its terms."""
+        body = self.A @ x
+        room = 1.0 + abs(self.A) @ np.abs(x)
+        rows = np.maximum(self.row_lower - body, body - self.row_upper) / room
+        box = np.maximum(self.lower - x, x - self.upper) / (1.0 + np.abs(x))
+        members = self.members(x)
+        t, z = members[self.pointer[:-1]], members[self.pointer[:-1] + 1]
+        squares = _squares(self, members)
+        cones = np.maximum(np.maximum(-t, -z), (squares - t * z) / (1.0 + squares + t * t + z * z))
+        return max(float(np.max(part, initial=0.0)) for part in (rows, box, cones))
+
+    def components(self) -> list[Integers]:
+        """Return the columns of each part that no row and no cone ties to the rest."""
+        rows = np.repeat(np.arange(self.cones), np.diff(self.pointer))
+        gather = sparse.csr_array((np.ones(rows.size), (rows, np.arange(rows.size))))
+        gather.resize((self.cones, self.K.shape[0]))
+        ties = sparse.vstack([abs(self.A), gather @ abs(self.K)], format="csr")
+        links = sparse.block_array([[None, ties], [ties.T, None]], format="csr")
+        count, label = csgraph.connected_components(links, directed=False)
+        of = label[ties.shape[0] :]
+        return [own for own in (np.flatnonzero(of == k) for k in range(count)) if own.size]
+
+    def part(self, columns: Integers) -> Lifted:
+        """Return the program in some columns, which nothing ties to the others; its constant is 0."""
+        own = np.zeros(self.q.size, dtype=bool)
+        own[columns] = True
+        rows = np.flatnonzero(np.asarray(abs(self.A) @ own) > 0)
+        touched = np.flatnonzero(np.asarray(abs(self.K) @ own) > 0)
+        cone = np.unique(np.searchsorted(self.pointer, touched, side="right") - 1)
+        lengths = np.diff(self.pointer)[cone]
+        pointer = np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp)
+        members = np.arange(int(pointer[-1])) + np.repeat(self.pointer[cone] - pointer[:-1], lengths)
+        return Lifted(
+            n=int(np.count_nonzero(columns < self.n)),
+            q=self.q[columns],
+            c=0.0,
+            A=sparse.csr_array(self.A[rows][:, columns]),
+            row_lower=self.row_lower[rows],
+            row_upper=self.row_upper[rows],
+            lower=self.lower[columns],
+            upper=self.upper[columns],
+            integer=self.integer[columns],
+            K=sparse.csr_array(self.K[members][:, columns]),
+            k=self.k[members],
+            pointer=pointer,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from proofolio.program.program import Block, Cones, Program
-from proofolio.solvers.fixed_program import kept_rows_of, kept_variables
+from proofolio.program.program import Cones, Program
 
 __all__ = ["Absorbed", "absorb_epigraphs"]
 
@@ -24,7 +23,166 @@ Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
+class _Slacks:
+    """Free columns that stand in one equality and the objective: each is what its row makes it."""
+
+    columns: Integers
+    rows: Integers
+    coefficients: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Tops:
+    """Columns s with ``slope s + shift >= sum Y^2 / weight``, Y the members of a cone; sums by cone."""
+
+    columns: Integers
+    cones: Integers
+    slope: Floats
+    shift: Floats
+    weight: Floats
+    members: Any
+    constant: Floats
+    of: Integers
+
+
+@dataclass(frozen=True, eq=False)
 class Absorbed:
-    """A program without its epigraph columns, and the way back."""
+    """A program, without names, in the columns that are left; and the way back.
+
+    Attributes
+    ----------
+    program : Program
+    columns, rows : ndarray of int
+        The columns and linear rows of the original that are left.
+    """
 
     program: Program
+    columns: Integers
+    rows: Integers
+    _original: Program
+    _slacks: _Slacks
+    _tops: _Tops
+
+    def point(self, x_small: Floats) -> Floats:
+        """Return the point of the original: each epigraph column at its lowest, each slack from its row."""
+        p, tops, slacks = self._original, self._tops, self._slacks
+        x = np.zeros(p.n)
+        x[self.columns] = x_small
+        Y = tops.members @ x + tops.constant
+        squares = np.bincount(tops.of, Y**2, minlength=tops.columns.size)
+        x[tops.columns] = (squares / tops.weight - tops.shift) / tops.slope
+        x[slacks.columns] = (p.row_lower[slacks.rows] - p.A[slacks.rows] @ x) / slacks.coefficients
+        return x
+
+    def multipliers(self, rows_small: Floats) -> Floats:
+        """Return the multipliers of the original's linear rows."""
+        y = np.zeros(self._original.m)
+        y[self.rows] = rows_small
+        y[self._slacks.rows] = self._original.q[self._slacks.columns] / self._slacks.coefficients
+        return y
+
+
+def absorb_epigraphs(program: Program) -> Absorbed | None:
+    """Take epigraph columns of cones into the objective; None when there is nothing to take.
+
+    The program is continuous and has no quadratic rows. Free columns that stand in one equality and nowhere
+    else are substituted first, so that the costs of periods do not hide the epigraphs in them.
+    """
+    if not len(program.cones) or len(program.quadratic):
+        return None
+    slacks = _find_slacks(program)
+    q, c = _without_slacks(program, slacks)
+    rows = np.setdiff1d(np.arange(program.m), slacks.rows)
+    tops = _find_tops(program, q, program.A[rows])
+    if not tops.columns.size:
+        return None
+    # sum_k Y_k^2 / weight replaces slope s + shift, each worth q_s / slope in the objective.
+    price = q[tops.columns] / tops.slope
+    worth = sparse.dia_array((((price / tops.weight)[tops.of])[None, :], [0]), shape=(tops.of.size, tops.of.size))
+    P = program.P + 2.0 * (tops.members.T @ (worth @ tops.members))
+    q = q + 2.0 * (tops.members.T @ (worth @ tops.constant))
+    c += float(tops.constant @ (worth @ tops.constant) - price @ tops.shift)
+    gone = np.concatenate([slacks.columns, tops.columns])
+    columns = np.setdiff1d(np.arange(program.n), gone)
+    small = replace(
+        program,
+        P=sparse.csc_array(P)[:, columns][columns],
+        q=q[columns],
+        c=c,
+        A=program.A[rows][:, columns],
+        row_lower=program.row_lower[rows],
+        row_upper=program.row_upper[rows],
+        lower=program.lower[columns],
+        upper=program.upper[columns],
+        integer=program.integer[columns],
+        variables=(),
+        rows=(),
+        cones=_without_cones(program.cones, tops.cones, columns),
+        quadratic=replace(program.quadratic, matrix=sparse.csr_array((0, columns.size))),
+        indicators=replace(program.indicators, matrix=sparse.csr_array((0, columns.size))),
+    )
+    return Absorbed(small, columns, rows, program, slacks, tops)
+
+
+def _uses(matrix: Any) -> Integers:
+    return np.bincount(matrix.indices, minlength=matrix.shape[1])
+
+
+def _find_slacks(program: Program) -> _Slacks:
+    A = sparse.csr_array(program.A)
+    lonely = (_uses(A) == 1) & (_uses(program.cones.matrix) == 0) & (np.diff(program.P.indptr) == 0)
+    lonely &= np.isinf(program.lower) & np.isinf(program.upper)
+    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+    fits = lonely[A.indices] & (program.row_lower == program.row_upper)[row]
+    rows, first = np.unique(row[fits], return_index=True)
+    return _Slacks(A.indices[fits][first].astype(np.intp), rows, A.data[fits][first])
+
+
+def _without_slacks(program: Program, slacks: _Slacks) -> tuple[Floats, float]:
+    """Return the linear objective once the slacks are substituted from their rows."""
+    price = program.q[slacks.columns] / slacks.coefficients
+    q = program.q - program.A[slacks.rows].T @ price
+    q[slacks.columns] = 0.0
+    return q, float(program.c + price @ program.row_lower[slacks.rows])
+
+
+def _find_tops(program: Program, q: Floats, A: Any) -> _Tops:
+    cones = program.cones
+    matrix = sparse.csr_array(cones.matrix)
+    count = np.diff(matrix.indptr)
+    alone = (_uses(matrix) == 1) & (_uses(sparse.csr_array(A)) == 0) & (np.diff(program.P.indptr) == 0)
+    alone &= np.isinf(program.upper) & (q > 0.0)
+    t, z = cones.pointer[:-1], cones.pointer[:-1] + 1
+    top = np.where(count[t] == 1, t, z)
+    other = t + z - top
+    column = np.where(count[top] == 1, matrix.indices[np.minimum(matrix.indptr[top], matrix.nnz - 1)], 0)
+    slope = np.where(count[top] == 1, matrix.data[np.minimum(matrix.indptr[top], matrix.nnz - 1)], 0.0)
+    fits = (count[top] == 1) & (count[other] == 0) & (cones.constant[other] > 0.0) & (slope > 0.0) & alone[column]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # A lower bound above the cone's own would still say something.
+        fits &= program.lower[column] <= -cones.constant[top] / slope
+    chosen = np.flatnonzero(fits)
+    position = np.full(len(cones), -1)
+    position[chosen] = np.arange(chosen.size)
+    of = np.repeat(position, np.diff(cones.pointer))
+    inside = of >= 0
+    inside[t] = inside[z] = False
+    return _Tops(
+        column[chosen].astype(np.intp),
+        chosen,
+        slope[chosen],
+        cones.constant[top[chosen]],
+        cones.constant[other[chosen]],
+        matrix[np.flatnonzero(inside)],
+        cones.constant[inside],
+        of[inside],
+    )
+
+
+def _without_cones(cones: Cones, gone: Integers, columns: Integers) -> Cones:
+    left = np.ones(len(cones), dtype=bool)
+    left[gone] = False
+    lengths = np.diff(cones.pointer)
+    members = np.flatnonzero(np.repeat(left, lengths))
+    pointer = np.concatenate([[0], np.cumsum(lengths[left])]).astype(np.intp)
+    return Cones(cones.matrix[members][:, columns], cones.constant[members], pointer)

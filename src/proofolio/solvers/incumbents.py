@@ -1,4 +1,4 @@
-"""Points of a mixed-integer convex program: integers chosen, the convex rest solved exactly, the best one kept."""
+"""Points of a convex mixed-integer program: integers chosen, the rest solved exactly, the best one kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.errors import ProofolioError
-from proofolio.program.program import Program
 from proofolio.solvers.assignment import assign
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.cuts import Lifted
@@ -25,11 +24,10 @@ ACCEPTED = 1e-7
 class Incumbents:
     """The best point known of a program, and every assignment of its integers that was tried.
 
-    Objectives here are those of the minimisation, whatever sense the user speaks in.
+    Points are lifted ones, and values those of the minimisation, whatever sense the user speaks in.
     """
 
-    def __init__(self, program: Program, lifted: Lifted, deadline: float) -> None:
-        self.program = program
+    def __init__(self, lifted: Lifted, deadline: float) -> None:
         self.lifted = lifted
         self.deadline = deadline
         self.point: Floats | None = None
@@ -54,10 +52,10 @@ class Incumbents:
 
     def offer(self, point: Floats) -> bool:
         """Keep a lifted point when it is feasible and better than the best so far."""
-        x = point[: self.lifted.n]
-        value = self._minimised(x)
-        if value < self.value and violation(self.program, x) <= ACCEPTED:
-            self.value, self.point = value, x
+        point = self.lifted.raised(point)
+        value = self.lifted.value(point)
+        if value < self.value and self.lifted.violation(point) <= ACCEPTED:
+            self.value, self.point = value, point
             return True
         return False
 
@@ -80,33 +78,6 @@ class Incumbents:
                 point = left.expand(answer.x)
         self.seconds += time.perf_counter() - started
         return point
-
-    def _minimised(self, x: Floats) -> float:
-        value = self.program.objective(x)
-        return -value if self.program.maximise else value
-
-
-def violation(program: Program, x: Floats) -> float:
-    """Return the largest violation of a point: of rows relative to their terms, of cones relative to t z."""
-    worst = [0.0]
-    size = np.abs(x)
-    for matrix, lower, upper, body in (
-        (program.A, program.row_lower, program.row_upper, program.A @ x),
-        (program.quadratic.matrix, program.quadratic.lower, program.quadratic.upper, program.quadratic.value(x)),
-    ):
-        if lower.size:
-            room = 1.0 + abs(matrix) @ size
-            worst.append(float(np.max(np.maximum(lower - body, body - upper) / room)))
-    worst.append(float(np.max(np.maximum(program.lower - x, x - program.upper) / (1.0 + size), initial=0.0)))
-    if len(program.cones):
-        flat = np.asarray(program.cones.matrix @ x) + program.cones.constant
-        heads = program.cones.pointer[:-1]
-        t, z = flat[heads], flat[heads + 1]
-        total = np.add.reduceat(flat * flat, heads)
-        inner = total - t * t - z * z
-        cone = np.maximum(np.maximum(-t, -z), (inner - t * z) / (1.0 + total))
-        worst.append(float(np.max(cone)))
-    return max(worst)
 
 
 def one_hot_groups(lifted: Lifted, binary: NDArray[np.bool_]) -> Integers:

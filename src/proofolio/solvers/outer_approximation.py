@@ -3,271 +3,89 @@ r"""Convex mixed-integer quadratic and conic programs, solved by cuts over HiGHS
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from proofolio.program.program import Program
 from proofolio.solvers.branching import branch_and_bound
-from proofolio.solvers.cuts import Lifted, cut_values, cuts_at, lift, tangents
-from proofolio.solvers.incumbents import Incumbents, one_hot_groups, rounded
-from proofolio.solvers.relaxation import Answer, Relaxation
+from proofolio.solvers.cuts import lift
+from proofolio.solvers.cutting_planes import Approximation
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["OuterApproximation", "solve"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
-
-OUTER = 0.25
-MEMORY = 0.5
-WORTH = 0.1
-VIOLATED = 1e-9
-STALL = 5
-PATIENCE = 6
-SLOW = 0.1
-REPEAT = 0.1
-ROOT_ROUNDS = 400
-PLUNGES = 60
-DECIDED = 1e-6
-
-
-class OuterApproximation:
-    """The state of one solve: the linear relaxation, the cuts' centres, the incumbent and the bound."""
-
-    def __init__(self, program: Program, settings: Settings, started: float) -> None:
-        self.program = program
-        self.settings = settings
-        self.started = started
-        self.deadline = started + settings.time_limit
-        self.lifted: Lifted = lift(program)
-        self.relaxation = Relaxation(self.lifted, settings.seed, self.deadline, settings.options)
-        self.incumbents = Incumbents(program, self.lifted, self.deadline)
-        self.integers = np.flatnonzero(self.lifted.integer)
-        binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
-        self.group = one_hot_groups(self.lifted, binary)
-        self.centre: Floats | None = None
-        self.bound = -np.inf
-        self.floor = np.inf
-        self.nodes = 0
-        self.age = np.empty(0, dtype=np.intp)
-        unit = abs(self.lifted.K) @ self.relaxation.units
-        self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
-
-    # ---------------------------------------------------------------- the gap
-    @property
-    def cutoff(self) -> float:
-        """A node whose bound is above this cannot improve the incumbent by more than the gap asked for."""
-        value = self.incumbents.value
-        return value - (1.0 - 1e-6) * self.settings.gap * max(1e-10, abs(value)) if np.isfinite(value) else np.inf
-
-    @property
-    def late(self) -> bool:
-        """Whether the time is up."""
-        return time.perf_counter() >= self.deadline
-
-    def report(self) -> None:
-        """Tell the caller how far things are."""
-        if self.settings.progress is not None:
-            sign = -1.0 if self.program.maximise else 1.0
-            value = sign * self.incumbents.value if np.isfinite(self.incumbents.value) else None
-            bound = sign * self.bound if np.isfinite(self.bound) else None
-            self.settings.progress(time.perf_counter() - self.started, value, bound)
-
-    # ------------------------------------------------------------------- cuts
-    def relax(self) -> Answer:
-        """Solve the linear relaxation as it stands, and let the cuts it does not use age."""
-        answer = self.relaxation.solve()
-        self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
-        return answer
-
-    def learn(self, point: Floats) -> None:
-        """Cut at a point of the program, and separate around its slopes from now on."""
-        lifted = self.lifted
-        if not lifted.cones:
-            return
-        members = lifted.members(point)
-        slopes = tangents(lifted, members)
-        z = members[lifted.pointer[:-1] + 1]
-        told = z > 1e-6
-        if self.centre is None:
-            self.centre = slopes
-        else:
-            self.centre = np.where(np.repeat(told, np.diff(lifted.pointer)), slopes, self.centre)
-        self._add(slopes, np.flatnonzero(told))
-
-    def cut(self, answer: Answer) -> int:
-        """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""
-        lifted = self.lifted
-        if not lifted.cones:
-            return 0
-        self._purge()
-        members = lifted.members(answer.x)
-        slopes = tangents(lifted, members)
-        outside = cut_values(lifted, slopes, members)
-        steep = _largest_squares(lifted, slopes)
-        violated = np.flatnonzero(outside > VIOLATED * self.t_unit * np.maximum(1.0, steep))
-        if not violated.size:
-            return 0
-        if self.centre is None:
-            self.centre = slopes
-        else:
-            between = OUTER * slopes + (1.0 - OUTER) * self.centre
-            deep = cut_values(lifted, between, members) > WORTH * outside
-            slopes = np.where(np.repeat(deep, np.diff(lifted.pointer)), between, slopes)
-            moved = np.zeros(lifted.cones, dtype=bool)
-            moved[violated] = True
-            blend = MEMORY * self.centre + (1.0 - MEMORY) * slopes
-            self.centre = np.where(np.repeat(moved, np.diff(lifted.pointer)), blend, self.centre)
-        self._add(slopes, violated)
-        return int(violated.size)
-
-    def _add(self, slopes: Floats, cones: Integers) -> None:
-        self.relaxation.add(cuts_at(self.lifted, slopes, cones))
-        self.age = np.concatenate([self.age, np.zeros(cones.size, dtype=np.intp)])
-
-    def _purge(self) -> None:
-        old = self.age > PATIENCE
-        if np.count_nonzero(old) > max(20, 0.2 * self.age.size):
-            self.relaxation.remove(np.flatnonzero(old))
-            self.age = self.age[~old]
-
-    # ------------------------------------------------------------------- root
-    def prime(self) -> None:
-        """Learn from convex programs that are solved exactly: one for each choice in the one-hot groups, or the relaxation."""
-        lifted = self.lifted
-        low, high = lifted.lower[self.integers].copy(), lifted.upper[self.integers].copy()
-        start = self.settings.start
-        if start is not None and self.integers.size and not np.any(np.isnan(start[self.integers])):
-            self.try_values(start[self.integers])
-        if not np.any(self.group >= 0):
-            point = self.incumbents.solve(low, high)
-            if point is not None:
-                self.learn(point)
-                self.incumbents_from(point)
-            return
-        members = np.flatnonzero(self.group >= 0)
-        order = members[np.argsort(self.group[members], kind="stable")]
-        _, starts, sizes = np.unique(self.group[order], return_index=True, return_counts=True)
-        place = np.searchsorted(self.integers, order)
-        for k in range(int(sizes.max())):
-            chosen = place[starts + k % sizes]
-            below, above = low.copy(), high.copy()
-            above[place] = 0.0
-            below[chosen] = above[chosen] = 1.0
-            point = self.incumbents.solve(below, above)
-            if point is not None:
-                self.learn(point)
-                self.incumbents_from(point)
-            if self.late:
-                return
-
-    def incumbents_from(self, point: Floats) -> None:
-        """Offer a point of the relaxation when its integers are integral."""
-        values = point[self.integers]
-        if np.array_equal(values, np.round(values)):
-            self.incumbents.offer(point)
-        elif np.all(np.abs(values - np.round(values)) <= DECIDED):
-            self.try_values(values)
-
-    def try_values(self, values: Floats) -> None:
-        point = self.incumbents.consider(values)
-        if point is not None:
-            self.learn(point)
-            self.report()
-
-    def round_and_try(self, x: Floats) -> None:
-        """Round a point of the relaxation and solve what is left; step by step while there is no incumbent."""
-        values = rounded(self.lifted, self.group, x)
-        if not self.incumbents.tried(values):
-            self.try_values(values)
-        if self.incumbents.point is None:
-            self._plunge(x)
-
-    def _plunge(self, x: Floats) -> None:
-        """Fix integers in the relaxation, the most decided first, until they are all integral."""
-        integers, relaxation = self.integers, self.relaxation
-        low, high = relaxation.column_bounds(integers)
-        low_now, high_now = low.copy(), high.copy()
-        for _ in range(PLUNGES):
-            values = x[integers]
-            fraction = np.abs(values - np.round(values))
-            if np.all(fraction <= DECIDED):
-                break
-            settled = fraction <= 0.1
-            settled[np.argmin(np.where(fraction > DECIDED, fraction, np.inf))] = True
-            low_now[settled] = high_now[settled] = np.round(values[settled])
-            relaxation.bound_columns(integers, low_now, high_now)
-            answer = self.relax()
-            if answer.status != "optimal":
-                break
-            x = answer.x
-        relaxation.bound_columns(integers, low, high)
-        self.try_values(x[integers])
-
-    def root(self) -> str:
-        """Cut the relaxation without branching; return its last status."""
-        while True:
-            before = self.bound
-            status, answer = self._cut_until_stall()
-            if status != "optimal" or not self.integers.size:
-                return status
-            self.round_and_try(answer.x)
-            self.report()
-            if self.bound >= self.cutoff:
-                return "closed"
-            if self.late:
-                return "limit"
-            if self.bound - before <= REPEAT * min(self.cutoff - before, 1e3 * abs(before)):
-                return status
-
-    def _cut_until_stall(self) -> tuple[str, Answer]:
-        history: list[float] = []
-        while True:
-            answer = self.relax()
-            if answer.status != "optimal":
-                return answer.status, answer
-            self.bound = max(self.bound, answer.bound)
-            history.append(self.bound)
-            if self.bound >= self.cutoff:
-                return "closed", answer
-            if not self.cut(answer) or len(history) > ROOT_ROUNDS:
-                return "optimal", answer
-            if self.integers.size and len(history) > STALL:
-                gained = self.bound - history[-1 - STALL]
-                if gained <= SLOW * min(self.cutoff - self.bound, 1e3 * abs(self.bound)):
-                    return "optimal", answer
+__all__ = ["solve"]
 
 
 def solve(program: Program, settings: Settings, version: str) -> Solution:
     r"""Solve a convex mixed-integer program by outer approximation.
 
+    1. Quadratic terms and cones become rotated cones over linear rows (`cuts.lift`).
+    2. Convex programs solved exactly, with an integral choice made or integrality dropped, give the first
+       points and cuts (`Approximation.prime`).
+    3. The linear relaxation is cut until that stops paying (`Approximation.root`).
+    4. What gap is left is closed by branch and bound with cuts in every node (`branch_and_bound`), in each
+       part separately when the program falls into parts that nothing ties together.
+
     Returns
     -------
     Solution
-        `bound` is true (see `Relaxation`), `objective` is that of a point whose integers are integral and
-        whose rest solves the convex program that is left; the gap between them is what is left unproved.
+        `bound` is true (see `highs_engine.dual_bound` for the one caveat, rounding); `objective` is that of a
+        point whose integers are integral and whose rest solves the convex program that is left; status
+        ``"optimal"`` means that the two are within the gap asked for.
 
     Notes
     -----
     Duran and Grossmann (1986) and Fletcher and Leyffer (1994) for the method, Quesada and Grossmann (1992) for
-    cutting inside one tree, Kelley (1960) for the relaxation, Ben-Ameur and Neto (2007) for in-out cut points.
+    cutting inside one tree, Kelley (1960) for the relaxation, Ben-Ameur and Neto (2007) for in-out cut points,
+    Frangioni and Gentile (2006) for perspective cuts.
     """
     started = time.perf_counter()
-    state = OuterApproximation(program, settings, started)
+    state = Approximation(lift(program), settings, started, -1.0 if program.maximise else 1.0)
     state.prime()
     status = state.root()
     if status == "optimal" and state.integers.size:
-        status = branch_and_bound(state)
-    return _solution(state, status, version)
+        parts = state.lifted.components()
+        status = _apart(state, parts) if len(parts) > 1 else branch_and_bound(state)
+    return _solution(program, state, status, version)
 
 
-def _solution(state: OuterApproximation, status: str, version: str) -> Solution:
-    sign = -1.0 if state.program.maximise else 1.0
+def _apart(state: Approximation, parts: list[Any]) -> str:
+    """Solve each part by itself; the gap allowed is shared between them."""
+    point = np.zeros(state.lifted.q.size)
+    bound, found = state.lifted.c, True
+    allowed = 0.9 * state.settings.gap * abs(state.incumbents.value) / len(parts)
+    for own in parts:
+        part = Approximation(state.lifted.part(own), replace(state.settings, start=None, progress=None), state.started)
+        if state.incumbents.point is not None:
+            part.absolute_gap = allowed
+            part.incumbents.offer(state.incumbents.point[own])
+            part.learn(state.incumbents.point[own])
+        else:
+            part.prime()
+        status = part.root()
+        if status == "optimal" and part.integers.size:
+            status = branch_and_bound(part)
+        state.nodes += part.nodes
+        if status in ("infeasible", "unbounded"):
+            return status
+        bound += min(part.bound, part.incumbents.value)
+        found = found and part.incumbents.point is not None
+        if part.incumbents.point is not None:
+            point[own] = part.incumbents.point
+    if found:
+        state.incumbents.offer(point)
+    state.bound = max(state.bound, bound)
+    return "closed" if state.bound >= state.cutoff else "limit"
+
+
+def _solution(program: Program, state: Approximation, status: str, version: str) -> Solution:
     found = state.incumbents.point
-    bound: float | None = sign * min(state.bound, state.incumbents.value) if np.isfinite(state.bound) else None
-    if found is not None:
+    x = None if found is None else found[: program.n]
+    bound: float | None = None
+    if np.isfinite(state.bound):
+        bound = state.sign * min(state.bound, state.incumbents.value)
+    if x is not None:
         said = "optimal" if state.bound >= state.cutoff else "feasible"
     elif status in ("infeasible", "closed"):
         said, bound = "infeasible", None
@@ -276,18 +94,14 @@ def _solution(state: OuterApproximation, status: str, version: str) -> Solution:
     else:
         said = "limit"
     return Solution(
-        program=state.program,
+        program=program,
         status=said,
-        objective=None if found is None else state.program.objective(found),
+        objective=None if x is None else program.objective(x),
         bound=bound,
-        x=found,
+        x=x,
         seconds=time.perf_counter() - state.started,
         solver="highs",
         version=version,
         method="outer approximation",
         nodes=state.nodes,
     )
-
-
-def _largest_squares(lifted: Lifted, slopes: Floats) -> Any:
-    return np.add.reduceat(slopes * slopes, lifted.pointer[:-1])

@@ -117,8 +117,8 @@ class Relaxation:
     def solve(self) -> Answer:
         """Solve from the last basis.
 
-        The status is ``"optimal"``, ``"infeasible"``, ``"unbounded"`` or ``"limit"``; the bound is true in
-        each (minus infinity where nothing is known).
+        The status is ``"optimal"``, ``"infeasible"``, ``"unbounded"``, ``"limit"`` (time) or ``"stuck"`` (HiGHS
+        could not solve it); the bound is true in each (minus infinity where nothing is known).
         """
         remaining = self.deadline - time.perf_counter()
         nothing = np.full(self.cost.size, np.nan)
@@ -127,6 +127,11 @@ class Relaxation:
         if np.isfinite(remaining):
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
         word = run(self.highs)
+        if word == "limit" and time.perf_counter() < self.deadline:
+            self.highs.clearSolver()  # the simplex method lost its way from the old basis: start afresh
+            word = run(self.highs)
+        if word == "limit" and time.perf_counter() < self.deadline:
+            word = "stuck"
         state = "unbounded" if word == "either" else word
         if state != "optimal":
             return Answer(state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts), nothing)

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from proofolio.errors import BadData
 from proofolio.program.expression import Expression, as_expression, broadcast_to
 from proofolio.program.program import Block, Program
 from proofolio.verification.certificate import Row
 from proofolio.verification.claim import Built, Claim, build, call, exact, rational_terms
 from proofolio.verification.statement import Line, Statement, Undecidable
 
-__all__ = ["Lift", "Stated", "state"]
+__all__ = ["AuthorLift", "Stated", "state"]
 
-Lift = Mapping[str, tuple[Row, Fraction]]
-"""For names of columns, the affine function of named-by-index point columns that they equal."""
+AuthorLift = Mapping[str, tuple[Mapping[str, Fraction], Fraction]]
+"""For the name of a column, the affine function it equals: coefficients by name, and the constant."""
 
 
-class Stated:
-    """A claim's statement, and the author's lifts in its columns.
+class Stated(NamedTuple):
+    """A claim's statement, and its author's lifts: one for each piece, or none at all."""
 
-    Attributes
-    ----------
-    statement : Statement
-    lifts : tuple of mappings
-        For each piece, column name to (terms by column name, constant); empty when the author gave none.
-    """
-
-    def __init__(self, statement: Statement, lifts: tuple[Mapping[str, tuple[Mapping[str, Fraction], Fraction]], ...]):
-        self.statement = statement
-        self.lifts = lifts
+    statement: Statement
+    lifts: tuple[AuthorLift, ...] = ()
 
 
 def state(claim: Claim) -> Stated:
@@ -50,14 +43,11 @@ def state(claim: Claim) -> Stated:
     if len(program.cones):
         raise Undecidable("the function writes cones: only affine rows are proved")
     order, links = _order(claim, built)
-    width = len(order) - sum(1 for j in order if j < 0)
     place = {j: k for k, j in enumerate(order) if j >= 0}
     given = sum(block.size for block in program.variables[: len(claim.inputs)])
     outs = built.space.n - given
-    point_names = list(_names(built.space.freeze()))
-    names = [
-        point_names[k] if k < built.space.n else program.column_names[j] for k, j in enumerate(order)
-    ]
+    point_names = built.space.freeze().column_names
+    names = [point_names[k] if k < built.space.n else program.column_names[j] for k, j in enumerate(order)]
     kinds = ["input"] * given + ["output"] * outs + ["auxiliary"] * (len(order) - given - outs)
     lower = [exact(program.lower[j]) if j >= 0 else None for j in order]
     upper = [exact(program.upper[j]) if j >= 0 else None for j in order]
@@ -75,15 +65,10 @@ def state(claim: Claim) -> Stated:
             allowed = frozenset(v for v, group in enumerate(members[2]) if column not in group)
             if allowed:
                 rows.append(Line({place[column]: Fraction(1)}, Fraction(0), Fraction(0), (selector, allowed)))
-    assert width <= program.n
     statement = Statement(
         tuple(names), tuple(kinds), tuple(lower), tuple(upper), tuple(integer), tuple(rows), built.entries
     )
     return Stated(statement, _author_lifts(claim, built, names))
-
-
-def _names(program: Program) -> Iterator[str]:
-    return iter(program.column_names)
 
 
 def _order(claim: Claim, built: Built) -> tuple[list[int], list[tuple[int, tuple[Row, float]]]]:
@@ -151,9 +136,7 @@ def _linked(link: tuple[Row, float], column: int, place: Mapping[int, int]) -> L
     return Line(row, side, side)
 
 
-def _author_lifts(
-    claim: Claim, built: Built, names: list[str]
-) -> tuple[Mapping[str, tuple[Mapping[str, Fraction], Fraction]], ...]:
+def _author_lifts(claim: Claim, built: Built, names: list[str]) -> tuple[AuthorLift, ...]:
     if claim.lift is None:
         return ()
     blocks = {block.name: block for block in built.program.variables}
@@ -162,13 +145,14 @@ def _author_lifts(
         values = call(claim.lift, built.point, claim, piece)
         lift: dict[str, tuple[Mapping[str, Fraction], Fraction]] = {}
         for name, value in values.items():
-            if name in blocks:
-                lift |= _lift_of(blocks[name], value, names)
+            if name not in blocks:
+                raise BadData(f"the lift of claim {claim.title!r} names {name!r}, which its function does not make")
+            lift |= _lift_of(blocks[name], value, names)
         found.append(lift)
     return tuple(found)
 
 
-def _lift_of(block: Block, value: Any, names: list[str]) -> dict[str, tuple[Mapping[str, Fraction], Fraction]]:
+def _lift_of(block: Block, value: Any, names: list[str]) -> AuthorLift:
     wide: Expression = broadcast_to(as_expression(value), block.shape)
     constants = [exact(c) or Fraction(0) for c in wide.constant.ravel().tolist()]
     return {

@@ -1,0 +1,245 @@
+"""The cutting-plane side of outer approximation: one relaxation, its cuts, its bound and its incumbents."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.solvers.cuts import Lifted, cut_values, cuts_at, tangents
+from proofolio.solvers.incumbents import Incumbents, one_hot_groups, rounded
+from proofolio.solvers.relaxation import Answer, Relaxation
+from proofolio.solvers.solution import Settings
+
+__all__ = ["Approximation"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+OUTER = 0.25
+MEMORY = 0.5
+WORTH = 0.1
+VIOLATED = 1e-9
+STALL = 5
+PATIENCE = 6
+SLOW = 0.1
+REPEAT = 0.1
+ROOT_ROUNDS = 400
+PLUNGES = 60
+DECIDED = 1e-6
+
+
+class Approximation:
+    """The state of one solve: the linear relaxation, the cuts' centres, the incumbent and the bound."""
+
+    def __init__(self, lifted: Lifted, settings: Settings, started: float, sign: float = 1.0) -> None:
+        self.lifted = lifted
+        self.settings = settings
+        self.started = started
+        self.sign = sign
+        self.deadline = started + settings.time_limit
+        self.absolute_gap = 0.0
+        self.relaxation = Relaxation(lifted, settings.seed, self.deadline, settings.options)
+        self.incumbents = Incumbents(lifted, self.deadline)
+        self.integers = np.flatnonzero(self.lifted.integer)
+        binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
+        self.group = one_hot_groups(self.lifted, binary)
+        self.centre: Floats | None = None
+        self.bound = -np.inf
+        self.floor = np.inf
+        self.nodes = 0
+        self.age = np.empty(0, dtype=np.intp)
+        unit = abs(self.lifted.K) @ self.relaxation.units
+        self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
+
+    # ---------------------------------------------------------------- the gap
+    @property
+    def cutoff(self) -> float:
+        """A node whose bound is above this cannot improve the incumbent by more than the gap asked for."""
+        value = self.incumbents.value
+        if not np.isfinite(value):
+            return np.inf
+        return value - max(self.absolute_gap, (1.0 - 1e-6) * self.settings.gap * max(1e-10, abs(value)))
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.perf_counter() >= self.deadline
+
+    def report(self) -> None:
+        """Tell the caller how far things are."""
+        if self.settings.progress is not None:
+            value = self.sign * self.incumbents.value if np.isfinite(self.incumbents.value) else None
+            bound = self.sign * self.bound if np.isfinite(self.bound) else None
+            self.settings.progress(time.perf_counter() - self.started, value, bound)
+
+    # ------------------------------------------------------------------- cuts
+    def relax(self) -> Answer:
+        """Solve the linear relaxation as it stands, and let the cuts it does not use age."""
+        answer = self.relaxation.solve()
+        self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
+        return answer
+
+    def learn(self, point: Floats) -> None:
+        """Cut at a point of the program, and separate around its slopes from now on."""
+        lifted = self.lifted
+        if not lifted.cones:
+            return
+        members = lifted.members(point)
+        slopes = tangents(lifted, members)
+        z = members[lifted.pointer[:-1] + 1]
+        told = z > 1e-6
+        if self.centre is None:
+            self.centre = slopes
+        else:
+            self.centre = np.where(np.repeat(told, np.diff(lifted.pointer)), slopes, self.centre)
+        self._add(slopes, np.flatnonzero(told))
+
+    def cut(self, answer: Answer) -> int:
+        """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""
+        lifted = self.lifted
+        if not lifted.cones:
+            return 0
+        self._purge()
+        members = lifted.members(answer.x)
+        slopes = tangents(lifted, members)
+        outside = cut_values(lifted, slopes, members)
+        steep = _largest_squares(lifted, slopes)
+        violated = np.flatnonzero(outside > VIOLATED * self.t_unit * np.maximum(1.0, steep))
+        if not violated.size:
+            return 0
+        if self.centre is None:
+            self.centre = slopes
+        else:
+            between = OUTER * slopes + (1.0 - OUTER) * self.centre
+            deep = cut_values(lifted, between, members) > WORTH * outside
+            slopes = np.where(np.repeat(deep, np.diff(lifted.pointer)), between, slopes)
+            moved = np.zeros(lifted.cones, dtype=bool)
+            moved[violated] = True
+            blend = MEMORY * self.centre + (1.0 - MEMORY) * slopes
+            self.centre = np.where(np.repeat(moved, np.diff(lifted.pointer)), blend, self.centre)
+        self._add(slopes, violated)
+        return int(violated.size)
+
+    def _add(self, slopes: Floats, cones: Integers) -> None:
+        self.relaxation.add(cuts_at(self.lifted, slopes, cones))
+        self.age = np.concatenate([self.age, np.zeros(cones.size, dtype=np.intp)])
+
+    def _purge(self) -> None:
+        old = self.age > PATIENCE
+        if np.count_nonzero(old) > max(20, 0.2 * self.age.size):
+            self.relaxation.remove(np.flatnonzero(old))
+            self.age = self.age[~old]
+
+    # ------------------------------------------------------------------- root
+    def prime(self) -> None:
+        """Learn from convex programs that are solved exactly: one for each choice in the one-hot groups, or the relaxation."""
+        lifted = self.lifted
+        low, high = lifted.lower[self.integers].copy(), lifted.upper[self.integers].copy()
+        start = self.settings.start
+        if start is not None and self.integers.size and not np.any(np.isnan(start[self.integers])):
+            self.try_values(start[self.integers])
+        if not np.any(self.group >= 0):
+            point = self.incumbents.solve(low, high)
+            if point is not None:
+                self.learn(point)
+                self.incumbents_from(point)
+            return
+        members = np.flatnonzero(self.group >= 0)
+        order = members[np.argsort(self.group[members], kind="stable")]
+        _, starts, sizes = np.unique(self.group[order], return_index=True, return_counts=True)
+        place = np.searchsorted(self.integers, order)
+        for k in range(int(sizes.max())):
+            chosen = place[starts + k % sizes]
+            below, above = low.copy(), high.copy()
+            above[place] = 0.0
+            below[chosen] = above[chosen] = 1.0
+            point = self.incumbents.solve(below, above)
+            if point is not None:
+                self.learn(point)
+                self.incumbents_from(point)
+            if self.late:
+                return
+
+    def incumbents_from(self, point: Floats) -> None:
+        """Offer a point of the relaxation when its integers are integral."""
+        values = point[self.integers]
+        if np.array_equal(values, np.round(values)):
+            self.incumbents.offer(point)
+        elif np.all(np.abs(values - np.round(values)) <= DECIDED):
+            self.try_values(values)
+
+    def try_values(self, values: Floats) -> None:
+        point = self.incumbents.consider(values)
+        if point is not None:
+            self.learn(point)
+            self.report()
+
+    def round_and_try(self, x: Floats) -> None:
+        """Round a point of the relaxation and solve what is left; step by step while there is no incumbent."""
+        values = rounded(self.lifted, self.group, x)
+        if not self.incumbents.tried(values):
+            self.try_values(values)
+        if self.incumbents.point is None:
+            self._plunge(x)
+
+    def _plunge(self, x: Floats) -> None:
+        """Fix integers in the relaxation, the most decided first, until they are all integral."""
+        integers, relaxation = self.integers, self.relaxation
+        low, high = relaxation.column_bounds(integers)
+        low_now, high_now = low.copy(), high.copy()
+        for _ in range(PLUNGES):
+            values = x[integers]
+            fraction = np.abs(values - np.round(values))
+            if np.all(fraction <= DECIDED):
+                break
+            settled = fraction <= 0.1
+            settled[np.argmin(np.where(fraction > DECIDED, fraction, np.inf))] = True
+            low_now[settled] = high_now[settled] = np.round(values[settled])
+            relaxation.bound_columns(integers, low_now, high_now)
+            answer = self.relax()
+            if answer.status != "optimal":
+                break
+            x = answer.x
+        relaxation.bound_columns(integers, low, high)
+        self.try_values(x[integers])
+
+    def root(self) -> str:
+        """Cut the relaxation without branching; return its last status."""
+        while True:
+            before = self.bound
+            status, answer = self._cut_until_stall()
+            if status != "optimal" or not self.integers.size:
+                return status
+            self.round_and_try(answer.x)
+            self.report()
+            if self.bound >= self.cutoff:
+                return "closed"
+            if self.late:
+                return "limit"
+            if self.bound - before <= REPEAT * min(self.cutoff - before, 1e3 * abs(before)):
+                return status
+
+    def _cut_until_stall(self) -> tuple[str, Answer]:
+        history: list[float] = []
+        while True:
+            answer = self.relax()
+            if answer.status != "optimal":
+                return answer.status, answer
+            self.bound = max(self.bound, answer.bound)
+            history.append(self.bound)
+            if self.bound >= self.cutoff:
+                return "closed", answer
+            if not self.cut(answer) or len(history) > ROOT_ROUNDS:
+                return "optimal", answer
+            if self.integers.size and len(history) > STALL:
+                gained = self.bound - history[-1 - STALL]
+                if gained <= SLOW * min(self.cutoff - self.bound, 1e3 * abs(self.bound)):
+                    return "optimal", answer
+
+
+
+def _largest_squares(lifted: Lifted, slopes: Floats) -> Any:
+    return np.add.reduceat(slopes * slopes, lifted.pointer[:-1])
