@@ -18,6 +18,7 @@ FLOORS = (
     {"backtest"},
     {"benchmarking"},
     {"report"},
+    {"commands"},
     {"cli"},
     {"proofolio", "__main__"},  # the front door and `python -m`: they see everything, nothing sees them
 )

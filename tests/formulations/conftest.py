@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 from scipy.sparse import csgraph, csr_array
 
-TOLERANCE = 1e-8
+TOLERANCE = 1e-12  # of rounding, relative to the sizes in a row
 
 
 class Outcomes:
@@ -123,7 +123,8 @@ def disagreements():
                 found.append(f"no output at {values}")
                 continue
             least, most = (np.broadcast_to(side, output.shape).ravel() for side in meaning(*values))
-            scale = 1e-7 * np.maximum(1.0, max(np.abs(np.ravel(v)).max() for v in values))
+            size = np.maximum(*(np.where(np.isfinite(side), np.abs(side), 0.0) for side in (least, most)))
+            scale = 1e-7 * np.maximum(1.0, size)
             with np.errstate(invalid="ignore"):
                 wrong = ~((lowest == least) | (np.abs(lowest - least) <= scale))
                 wrong |= ~((highest == most) | (np.abs(highest - most) <= scale))
@@ -146,3 +147,92 @@ def possible():
         return [outcomes.at(np.concatenate([np.ravel(v) for v in values]))[0] for values in points]
 
     return decide
+
+
+class Costing:
+    """The least objective of a program in which the inputs and integers leave only epigraphs open.
+
+    Quadratic rows then hold numbers, and the vectors in the cones are forced (which is checked): what is
+    left of a cone t z >= |Y|^2 is a lower bound on t, so that linear programs say everything.
+    """
+
+    def __init__(self, program):
+        assert program.P.nnz == 0
+        self.program, self.A = program, program.A.toarray()
+        heads = program.cones.pointer[:-1]
+        self.K, self.k = program.cones.matrix.toarray(), program.cones.constant
+        self.inner = np.setdiff1d(np.arange(self.k.size), heads)
+        self.direction = np.random.default_rng(0).normal(size=self.inner.size)
+
+    def assignments(self, point):
+        """Yield the values of the free integers that satisfy the rows holding nothing else."""
+        program = self.program
+        free = np.flatnonzero(program.integer & np.isnan(point))
+        others = np.setdiff1d(np.flatnonzero(np.isnan(point)), free)
+        rows = np.all(self.A[:, others] == 0, axis=1)
+        choices = [np.arange(program.lower[j], program.upper[j] + 1) for j in free]
+        for choice in itertools.product(*choices):
+            chosen = point.copy()
+            chosen[free] = choice
+            body = self.A[rows] @ np.nan_to_num(chosen)
+            if np.all(body >= program.row_lower[rows] - 1e-9) and np.all(
+                body <= program.row_upper[rows] + 1e-9
+            ):
+                yield chosen
+
+    def least(self, point):
+        """Return the least objective with these columns given (NaN: left open); None when impossible."""
+        program = self.program
+        quadratic = [sum(f.value(point) for f in forms) for forms in program.quadratic.forms]
+        A = np.vstack([self.A, program.quadratic.matrix.toarray()])
+        low = np.concatenate([program.row_lower, program.quadratic.lower - quadratic])
+        high = np.concatenate([program.row_upper, program.quadratic.upper - quadratic])
+        if not len(program.cones):
+            found = self._solve(point, A, low, high, program.q)
+            return None if found is None else found[0] + program.c
+        ends = [
+            self._solve(point, A, low, high, sign * (self.direction @ self.K[self.inner]))
+            for sign in (1.0, -1.0)
+        ]
+        if ends[0] is None:
+            return None
+        assert ends[0][0] == pytest.approx(-ends[1][0], abs=1e-7)  # the vectors in the cones are forced
+        members = program.cones.members(ends[0][1])
+        heads = program.cones.pointer[:-1]
+        height = np.array([m[2:] @ m[2:] / m[1] if m[1] > 0.5 else 0.0 for m in members])
+        A = np.vstack([A, self.K[heads]])
+        low = np.concatenate([low, height - self.k[heads]])
+        found = self._solve(point, A, low, np.concatenate([high, np.full(heads.size, np.inf)]), program.q)
+        return None if found is None else found[0] + program.c
+
+    def _solve(self, point, A, low, high, objective):
+        program = self.program
+        lower = np.where(np.isnan(point), program.lower, point)
+        upper = np.where(np.isnan(point), program.upper, point)
+        same = low == high
+        above, below = np.isfinite(high) & ~same, np.isfinite(low) & ~same
+        answer = linprog(
+            objective,
+            A_ub=np.vstack([A[above], -A[below]]),
+            b_ub=np.concatenate([high[above], -low[below]]),
+            A_eq=A[same],
+            b_eq=high[same],
+            bounds=np.stack([lower, upper], axis=1),
+        )
+        assert answer.status in (0, 2)
+        return (answer.fun, answer.x) if answer.status == 0 else None
+
+
+@pytest.fixture(scope="session")
+def least_objectives():
+    """A function: the least objective of each assignment of the free integers that is possible."""
+
+    def find(program, fixed):
+        point = np.full(program.n, np.nan)
+        for name, values in fixed.items():
+            point[program.columns(name)] = values
+        costing = Costing(program)
+        found = [costing.least(chosen) for chosen in costing.assignments(point)]
+        return [value for value in found if value is not None]
+
+    return find

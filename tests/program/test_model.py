@@ -205,7 +205,7 @@ def test_variables_of_another_model_are_refused_everywhere(model, x, b):
         lambda: model.minimise(foreign.sum()),
         lambda: model.maximise(other.quadratic(np.eye(3), foreign)),
     ):
-        with pytest.raises(BadData, match="another model|two different models"):
+        with pytest.raises(BadData, match=r"another model|two different models"):
             attempt()
 
 

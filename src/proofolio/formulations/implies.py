@@ -62,6 +62,8 @@ def implies(
     ------
     UnboundedExpression
         When a body (Big-M) or a variable (hull) has no finite bounds.
+    BadData
+        When z is not binary.
     """
     check_lowering("implies", lowering, ("big-m", "hull"))
     if when not in (0, 1):
@@ -69,6 +71,7 @@ def implies(
     if not isinstance(rows, Rows) or isinstance(rows.body, Quadratic):
         raise BadData(f"implies {name!r} needs affine rows, written with <=, >= or ==")
     z = broadcast_to(as_expression(z), rows.shape)
+    model.check_binary(f"the switch z of implies {name!r}", z)
     on = z if when == 1 else 1 - z
     sides = [("upper", rows.upper, 1.0), ("lower", rows.lower, -1.0)]
     for side, limit, _ in sides:
@@ -78,6 +81,7 @@ def implies(
         _hull(model, name, on, rows)
         return
     body = rows.body
+    plain = Expression(body.matrix, np.zeros(body.shape), body.owner)  # as one writes it: numbers on the right
     for side, limit, sign in sides:
         if not np.any(np.isfinite(limit)):
             continue
@@ -85,8 +89,8 @@ def implies(
         M = resolve(
             big_m,
             rows.shape,
-            lambda tier, slack=slack: model.bounds(slack, tier).upper,  # type: ignore[misc]
-            lambda limit=limit: _size(model, body) + np.abs(limit),  # type: ignore[misc]
+            lambda tier, slack=slack: model.bounds(slack, tier, side="upper").upper,  # type: ignore[misc]
+            lambda limit=limit: _size(model, plain) + np.abs(limit - body.constant),  # type: ignore[misc]
         )
         switch = model.switch("implies", on, 1, M.value, M.tier, rows.shape)
         model.add(f"{name}_{side}", slack <= M.value * (1 - on), switch)

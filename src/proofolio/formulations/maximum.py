@@ -109,7 +109,7 @@ def maximum(
 
 def _alive(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Mark the terms that can win; of terms that tie everywhere one is kept."""
-    best = lower.argmax(axis=0)
+    best = np.where(lower == lower.max(axis=0), upper, -np.inf).argmax(axis=0)
     leading = np.arange(lower.shape[0]).reshape(-1, *[1] * (lower.ndim - 1)) == best
     alive: NDArray[np.bool_] = leading | (upper > lower.max(axis=0))
     return alive
@@ -120,7 +120,7 @@ def _needed(model: Model, u: Expression, tier: str) -> NDArray[np.float64]:
     M = np.zeros(u.shape)
     for k in range(K):
         others = [j for j in range(K) if j != k]
-        M[k] = model.bounds(u[others] - u[k], tier).upper.max(axis=0)
+        M[k] = model.bounds(u[others] - u[k], tier, side="upper").upper.max(axis=0)
     return M
 
 

@@ -54,10 +54,13 @@ def product(
     ------
     UnboundedExpression
         When u has no finite bounds.
+    BadData
+        When b is not binary.
     """
     check_lowering("product", lowering, ("hull", "big-m"))
     on, u = as_expression(b), as_expression(u)
     shape = common_shape(on.shape, u.shape)
+    model.check_binary(f"the factor b of product {name!r}", on)
     tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
     bounds = model.bounds(u, tier)
     L, U = np.broadcast_to(bounds.lower, shape), np.broadcast_to(bounds.upper, shape)

@@ -75,8 +75,14 @@ def selected_cost(
     ------
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
+    BadData
+        When Z is not binary, or shapes disagree.
     """
     check_lowering("selected_cost", lowering, ("hull", "big-m"))
+    R, n = costs.Q.shape[0], costs.Q.shape[-1]
+    if Z.ndim != 2 or w.ndim != 2 or Z.shape[0] != R or w.shape != (Z.shape[1], n):
+        raise BadData(f"Z has shape {Z.shape} and w {w.shape}; they must be ({R}, T) and (T, {n})")
+    model.check_binary("Z of selected_cost", Z)
     box = model.bounds(w)
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":

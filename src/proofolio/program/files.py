@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import gzip
+import os
+import sys
 import tempfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +116,23 @@ def _text(file: Path, packed: bool) -> str:
     return raw.decode("utf-8", errors="surrogateescape")
 
 
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep from stdout what HiGHS prints there past its own log (about indicators in LP files)."""
+    flush = ctypes.CDLL(None).fflush
+    sys.stdout.flush()
+    flush(None)
+    kept = os.dup(1)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            yield
+    finally:
+        flush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
 def _read_by_highs(copy: Path, file: Path) -> Any:
     log = copy.with_name("highs.log")
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is annotated in part
@@ -122,7 +143,8 @@ def _read_by_highs(copy: Path, file: Path) -> Any:
         ("large_matrix_value", _LARGEST),
     ):
         highs.setOptionValue(option, value)
-    status = highs.readModel(str(copy))
+    with _silence():
+        status = highs.readModel(str(copy))
     model = highs.getModel()
     del highs  # closes the log
     said = log.read_text(errors="replace").splitlines() if log.exists() else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -184,39 +184,68 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
     beyond = Beyond()
     kept: list[str] = []
     take: _Taker | None = None
-    seen: set[str] = set()
+    section, seen, lines = "", set(), _Lines()
     for line in text.splitlines():
         words = line.split()
         if not words or line.startswith("*"):
-            continue  # HiGHS never comes back from an empty line in COLUMNS
-        if "ENDATA" in seen:
-            break  # what stands after the end is no part of the model
-        heading = bool(words) and not line[0].isspace() and line[0] != "*" and len(words) <= 2
-        head = words[0].upper() if heading else ""
-        if head and (head in seen or (len(words) == 1 and head not in _PLAIN | _BEYOND | _FOREIGN)):
-            raise BadData(f"{file} is not a model HiGHS can read: {head} is no section, or stands twice")
-        if head in _PLAIN:
-            seen.add(head)
-        if head in _FOREIGN:
-            raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
-        if head in _BEYOND:
-            take = _taker(beyond, head, words[1:], file)
-        elif head in _PLAIN or (words[0].upper() == "NAME" and not line[0].isspace()):
-            take = None
-            kept.append(line)
-            beyond.name = beyond.name or (line[4:].strip() if words[0].upper() == "NAME" else "")
-        elif take is None:
-            kept.append(line)
-        else:
-            try:
+            continue
+        head = words[0].upper() if not line[0].isspace() and (len(words) <= 2 or words[0] == "NAME") else ""
+        if head in _PLAIN | _BEYOND | _FOREIGN or (head and len(words) == 1):
+            if head in _FOREIGN:
+                raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
+            if head in seen or head not in _PLAIN | _BEYOND:
+                raise BadData(f"{file} is not a model HiGHS can read: {head} is no section, or stands twice")
+            section, take = head, None
+            if head in _PLAIN:
+                seen.add(head)
+                kept.append(line)
+                beyond.name = line[4:].strip() if head == "NAME" else beyond.name
+            else:
+                take = _taker(beyond, head, words[1:], file)
+            continue
+        try:
+            if take is not None:
                 take(words, len(line) - len(line.lstrip()))
-            except (IndexError, ValueError, KeyError):
-                why = f"the line {line.strip()!r} does not fit its section"
-                raise BadData(f"{file} is not a model HiGHS can read: {why}") from None
-    for section in ("ROWS", "COLUMNS", "ENDATA"):  # HiGHS may hang without the first two
-        if section not in seen:
-            raise BadData(f"{file} is not a whole .mps file: it has no line {section}")
+                continue
+            fits = lines.fits(section, words)
+        except (IndexError, ValueError, KeyError):
+            fits = False
+        if not fits:
+            why = f"the line {line.strip()!r} does not fit its section"
+            raise BadData(f"{file} is not a model HiGHS can read: {why}")
+        kept.append(line)
+    for needed in ("ROWS", "COLUMNS", "ENDATA"):
+        if needed not in seen:
+            raise BadData(f"{file} is not a whole .mps file: it has no line {needed}")
     return "\n".join(kept) + "\n", beyond
+
+
+class _Lines:
+    """Whether lines fit their sections: HiGHS hangs on some that do not, or loses its memory."""
+
+    _LEAST: Final = {"ROWS": 2, "COLUMNS": 3, "RHS": 2, "RANGES": 2, "BOUNDS": 2, "QUADOBJ": 3, "QMATRIX": 3}
+    _BOUNDS: Final = frozenset({"LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI"})
+
+    def __init__(self) -> None:
+        self._rows: set[str] = set()
+        self._blanks = False  # names of fixed MPS may hold blanks: then words say little
+
+    def fits(self, section: str, words: list[str]) -> bool:
+        """Check one line; a number that is none raises ValueError."""
+        if len(words) < self._LEAST.get(section, 1):
+            return False
+        if section == "ROWS":
+            self._rows.add(words[1])
+            self._blanks = self._blanks or len(words) > 2
+            return words[0].upper() in ("N", "L", "G", "E")
+        if section == "BOUNDS":
+            return words[0].upper() in self._BOUNDS
+        if section == "COLUMNS" and any("MARKER" in word for word in words[1:2]):
+            return len(words) == 3 and words[2].strip("'") in ("INTORG", "INTEND")
+        if section == "COLUMNS" and not self._blanks and len(words) in (3, 5):
+            values = [float(word) for word in words[2::2]]
+            return bool(values) and all(row in self._rows for row in words[1::2])
+        return True
 
 
 def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> _Taker:

@@ -30,9 +30,9 @@ __all__ = [
 _LONGEST = 200  # readers keep names in buffers of 255 bytes
 _INDEXED = re.compile(r"(?s)(.+)\[(\d+(?:,\d+)*)\]")
 # HiGHS loses its way when a name is a word of the format
-_MPS_WORDS = frozenset(
-    "NAME OBJSENSE ROWS COLUMNS RHS RANGES BOUNDS QUADOBJ QMATRIX QCMATRIX QSECTION CSECTION SOS SOS1 SOS2 "
-    "INDICATORS ENDATA MAX MIN MAXIMIZE MINIMIZE OBJSENSE: 'MARKER'".split(" ")
+_MPS_WORDS = re.compile(
+    r"(?i)name|objsense:?|rows|columns|rhs|ranges|bounds|quadobj|q?c?matrix|[qc]section|sos[12]?|indicators|endata"
+    r"|(max|min)(imize)?|'marker'"
 )
 _LP_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 # a word of the format is read as such wherever it stands, and e1 as an exponent after a number
@@ -45,7 +45,7 @@ _LP_WORDS = re.compile(
 def mps_name(name: str) -> str:
     """Return the name as free MPS can spell it: visible ASCII without blanks."""
     plain = re.sub(r"[^!-~]", "_", name)[:_LONGEST]
-    return plain if plain and plain[0] not in "$*" and plain.upper() not in _MPS_WORDS else f"_{plain}"
+    return plain if plain and plain[0] not in "$*" and not _MPS_WORDS.fullmatch(plain) else f"_{plain}"
 
 
 def lp_name(name: str) -> str:

@@ -190,7 +190,7 @@ class Model:
                 low[k], high[k] = np.nextafter(low[k] + a, -np.inf), np.nextafter(high[k] + b, np.inf)
         return Bounds(low.reshape(body.shape), high.reshape(body.shape))
 
-    def bounds(self, e: Any, tier: str = "interval") -> Bounds:
+    def bounds(self, e: Any, tier: str = "interval", side: str = "both") -> Bounds:
         """Bound an expression over what the model knows of its variables, rounded outward.
 
         Parameters
@@ -198,11 +198,13 @@ class Model:
         e : Expression, Quadratic or array_like
         tier : str
             ``"interval"``, or the name of a bounder the model was given.
+        side : {"both", "lower", "upper"}
+            Which side must be finite.
 
         Raises
         ------
         UnboundedExpression
-            When a bound is infinite; the text names the variables that need one.
+            When a bound asked for is infinite; the text names the variables that need one.
         BadData
             For a tier that nobody provides.
         """
@@ -213,7 +215,8 @@ class Model:
         else:
             known = ", ".join(["interval", *self.bounders])
             raise BadData(f"no bounder for tier {tier!r} is plugged into this model: it has {known}")
-        if not (np.all(np.isfinite(found.lower)) and np.all(np.isfinite(found.upper))):
+        asked = {"lower": [found.lower], "upper": [found.upper]}.get(side, list(found))
+        if not all(np.all(np.isfinite(bound)) for bound in asked):
             raise UnboundedExpression(self._unbounded_message(e))
         return found
 
@@ -318,6 +321,18 @@ class Model:
         value = np.where(straight, on, 1 - on).astype(np.intp)
         M = np.broadcast_to(np.asarray(big_m, dtype=float), shape).ravel().copy()
         return Switch(construct, matrix.indices.astype(np.intp), value, M, tier)
+
+    def check_binary(self, what: str, e: Any) -> None:
+        """Raise `BadData` unless each entry is a binary variable, one minus one, or the number 0 or 1."""
+        body = as_expression(e)
+        self._check_owner(what, body.owner)
+        matrix, constant = _merged(body.matrix), body.constant.ravel()
+        count = np.diff(matrix.indptr)
+        direction = np.asarray(matrix.sum(axis=1)).ravel()
+        good = (count == 0) | ((count == 1) & (direction == 1.0 - 2.0 * constant))
+        good &= np.isin(constant, (0.0, 1.0))
+        if not (np.all(good) and np.all(self._is_binary(matrix.indices))):
+            raise BadData(f"{what} must be binary: a variable made with binary=True, or one minus one")
 
     def quadratic(self, Q: ArrayLike, w: Any) -> Quadratic:
         """Return w'Qw over the last axis of w; Q is one symmetric matrix or one for each entry."""

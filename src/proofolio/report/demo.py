@@ -1,4 +1,4 @@
-"""The demo: real prices, market regimes, one program in two lowerings for two solvers, and a wrong M caught."""
+"""The demo: real prices, market regimes, one program, two lowerings, two solvers, and a wrong M caught."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from proofolio.errors import BadData, ProofolioError, UnsupportedProgram
 from proofolio.forecasts import fit_regimes, load_market, load_prices, simple_returns
 from proofolio.models import RegimeSwitching
-from proofolio.report.demo_result import DemoResult, Refutation, Run, agreement
+from proofolio.report.demo_result import DemoResult, Refutation, Run, agreement, small
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.market_case import CaseSettings, MarketCase, market_case, market_history
 from proofolio.report.regime_report import regime_page
@@ -27,6 +27,7 @@ SOLVERS = ("highs", "scip")
 REGIMES = 3
 TIME_LIMIT = 20.0
 SAME = 1e-6
+STOPPED_BY_USER = "userinterrupt"
 
 
 class Steps(Protocol):
@@ -73,16 +74,22 @@ def run_demo(
     with _step(steps, "Fitting the market's regimes") as say:
         fit = fit_regimes(simple_returns(market), REGIMES)
         history = market_history(market, fit)
-        say(", ".join(f"{name} {share:.0%} of days" for name, share in zip(history.names, fit.shares, strict=True)))
+        say(
+            ", ".join(
+                f"{name} {share:.0%} of days" for name, share in zip(history.names, fit.shares, strict=True)
+            )
+        )
     with _step(steps, "Building the program") as say:
         case = market_case(prices, market, fit, settings)
         p = case.program
         sizes = {lowering: _size(p, lowering) for lowering in LOWERINGS}
-        say(f"{p.n} stocks, {p.T} months, {p.R} regimes; {sizes['hull']} (hull), {sizes['big-m']} (big-m)")
+        say(f"{p.n} stocks, {p.T} months, {p.R} regimes, {p.R * p.T} binaries")
     with _step(steps, "Checking that both lowerings mean the same") as say:
         baseline = _baseline(case)
         say(f"with each month's likeliest regime both cost {baseline:.6f}")
-    runs = tuple(_run(case, lowering, solver, time_limit, steps) for lowering in LOWERINGS for solver in SOLVERS)
+    runs = tuple(
+        _run(case, lowering, solver, time_limit, steps) for lowering in LOWERINGS for solver in SOLVERS
+    )
     with _step(steps, "Trying the published bound on M") as say:
         refutation = _refute()
         say(_refuted(refutation), refutation.ok)
@@ -155,7 +162,11 @@ def _run(case: MarketCase, lowering: str, solver: str, time_limit: float, steps:
             status = "unsupported" if isinstance(error, UnsupportedProgram) else "failed"
             say(f"{status}: {error}", False)
             return Run(lowering, solver, status, time.perf_counter() - started, message=str(error))
-        cost = "no plan" if answer.objective is None else f"cost {answer.objective:.6f}, gap {answer.gap:.0e}"
+        if STOPPED_BY_USER in answer.answer.solution.message:  # SCIP takes Ctrl-C itself and then returns
+            raise KeyboardInterrupt
+        cost = (
+            "no plan" if answer.objective is None else f"cost {answer.objective:.6f}, gap {small(answer.gap)}"
+        )
         wrong = "; ".join(f"{check.name}: {check.detail}" for check in answer.failed)
         say(f"{answer.status}, {cost}" + (f" ({wrong})" if wrong else ""), answer.ok)
         message = wrong or answer.answer.solution.message
@@ -173,7 +184,7 @@ def _refute() -> Refutation:
         cut.needed if cut is not None else None,
         answer.objective,
         cut.objective if cut is not None else None,
-        "; ".join(check.detail for check in answer.failed),
+        "; ".join(check.detail for check in answer.failed if check.detail),
     )
 
 

@@ -13,7 +13,7 @@ from proofolio.models import RegimeSolution
 from proofolio.report.market_case import History, MarketCase
 from proofolio.verification import Check
 
-__all__ = ["Agreement", "DemoResult", "Refutation", "Run", "agreement"]
+__all__ = ["Agreement", "DemoResult", "Refutation", "Run", "agreement", "check_document", "small"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
@@ -22,7 +22,7 @@ AGREE = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One lowering given to one solver; `answer` is None when the solver gave none, and `message` says why."""
+    """One lowering given to one solver; without an `answer`, `message` says why."""
 
     lowering: str
     solver: str
@@ -205,27 +205,50 @@ def check_document(check: Check) -> dict[str, Any]:
 
 
 def agreement(runs: Sequence[Run]) -> Agreement:
-    """Return whether all objectives are one number, as far as each run's own gap allows.
+    """Return whether all runs tell of one optimum, as far as each run's own gap allows.
 
-    Two optima may differ by the larger of the two gaps plus 1e-6, relative.
+    Two proven optima may differ by the larger of the two gaps plus 1e-6, relative. A run that stopped at its
+    time limit must leave the proven optimum between its bound and its objective.
     """
-    found = [(run, run.objective, run.gap or 0.0) for run in runs if run.ok and run.objective is not None]
-    values = [(run, value, gap) for run, value, gap in found if value is not None]
-    if len(values) < len(runs):
-        missing = ", ".join(run.name for run in runs if not run.ok)
-        return Agreement(False, f"no verified answer from {missing}")
-    size = max(abs(value) for _, value, _ in values)
-    allowed = (AGREE + max(gap for *_, gap in values)) * size
-    low, high = min(values, key=lambda v: v[1]), max(values, key=lambda v: v[1])
-    apart = high[1] - low[1]
+    failed = [run.name for run in runs if not run.ok]
+    if failed or not runs:
+        return Agreement(False, f"no verified answer from {', '.join(failed) or 'any run'}")
+    proven = [run for run in runs if run.status == "verified-optimal"]
+    stopped = [f"{run.name} (gap {small(run.gap or 0.0)})" for run in runs if run not in proven]
+    if not proven:
+        return Agreement(True, f"no run proved its optimum within its time limit: {', '.join(stopped)}")
+    found = {run: run.objective or 0.0 for run in proven}
+    low, high = min(found, key=lambda run: found[run]), max(found, key=lambda run: found[run])
+    size = max(abs(found[low]), abs(found[high]), 1e-12)
+    allowed = AGREE + max(run.gap or 0.0 for run in proven)
+    apart = (found[high] - found[low]) / size
     if apart > allowed:
         return Agreement(
             False,
-            f"the runs disagree: {low[0].name} says {low[1]:.9g} and {high[0].name} says {high[1]:.9g}, "
-            f"{apart / size:.1e} apart where their gaps allow {allowed / size:.1e}",
+            f"the runs disagree: {low.name} says {found[low]:.9g} and {high.name} says {found[high]:.9g}, "
+            f"{small(apart)} apart where their gaps allow {small(allowed)}",
         )
-    return Agreement(
-        True,
-        f"all {len(values)} runs found the same optimum, {low[1]:.6f}: they differ by {apart / size:.0e} "
-        f"relative, and their gaps allow {allowed / size:.0e}",
+    for run in runs:
+        over = (run.bound if run.bound is not None else -float("inf")) - found[low]
+        under = found[low] - (run.objective if run.objective is not None else float("inf"))
+        if max(over, under) > allowed * size:
+            return Agreement(
+                False, f"{run.name} leaves no room for the optimum {found[low]:.9g} of {low.name}"
+            )
+    who = f"all {len(runs)} runs" if len(proven) == len(runs) else f"{len(proven)} of {len(runs)} runs"
+    sentence = (
+        f"{who} proved the same optimum, {found[low]:.6f}: they differ by {small(apart)}, relative, and "
+        f"their gaps allow {small(allowed)}"
     )
+    return Agreement(True, sentence + (f"; stopped at the limit: {', '.join(stopped)}" if stopped else ""))
+
+
+def small(value: float) -> str:
+    """Return a gap or an error to one digit.
+
+    Examples
+    --------
+    >>> small(2.3e-7), small(0.0)
+    ('2e-07', '0')
+    """
+    return f"{value:.0e}" if value else "0"

@@ -1,4 +1,4 @@
-"""A regime-switching program from the bundled prices: which regime to believe, and what to hold, month by month."""
+"""A program from the bundled prices: which regime to believe, and what to hold, month by month."""
 
 from __future__ import annotations
 

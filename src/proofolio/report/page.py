@@ -1,4 +1,4 @@
-"""A self-contained HTML page: sections, tables and charts, light and dark, without scripts or outside resources."""
+"""A self-contained HTML page, light and dark, without scripts or outside resources."""
 
 from __future__ import annotations
 
@@ -75,13 +75,16 @@ def tiles(entries: Iterable[tuple[str, str, str]]) -> str:
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = ()) -> str:
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = (), class_: str = ""
+) -> str:
     """Return a table of plain text; a cell may be (text, class), and columns in `numbers` align right."""
     right = set(numbers)
     top = "".join(f"<th{_aligned(j, right)}>{escape(words)}</th>" for j, words in enumerate(head))
     body = "".join(f"<tr>{''.join(_cell(j, c, right) for j, c in enumerate(row))}</tr>" for row in rows)
+    mark = f" class='{class_}'" if class_ else ""
     return (
-        f"<div class='scroll'><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<div class='scroll'><table{mark}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

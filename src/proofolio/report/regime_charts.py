@@ -84,10 +84,9 @@ def plan_chart(case: MarketCase, history: History, W: Floats, path: NDArray[np.i
     right = WIDTH - 150
     slot = (right - LEFT) / T
     gap = min(4.0, slot * 0.12)
-    evidence, share, traded = Scale(0, 1, 84, 30), Scale(0, 1, 428, 160), Scale(0, 1, 500, 456)
     trades = _turnover(case, W)
-    top = max(float(trades.max()), 0.1)
-    traded = Scale(0, top, 504, 462)
+    top = math.ceil(2 * max(float(trades.max()), 0.1)) / 2
+    evidence, share, traded = Scale(0, 1, 84, 30), Scale(0, 1, 428, 160), Scale(0, top, 504, 462)
     parts = [
         label(LEFT, 20, "What the data say: probability of each regime", class_="title"),
         label(LEFT, 106, "What the program chose", class_="title"),
@@ -102,7 +101,9 @@ def plan_chart(case: MarketCase, history: History, W: Floats, path: NDArray[np.i
         for r, regime in enumerate(history.names):
             p = float(case.evidence[r, t])
             tip = f"{name}: {regime} {p:.0%}"
-            parts.append(bar(x, evidence(below + p), width, evidence(below) - evidence(below + p), f"r{r}", tip))
+            parts.append(
+                bar(x, evidence(below + p), width, evidence(below) - evidence(below + p), f"r{r}", tip)
+            )
             below += p
         chosen = int(path[t])
         parts.append(bar(x, 112, width, 20, f"r{chosen}", f"{name}: {history.names[chosen]} chosen"))
@@ -139,23 +140,25 @@ def times_chart(runs: Sequence[Run]) -> str:
 
 def refutation_chart(found: Refutation) -> str:
     """Return two number lines: the M published and needed, and the optimum claimed and true."""
-    assert found.big_m is not None and found.needed_m is not None  # what `Refutation.ok` promises
-    assert found.claimed is not None and found.optimum is not None
+    numbers = (found.big_m, found.needed_m, found.claimed, found.optimum)
+    published, needed, claimed, true = (float("nan") if v is None else v for v in numbers)
     big_m = _number_line(
         40,
         "The constant M",
-        ("published", found.big_m),
-        ("needed", found.needed_m),
+        ("published", published),
+        ("needed", needed),
         "too small by",
     )
     optimum = _number_line(
         WIDTH / 2 + 40,
         "The optimum",
-        ("claimed", found.claimed),
-        ("true", found.optimum),
+        ("claimed", claimed),
+        ("true", true),
         "cut off",
     )
-    return figure(WIDTH, 150, "The published M against the M needed, and the optimum it costs.", big_m, optimum)
+    return figure(
+        WIDTH, 132, "The published M against the M needed, and the optimum it costs.", big_m, optimum
+    )
 
 
 def _number_line(
@@ -167,14 +170,14 @@ def _number_line(
     a, b = sorted((x(wrong[1]), x(right[1])))
     parts = [
         label(left, 18, title, class_="title"),
-        element("rect", x=a, y=74.0, width=b - a, height=16.0, class_="lost"),
-        element("line", x1=x(low), x2=x(high), y1=82.0, y2=82.0, class_="rule"),
-        label((a + b) / 2, 66, f"{between} {span:.3f}", anchor="middle", class_="note"),
+        element("rect", x=a, y=54.0, width=b - a, height=16.0, class_="lost"),
+        element("line", x1=x(low), x2=x(high), y1=62.0, y2=62.0, class_="rule"),
+        label((a + b) / 2, 46, f"{between} {span:.3f}", anchor="middle", class_="note"),
     ]
     for (words, value), mark in ((wrong, "bad"), (right, "good")):
-        parts.append(element("circle", cx=x(value), cy=82.0, r=6.0, class_=mark))
-        parts.append(label(x(value), 112, f"{value:.3f}", anchor="middle", class_=f"strong {mark}"))
-        parts.append(label(x(value), 130, words, anchor="middle", class_="axis"))
+        parts.append(element("circle", cx=x(value), cy=62.0, r=6.0, class_=mark))
+        parts.append(label(x(value), 92, f"{value:.3f}", anchor="middle", class_=f"strong {mark}"))
+        parts.append(label(x(value), 110, words, anchor="middle", class_="axis"))
     return "".join(parts)
 
 

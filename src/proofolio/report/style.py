@@ -6,14 +6,14 @@ __all__ = ["STYLE"]
 _LIGHT = """
   --ground:#fcfcfb; --panel:#ffffff; --ink:#1c1f24; --muted:#626a75; --rule:#e4e6ea; --grid:#e9ebee;
   --good:#1f7a55; --bad:#b3362b; --accent:#2f5d8c; --edge:#ffffff;
-  --s0:#4c78a8; --s1:#e3923b; --s2:#d1605e; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0; --s7:#f09aa2;
-  --s8:#97765f; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#8b6fa8;
+  --s0:#4c78a8; --s1:#e3923b; --s2:#d1605e; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0;
+  --s7:#f09aa2; --s8:#97765f; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#8b6fa8;
 """
 _DARK = """
   --ground:#15171a; --panel:#1c1f23; --ink:#e7e9ec; --muted:#9aa2ad; --rule:#2e3339; --grid:#2a2e34;
   --good:#5fc297; --bad:#f0796b; --accent:#84b4e3; --edge:#1c1f23;
-  --s0:#6a9bd0; --s1:#eba556; --s2:#de7572; --s3:#7fc4bd; --s4:#78b86c; --s5:#e3c95c; --s6:#bd8fb5; --s7:#f2a9b0;
-  --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#cf6148; --r3:#a58bc4;
+  --s0:#6a9bd0; --s1:#eba556; --s2:#de7572; --s3:#7fc4bd; --s4:#78b86c; --s5:#e3c95c; --s6:#bd8fb5;
+  --s7:#f2a9b0; --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#cf6148; --r3:#a58bc4;
 """
 _RULES = """
 *{box-sizing:border-box}
@@ -36,10 +36,12 @@ figcaption{color:var(--muted);font-size:.88rem;max-width:52em;margin-top:6px}
   border:1px solid var(--rule);border-radius:10px;padding:14px 16px}
 .tiles dd{margin:0;font-size:1.45rem;font-weight:640;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
 .tiles dt{color:var(--muted);font-size:.86rem;order:-1;line-height:1.35}
-table{border-collapse:collapse;width:100%;font-size:.92rem;margin:14px 0 6px;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;width:100%;font-size:.92rem;margin:14px 0 6px;
+  font-variant-numeric:tabular-nums}
 th{font-weight:600;text-align:left;color:var(--muted);font-size:.84rem}
 th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
-td.wrap{white-space:normal}
+table.compact{width:auto;min-width:26em} table.compact td{padding-top:4px;padding-bottom:4px}
+h3{font-size:1rem;margin:26px 0 6px}
 th.number,td.number{text-align:right;padding-right:18px}
 .good{color:var(--good)} .bad{color:var(--bad)}
 td.good,td.bad{font-weight:600}
@@ -50,13 +52,16 @@ svg .key{font-size:12px} svg .strong{font-weight:650} svg .mono{font-variant-num
 svg text.bad{fill:var(--bad)} svg text.good{fill:var(--good)} svg .inside{fill:#1c1f24;font-size:11px}
 svg .grid{stroke:var(--grid);stroke-width:1} svg .rule{stroke:var(--muted);stroke-width:1}
 svg .price{fill:none;stroke:var(--ink);stroke-width:1.4;stroke-linejoin:round}
-svg .window{fill:var(--accent);opacity:.12} svg .hover{fill:transparent} svg .hover:hover{fill:var(--ink);opacity:.08}
+svg .window{fill:var(--accent);opacity:.12} svg .hover{fill:transparent}
+svg .hover:hover{fill:var(--ink);opacity:.08}
 svg rect.cell{stroke:var(--edge);stroke-width:1}
 svg .lost{fill:var(--bad);opacity:.16} svg circle.good{fill:var(--good)} svg circle.bad{fill:var(--bad)}
 svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
 """
-_SERIES = "".join(f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count))
+_SERIES = "".join(
+    f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count)
+)
 
-STYLE = (
-    f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace("\n", "")
+STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace(
+    "\n", ""
 )

@@ -95,9 +95,7 @@ def line(points: Iterable[tuple[float, float]], class_: str) -> str:
     return element("polyline", points=_joined(points), class_=class_)
 
 
-def area(
-    upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], class_: str
-) -> str:
+def area(upper: Sequence[tuple[float, float]], lower: Sequence[tuple[float, float]], class_: str) -> str:
     """Return the area between two lines of pixels."""
     return element("polygon", points=_joined([*upper, *reversed(lower)]), class_=class_)
 

@@ -104,6 +104,7 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
     live = lower < upper
     fixed = np.where(live, 0.0, lower)
     kept = np.ones(lifted.row_lower.size, dtype=bool) if skip is None else ~skip
+    _single_rows(lifted, live, kept, fixed, lower, upper)
     heads = lifted.pointer[:-1]
     length = np.diff(lifted.pointer)
     constant = lifted.members(fixed)
@@ -168,6 +169,23 @@ def _propagate(lifted: Lifted, lower: Floats, upper: Floats) -> bool:
         lower[moved] = target
         upper[moved] = target
     return True
+
+
+def _single_rows(lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats) -> None:
+    """Turn rows left with one column into bounds (in place: kept and the bounds)."""
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
+    single = kept & (np.bincount(row[entry], minlength=matrix.shape[0]) == 1)
+    entry = entry[single[row[entry]]]
+    rows, own, a = row[entry], matrix.indices[entry], matrix.data[entry]
+    shift = np.asarray(matrix @ fixed)[rows]
+    ends = (lifted.row_lower[rows] - shift) / a, (lifted.row_upper[rows] - shift) / a
+    np.maximum.at(lower, own, np.minimum(*ends))
+    np.minimum.at(upper, own, np.maximum(*ends))
+    close = live & (lower > upper) & (lower - upper <= 1e-7 * np.maximum(1.0, np.abs(upper)))
+    upper[close] = lower[close]
+    kept[rows[lower[own] <= upper[own]]] = False
 
 
 def _merge(

@@ -16,6 +16,7 @@ from proofolio.program.program import Program
 from proofolio.solvers import clarabel, piqp
 from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
 from proofolio.solvers.epigraphs import Absorbed, absorb_epigraphs
+from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["kkt_residual", "solve_continuous", "solve_linear"]
@@ -71,31 +72,26 @@ def _lifted(absorbed: Absorbed, program: Program, settings: Settings, started: f
         return replace(found, program=program, seconds=seconds)
     x = np.clip(absorbed.point(found.x), program.lower, program.upper)
     rows = absorbed.multipliers(found.duals["rows"])
-    return replace(found, program=program, x=x, seconds=seconds, duals={"rows": rows})
+    value = program.objective(x)
+    return replace(found, program=program, x=x, objective=value, seconds=seconds, duals={"rows": rows})
 
 
 def kkt_residual(program: Program, solution: Solution) -> float:
     r"""Return how far a solution of a program with linear rows is from optimal, relative to its own terms.
 
-    The largest of: the violation of rows and bounds, and the gap between the objective and the bound its
-    multipliers prove, each over the size of what is compared.
+    The largest of: the violation of each row, over the size of its terms in natural units; and the gap between
+    the objective and the bound its multipliers prove, over the sum of the objective's terms.
     """
-    x = solution.point
-    body = program.A @ x
-    size = abs(program.A) @ np.abs(x)
-    sides = np.maximum(_finite(program.row_lower), _finite(program.row_upper))
-    over = np.maximum(np.maximum(program.row_lower - body, body - program.row_upper), 0.0)
-    room = np.maximum(np.maximum(size, sides), 1e-12)
-    rows = float(np.max(over / room, initial=0.0))
     if solution.objective is None or solution.bound is None:
         return float("inf")
+    x = solution.point
+    body = program.A @ x
+    over = np.maximum(np.maximum(program.row_lower - body, body - program.row_upper), 0.0)
+    size = np.maximum(np.abs(x), natural_units(program))
+    rows = float(np.max(over / np.maximum(abs(program.A) @ size, 1e-300), initial=0.0))
+    terms = np.abs(program.q) @ np.abs(x) + 0.5 * np.abs(x) @ np.abs(program.P @ x) + abs(program.c)
     gap = abs(solution.objective - solution.bound)
-    worth = max(objective_unit(program) * float(np.max(np.abs(x), initial=0.0)), abs(solution.objective), 1e-300)
-    return max(rows, gap / worth)
-
-
-def _finite(side: Any) -> Any:
-    return np.where(np.isfinite(side), np.abs(side), 0.0)
+    return max(rows, gap / max(float(terms), 1e-300)) if gap else rows
 
 
 def solve_linear(program: Program, settings: Settings) -> Solution:

@@ -41,6 +41,8 @@ class Lifted:
         Members of the cones, in the order t, z, Y; cone j stands in rows ``pointer[j] .. pointer[j + 1]``.
     k : ndarray
     pointer : ndarray of int
+    lazy : ndarray of bool, optional
+        Rows of A that a relaxation gets only when it violates them.
     """
 
     n: int
@@ -55,6 +57,7 @@ class Lifted:
     K: Any
     k: Floats
     pointer: Integers
+    lazy: NDArray[np.bool_] | None = None
 
     @property
     def cones(self) -> int:
@@ -123,6 +126,7 @@ class Lifted:
             K=sparse.csr_array(self.K[members][:, columns]),
             k=self.k[members],
             pointer=pointer,
+            lazy=None if self.lazy is None else self.lazy[rows],
         )
 
 
@@ -181,7 +185,7 @@ def lift(program: Program) -> Lifted:
         n=program.n,
         q=np.concatenate([program.q, cones.costs()]),
         c=program.c,
-        A=sparse.csr_array(sparse.vstack([_wide(r, n) for r in rows], format="csr")),
+        A=_clean(sparse.vstack([_wide(r, n) for r in rows], format="csr")),
         row_lower=np.concatenate(lower),
         row_upper=np.concatenate(upper),
         lower=low,
@@ -258,6 +262,13 @@ def _nonnegative_heads(K: Any, k: Floats, pointer: Integers, lower: Floats, uppe
     np.maximum.at(lower, own[factor > 0], limit[factor > 0])
     np.minimum.at(upper, own[factor < 0], limit[factor < 0])
     return np.sort(heads[(terms > 1) | ((terms == 0) & (k[heads] < 0))])
+
+
+def _clean(matrix: Any) -> Any:
+    clean = sparse.csr_array(matrix)
+    clean.sum_duplicates()
+    clean.eliminate_zeros()
+    return clean
 
 
 def _wide(matrix: Any, columns: int) -> Any:

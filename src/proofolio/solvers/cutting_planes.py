@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from proofolio.solvers.cuts import Lifted, cut_values, cuts_at, tangents
+from proofolio.solvers.cuts import Cuts, Lifted, cut_values, cuts_at, tangents
 from proofolio.solvers.incumbents import Incumbents, one_hot_groups, rounded
 from proofolio.solvers.relaxation import Answer, Relaxation
 from proofolio.solvers.solution import Settings
@@ -29,6 +29,8 @@ REPEAT = 0.1
 ROOT_ROUNDS = 400
 PLUNGES = 60
 DECIDED = 1e-6
+RAYS = 200
+LATE = 1e-8
 
 
 class Approximation:
@@ -51,6 +53,7 @@ class Approximation:
         self.floor = np.inf
         self.nodes = 0
         self.age = np.empty(0, dtype=np.intp)
+        self.lazy_rows = _lazy_rows(lifted)
         unit = abs(self.lifted.K) @ self.relaxation.units
         self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
 
@@ -77,10 +80,40 @@ class Approximation:
 
     # ------------------------------------------------------------------- cuts
     def relax(self) -> Answer:
-        """Solve the linear relaxation as it stands, and let the cuts it does not use age."""
+        """Solve the linear relaxation as it stands, and let the cuts it does not use age.
+
+        Its status is ``"unbounded"`` only along a ray that lies in all cones.
+        """
         answer = self.relaxation.solve()
+        for _ in range(RAYS):
+            if answer.status != "unbounded" or not self._cut_ray():
+                break
+            answer = self.relaxation.solve()
+        if answer.status == "unbounded" and np.isfinite(self.bound):
+            answer = answer._replace(status="stuck")  # it had been bounded: this is rounding
         self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
         return answer
+
+    def _cut_ray(self) -> bool:
+        r"""Cut off the ray along which the relaxation is unbounded; say whether any cone does.
+
+        Along a ray r a cut with slope y gains :math:`t_r - 2 y'Y_r + |y|^2 z_r` a unit, which a slope far
+        enough in the direction of :math:`Y_r` makes negative whenever r leaves the cone.
+        """
+        ray, lifted = self.relaxation.ray(), self.lifted
+        if ray is None or not lifted.cones:
+            return False
+        members = np.asarray(lifted.K @ ray)
+        members = members / max(float(np.max(np.abs(members), initial=0.0)), 1e-300)
+        slopes = tangents(lifted, members)
+        if self.centre is not None:
+            direction = slopes / np.repeat(np.sqrt(_largest(slopes, lifted)), np.diff(lifted.pointer))
+            near = self.centre + direction * np.maximum(1.0, np.abs(self.centre))
+            better = cut_values(lifted, near, members) > VIOLATED
+            slopes = np.where(np.repeat(better, np.diff(lifted.pointer)), near, slopes)
+        leaving = np.flatnonzero(cut_values(lifted, slopes, members) > VIOLATED)
+        self._add(slopes, leaving)
+        return leaving.size > 0
 
     def learn(self, point: Floats) -> None:
         """Cut at a point of the program, and separate around its slopes from now on."""
@@ -100,16 +133,17 @@ class Approximation:
     def cut(self, answer: Answer) -> int:
         """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""
         lifted = self.lifted
-        if not lifted.cones:
-            return 0
         self._purge()
+        late_rows = self._add_lazy_rows(answer.x)
+        if not lifted.cones:
+            return late_rows
         members = lifted.members(answer.x)
         slopes = tangents(lifted, members)
         outside = cut_values(lifted, slopes, members)
-        steep = _largest_squares(lifted, slopes)
+        steep = _largest(slopes, lifted)
         violated = np.flatnonzero(outside > VIOLATED * self.t_unit * np.maximum(1.0, steep))
         if not violated.size:
-            return 0
+            return late_rows
         if self.centre is None:
             self.centre = slopes
         else:
@@ -121,11 +155,21 @@ class Approximation:
             blend = MEMORY * self.centre + (1.0 - MEMORY) * slopes
             self.centre = np.where(np.repeat(moved, np.diff(lifted.pointer)), blend, self.centre)
         self._add(slopes, violated)
-        return int(violated.size)
+        return int(violated.size) + late_rows
+
+    def _add_lazy_rows(self, x: Floats) -> int:
+        body = self.lazy_rows.matrix @ x
+        broken = np.flatnonzero(self.lazy_rows.lower - body > LATE)
+        if broken.size:
+            self._include(Cuts(self.lazy_rows.matrix[broken], self.lazy_rows.lower[broken]))
+        return int(broken.size)
 
     def _add(self, slopes: Floats, cones: Integers) -> None:
-        self.relaxation.add(cuts_at(self.lifted, slopes, cones))
-        self.age = np.concatenate([self.age, np.zeros(cones.size, dtype=np.intp)])
+        self._include(cuts_at(self.lifted, slopes, cones))
+
+    def _include(self, cuts: Cuts) -> None:
+        self.relaxation.add(cuts)
+        self.age = np.concatenate([self.age, np.zeros(len(cuts), dtype=np.intp)])
 
     def _purge(self) -> None:
         old = self.age > PATIENCE
@@ -241,5 +285,16 @@ class Approximation:
 
 
 
-def _largest_squares(lifted: Lifted, slopes: Floats) -> Any:
-    return np.add.reduceat(slopes * slopes, lifted.pointer[:-1])
+def _lazy_rows(lifted: Lifted) -> Cuts:
+    """Return the lazy rows of a program, each side a row of its own."""
+    own = np.flatnonzero(lifted.lazy) if lifted.lazy is not None else np.empty(0, dtype=np.intp)
+    low = own[np.isfinite(lifted.row_lower[own])]
+    high = own[np.isfinite(lifted.row_upper[own])]
+    matrix = sparse.csr_array(sparse.vstack([lifted.A[low], -lifted.A[high]], format="csr"))
+    return Cuts(matrix, np.concatenate([lifted.row_lower[low], -lifted.row_upper[high]]))
+
+
+def _largest(slopes: Floats, lifted: Lifted) -> Floats:
+    """Return the squared length of each cone's slope, at least a little."""
+    total: Floats = np.add.reduceat(slopes * slopes, lifted.pointer[:-1])
+    return np.maximum(total, 1e-300)

@@ -54,11 +54,14 @@ class Absorbed:
     program : Program
     columns, rows : ndarray of int
         The columns and linear rows of the original that are left.
+    resting : ndarray
+        The original's columns that stand nowhere but in the objective, at their best bound; zero elsewhere.
     """
 
     program: Program
     columns: Integers
     rows: Integers
+    resting: Floats
     _original: Program
     _slacks: _Slacks
     _tops: _Tops
@@ -66,7 +69,7 @@ class Absorbed:
     def point(self, x_small: Floats) -> Floats:
         """Return the point of the original: each epigraph column at its lowest, each slack from its row."""
         p, tops, slacks = self._original, self._tops, self._slacks
-        x = np.zeros(p.n)
+        x = self.resting.copy()
         x[self.columns] = x_small
         Y = tops.members @ x + tops.constant
         squares = np.bincount(tops.of, Y**2, minlength=tops.columns.size)
@@ -102,8 +105,10 @@ def absorb_epigraphs(program: Program) -> Absorbed | None:
     P = program.P + 2.0 * (tops.members.T @ (worth @ tops.members))
     q = q + 2.0 * (tops.members.T @ (worth @ tops.constant))
     c += float(tops.constant @ (worth @ tops.constant) - price @ tops.shift)
-    gone = np.concatenate([slacks.columns, tops.columns])
+    resting = np.zeros(program.n)
+    gone = np.concatenate([slacks.columns, tops.columns, _rest(program, rows, P, q, resting)])
     columns = np.setdiff1d(np.arange(program.n), gone)
+    c += float(q @ resting)
     small = replace(
         program,
         P=sparse.csc_array(P)[:, columns][columns],
@@ -121,7 +126,7 @@ def absorb_epigraphs(program: Program) -> Absorbed | None:
         quadratic=replace(program.quadratic, matrix=sparse.csr_array((0, columns.size))),
         indicators=replace(program.indicators, matrix=sparse.csr_array((0, columns.size))),
     )
-    return Absorbed(small, columns, rows, program, slacks, tops)
+    return Absorbed(small, columns, rows, resting, program, slacks, tops)
 
 
 def _uses(matrix: Any) -> Integers:
@@ -177,6 +182,17 @@ def _find_tops(program: Program, q: Floats, A: Any) -> _Tops:
         cones.constant[inside],
         of[inside],
     )
+
+
+def _rest(program: Program, rows: Integers, P: Any, q: Floats, resting: Floats) -> Integers:
+    """Put columns that stand nowhere but in the objective at their best bound, and return them."""
+    idle = (_uses(program.A[rows]) == 0) & (_uses(program.cones.matrix) == 0)
+    idle &= np.diff(sparse.csc_array(P).indptr) == 0
+    nearest = np.clip(0.0, program.lower, program.upper)
+    best = np.where(q > 0.0, program.lower, np.where(q < 0.0, program.upper, nearest))
+    idle &= np.isfinite(best)
+    resting[idle] = best[idle]
+    return np.flatnonzero(idle)
 
 
 def _without_cones(cones: Cones, gone: Integers, columns: Integers) -> Cones:

@@ -155,7 +155,13 @@ def _duals(highs: Any, program: Program) -> dict[str, Floats] | None:
     solution = highs.getSolution()
     if not solution.dual_valid:
         return None
-    return {"rows": np.array(solution.row_dual), "bounds": np.array(solution.col_dual)}
+    reduced = np.array(solution.col_dual, dtype=float)
+    return {
+        "rows": np.array(solution.row_dual, dtype=float),
+        "bounds": reduced,
+        "lower": np.maximum(reduced, 0.0),
+        "upper": np.maximum(-reduced, 0.0),
+    }
 
 
 def _bound(program: Program, info: Any, x: Floats | None, duals: dict[str, Floats] | None) -> float | None:

@@ -13,6 +13,7 @@ from proofolio.solvers.branching import branch_and_bound
 from proofolio.solvers.cuts import lift
 from proofolio.solvers.cutting_planes import Approximation
 from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.substitution import Substituted, substitute
 
 __all__ = ["solve"]
 
@@ -21,6 +22,7 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     r"""Solve a convex mixed-integer program by outer approximation.
 
     1. Quadratic terms and cones become rotated cones over linear rows (`cuts.lift`).
+       columns that an equation defines are taken out (`substitution.substitute`).
     2. Convex programs solved exactly, with an integral choice made or integrality dropped, give the first
        points and cuts (`Approximation.prime`).
     3. The linear relaxation is cut until that stops paying (`Approximation.root`).
@@ -41,13 +43,30 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     Frangioni and Gentile (2006) for perspective cuts.
     """
     started = time.perf_counter()
-    state = Approximation(lift(program), settings, started, -1.0 if program.maximise else 1.0)
+    small = substitute(lift(program))
+    if settings.start is not None:
+        start = np.concatenate([settings.start, np.full(small.shift.size - program.n, np.nan)])
+        settings = replace(settings, start=start[small.kept])
+    state = Approximation(small.lifted, settings, started, -1.0 if program.maximise else 1.0)
     state.prime()
     status = state.root()
     if status == "optimal" and state.integers.size:
         parts = state.lifted.components()
         status = _apart(state, parts) if len(parts) > 1 else branch_and_bound(state)
-    return _solution(program, state, status, version)
+    if status == "unbounded":
+        status = _unbounded(state)
+    return _solution(program, state, small, status, version)
+
+
+def _unbounded(state: Approximation) -> str:
+    """Tell unbounded from infeasible: a ray that improves for ever lies in all cones, is there a point?"""
+    flat = replace(state.lifted, q=np.zeros(state.lifted.q.size))
+    any_point = Approximation(flat, replace(state.settings, start=None, progress=None), state.started)
+    any_point.prime()
+    status = any_point.root()
+    if status == "optimal" and any_point.integers.size and any_point.incumbents.point is None:
+        status = branch_and_bound(any_point)
+    return "unbounded" if any_point.incumbents.point is not None else status
 
 
 def _apart(state: Approximation, parts: list[Any]) -> str:
@@ -55,8 +74,10 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
     point = np.zeros(state.lifted.q.size)
     bound, found = state.lifted.c, True
     allowed = 0.9 * state.settings.gap * abs(state.incumbents.value) / len(parts)
+    known = state.incumbents.point is not None
+    settings = replace(state.settings, start=None, progress=None, gap=0.0 if known else 0.9 * state.settings.gap)
     for own in parts:
-        part = Approximation(state.lifted.part(own), replace(state.settings, start=None, progress=None), state.started)
+        part = Approximation(state.lifted.part(own), settings, state.started)
         if state.incumbents.point is not None:
             part.absolute_gap = allowed
             part.incumbents.offer(state.incumbents.point[own])
@@ -79,9 +100,9 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
     return "closed" if state.bound >= state.cutoff else "limit"
 
 
-def _solution(program: Program, state: Approximation, status: str, version: str) -> Solution:
+def _solution(program: Program, state: Approximation, small: Substituted, status: str, version: str) -> Solution:
     found = state.incumbents.point
-    x = None if found is None else found[: program.n]
+    x = None if found is None else small.expand(found)[: program.n]
     bound: float | None = None
     if np.isfinite(state.bound):
         bound = state.sign * min(state.bound, state.incumbents.value)

@@ -63,7 +63,8 @@ class Relaxation:
         self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
         self.row_lower, self.row_upper = empty, empty
         self.linear_rows = 0
-        self._add(lifted.A, lifted.row_lower, lifted.row_upper)
+        first = np.arange(lifted.row_lower.size) if lifted.lazy is None else np.flatnonzero(~lifted.lazy)
+        self._add(lifted.A[first], lifted.row_lower[first], lifted.row_upper[first])
         self.linear_rows = self.row_lower.size
         self.iterations = 0
 
@@ -113,6 +114,20 @@ class Relaxation:
         self.highs.changeColsBounds(
             columns.size, columns.astype(np.int32), self.lower[columns], self.upper[columns]
         )
+
+    def ray(self) -> Floats | None:
+        """Return the direction along which the last solve found no end, if HiGHS has one."""
+        known, ray = self._primal_ray()
+        if not known:
+            self.highs.setOptionValue("presolve", "off")
+            self.highs.clearSolver()
+            run(self.highs)
+            known, ray = self._primal_ray()
+        return ray * self.units if known else None
+
+    def _primal_ray(self) -> tuple[bool, Floats]:
+        _, known, ray = self.highs.getPrimalRay()
+        return bool(known), np.asarray(ray, dtype=float)
 
     def solve(self) -> Answer:
         """Solve from the last basis.

@@ -18,6 +18,7 @@ from proofolio.errors import BadData, SolverFailure
 from proofolio.program.features import FEATURES
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.polish import polish
 from proofolio.solvers.scip_model import INFINITE, ScipModel
 from proofolio.solvers.solution import Settings, Solution
 
@@ -26,6 +27,8 @@ __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
 CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
+# Where costs are small, SCIP's default of 1e-6 on a nonlinear row is worth 1e-4 of the objective.
+NONLINEAR_FEASIBILITY = 1e-9
 # A gap below what double precision can tell apart is closed.
 ROUNDING = 1e-9
 
@@ -55,12 +58,14 @@ def solve(program: Program, settings: Settings) -> Solution:
     started = time.perf_counter()
     built = ScipModel(program)
     model = built.model
+    if program.P.nnz or len(program.quadratic) or len(program.cones):
+        model.setParam("numerics/feastol", NONLINEAR_FEASIBILITY)
     _configure(model, settings)
     if settings.start is not None:
         built.start(_checked_start(program, settings.start))
     watch = _Watch(built, settings, started)
     _optimise(built, settings, started, watch)
-    return _answer(built, settings, started)
+    return polish(program, _answer(built, settings, started), settings)
 
 
 def _configure(model: Any, settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
@@ -36,8 +37,12 @@ def solve_exactly(
             where.setdefault(j, set()).add(i)
     waiting = set(range(len(rows)))
     order: list[tuple[int, int]] = []
-    while waiting:
-        i = min(waiting, key=lambda k: (len(rows[k]) == 0, k in optional, len(rows[k]), k))
+    heap = [(i in optional, len(row), i) for i, row in enumerate(rows)]
+    heapq.heapify(heap)
+    while heap:
+        _, length, i = heapq.heappop(heap)
+        if i not in waiting or length != len(rows[i]):
+            continue  # it has changed since, and stands in the heap again
         waiting.discard(i)
         row = rows[i]
         if not row:
@@ -62,6 +67,7 @@ def solve_exactly(
                 elif j in rows[k]:
                     del rows[k][j]
                     where[j].discard(k)
+            heapq.heappush(heap, (k in optional, len(rows[k]), k))
         for j in row:
             where[j].discard(i)
     solution: dict[int, Fraction] = {}

@@ -12,19 +12,19 @@ prunes where the program is empty or its dual bound is at most delta.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from fractions import Fraction
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from proofolio.verification.certificate import Row, System
+from proofolio.verification.certificate import Row, System, bound
+from proofolio.verification.outside import Question, sound_question, total_question
 from proofolio.verification.small_lp import Answer, SmallLP
-from proofolio.verification.statement import DELTA, Facet, Line, Statement, Undecidable, facets, freed_rows
+from proofolio.verification.statement import DELTA, Statement, Undecidable, written
 
-__all__ = ["Outside", "OutsideSearch", "outside_system", "search_outside"]
+__all__ = ["Outside", "prove_covered", "prove_sound"]
 
 SAMPLES = 6
 TRIED = 0.9 * float(DELTA)
@@ -38,70 +38,20 @@ class Outside(Exception):
         self.point = point
 
 
-def outside_system(base: System, pieces: Sequence[Sequence[Facet]]) -> System:
-    """Return the rows with one more column, t, and below them every facet of every piece, violated by t."""
-    t = len(base.lower)
-    broken = [facet for piece in pieces for facet in piece]
-    return System(
-        (*base.rows, *({**f.terms, t: -f.scale} for f in broken)),
-        (*base.low, *(f.limit for f in broken)),
-        (*base.high, *(None for _ in broken)),
-        (*base.lower, Fraction(-1)),
-        (*base.upper, Fraction(1)),
-    )
-
-
-def search_outside(
-    statement: Statement, base: System, rows: Sequence[Line], pieces: Sequence[Sequence[Facet]], deadline: float = inf
-) -> tuple[dict[str, Any], Fraction]:
-    """Return the tree that proves that the rows lie in the union of the pieces, and the delta it needed.
-
-    Parameters
-    ----------
-    statement : Statement
-        Says which columns are integer; all of them are enumerated.
-    base : System
-        The rows; `rows` says when each holds.
-    pieces : sequence of facets of each piece
-
-    Raises
-    ------
-    Outside
-        With a point of the rows that breaks a facet of every piece by more than delta.
-    Undecidable
-        When a program could not be settled exactly, or time ran out.
-    """
-    search = OutsideSearch(statement, base, rows, pieces, deadline)
-    return search.node({}, {}), search.delta
-
-
-class OutsideSearch:
+class _Search:
     """The search, holding one linear program for all its nodes."""
 
-    def __init__(
-        self,
-        statement: Statement,
-        base: System,
-        rows: Sequence[Line],
-        pieces: Sequence[Sequence[Facet]],
-        deadline: float,
-    ) -> None:
-        self.statement, self.rows, self.pieces = statement, rows, pieces
-        self.columns = [j for j in range(len(statement.names)) if statement.integer[j]]
-        self.lp = SmallLP(outside_system(base, pieces), deadline)
-        self.t = len(base.lower)
-        self.goal: Row = {self.t: Fraction(1)}
-        starts = [len(base.rows)]
-        for piece in pieces:
-            starts.append(starts[-1] + len(piece))
-        self.starts = starts
+    def __init__(self, part: Statement, question: Question, deadline: float) -> None:
+        self.part, self.question = part, question
+        self.lp = SmallLP(question.system, deadline)
+        self.goal: Row = {question.t: Fraction(1)}
         self.delta = Fraction(0)
-        self.seen = sorted({j for piece in pieces for f in piece for j in f.terms})
+        self.seen = sorted({j for piece in question.pieces for f in piece for j in f.terms})
         self.random = np.random.default_rng(0)
 
     def node(self, fixed: Mapping[int, Fraction], chosen: Mapping[int, int]) -> dict[str, Any]:
         """Return the tree below one node: fixed integer columns, and the facet chosen for some pieces."""
-        system = self.lp.question(self._freed(fixed, chosen), fixed)
+        system = self.lp.question(self.question.freed(fixed, chosen), fixed)
         answer = self.lp.maximise(self.goal, system)
         if answer.status == "empty":
             y = self.lp.certify_empty(system, answer)
@@ -111,29 +61,24 @@ class OutsideSearch:
             y = self.lp.certify(self.goal, system, answer, DELTA)
             if y is not None:
                 return self._leaf(system, y)
-        column = next((j for j in self.columns if j not in fixed), None)
+        column = next((j for j in self.question.columns if j not in fixed), None)
         if column is not None:
-            values = self.statement.values(column)
+            values = self.part.values(column)
             return {
                 "column": column,
                 "cases": [self.node({**fixed, column: Fraction(v)}, chosen) for v in values],
             }
-        rest = [p for p in range(len(self.pieces)) if p not in chosen]
+        rest = [p for p in range(len(self.question.pieces)) if p not in chosen]
         if not rest:
             self._settle(system, answer)
         inside = self._middle(system, answer.point)
         piece = min(rest, key=lambda p: self._breach(p, inside))
         return {
             "piece": piece,
-            "facets": [self.node(fixed, {**chosen, piece: k}) for k in range(len(self.pieces[piece]))],
+            "facets": [self.node(fixed, {**chosen, piece: k}) for k in range(len(self.question.pieces[piece]))],
         }
 
-    def _freed(self, fixed: Mapping[int, Fraction], chosen: Mapping[int, int]) -> frozenset[tuple[int, str]]:
-        return freed_rows(self.rows, fixed) | unchosen(self.pieces, self.starts, chosen)
-
     def _leaf(self, system: System, y: dict[int, Fraction]) -> dict[str, Any]:
-        from proofolio.verification.certificate import bound
-
         proved = bound(system, self.goal, y)
         assert proved is not None
         self.delta = max(self.delta, proved)
@@ -156,7 +101,7 @@ class OutsideSearch:
         return max(
             (
                 sum(float(a) * point[j] for j, a in f.terms.items()) - float(f.limit)
-                for f in self.pieces[piece]
+                for f in self.question.pieces[piece]
             ),
             default=-inf,
         )
@@ -166,32 +111,29 @@ class OutsideSearch:
         if answer.status == "optimal":
 
             def far(point: dict[int, Fraction]) -> bool:
-                return point.get(self.t, Fraction(0)) > DELTA
+                return point.get(self.question.t, Fraction(0)) > DELTA
 
-            point = self.lp.exact_point(self._settled(system), answer, far)
+            point = self.lp.exact_point(system, answer, far)
             if point is not None:
-                raise Outside({j: v for j, v in point.items() if j != self.t})
+                raise Outside({j: v for j, v in point.items() if j != self.question.t})
         raise Undecidable("a linear program of the soundness search could be settled neither way exactly")
-
-    def _settled(self, system: System) -> System:
-        return replace(system)
-
-
-def unchosen(
-    pieces: Sequence[Sequence[Facet]], starts: Sequence[int], chosen: Mapping[int, int]
-) -> frozenset[tuple[int, str]]:
-    """Return the facet rows that are not asked for."""
-    return frozenset(
-        (starts[p] + k, "lower") for p, piece in enumerate(pieces) for k in range(len(piece)) if chosen.get(p) != k
-    )
-
-
-def written(y: Mapping[int, Fraction]) -> dict[str, str]:
-    """Return multipliers as JSON can hold them."""
-    return {str(i): str(v) for i, v in y.items() if v}
 
 
 def prove_sound(part: Statement, entry: int, deadline: float = inf) -> tuple[dict[str, Any], Fraction]:
-    """Prove that the rows of a part put one entry into one of its pieces; see `search_outside`."""
-    pieces = [facets(part, piece) for piece in part.entries[entry]]
-    return search_outside(part, part.program, part.rows, pieces, deadline)
+    """Return the tree that proves that the rows of a part put an entry into a piece, and the delta it needed.
+
+    Raises
+    ------
+    Outside
+        With an exact point of the rows that breaks a facet of every piece by more than delta.
+    Undecidable
+        When a linear program could not be settled exactly, or time ran out.
+    """
+    search = _Search(part, sound_question(part, entry), deadline)
+    return search.node({}, {}), search.delta
+
+
+def prove_covered(part: Statement, entry: int, deadline: float = inf) -> tuple[dict[str, Any], Fraction]:
+    """Return the tree that proves that every input of a part has outputs in a piece; raises as `prove_sound`."""
+    search = _Search(part, total_question(part, entry), deadline)
+    return search.node({}, {}), search.delta

@@ -17,7 +17,7 @@ from typing import Any
 
 from proofolio.verification.certificate import Row, Side, System
 
-__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "parts"]
+__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "parts", "written"]
 
 DELTA = Fraction(1, 10**9)
 
@@ -257,6 +257,11 @@ def _restricted(
         tuple(moved(line) for line in rows),
         tuple(tuple(tuple(moved(line) for line in piece) for piece in entry) for entry in entries),
     )
+
+
+def written(y: Mapping[int, Fraction]) -> dict[str, str]:
+    """Return multipliers as JSON can hold them."""
+    return {str(i): str(v) for i, v in y.items() if v}
 
 
 def _columns(line: Line) -> list[int]:

@@ -1,0 +1,183 @@
+"""MODEL on the command line: a file, or a function that returns a model."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from proofolio.errors import BadData, ProofolioError
+
+__all__ = ["load_model"]
+
+FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"
+SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
+MODULE_NAME = "proofolio_model_file"
+
+
+def load_model(spec: str) -> Any:
+    """Return what MODEL names: a path of a model file, or what the function returns.
+
+    Functions are called without arguments and may return a Program, a builder, a declared model such
+    as `RegimeSwitching`, a Pyomo model or a CVXPY problem.
+
+    Raises
+    ------
+    BadData
+        In one sentence: the file, module or function is missing, the code raises, or what it returns is no
+        model.
+    """
+    file = Path(spec)
+    if spec.endswith(SUFFIXES) or ":" not in spec:
+        return _file(spec, file)
+    place, _, name = spec.rpartition(":")
+    if not place or not name:
+        raise BadData(f"{spec} names no model: {FORMS}")
+    module = _from_file(Path(place)) if place.endswith(".py") or "/" in place else _from_module(place)
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise BadData(f"{place} has no {name!r}: {_offers(module)}")
+        found = getattr(found, part)
+    if not _is_model(found):
+        found = _called(spec, found)
+    if hasattr(found, "to_program"):
+        found = found.to_program()
+    if not _is_model(found):
+        raise BadData(
+            f"{spec} returned {_article(type(found).__name__)}, which is no model: return a Program, a "
+            "Pyomo model or a CVXPY problem"
+        )
+    return found
+
+
+def _file(spec: str, file: Path) -> Path:
+    if spec.endswith(".py") and file.is_file():
+        raise BadData(f"{spec} needs the function that returns the model: write {spec}:FUNCTION")
+    if file.is_dir():
+        raise BadData(f"{spec} is a folder: {FORMS}")
+    if not file.is_file():
+        raise BadData(f"{spec} does not exist: {FORMS}")
+    return file
+
+
+def _from_file(file: Path) -> ModuleType:
+    if not file.is_file():
+        raise BadData(f"{file} does not exist: {FORMS}")
+    specification = importlib.util.spec_from_file_location(MODULE_NAME, file)
+    if specification is None or specification.loader is None:
+        raise BadData(f"{file} is not a Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[MODULE_NAME] = module  # dataclasses and pickling look the module up by its name
+    with _importable(file.resolve().parent), _blamed(str(file), file):
+        specification.loader.exec_module(module)
+    return module
+
+
+def _from_module(name: str) -> ModuleType:
+    with _importable(Path.cwd()):
+        try:
+            missing = importlib.util.find_spec(name) is None
+        except (ImportError, ValueError):
+            missing = True
+        if missing:
+            raise BadData(f"there is no module {name!r} to import, here or installed: {FORMS}")
+        with _blamed(name, None):
+            return importlib.import_module(name)
+
+
+def _called(spec: str, function: Any) -> Any:
+    if not callable(function):
+        raise BadData(f"{spec} is {_article(type(function).__name__)}, not a function that returns a model")
+    try:
+        needed = [
+            name
+            for name, p in inspect.signature(function).parameters.items()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
+    except (TypeError, ValueError):  # built in C, without a signature
+        needed = []
+    if needed:
+        raise BadData(f"{spec} needs arguments ({', '.join(needed)}): name a function that needs none")
+    code = inspect.unwrap(function)
+    source = inspect.getsourcefile(code) if inspect.isroutine(code) else None
+    folder = Path(source).resolve().parent if source else Path.cwd()
+    with _importable(folder), _blamed(spec, Path(source) if source else None):
+        return function()
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Let a model file import its neighbours."""
+    path = str(folder)
+    sys.path.insert(0, path)
+    try:
+        yield
+    finally:
+        if path in sys.path:
+            sys.path.remove(path)
+
+
+@contextmanager
+def _blamed(what: str, source: Path | None) -> Iterator[None]:
+    """Turn whatever foreign code raises into one sentence that names it, and the line in the user's file."""
+    try:
+        yield
+    except ProofolioError:
+        raise
+    except SyntaxError as error:
+        raise BadData(f"{what}, line {error.lineno}: {error.msg}") from None
+    except SystemExit as error:
+        raise BadData(
+            f"{what} ended Python (exit status {error.code}) instead of returning a model"
+        ) from None
+    except Exception as error:  # noqa: BLE001  # a user's file may raise anything, and none of it is ours
+        line = _line(error, source)
+        words = str(error) or "it gives no reason"
+        raise BadData(f"{what} raised {type(error).__name__}{line}: {words}") from None
+
+
+def _line(error: BaseException, source: Path | None) -> str:
+    """Return the last line of the user's own file that led to an error."""
+    trace, found = error.__traceback__, None
+    while trace is not None:
+        if source is not None and Path(trace.tb_frame.f_code.co_filename) == source:
+            found = trace.tb_lineno
+        trace = trace.tb_next
+    return f" in line {found}" if found is not None else ""
+
+
+def _is_model(thing: Any) -> bool:
+    """Whether a thing is something `proofolio.solve` takes, judged without importing pyomo or cvxpy."""
+    if isinstance(thing, type) or inspect.isroutine(thing):
+        return False
+    if hasattr(thing, "freeze") or hasattr(thing, "to_program"):
+        return True
+    ancestry = {f"{base.__module__}.{base.__qualname__}" for base in type(thing).__mro__}
+    return bool(
+        ancestry
+        & {
+            "proofolio.program.program.Program",
+            "pyomo.core.base.block.BlockData",
+            "cvxpy.problems.problem.Problem",
+        }
+    )
+
+
+def _offers(module: ModuleType) -> str:
+    names = [
+        name
+        for name, thing in vars(module).items()
+        if not name.startswith("_") and inspect.isfunction(thing) and thing.__module__ == module.__name__
+    ]
+    return f"its functions are {', '.join(names)}" if names else "it defines no function"
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"

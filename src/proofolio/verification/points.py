@@ -1,0 +1,217 @@
+r"""Points that satisfy a model exactly, made from the points solvers give.
+
+A solver's point misses equations by its tolerance. It is made exact by reading its numbers as fractions with small
+denominators, or by solving the rows it is meant to meet, in fractions, for the columns strictly between their bounds.
+Whatever comes out is believed only after `certificate.violation` has found nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.program.program import Program
+from proofolio.verification.certificate import violation
+from proofolio.verification.elimination import solve_exactly
+from proofolio.verification.rational import ExactRows, Freed, as_decimal
+
+__all__ = ["Point", "broken_beyond", "exact_point", "fits", "near_feasible"]
+
+Floats = NDArray[np.float64]
+Point = dict[int, Fraction]
+
+ACTIVE = 1e-6  # rows closer to a side than this, relative to its size, are meant to be on it
+NEAR = 1e-9
+ROUNDING = 4e-15
+
+
+def near_feasible(program: Program, x: Floats, freed: Freed | None, binary: int, value: int) -> bool:
+    """Whether a point with exact integers satisfies all but one side to 1e-9 of its terms' size."""
+    integers = x[program.integer]
+    if x[binary] != value or np.any(integers != np.round(integers)):
+        return False
+    slack = NEAR * np.maximum(1.0, np.abs(x))
+    if np.any(x < program.lower - slack) or np.any(x > program.upper + slack):
+        return False
+    body = np.asarray(program.A @ x)
+    low, high = program.row_lower, program.row_upper
+    if freed is not None:
+        low, high = low.copy(), high.copy()
+        (low if freed[1] == "lower" else high)[freed[0]] = -np.inf if freed[1] == "lower" else np.inf
+    # relative to the sides alone, but for rounding: a row M y that misses by 1e-9 M is a leak
+    rounding = ROUNDING * np.asarray(abs(program.A) @ np.abs(x))
+    below = low - body > NEAR * np.maximum(1.0, np.abs(low)) + rounding
+    above = body - high > NEAR * np.maximum(1.0, np.abs(high)) + rounding
+    if np.any(below & np.isfinite(low)) or np.any(above & np.isfinite(high)):
+        return False
+    return _fits_beyond(program, x)
+
+
+def _fits_beyond(program: Program, x: Floats) -> bool:
+    if not (len(program.quadratic) or len(program.cones) or len(program.indicators) or program.sos):
+        return True
+    rows, implied = program.quadratic, program.indicators
+    if len(rows):
+        body = rows.value(x)
+        if np.any(body < rows.lower - NEAR) or np.any(body > rows.upper + NEAR):
+            return False
+    if len(program.cones) and np.any(program.cones.violation(x) > NEAR):
+        return False
+    if len(implied):
+        body = np.asarray(implied.matrix @ x)
+        on = x[implied.binary] == implied.on
+        if np.any(on & ((body < implied.lower - NEAR) | (body > implied.upper + NEAR))):
+            return False
+    return all(_sos_holds([x[j] != 0 for j in s.columns[np.argsort(s.weights)]], s.kind) for s in program.sos)
+
+
+def _sos_holds(nonzero: list[bool], kind: int) -> bool:
+    at = [k for k, used in enumerate(nonzero) if used]
+    return not at or (len(at) <= kind and at[-1] - at[0] < kind)
+
+
+def exact_point(program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]) -> Point | None:
+    """Return a point of the model, with one side free and one column fixed, that is exact; None if none was found.
+
+    Parameters
+    ----------
+    program : Program
+    exact : ExactRows
+    x : ndarray
+        A point that is nearly one; its integers are rounded.
+    freed : (row, "lower" or "upper"), optional
+    fixed : mapping from column to value
+    """
+    ((binary, value),) = fixed.items()
+    snapped = [_snapped(program, x, fixed, largest) for largest in (1_000, 1_000_000)]
+    for point in snapped:
+        # the exact check of a whole model is slow: it is asked only where floating numbers see nothing wrong
+        if near_feasible(program, _floating(program, point), freed, binary, value) and fits(
+            program, exact, point, freed, fixed
+        ):
+            return point
+    for point in snapped:
+        moved = _moved(program, exact, point, x, freed, fixed)
+        if moved is not None and fits(program, exact, moved, freed, fixed):
+            return moved
+    return None
+
+
+def _floating(program: Program, point: Point) -> Floats:
+    x = np.zeros(program.n)
+    for j, v in point.items():
+        x[j] = float(v)
+    return x
+
+
+def fits(program: Program, exact: ExactRows, point: Point, freed: Freed | None, fixed: Mapping[int, int]) -> bool:
+    """Whether a point satisfies everything but one freed side in exact arithmetic: the checker's own word."""
+    held = {j: Fraction(v) for j, v in fixed.items()}
+    system = dataclasses.replace(exact.system, freed=frozenset(() if freed is None else (freed,)), fixed=held)
+    if any(j in held and not _inside(held[j], *exact.system.box(j)) for j in held):
+        return False
+    if any(point.get(j, Fraction(0)).denominator != 1 for j in np.flatnonzero(program.integer).tolist()):
+        return False
+    return violation(system, point) == 0 and broken_beyond(program, point) is None
+
+
+def _inside(value: Fraction, low: Fraction | None, high: Fraction | None) -> bool:
+    return (low is None or value >= low) and (high is None or value <= high)
+
+
+def _snapped(program: Program, x: Floats, fixed: Mapping[int, int], largest: int) -> Point:
+    point: Point = {}
+    lower, upper, integer = program.lower.tolist(), program.upper.tolist(), program.integer.tolist()
+    for j, v in enumerate(x.tolist()):
+        if j in fixed:
+            value = Fraction(fixed[j])
+        elif integer[j]:
+            value = Fraction(round(v))
+        else:
+            nearest = min(max(v, lower[j]), upper[j])
+            ends = [e for e in (lower[j], upper[j]) if math.isfinite(e) and abs(nearest - e) <= NEAR * max(1.0, abs(e))]
+            end = ends[0] if ends else None
+            value = Fraction(nearest).limit_denominator(largest) if end is None else as_decimal(end)
+        if value:
+            point[j] = value
+    return point
+
+
+def _moved(
+    program: Program, exact: ExactRows, point: Point, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
+) -> Point | None:
+    """Solve the rows the point is meant to meet, exactly, for the columns between their bounds."""
+    body = np.asarray(program.A @ x)
+    low, high = program.row_lower.copy(), program.row_upper.copy()
+    if freed is not None:
+        (low if freed[1] == "lower" else high)[freed[0]] = -np.inf if freed[1] == "lower" else np.inf
+    margin = ACTIVE * np.maximum(1.0, np.abs(body))
+    at_low, at_high = body - low <= margin, high - body <= margin
+    between = (x > program.lower + NEAR) & (x < program.upper - NEAR) & ~program.integer
+    between[list(fixed)] = False
+    equations, optional = [], []
+    for i in np.flatnonzero(at_low | at_high).tolist():
+        terms = exact.coefficients(i)
+        side = as_decimal(float(low[i] if at_low[i] else high[i]))
+        reached = sum((a * point[j] for j, a in terms.items() if j in point), Fraction(0))
+        unknown = {j: a for j, a in terms.items() if between[j]}
+        if low[i] != high[i]:
+            optional.append(len(equations))
+        equations.append((unknown, side - reached))
+    change = solve_exactly(equations, frozenset(optional))
+    if change is None:
+        return None
+    moved = dict(point)
+    for j, v in change.items():
+        moved[j] = moved.get(j, Fraction(0)) + v
+    return {j: v for j, v in moved.items() if v}
+
+
+# ------------------------------------------------------------ beyond linear rows
+def broken_beyond(program: Program, point: Mapping[int, Fraction]) -> str | None:
+    """Return the name of a quadratic row, cone, indicator or set that an exact point breaks, None if none."""
+    zero = Fraction(0)
+
+    def affine(matrix: object, row: int) -> Fraction:
+        a, b = matrix.indptr[row], matrix.indptr[row + 1]  # type: ignore[attr-defined]
+        pairs = zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True)  # type: ignore[attr-defined]
+        return sum((as_decimal(v) * point[j] for j, v in pairs if j in point), zero)
+
+    rows = program.quadratic
+    for i, forms in enumerate(rows.forms):
+        value = affine(rows.matrix, i)
+        for form in forms:
+            used = [(k, j) for k, j in enumerate(form.columns.tolist()) if j in point]
+            for k, j in used:
+                for other, t in used:
+                    value += as_decimal(float(form.matrix[k, other])) * point[j] * point[t]
+        if _outside(value, rows.lower[i], rows.upper[i]):
+            return _name(rows.blocks, i)
+    cones = program.cones
+    for c in range(len(cones)):
+        members = range(int(cones.pointer[c]), int(cones.pointer[c + 1]))
+        t, z, *Y = (affine(cones.matrix, r) + as_decimal(float(cones.constant[r])) for r in members)
+        if t < 0 or z < 0 or sum((y * y for y in Y), zero) > t * z:
+            return _name(cones.blocks, c)
+    implied = program.indicators
+    for i in range(len(implied)):
+        on = point.get(int(implied.binary[i]), zero) == int(implied.on[i])
+        if on and _outside(affine(implied.matrix, i), implied.lower[i], implied.upper[i]):
+            return _name(implied.blocks, i)
+    for s in program.sos:
+        if not _sos_holds([bool(point.get(int(j), zero)) for j in s.columns[np.argsort(s.weights)]], s.kind):
+            return s.name
+    return None
+
+
+def _outside(value: Fraction, low: float, high: float) -> bool:
+    return bool((np.isfinite(low) and value < as_decimal(float(low))) or (np.isfinite(high) and value > as_decimal(float(high))))
+
+
+def _name(blocks: object, i: int) -> str:
+    return [name for block in blocks for name in block.element_names()][i]  # type: ignore[attr-defined]
