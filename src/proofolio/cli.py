@@ -68,7 +68,7 @@ def _ended(run: Callable[[], Any]) -> int:
     except MemoryError:
         complain("the memory of this machine is not enough for this model")
         return BAD_NEWS
-    except Exception as error:  # noqa: BLE001  # the last door: a bug of ours is a sentence too
+    except Exception as error:  # the last door: a bug of ours is a sentence too
         if os.environ.get(TRACEBACK):
             raise
         words = f"{type(error).__name__}: {error}"

@@ -7,6 +7,7 @@ __all__ = [
     "ProofolioError",
     "SolverFailure",
     "UnboundedExpression",
+    "UnprovenBigM",
     "UnsupportedProgram",
 ]
 
@@ -37,3 +38,7 @@ class InvalidBigM(ProofolioError, ValueError):
 
 class SolverFailure(ProofolioError, RuntimeError):
     """A solver stopped without an answer or refused its input; the text repeats the solver's own words."""
+
+
+class UnprovenBigM(UserWarning):
+    """A Big-M is neither proved to be enough nor refuted; the text gives the bounds on what is needed."""

@@ -1,4 +1,4 @@
-"""HiGHS on linear and mixed-integer linear programs, against scipy's own doors to another build of it and by hand."""
+"""HiGHS on linear and mixed-integer linear programs, against scipy's own build of it and by hand."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Outer approximation against enumeration of the integers with an independent conic solver (Clarabel by CVXPY)."""
+"""Outer approximation against enumeration of the integers with an independent conic solver (Clarabel)."""
 
 import itertools
 import time
@@ -12,8 +12,9 @@ import pytest
 from proofolio.program.expression import stack
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.solvers.cuts import cuts_at, lift, tangents
+from proofolio.solvers.cuts import cuts_at, tangents
 from proofolio.solvers.highs import solve
+from proofolio.solvers.lifted import lift
 from proofolio.solvers.solution import Settings, Solution
 
 RELATIVE = 2e-6
@@ -177,7 +178,13 @@ def cones(seed: int) -> Program:
     return model.freeze()
 
 
-KINDS = {"objective": quadratic_objective, "rows": quadratic_rows, "big-m": big_m, "hull": hull, "cones": cones}
+KINDS = {
+    "objective": quadratic_objective,
+    "rows": quadratic_rows,
+    "big-m": big_m,
+    "hull": hull,
+    "cones": cones,
+}
 
 
 @pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")  # of the enumeration
@@ -240,7 +247,9 @@ def test_an_unbounded_box_is_no_obstacle_to_a_bounded_program() -> None:
     model = Model()
     w = model.variable("w", 2)
     k = model.variable("k", integer=True)
-    model.minimise(model.quadratic(np.eye(2), w - 0.3) + model.quadratic([[1.0]], (k - 2.4 + w[0]).reshape(1)) - w[1])
+    model.minimise(
+        model.quadratic(np.eye(2), w - 0.3) + model.quadratic([[1.0]], (k - 2.4 + w[0]).reshape(1)) - w[1]
+    )
     answer = solve(model.freeze(), Settings())
     # k = 2: (w0 - .3)^2 + (w0 - .4)^2 is least at .35; (w1 - .3)^2 - w1 at .8
     assert answer.status == "optimal"
@@ -311,5 +320,3 @@ def _cut_of_members(lifted, slopes, members):
     heads = lifted.pointer[:-1]
     inner = np.add.reduceat(slopes * members, heads)
     return members[heads] - 2 * inner + np.add.reduceat(slopes**2, heads) * members[heads + 1]
-
-

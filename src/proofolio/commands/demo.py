@@ -108,7 +108,8 @@ def _print(result: DemoResult) -> None:
     from proofolio.report.demo_result import small
 
     console = answer_console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="bold")
+    between = 2 if console.width >= 90 else 1
+    table = Table(box=None, pad_edge=False, padding=(0, between, 0, 0), header_style="bold")
     for name in ("lowering", "solver", "status"):
         table.add_column(name)
     for name in ("objective", "bound", "gap", "time"):
@@ -121,13 +122,11 @@ def _print(result: DemoResult) -> None:
             run.lowering,
             f"{run.solver} {run.version}",
             f"[{colour}]{run.status}[/{colour}]",
-            "" if run.objective is None else f"{run.objective:.8f}",
-            "" if run.bound is None else f"{run.bound:.8f}",
+            "" if run.objective is None else f"{run.objective:.6f}",
+            "" if run.bound is None else f"{run.bound:.6f}",
             "" if run.gap is None else small(run.gap),
             f"{run.seconds:.2f} s",
-            f"[red]failed: {', '.join(failed)}[/red]"
-            if failed
-            else f"{len(run.checks)} of {len(run.checks)} hold",
+            f"[red]failed: {', '.join(failed)}[/red]" if failed else f"{len(run.checks)}/{len(run.checks)}",
         )
     console.print()
     console.print(table)

@@ -147,7 +147,7 @@ def _line(error: BaseException, source: Path | None) -> str:
     """Return the last line of the user's own file that led to an error."""
     trace, found = error.__traceback__, None
     while trace is not None:
-        if source is not None and Path(trace.tb_frame.f_code.co_filename) == source:
+        if source is not None and Path(trace.tb_frame.f_code.co_filename).resolve() == source.resolve():
             found = trace.tb_lineno
         trace = trace.tb_next
     return f" in line {found}" if found is not None else ""

@@ -14,6 +14,7 @@ Lowering ``"hull"`` (Balas 1985), with a copy :math:`y_j` of every variable of t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from proofolio.program.expression import Expression, Rows, apply_matrix, as_expr
 from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
-__all__ = ["implies"]
+__all__ = ["implies", "implies_meaning"]
 
 Floats = NDArray[np.float64]
 
@@ -127,3 +128,8 @@ def _hull(model: Model, name: str, on: Expression, rows: Rows) -> None:
         model.add(f"{name}_upper", value <= rows.upper * on)
     if np.any(np.isfinite(rows.lower)):
         model.add(f"{name}_lower", value >= rows.lower * on)
+
+
+def implies_meaning(rows: Callable[..., Rows], when: int = 1) -> list[Callable[..., list[Any]]]:
+    """Return the pieces of ``z = when => rows(x)``, in (z, x): switched off, and switched on with its rows."""
+    return [lambda z, x: [z == 1 - when], lambda z, x: [z == when, rows(x)]]

@@ -19,7 +19,7 @@ A term that can never win is dropped; a term that always wins is returned as it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from proofolio.formulations.big_m import check_lowering, given, resolve
 from proofolio.program.expression import Expression, Rows, broadcast_to, stack
 from proofolio.program.model import Bounds, Model
 
-__all__ = ["maximum"]
+__all__ = ["maximum", "maximum_meaning"]
 
 SIDES = ("exact", "at_least", "at_most")
 
@@ -152,3 +152,32 @@ def _hull(
         rows: Rows = winner[k] >= copies[k][others]
         model.add(f"{name}_wins_{k}", rows)
     model.add(f"{name}_value", v == winner.sum(0) if side == "exact" else v <= winner.sum(0))
+
+
+def maximum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]]]:
+    r"""Return the pieces of :math:`v = \max_k u_k`, in (u, v): one for each term that may win.
+
+    Parameters
+    ----------
+    K : int
+        The number of terms, along the first axis of u.
+    side : {"exact", "at_least", "at_most"}
+        The side asked of `maximum` (which gives the equality, whatever the side, where bounds decide the winner).
+    """
+    if side not in SIDES:
+        raise BadData(f"side is {side!r}; it must be one of {', '.join(SIDES)}")
+    if side == "at_least":
+        return [lambda u, v: [v >= u]]
+
+    def piece(k: int) -> Callable[..., list[Any]]:
+        others = [j for j in range(K) if j != k]
+
+        def wins(u: Any, v: Any) -> list[Any]:
+            return [v == u[k], u[k] >= u[others]] if others else [v == u[k]]
+
+        def below(u: Any, v: Any) -> list[Any]:
+            return [v <= u[k]]
+
+        return wins if side == "exact" else below
+
+    return [piece(k) for k in range(K)]

@@ -15,6 +15,7 @@ Lowering ``"big-m"`` (the published four rows, with one M):
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from proofolio.formulations.big_m import check_lowering, resolve
 from proofolio.program.expression import Expression, as_expression, common_shape
 from proofolio.program.model import Model
 
-__all__ = ["product"]
+__all__ = ["product", "product_meaning"]
 
 
 def product(
@@ -80,3 +81,8 @@ def product(
     model.add(f"{name}_same_lower", v >= u - M.value * (1 - on), on_rows)
     model.add(f"{name}_same_upper", v <= u + M.value * (1 - on), on_rows)
     return v
+
+
+def product_meaning() -> list[Callable[..., list[Any]]]:
+    """Return the pieces of v = b u, in (b, u, v): off with v = 0, and on with v = u."""
+    return [lambda b, u, v: [b == 0, v == 0], lambda b, u, v: [b == 1, v == u]]

@@ -19,6 +19,8 @@ Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import product as cartesian
 from typing import Any
 
 import numpy as np
@@ -33,7 +35,7 @@ from proofolio.formulations.perspective import perspective_cost
 from proofolio.program.expression import Expression, stack
 from proofolio.program.model import Model
 
-__all__ = ["selected_cost"]
+__all__ = ["selected_cost", "selected_cost_meaning"]
 
 Floats = NDArray[np.float64]
 
@@ -155,3 +157,44 @@ def _published(costs: RegimeCosts, T: int) -> Floats:
     for term in costs.maxima:
         M[term.regime] = np.maximum(M[term.regime], abs(term.floor) + 1.0)
     return np.broadcast_to(M, (R, T))
+
+
+def selected_cost_meaning(
+    costs: RegimeCosts, budget: float | None = None
+) -> list[Callable[..., list[Any]]]:
+    r"""Return the pieces of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`, in (Z, w, cost).
+
+    One piece for each regime and each choice, for its concave maxima, of the argument or the floor: :math:`-\max` is
+    a minimum, so one of the two bounds is enough. A convex maximum asks for both in every piece. Exactness of the
+    maxima (``exact=True``) says nothing more about (Z, w, cost). With `budget`, the caller's rows fix the sum of w.
+    """
+    R = costs.Q.shape[0]
+    pieces: list[Callable[..., list[Any]]] = []
+    for r in range(R):
+        own = [term for term in costs.maxima if term.regime == r]
+        concave = [term for term in own if term.sign < 0]
+        convex = [term for term in own if term.sign > 0]
+        for wins in cartesian((True, False), repeat=len(concave)):
+
+            def piece(
+                Z: Any, w: Any, cost: Any, r: int = r, wins: Any = wins, concave: Any = concave, convex: Any = convex
+            ) -> list[Any]:
+                def reached(term: Any, argument: bool) -> Any:
+                    return term.sign * (w @ term.alpha + term.beta if argument else term.floor)
+
+                body = (w * costs.c[r]).sum(-1) + costs.k[r]
+                if np.any(costs.Q[r]):
+                    body = w.owner.quadratic(costs.Q[r], w) + body
+                for term, argument in zip(concave, wins, strict=True):
+                    body = body + reached(term, argument)
+                others = [s for s in range(R) if s != r]
+                rows = [Z[r] == 1, *([Z[others] == 0] if others else [])]
+                for choice in cartesian((True, False), repeat=len(convex)):
+                    total = body
+                    for term, argument in zip(convex, choice, strict=True):
+                        total = total + reached(term, argument)
+                    rows.append(total - cost <= 0)
+                return rows if budget is None else [*rows, w.sum(-1) == budget]
+
+            pieces.append(piece)
+    return pieces

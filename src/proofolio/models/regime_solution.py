@@ -151,7 +151,8 @@ def raw_data_checks(
 
 def _curvature(program: RegimeSwitching) -> float:
     """Return a size of the costs' terms, so that costs that cancel to nothing are not divided by nothing."""
-    return 1e-3 * float(max(np.abs(program.costs.Q).max(), np.abs(program.costs.c).max()))
+    Q, c, k, _ = program.costs
+    return 1e-3 * float(max(np.abs(Q).max(), np.abs(c).max(), np.abs(k).max()))
 
 
 def _where(cost: Floats, f: Floats, error: float) -> str:

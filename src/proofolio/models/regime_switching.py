@@ -98,8 +98,9 @@ class RegimeSwitching:
     ) -> None:
         costs = _costs(Q, c, k, maxima)
         R, n = costs.Q.shape[0], costs.Q.shape[-1]
-        T = _periods(periods, costs, path, lower, upper)
-        box = _weight_bounds(lower, upper, T, n)
+        least, most = _finite("lower", lower), _finite("upper", upper)
+        T = _periods(periods, costs, path, least, most)
+        box = _weight_bounds(least, most, T, n)
         fields = {
             "costs": costs,
             "T": T,
@@ -222,7 +223,9 @@ class RegimeSwitching:
     def objective(self, W: ArrayLike, path: ArrayLike) -> float:
         """Recompute the objective from raw data at weights (n, T) and a regime path (T,)."""
         w = np.asarray(W, dtype=float).T
-        chosen = np.asarray(path, dtype=int)
+        if w.shape != (self.T, self.n):
+            raise BadData(f"W has shape {w.T.shape}; it must be ({self.n}, {self.T})")
+        chosen = _path(path, self.T, self.R)
         total = float(self.costs.value(w)[chosen, np.arange(self.T)].sum())
         if self.turnover_cost:
             before = w[:-1] if self.initial is None else np.vstack([self.initial, w[:-1]])
@@ -249,7 +252,10 @@ def published_maxima(n: int, a: float = 0.1, b: float = 0.1, regime: int = 2) ->
 
 def _numbers(name: str, value: ArrayLike) -> Floats:
     try:
-        numbers = np.asarray(value, dtype=float)
+        given = np.asarray(value)
+        if given.dtype.kind in "cSUmM":  # numpy would read text as numbers and drop imaginary parts
+            raise TypeError
+        numbers = given.astype(float, copy=False)
     except (TypeError, ValueError):
         raise BadData(f"{name} is not an array of numbers") from None
     if np.any(np.isnan(numbers)):
@@ -274,9 +280,10 @@ def _costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[Max
     shift = np.zeros(R) if k is None else _finite("k", k)
     if shift.ndim not in (1, 2) or shift.shape[0] != R or 0 in shift.shape:
         raise BadData(f"k has shape {shift.shape}; it must be ({R},) or ({R}, T)")
-    for j, term in enumerate(maxima):
+    declared = _max_terms(maxima)
+    for j, term in enumerate(declared):
         _check_term(j, term, R, n)
-    terms = tuple(replace(term, alpha=np.asarray(term.alpha, dtype=float)) for term in maxima)
+    terms = tuple(replace(term, alpha=np.asarray(term.alpha, dtype=float)) for term in declared)
     return RegimeCosts(
         symmetric(curved if curved.ndim == 4 else curved[:, None]),
         slope if slope.ndim == 3 else slope[:, None],
@@ -285,10 +292,16 @@ def _costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[Max
     )
 
 
+def _max_terms(maxima: Any) -> tuple[MaxTerm, ...]:
+    if not isinstance(maxima, Sequence) or not all(isinstance(term, MaxTerm) for term in maxima):
+        raise BadData("maxima must be a sequence of MaxTerm")
+    return tuple(maxima)
+
+
 def _check_term(j: int, term: MaxTerm, R: int, n: int) -> None:
     if term.sign not in (1, -1):
         raise BadData(f"maxima[{j}].sign is {term.sign!r}; it must be +1 or -1")
-    if not 0 <= term.regime < R:
+    if np.asarray(term.regime).dtype.kind not in "iu" or not 0 <= term.regime < R:
         raise BadData(f"maxima[{j}].regime is {term.regime}; regimes are counted 0 to {R - 1}")
     alpha = _finite(f"maxima[{j}].alpha", term.alpha)
     if alpha.shape != (n,):
@@ -297,16 +310,18 @@ def _check_term(j: int, term: MaxTerm, R: int, n: int) -> None:
 
 
 def _periods(
-    periods: int | None, costs: RegimeCosts, path: ArrayLike | None, lower: ArrayLike, upper: ArrayLike
+    periods: int | None, costs: RegimeCosts, path: ArrayLike | None, lower: Floats, upper: Floats
 ) -> int:
     found = {name: part.shape[1] for name, part in zip("Qck", costs[:3], strict=True) if part.shape[1] > 1}
     if path is not None:
         found["path"] = np.size(path)
-    found |= {name: len(b) for name, b in (("lower", np.asarray(lower)), ("upper", np.asarray(upper))) if b.ndim == 2}
+    found |= {name: len(b) for name, b in (("lower", lower), ("upper", upper)) if b.ndim == 2}
     if periods is not None:
+        if not isinstance(periods, (int, np.integer)):
+            raise BadData(f"periods is {periods!r}; it must be a whole number")
         found["periods"] = periods
     if not found:
-        raise BadData("periods is needed: nothing given has a period axis")
+        raise BadData("periods is needed: nothing given has a period axis longer than 1")
     if len(set(found.values())) > 1:
         said = ", ".join(f"{name} says {count}" for name, count in found.items())
         raise BadData(f"the number of periods is not clear: {said}")
@@ -316,10 +331,9 @@ def _periods(
     return T
 
 
-def _weight_bounds(lower: ArrayLike, upper: ArrayLike, T: int, n: int) -> tuple[Floats, Floats]:
+def _weight_bounds(lower: Floats, upper: Floats, T: int, n: int) -> tuple[Floats, Floats]:
     box = []
-    for name, value in (("lower", lower), ("upper", upper)):
-        bound = _finite(name, value)
+    for name, bound in (("lower", lower), ("upper", upper)):
         try:
             box.append(np.array(np.broadcast_to(bound, (T, n))))
         except ValueError:
@@ -350,13 +364,15 @@ def _initial(initial: ArrayLike, n: int) -> Floats:
     holdings = _finite("initial", initial)
     if holdings.shape != (n,):
         raise BadData(f"initial has shape {holdings.shape}; it must be ({n},)")
-    if abs(holdings.sum() - 1.0) > 1e-6:
-        raise BadData(f"initial adds up to {holdings.sum():.6g}; holdings before the first period must add up to 1")
+    if abs(holdings.sum() - 1.0) > FEASIBLE:
+        raise BadData(f"initial adds up to {holdings.sum():.12g}; holdings before the first period must add up to 1")
     return holdings
 
 
 def _not_negative(name: str, value: float) -> float:
-    number = float(_finite(name, value))
+    number = _finite(name, value)
+    if number.shape:
+        raise BadData(f"{name} has shape {number.shape}; it must be one number")
     if number < 0:
         raise BadData(f"{name} is {number}; a cost cannot be negative")
-    return number
+    return float(number)

@@ -65,6 +65,7 @@ class Canonical(Dcp2Cone):  # type: ignore[misc]  # cvxpy has no annotations her
         self.squares: list[Square] = []
         self._caches: tuple[dict[Any, Any], Any, dict[Any, Any]] | None = None
         self._placed: dict[int, tuple[Any, Any]] = {}
+        self._alive: list[Any] = []  # the caches go by id, and ids of what is gone are used again
 
     # ------------------------------------------------------------ constraints
     def objective(self, expression: Any) -> Any:
@@ -117,6 +118,7 @@ class Canonical(Dcp2Cone):  # type: ignore[misc]  # cvxpy has no annotations her
         if expression.is_affine():
             return expression
         self._where = name
+        self._alive.append(expression)
         if self._caches is None:
             flat, made = self.canonicalize_tree(expression, True)
         else:
@@ -179,7 +181,7 @@ def _parts(form: Any) -> tuple[Any, NDArray[np.intp]]:
 
 def _foreign(name: str, words: str, cone: str) -> UnsupportedProgram:
     return UnsupportedProgram(
-        f"{name}: {words} needs the cone {cone}, and a Program has second-order cones only: solve it with CVXPY"
+        f"{name}: {words} needs the cone {cone}, and a Program has second-order cones: solve it with CVXPY"
     )
 
 

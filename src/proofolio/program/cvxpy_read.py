@@ -12,17 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData, UnsupportedProgram
-from proofolio.program.cvxpy_canonical import Canonical, ConeItem, RowItem, Square
-from proofolio.program.cvxpy_matrices import (
-    Affine,
-    Box,
-    affine_parts,
-    declare,
-    told,
-    unique_variables,
-    variable_box,
-    with_posted,
-)
+from proofolio.program.cvxpy_canonical import Canonical, ConeItem, RowItem
+from proofolio.program.cvxpy_columns import Names, declare, joined_boxes, user_name, with_posted
+from proofolio.program.cvxpy_matrices import Affine, affine_parts, evaluated, told, unique_variables
+from proofolio.program.cvxpy_squares import Squares
 from proofolio.program.expression import Expression, Rows
 from proofolio.program.forms import split_forms
 from proofolio.program.model import Model
@@ -30,8 +23,6 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["CvxpyReading", "from_cvxpy", "read_cvxpy"]
-
-_DENSE = 64  # columns up to which substituting into a square costs nothing worth an auxiliary variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +57,14 @@ def from_cvxpy(problem: Any) -> Program:
 
 
 def read_cvxpy(problem: Any) -> CvxpyReading:
-    """Read a DCP problem whose cones are linear, quadratic and second-order, integers included.
+    r"""Read a DCP problem whose cones are linear, quadratic and second-order, integers included.
 
     Each `cvxpy.Variable` becomes a block of columns in row-major order under its name (``var0``, ``var1``...
     in order of appearance when it has none), and affine constraints become rows on those columns, named
     by their label or ``constraint0``, ``constraint1``... Constraints on a single variable entry become
     bounds. Sums of squares and quadratic forms are kept as quadratic functions; other convex atoms go through
     CVXPY's own canonicalisation and bring columns ``aux0``, ``aux1``... with them. A cone
-    :math:`\\|Y\\|_2 \\le t` is read as the rotated cone :math:`\\sum Y^2 \\le t\\,t`. Parameters count at
+    :math:`\|Y\|_2 \le t` is read as the rotated cone :math:`\sum Y^2 \le t\,t`. Parameters count at
     their value.
 
     Raises
@@ -86,67 +77,61 @@ def read_cvxpy(problem: Any) -> CvxpyReading:
     """
     if not isinstance(problem, cp.Problem):
         raise BadData(f"{type(problem).__name__} is no CVXPY problem: give a cvxpy.Problem")
-    canonical, names = Canonical(), _Names()
+    canonical = Canonical()
     maximise = isinstance(problem.objective, cp.Maximize)
     expression = -problem.objective.expr if maximise else problem.objective.expr
+    expression = evaluated(expression)
     if not expression.is_convex():
         raise UnsupportedProgram(f"the objective is not DCP: {told(problem.objective)}")
     objective = canonical.objective(expression)
     for k, constraint in enumerate(problem.constraints):
-        canonical.constraint(names(constraint.label or f"constraint{k}"), constraint)
+        canonical.constraint(constraint.label or f"constraint{k}", constraint)
     reader = _Reader(problem, canonical, objective)
     program = reader.program(maximise)
     return CvxpyReading(program, problem, reader.user_columns())
 
 
-class _Names:
-    """Tells names apart that were given twice."""
-
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
-
-    def __call__(self, name: str) -> str:
-        found, k = name, 2
-        while found in self._taken:
-            found, k = f"{name}_{k}", k + 1
-        self._taken.add(found)
-        return found
-
-
 class _Reader:
-    """Matrices of everything collected, and the model made of them."""
+    """Matrices of everything collected, and the program made of them.
+
+    Columns stand in the order user's variables, auxiliary ones, those that squares define, placeholders.
+    """
 
     def __init__(self, problem: Any, canonical: Canonical, objective: Any) -> None:
-        rows, cones, squares = canonical.rows, canonical.cones, canonical.squares
-        definitions = [s.definition for s in squares if s.definition is not None]
+        self.rows, self.cones, squares = canonical.rows, canonical.cones, canonical.squares
+        defined = [s for s in squares if s.definition is not None]
         expressions = [
             objective,
-            *(r.expression for r in rows),
-            *(part for c in cones for part in (c.t, c.X)),
-            *definitions,
+            *(row.expression for row in self.rows),
+            *(part for cone in self.cones for part in (cone.t, cone.X)),
+            *(s.definition for s in defined),
         ]
         self.user = problem.variables()
-        stand_ins = {s.placeholder.id for s in squares}
-        defined = {s.variable.id for s in squares if s.definition is not None}
-        known = {v.id for v in self.user}
-        met = [v for v in unique_variables(expressions) if v.id not in known]
-        self.aux = [v for v in met if v.id not in stand_ins | defined]
-        self.defined = [s.variable for s in squares if s.definition is not None]
-        self.placeholders = [s.placeholder for s in squares]
-        self.rows, self.cones, self.squares = rows, cones, squares
-        self.columns = [*self.user, *self.aux, *self.defined, *self.placeholders]
-        sizes = [v.size for v in self.columns]
-        ends = np.cumsum([0, *sizes])
+        known = {
+            v.id for v in (*self.user, *(s.placeholder for s in squares), *(s.variable for s in defined))
+        }
+        self.aux = [
+            v for v in unique_variables([*expressions, *(s.variable for s in squares)]) if v.id not in known
+        ]
+        self.columns = [
+            *self.user,
+            *self.aux,
+            *(s.variable for s in defined),
+            *(s.placeholder for s in squares),
+        ]
+        ends = np.cumsum([0, *(v.size for v in self.columns)])
         self.start = {v.id: int(a) for v, a in zip(self.columns, ends[:-1], strict=True)}
         self.width = int(ends[-1])
-        parts = affine_parts(expressions, self.columns)
-        self.objective, parts = parts[0], parts[1:]
-        self.row_parts, parts = parts[: len(rows)], parts[len(rows) :]
-        self.cone_parts, parts = parts[: 2 * len(cones)], parts[2 * len(cones) :]
-        self.definitions = dict(zip([s.placeholder.id for s in squares if s.definition is not None], parts, strict=True))
-        self.kept = {
-            s.variable.id for s in squares if s.definition is not None and not _cheap(self.definitions[s.placeholder.id])
-        }
+        parts = iter(affine_parts(expressions, self.columns))
+        self.objective = next(parts)
+        self.row_parts = [next(parts) for _ in self.rows]
+        self.cone_parts = [(next(parts), next(parts)) for _ in self.cones]
+        found = [next(parts) if s.definition is not None else None for s in squares]
+        self.squares = Squares(squares, found, self.start, self.width)
+        kept = [s.variable for s in self.squares.kept]
+        self.blocks = [*self.user, *self.aux, *kept]
+        places = [self.start[v.id] + np.arange(v.size) for v in self.blocks]
+        self.survivors = np.concatenate([np.empty(0, dtype=np.intp), *places]).astype(np.intp)
 
     def user_columns(self) -> tuple[tuple[Any, int], ...]:
         """Return the user's variables and their first columns."""
@@ -155,175 +140,92 @@ class _Reader:
     def program(self, maximise: bool) -> Program:
         """Build the model and freeze it."""
         model = Model("cvxpy")
-        lower = np.concatenate([np.full(p.constant.size, r.lower) for r, p in self._linear()] or [np.empty(0)])
-        upper = np.concatenate([np.full(p.constant.size, r.upper) for r, p in self._linear()] or [np.empty(0)])
-        boxes = [variable_box(v) for v in self.columns]
-        box = Box(*(np.concatenate([np.empty(0), *(b[k].ravel() for b in boxes)]) for k in range(3)))
-        box = Box(box.lower, box.upper, box.integer.astype(bool))
-        whole = Affine(
-            _stacked([p.matrix for _, p in self._linear()], self.width),
-            np.concatenate([np.empty(0), *(p.constant for _, p in self._linear())]),
-        )
-        box, said = with_posted(whole, lower, upper, box)
-        self._declare(model, box)
-        said_by = iter(np.split(said, np.cumsum([p.constant.size for _, p in self._linear()])[:-1]))
-        for row, part in zip(self.rows, self.row_parts, strict=True):
-            if self._curved(part):
+        said = self._declare(model)
+        for row, part, bounds in zip(self.rows, self.row_parts, said, strict=True):
+            if self.squares.curved(part):
                 self._add_quadratic(model, row, part)
             else:
-                self._add_linear(model, row, part, next(said_by))
-        for square in self.squares:
-            if square.variable.id in self.kept:
-                self._add_definition(model, square)
+                self._add_linear(model, row, part, bounds)
+        for square in self.squares.kept:
+            shape, part = square.variable.shape, self.squares.definition(square)
+            body = self._expression(model, part, shape)
+            model.add(self.names("aux_definition"), Rows(body, np.zeros(shape), np.zeros(shape)))
         self._add_symmetry(model)
-        for k, cone in enumerate(self.cones):
-            self._add_cone(model, cone, *self.cone_parts[2 * k : 2 * k + 2])
-        linear, form = self._substituted(self.objective, 0)
+        for cone, (t, X) in zip(self.cones, self.cone_parts, strict=True):
+            self._add_cone(model, cone, t, X)
+        linear, form = self.squares.resolved(self.objective, 0)
         model.minimise(self._expression(model, linear, ()))
         model._maximise = maximise
+        form = form[self.survivors][:, self.survivors]
         return replace(model.freeze(), P=sparse.csc_array(form * 2.0))
 
-    # ---------------------------------------------------------------- columns
-    def _declare(self, model: Model, box: Box) -> None:
-        width = 0
-        for k, variable in enumerate([*self.user, *self.aux, *self.defined]):
-            if k >= len(self.user) + len(self.aux) and variable.id not in self.kept:
-                continue
+    def _declare(self, model: Model) -> list[NDArray[np.bool_]]:
+        """Give every block its columns; return which rows their bounds now say."""
+        linear = [not self.squares.curved(part) for part in self.row_parts]
+        sizes = [part.constant.size for part in self.row_parts]
+        whole = Affine(
+            _stacked([part.matrix for part in self.row_parts], self.width),
+            np.concatenate([np.empty(0), *(part.constant for part in self.row_parts)]),
+        )
+        lower = np.repeat(
+            [r.lower if flat else -np.inf for r, flat in zip(self.rows, linear, strict=True)], sizes
+        )
+        upper = np.repeat(
+            [r.upper if flat else np.inf for r, flat in zip(self.rows, linear, strict=True)], sizes
+        )
+        box, said = with_posted(whole, lower, upper, joined_boxes(self.columns))
+        for k, variable in enumerate(self.blocks):
             a = self.start[variable.id]
-            part = Box(*(side[a : a + variable.size] for side in box))
-            declare(model, self._name(k, variable), variable.shape, part)
-            width += variable.size
-        n = self.start[self.defined[0].id] if self.defined else width
-        kept = [self.start[v.id] + np.arange(v.size) for v in self.defined if v.id in self.kept]
-        self.survivors = np.concatenate([np.arange(n), *kept]).astype(np.intp)
-
-    def _name(self, k: int, variable: Any) -> str:
-        if k >= len(self.user):
-            return f"aux{k - len(self.user)}"
-        name: str = variable.name()
-        return f"var{k}" if name == f"var{variable.id}" else name
+            name = user_name(k, variable) if k < len(self.user) else f"aux{k - len(self.user)}"
+            declare(model, name, variable.shape, box.part(slice(a, a + variable.size)))
+        self.names = Names(model._names)
+        return np.split(said, np.cumsum(sizes)[:-1])
 
     def _expression(self, model: Model, part: Affine, shape: tuple[int, ...]) -> Expression:
         matrix = sparse.csr_array(part.matrix[:, self.survivors])
         return Expression(matrix, part.constant.reshape(shape), model)
 
-    # ------------------------------------------------------------------- rows
-    def _curved(self, part: Affine) -> bool:
-        if not self.placeholders or not part.matrix.nnz:
-            return False
-        return bool(part.matrix.indices.max() >= self.start[self.placeholders[0].id])
-
-    def _linear(self) -> list[tuple[RowItem, Affine]]:
-        pairs = zip(self.rows, self.row_parts, strict=True)
-        return [(row, part) for row, part in pairs if not self._curved(part)]
-
     def _add_linear(self, model: Model, row: RowItem, part: Affine, said: NDArray[np.bool_]) -> None:
-        shape = row.expression.shape
-        kept = sparse.diags_array((~said).astype(float), format="csr") @ part.matrix if said.any() else part.matrix
-        body = self._expression(model, Affine(kept, part.constant), shape)
+        shape, matrix = row.expression.shape, part.matrix
+        if said.any():  # rows without columns and without sides are not kept
+            matrix = sparse.diags_array((~said).astype(float), format="csr") @ matrix
+        body = self._expression(model, Affine(matrix, part.constant), shape)
         lower = np.where(said, -np.inf, row.lower).reshape(shape)
         upper = np.where(said, np.inf, row.upper).reshape(shape)
-        model.add(row.name, Rows(body, lower, upper))
+        model.add(self.names(row.name), Rows(body, lower, upper))
 
     def _add_quadratic(self, model: Model, row: RowItem, part: Affine) -> None:
         shape = row.expression.shape
-        pairs = [self._substituted(part, k) for k in range(part.constant.size)]
+        pairs = [self.squares.resolved(part, k) for k in range(part.constant.size)]
         affine = Affine(
             _stacked([linear.matrix for linear, _ in pairs], self.width),
             np.concatenate([linear.constant for linear, _ in pairs]),
         )
-        forms = tuple(split_forms(form) for _, form in pairs)
+        forms = tuple(split_forms(form[self.survivors][:, self.survivors]) for _, form in pairs)
         body = Quadratic(self._expression(model, affine, shape), forms)
-        model.add(row.name, Rows(body, np.full(shape, row.lower), np.full(shape, row.upper)))
-
-    def _substituted(self, part: Affine, k: int) -> tuple[Affine, Any]:
-        """Return entry k without placeholders: its affine part, and its quadratic form over the columns."""
-        row, constant = part.matrix[[k]], float(part.constant[k])
-        used = dict(zip(row.indices.tolist(), row.data.tolist(), strict=True))
-        form = sparse.csr_array((self.width, self.width))
-        linear = row.copy()
-        for square in self.squares:
-            a, p = self.start[square.placeholder.id], square.placeholder
-            places = a + np.arange(p.size).reshape(p.shape).ravel(order="F")
-            weight = np.array([used.get(int(j), 0.0) for j in places])
-            if not weight.any():
-                continue
-            P = _weighted(square, weight)
-            A, b = self._inside(square)
-            form = form + A.T @ P @ A
-            linear = linear + sparse.csr_array((2.0 * (b @ P))[None, :]) @ A
-            constant += float(b @ (P @ b))
-        linear, form = sparse.csr_array(linear), form.tocsr()[self.survivors][:, self.survivors]
-        if self.placeholders:  # every placeholder has been replaced
-            linear.data[linear.indices >= self.start[self.placeholders[0].id]] = 0.0
-            linear.eliminate_zeros()
-        return Affine(linear, np.array([constant])), sparse.csr_array(form)
-
-    def _inside(self, square: Square) -> tuple[Any, NDArray[np.float64]]:
-        """Return matrix and constant of the squared variable, entries column by column."""
-        x = square.variable
-        order = np.arange(x.size).reshape(x.shape).ravel(order="F")
-        if square.definition is not None and x.id not in self.kept:
-            found = self.definitions[square.placeholder.id]
-            return found.matrix[order], found.constant[order]
-        places = (np.ones(x.size), (np.arange(x.size), self.start[x.id] + order))
-        return sparse.csr_array(places, shape=(x.size, self.width)), np.zeros(x.size)
-
-    def _add_definition(self, model: Model, square: Square) -> None:
-        found = self.definitions[square.placeholder.id]
-        x = square.variable
-        places = (np.ones(x.size), (np.arange(x.size), self.start[x.id] + np.arange(x.size)))
-        own = sparse.csr_array(places, shape=(x.size, self.width))
-        body = self._expression(model, Affine(found.matrix - own, found.constant), x.shape)
-        names = _Names()
-        names._taken |= model._names
-        model.add(names("aux_definition"), Rows(body, np.zeros(x.shape), np.zeros(x.shape)))
+        model.add(self.names(row.name), Rows(body, np.full(shape, row.lower), np.full(shape, row.upper)))
 
     def _add_symmetry(self, model: Model) -> None:
-        for variable in self.user:
+        for k, variable in enumerate(self.user):
             if variable.attributes["symmetric"]:
-                n = variable.shape[0]
-                place = self.start[variable.id] + np.arange(n * n).reshape(n, n)
-                above, below = place[np.triu_indices(n, 1)], place.T[np.triu_indices(n, 1)]
-                rows = np.arange(above.size)
-                data = np.repeat([1.0, -1.0], above.size)
-                both = (data, (np.tile(rows, 2), np.concatenate([above, below])))
-                matrix = sparse.csr_array(both, shape=(above.size, self.width))
-                body = self._expression(model, Affine(matrix, np.zeros(above.size)), (above.size,))
-                zero = np.zeros(above.size)
-                model.add(f"{variable.name()}_symmetric", Rows(body, zero, zero))
+                a, n = self.start[variable.id], variable.shape[0]
+                eye = sparse.eye_array(n * n, self.width, k=a, format="csr")
+                body = self._expression(model, Affine(eye, np.zeros(n * n)), (n, n))
+                above, below = (body[np.triu_indices(n, 1)], body.T[np.triu_indices(n, 1)])
+                model.add(self.names(f"{user_name(k, variable)}_symmetric"), above == below)
 
-    # ------------------------------------------------------------------ cones
     def _add_cone(self, model: Model, cone: ConeItem, t: Affine, X: Affine) -> None:
         count, k = cone.X.shape
-        T = self._expression(model, t, (count,))
-        Y = self._expression(model, X, (count, k))
+        T, Y = self._expression(model, t, (count,)), self._expression(model, X, (count, k))
         rotated = _rotated(T, Y[:, 0]) if k > 1 else None
-        if rotated is not None:
-            model.cone(cone.name, Y[:, 1:] * 0.5, *rotated)
+        if rotated is None:
+            model.cone(self.names(cone.name), Y, T, T)
         else:
-            model.cone(cone.name, Y, T, T)
-
-
-def _cheap(definition: Affine) -> bool:
-    """Whether squares may be written in what the auxiliary variable equals without filling up P."""
-    rows = np.diff(definition.matrix.indptr)
-    if rows.size == 0 or rows.max() <= 1:
-        return True
-    used = np.unique(definition.matrix.indices).size
-    return used <= max(_DENSE, rows.size)
-
-
-def _weighted(square: Square, weight: NDArray[np.float64]) -> Any:
-    entries = square.P.tocoo()
-    i, j = entries.coords
-    same = square.label[i] == square.label[j]
-    data = entries.data[same] * weight[square.label[i[same]]]
-    return sparse.csr_array((data, (i[same], j[same])), shape=square.P.shape)
+            model.cone(self.names(cone.name), Y[:, 1:] * 0.5, *rotated)
 
 
 def _rotated(t: Expression, first: Expression) -> tuple[Expression, Expression] | None:
-    """Return t and z of ``|(t - z, 2 Y)| <= t + z`` when sum and difference are simpler than what is given."""
+    """Return t and z of ``|(t - z, 2 Y)| <= t + z`` where these are simpler than sum and difference."""
     total, difference = (t + first) * 0.5, (t - first) * 0.5
 
     def terms(e: Expression) -> int:

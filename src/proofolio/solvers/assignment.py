@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.errors import ProofolioError
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
-from proofolio.solvers.cuts import Lifted
+from proofolio.solvers import piqp
+from proofolio.solvers.continuous import kkt_residual, solve_continuous
+from proofolio.solvers.lifted import Lifted
+from proofolio.solvers.reductions import FORCED, merge, propagate, resolve, single_rows
+from proofolio.solvers.solution import Settings
 
 __all__ = ["Assignment", "assign"]
 
@@ -18,8 +23,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
-FORCED = 1e-9
-PASSES = 4
+RESIDUAL = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,22 @@ class Assignment:
     resolved: tuple[Integers, Integers, Floats]
     merged: tuple[Integers, Integers, Floats]
 
+    def solve(self, settings: Settings) -> Floats | None:
+        """Solve the program left and return the lifted point, or None when nobody can."""
+        program = self.program
+        if not program.n:
+            return self.expand(np.empty(0))
+        try:
+            if program.P.nnz and not len(program.cones):
+                # convex by construction, so the check of that in solve_continuous would be time lost
+                first = piqp.solve(program, settings)
+                if first.x is not None and kkt_residual(program, first) <= RESIDUAL:
+                    return self.expand(first.x)
+            answer = solve_continuous(program, settings)
+        except ProofolioError:
+            return None
+        return None if answer.x is None else self.expand(answer.x)
+
     def expand(self, x: Floats) -> Floats:
         """Return the lifted point of a point of the program, clipped to its bounds."""
         lifted = self.lifted
@@ -59,9 +79,7 @@ class Assignment:
         if cone.size:
             members = lifted.members(point)
             heads = lifted.pointer[:-1]
-            tails = members.copy()
-            tails[heads] = tails[heads + 1] = 0.0
-            squares = np.add.reduceat(tails * tails, heads)[cone]
+            squares = lifted.squares(members)[cone]
             z = members[heads + 1][cone]
             height = np.divide(squares, z, out=np.zeros(cone.size), where=z > 0)
             point[column] = np.maximum((height - lifted.k[heads[cone]]) / scale, lifted.lower[column])
@@ -75,8 +93,8 @@ class Assignment:
         return point
 
 
-def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) -> Assignment | None:
-    r"""Bound the integers and return the continuous program left, or None when a row shows that nothing is left.
+def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> Assignment | None:
+    r"""Bound the integers and return the continuous program left, or None when a row leaves nothing.
 
     Five reductions, each exact:
 
@@ -94,17 +112,22 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
     ----------
     low, high : ndarray
         Bounds of the integer columns of the lifted program, in order; equal where an integer is fixed.
-    skip : ndarray of bool, optional
-        Rows of A to leave out (the caller then checks them at the answer).
+    hopeful : bool
+        Take costs and epigraphs with bounds on both sides of zero for free ones and leave out lazy rows, as
+        these seldom matter; the caller then checks the point.
     """
     lower, upper = lifted.lower.copy(), lifted.upper.copy()
     lower[lifted.integer], upper[lifted.integer] = low, high
-    if not _propagate(lifted, lower, upper):
+    if not propagate(lifted, lower, upper):
         return None
     live = lower < upper
     fixed = np.where(live, 0.0, lower)
-    kept = np.ones(lifted.row_lower.size, dtype=bool) if skip is None else ~skip
-    _single_rows(lifted, live, kept, fixed, lower, upper)
+    kept = np.ones(lifted.row_lower.size, dtype=bool)
+    single_rows(lifted, live, kept, fixed, lower, upper)
+    if np.any(lower > upper):
+        return None
+    if hopeful and lifted.lazy is not None:
+        kept &= ~lifted.lazy
     heads = lifted.pointer[:-1]
     length = np.diff(lifted.pointer)
     constant = lifted.members(fixed)
@@ -113,15 +136,13 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
     flat = simple & (constant[heads + 1] <= FORCED)
     curved = simple & ~flat
     in_cones = np.bincount(lifted.K.indices, minlength=live.size)
-    A, q, merged = _merge(lifted, live, kept, fixed, lower, upper, in_cones)
-    resolved, q = _resolve(lifted, A, q, live, kept, in_cones, merged[1])
+    A, q, merged = merge(lifted, live, kept, fixed, lower, upper, in_cones)
+    resolved, q = resolve(lifted, A, q, live, kept, _free(lifted, live, in_cones, merged[1], hopeful))
     used = np.bincount(A.indices, np.repeat(kept, np.diff(A.indptr)), minlength=live.size)
-    first = lifted.K.indptr[heads]
-    single = np.diff(lifted.K.indptr)[heads] == 1
-    own = np.where(single, lifted.K.indices[np.minimum(first, max(lifted.K.nnz - 1, 0))], 0) if lifted.K.nnz else first
-    scale = np.where(single, lifted.K.data[np.minimum(first, max(lifted.K.nnz - 1, 0))], 1.0) if lifted.K.nnz else first
+    single, own, scale = lifted.height_columns()
     alone = simple & single & live[own] & (in_cones[own] == 1) & (used[own] == 0) & (scale > 0)
-    alone &= (q[own] >= 0) & (lower[own] <= -lifted.k[heads] / scale + FORCED) & np.isinf(upper[own])
+    alone &= (q[own] >= 0) & (lower[own] <= -lifted.k[heads] / scale + FORCED)
+    alone &= np.isinf(upper[own]) | hopeful
     gone = np.zeros(live.size, dtype=bool)
     gone[own[alone]] = True
     gone[resolved[1]] = True
@@ -138,121 +159,22 @@ def assign(lifted: Lifted, low: Floats, high: Floats, skip: Mask | None = None) 
         P.sort_indices()
         extra = 2.0 * (Y.T @ (w * constant[rows]))
     tail = np.setdiff1d(np.arange(heads.size), bent)
-    program = _program(lifted, A, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone)
+    program = _program(
+        lifted, A, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone
+    )
     if program is None:
         return None
     where = np.flatnonzero(alone)
     return Assignment(lifted, program, columns, fixed, (where, own[where], scale[where]), resolved, merged)
 
 
-def _propagate(lifted: Lifted, lower: Floats, upper: Floats) -> bool:
-    matrix = lifted.A
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    column, data = matrix.indices, matrix.data
-    up = data > 0
-    for _ in range(PASSES):
-        low, high = np.where(up, lower[column], upper[column]), np.where(up, upper[column], lower[column])
-        smallest = np.bincount(row, data * low, minlength=matrix.shape[0])
-        largest = np.bincount(row, data * high, minlength=matrix.shape[0])
-        room = FORCED * np.maximum(1.0, np.bincount(row, np.abs(data), minlength=matrix.shape[0]))
-        with np.errstate(invalid="ignore"):
-            if np.any(smallest > lifted.row_upper + 1e3 * room) or np.any(largest < lifted.row_lower - 1e3 * room):
-                return False
-            at_low = np.isfinite(smallest) & (smallest >= lifted.row_upper - room)
-            at_high = np.isfinite(largest) & (largest <= lifted.row_lower + room)
-        live = lower[column] < upper[column]
-        sink, rise = live & at_low[row], live & at_high[row] & ~at_low[row]
-        if not (np.any(sink) or np.any(rise)):
-            return True
-        target = np.where(sink, low, high)[sink | rise]
-        moved = column[sink | rise]
-        lower[moved] = target
-        upper[moved] = target
-    return True
-
-
-def _single_rows(lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats) -> None:
-    """Turn rows left with one column into bounds (in place: kept and the bounds)."""
-    matrix = lifted.A
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
-    single = kept & (np.bincount(row[entry], minlength=matrix.shape[0]) == 1)
-    entry = entry[single[row[entry]]]
-    rows, own, a = row[entry], matrix.indices[entry], matrix.data[entry]
-    shift = np.asarray(matrix @ fixed)[rows]
-    ends = (lifted.row_lower[rows] - shift) / a, (lifted.row_upper[rows] - shift) / a
-    np.maximum.at(lower, own, np.minimum(*ends))
-    np.minimum.at(upper, own, np.maximum(*ends))
-    close = live & (lower > upper) & (lower - upper <= 1e-7 * np.maximum(1.0, np.abs(upper)))
-    upper[close] = lower[close]
-    kept[rows[lower[own] <= upper[own]]] = False
-
-
-def _merge(
-    lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats, in_cones: Any
-) -> tuple[Any, Floats, tuple[Integers, Integers, Floats]]:
-    """Merge columns tied by an equation (in place: live, kept, fixed and the bounds); return A and q without them."""
-    matrix = lifted.A
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
-    pairs = (np.bincount(row[entry], minlength=matrix.shape[0]) == 2) & (lifted.row_lower == lifted.row_upper) & kept
-    entry = entry[pairs[row[entry]]].reshape(-1, 2)
-    turned = in_cones[matrix.indices[entry[:, 0]]] > 0
-    entry[turned] = entry[turned][:, ::-1]
-    copy, of = matrix.indices[entry[:, 0]], matrix.indices[entry[:, 1]]
-    good = in_cones[copy] == 0
-    _, first = np.unique(np.where(good, copy, -1), return_index=True)
-    good &= np.isin(np.arange(copy.size), first)
-    good &= ~np.isin(of, copy[good])
-    entry, copy, of = entry[good], copy[good].astype(np.intp), of[good].astype(np.intp)
-    if not copy.size:
-        return matrix, lifted.q, (copy, of, np.empty(0))
-    rows = row[entry[:, 0]]
-    a, b = matrix.data[entry[:, 0]], matrix.data[entry[:, 1]]
-    level = (lifted.row_lower[rows] - np.asarray(matrix[rows] @ fixed)) / a
-    factor = -b / a
-    ends = (lower[copy] - level) / factor, (upper[copy] - level) / factor
-    np.maximum.at(lower, of, np.minimum(*ends))
-    np.minimum.at(upper, of, np.maximum(*ends))
-    upper[of] = np.maximum(upper[of], lower[of])
-    live[copy], kept[rows], fixed[copy] = False, False, level
-    keep = np.ones(live.size)
-    keep[copy] = 0.0
-    n = np.arange(live.size)
-    T = sparse.csr_array(
-        (np.concatenate([keep, factor]), (np.concatenate([n, copy]), np.concatenate([n, of]))), shape=(n.size, n.size)
-    )
-    A = sparse.csr_array(matrix @ T)
-    A.eliminate_zeros()
-    return A, T.T @ lifted.q, (copy, of, factor)
-
-
-def _resolve(
-    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, in_cones: Any, tied: Integers
-) -> tuple[tuple[Integers, Integers, Floats], Floats]:
-    """Resolve free columns met in one kept row; marks those rows as not kept, returns them and the new costs."""
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    entry = kept[row] & live[matrix.indices]
-    met = np.bincount(matrix.indices[entry], minlength=live.size)
-    free = live & np.isinf(lifted.lower) & np.isinf(lifted.upper) & (met == 1) & (in_cones == 0)
+def _free(lifted: Lifted, live: Mask, in_cones: Any, tied: Integers, hopeful: bool) -> Mask:
+    free = np.isinf(lifted.lower) & np.isinf(lifted.upper)
+    if hopeful:
+        free |= (lifted.lower < 0) & (lifted.upper > 0)
+    free &= live & (in_cones == 0)
     free[tied] = False
-    q = q.copy()
-    candidates = np.flatnonzero(entry & free[matrix.indices])
-    a, own, at = matrix.data[candidates], matrix.indices[candidates], row[candidates]
-    equation = lifted.row_lower[at] == lifted.row_upper[at]
-    pressed_low = (q[own] / a > 0) & np.isfinite(lifted.row_lower[at])
-    pressed_high = (q[own] / a < 0) & np.isfinite(lifted.row_upper[at])
-    good = np.flatnonzero(equation | pressed_low | pressed_high)
-    _, firsts = np.unique(at[good], return_index=True)
-    good = good[firsts]
-    a, own, at = a[good], own[good], at[good]
-    side = np.where(equation[good] | pressed_low[good], lifted.row_lower[at], lifted.row_upper[at])
-    if at.size:
-        price = q[own] / a
-        q = q - matrix[at].T @ price
-        q[own] = 0.0
-        kept[at] = False
-    return (at.astype(np.intp), own.astype(np.intp), side), q
+    return np.asarray(free)
 
 
 def _program(

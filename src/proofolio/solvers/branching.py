@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.solvers.rounding import round_and_try
+
 if TYPE_CHECKING:
     from proofolio.solvers.cutting_planes import Approximation
 
@@ -18,6 +20,7 @@ Integers = NDArray[np.intp]
 
 INTEGRAL = 1e-6
 CUT_ROUNDS = 40
+LAST_ROUNDS = 400
 PATIENT_ROUNDS = 2
 PROGRESS = 0.1
 REPORT_EVERY = 20
@@ -69,7 +72,8 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
     state.relaxation.bound_columns(integers, node.low, node.high)
     before = -np.inf
     added = 0
-    for k in range(CUT_ROUNDS):
+    settled = bool(np.all(node.low == node.high))
+    for k in range(LAST_ROUNDS if settled else CUT_ROUNDS):
         answer = state.relax()
         if answer.status == "infeasible":
             return np.inf, []
@@ -90,7 +94,11 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
         added = state.cut(answer)
         if not added:
             break
-        if not integral and k >= PATIENT_ROUNDS and bound - before < PROGRESS * min(state.cutoff - bound, abs(bound)):
+        if (
+            not integral
+            and k >= PATIENT_ROUNDS
+            and bound - before < PROGRESS * min(state.cutoff - bound, abs(bound))
+        ):
             break
         before = bound
     if integral and not added:
@@ -98,7 +106,7 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
         point[integers] = np.round(values)
         state.incumbents.offer(point)
     elif not integral:
-        state.round_and_try(answer.x)
+        round_and_try(state, answer.x)
     if bound >= state.cutoff:
         return bound, []
     children = [] if integral and not added else _children(state, node, values)

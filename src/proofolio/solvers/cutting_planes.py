@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from proofolio.solvers.cuts import Cuts, Lifted, cut_values, cuts_at, tangents
-from proofolio.solvers.incumbents import Incumbents, one_hot_groups, rounded
+from proofolio.solvers.cuts import Cuts, cut_values, cuts_at, tangents
+from proofolio.solvers.incumbents import Incumbents
+from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.relaxation import Answer, Relaxation
+from proofolio.solvers.rounding import DECIDED, one_hot_groups, round_and_try
 from proofolio.solvers.solution import Settings
 
 __all__ = ["Approximation"]
@@ -27,8 +29,6 @@ PATIENCE = 6
 SLOW = 0.1
 REPEAT = 0.1
 ROOT_ROUNDS = 400
-PLUNGES = 60
-DECIDED = 1e-6
 RAYS = 200
 LATE = 1e-8
 
@@ -179,7 +179,12 @@ class Approximation:
 
     # ------------------------------------------------------------------- root
     def prime(self) -> None:
-        """Learn from convex programs that are solved exactly: one for each choice in the one-hot groups, or the relaxation."""
+        """Learn from convex programs solved exactly.
+
+        Where there are one-hot groups: the program with the first member of each group chosen, then the
+        second, and so on: in regime programs that visits every cone where it matters. Otherwise the
+        relaxation.
+        """
         lifted = self.lifted
         low, high = lifted.lower[self.integers].copy(), lifted.upper[self.integers].copy()
         start = self.settings.start
@@ -216,39 +221,11 @@ class Approximation:
             self.try_values(values)
 
     def try_values(self, values: Floats) -> None:
+        """Solve the program with its integers at these values, unless that was done before."""
         point = self.incumbents.consider(values)
         if point is not None:
             self.learn(point)
             self.report()
-
-    def round_and_try(self, x: Floats) -> None:
-        """Round a point of the relaxation and solve what is left; step by step while there is no incumbent."""
-        values = rounded(self.lifted, self.group, x)
-        if not self.incumbents.tried(values):
-            self.try_values(values)
-        if self.incumbents.point is None:
-            self._plunge(x)
-
-    def _plunge(self, x: Floats) -> None:
-        """Fix integers in the relaxation, the most decided first, until they are all integral."""
-        integers, relaxation = self.integers, self.relaxation
-        low, high = relaxation.column_bounds(integers)
-        low_now, high_now = low.copy(), high.copy()
-        for _ in range(PLUNGES):
-            values = x[integers]
-            fraction = np.abs(values - np.round(values))
-            if np.all(fraction <= DECIDED):
-                break
-            settled = fraction <= 0.1
-            settled[np.argmin(np.where(fraction > DECIDED, fraction, np.inf))] = True
-            low_now[settled] = high_now[settled] = np.round(values[settled])
-            relaxation.bound_columns(integers, low_now, high_now)
-            answer = self.relax()
-            if answer.status != "optimal":
-                break
-            x = answer.x
-        relaxation.bound_columns(integers, low, high)
-        self.try_values(x[integers])
 
     def root(self) -> str:
         """Cut the relaxation without branching; return its last status."""
@@ -257,7 +234,7 @@ class Approximation:
             status, answer = self._cut_until_stall()
             if status != "optimal" or not self.integers.size:
                 return status
-            self.round_and_try(answer.x)
+            round_and_try(self, answer.x)
             self.report()
             if self.bound >= self.cutoff:
                 return "closed"
@@ -282,7 +259,6 @@ class Approximation:
                 gained = self.bound - history[-1 - STALL]
                 if gained <= SLOW * min(self.cutoff - self.bound, 1e3 * abs(self.bound)):
                     return "optimal", answer
-
 
 
 def _lazy_rows(lifted: Lifted) -> Cuts:

@@ -32,8 +32,8 @@ def solve(program: Program, settings: Settings) -> Solution:
 
     Linear programs (``method="LP"``) and mixed-integer linear programs (``"MILP"``) go to HiGHS as arrays.
     Convex quadratic objectives, convex quadratic rows and rotated cones, with or without integers, are solved
-    by ``"outer approximation"`` (see `proofolio.solvers.outer_approximation`): HiGHS's own quadratic solver has
-    neither integers nor quadratic rows.
+    by ``"outer approximation"`` (see `proofolio.solvers.outer_approximation`): HiGHS's own quadratic solver
+    has neither integers nor quadratic rows.
 
     Raises
     ------

@@ -7,13 +7,11 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.errors import ProofolioError
 from proofolio.solvers.assignment import assign
-from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.cuts import Lifted
+from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.solution import Settings
 
-__all__ = ["Incumbents", "one_hot_groups", "rounded"]
+__all__ = ["Incumbents"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -37,7 +35,11 @@ class Incumbents:
 
     def tried(self, values: Floats) -> bool:
         """Whether an assignment of the integers has been solved before."""
-        return np.round(values).tobytes() in self._tried
+        return (np.round(values) + 0.0).tobytes() in self._tried
+
+    def dismiss(self, values: Floats) -> None:
+        """Count an assignment as tried."""
+        self._tried.add((np.round(values) + 0.0).tobytes())
 
     def consider(self, values: Floats) -> Floats | None:
         """Solve the program with its integers fixed; return the lifted point, or None when there is none."""
@@ -65,45 +67,13 @@ class Incumbents:
         remaining = self.deadline - started
         if remaining <= 0:
             return None
-        left = assign(self.lifted, lower, upper)
         point = None
-        if left is not None and not left.program.n:
-            point = left.expand(np.empty(0))
-        elif left is not None:
-            try:
-                answer = solve_continuous(left.program, Settings(time_limit=remaining, gap=1e-9))
-            except ProofolioError:
-                answer = None  # an approximation goes on without this point
-            if answer is not None and answer.x is not None:
-                point = left.expand(answer.x)
+        for hopeful in (True, False):
+            left = assign(self.lifted, lower, upper, hopeful)
+            if left is None:
+                break
+            point = left.solve(Settings(time_limit=remaining, gap=1e-9))
+            if point is None or self.lifted.violation(self.lifted.raised(point)) <= ACCEPTED:
+                break
         self.seconds += time.perf_counter() - started
         return point
-
-
-def one_hot_groups(lifted: Lifted, binary: NDArray[np.bool_]) -> Integers:
-    """Return, for each column, the number of the row ``sum of binaries == 1`` it stands in, or -1."""
-    matrix = lifted.A
-    rows = matrix.shape[0]
-    row = np.repeat(np.arange(rows), np.diff(matrix.indptr))
-    fits = (matrix.data == 1.0) & binary[matrix.indices]
-    whole = np.bincount(row, fits, minlength=rows) == np.diff(matrix.indptr)
-    chosen = np.flatnonzero(whole & (lifted.row_lower == 1.0) & (lifted.row_upper == 1.0))
-    group = np.full(lifted.q.size, -1, dtype=np.intp)
-    for i in chosen:
-        own = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]
-        if np.all(group[own] < 0):
-            group[own] = i
-    return group
-
-
-def rounded(lifted: Lifted, group: Integers, x: Floats) -> Floats:
-    """Round the integers: the largest of each one-hot group to one, the others to the nearest."""
-    point = np.round(x)
-    members = np.flatnonzero(group >= 0)
-    if members.size:
-        order = members[np.lexsort((-x[members], group[members]))]
-        first = np.concatenate([[True], np.diff(group[order]) != 0])
-        point[members] = 0.0
-        point[order[first]] = 1.0
-    values: Floats = point[lifted.integer]
-    return np.clip(values, lifted.lower[lifted.integer], lifted.upper[lifted.integer])

@@ -10,8 +10,8 @@ import numpy as np
 
 from proofolio.program.program import Program
 from proofolio.solvers.branching import branch_and_bound
-from proofolio.solvers.cuts import lift
 from proofolio.solvers.cutting_planes import Approximation
+from proofolio.solvers.lifted import lift
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.solvers.substitution import Substituted, substitute
 
@@ -21,7 +21,7 @@ __all__ = ["solve"]
 def solve(program: Program, settings: Settings, version: str) -> Solution:
     r"""Solve a convex mixed-integer program by outer approximation.
 
-    1. Quadratic terms and cones become rotated cones over linear rows (`cuts.lift`).
+    1. Quadratic terms and cones become rotated cones over linear rows (`lifted.lift`).
        columns that an equation defines are taken out (`substitution.substitute`).
     2. Convex programs solved exactly, with an integral choice made or integrality dropped, give the first
        points and cuts (`Approximation.prime`).
@@ -38,9 +38,9 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
 
     Notes
     -----
-    Duran and Grossmann (1986) and Fletcher and Leyffer (1994) for the method, Quesada and Grossmann (1992) for
-    cutting inside one tree, Kelley (1960) for the relaxation, Ben-Ameur and Neto (2007) for in-out cut points,
-    Frangioni and Gentile (2006) for perspective cuts.
+    Duran and Grossmann (1986) and Fletcher and Leyffer (1994) for the method, Quesada and Grossmann (1992)
+    for cutting inside one tree, Kelley (1960) for the relaxation, Ben-Ameur and Neto (2007) for in-out cut
+    points, Frangioni and Gentile (2006) for perspective cuts.
     """
     started = time.perf_counter()
     small = substitute(lift(program))
@@ -59,7 +59,7 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
 
 
 def _unbounded(state: Approximation) -> str:
-    """Tell unbounded from infeasible: a ray that improves for ever lies in all cones, is there a point?"""
+    """Tell unbounded from infeasible: a ray in all cones improves for ever, and a point is wanted."""
     flat = replace(state.lifted, q=np.zeros(state.lifted.q.size))
     any_point = Approximation(flat, replace(state.settings, start=None, progress=None), state.started)
     any_point.prime()
@@ -75,7 +75,9 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
     bound, found = state.lifted.c, True
     allowed = 0.9 * state.settings.gap * abs(state.incumbents.value) / len(parts)
     known = state.incumbents.point is not None
-    settings = replace(state.settings, start=None, progress=None, gap=0.0 if known else 0.9 * state.settings.gap)
+    settings = replace(
+        state.settings, start=None, progress=None, gap=0.0 if known else 0.9 * state.settings.gap
+    )
     for own in parts:
         part = Approximation(state.lifted.part(own), settings, state.started)
         if state.incumbents.point is not None:
@@ -100,7 +102,9 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
     return "closed" if state.bound >= state.cutoff else "limit"
 
 
-def _solution(program: Program, state: Approximation, small: Substituted, status: str, version: str) -> Solution:
+def _solution(
+    program: Program, state: Approximation, small: Substituted, status: str, version: str
+) -> Solution:
     found = state.incumbents.point
     x = None if found is None else small.expand(found)[: program.n]
     bound: float | None = None

@@ -1,4 +1,4 @@
-"""Units in which a linear relaxation is well scaled: geometric means of rows and columns, in powers of two."""
+"""Units in which a linear relaxation is well scaled: geometric means of rows and columns, powers of two."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from proofolio.solvers.cuts import Lifted
+from proofolio.solvers.lifted import Lifted
 
 __all__ = ["column_units", "row_units"]
 
@@ -23,8 +23,8 @@ def column_units(lifted: Lifted) -> Floats:
     Solvers hold rows and reduced costs to absolute tolerances near 1e-7, which is 1e-4 of an objective of
     1e-3. Columns with bounds keep them as their unit (integers and weights: 1); columns without, such as
     costs and epigraphs, get the unit that the rows they stand in suggest: the least-squares fit of
-    :math:`\log|a_{ij}| + \rho_i + \log d_j \approx 0` (Curtis and Reid 1972), rows and columns in turn. A cone
-    counts as the row that weighs t against the squared coefficients of each column in Y.
+    :math:`\log|a_{ij}| + \rho_i + \log d_j \approx 0` (Curtis and Reid 1972), rows and columns in turn. A
+    cone counts as the row that weighs t against the squared coefficients of each column in Y.
 
     Returns
     -------

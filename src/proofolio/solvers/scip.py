@@ -9,15 +9,19 @@ asked for.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from pyscipopt import SCIP_EVENTTYPE, Model
 
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
 from proofolio.program.features import FEATURES
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.continuous_answer import closes, seconds_left
+from proofolio.solvers.fix import fix
 from proofolio.solvers.polish import polish
 from proofolio.solvers.scip_model import INFINITE, ScipModel
 from proofolio.solvers.solution import Settings, Solution
@@ -27,10 +31,9 @@ __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
 CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
-# Where costs are small, SCIP's default of 1e-6 on a nonlinear row is worth 1e-4 of the objective.
-NONLINEAR_FEASIBILITY = 1e-9
-# A gap below what double precision can tell apart is closed.
-ROUNDING = 1e-9
+# Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective. Below 1e-7 SCIP
+# asks its LP solver for tolerances it refuses, with a line on stderr each time.
+NONLINEAR_FEASIBILITY = 1e-7
 
 
 def solve(program: Program, settings: Settings) -> Solution:
@@ -40,8 +43,8 @@ def solve(program: Program, settings: Settings) -> Solution:
     ----------
     program : Program
     settings : Settings
-        `options` are SCIP's own parameters, such as ``{"limits/nodes": 100}``. A start whose unknowns are NaN
-        is completed by SCIP's own heuristic.
+        `options` are SCIP's own parameters, such as ``{"limits/nodes": 100}``. A start may be NaN where
+        unknown: with every integer known the rest is solved for, otherwise SCIP's own heuristic completes it.
 
     Returns
     -------
@@ -62,10 +65,18 @@ def solve(program: Program, settings: Settings) -> Solution:
         model.setParam("numerics/feastol", NONLINEAR_FEASIBILITY)
     _configure(model, settings)
     if settings.start is not None:
-        built.start(_checked_start(program, settings.start))
+        built.start(_completed(program, _checked_start(program, settings.start), settings, started))
     watch = _Watch(built, settings, started)
     _optimise(built, settings, started, watch)
-    return polish(program, _answer(built, settings, started), settings)
+    claim = _answer(built, settings, started)
+    try:
+        polished = polish(program, claim, settings)
+    except UnsupportedProgram:
+        polished = claim  # what is left with the integers fixed is not convex
+    bound = polished.bound
+    if bound is not None and polished.objective is not None:
+        bound = (max if program.maximise else min)(bound, polished.objective)
+    return replace(polished, bound=bound, seconds=time.perf_counter() - started)
 
 
 def _configure(model: Any, settings: Settings) -> None:
@@ -88,10 +99,24 @@ def _checked_start(program: Program, start: Any) -> Any:
     return x
 
 
+def _completed(program: Program, start: Any, settings: Settings, started: float) -> Any:
+    """Solve for the unknown columns of a start that has every integer, where what is left is convex."""
+    known = np.isfinite(start)
+    if known.all() or not known[program.integer].all():
+        return start
+    try:
+        left = fix(program, np.flatnonzero(known), np.where(program.integer, np.round(start), start)[known])
+        if left.infeasible is not None:
+            return start
+        rest = solve_continuous(left.program, Settings(time_limit=max(seconds_left(settings, started), 1e-3)))
+    except (UnsupportedProgram, SolverFailure):
+        return start
+    return start if rest.x is None else left.expand(rest.x)
+
+
 def _optimise(built: ScipModel, settings: Settings, started: float, watch: _Watch | None = None) -> None:
-    left = settings.time_limit - (time.perf_counter() - started)
     if "limits/time" not in settings.options:
-        built.model.setParam("limits/time", min(max(left, 0.0), 1e20))
+        built.model.setParam("limits/time", min(seconds_left(settings, started), 1e20))
     try:
         built.model.optimizeNogil()
     except Exception as error:
@@ -117,8 +142,7 @@ def _answer(built: ScipModel, settings: Settings, started: float) -> Solution:
         objective = program.objective(x)
         if bound is not None:
             bound = max(bound, objective) if program.maximise else min(bound, objective)
-            room = max(settings.gap * max(1e-10, abs(objective)), ROUNDING * max(built.objective_unit, abs(objective)))
-            if abs(objective - bound) <= room:
+            if closes(objective, bound, settings.gap, built.objective_unit):
                 status = "optimal"
             elif said in ("optimal", "gaplimit"):
                 message += f"; its tolerances leave a gap of {abs(objective - bound):.1e}"

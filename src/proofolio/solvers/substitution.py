@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from proofolio.solvers.cuts import Lifted
+from proofolio.solvers.lifted import Lifted
 
 __all__ = ["Substituted", "substitute"]
 
@@ -36,13 +36,13 @@ class Substituted:
 
 
 def substitute(lifted: Lifted) -> Substituted:
-    r"""Take out continuous columns that an equation defines: :math:`x_j = (b_i - \sum_k a_{ik} x_k) / a_{ij}`.
+    r"""Take out continuous columns that equations define, :math:`x_j = (b_i - \sum_k a_{ik} x_k) / a_{ij}`.
 
-    In a regime program these are the holdings :math:`W_t = \sum_r V_{rt}` and the costs of the periods; without
-    them a simplex basis is half as large. A column goes when it stands in no cone, is free or has no cost of
-    its own, and its row is short or the only one it stands in. Its bounds become rows; unless the bounds of the others imply them, they are *lazy*:
-    the relaxation gets them when it violates them. So are variable bounds :math:`v \le u z` when there are
-    thousands of them.
+    In a regime program these are the holdings :math:`W_t = \sum_r V_{rt}` and the costs of the periods;
+    without them a simplex basis is half as large. A column goes when it stands in no cone, may take either
+    sign or has no cost of its own, and its row is short or the only one it stands in. Its bounds become rows;
+    unless the bounds of the others imply them, they are *lazy*: the relaxation gets them when it violates
+    them. So are variable bounds :math:`v \le u z` when there are thousands of them.
     """
     A = sparse.csr_array(lifted.A)
     row, column, a = _chosen(lifted, A)
@@ -53,7 +53,9 @@ def substitute(lifted: Lifted) -> Substituted:
     place = np.cumsum(~gone) - 1
     shift = np.zeros(size)
     shift[column] = lifted.row_lower[row] / a
-    terms = sparse.csr_array(sparse.diags_array(-1.0 / a) @ A[row]) if row.size else sparse.csr_array((0, size))
+    terms = (
+        sparse.csr_array(sparse.diags_array(-1.0 / a) @ A[row]) if row.size else sparse.csr_array((0, size))
+    )
     inside = ~gone[terms.indices]
     of = np.repeat(column, np.diff(terms.indptr))[inside]
     matrix = sparse.csr_array(
@@ -97,7 +99,7 @@ def _chosen(lifted: Lifted, A: Any) -> tuple[Integers, Integers, Floats]:
     row = np.repeat(np.arange(A.shape[0]), length)
     met = np.bincount(A.indices, minlength=lifted.q.size)
     in_cones = np.bincount(lifted.K.indices, minlength=lifted.q.size) > 0
-    free = np.isinf(lifted.lower) & np.isinf(lifted.upper)
+    free = (lifted.lower < 0) & (lifted.upper > 0)
     able = ~lifted.integer & ~in_cones & (free | (lifted.q == 0))
     entry = able[A.indices] & (lifted.row_lower == lifted.row_upper)[row] & (np.abs(A.data) >= 1e-3)
     entry &= (met[A.indices] == 1) | ((length[row] - 1) * (met[A.indices] - 1) <= FILL)

@@ -79,7 +79,15 @@ class Audit:
 
     def worst(self, n: int = 10) -> tuple[RowVerdict, ...]:
         """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
-        order = {"invalid": 0, "undecided": 2, "binding": 3, "loose": 4, "redundant": 5, "forcing": 6, "tight": 7}
+        order = {
+            "invalid": 0,
+            "undecided": 2,
+            "binding": 3,
+            "loose": 4,
+            "redundant": 5,
+            "forcing": 6,
+            "tight": 7,
+        }
 
         def key(row: RowVerdict) -> tuple[int, float]:
             rank = 1 if row.safe is False and row.verdict != "invalid" else order[row.verdict]
@@ -202,7 +210,11 @@ def assert_valid(model: Any, **options: Any) -> Audit:
 
 
 def _check(
-    tiers: Sequence[str], time_limit: float, mip_time_limit: float, integrality: float, meaningful: float | None
+    tiers: Sequence[str],
+    time_limit: float,
+    mip_time_limit: float,
+    integrality: float,
+    meaningful: float | None,
 ) -> None:
     unknown = [tier for tier in tiers if tier not in TIERS]
     if unknown or isinstance(tiers, str):
@@ -233,10 +245,16 @@ def _notes(program: Program) -> tuple[str, ...]:
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
     if len(program.indicators):
-        found.append(f"{len(program.indicators)} native indicators: they have no M, and are listed with what they would need")
+        found.append(
+            f"{len(program.indicators)} native indicators: they have no M, and are listed with what they would need"
+        )
     if program.sos:
         names = ", ".join(s.name for s in program.sos[:3])
-        found.append(f"{len(program.sos)} special ordered sets ({names}): left out of bounds, kept in witnesses")
+        found.append(
+            f"{len(program.sos)} special ordered sets ({names}): left out of bounds, kept in witnesses"
+        )
     if len(program.cones):
-        found.append(f"{len(program.cones)} second-order cones: not judged, left out of bounds, kept in witnesses")
+        found.append(
+            f"{len(program.cones)} second-order cones: not judged, left out of bounds, kept in witnesses"
+        )
     return tuple(found)

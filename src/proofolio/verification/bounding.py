@@ -25,8 +25,12 @@ Floats = NDArray[np.float64]
 Boxes = Mapping[int, tuple[float, float]]
 INTEGRAL = 1e-6
 DIVES = 6
+MARGIN = 1e-6
+INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e-6 M to be safe
-UNBOUNDED = "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
+UNBOUNDED = (
+    "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
+)
 
 
 class Bounding:
@@ -84,18 +88,30 @@ class Bounding:
         finding = Finding(top=found.bound, top_on=found.bound, certified=not candidate.forms)
         finding.multipliers = finding.multipliers_on = found.multipliers
         if candidate.forms:
-            finding.reason = "the row is quadratic, and intervals, the only bound known for those, do not decide"
+            finding.reason = (
+                "the row is quadratic, and intervals, the only bound known for those, do not decide"
+            )
         return finding
 
     # --------------------------------------------------------- linear programs
     def solve(
-        self, candidate: Candidate, value: int, boxes: Boxes | None = None, cap: float = math.inf, seconds: float = math.inf
+        self,
+        candidate: Candidate,
+        value: int,
+        boxes: Boxes | None = None,
+        cap: float = math.inf,
+        seconds: float = math.inf,
+        margin: float = 0.0,
     ) -> Answer:
         """Maximise the body over the rest of the relaxation with the binary at a value."""
-        held = {**(boxes or {}), candidate.place.binary: (float(value), float(value))}
-        return self.relaxation.maximise(candidate.columns, candidate.values, candidate.freed, held, cap, seconds)
+        held = _boxes(candidate, value, boxes)
+        return self.relaxation.maximise(
+            candidate.columns, candidate.values, candidate.freed, held, cap, seconds, margin
+        )
 
-    def prove(self, candidate: Candidate, value: int, answer: Answer, boxes: Boxes | None = None) -> Certified | None:
+    def prove(
+        self, candidate: Candidate, value: int, answer: Answer, boxes: Boxes | None = None
+    ) -> Certified | None:
         """Make the bound of an answer exact; a bound below zero on the empty body proves infeasibility."""
         question = self.question(candidate, value, boxes)
         if answer.status == "optimal" and answer.duals is not None:
@@ -112,11 +128,13 @@ class Bounding:
                 return proof
         return None
 
-    def _rays(self, candidate: Candidate, value: int, answer: Answer, boxes: Boxes | None) -> Iterator[Floats]:
+    def _rays(
+        self, candidate: Candidate, value: int, answer: Answer, boxes: Boxes | None
+    ) -> Iterator[Floats]:
         if answer.duals is not None:
             yield answer.duals
             yield -answer.duals
-        held = {**(boxes or {}), candidate.place.binary: (float(value), float(value))}
+        held = _boxes(candidate, value, boxes)
         elastic = self.relaxation.elastic(candidate.freed, held)
         if elastic is not None:
             yield elastic
@@ -124,7 +142,7 @@ class Bounding:
     def question(self, candidate: Candidate, value: int, boxes: Boxes | None = None) -> Question:
         """Return the question that an answer belongs to, for the exact side."""
         held = {j: (_exact(a), _exact(b)) for j, (a, b) in (boxes or {}).items()}
-        held[candidate.place.binary] = (Fraction(value), Fraction(value))
+        held.update({j: (Fraction(v), Fraction(v)) for j, v in candidate.held(value).items()})
         freed = () if candidate.freed is None else (candidate.freed,)
         return Question(frozenset(freed), held)
 
@@ -132,7 +150,11 @@ class Bounding:
         """Sharpen a finding by the linear program with the binary off."""
         answer = self.solve(candidate, candidate.off, seconds=seconds)
         if answer.status in ("limit", "failed"):
-            said = "the time limit was reached" if answer.status == "limit" else f"HiGHS stopped: {answer.message}"
+            said = (
+                "the time limit was reached"
+                if answer.status == "limit"
+                else f"HiGHS stopped: {answer.message}"
+            )
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
@@ -147,7 +169,9 @@ class Bounding:
         if top < finding.top:
             finding.top, finding.tier, finding.certified = top, "lp", True
             finding.multipliers = proof.multipliers
-        finding.reason = f"the relaxation allows up to {float(proof.bound - candidate.tight):.9g}, the integers may not"
+        finding.reason = (
+            f"the relaxation allows up to {float(proof.bound - candidate.tight):.9g}, the integers may not"
+        )
         return answer
 
     def by_lp_on(self, candidate: Candidate, finding: Finding, seconds: float) -> None:
@@ -163,21 +187,22 @@ class Bounding:
                 finding.tier = "lp"
 
     # ------------------------------------------------------------------ points
-    def reach(self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool, seconds: float) -> None:
+    def reach(
+        self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool, seconds: float
+    ) -> None:
         """Raise the lower end of what is needed by points of the rest near a solution of its relaxation.
 
         A point found for a side that may be cut off is made exact; others hold to 1e-9. The search ends at a cut, or
         once what is needed is known well enough to call the leak safe.
         """
         ends = time.perf_counter() + seconds
-        value = candidate.off
         rounded = x.copy()
         rounded[self.integers] = np.round(x[self.integers])
-        rounded[candidate.place.binary] = value
+        _hold(rounded, candidate)
         if self._record(candidate, finding, rounded, want_cut):
             return
         better = self._rounded_by_locks(x)
-        better[candidate.place.binary] = value
+        _hold(better, candidate)
         if self._record(candidate, finding, better, want_cut) or not self.integers.size:
             return
         for guess in (*self._guesses(x, candidate), better):
@@ -194,28 +219,33 @@ class Bounding:
         if self._last is not None:
             guess = x.copy()
             guess[self.integers] = self._last
-            guess[candidate.place.binary] = candidate.off
+            _hold(guess, candidate)
             yield guess
 
     def complete_and_record(self, candidate: Candidate, finding: Finding, x: Floats, seconds: float) -> None:
         """Take the integers of a point, solve for the rest, and record what is reached."""
         rounded = x.copy()
         rounded[self.integers] = np.round(x[self.integers])
-        rounded[candidate.place.binary] = candidate.off
+        _hold(rounded, candidate)
         found = self._completed(candidate, rounded, seconds)
         if found is None or not self._record(candidate, finding, found, True):
             self._record(candidate, finding, rounded, True)
 
     def _record(self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool) -> bool:
         """Note a point if it satisfies the rest; says whether nothing more is wanted of points."""
-        if not near_feasible(self.program, x, candidate.freed, candidate.place.binary, candidate.off):
+        if not near_feasible(self.program, x, candidate.freed, candidate.held(candidate.off)):
             return False
         self._last = x[self.integers]
         value = float(candidate.values @ x[candidate.columns])
         limit = candidate.loose + slack(candidate)
         if want_cut and Fraction(value) > limit:
-            fixed = {candidate.place.binary: candidate.off}
+            fixed = candidate.held(candidate.off)
             point = exact_point(self.program, self.exact, x, candidate.freed, fixed)
+            inner = self._inner(candidate, x) if point is None else None
+            if inner is not None:
+                point = exact_point(self.program, self.exact, inner, candidate.freed, fixed)
+            if point is None:
+                finding.reason = INEXACT
             if point is not None and candidate.value(point) > limit:
                 reached = candidate.value(point)
                 if finding.point is None or reached > finding.reached:
@@ -225,6 +255,16 @@ class Bounding:
         if finding.point is None and reached > finding.reached:
             finding.reached = min(reached, limit) if want_cut else reached
         return not want_cut and finding.reached - candidate.tight >= candidate.big_m * WELL
+
+    def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
+        """Return a point with the same integers that stays off all inequalities, where roundings do no harm."""
+        boxes = {j: (float(x[j]), float(x[j])) for j in self.integers.tolist()}
+        answer = self.solve(candidate, candidate.off, boxes, self.cap(candidate), margin=MARGIN)
+        if answer.status != "optimal" or answer.x is None:
+            return None
+        found = answer.x.copy()
+        found[self.integers] = np.round(found[self.integers])
+        return found
 
     @cached_property
     def _locks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
@@ -291,9 +331,19 @@ class Bounding:
         """Whether the exact checker agrees with a finding's point."""
         if finding.point is None:
             return False
-        fixed = {candidate.place.binary: candidate.off}
+        fixed = candidate.held(candidate.off)
         inside = fits(self.program, self.exact, finding.point, candidate.freed, fixed)
         return inside and candidate.value(finding.point) > candidate.loose + slack(candidate)
+
+
+def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:
+    return {**(boxes or {}), **{j: (float(v), float(v)) for j, v in candidate.held(value).items()}}
+
+
+def _hold(x: Floats, candidate: Candidate) -> None:
+    """Set the binary of a point that is being made."""
+    for j, v in candidate.held(candidate.off).items():
+        x[j] = v
 
 
 def _exact(value: float) -> Fraction | None:

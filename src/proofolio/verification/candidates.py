@@ -31,7 +31,7 @@ SIDES = ("upper", "lower")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a side stands: its row and binary, by position and by name."""
+    """Where a side stands: its row and binary, by position (-1 where there is none) and by name."""
 
     row: int
     name: str
@@ -58,7 +58,7 @@ class Candidate:
     forms : tuple of Form
         The quadratic part of the body, negated for a lower side.
     kind : str
-        ``"row"``, ``"quadratic row"`` or ``"indicator"``.
+        ``"row"``, ``"quadratic row"``, ``"indicator"`` or ``"expression"``.
     why_not : str
         Why the side cannot be judged; empty when it can.
     """
@@ -79,6 +79,10 @@ class Candidate:
     def freed(self) -> Freed | None:
         """The side of the linear rows that is set free when its M is asked for."""
         return (self.place.row, self.place.side) if self.kind == "row" else None
+
+    def held(self, value: int) -> dict[int, int]:
+        """Return the column that is held at a value: the binary, or none for a body that nothing switches."""
+        return {} if self.place.binary < 0 else {self.place.binary: value}
 
     @property
     def on(self) -> int:
@@ -120,7 +124,9 @@ def _tagged(blocks: Sequence[RowBlock]) -> dict[int, int]:
     found: dict[int, int] = {}
     for block in blocks:
         if block.switch is not None:
-            found.update(zip(range(block.rows.start, block.rows.stop), block.switch.binary.tolist(), strict=True))
+            found.update(
+                zip(range(block.rows.start, block.rows.stop), block.switch.binary.tolist(), strict=True)
+            )
     return found
 
 
@@ -158,7 +164,13 @@ def _sides(low: float, high: float) -> list[tuple[str, float, float]]:
 
 
 def _candidate(
-    place: Place, d: float, limit: float, columns: NDArray[np.int32], values: Floats, declared: bool, **more: Any
+    place: Place,
+    d: float,
+    limit: float,
+    columns: NDArray[np.int32],
+    values: Floats,
+    declared: bool,
+    **more: Any,
 ) -> Candidate:
     slope, rhs = as_decimal(d), as_decimal(limit)
     return Candidate(

@@ -1,7 +1,7 @@
 r"""What a formulation is meant to say, beside the function that writes its rows.
 
-A claim is proved on the rows that the very function writes into a user's model; its meaning is a union of closed
-polyhedra ("pieces") in the inputs and outputs, written in the same arithmetic.
+A claim is proved on the rows that the very function writes into a user's model; its meaning is a union of
+closed polyhedra ("pieces") in the inputs and outputs, written in the same arithmetic.
 """
 
 from __future__ import annotations
@@ -61,9 +61,9 @@ class Claim:
     inputs : mapping from names to Box
     outputs : tuple of str
     meaning : sequence of callables
-        Pieces: ``lambda u, v: [v == u[0], u[0] >= u[1]]``, called with the inputs and then the outputs, by name
-        when its arguments carry those names. The meaning is the union of the pieces. Rows are closed: a strict
-        inequality is refused.
+        Pieces: ``lambda u, v: [v == u[0], u[0] >= u[1]]``, called with the inputs and then the outputs, by
+        name when its arguments carry those names. The meaning is the union of the pieces. Rows are closed: a
+        strict inequality is refused.
     name, lowering : str
     elementwise : bool
         With outputs of shape S (without outputs: the shape of the smallest row), every entry of S chooses its
@@ -93,11 +93,13 @@ class Claim:
     lift: Callable[..., Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.outputs, str):
-            object.__setattr__(self, "outputs", (self.outputs,))
+        outputs: object = self.outputs
+        names = (outputs,) if isinstance(outputs, str) else tuple(self.outputs)  # ("v") is a common slip
+        object.__setattr__(self, "outputs", names)
         if not self.meaning:
             raise BadData(f"claim {self.title!r} has no pieces: give its meaning at least one")
-        wrong = [name for name, box in self.inputs.items() if not isinstance(box, Box)]
+        boxes: dict[str, object] = dict(self.inputs)
+        wrong = [name for name, box in boxes.items() if not isinstance(box, Box)]
         if wrong:
             raise BadData(f"input {wrong[0]!r} of claim {self.title!r} must be a Box(shape, lower, upper)")
         both = set(self.inputs) & set(self.outputs)
@@ -152,7 +154,8 @@ def build(claim: Claim) -> Built:
         values = ()
     if len(values) != len(claim.outputs):
         raise BadData(
-            f"claim {claim.title!r} names {len(claim.outputs)} outputs and its function returned {len(values)}"
+            f"claim {claim.title!r} names {len(claim.outputs)} outputs and its function returned
+            {len(values)}"
         )
     if any(isinstance(value, Quadratic) for value in values):
         raise Undecidable("an output is quadratic: the lemma about it must be proved apart")
@@ -197,7 +200,9 @@ def _entry_shape(claim: Claim, shapes: list[tuple[int, ...]], pieces: list[list[
     if not claim.elementwise:
         return ()
     if not shapes:
-        found = [np.shape(row) if _is_truth(row) else row.shape for rows in pieces for row in rows if _is_row(row)]
+        found = [
+            np.shape(row) if _is_truth(row) else row.shape for rows in pieces for row in rows if _is_row(row)
+        ]
         return min(found, key=len, default=())
     if len(set(shapes)) > 1:
         raise BadData(
@@ -228,8 +233,8 @@ def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], width: int)
             row = _truth_rows(np.broadcast_to(truth, shape) if truth.ndim == 0 else truth)
         if shape and row.shape[-len(shape) :] != shape:
             raise BadData(
-                f"a row of shape {row.shape} in a piece of claim {claim.title!r} does not fit entries of shape "
-                f"{shape}: match its trailing axes, or set elementwise=False"
+                f"a row of shape {row.shape} in a piece of claim {claim.title!r} does not fit entries of
+                shape " f"{shape}: match its trailing axes, or set elementwise=False"
             )
         for k, line in enumerate(rational_rows(row)):
             if line is not None:

@@ -146,7 +146,9 @@ def _author_lifts(claim: Claim, built: Built, names: list[str]) -> tuple[AuthorL
         lift: dict[str, tuple[Mapping[str, Fraction], Fraction]] = {}
         for name, value in values.items():
             if name not in blocks:
-                raise BadData(f"the lift of claim {claim.title!r} names {name!r}, which its function does not make")
+                raise BadData(
+                    f"the lift of claim {claim.title!r} names {name!r}, which its function does not make"
+                )
             lift |= _lift_of(blocks[name], value, names)
         found.append(lift)
     return tuple(found)

@@ -21,9 +21,7 @@ def cell_generators(
 ) -> tuple[list[Point], list[Point]]:
     """Return the vertices and rays of the cell that lines cut out of the box, its integer inputs fixed."""
     columns = [j for j in part.points if j not in given]
-    box = [
-        Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"
-    ]
+    box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"]
     found = []
     for facet in facets(part, [*box, *lines]):
         constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), Fraction(0))

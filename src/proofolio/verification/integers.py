@@ -10,7 +10,7 @@ from itertools import count
 
 import numpy as np
 
-from proofolio.verification.bounding import INTEGRAL, Bounding
+from proofolio.verification.bounding import INEXACT, INTEGRAL, Bounding
 from proofolio.verification.candidates import Candidate
 from proofolio.verification.relaxation import Answer
 from proofolio.verification.verdicts import Finding, Number, judge, slack
@@ -40,8 +40,12 @@ def by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: 
     rest = ends - time.perf_counter()
     if judge(candidate, finding) == "undecided" and close and rest > 0:
         _lower(finding, branched_bound(bounding, candidate, candidate.loose + slack(candidate), rest))
-    if judge(candidate, finding) == "undecided":
-        limit = "the time limit for its integers was reached" if answer.status == "limit" else "the integers do not decide"
+    if judge(candidate, finding) == "undecided" and finding.reason != INEXACT:
+        limit = (
+            "the time limit for its integers was reached"
+            if answer.status == "limit"
+            else "the integers do not decide"
+        )
         finding.reason = f"{limit}: M is between the two bounds"
 
 
@@ -53,8 +57,10 @@ def reach_by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, sec
 
 
 def _asked(bounding: Bounding, candidate: Candidate, seconds: float) -> tuple[Answer, float]:
-    box = {candidate.place.binary: (float(candidate.off), float(candidate.off))}
-    return bounding.relaxation.maximise_integer(candidate.columns, candidate.values, candidate.freed, box, seconds)
+    box = {j: (float(v), float(v)) for j, v in candidate.held(candidate.off).items()}
+    return bounding.relaxation.maximise_integer(
+        candidate.columns, candidate.values, candidate.freed, box, seconds
+    )
 
 
 def _size(value: Number) -> Fraction:
@@ -66,7 +72,9 @@ def _lower(finding: Finding, top: Number) -> None:
         finding.top, finding.tier, finding.certified, finding.multipliers = top, "mip", False, None
 
 
-def branched_bound(bounding: Bounding, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES) -> Number:
+def branched_bound(
+    bounding: Bounding, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES
+) -> Number:
     """Return an upper bound of the body over the integers, by branching until it is at or below the goal.
 
     Every leaf is an exact bound of a linear program or an exact proof that it is empty, so the result holds without
@@ -74,7 +82,9 @@ def branched_bound(bounding: Bounding, candidate: Candidate, goal: Fraction, sec
     """
     ends = time.perf_counter() + seconds
     serial = count()
-    heap: list[tuple[float, int, dict[int, tuple[float, float]], Number]] = [(-math.inf, next(serial), {}, math.inf)]
+    heap: list[tuple[float, int, dict[int, tuple[float, float]], Number]] = [
+        (-math.inf, next(serial), {}, math.inf)
+    ]
     best: Number = -math.inf
     lower, upper = bounding.program.lower, bounding.program.upper
     for _ in range(nodes):

@@ -1,8 +1,9 @@
 r"""Rows seen from the inputs and outputs, once integers are fixed and the other variables are affine in them.
 
 With :math:`a = Lx + l` the row :math:`A_i x + B_i a \le b_i` reads
-:math:`(A_i + B_i L)x \le b_i - B_i l`. Where every row read so holds on a polyhedron of points x, each of these
-points has a completion: the given integers and :math:`Lx + l`. Fractions only: the checker of proofs reads this.
+:math:`(A_i + B_i L)x \le b_i - B_i l`. Where every row read so holds on a polyhedron of points x, each of
+these points has a completion: the given integers and :math:`Lx + l`. Fractions only: the checker of proofs
+reads this.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Lift = Mapping[int, tuple[Row, Fraction]]
 """For a column, the coefficients and constant of the affine function it equals."""
 
 
-def substituted(terms: Row, fixed: Mapping[int, Fraction], lift: Lift) -> tuple[dict[int, Fraction], Fraction]:
+def substituted(
+    terms: Row, fixed: Mapping[int, Fraction], lift: Lift
+) -> tuple[dict[int, Fraction], Fraction]:
     """Return the terms and the constant of an expression with columns fixed or lifted."""
     found: dict[int, Fraction] = {}
     constant = Fraction(0)
@@ -61,7 +64,9 @@ def lifted_facets(part: Statement, fixed: Mapping[int, Fraction], lift: Lift) ->
     return found
 
 
-def forced_lift(part: Statement, fixed: Mapping[int, Fraction]) -> tuple[dict[int, tuple[Row, Fraction]], list[int]]:
+def forced_lift(
+    part: Statement, fixed: Mapping[int, Fraction]
+) -> tuple[dict[int, tuple[Row, Fraction]], list[int]]:
     """Return what equations force on the auxiliary columns, and the auxiliary columns left free.
 
     Bounds that meet and rows with equal sides are equations; each is solved for one auxiliary column. The
@@ -69,7 +74,7 @@ def forced_lift(part: Statement, fixed: Mapping[int, Fraction]) -> tuple[dict[in
     """
     auxiliary = [j for j, kind in enumerate(part.kinds) if kind == "auxiliary" and not part.integer[j]]
     known = set(auxiliary)
-    ends = {j: [part.lower[j], part.upper[j]] for j in auxiliary}
+    floor, ceiling = {j: part.lower[j] for j in auxiliary}, {j: part.upper[j] for j in auxiliary}
     equations: list[tuple[dict[int, Fraction], Fraction]] = []
     for line in active_lines(part, fixed):
         terms, constant = substituted(line.terms, fixed, {})
@@ -82,11 +87,13 @@ def forced_lift(part: Statement, fixed: Mapping[int, Fraction]) -> tuple[dict[in
         elif len(terms) == 1:
             ((j, a),) = terms.items()
             first, second = (low, high) if a > 0 else (high, low)
-            if first is not None and (ends[j][0] is None or first / a > ends[j][0]):
-                ends[j][0] = first / a
-            if second is not None and (ends[j][1] is None or second / a < ends[j][1]):
-                ends[j][1] = second / a
-    single = [({j: Fraction(1)}, low) for j, (low, high) in ends.items() if low is not None and low == high]
+            if first is not None:
+                old = floor[j]
+                floor[j] = first / a if old is None else max(old, first / a)
+            if second is not None:
+                old = ceiling[j]
+                ceiling[j] = second / a if old is None else min(old, second / a)
+    single = [({j: Fraction(1)}, low) for j, low in floor.items() if low is not None and low == ceiling[j]]
     lift: dict[int, tuple[Row, Fraction]] = {}
     for terms, right in [*single, *equations]:
         rest, constant = substituted(terms, {}, lift)

@@ -107,4 +107,6 @@ def _declared_in_pyomo(model: Any) -> Iterator[str]:
 def _constraint_names(block: Any) -> Iterator[str]:
     import pyomo.environ as pyo  # heavy: only for Pyomo models
 
-    yield from (c.name for c in block.component_data_objects(pyo.Constraint, active=True, descend_into=pyo.Block))
+    yield from (
+        c.name for c in block.component_data_objects(pyo.Constraint, active=True, descend_into=pyo.Block)
+    )

@@ -2,8 +2,9 @@ r"""The question whether a set lies in a union of pieces, as one linear system; 
 
 A point is outside all pieces by t > 0 when each piece has a facet :math:`a'x \le b` (of size s) with
 :math:`a'x \ge b + s t`. With k the **first** such facet of a piece, the facets before it have
-:math:`a'x \le b + s t`: one choice of k for each piece gives a system in (x, t), with :math:`-1 \le t \le 1`, and the
-set lies in the union of the pieces, each widened by delta, when every choice is empty or has :math:`t \le \delta`.
+:math:`a'x \le b + s t`: one choice of k for each piece gives a system in (x, t), with :math:`-1 \le t \le
+1`, and the set lies in the union of the pieces, each widened by delta, when every choice is empty or has
+:math:`t \le \delta`.
 """
 
 from __future__ import annotations

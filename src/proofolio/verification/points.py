@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.program.program import Program
+from proofolio.program.program import Program, RowBlock
 from proofolio.verification.certificate import violation
 from proofolio.verification.elimination import solve_exactly
 from proofolio.verification.rational import ExactRows, Freed, as_decimal
@@ -30,10 +31,10 @@ NEAR = 1e-9
 ROUNDING = 4e-15
 
 
-def near_feasible(program: Program, x: Floats, freed: Freed | None, binary: int, value: int) -> bool:
+def near_feasible(program: Program, x: Floats, freed: Freed | None, fixed: Mapping[int, int]) -> bool:
     """Whether a point with exact integers satisfies all but one side to 1e-9 of its terms' size."""
     integers = x[program.integer]
-    if x[binary] != value or np.any(integers != np.round(integers)):
+    if any(x[j] != v for j, v in fixed.items()) or np.any(integers != np.round(integers)):
         return False
     slack = NEAR * np.maximum(1.0, np.abs(x))
     if np.any(x < program.lower - slack) or np.any(x > program.upper + slack):
@@ -75,8 +76,10 @@ def _sos_holds(nonzero: list[bool], kind: int) -> bool:
     return not at or (len(at) <= kind and at[-1] - at[0] < kind)
 
 
-def exact_point(program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]) -> Point | None:
-    """Return a point of the model, with one side free and one column fixed, that is exact; None if none was found.
+def exact_point(
+    program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
+) -> Point | None:
+    """Return a point of the model, with one side free and some columns fixed, that is exact; None if none was found.
 
     Parameters
     ----------
@@ -87,11 +90,10 @@ def exact_point(program: Program, exact: ExactRows, x: Floats, freed: Freed | No
     freed : (row, "lower" or "upper"), optional
     fixed : mapping from column to value
     """
-    ((binary, value),) = fixed.items()
     snapped = [_snapped(program, x, fixed, largest) for largest in (1_000, 1_000_000)]
     for point in snapped:
         # the exact check of a whole model is slow: it is asked only where floating numbers see nothing wrong
-        if near_feasible(program, _floating(program, point), freed, binary, value) and fits(
+        if near_feasible(program, _floating(program, point), freed, fixed) and fits(
             program, exact, point, freed, fixed
         ):
             return point
@@ -109,7 +111,9 @@ def _floating(program: Program, point: Point) -> Floats:
     return x
 
 
-def fits(program: Program, exact: ExactRows, point: Point, freed: Freed | None, fixed: Mapping[int, int]) -> bool:
+def fits(
+    program: Program, exact: ExactRows, point: Point, freed: Freed | None, fixed: Mapping[int, int]
+) -> bool:
     """Whether a point satisfies everything but one freed side in exact arithmetic: the checker's own word."""
     held = {j: Fraction(v) for j, v in fixed.items()}
     system = dataclasses.replace(exact.system, freed=frozenset(() if freed is None else (freed,)), fixed=held)
@@ -134,7 +138,11 @@ def _snapped(program: Program, x: Floats, fixed: Mapping[int, int], largest: int
             value = Fraction(round(v))
         else:
             nearest = min(max(v, lower[j]), upper[j])
-            ends = [e for e in (lower[j], upper[j]) if math.isfinite(e) and abs(nearest - e) <= NEAR * max(1.0, abs(e))]
+            ends = [
+                e
+                for e in (lower[j], upper[j])
+                if math.isfinite(e) and abs(nearest - e) <= NEAR * max(1.0, abs(e))
+            ]
             end = ends[0] if ends else None
             value = Fraction(nearest).limit_denominator(largest) if end is None else as_decimal(end)
         if value:
@@ -154,7 +162,8 @@ def _moved(
     at_low, at_high = body - low <= margin, high - body <= margin
     between = (x > program.lower + NEAR) & (x < program.upper - NEAR) & ~program.integer
     between[list(fixed)] = False
-    equations, optional = [], []
+    equations: list[tuple[dict[int, Fraction], Fraction]] = []
+    optional: list[int] = []
     for i in np.flatnonzero(at_low | at_high).tolist():
         terms = exact.coefficients(i)
         side = as_decimal(float(low[i] if at_low[i] else high[i]))
@@ -177,9 +186,9 @@ def broken_beyond(program: Program, point: Mapping[int, Fraction]) -> str | None
     """Return the name of a quadratic row, cone, indicator or set that an exact point breaks, None if none."""
     zero = Fraction(0)
 
-    def affine(matrix: object, row: int) -> Fraction:
-        a, b = matrix.indptr[row], matrix.indptr[row + 1]  # type: ignore[attr-defined]
-        pairs = zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True)  # type: ignore[attr-defined]
+    def affine(matrix: Any, row: int) -> Fraction:
+        a, b = matrix.indptr[row], matrix.indptr[row + 1]
+        pairs = zip(matrix.indices[a:b].tolist(), matrix.data[a:b].tolist(), strict=True)
         return sum((as_decimal(v) * point[j] for j, v in pairs if j in point), zero)
 
     rows = program.quadratic
@@ -210,8 +219,11 @@ def broken_beyond(program: Program, point: Mapping[int, Fraction]) -> str | None
 
 
 def _outside(value: Fraction, low: float, high: float) -> bool:
-    return bool((np.isfinite(low) and value < as_decimal(float(low))) or (np.isfinite(high) and value > as_decimal(float(high))))
+    return bool(
+        (np.isfinite(low) and value < as_decimal(float(low)))
+        or (np.isfinite(high) and value > as_decimal(float(high)))
+    )
 
 
-def _name(blocks: object, i: int) -> str:
-    return [name for block in blocks for name in block.element_names()][i]  # type: ignore[attr-defined]
+def _name(blocks: Sequence[RowBlock], i: int) -> str:
+    return [name for block in blocks for name in block.element_names()][i]

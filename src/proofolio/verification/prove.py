@@ -1,8 +1,9 @@
 r"""Prove a claim, refute it with a point, or say what was missing.
 
-A claim is **sound** when every point of the rows lies in some piece of its meaning, and **complete** when every point
-of the meaning has integers and auxiliary values that satisfy the rows. Both are decided in rational arithmetic on the
-numbers as written, up to :math:`\delta \le 10^{-9}` of a row's size; see `prove_sound` and `prove_complete` for how.
+A claim is **sound** when every point of the rows lies in some piece of its meaning, and **complete** when
+every point of the meaning has integers and auxiliary values that satisfy the rows. Both are decided in
+rational arithmetic on the numbers as written, up to :math:`\delta \le 10^{-9}` of a row's size; see
+`prove_sound` and `prove_complete` for how.
 """
 
 from __future__ import annotations
@@ -151,8 +152,8 @@ class _Attempt:
         assignments = prod(len(part.values(j)) for j in columns)
         if assignments > 2**self.max_binaries:
             raise Undecidable(
-                f"{len(columns)} integers that share rows have 2^{log2(assignments):.3g} assignments, more than "
-                f"2^{self.max_binaries}: prove smaller sizes, or raise max_binaries"
+                f"{len(columns)} integers that share rows have 2^{log2(assignments):.3g} assignments, more
+                than " f"2^{self.max_binaries}: prove smaller sizes, or raise max_binaries"
             )
 
     def _ask(self, part: Statement, question: int | tuple[int, ...], proof: dict[str, Any]) -> None:
@@ -249,7 +250,9 @@ class _Attempt:
                         return None, None
                     tree, needed = prove_covered(part, entry, self.deadline)
                 except Outside as outside:
-                    point = {j: outside.point.get(j, Fraction(0)) for j in part.points if part.kinds[j] == "input"}
+                    point = {
+                        j: outside.point.get(j, Fraction(0)) for j in part.points if part.kinds[j] == "input"
+                    }
                     return False, {"part": index, "entry": entry, "point": _all_written(point)}
                 except Undecidable:
                     return None, None

@@ -4,9 +4,9 @@ The points of one piece (one for each entry of a part) are cut into cells, and e
 
 - the integer inputs are enumerated; a cell without points is proved empty;
 - integers that work in the middle of the cell are tried on all of it: with an affine lift of the continuous
-  auxiliary columns (the author's, then what equations force, then one found by a linear program) every row is a
-  linear program over the cell; without a lift, every vertex and ray of the cell gets auxiliary values of its own,
-  which suffices because with the integers fixed the rows are convex;
+  auxiliary columns (the author's, then what equations force, then one found by a linear program) every row
+  is a linear program over the cell; without a lift, every vertex and ray of the cell gets auxiliary values
+  of its own, which suffices because with the integers fixed the rows are convex;
 - where a row fails at a point, all integers are tried there. If none works the claim is refuted, with a Farkas
   vector for every case; otherwise the cell is split along the failing row and both halves are settled.
 """
@@ -131,9 +131,7 @@ class _Cover:
         }
 
     # --------------------------------------------------------------- integers
-    def _trials(
-        self, lp: SmallLP, system: System, lines: tuple[Line, ...], fixed: Point
-    ) -> Iterator[Point]:
+    def _trials(self, lp: SmallLP, system: System, lines: tuple[Line, ...], fixed: Point) -> Iterator[Point]:
         """Yield integers that work in the middle of the cell; refute there when none do."""
         if self.author is not None:
             chosen = self.part.chosen
@@ -154,8 +152,12 @@ class _Cover:
         far = 10 * max([self.part.scale(line.terms) for line in lines], default=Fraction(1))
         near = replace(
             lp.system,
-            lower=tuple(-far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.lower, strict=True)),
-            upper=tuple(far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.upper, strict=True)),
+            lower=tuple(
+                -far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.lower, strict=True)
+            ),
+            upper=tuple(
+                far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.upper, strict=True)
+            ),
         )
         found: list[Point] = []
         boxed = SmallLP(near, self.deadline)
@@ -266,7 +268,9 @@ class _Cover:
                 if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * abs(float(room)):
                     y = lp.certify(facet.terms, system, answer, room)
                 if y is None:
-                    return _Split(facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room))
+                    return _Split(
+                        facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room)
+                    )
                 proofs[str(k)] = written(y)
                 proved = bound(system, facet.terms, y)
             assert proved is not None
@@ -280,12 +284,8 @@ class _Cover:
 
     def _beyond(self, lp: SmallLP, system: System, answer: Answer, terms: Row, room: Fraction) -> Point:
         """Return an exact point of the cell where a row fails by more than delta."""
-
-        def fails(point: Point) -> bool:
-            return sum((a * point[j] for j, a in terms.items()), Fraction(0)) > room
-
         if answer.status == "optimal":
-            point = lp.exact_point(system, answer, fails)
+            point = lp.exact_point(system, answer, terms, room)
             if point is not None:
                 return point
         if answer.status == "unbounded":
@@ -300,7 +300,7 @@ class _Cover:
                 boxed = SmallLP(box, self.deadline)
                 question = boxed.question(fixed=system.fixed)
                 found = boxed.maximise(terms, question)
-                point = boxed.exact_point(question, found, fails) if found.status == "optimal" else None
+                point = boxed.exact_point(question, found, terms, room) if found.status == "optimal" else None
                 if point is not None:
                     return point
                 far *= 1000

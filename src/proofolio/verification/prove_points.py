@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 from proofolio.verification.recheck import combinations
@@ -41,7 +41,6 @@ def _search(
     rows: Sequence[Line],
     columns: list[int],
     fixed: Point,
-    accept: Callable[[Point], bool] = lambda _: True,
 ) -> Point | None:
     system = lp.question(freed_rows(rows, fixed), fixed)
     answer = lp.maximise({}, system)
@@ -49,9 +48,9 @@ def _search(
         return None
     column = next((j for j in columns if j not in fixed), None)
     if column is None:
-        return lp.exact_point(system, answer, accept)
+        return lp.exact_point(system, answer)
     for v in part.values(column):
-        point = _search(part, lp, rows, columns, {**fixed, column: Fraction(v)}, accept)
+        point = _search(part, lp, rows, columns, {**fixed, column: Fraction(v)})
         if point is not None:
             return point
     return None

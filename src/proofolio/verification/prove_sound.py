@@ -1,13 +1,10 @@
 r"""Soundness: every point of the rows lies in some piece, by a search for a point outside all of them.
 
-A point is outside a piece when it breaks one of its facets. With t the common violation and one facet picked for
-each piece,
-
-.. math:: \max t \quad\text{s.t. rows},\quad a_p'x - s_p t \ge b_p \ \ (p = 1, \dots, P),\quad -1 \le t \le 1
-
-is at most delta for every choice exactly when the rows lie in the union of the pieces, each widened by delta. The
-search branches on the values of integer columns, then on the facets of a piece that holds the current point, and
-prunes where the program is empty or its dual bound is at most delta.
+The search maximises the common violation t of `proofolio.verification.outside.Question`. It branches on the
+values of integer columns, then on which facet of a piece is the first to be broken (the piece that holds a
+point in the middle of the current rows: it closes fastest), and prunes where the program is empty or its
+dual bound is at most delta. An empty tree of open nodes is the proof; a node with a facet for every piece
+and t beyond delta is a point outside all of them.
 """
 
 from __future__ import annotations
@@ -75,7 +72,9 @@ class _Search:
         piece = min(rest, key=lambda p: self._breach(p, inside))
         return {
             "piece": piece,
-            "facets": [self.node(fixed, {**chosen, piece: k}) for k in range(len(self.question.pieces[piece]))],
+            "facets": [
+                self.node(fixed, {**chosen, piece: k}) for k in range(len(self.question.pieces[piece]))
+            ],
         }
 
     def _leaf(self, system: System, y: dict[int, Fraction]) -> dict[str, Any]:
@@ -109,11 +108,7 @@ class _Search:
     def _settle(self, system: System, answer: Answer) -> None:
         """Raise `Outside` with the point of a node where every piece has its facet chosen."""
         if answer.status == "optimal":
-
-            def far(point: dict[int, Fraction]) -> bool:
-                return point.get(self.question.t, Fraction(0)) > DELTA
-
-            point = self.lp.exact_point(system, answer, far)
+            point = self.lp.exact_point(system, answer, self.goal, DELTA)
             if point is not None:
                 raise Outside({j: v for j, v in point.items() if j != self.question.t})
         raise Undecidable("a linear program of the soundness search could be settled neither way exactly")

@@ -119,7 +119,10 @@ def _hyperplane(part: Statement, system: System, y: Mapping[int, Fraction]) -> t
         for j, a in system.rows[i].items():
             reduced[j] = reduced.get(j, Fraction(0)) + factor * a
     free = {j for j in part.points if j not in system.fixed}
-    for j, factor in reduced.items():  # what the columns outside the points can give at least moves to the right
+    for (
+        j,
+        factor,
+    ) in reduced.items():  # what the columns outside the points can give at least moves to the right
         if j not in free and factor:
             low, high = system.box(j)
             end = low if factor > 0 else high

@@ -304,7 +304,7 @@ class ExactRows:
 
 def _good(bound: Fraction, value: float | None, goal: Fraction | None) -> bool:
     if value is not None:
-        return bound - Fraction(value) <= Fraction(GOOD) * max(1, abs(Fraction(value)))
+        return bound - Fraction(value) <= Fraction(GOOD) * max(Fraction(1), abs(Fraction(value)))
     return goal is not None and bound <= goal
 
 

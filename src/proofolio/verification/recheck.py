@@ -1,9 +1,9 @@
 """The checker of proofs: no solver, no floating point; lists of cases are re-derived, not believed.
 
-A proof's document holds a statement and trees. Every branch of a tree must have one child for every value of an
-integer column, or for every facet of a piece, or for both sides of a hyperplane; every leaf is multipliers for
-`proofolio.verification.certificate.bound`. A refutation holds a rational point, and for a point without a
-completion a tree over all values of the integers.
+A proof's document holds a statement and trees. Every branch of a tree must have one child for every value of
+an integer column, or for every facet of a piece, or for both sides of a hyperplane; every leaf is
+multipliers for `proofolio.verification.certificate.bound`. A refutation holds a rational point, and for a
+point without a completion a tree over all values of the integers.
 """
 
 from __future__ import annotations
@@ -79,7 +79,15 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
             raise _Wrong(f"a verdict {document['verdict']!r} has no certificate")
     except _Wrong as wrong:
         return Recheck(False, f"the certificate fails: {wrong}")
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, ZeroDivisionError, Undecidable) as error:
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ZeroDivisionError,
+        Undecidable,
+    ) as error:
         return Recheck(False, f"the certificate cannot be read: {type(error).__name__}: {error}")
     return Recheck(True)
 
@@ -137,7 +145,9 @@ def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fr
             values = part.values(column)
             _require(len(tree["cases"]) == len(values), "a value of an integer column is missing")
             cases = zip(values, tree["cases"], strict=True)
-            return max((node(c, {**fixed, column: Fraction(v)}, chosen) for v, c in cases), default=Fraction(0))
+            return max(
+                (node(c, {**fixed, column: Fraction(v)}, chosen) for v, c in cases), default=Fraction(0)
+            )
         if "piece" in tree:
             piece = tree["piece"]
             _require(0 <= piece < len(question.pieces) and piece not in chosen, "a branch on a wrong piece")
@@ -168,7 +178,9 @@ def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fix
         values = part.values(column)
         _require(len(tree["cases"]) == len(values), "a value of an integer input is missing")
         cases = zip(values, tree["cases"], strict=True)
-        return max((_cell(part, lines, c, {**fixed, column: Fraction(v)}) for v, c in cases), default=Fraction(0))
+        return max(
+            (_cell(part, lines, c, {**fixed, column: Fraction(v)}) for v, c in cases), default=Fraction(0)
+        )
     if "cut" in tree:
         terms, limit = _numbers(tree["cut"]), Fraction(tree["limit"])
         _require(set(terms) <= set(part.points), "a cut speaks of more than inputs and outputs")
@@ -176,7 +188,9 @@ def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fix
         return max(inside, _cell(part, (*lines, Line(terms, limit, None)), tree["beyond"], fixed))
     values_ = {int(j): Fraction(v) for j, v in tree["values"].items()}
     _require(set(values_) == set(part.chosen), "a case does not choose every integer")
-    _require(all(v in part.values(j) for j, v in values_.items()), "a case chooses a value outside its bounds")
+    _require(
+        all(v in part.values(j) for j, v in values_.items()), "a case chooses a value outside its bounds"
+    )
     _require(set(part.given) <= set(fixed), "a case is settled before its integer inputs are")
     whole = {**fixed, **values_}
     return _by_lift(part, system, whole, tree) if "lift" in tree else _by_vertices(part, lines, whole, tree)
@@ -205,10 +219,14 @@ def _by_lift(part: Statement, system: System, fixed: Point, tree: Mapping[str, A
 def _by_vertices(part: Statement, lines: Sequence[Line], fixed: Point, tree: Mapping[str, Any]) -> Fraction:
     given = {j: fixed[j] for j in part.given}
     points, rays = cell_generators(part, lines, given)
-    _require(len(points) == len(tree["points"]) and len(rays) == len(tree["rays"]), "a vertex or ray is missing")
+    _require(
+        len(points) == len(tree["points"]) and len(rays) == len(tree["rays"]), "a vertex or ray is missing"
+    )
     delta = Fraction(0)
     for point, own in zip(points, tree["points"], strict=True):
-        _require(all(point[j] == fixed[j] for j in fixed if j in point), "a vertex has another integer output")
+        _require(
+            all(point[j] == fixed[j] for j in fixed if j in point), "a vertex has another integer output"
+        )
         delta = max(delta, excess(part, fixed, {**_numbers(own), **point, **fixed}))
     _require(delta <= DELTA, "a vertex is not completed")
     endless = replace(recession(part), freed=freed_rows(part.rows, fixed))
@@ -264,7 +282,9 @@ def _satisfies(part: Statement, point: Point) -> None:
 
 def _means(part: Statement, point: Point) -> None:
     _require(set(point) == set(part.points), "the point does not give every input and output")
-    _require(all(point[j].denominator == 1 for j in part.given), "an integer input of the point is not integer")
+    _require(
+        all(point[j].denominator == 1 for j in part.given), "an integer input of the point is not integer"
+    )
     _require(violation(part.cell(()), point) == 0, "the point is outside the box of the inputs")
     for entry in part.entries:
         inside = any(all(_value(f.terms, point) <= f.limit for f in facets(part, piece)) for piece in entry)

@@ -80,6 +80,7 @@ class Relaxation:
         boxes: Mapping[int, tuple[float, float]] | None = None,
         cap: float = math.inf,
         time_limit: float = math.inf,
+        margin: float = 0.0,
     ) -> Answer:
         """Maximise a linear body with one side set free and some columns given other bounds.
 
@@ -95,8 +96,12 @@ class Relaxation:
             Where the freed side is moved to, as an amount of ``sign * row`` (infinite: away).
         time_limit : float
             Seconds.
+        margin : float
+            How far to stay from the sides of ranges and bounds, relative to their size.
         """
         at = np.asarray(columns, dtype=np.int32)
+        if margin:
+            self._all_sides(margin)
         self._change(self._highs, at, -np.asarray(values, dtype=float), freed, boxes or {}, cap)
         try:
             answer = self._run(time_limit)
@@ -104,6 +109,8 @@ class Relaxation:
                 answer = self._from_scratch(time_limit)
         finally:
             self._restore(self._highs, at, freed, boxes or {})
+            if margin:
+                self._all_sides(0.0)
         self.solved += 1
         return answer
 
@@ -177,6 +184,12 @@ class Relaxation:
             at = np.fromiter(boxes, dtype=np.int32, count=len(boxes))
             highs.changeColsBounds(at.size, at, p.lower[at], p.upper[at])
 
+    def _all_sides(self, margin: float) -> None:
+        p, highs = self.program, self._highs
+        rows, columns = np.arange(p.m, dtype=np.int32), np.arange(p.n, dtype=np.int32)
+        highs.changeRowsBounds(p.m, rows, *_shrunk(p.row_lower, p.row_upper, margin))
+        highs.changeColsBounds(p.n, columns, *_shrunk(p.lower, p.upper, margin))
+
     def _run(self, time_limit: float) -> Answer:
         highs = self._highs
         if math.isfinite(time_limit):
@@ -228,11 +241,19 @@ class Relaxation:
         self._change(highs, np.zeros(0, dtype=np.int32), np.zeros(0), freed, boxes, math.inf)
         at = np.arange(p.m, dtype=np.int32)
         for sign in (1.0, -1.0):
-            highs.addCols(p.m, np.ones(p.m), np.zeros(p.m), np.full(p.m, math.inf), p.m, at, at, np.full(p.m, sign))
+            highs.addCols(
+                p.m, np.ones(p.m), np.zeros(p.m), np.full(p.m, math.inf), p.m, at, at, np.full(p.m, sign)
+            )
         highs.run()
         if highs.getModelStatus() != _Status.kOptimal or highs.getObjectiveValue() <= TOLERANCE:
             return None
         return -np.array(highs.getSolution().row_dual, dtype=float)
+
+
+def _shrunk(low: Floats, high: Floats, margin: float) -> tuple[Floats, Floats]:
+    size = np.maximum(1.0, np.maximum(*(np.where(np.isfinite(v), np.abs(v), 0.0) for v in (low, high))))
+    inward = np.where(high - low > 4.0 * margin * size, margin * size, 0.0)
+    return low + inward, high - inward
 
 
 def _do_nothing(_: Any) -> None:

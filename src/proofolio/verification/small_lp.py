@@ -8,7 +8,7 @@ dozen columns, so the fractions stay small (Applegate, Cook, Dash & Espinoza 200
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf
@@ -16,9 +16,10 @@ from math import inf
 import highspy
 import numpy as np
 
-from proofolio.verification.certificate import Row, Side, System, bound, violation
+from proofolio.verification.certificate import Row, Side, System, bound, proves_empty, violation
+from proofolio.verification.exact_simplex import exact_feasible
 from proofolio.verification.exact_solve import solve_square
-from proofolio.verification.statement import Undecidable
+from proofolio.verification.statement import DELTA, Undecidable
 
 __all__ = ["Answer", "SmallLP"]
 
@@ -77,10 +78,8 @@ class SmallLP:
             raise Undecidable("the time limit was reached")
         h = self._highs
         for i, _ in self._freed ^ system.freed:
-            off = {side for k, side in system.freed if k == i} if system.freed else set()
-            h.changeRowBounds(
-                i, -inf if "lower" in off else self._low[i], inf if "upper" in off else self._high[i]
-            )
+            low = -inf if (i, "lower") in system.freed else self._low[i]
+            h.changeRowBounds(i, low, inf if (i, "upper") in system.freed else self._high[i])
         for j in {*self._fixed, *system.fixed}:
             value = float(system.fixed[j]) if j in system.fixed else None
             h.changeColBounds(
@@ -102,15 +101,20 @@ class SmallLP:
             value = -h.getInfo().objective_function_value
             return Answer("optimal", value, list(found.col_value), [-y for y in found.row_dual])
         if status == _STATUS.kInfeasible:
-            _, has, ray = h.getDualRay()
+            _, has, ray = h.getDualRay()  # type: ignore[attr-defined]  # missing in the stubs of highspy 1.15
             return Answer("empty", -inf, [], [float(y) for y in ray] if has else [])
         if status == _STATUS.kUnbounded:
             return Answer("unbounded", inf, [], [])
+        if not c:
+            point, y = exact_feasible(system, self.deadline)
+            if point is None:
+                return Answer("empty", -inf, [], [float(y.get(i, 0)) for i in range(len(system.rows))])
+            return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
         raise Undecidable(f"HiGHS gave no answer to a linear program ({h.modelStatusToString(status)})")
 
     # ------------------------------------------------------------- exactness
     def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
-        """Return multipliers that prove c'x <= target, or None; nothing at all is tried first."""
+        """Return multipliers that prove c'x <= target, or None; none at all are tried first."""
         best: tuple[Fraction, dict[int, Fraction]] | None = None
         for y in self._multipliers(c, system, answer):
             proved = bound(system, c, y)
@@ -118,7 +122,16 @@ class SmallLP:
                 best = (proved, y)
             if best is not None and best[0] <= min(target, Fraction(0)):
                 break
-        return best[1] if best is not None and best[0] <= target else None
+        if best is not None and best[0] <= target:
+            return best[1]
+        beyond = _with_goal(system, c, target)
+        point, y = exact_feasible(beyond, self.deadline)
+        share = -y.pop(len(system.rows), Fraction(0))  # of the goal, which is low: its multiplier is negative
+        if point is not None or share <= 0:
+            return None
+        solved = {i: v / share for i, v in y.items()}
+        proved = bound(system, c, solved)
+        return solved if proved is not None and proved <= target else None
 
     def certify_empty(self, system: System, answer: Answer) -> dict[int, Fraction] | None:
         """Return multipliers that prove the system empty, or None."""
@@ -128,7 +141,8 @@ class SmallLP:
                 proved = bound(system, {}, y)
                 if proved is not None and proved < 0:
                     return y
-        return None
+        point, y = exact_feasible(system, self.deadline)
+        return y if point is None and proves_empty(system, y) else None
 
     def _multipliers(self, c: Row, system: System, answer: Answer) -> Iterator[dict[int, Fraction]]:
         yield {}
@@ -142,7 +156,7 @@ class SmallLP:
         for limit in DENOMINATORS:
             yield {i: f for i, y in allowed if (f := Fraction(y).limit_denominator(limit))}
         yield {i: Fraction(y) for i, y in allowed}
-        if answer.status == "optimal" and self.system is not None:
+        if answer.status == "optimal":
             solved = self._basic_multipliers(c, system)
             if solved is not None:
                 yield solved
@@ -165,17 +179,32 @@ class SmallLP:
         return list(basis.col_status), list(basis.row_status)
 
     def exact_point(
-        self, system: System, answer: Answer, accept: Callable[[dict[int, Fraction]], bool] = lambda _: True
+        self, system: System, answer: Answer, goal: Row | None = None, above: Fraction = Fraction(0)
     ) -> dict[int, Fraction] | None:
-        """Return a point that satisfies the system exactly and is accepted, near what HiGHS said last."""
+        """Return a point that satisfies the system exactly, with goal x > above, near what HiGHS said last."""
+        wanted = goal or {}
         for point in self._points(system, answer):
-            if violation(system, point) == 0 and accept(point):
+            if (not wanted or _value(wanted, point) > above) and violation(system, point) == 0:
                 return point
-        return None
+        asked = _with_goal(system, wanted, above + DELTA / 1000) if wanted else system
+        found, _ = exact_feasible(asked, self.deadline)
+        return found
+
+    def vertex(self, system: System) -> dict[int, Fraction] | None:
+        """Return the exact vertex HiGHS stopped at, None when its basis is not exactly feasible."""
+        point = self._basic_point(system)
+        return point if point is not None and violation(system, point) == 0 else None
 
     def _points(self, system: System, answer: Answer) -> Iterator[dict[int, Fraction]]:
         for limit in DENOMINATORS:
             yield {j: _rounded(x, *system.box(j), limit) for j, x in enumerate(answer.point)}
+        point = self._basic_point(system)
+        if point is not None:
+            yield point
+        yield {j: _rounded(x, *system.box(j), 10**15) for j, x in enumerate(answer.point)}
+
+    def _basic_point(self, system: System) -> dict[int, Fraction] | None:
+        """Solve for the basis HiGHS stopped at, in fractions."""
         columns, rows = self._basis()
         basic = [j for j, status in enumerate(columns) if status == _BASIC]
         tight = [i for i, status in enumerate(rows) if status != _BASIC]
@@ -190,9 +219,16 @@ class SmallLP:
             right.append(side - sum((a * point[j] for j, a in row.items() if j in point), Fraction(0)))
             matrix.append([row.get(j, Fraction(0)) for j in basic])
         solved = solve_square(matrix, right)
-        if solved is not None:
-            yield point | dict(zip(basic, solved, strict=True))
-        yield {j: _rounded(x, *system.box(j), 10**15) for j, x in enumerate(answer.point)}
+        return None if solved is None else point | dict(zip(basic, solved, strict=True))
+
+
+def _with_goal(system: System, goal: Row, least: Fraction) -> System:
+    """Return the system with one more row: goal x >= least."""
+    return replace(system, rows=(*system.rows, goal), low=(*system.low, least), high=(*system.high, None))
+
+
+def _value(terms: Row, point: Mapping[int, Fraction]) -> Fraction:
+    return sum((a * point.get(j, Fraction(0)) for j, a in terms.items()), Fraction(0))
 
 
 def _rounded(x: float, low: Side, high: Side, limit: int) -> Fraction:
@@ -214,7 +250,7 @@ def _floats(sides: tuple[Side, ...], infinite: float) -> list[float]:
 
 def _passed(lp: SmallLP, system: System) -> highspy.Highs:
     """Return HiGHS holding the system: dual simplex, no presolve, tolerances as small as it allows."""
-    h = highspy.Highs()
+    h = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, setting in (
         ("output_flag", False),
         ("presolve", "off"),

@@ -1,10 +1,11 @@
 r"""What a claim says, in rational numbers: columns, rows, and the pieces of its meaning.
 
-Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`, cut it
-into independent parts with `parts`, and read tolerances from `Statement.scale`.
+Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`,
+cut it into independent parts with `parts`, and read tolerances from `Statement.scale`.
 
-A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1) counts as
-satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; the \delta a proof needed is part of its answer.
+A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
+counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; the \delta a proof needed is part
+of its answer.
 """
 
 from __future__ import annotations
@@ -160,7 +161,9 @@ class Statement:
                 )
             ],
             "rows": [_line_document(line) for line in self.rows],
-            "meaning": [[[_line_document(line) for line in piece] for piece in entry] for entry in self.entries],
+            "meaning": [
+                [[_line_document(line) for line in piece] for piece in entry] for entry in self.entries
+            ],
         }
 
     @staticmethod

@@ -111,7 +111,9 @@ class Run:
             cut = judge(candidate, finding) == "undecided"
             self.bounding.reach(candidate, finding, answer.x, cut, self.left)
 
-    def _integer_programs(self, queue: list[int], ask: Callable[[Bounding, Candidate, Finding, float], None]) -> None:
+    def _integer_programs(
+        self, queue: list[int], ask: Callable[[Bounding, Candidate, Finding, float], None]
+    ) -> None:
         for done, k in enumerate(queue):
             if self.left <= 0:
                 self._out_of_time(queue[done:])

@@ -10,7 +10,17 @@ from typing import Any
 from proofolio.verification.candidates import Candidate
 from proofolio.verification.rational import as_decimal, outward
 
-__all__ = ["NOTICEABLE", "VERDICTS", "Finding", "Needed", "RowVerdict", "judge", "leak_of", "needed", "row_verdict"]
+__all__ = [
+    "NOTICEABLE",
+    "VERDICTS",
+    "Finding",
+    "Needed",
+    "RowVerdict",
+    "judge",
+    "leak_of",
+    "needed",
+    "row_verdict",
+]
 
 VERDICTS = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
 INTEGRALITY = 1e-6
@@ -198,7 +208,11 @@ def row_verdict(
 def _certified(verdict: str, finding: Finding) -> bool:
     if verdict in ("binding", "invalid"):
         return finding.point is not None
-    return verdict != "undecided" and finding.certified and (verdict != "redundant" or finding.multipliers_on is not None)
+    return (
+        verdict != "undecided"
+        and finding.certified
+        and (verdict != "redundant" or finding.multipliers_on is not None)
+    )
 
 
 def _up(value: Number) -> float:

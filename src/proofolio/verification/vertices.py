@@ -1,8 +1,8 @@
 r"""The vertices and rays of a polyhedron, exactly, by the double description method.
 
-Motzkin, Raiffa, Thompson & Thrall 1953; Fukuda & Prodon 1996. The polyhedron :math:`\{x : Gx \le h\}` becomes the cone
-:math:`\{(\tau, x) : h\tau - Gx \ge 0,\ \tau \ge 0\}`, and one facet at a time cuts the list of its generators.
-Fractions only, small dimensions only: the checker of proofs runs it again.
+Motzkin, Raiffa, Thompson & Thrall 1953; Fukuda & Prodon 1996. The polyhedron :math:`\{x : Gx \le h\}`
+becomes the cone :math:`\{(\tau, x) : h\tau - Gx \ge 0,\ \tau \ge 0\}`, and one facet at a time cuts the list
+of its generators. Fractions only, small dimensions only: the checker of proofs runs it again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def generators(
             for w, tight_w, r in below:
                 common = tight_u & tight_w
                 if sum(1 for mask in masks if mask & common == common) == 2:
-                    kept.append((_simple(tuple(s * b - r * a for a, b in zip(u, w, strict=True))), common | bit))
+                    kept.append(
+                        (_simple(tuple(s * b - r * a for a, b in zip(u, w, strict=True))), common | bit)
+                    )
         rays = kept
         if len(rays) > MOST:
             raise Undecidable(f"a polyhedron has more than {MOST} vertices and rays")

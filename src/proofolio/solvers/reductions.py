@@ -1,0 +1,137 @@
+"""Exact reductions of linear rows once some columns are fixed: steps of `proofolio.solvers.assignment`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from proofolio.solvers.lifted import Lifted
+
+__all__ = ["FORCED", "merge", "propagate", "resolve", "single_rows"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+FORCED = 1e-9
+PASSES = 4
+
+
+def propagate(lifted: Lifted, lower: Floats, upper: Floats) -> bool:
+    """Fix what rows at their limit force (in place: the bounds); return whether every row can still hold."""
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    column, data = matrix.indices, matrix.data
+    up = data > 0
+    for _ in range(PASSES):
+        low, high = np.where(up, lower[column], upper[column]), np.where(up, upper[column], lower[column])
+        smallest = np.bincount(row, data * low, minlength=matrix.shape[0])
+        largest = np.bincount(row, data * high, minlength=matrix.shape[0])
+        room = FORCED * np.maximum(1.0, np.bincount(row, np.abs(data), minlength=matrix.shape[0]))
+        with np.errstate(invalid="ignore"):
+            if np.any(smallest > lifted.row_upper + 1e3 * room) or np.any(
+                largest < lifted.row_lower - 1e3 * room
+            ):
+                return False
+            at_low = np.isfinite(smallest) & (smallest >= lifted.row_upper - room)
+            at_high = np.isfinite(largest) & (largest <= lifted.row_lower + room)
+        live = lower[column] < upper[column]
+        sink, rise = live & at_low[row], live & at_high[row] & ~at_low[row]
+        if not (np.any(sink) or np.any(rise)):
+            return True
+        target = np.where(sink, low, high)[sink | rise]
+        moved = column[sink | rise]
+        lower[moved] = target
+        upper[moved] = target
+    return True
+
+
+def single_rows(lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats) -> None:
+    """Turn rows left with one column into bounds (in place: kept and the bounds)."""
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
+    single = kept & (np.bincount(row[entry], minlength=matrix.shape[0]) == 1)
+    entry = entry[single[row[entry]]]
+    rows, own, a = row[entry], matrix.indices[entry], matrix.data[entry]
+    shift = np.asarray(matrix @ fixed)[rows]
+    ends = (lifted.row_lower[rows] - shift) / a, (lifted.row_upper[rows] - shift) / a
+    np.maximum.at(lower, own, np.minimum(*ends))
+    np.minimum.at(upper, own, np.maximum(*ends))
+    close = live & (lower > upper) & (lower - upper <= 1e-7 * np.maximum(1.0, np.abs(upper)))
+    upper[close] = lower[close]
+    kept[rows[lower[own] <= upper[own]]] = False
+
+
+def merge(
+    lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats, in_cones: Any
+) -> tuple[Any, Floats, tuple[Integers, Integers, Floats]]:
+    """Merge columns tied by an equation (in place: all but `in_cones`); return A and q without them."""
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entry = np.flatnonzero(live[matrix.indices] & (matrix.data != 0))
+    pairs = (
+        (np.bincount(row[entry], minlength=matrix.shape[0]) == 2)
+        & (lifted.row_lower == lifted.row_upper)
+        & kept
+    )
+    entry = entry[pairs[row[entry]]].reshape(-1, 2)
+    turned = in_cones[matrix.indices[entry[:, 0]]] > 0
+    entry[turned] = entry[turned][:, ::-1]
+    copy, of = matrix.indices[entry[:, 0]], matrix.indices[entry[:, 1]]
+    good = in_cones[copy] == 0
+    _, first = np.unique(np.where(good, copy, -1), return_index=True)
+    good &= np.isin(np.arange(copy.size), first)
+    good &= ~np.isin(of, copy[good])
+    entry, copy, of = entry[good], copy[good].astype(np.intp), of[good].astype(np.intp)
+    if not copy.size:
+        return matrix, lifted.q, (copy, of, np.empty(0))
+    rows = row[entry[:, 0]]
+    a, b = matrix.data[entry[:, 0]], matrix.data[entry[:, 1]]
+    level = (lifted.row_lower[rows] - np.asarray(matrix[rows] @ fixed)) / a
+    factor = -b / a
+    ends = (lower[copy] - level) / factor, (upper[copy] - level) / factor
+    np.maximum.at(lower, of, np.minimum(*ends))
+    np.minimum.at(upper, of, np.maximum(*ends))
+    upper[of] = np.maximum(upper[of], lower[of])
+    live[copy], kept[rows], fixed[copy] = False, False, level
+    keep = np.ones(live.size)
+    keep[copy] = 0.0
+    n = np.arange(live.size)
+    T = sparse.csr_array(
+        (np.concatenate([keep, factor]), (np.concatenate([n, copy]), np.concatenate([n, of]))),
+        shape=(n.size, n.size),
+    )
+    A = sparse.csr_array(matrix @ T)
+    A.eliminate_zeros()
+    return A, T.T @ lifted.q, (copy, of, factor)
+
+
+def resolve(
+    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, free: Mask
+) -> tuple[tuple[Integers, Integers, Floats], Floats]:
+    """Resolve free columns met in one kept row (in place: kept); return rows, columns, sides and costs."""
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    entry = kept[row] & live[matrix.indices]
+    met = np.bincount(matrix.indices[entry], minlength=live.size)
+    free = free & (met == 1)
+    q = q.copy()
+    candidates = np.flatnonzero(entry & free[matrix.indices])
+    a, own, at = matrix.data[candidates], matrix.indices[candidates], row[candidates]
+    equation = lifted.row_lower[at] == lifted.row_upper[at]
+    pressed_low = (q[own] / a > 0) & np.isfinite(lifted.row_lower[at])
+    pressed_high = (q[own] / a < 0) & np.isfinite(lifted.row_upper[at])
+    good = np.flatnonzero(equation | pressed_low | pressed_high)
+    _, firsts = np.unique(at[good], return_index=True)
+    good = good[firsts]
+    a, own, at = a[good], own[good], at[good]
+    side = np.where(equation[good] | pressed_low[good], lifted.row_lower[at], lifted.row_upper[at])
+    if at.size:
+        price = q[own] / a
+        q = q - matrix[at].T @ price
+        q[own] = 0.0
+        kept[at] = False
+    return (at.astype(np.intp), own.astype(np.intp), side), q

@@ -1,0 +1,144 @@
+"""What `proofolio solve` answers: statuses, JSON documents alone on stdout, and values to start from."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import proofolio
+
+SOLVE_KEYS = {
+    "model",
+    "solver",
+    "solver_version",
+    "status",
+    "objective",
+    "bound",
+    "gap",
+    "seconds",
+    "nodes",
+    "checks",
+    "values",
+}
+
+
+@pytest.mark.parametrize("model", ["builder", "pyomo_model", "cvxpy_problem", "ready"])
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_every_kind_of_model_is_solved_and_verified(folder, model, solver, run):
+    result = run("solve", f"models.py:{model}", "--solver", solver, "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert set(document) >= SOLVE_KEYS
+    assert (document["status"], document["objective"], document["solver"]) == (
+        "verified-optimal",
+        2.0,
+        solver,
+    )
+    assert document["bound"] == pytest.approx(2.0)
+    assert list(document["values"].values()) == pytest.approx([0, 1])
+    assert all(set(c) >= {"name", "ok", "value", "tolerance"} and c["ok"] for c in document["checks"])
+    assert result.stderr == ""
+
+
+def test_a_declared_model_and_a_module_are_models_too(folder, monkeypatch, run):
+    assert json.loads(run("solve", "models.py:declared", "--json").stdout)["objective"] == pytest.approx(-1)
+    assert json.loads(run("solve", "models:builder", "--json").stdout)["objective"] == 2
+
+
+@pytest.mark.parametrize("name", ["model.mps", "model.lp", "model.mps.gz"])
+def test_a_file_is_solved(folder, name, run):
+    model = proofolio.Model()
+    x = model.variable("x", 2, binary=True)
+    model.add("enough", x.sum() >= 1)
+    model.minimise(3 * x[0] + 2 * x[1])
+    proofolio.write_program(model.freeze(), folder / name)
+    document = json.loads(run("solve", name, "--json").stdout)
+    assert document["objective"] == 2
+    assert document["values"] == {"x[0]": 0, "x[1]": 1}
+
+
+def test_the_answer_in_words_names_status_objective_checks_and_values(folder, run):
+    result = run("solve", "models.py:builder")
+    words = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert words["status"].startswith("verified-optimal")
+    assert words["objective"] == "2"
+    assert words["checks"] == "6 of 6 hold"
+    assert words["values"] == "x[1] = 1"
+
+
+@pytest.mark.parametrize(("model", "status"), [("infeasible", "infeasible"), ("unbounded", "unbounded")])
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_bad_news_is_one_sentence_and_status_1(folder, model, status, solver, run):
+    words = run("solve", f"models.py:{model}", "--solver", solver)
+    assert words.exit_code == 1
+    assert words.stderr == ""
+    assert len(words.stdout.splitlines()) == 1
+    assert words.stdout.startswith(f"{status}: ")
+    document = json.loads(run("solve", f"models.py:{model}", "--solver", solver, "--json").stdout)
+    assert (document["status"], document["objective"], document["values"]) == (status, None, None)
+    assert document["checks"] == []
+
+
+def test_nothing_found_within_the_limit_is_bad_news(folder, run):
+    result = run("solve", "models.py:hard", "--solver", "scip", "--time-limit", "0.001", "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["status"]) == (1, "limit")
+    assert (document["objective"], document["gap"], document["values"]) == (None, None, None)
+
+
+def test_an_answer_that_does_not_hold_is_shown_and_is_bad_news(folder, monkeypatch, run):
+    solve = proofolio.verification.solve
+
+    def leaking(*arguments, **settings):
+        answer = solve(*arguments, **settings)
+        leak = proofolio.Check("leak", False, float("inf"), 1e-6, "with the integers rounded it fails")
+        return replace(answer, checks=(*answer.checks[:4], leak), status="leaks")
+
+    monkeypatch.setattr(proofolio.verification, "solve", leaking)
+    words = run("solve", "models.py:builder")
+    assert words.exit_code == 1
+    assert "checks     4 of 5 hold" in words.stdout
+    assert "failed     leak: inf where 1e-06 is allowed; with the integers rounded it fails" in words.stdout
+    document = json.loads(run("solve", "models.py:builder", "--json").stdout)
+    assert document["status"] == "leaks"
+    assert document["checks"][-1]["value"] == "inf"
+
+
+def test_a_row_that_is_false_as_written_is_infeasible(folder, run, one_sentence):
+    result = run("solve", "models.py:constant_row", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["status"] == "infeasible"
+    assert "models.py:constant_row" in one_sentence(result)
+
+
+@pytest.mark.parametrize(
+    ("model", "what"), [("nonconvex", "nonconvex-objective"), ("indicators", "indicators")]
+)
+def test_what_a_solver_cannot_do_is_said_with_who_can(folder, model, what, run, one_sentence):
+    result = run("solve", f"models.py:{model}", "--solver", "highs", "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 2
+    assert set(document) >= SOLVE_KEYS
+    assert document["status"] == "unsupported"
+    assert what in one_sentence(result)
+    assert "scip can" in result.stderr
+    assert run("solve", f"models.py:{model}", "--solver", "scip").exit_code == 0
+
+
+def test_values_written_are_a_start_for_the_next_solve(folder, run):
+    result = run("solve", "models.py:builder", "--out", "plan.json")
+    assert result.exit_code == 0
+    assert json.loads((folder / "plan.json").read_text())["values"] == {"x[0]": 0, "x[1]": 1}
+    assert run("solve", "models.py:builder", "--start", "plan.json", "--solver", "scip").exit_code == 0
+
+
+def test_nothing_is_written_without_a_solution(folder, run, one_sentence):
+    result = run("solve", "models.py:infeasible", "--out", "plan.json")
+    assert result.exit_code == 1
+    assert "plan.json was not written" in one_sentence(result)
+    assert not (folder / "plan.json").exists()
+
+
+def test_seed_threads_gap_and_options_reach_the_solver(folder, run):
+    asked = ("--seed", 3, "--threads", 1, "--gap", 0.1, "--option", "presolve=off", "--time-limit", 30)
+    assert run("solve", "models.py:builder", *asked).exit_code == 0

@@ -1,0 +1,189 @@
+"""PIQP and OSQP against Clarabel, closed forms and the optimality conditions."""
+
+import time
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from proofolio.errors import BadData
+from proofolio.program.expression import between
+from proofolio.program.model import Model
+from proofolio.solvers import clarabel, osqp, piqp
+from proofolio.solvers.solution import Settings
+
+PLAIN = Settings()
+BOTH = pytest.mark.parametrize("solver", [piqp, osqp], ids=["piqp", "osqp"])
+
+
+def random_qp(seed, n=8, scale=1.0, maximise=False):
+    """Equalities, one-sided and ranged rows, finite and missing bounds, P without full rank; feasible."""
+    rng = np.random.default_rng(seed)
+    root, A = rng.standard_normal((n // 2, n)), rng.standard_normal((5, n))
+    inside = rng.uniform(-0.5, 0.5, n)
+    b = A @ inside
+    lower, upper = np.where(rng.random(n) < 0.2, -np.inf, -1.0), np.full(n, 1.0)
+    m = Model()
+    x = m.variable("x", n, lower, upper)
+    m.add("equal", A[0] @ x == b[0])
+    m.add("below", A[1] @ x <= b[1] + 0.1)
+    m.add("above", A[2] @ x >= b[2] - 0.1)
+    m.add("range", between(b[3:] - 0.2, A[3:] @ x, b[3:] + 0.2))
+    c = rng.standard_normal(n)
+    # Push away from the missing bounds, so that the program is bounded.
+    c[np.isinf(lower)] = -np.abs(c[np.isinf(lower)])
+    value = scale * (0.5 * m.quadratic(root.T @ root, x) + c @ x + 0.25)
+    if maximise:
+        m.maximise(-value)
+    else:
+        m.minimise(value)
+    return m.freeze()
+
+
+@BOTH
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
+def test_random_programs_agree_with_clarabel_and_prove_it(solver, seed, scale):
+    program = random_qp(seed, scale=scale, maximise=bool(seed % 2))
+    found = solver.solve(program, PLAIN)
+    reference = clarabel.solve(program, PLAIN)
+    assert found.status == reference.status == "optimal"
+    assert found.objective == pytest.approx(reference.objective, rel=1e-6, abs=1e-7 * scale)
+    sense = -1.0 if program.maximise else 1.0
+    assert sense * found.bound <= sense * found.objective
+    assert sense * found.bound <= sense * reference.objective + 1e-7 * scale
+    duals, x = found.duals, found.x
+    g = program.P @ x + program.q - program.A.T @ duals["rows"] - duals["lower"] + duals["upper"]
+    assert np.abs(g).max() <= 1e-12 * scale
+    body = program.A @ x
+    assert np.all(body >= program.row_lower - 1e-7)
+    assert np.all(body <= program.row_upper + 1e-7)
+    free = (body > program.row_lower + 1e-4) & (body < program.row_upper - 1e-4)
+    assert np.abs(duals["rows"][free]).max(initial=0.0) <= 1e-3 * scale
+    inner = (x > program.lower + 1e-4) & (x < program.upper - 1e-4)
+    assert (duals["lower"] + duals["upper"])[inner].max(initial=0.0) <= 1e-4 * scale
+
+
+@BOTH
+def test_row_multipliers_are_the_prices_of_the_sides(solver):
+    def value(side, budget):
+        m = Model()
+        x = m.variable("x", 3)
+        m.add("budget", x.sum() == budget)
+        m.add("cap", x[0] <= side)
+        m.minimise(m.quadratic(np.diag([0.5, 1.0, 1.5]), x) - x[0])
+        return solver.solve(m.freeze(), PLAIN)
+
+    h = 1e-4
+    found = value(0.3, 1.0)
+    slope_budget = (value(0.3, 1 + h).objective - value(0.3, 1 - h).objective) / (2 * h)
+    slope_cap = (value(0.3 + h, 1).objective - value(0.3 - h, 1).objective) / (2 * h)
+    np.testing.assert_allclose(found.duals["rows"], [slope_budget, slope_cap], atol=1e-4)
+
+
+@BOTH
+def test_linear_programs_agree_with_scipy(solver):
+    rng = np.random.default_rng(4)
+    A, c = rng.standard_normal((3, 5)), rng.standard_normal(5)
+    b = A @ rng.uniform(0, 1, 5)
+    m = Model()
+    x = m.variable("x", 5, 0, 1)
+    m.add("rows", A @ x <= b)
+    m.minimise(c @ x)
+    theirs = linprog(c, A, b, bounds=[(0, 1)] * 5)
+    found = solver.solve(m.freeze(), PLAIN)
+    assert found.objective == pytest.approx(theirs.fun, rel=1e-6)
+    np.testing.assert_allclose(found.duals["rows"], theirs.ineqlin.marginals, atol=1e-5)
+
+
+@BOTH
+def test_columns_fixed_by_their_bounds_are_fine(solver):
+    m = Model()
+    x = m.variable("x", 3, [0.25, 0, 0], [0.25, 1, 1])
+    m.add("budget", x.sum() == 1)
+    m.minimise(m.quadratic(np.eye(3), x))
+    found = solver.solve(m.freeze(), PLAIN)
+    assert found.status == "optimal"
+    np.testing.assert_allclose(found.x, [0.25, 0.375, 0.375], atol=1e-6)
+
+
+@BOTH
+def test_infeasible_and_unbounded(solver):
+    m = Model()
+    x = m.variable("x", 2, lower=0)
+    m.add("row", x.sum() <= -1)
+    m.minimise(m.quadratic(np.eye(2), x))
+    found = solver.solve(m.freeze(), PLAIN)
+    assert (found.status, found.objective, found.bound, found.x) == ("infeasible", None, None, None)
+    m = Model()
+    x = m.variable("x", 2)
+    m.minimise(m.quadratic(np.diag([1.0, 0.0]), x) + x[1])
+    assert solver.solve(m.freeze(), PLAIN).status == "unbounded"
+
+
+@BOTH
+def test_without_rows_and_without_columns(solver):
+    m = Model()
+    x = m.variable("x", 2)
+    m.minimise(m.quadratic(np.eye(2), x) - x.sum())
+    np.testing.assert_allclose(solver.solve(m.freeze(), PLAIN).x, 0.5, atol=1e-6)
+    m = Model()
+    m.maximise(2.0)
+    found = solver.solve(m.freeze(), PLAIN)
+    assert (found.status, found.objective, found.bound) == ("optimal", 2.0, 2.0)
+
+
+@BOTH
+def test_options_pass_through_silently(solver, capfd):
+    program = random_qp(0)
+    assert solver.solve(program, Settings(options={"max_iter": 1})).status == "limit"
+    with pytest.raises(BadData, match="nonsense"):
+        solver.solve(program, Settings(options={"nonsense": 1}))
+    with pytest.raises(BadData, match="max_iter"):
+        solver.solve(program, Settings(options={"max_iter": "one"}))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_large_programs_take_the_sparse_road():
+    rng = np.random.default_rng(0)
+    n, T = 20, 12
+    A = rng.standard_normal((n, n))
+    m = Model()
+    w, buy = m.variable("w", (T, n), 0, 1), m.variable("buy", (T, n), lower=0)
+    m.add("budget", w.sum(1) == 1)
+    m.add("buys", buy[1:] >= w[1:] - w[:-1])
+    m.minimise(m.quadratic(A @ A.T / n, w).sum() + (rng.standard_normal((T, n)) * w).sum() + 0.1 * buy.sum())
+    program = m.freeze()
+    assert program.n > piqp.DENSE
+    found = piqp.solve(program, PLAIN)
+    assert found.status == "optimal"
+    assert found.objective == pytest.approx(clarabel.solve(program, PLAIN).objective, rel=1e-7)
+
+
+def test_osqp_starts_where_it_is_told():
+    program = random_qp(2)
+    cold = osqp.solve(program, PLAIN)
+    warm = osqp.solve(program, Settings(start=cold.x))
+    assert warm.objective == pytest.approx(cold.objective, rel=1e-6)
+
+
+def test_osqp_stops_at_its_time_limit():
+    found = osqp.solve(random_qp(2, n=40), Settings(time_limit=1e-7))
+    assert found.status in ("limit", "optimal")
+    assert found.seconds < 1
+
+
+def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():
+    rng = np.random.default_rng(3)
+    A = rng.standard_normal((50, 50))
+    m = Model()
+    w = m.variable("w", 50, 0, 1)
+    m.add("budget", w.sum() == 1)
+    m.minimise(m.quadratic(A @ A.T / 50, w) + rng.standard_normal(50) @ w)
+    program = m.freeze()
+    fastest = np.inf
+    for _ in range(20):
+        started = time.perf_counter()
+        piqp.solve(program, PLAIN)
+        fastest = min(fastest, time.perf_counter() - started)
+    assert fastest < 3e-3

@@ -1,0 +1,67 @@
+"""The command line as a whole: help, version, and how it ends when something is wrong."""
+
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import proofolio
+from proofolio.cli import command_line
+
+
+def run(*arguments):
+    return CliRunner().invoke(command_line, list(arguments))
+
+
+def one_sentence(result):
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("proofolio: ")
+    return line.removeprefix("proofolio: ")
+
+
+def test_an_unknown_command_is_one_sentence():
+    result = run("divine")
+    assert result.exit_code == 2
+    assert "divine" in one_sentence(result)
+
+
+def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("lost")
+
+    monkeypatch.setattr(proofolio.verification, "solve", broken)
+    model = tmp_path / "model.mps"
+    model.write_text("", encoding="utf-8")
+    result = run("solve", str(model))
+    assert result.exit_code == 1
+    assert "RuntimeError: lost" in one_sentence(result)
+    monkeypatch.setenv("PROOFOLIO_TRACEBACK", "1")
+    assert isinstance(run("solve", str(model)).exception, RuntimeError)
+
+
+def test_the_demo_says_when_its_folder_cannot_be_made(tmp_path):
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    result = run("demo", "--out", str(tmp_path / "taken"))
+    assert result.exit_code == 2
+    assert "taken" in one_sentence(result)
+
+
+@pytest.mark.parametrize("command", ["demo", "solve", "doctor"])
+def test_help_has_an_example(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert f"  proofolio {command}" in result.stdout
+    assert "--json" in result.stdout
+
+
+def test_version_and_bare_command():
+    assert run("--version").stdout == f"proofolio {proofolio.__version__}\n"
+    assert "Commands:" in run().stdout
+
+
+def test_help_imports_nothing_heavy():
+    heavy = {"numpy", "pandas", "rich", "highspy", "pyscipopt", "pyomo", "cvxpy"}
+    code = f"import sys, proofolio.cli; print(sorted({heavy} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
