@@ -1,6 +1,7 @@
 """Models the tests copy to a folder of their own as models.py."""
 
 import neighbour
+
 from proofolio import Model, RegimeSwitching, random_instance
 
 

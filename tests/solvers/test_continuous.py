@@ -11,8 +11,9 @@ from proofolio.program.expression import between, stack
 from proofolio.program.model import Model
 from proofolio.solvers import clarabel, piqp
 from proofolio.solvers import continuous as module
-from proofolio.solvers.continuous import kkt_residual, solve_continuous, solve_linear
+from proofolio.solvers.continuous import kkt_residual, solve_continuous
 from proofolio.solvers.epigraphs import absorb_epigraphs
+from proofolio.solvers.linear import solve_linear
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings()

@@ -162,7 +162,7 @@ def maximum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]
     K : int
         The number of terms, along the first axis of u.
     side : {"exact", "at_least", "at_most"}
-        The side asked of `maximum` (which gives the equality, whatever the side, where bounds decide the winner).
+        The side asked of `maximum`, which gives the equality on any side where bounds decide the winner.
     """
     if side not in SIDES:
         raise BadData(f"side is {side!r}; it must be one of {', '.join(SIDES)}")

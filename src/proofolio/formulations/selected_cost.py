@@ -20,6 +20,7 @@ Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product as cartesian
 from typing import Any
 
@@ -29,7 +30,7 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering, resolve
 from proofolio.formulations.cost_range import quadratic_range
-from proofolio.formulations.costs import RegimeCosts, settled
+from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.formulations.maximum import maximum
 from proofolio.formulations.perspective import perspective_cost
 from proofolio.program.expression import Expression, stack
@@ -164,37 +165,39 @@ def selected_cost_meaning(
 ) -> list[Callable[..., list[Any]]]:
     r"""Return the pieces of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`, in (Z, w, cost).
 
-    One piece for each regime and each choice, for its concave maxima, of the argument or the floor: :math:`-\max` is
-    a minimum, so one of the two bounds is enough. A convex maximum asks for both in every piece. Exactness of the
-    maxima (``exact=True``) says nothing more about (Z, w, cost). With `budget`, the caller's rows fix the sum of w.
+    One piece for each regime and each choice, for its concave maxima, of the argument or the floor:
+    :math:`-\max` is a minimum, so one of the two bounds is enough. A convex maximum asks for both in every
+    piece. Exactness of the maxima (``exact=True``) says nothing more about (Z, w, cost). With `budget`, the
+    caller's rows fix the sum of w.
     """
     R = costs.Q.shape[0]
     pieces: list[Callable[..., list[Any]]] = []
     for r in range(R):
-        own = [term for term in costs.maxima if term.regime == r]
-        concave = [term for term in own if term.sign < 0]
-        convex = [term for term in own if term.sign > 0]
-        for wins in cartesian((True, False), repeat=len(concave)):
-
-            def piece(
-                Z: Any, w: Any, cost: Any, r: int = r, wins: Any = wins, concave: Any = concave, convex: Any = convex
-            ) -> list[Any]:
-                def reached(term: Any, argument: bool) -> Any:
-                    return term.sign * (w @ term.alpha + term.beta if argument else term.floor)
-
-                body = (w * costs.c[r]).sum(-1) + costs.k[r]
-                if np.any(costs.Q[r]):
-                    body = w.owner.quadratic(costs.Q[r], w) + body
-                for term, argument in zip(concave, wins, strict=True):
-                    body = body + reached(term, argument)
-                others = [s for s in range(R) if s != r]
-                rows = [Z[r] == 1, *([Z[others] == 0] if others else [])]
-                for choice in cartesian((True, False), repeat=len(convex)):
-                    total = body
-                    for term, argument in zip(convex, choice, strict=True):
-                        total = total + reached(term, argument)
-                    rows.append(total - cost <= 0)
-                return rows if budget is None else [*rows, w.sum(-1) == budget]
-
-            pieces.append(piece)
+        concave = sum(term.regime == r and term.sign < 0 for term in costs.maxima)
+        pieces += [partial(_piece, costs, budget, r, wins) for wins in cartesian((True, False), repeat=concave)]
     return pieces
+
+
+def _piece(
+    costs: RegimeCosts, budget: float | None, r: int, wins: tuple[bool, ...], Z: Any, w: Any, cost: Any
+) -> list[Any]:
+    """Return the rows of one regime whose concave maxima take their argument (True) or their floor."""
+
+    def reached(term: MaxTerm, argument: bool) -> Any:
+        return term.sign * (w @ term.alpha + term.beta if argument else term.floor)
+
+    own = [term for term in costs.maxima if term.regime == r]
+    body = (w * costs.c[r]).sum(-1) + costs.k[r]
+    if np.any(costs.Q[r]):
+        body = w.owner.quadratic(costs.Q[r], w) + body
+    for term, argument in zip([term for term in own if term.sign < 0], wins, strict=True):
+        body = body + reached(term, argument)
+    others = [s for s in range(costs.Q.shape[0]) if s != r]
+    rows = [Z[r] == 1, *([Z[others] == 0] if others else [])]
+    convex = [term for term in own if term.sign > 0]
+    for choice in cartesian((True, False), repeat=len(convex)):
+        total = body
+        for term, argument in zip(convex, choice, strict=True):
+            total = total + reached(term, argument)
+        rows.append(total - cost <= 0)
+    return rows if budget is None else [*rows, w.sum(-1) == budget]

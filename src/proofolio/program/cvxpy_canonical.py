@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import cvxpy as cp
@@ -80,7 +81,9 @@ class Canonical(Dcp2Cone):  # type: ignore[misc]  # cvxpy has no annotations her
         elif isinstance(constraint, cp.constraints.SOC):
             self._cone(name, constraint)
         elif isinstance(constraint, cp.constraints.FiniteSet):
-            main, more = finite_set_canon(constraint, constraint.args)
+            with warnings.catch_warnings():  # CVXPY leaves out the order of its own flatten
+                warnings.simplefilter("ignore", FutureWarning)
+                main, more = finite_set_canon(constraint, constraint.args)
             self._aux(name, [main, *more])
         elif isinstance(constraint, cp.constraints.Inequality):
             left, right = (evaluated(arg) for arg in constraint.args)

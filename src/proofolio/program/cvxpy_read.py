@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import cvxpy as cp
@@ -179,7 +180,7 @@ class _Reader:
             name = user_name(k, variable) if k < len(self.user) else f"aux{k - len(self.user)}"
             declare(model, name, variable.shape, box.part(slice(a, a + variable.size)))
         self.names = Names(model._names)
-        return np.split(said, np.cumsum(sizes)[:-1])
+        return [said[a:b] for a, b in pairwise(np.cumsum([0, *sizes]).tolist())]
 
     def _expression(self, model: Model, part: Affine, shape: tuple[int, ...]) -> Expression:
         matrix = sparse.csr_array(part.matrix[:, self.survivors])

@@ -14,7 +14,7 @@ from proofolio.program.program import Block, Cones, Indicators, Program, Quadrat
 from proofolio.solvers import piqp
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
 from proofolio.solvers.lifted import Lifted
-from proofolio.solvers.reductions import FORCED, merge, propagate, resolve, single_rows
+from proofolio.solvers.reductions import FORCED, leave_switched_off, merge, propagate, resolve, single_rows
 from proofolio.solvers.solution import Settings
 
 __all__ = ["Assignment", "assign"]
@@ -113,8 +113,8 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     low, high : ndarray
         Bounds of the integer columns of the lifted program, in order; equal where an integer is fixed.
     hopeful : bool
-        Take costs and epigraphs with bounds on both sides of zero for free ones and leave out lazy rows, as
-        these seldom matter; the caller then checks the point.
+        Take costs and epigraphs with bounds on both sides of zero for free ones, and leave out lazy rows and
+        Big-M rows that are switched off, as these seldom matter; the caller then checks the point.
     """
     lower, upper = lifted.lower.copy(), lifted.upper.copy()
     lower[lifted.integer], upper[lifted.integer] = low, high
@@ -137,7 +137,10 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     curved = simple & ~flat
     in_cones = np.bincount(lifted.K.indices, minlength=live.size)
     A, q, merged = merge(lifted, live, kept, fixed, lower, upper, in_cones)
-    resolved, q = resolve(lifted, A, q, live, kept, _free(lifted, live, in_cones, merged[1], hopeful))
+    free = _free(lifted, live, in_cones, merged[1], hopeful)
+    if hopeful:
+        leave_switched_off(lifted, A, q, live, kept, fixed, free)
+    resolved, q = resolve(lifted, A, q, live, kept, free)
     used = np.bincount(A.indices, np.repeat(kept, np.diff(A.indptr)), minlength=live.size)
     single, own, scale = lifted.height_columns()
     alone = simple & single & live[own] & (in_cones[own] == 1) & (used[own] == 0) & (scale > 0)
@@ -148,7 +151,7 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     gone[resolved[1]] = True
     columns = np.flatnonzero(live & ~gone)
     P = sparse.csc_array((columns.size, columns.size))
-    bent = np.flatnonzero(alone & curved)
+    bent = np.flatnonzero(alone & curved & (q[own] > 0))
     extra = np.zeros(columns.size)
     if bent.size:
         weight = q[own[bent]] / (scale[bent] * constant[heads[bent] + 1])

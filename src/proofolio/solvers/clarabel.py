@@ -1,9 +1,7 @@
 r"""Clarabel: continuous convex programs with quadratic objectives, quadratic rows and rotated cones.
 
-Clarabel wants :math:`Ax + s = b` with s in a product of cones. A rotated cone :math:`\|Y\|^2 \le t z` is the
-second-order cone :math:`\|(t - z, 2Y)\| \le t + z`, and a convex quadratic row :math:`x'G'Gx + a'x \le u` is the
-rotated cone of :math:`Y = Gx,\ t = u - a'x,\ z = 1`. Its tolerances are absolute where the objective is small, so
-columns, objective and cones are given in their natural units.
+Its tolerances are absolute where the objective is small, so it is given everything in natural units.
+Source: Goulart, Chen, "Clarabel: An interior-point solver for conic programs with quadratic objectives" (2024).
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import clarabel
 import numpy as np
@@ -20,6 +18,7 @@ from scipy import sparse
 
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.conic_form import ConicForm, conic_form, row_multipliers
 from proofolio.solvers.continuous_answer import answer, apply_options, empty, seconds_left
 from proofolio.solvers.natural_units import natural_units, power_of_two
 from proofolio.solvers.solution import Settings, Solution
@@ -30,7 +29,9 @@ Floats = NDArray[np.float64]
 VERSION: str = clarabel.__version__
 CAN = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 WHO = ("clarabel", VERSION, "interior point")
-TOLERANCE, REDUCED = 1e-9, 1e-7
+TOLERANCES, REDUCED = (1e-9, 1e-8), 1e-7
+# Units this many times too small or too large are measured again; a size below NOTHING is noise.
+FAR, NOTHING = 64.0, 1e-8
 STATUS = {
     "Solved": "solved",
     "AlmostSolved": "solved",
@@ -65,41 +66,68 @@ def solve(program: Program, settings: Settings) -> Solution:
     if not program.n:
         return empty(program, settings, started, WHO)
     unit = natural_units(program)
-    form = _conic_form(program, unit)
-    config = clarabel.DefaultSettings()
-    _configure(config, settings, started)
-    cones = [
-        kind(int(size))
-        for kind, size in (
-            (clarabel.ZeroConeT, form.equalities),
-            (clarabel.NonnegativeConeT, form.inequalities),
-            *((clarabel.SecondOrderConeT, size) for size in form.orders.tolist()),
-        )
-        if size
-    ]
-    found = clarabel.DefaultSolver(form.P, form.q, form.A, form.b, cones, config).solve()
-    said = str(found.status)
+    form, found = _run(program, unit, settings, started)
+    if STATUS.get(str(found.status)) == "solved":
+        measured = _measured(program, unit, unit * np.array(found.x))
+        if measured is not None:
+            better, again = _run(program, measured, settings, started)
+            if STATUS.get(str(again.status)) == "solved":
+                unit, form, found = measured, better, again
+    said, iterations = str(found.status), int(found.iterations)
     status = STATUS.get(said, "limit")
     if status == "unbounded" and not _feasible(program, settings, started):
         status = "infeasible"
     if status != "solved":
-        return answer(program, settings, started, WHO, said, status, iterations=int(found.iterations))
+        return answer(program, settings, started, WHO, said, status, iterations=iterations)
     x = unit * np.array(found.x)
-    rows = _row_multipliers(program, form, np.array(found.z))
-    if form.orders.size:
-        bound = form.worth * float(found.obj_val_dual) + program.c
-        return replace(
-            answer(program, settings, started, WHO, said, status, x, bound, None, int(found.iterations)),
-            duals={"rows": rows},
-        )
-    return answer(program, settings, started, WHO, said, status, x, None, rows, int(found.iterations))
+    rows = row_multipliers(program, form, np.array(found.z))
+    if not form.orders.size:
+        return answer(program, settings, started, WHO, said, status, x, None, rows, iterations)
+    bound = form.worth * float(found.obj_val_dual) + program.c
+    claim = answer(program, settings, started, WHO, said, status, x, bound, None, iterations)
+    return replace(claim, duals={"rows": rows})
 
 
-def _configure(config: Any, settings: Settings, started: float) -> None:
+def _run(program: Program, unit: Floats, settings: Settings, started: float) -> tuple[ConicForm, Any]:
+    """Solve in these units; where the last digits cannot be had, with tolerances ten times as large."""
+    form = conic_form(program, unit)
+    kinds = [(clarabel.ZeroConeT, form.equalities), (clarabel.NonnegativeConeT, form.inequalities)]
+    kinds += [(clarabel.SecondOrderConeT, size) for size in form.orders.tolist()]
+    cones = [kind(int(size)) for kind, size in kinds if size]
+    for tolerance in TOLERANCES:
+        config = clarabel.DefaultSettings()
+        _configure(config, tolerance, settings, started)
+        found = clarabel.DefaultSolver(form.P, form.q, form.A, form.b, cones, config).solve()
+        if str(found.status) not in ("InsufficientProgress", "NumericalError"):
+            break
+    return form, found
+
+
+def _measured(program: Program, unit: Floats, x: Floats) -> Floats | None:
+    """Return better units once a solution is known; None when the units were about right.
+
+    They were not when a column without two bounds turned out far larger than its unit, or the objective far
+    smaller than its own: both cost digits.
+    """
+    size = np.abs(x) / unit
+    guessed = ~(np.isfinite(program.lower) & np.isfinite(program.upper))
+    terms = np.abs(program.q * x)
+    worth = np.max(np.abs(program.q) * unit, initial=0.0)
+    too_large = bool(np.any(size[guessed] > FAR))
+    too_small = not program.P.nnz and 0.0 < float(terms.sum()) < worth / FAR**2
+    if not (too_large or too_small):
+        return None
+    seen = guessed & (size > NOTHING)
+    measured = unit.copy()
+    measured[seen] = power_of_two(np.abs(x[seen]))
+    return measured
+
+
+def _configure(config: Any, tolerance: float, settings: Settings, started: float) -> None:
     config.verbose = False
     config.max_threads = settings.threads
     config.time_limit = seconds_left(settings, started)
-    config.tol_gap_abs = config.tol_gap_rel = config.tol_feas = TOLERANCE
+    config.tol_gap_abs = config.tol_gap_rel = config.tol_feas = tolerance
     config.reduced_tol_gap_abs = config.reduced_tol_gap_rel = config.reduced_tol_feas = REDUCED
     names = [name for name in dir(config) if not name.startswith("_") and not callable(getattr(config, name))]
     apply_options("clarabel", settings.options, names, partial(setattr, config))
@@ -110,128 +138,6 @@ def _feasible(program: Program, settings: Settings, started: float) -> bool:
     still = replace(program, P=sparse.csc_array((program.n, program.n)), q=np.zeros(program.n), c=0.0)
     left = replace(settings, time_limit=max(seconds_left(settings, started), 1e-3))
     return solve(still, left).status != "infeasible"
-
-
-class _ConicForm(NamedTuple):
-    """Rows in the order equalities, inequalities, second-order cones; `factor` scales each linear row."""
-
-    P: Any
-    q: Floats
-    A: Any
-    b: Floats
-    equalities: int
-    inequalities: int
-    orders: NDArray[np.intp]
-    factor: Floats
-    worth: float
-
-
-def _conic_form(program: Program, unit: Floats) -> _ConicForm:
-    scale = sparse.dia_array((unit[None, :], [0]), shape=(program.n, program.n))
-    P, q = sparse.csc_matrix(sparse.triu(scale @ program.P @ scale)), unit * program.q
-    largest = max(np.max(np.abs(P.data), initial=0.0), np.max(np.abs(q), initial=0.0))
-    worth = float(power_of_two(largest)) if largest > 0.0 else 1.0
-    # Every linear restriction is a row: those of the program, then one for each column.
-    rows = sparse.vstack([program.A, sparse.eye_array(program.n)], format="csr")
-    lower, upper = np.concatenate([program.row_lower, program.lower]), np.concatenate([program.row_upper, program.upper])
-    equal, above, below = _sides(lower, upper)
-    linear = sparse.vstack([rows[equal], rows[above], -rows[below]], format="csr") @ scale
-    side = np.concatenate([upper[equal], upper[above], -lower[below]])
-    largest_entry = np.asarray(abs(linear).max(axis=1).todense()).ravel() if linear.shape[0] else np.ones(0)
-    factor = 1.0 / power_of_two(np.where(largest_entry > 0.0, largest_entry, 1.0))
-    balance = sparse.dia_array((factor[None, :], [0]), shape=(factor.size, factor.size))
-    inside, inside_side, orders = _second_order(program, scale)
-    A = sparse.csc_matrix(sparse.vstack([balance @ linear, inside]))
-    b = np.concatenate([factor * side, inside_side])
-    return _ConicForm(
-        P / worth, q / worth, A, b, equal.size, above.size + below.size, orders, factor, worth
-    )
-
-
-def _sides(lower: Floats, upper: Floats) -> tuple[Any, Any, Any]:
-    """Return which rows are equalities, which have an upper and which a lower side."""
-    equal = (lower == upper) & np.isfinite(lower)
-    return (
-        np.flatnonzero(equal),
-        np.flatnonzero(np.isfinite(upper) & ~equal),
-        np.flatnonzero(np.isfinite(lower) & ~equal),
-    )
-
-
-def _row_multipliers(program: Program, form: _ConicForm, z: Floats) -> Floats:
-    """Return y with Px + q = A'y + multipliers of the bounds, in the program's own units."""
-    equal, above, below = _sides(
-        np.concatenate([program.row_lower, program.lower]), np.concatenate([program.row_upper, program.upper])
-    )
-    linear = form.worth * form.factor * z[: form.factor.size]
-    y = np.zeros(program.m + program.n)
-    y[equal] = -linear[: equal.size]
-    y[above] -= linear[equal.size : equal.size + above.size]
-    y[below] += linear[equal.size + above.size :]
-    return y[: program.m]
-
-
-def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, NDArray[np.intp]]:
-    """Return matrix and side of all cones as second-order cones, each member in its own size."""
-    curved, curved_constant, sizes = _quadratic_cones(program)
-    matrix = sparse.vstack([program.cones.matrix, curved], format="csr") @ scale
-    constant = np.concatenate([program.cones.constant, curved_constant])
-    orders = np.concatenate([np.diff(program.cones.pointer), sizes]).astype(np.intp)
-    if not orders.size:
-        return matrix, constant, orders
-    t = np.concatenate([[0], np.cumsum(orders)[:-1]])
-    z = t + 1
-    entry = np.asarray(abs(matrix).max(axis=1).todense()).ravel()
-    size = np.maximum(entry, np.abs(constant))
-    size = power_of_two(np.where(size > 0.0, size, 1.0))
-    inner = np.repeat(np.sqrt(size[t] * size[z]), orders)
-    inner[t], inner[z] = size[t], size[z]
-    turn = np.full(inner.size, 2.0)
-    turn[t], turn[z] = 1.0, -1.0
-    everything = np.arange(inner.size)
-    rotate = sparse.csr_array(
-        (
-            np.concatenate([turn / inner, 1.0 / inner[z], 1.0 / inner[t]]),
-            (np.concatenate([everything, t, z]), np.concatenate([everything, z, t])),
-        ),
-        shape=(inner.size, inner.size),
-    )
-    return -(rotate @ matrix), rotate @ constant, orders
-
-
-def _quadratic_cones(program: Program) -> tuple[Any, Floats, list[int]]:
-    """Return each side of the quadratic rows as a rotated cone: t = side minus the affine part, z = 1, Y = Gx."""
-    rows = program.quadratic
-    roots: dict[tuple[int, float], Floats] = {}
-    blocks, constants, sizes = [], [], []
-    for k, forms in enumerate(rows.forms):
-        for sign, side in ((1.0, rows.upper[k]), (-1.0, -rows.lower[k])):
-            if not np.isfinite(side):
-                continue
-            tall = [_root(f.matrix, sign, roots) for f in forms]
-            data = np.concatenate([np.empty(0), *(g.ravel() for g in tall)])
-            columns = [np.tile(f.columns, g.shape[0]) for f, g in zip(forms, tall, strict=True)]
-            counts = np.concatenate([np.empty(0, int), *(np.full(*g.shape) for g in tall)]).astype(np.intp)
-            inner = sparse.csr_array(
-                (data, np.concatenate([np.empty(0, int), *columns]), np.concatenate([[0], np.cumsum(counts)])),
-                shape=(counts.size, program.n),
-            )
-            blocks += [-sign * rows.matrix[[k]], sparse.csr_array((1, program.n)), inner]
-            constants += [np.array([side, 1.0]), np.zeros(counts.size)]
-            sizes.append(2 + counts.size)
-    if not blocks:
-        return sparse.csr_array((0, program.n)), np.empty(0), sizes
-    return sparse.vstack(blocks, format="csr"), np.concatenate(constants), sizes
-
-
-def _root(matrix: Floats, sign: float, known: dict[tuple[int, float], Floats]) -> Floats:
-    """Return G with G'G = sign * matrix, computed once for a matrix that many rows share."""
-    key = (id(matrix), sign)
-    if key not in known:
-        values, vectors = np.linalg.eigh(sign * matrix)
-        keep = values > 1e-14 * max(values[-1], 0.0) if values.size else values > 0
-        known[key] = (np.sqrt(values[keep])[:, None] * vectors[:, keep].T).copy()
-    return known[key]
 
 
 ENTRY = SolverEntry("clarabel", VERSION, CAN, solve)

@@ -24,13 +24,15 @@ PASSES = 10
 def natural_units(program: Program) -> Floats:
     r"""Return the unit of each column: a power of two, and 1 for integers.
 
-    A column with two finite bounds is as large as the larger of them, or its square root above one, because
-    large bounds are more often a precaution than a size. A column without bounds, such as the epigraph of a
-    cost, is as large as the rest of its rows: in :math:`\sum_k a_k x_k = b` it is
-    :math:`\max(|b|, \max_k |a_k| u_k) / |a_j|` over the columns whose unit is known, the least over the rows.
+    A column is as large as the larger of its finite bounds (zero says nothing), or its square root above one,
+    because large bounds are more often a precaution than a size. A column without such bounds, such as the
+    epigraph of a cost, is as large as the rest of its rows: in :math:`\sum_k a_k x_k = b` it is
+    :math:`\max(|b|, \max_k |a_k| u_k) / |a_j|` over the columns whose unit is known, the least over the rows; and
+    in a cone :math:`\|Y\|^2 \le t z` it is :math:`\max Y^2` over the size of the other, or its square root when that
+    is not known either.
     """
-    largest = np.maximum(np.abs(program.lower), np.abs(program.upper))
-    known = np.isfinite(largest)
+    largest = _finite_side(program.lower, program.upper)
+    known = (largest > 0.0) | (np.isfinite(program.lower) & np.isfinite(program.upper))
     size = np.where(known, np.where(largest > 1.0, np.sqrt(largest), largest), np.nan)
     size[size == 0.0] = 1.0
     size[program.integer & ~known] = 1.0
@@ -39,7 +41,9 @@ def natural_units(program: Program) -> Floats:
         unknown = np.isnan(size)
         if not unknown.any():
             break
-        guess = np.minimum(_from_rows(*rows, size), _from_cones(program, size))
+        guess = np.minimum(_from_rows(*rows, size), _from_cones(program, size, alone=False))
+        if not np.any(unknown & np.isfinite(guess)):
+            guess = _from_cones(program, size, alone=True)
         learned = unknown & np.isfinite(guess)
         if not learned.any():
             break
@@ -99,25 +103,21 @@ def _from_rows(matrix: Any, constant: Floats, size: Floats) -> Floats:
     return guess
 
 
-def _from_cones(program: Program, size: Floats) -> Floats:
-    """Let t be as large as sum Y^2 / z, and z as large as sum Y^2 / t."""
-    guess = np.full(size.size, np.inf)
+def _from_cones(program: Program, size: Floats, alone: bool) -> Floats:
+    """Let t be as large as Y^2 / z, and z as Y^2 / t; where that is not known, as Y if `alone`."""
     cones = program.cones
     if not len(cones):
-        return guess
+        return np.full(size.size, np.inf)
     matrix = abs(cones.matrix.tocsr())
     total = _row_sizes(matrix, np.abs(cones.constant), size)
-    start = cones.pointer[:-1]
-    squares = np.where(np.isin(np.arange(total.size), [start, start + 1]), 0.0, total**2)
-    inner = np.maximum.reduceat(squares, start)
-    for mine, other in ((start, start + 1), (start + 1, start)):
-        with np.errstate(divide="ignore", invalid="ignore"):
-            wanted = np.where(total[other] > 0.0, inner / total[other], 0.0)
-        constant = np.zeros(total.size)
-        constant[mine] = wanted
-        rest = sparse.csr_array((matrix.data.copy(), matrix.indices, matrix.indptr), shape=matrix.shape)
-        chosen = np.zeros(total.size, dtype=bool)
-        chosen[mine] = True
-        rest.data[~np.repeat(chosen, np.diff(matrix.indptr))] = 0.0
-        guess = np.minimum(guess, _from_rows(rest, constant, size))
-    return guess
+    t, z = cones.pointer[:-1], cones.pointer[:-1] + 1
+    squares = total**2
+    squares[t] = squares[z] = 0.0
+    inner = np.maximum.reduceat(squares, t)
+    constant = np.zeros(total.size)
+    for mine, other in ((t, z), (z, t)):
+        known = total[other] > 0.0
+        unknown = np.sqrt(inner) if alone else np.zeros(inner.size)
+        constant[mine] = np.where(known, inner / np.where(known, total[other], 1.0), unknown)
+    heads = np.sort(np.concatenate([t, z]))
+    return _from_rows(matrix[heads], constant[heads], size)

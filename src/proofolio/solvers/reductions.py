@@ -10,7 +10,7 @@ from scipy import sparse
 
 from proofolio.solvers.lifted import Lifted
 
-__all__ = ["FORCED", "merge", "propagate", "resolve", "single_rows"]
+__all__ = ["FORCED", "leave_switched_off", "merge", "propagate", "resolve", "single_rows"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -108,6 +108,30 @@ def merge(
     A = sparse.csr_array(matrix @ T)
     A.eliminate_zeros()
     return A, T.T @ lifted.q, (copy, of, factor)
+
+
+def leave_switched_off(
+    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, fixed: Floats, free: Mask
+) -> None:
+    r"""Leave out rows that fixed integers switch off (in place: kept).
+
+    A free column c with a positive cost is the largest of its rows' right-hand sides
+    :math:`f_i(x) + b_i`. Where integers decide the :math:`b_i`, as in :math:`c \ge f_i(x) - M (1 - z_i)`, only the
+    rows with the largest one are likely to count.
+    """
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    column, a = matrix.indices, matrix.data
+    switched = np.bincount(row, lifted.integer[column] & ~live[column], minlength=matrix.shape[0]) > 0
+    from_below = np.where(a > 0, np.isinf(lifted.row_upper[row]), np.isinf(lifted.row_lower[row]))
+    mine = kept[row] & free[column] & (q[column] > 0)
+    wrong = np.bincount(column[mine & ~from_below], minlength=live.size) > 0
+    entry = np.flatnonzero(mine & ~wrong[column])
+    side = np.where(a[entry] > 0, lifted.row_lower[row[entry]], lifted.row_upper[row[entry]])
+    level = (side - np.asarray(lifted.A @ fixed)[row[entry]]) / a[entry]
+    top = np.full(live.size, -np.inf)
+    np.maximum.at(top, column[entry], level)
+    off = switched[row[entry]] & (level < top[column[entry]] - FORCED * (1.0 + np.abs(top[column[entry]])))
+    kept[row[entry[off]]] = False
 
 
 def resolve(

@@ -62,7 +62,8 @@ def solve(program: Program, settings: Settings) -> Solution:
     built = ScipModel(program)
     model = built.model
     if program.P.nnz or len(program.quadratic) or len(program.cones):
-        model.setParam("numerics/feastol", NONLINEAR_FEASIBILITY)
+        model.setParam("numerics/feastol", NONLINEAR_TOLERANCE)
+        model.setParam("numerics/dualfeastol", NONLINEAR_TOLERANCE)
     _configure(model, settings)
     if settings.start is not None:
         built.start(_completed(program, _checked_start(program, settings.start), settings, started))

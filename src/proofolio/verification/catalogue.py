@@ -27,7 +27,7 @@ SHAPE = (2, 3)
 def bounds(family: str, shape: tuple[int, ...], seed: int = 0) -> tuple[Floats, Floats]:
     """Return lower and upper bounds of one family, different in every entry.
 
-    Families: ``signs`` (negative, straddling zero, positive in turn), ``zero-width`` (every third entry fixed),
+    Families: ``signs`` (negative, straddling zero, positive in turn), ``zero-width`` (every third fixed),
     ``asymmetric`` (one side a hundred times the other), ``large`` (up to 1e4), ``tiny`` (around 1e-4) and
     ``two-decimal`` (random, two decimals).
     """

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -154,8 +155,7 @@ def build(claim: Claim) -> Built:
         values = ()
     if len(values) != len(claim.outputs):
         raise BadData(
-            f"claim {claim.title!r} names {len(claim.outputs)} outputs and its function returned
-            {len(values)}"
+            f"claim {claim.title!r} names {len(claim.outputs)} outputs; its function returned {len(values)}"
         )
     if any(isinstance(value, Quadratic) for value in values):
         raise Undecidable("an output is quadratic: the lemma about it must be proved apart")
@@ -186,12 +186,12 @@ def call(function: Callable[..., Any], point: Mapping[str, Any], claim: Claim, *
     if set(point) <= set(names) or anything:
         return function(*first, **point)
     required = [p for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
-    if len(required) - len(first) > len(point) or len(names) < len(point):
-        if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
-            raise BadData(
-                f"a piece of claim {claim.title!r} takes ({', '.join(names)}); it is called with "
-                f"({', '.join(point)})"
-            )
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    if not several and (len(required) - len(first) > len(point) or len(names) < len(point)):
+        raise BadData(
+            f"a piece of claim {claim.title!r} takes ({', '.join(names)}) and is called with "
+            f"({', '.join(point)})"
+        )
     return function(*first, *point.values())
 
 
@@ -233,8 +233,8 @@ def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], width: int)
             row = _truth_rows(np.broadcast_to(truth, shape) if truth.ndim == 0 else truth)
         if shape and row.shape[-len(shape) :] != shape:
             raise BadData(
-                f"a row of shape {row.shape} in a piece of claim {claim.title!r} does not fit entries of
-                shape " f"{shape}: match its trailing axes, or set elementwise=False"
+                f"a row of shape {row.shape} in a piece of claim {claim.title!r} does not fit entries of "
+                f"shape {shape}: match its trailing axes, or set elementwise=False"
             )
         for k, line in enumerate(rational_rows(row)):
             if line is not None:
@@ -279,7 +279,7 @@ def rational_terms(matrix: Any) -> list[Row]:
     known: dict[float, Fraction] = {}
     found: list[Row] = []
     indices, data, pointer = merged.indices.tolist(), merged.data.tolist(), merged.indptr.tolist()
-    for a, b in zip(pointer[:-1], pointer[1:], strict=True):
+    for a, b in pairwise(pointer):
         row: dict[int, Fraction] = {}
         for j, value in zip(indices[a:b], data[a:b], strict=True):
             if value not in known:

@@ -1,9 +1,10 @@
-"""From a claim to the statement its proof is about: the program's rows and the meaning, in rational numbers."""
+"""From a claim to the statement its proof is about: the rows and the meaning, in rational numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def state(claim: Claim) -> Stated:
 
 
 def _order(claim: Claim, built: Built) -> tuple[list[int], list[tuple[int, tuple[Row, float]]]]:
-    """Return program columns in the statement's order (-1: an output that is no column of its own), and links."""
+    """Return program columns in the statement's order (-1: an output without a column), and links."""
     program = built.program
     given = sum(block.size for block in program.variables[: len(claim.inputs)])
     order, taken = list(range(given)), set(range(given))
@@ -117,7 +118,7 @@ def _choices(program: Program) -> Iterator[tuple[str, list[int], list[frozenset[
         if sos.kind == 1 or len(columns) == 1:
             groups = [frozenset([j]) for j in columns]
         else:
-            groups = [frozenset(pair) for pair in zip(columns[:-1], columns[1:], strict=True)]
+            groups = [frozenset(pair) for pair in pairwise(columns)]
         if groups:
             yield sos.name, columns, groups
 

@@ -1,4 +1,4 @@
-r"""Whether a small linear system has a point, decided in fractions: a point, or multipliers that prove it empty.
+r"""Whether a small linear system has a point, decided in fractions.
 
 The general simplex of Dutertre & de Moura 2006 (A fast linear-arithmetic solver for DPLL(T)): every row has
 a slack :math:`s_i = a_i'x`, bounds stand on columns and slacks alike, and a basic variable outside its

@@ -1,4 +1,4 @@
-"""Small square linear systems solved in fractions, and elimination of columns by equations."""
+"""Small square linear systems solved in fractions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["solve_square"]
 
 
 def solve_square(matrix: Sequence[Sequence[Fraction]], right: Sequence[Fraction]) -> list[Fraction] | None:
-    """Return the solution of a square system by Gauss-Jordan elimination, None when there is not exactly one."""
+    """Return the one solution of a square system, by Gauss-Jordan elimination, or None."""
     size = len(matrix)
     if any(len(row) != size for row in matrix):
         return None

@@ -1,4 +1,4 @@
-"""Cells by their vertices and rays, and completions of these; fractions only, for the prover and the checker."""
+"""Cells by their vertices and rays, and completions of these, in fractions for prover and checker."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 r"""An affine lift by one linear program (Farkas' lemma).
 
-On the cell :math:`\{x : Gx \le h\}` the rows :math:`A_i x + B_i f \le c_i` hold with :math:`f = Lx + l` exactly when
-multipliers :math:`Y \ge 0` exist with
+On the cell :math:`\{x : Gx \le h\}` the rows :math:`A_i x + B_i f \le c_i` hold with :math:`f = Lx + l`
+exactly when multipliers :math:`Y \ge 0` exist with
 
 .. math:: Y_i G = A_i + B_i L, \qquad Y_i h + B_i l \le c_i
 
@@ -64,7 +64,7 @@ def _rounded(x: float, limit: int | None) -> Fraction:
 
 
 def _cell_facets(part: Statement, lines: Sequence[Line], fixed: Mapping[int, Fraction]) -> list[Facet]:
-    """Return the facets of a cell with its integer inputs fixed: its lines and the box of the other inputs."""
+    """Return the facets of a cell with integers fixed: its lines and the box of the inputs."""
     box = [
         Line({j: Fraction(1)}, part.lower[j], part.upper[j])
         for j, kind in enumerate(part.kinds)

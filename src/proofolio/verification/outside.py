@@ -13,13 +13,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import product
 
 from proofolio.verification.certificate import Row, System
 from proofolio.verification.statement import Facet, Line, Statement, Undecidable, facets, freed_rows
 
-__all__ = ["Question", "projected", "sound_question", "total_question"]
+__all__ = [
+    "Question",
+    "combinations",
+    "disjoint_outputs",
+    "projected",
+    "sound_question",
+    "total_question",
+]
 
 MOST = 400
+MOST_COMBINATIONS = 4096
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Question:
         )
 
     def freed(self, fixed: Mapping[int, Fraction], chosen: Mapping[int, int]) -> frozenset[tuple[int, str]]:
-        """Return the sides not asked for: all but the violation of a picked facet, and the facets before it."""
+        """Return the sides not asked for: all but the breach of a picked facet and the facets before it."""
         start, free = len(self.base.rows), []
         for p, piece in enumerate(self.pieces):
             first = chosen.get(p, -1)
@@ -60,20 +69,43 @@ class Question:
 
 
 def sound_question(part: Statement, entry: int) -> Question:
-    """Do the rows of a part put an entry into one of its pieces?"""
+    """Ask whether the rows of a part put an entry into one of its pieces."""
     columns = tuple(j for j in range(len(part.names)) if part.integer[j])
     pieces = tuple(tuple(facets(part, piece)) for piece in part.entries[entry])
     return Question(part.program, part.rows, columns, pieces)
 
 
 def total_question(part: Statement, entry: int) -> Question:
-    """Does every input of a part have outputs that put an entry into one of its pieces?"""
+    """Ask whether every input of a part has outputs that put an entry into one of its pieces."""
     pieces = tuple(projected(part, piece) for piece in part.entries[entry])
     return Question(part.cell(()), (), part.given, pieces)
 
 
+def combinations(part: Statement) -> list[tuple[int, ...]]:
+    """Return every choice of one piece for each entry of a part."""
+    count = 1
+    for entry in part.entries:
+        count *= len(entry)
+    if count > MOST_COMBINATIONS:
+        raise Undecidable(
+            f"entries that share columns choose their pieces in {count} ways, more than {MOST_COMBINATIONS}"
+        )
+    return list(product(*(range(len(entry)) for entry in part.entries)))
+
+
+def disjoint_outputs(part: Statement) -> bool:
+    """Whether no output stands in the pieces of two entries."""
+    seen: set[int] = set()
+    for entry in part.entries:
+        own = {j for piece in entry for line in piece for j in line.terms if part.kinds[j] == "output"}
+        if own & seen:
+            return False
+        seen |= own
+    return True
+
+
 def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
-    """Return the inputs of a piece: its outputs eliminated, by equations first, then as Fourier and Motzkin do.
+    """Return the inputs of a piece, its outputs eliminated: by equations, then as Fourier and Motzkin do.
 
     Raises
     ------
@@ -91,10 +123,10 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
             sides += [({j: -a for j, a in terms.items()}, -low)] if low is not None else []
             continue
         for other, (row, below, above) in enumerate(rows):
-            factor = row.get(column, Fraction(0)) / terms[column]
-            moved = factor * low
+            share = row.get(column, Fraction(0)) / terms[column]
+            moved = share * low
             rows[other] = (
-                _less(row, factor, terms),
+                _less(row, share, terms),
                 None if below is None else below - moved,
                 None if above is None else above - moved,
             )
@@ -103,10 +135,10 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
         over = [(row, limit) for row, limit in sides if row.get(column, 0) > 0]
         under = [(row, limit) for row, limit in sides if row.get(column, 0) < 0]
         sides = [(row, limit) for row, limit in sides if not row.get(column)]
-        for row, limit in over:
-            for other, end in under:
-                factor = row[column] / other[column]
-                sides.append((_less(row, factor, other), limit - factor * end))
+        for top, limit in over:
+            for bottom, end in under:
+                factor = top[column] / bottom[column]
+                sides.append((_less(top, factor, bottom), limit - factor * end))
         if len(sides) > MOST:
             raise Undecidable(f"eliminating the outputs of a piece gave more than {MOST} rows")
     return tuple(Facet(row, limit, part.scale(row)) for row, limit in sides if row or limit < 0)

@@ -17,10 +17,10 @@ from typing import Any
 from proofolio.verification.certificates import Certificates
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import Stated, state
+from proofolio.verification.outside import combinations, disjoint_outputs
 from proofolio.verification.prove_complete import Incomplete, prove_complete
 from proofolio.verification.prove_points import meaning_point, program_point
 from proofolio.verification.prove_sound import Outside, prove_covered, prove_sound
-from proofolio.verification.recheck import combinations, disjoint_outputs
 from proofolio.verification.statement import Statement, Undecidable, parts, written
 
 __all__ = ["Proof", "Witness", "prove"]
@@ -152,8 +152,8 @@ class _Attempt:
         assignments = prod(len(part.values(j)) for j in columns)
         if assignments > 2**self.max_binaries:
             raise Undecidable(
-                f"{len(columns)} integers that share rows have 2^{log2(assignments):.3g} assignments, more
-                than " f"2^{self.max_binaries}: prove smaller sizes, or raise max_binaries"
+                f"{len(columns)} integers that share rows have 2^{log2(assignments):.3g} assignments, more "
+                f"than 2^{self.max_binaries}: prove smaller sizes, or raise max_binaries"
             )
 
     def _ask(self, part: Statement, question: int | tuple[int, ...], proof: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ The points of one piece (one for each entry of a part) are cut into cells, and e
   auxiliary columns (the author's, then what equations force, then one found by a linear program) every row
   is a linear program over the cell; without a lift, every vertex and ray of the cell gets auxiliary values
   of its own, which suffices because with the integers fixed the rows are convex;
-- where a row fails at a point, all integers are tried there. If none works the claim is refuted, with a Farkas
-  vector for every case; otherwise the cell is split along the failing row and both halves are settled.
+- where a row fails at a point, all integers are tried there. If none works the claim is refuted, with a
+  Farkas vector for every case; otherwise the cell is split along the failing row and both halves are settled.
 """
 
 from __future__ import annotations
@@ -23,23 +23,16 @@ from proofolio.verification.certificate import Row, System, bound
 from proofolio.verification.claim_statement import AuthorLift
 from proofolio.verification.lift_search import searched_lifts
 from proofolio.verification.lifted import Lift, forced_lift, lifted_facets, substituted_lift
+from proofolio.verification.prove_integers import Incomplete, Integers
 from proofolio.verification.prove_vertices import Blocked, completed_generators
 from proofolio.verification.small_lp import Answer, SmallLP
-from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows, written
+from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, written
 
 __all__ = ["Incomplete", "prove_complete"]
 
 TRIALS = 6
 MOST_CELLS = 2000
 Point = dict[int, Fraction]
-
-
-class Incomplete(Exception):
-    """A point of the meaning without a completion was found, with the tree of Farkas vectors that shows it."""
-
-    def __init__(self, point: Point, tree: dict[str, Any]) -> None:
-        super().__init__("a point of the meaning without a completion")
-        self.point, self.tree = point, tree
 
 
 class _Split(Exception):
@@ -81,7 +74,7 @@ class _Cover:
         self.part, self.deadline = part, deadline
         pieces = zip(part.entries, combination, strict=True)
         self.lines = tuple(line for entry, k in pieces for line in entry[k])
-        self.relaxed = SmallLP(part.relaxed, deadline)
+        self.integers = Integers(part, deadline)
         self.author = _author(part, lift)
         self.delta = Fraction(0)
         self.cells = 0
@@ -117,7 +110,7 @@ class _Cover:
             try:
                 return self._leaf(lp, system, lines, {**fixed, **values})
             except _Split as split:
-                self._refute(split.point, fixed)
+                self.integers.refute(split.point, fixed)
                 failure = failure or split
         if failure is None:
             raise Undecidable("no integers were found that serve the middle of a cell")
@@ -139,13 +132,13 @@ class _Cover:
             if len(own) == len(chosen):
                 yield own
         middle = self._middle(lp, system, lines)
-        for count, values in enumerate(self._working(middle, fixed)):
+        for count, values in enumerate(self.integers.working(middle, fixed)):
             if count == TRIALS:
                 return
             yield values
             if not self.part.chosen:
                 return
-        self._refute(middle, fixed)
+        self.integers.refute(middle, fixed)
 
     def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...]) -> Point:
         """Return an exact point inside the cell: the mean of points far from each facet in turn."""
@@ -176,56 +169,6 @@ class _Cover:
                 raise Undecidable("no exact point of a cell was found, and the cell was not proved empty")
             return point
         return {j: sum((p[j] for p in found), Fraction(0)) / len(found) for j in found[0]}
-
-    def _working(self, point: Point, fixed: Point) -> Iterator[Point]:
-        """Yield the integers with which a point has a completion, rows moved by delta: nearest values first."""
-        here = {j: point[j] for j in self.part.points if j not in self.part.chosen} | fixed
-
-        def below(values: Point) -> Iterator[Point]:
-            held = {**here, **values}
-            system = self.relaxed.question(freed_rows(self.part.rows, held), held)
-            answer = self.relaxed.maximise({}, system)
-            if answer.status != "optimal":
-                return
-            column = next((j for j in self.part.chosen if j not in values), None)
-            if column is None:
-                yield values
-                return
-            for v in sorted(self.part.values(column), key=lambda v: abs(v - answer.point[column])):
-                if column in self.part.points and abs(v - point[column]) > DELTA:
-                    continue
-                yield from below({**values, column: Fraction(v)})
-
-        yield from below({})
-
-    def _refute(self, point: Point, fixed: Point) -> None:
-        """Raise `Incomplete` when no integers complete a point of the meaning, each case with its Farkas vector."""
-        here = {j: point[j] for j in self.part.points} | fixed
-        tree = self._empty_tree(here, {})
-        if tree is not None:
-            raise Incomplete(here, tree)
-
-    def _empty_tree(self, here: Point, values: Point) -> dict[str, Any] | None:
-        pinned = {**here, **values}
-        clash = next((j for j in values if j in here and abs(values[j] - here[j]) > DELTA), None)
-        if clash is not None:
-            return {"clash": clash}
-        system = self.relaxed.question(freed_rows(self.part.rows, pinned), pinned)
-        answer = self.relaxed.maximise({}, system)
-        if answer.status == "empty":
-            y = self.relaxed.certify_empty(system, answer)
-            if y is not None:
-                return {"empty": written(y)}
-        column = next((j for j in self.part.chosen if j not in values), None)
-        if column is None:
-            return None
-        cases = []
-        for v in self.part.values(column):
-            tree = self._empty_tree(here, {**values, column: Fraction(v)})
-            if tree is None:
-                return None
-            cases.append(tree)
-        return {"column": column, "cases": cases}
 
     # ------------------------------------------------------------------ leaves
     def _leaf(self, lp: SmallLP, system: System, lines: tuple[Line, ...], fixed: Point) -> dict[str, Any]:

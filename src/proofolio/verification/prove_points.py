@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from proofolio.verification.recheck import combinations
+from proofolio.verification.outside import combinations
 from proofolio.verification.small_lp import SmallLP
 from proofolio.verification.statement import Line, Statement, Undecidable, freed_rows
 

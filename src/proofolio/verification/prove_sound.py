@@ -129,6 +129,6 @@ def prove_sound(part: Statement, entry: int, deadline: float = inf) -> tuple[dic
 
 
 def prove_covered(part: Statement, entry: int, deadline: float = inf) -> tuple[dict[str, Any], Fraction]:
-    """Return the tree that proves that every input of a part has outputs in a piece; raises as `prove_sound`."""
+    """Return the tree that proves that every input has outputs in a piece; raises as `prove_sound`."""
     search = _Search(part, total_question(part, entry), deadline)
     return search.node({}, {}), search.delta

@@ -1,4 +1,4 @@
-"""Completions at every vertex and along every ray of a cell: with integers fixed, enough for the whole cell."""
+"""Completions at every vertex and ray of a cell: with integers fixed, enough for the whole cell."""
 
 from __future__ import annotations
 

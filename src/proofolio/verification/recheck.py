@@ -13,18 +13,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import product
 from typing import Any, NamedTuple
 
 from proofolio.verification.certificate import Row, System, bound, proves_empty, violation
 from proofolio.verification.generators import cell_generators, excess, recession
 from proofolio.verification.lifted import lifted_facets
-from proofolio.verification.outside import Question, sound_question, total_question
+from proofolio.verification.outside import (
+    Question,
+    combinations,
+    disjoint_outputs,
+    sound_question,
+    total_question,
+)
 from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows, parts
 
-__all__ = ["Recheck", "combinations", "digest", "recheck"]
+__all__ = ["Recheck", "digest", "recheck"]
 
-MOST_COMBINATIONS = 4096
 Point = dict[int, Fraction]
 
 
@@ -43,18 +47,6 @@ def digest(document: Mapping[str, Any]) -> str:
     """Return the SHA-256 of everything in a document but its digest."""
     content = {key: value for key, value in document.items() if key != "digest"}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def combinations(part: Statement) -> list[tuple[int, ...]]:
-    """Return every choice of one piece for each entry of a part."""
-    count = 1
-    for entry in part.entries:
-        count *= len(entry)
-    if count > MOST_COMBINATIONS:
-        raise Undecidable(
-            f"entries that share columns choose their pieces in {count} ways, more than {MOST_COMBINATIONS}"
-        )
-    return list(product(*(range(len(entry)) for entry in part.entries)))
 
 
 def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> Recheck:
@@ -121,17 +113,6 @@ def _proved(statement: Statement, document: Mapping[str, Any]) -> None:
     if total is False:
         _without_output(found, document["gap"])
     _require(total in (True, False, None), "total is neither true, false nor unknown")
-
-
-def disjoint_outputs(part: Statement) -> bool:
-    """Whether no output stands in the pieces of two entries."""
-    seen: set[int] = set()
-    for entry in part.entries:
-        own = {j for piece in entry for line in piece for j in line.terms if part.kinds[j] == "output"}
-        if own & seen:
-            return False
-        seen |= own
-    return True
 
 
 def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fraction:

@@ -1,8 +1,8 @@
 r"""Small linear programs by HiGHS, and exact answers made of its floating ones.
 
 HiGHS only suggests. What it says is used as (a) multipliers, projected and rounded until
-`proofolio.verification.certificate` accepts them, or (b) a basis, solved in fractions: these systems have a few
-dozen columns, so the fractions stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to LPs).
+`proofolio.verification.certificate` accepts them, or (b) a basis, solved in fractions: these systems have a
+few dozen columns, so the fractions stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to LPs).
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class SmallLP:
     def exact_point(
         self, system: System, answer: Answer, goal: Row | None = None, above: Fraction = Fraction(0)
     ) -> dict[int, Fraction] | None:
-        """Return a point that satisfies the system exactly, with goal x > above, near what HiGHS said last."""
+        """Return an exact point of the system with goal x > above, near what HiGHS said last."""
         wanted = goal or {}
         for point in self._points(system, answer):
             if (not wanted or _value(wanted, point) > above) and violation(system, point) == 0:

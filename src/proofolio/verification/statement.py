@@ -58,7 +58,7 @@ class Statement:
     names : tuple of str
         Of the columns: inputs, outputs, then what the function added.
     kinds : tuple of str
-        ``"input"``, ``"output"``, ``"auxiliary"``, or ``"selector"`` (which member of a special ordered set may
+        ``"input"``, ``"output"``, ``"auxiliary"``, or ``"selector"`` (which member of an ordered set may
         be nonzero: an integer without coefficients).
     lower, upper : tuples of Fraction or None
     integer : tuple of bool

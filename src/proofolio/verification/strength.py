@@ -1,6 +1,6 @@
 r"""How strong a formulation is, beside being right.
 
-**Sharp**: its relaxation, seen in inputs and outputs, is the convex hull of its meaning, so that the relaxation bounds
+**Sharp**: its relaxation, seen in inputs and outputs, is the convex hull of its meaning: it bounds
 every objective as well as any can. **Ideal**: every vertex of the relaxation has integer binaries, within
 1e-9 (Vielma 2015, Mixed integer linear programming formulation techniques, SIAM Review 57). Small parts are
 decided exactly by the vertices of the relaxation; larger ones are tried in random directions.
@@ -20,7 +20,7 @@ import numpy as np
 from proofolio.verification.certificate import Row, Side, System
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import state
-from proofolio.verification.recheck import combinations
+from proofolio.verification.outside import combinations
 from proofolio.verification.small_lp import SmallLP
 from proofolio.verification.statement import (
     DELTA,
@@ -202,7 +202,7 @@ class _Strength:
         return self.relaxation.exact_point(self.question, answer, objective, line) is not None
 
     def _fractional(self, objective: Row) -> Point:
-        """Return the vertex of the relaxation in a direction when a binary of it is fractional, else nothing."""
+        """Return the vertex of the relaxation in a direction when a binary is fractional, else nothing."""
         answer = self.relaxation.maximise(objective, self.question)
         if answer.status != "optimal":
             return {}
@@ -234,7 +234,7 @@ def _cases(part: Statement) -> Iterator[tuple[tuple[Line, ...], Point]]:
 
 
 class _Hull:
-    r"""The convex hull of the meaning, widened by delta: :math:`x = \sum_p x_p`, :math:`G_p x_p \le h_p \lambda_p`."""
+    r"""The convex hull of the meaning, widened by delta: :math:`\sum_p x_p`, :math:`G_p x_p \le h_p \lambda_p`."""
 
     def __init__(self, part: Statement, deadline: float) -> None:
         n = len(part.points)
@@ -275,7 +275,7 @@ class _Hull:
         return row
 
     def separated(self, vector: Mapping[int, Fraction], whole: Fraction) -> Point | None:
-        """Return a direction in which a point (whole = 1) or ray (0) leaves the hull, None when it is inside."""
+        """Return a direction in which a point (whole = 1) or ray (0) leaves the hull, None inside."""
         fixed = {self.place[j]: v for j, v in vector.items()} | {self.n: whole}
         system = self.lp.question(fixed=fixed)
         answer = self.lp.maximise({}, system)
