@@ -16,6 +16,7 @@ from proofolio.program.files import read_program, write_program
 from proofolio.program.forms import gathered_forms
 from proofolio.program.model import Model
 from proofolio.program.program import Program
+from proofolio.program.recognise import recognise_cones
 
 FORMATS = [".mps", ".lp", ".mps.gz", ".lp.gz"]
 
@@ -392,7 +393,7 @@ def test_what_a_file_cannot_hold_is_named(tmp_path):
     model = Model()
     x = model.variable("x", 3, upper=1)
     model.cone("risk", x[1:], x[0])
-    with pytest.raises(UnsupportedProgram, match=r"\.mps.*'risk'"):
+    with pytest.raises(UnsupportedProgram, match=r"\.mps.*'risk'.*bound"):
         write_program(model.freeze(), tmp_path / "m.mps")
     big = Model()
     y = big.variable("y", 2, upper=[1, 1e25])
@@ -400,6 +401,28 @@ def test_what_a_file_cannot_hold_is_named(tmp_path):
         write_program(big.freeze(), tmp_path / "m.lp")
     big.add("r", y.sum() <= 1)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_cones_are_written_as_quadratic_rows_and_recognised_again(tmp_path, suffix):
+    model = Model()
+    x, t = model.variable("x", (2, 3), upper=1), model.variable("t", 2, lower=0)
+    model.cone("risk", x, t, 2 * t[0])
+    model.cone("mixed", x[0] - 0.5, t[1] + 1, 3)
+    model.minimise(t.sum() - x.sum())
+    program = model.freeze()
+    write_program(program, tmp_path / f"c{suffix}")
+    again = read_program(tmp_path / f"c{suffix}")
+    assert [n for b in again.quadratic.blocks for n in b.element_names()] == ["risk[0]", "risk[1]", "mixed"]
+    for point in np.random.default_rng(0).normal(size=(5, program.n)):
+        point[program.columns("t")] = np.abs(point[program.columns("t")])
+        found = again.quadratic.value(point) - again.quadratic.upper
+        np.testing.assert_allclose(found, program.cones.violation(point), atol=1e-12)
+    plain = Model()
+    y, s, r = plain.variable("y", 2), plain.variable("s", lower=0), plain.variable("r", lower=0)
+    plain.cone("risk", y, s, r)
+    write_program(plain.freeze(), tmp_path / f"p{suffix}")
+    assert len(recognise_cones(read_program(tmp_path / f"p{suffix}")).cones) == 1
 
 
 def test_semicontinuous_columns_and_foreign_sections_are_refused(tmp_path):

@@ -12,12 +12,16 @@ import pytest
 from proofolio.program.expression import stack
 from proofolio.program.model import Model
 from proofolio.program.program import Program
+from proofolio.solvers.assignment import assign
 from proofolio.solvers.cuts import cuts_at, tangents
 from proofolio.solvers.highs import solve
 from proofolio.solvers.lifted import lift
 from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.substitution import substitute
 
 RELATIVE = 2e-6
+# CVXPY says so of the enumeration, where an assignment is nearly infeasible
+pytestmark = pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")
 
 
 def definite(rng: np.random.Generator, n: int, rank: int | None = None) -> np.ndarray:
@@ -187,7 +191,6 @@ KINDS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:Solution may be inaccurate:UserWarning")  # of the enumeration
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_finds_what_enumeration_finds(kind: str, seed: int) -> None:
@@ -320,3 +323,114 @@ def _cut_of_members(lifted, slopes, members):
     heads = lifted.pointer[:-1]
     inner = np.add.reduceat(slopes * members, heads)
     return members[heads] - 2 * inner + np.add.reduceat(slopes**2, heads) * members[heads + 1]
+
+
+def test_parts_that_nothing_ties_together_are_closed_one_by_one() -> None:
+    rng = np.random.default_rng(3)
+    n, T, R = 4, 8, 3
+    Q, c = np.stack([definite(rng, n) for _ in range(R)]), rng.standard_normal((R, T, n))
+    model = Model()
+    W = model.variable("W", (T, n), lower=0, upper=1)
+    Z = model.variable("Z", (R, T), binary=True)
+    cost = model.variable("cost", T)
+    model.add("one", Z.sum(0) == 1)
+    model.add("budget", W.sum(-1) == 1)
+    for r in range(R):
+        f = model.quadratic(Q[r], W) + (W * c[r]).sum(-1)
+        model.add(f"cost_at_{r}", cost >= f - 20.0 * (1 - Z[r]))
+    model.minimise(cost.sum())
+    program = model.freeze()
+    answer = solve(program, Settings(gap=1e-5))
+    w = cvxpy.Variable(n)
+    truth = 0.0
+    for t in range(T):
+        goals = [cvxpy.quad_form(w, cvxpy.psd_wrap(Q[r])) + c[r, t] @ w for r in range(R)]
+        simplex = [w >= 0, cvxpy.sum(w) == 1]
+        truth += min(
+            float(cvxpy.Problem(cvxpy.Minimize(g), simplex).solve(solver=cvxpy.CLARABEL)) for g in goals
+        )
+    assert len(lift(program).components()) == T
+    assert_right(program, answer, truth, gap=1e-5)
+
+
+@pytest.mark.parametrize("binding", [False, True])
+def test_bounds_on_costs_and_epigraphs_count_when_they_matter(binding: bool) -> None:
+    rng = np.random.default_rng(1)
+    model = Model()
+    V = model.variable("V", (2, 3), lower=0, upper=0.6)
+    Z = model.variable("Z", 2, binary=True)
+    s = model.variable("s", 2, lower=0, upper=0.05 if binding else 9.0)
+    W = model.variable("W", 3, lower=0, upper=0.45 if binding else 1.0)
+    cost = model.variable("cost", lower=-9, upper=9)
+    model.add("one", Z.sum() == 1)
+    model.add("budget", V.sum(-1) == Z)
+    model.add("whole", W == V.sum(0))
+    L = np.linalg.cholesky(definite(rng, 3) + 0.05 * np.eye(3))
+    model.cone("curve", V @ L, s, Z)
+    model.add("cost_is", cost == s.sum() + (V * rng.standard_normal((2, 3))).sum())
+    model.minimise(cost)
+    program = model.freeze()
+    truth = enumerated(program)
+    answer = solve(program, Settings())
+    if np.isinf(truth):
+        assert answer.status == "infeasible"
+    else:
+        assert_right(program, answer, truth)
+
+
+def test_thousands_of_variable_bounds_are_added_only_when_violated() -> None:
+    rng = np.random.default_rng(2)
+    n = 2100
+    model = Model()
+    w = model.variable("w", n, lower=0)
+    z = model.variable("z", n, binary=True)
+    model.add("only_if", w <= 0.5 * z)
+    model.add("budget", w.sum() == 1)
+    model.add("few", z.sum() <= 4)
+    level = rng.uniform(1, 3, n)
+    model.minimise(model.quadratic(np.diag(level[:20]), w[:20]) + level @ w)
+    small = substitute(lift(model.freeze()))
+    assert small.lifted.lazy is not None
+    assert np.count_nonzero(small.lifted.lazy) == n
+    answer = solve(model.freeze(), Settings(gap=1e-6))
+    held = np.sort(level)[:2]
+    assert answer.status == "optimal"
+    assert np.all(answer["w"] <= 0.5 * answer["z"] + 1e-9)
+    assert answer.objective is not None
+    assert answer.objective <= 0.5 * held.sum() + 0.25 * level[:20].max() + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_columns_taken_out_come_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lifted = lift(hull(seed))
+    small = substitute(lifted)
+    assert small.kept.size < lifted.q.size
+    u = rng.standard_normal(small.kept.size)
+    x = small.expand(u)
+    equations = np.flatnonzero(lifted.row_lower == lifted.row_upper)
+    missing = lifted.A[equations] @ x - lifted.row_lower[equations]
+    assert np.count_nonzero(np.abs(missing) < 1e-9) >= lifted.q.size - small.kept.size
+    assert small.lifted.value(u) == pytest.approx(lifted.value(x))
+    assert np.allclose(small.lifted.members(u), lifted.members(x))
+
+
+@pytest.mark.parametrize("build", [hull, big_m, quadratic_objective, quadratic_rows, cones])
+def test_the_program_left_by_an_assignment_has_the_same_optimum(build) -> None:
+    program = build(5)
+    lifted = lift(program)
+    best = best_with(program)
+    own = np.flatnonzero(program.integer)
+    for values in itertools.islice(
+        itertools.product(*[(program.lower[j], program.upper[j]) for j in own]), 40
+    ):
+        integers = np.array(values)
+        left = assign(lifted, integers, integers)
+        point = left.solve(Settings()) if left is not None else None
+        truth = best(integers)
+        if point is None:
+            assert np.isinf(truth)
+            continue
+        point = lifted.raised(point)
+        assert lifted.violation(point) <= 1e-7
+        assert lifted.value(point) == pytest.approx(truth, rel=1e-6, abs=1e-7)

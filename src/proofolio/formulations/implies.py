@@ -131,5 +131,5 @@ def _hull(model: Model, name: str, on: Expression, rows: Rows) -> None:
 
 
 def implies_meaning(rows: Callable[..., Rows], when: int = 1) -> list[Callable[..., list[Any]]]:
-    """Return the pieces of ``z = when => rows(x)``, in (z, x): switched off, and switched on with its rows."""
+    """Return the pieces of ``z = when => rows(x)``, in (z, x): switched off, or on with its rows."""
     return [lambda z, x: [z == 1 - when], lambda z, x: [z == when, rows(x)]]

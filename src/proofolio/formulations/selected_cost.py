@@ -163,7 +163,7 @@ def _published(costs: RegimeCosts, T: int) -> Floats:
 def selected_cost_meaning(
     costs: RegimeCosts, budget: float | None = None
 ) -> list[Callable[..., list[Any]]]:
-    r"""Return the pieces of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`, in (Z, w, cost).
+    r"""Return the pieces, in (Z, w, cost), of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`.
 
     One piece for each regime and each choice, for its concave maxima, of the argument or the floor:
     :math:`-\max` is a minimum, so one of the two bounds is enough. A convex maximum asks for both in every
@@ -174,7 +174,8 @@ def selected_cost_meaning(
     pieces: list[Callable[..., list[Any]]] = []
     for r in range(R):
         concave = sum(term.regime == r and term.sign < 0 for term in costs.maxima)
-        pieces += [partial(_piece, costs, budget, r, wins) for wins in cartesian((True, False), repeat=concave)]
+        choices = cartesian((True, False), repeat=concave)
+        pieces += [partial(_piece, costs, budget, r, wins) for wins in choices]
     return pieces
 
 

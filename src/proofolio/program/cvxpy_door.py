@@ -63,8 +63,10 @@ def attach_cvxpy(target: Any = None, bounders: Mapping[str, Bounder] | None = No
     ...     lifted = model.lift(x)
     ...     top = model.variable("top", lower=0, upper=model.bounds(lifted).upper.max())
     ...     model.add("above", top >= lifted)
-    >>> model.constraints[0].label, model.native(top).bounds[1], len(model.problem.constraints)
-    ('above', array(4.), 2)
+    >>> [c.label for c in model.constraints], len(model.problem.constraints)
+    (['above'], 2)
+    >>> print(model.problem.var_dict["top"].bounds[1])
+    4.0
     """
     return CvxpyModel(target, bounders)
 

@@ -118,7 +118,7 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
         tensor = CoeffExtractor(places, _BACKEND).affine(list(expressions)).tocoo()
     except NotImplementedError:
         words = ", ".join(told(e) for e in expressions[:3])
-        raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {words}: write it another way") from None
+        raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {words}") from None
     column, row = np.divmod(tensor.coords[0].astype(np.int64), max(height, 1))
     new_row = _row_major([e.shape for e in expressions])
     new_column = np.append(_row_major([v.shape for v in variables]), width)

@@ -46,12 +46,13 @@ def write_program(program: Program, path: str | Path) -> list[Path]:
 
     Numbers are written so that they read back to the same doubles. Names an MPS file can spell (all without
     blanks) stay; LP files cannot spell ``w[0,1]``, so a map ``model.lp.names.json`` is written beside them
-    and `read_program` applies it. What rows are for (`Switch`) is not kept.
+    and `read_program` applies it. Rotated cones are written as quadratic rows. What rows are for (`Switch`) is not kept.
 
     Raises
     ------
     UnsupportedProgram
-        For what the format cannot hold: second-order cones, finite bounds of 1e20 and more.
+        For what the format cannot hold: finite bounds of 1e20 and more, and cones whose t or z has no lower
+        bound of zero.
     BadData
         For another suffix, or a place that cannot be written to.
     """

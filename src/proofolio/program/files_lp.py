@@ -46,7 +46,7 @@ def lp_text(program: Program) -> tuple[str, NameMap]:
     Raises
     ------
     UnsupportedProgram
-        For second-order cones, and for finite bounds of 1e20 and more.
+        For finite bounds of 1e20 and more, and cones whose t or z has no lower bound of zero.
     """
     rows = FileRows.of(program, "an .lp file")
     columns = Spelling(lp_name)(program.column_names)

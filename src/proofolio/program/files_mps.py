@@ -34,7 +34,7 @@ def mps_text(program: Program) -> tuple[str, NameMap]:
     Raises
     ------
     UnsupportedProgram
-        For second-order cones, and for finite bounds of 1e20 and more.
+        For finite bounds of 1e20 and more, and cones whose t or z has no lower bound of zero.
     """
     rows = FileRows.of(program, "an .mps file")
     columns = Spelling(mps_name)(program.column_names)

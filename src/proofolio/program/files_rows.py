@@ -11,6 +11,7 @@ from scipy import sparse
 
 from proofolio.errors import UnsupportedProgram
 from proofolio.program.forms import gathered_forms
+from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Program
 
 __all__ = ["INFINITE", "Beyond", "FileRows", "number"]
@@ -46,7 +47,7 @@ class Beyond:
 
 @dataclass(frozen=True, eq=False)
 class FileRows:
-    """All rows of a program: the linear ones, then the quadratic, then the implied."""
+    """All rows of a program: the linear ones, the quadratic, the cones as quadratic ones, the implied."""
 
     names: list[str]
     matrix: Any
@@ -58,11 +59,6 @@ class FileRows:
     @staticmethod
     def of(program: Program, form: str) -> FileRows:
         """Gather the rows; `form` names the format in the error for what no file can hold."""
-        if len(program.cones):
-            raise UnsupportedProgram(
-                f"{form} cannot hold the second-order cones {program.cones.blocks[0].name!r}: build them as "
-                "quadratic rows with model.quadratic, or keep the model in Python"
-            )
         for what, bound in (
             ("column", program.lower),
             ("column", program.upper),
@@ -78,29 +74,54 @@ class FileRows:
                     "its readers take 1e20 and more as no bound"
                 )
         quadratic, implied = program.quadratic, program.indicators
+        cone_names = [n for b in program.cones.blocks for n in b.element_names()]
+        cones = [_cone_row(program, k, name, form) for k, name in enumerate(cone_names)]
         names = [
             *program.row_names,
             *(n for b in quadratic.blocks for n in b.element_names()),
+            *cone_names,
             *(n for b in implied.blocks for n in b.element_names()),
         ]
         none: list[Any] = [None] * program.m
-        matrix = sparse.vstack(
-            [sparse.csr_array(part) for part in (program.A, quadratic.matrix, implied.matrix)], format="csr"
-        )
+        linear = (program.A, quadratic.matrix, *(row for row, _, _ in cones), implied.matrix)
+        matrix = sparse.vstack([sparse.csr_array(part) for part in linear], format="csr")
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         return FileRows(
             names,
             matrix,
-            np.concatenate([program.row_lower, quadratic.lower, implied.lower]),
-            np.concatenate([program.row_upper, quadratic.upper, implied.upper]),
-            [*none, *(gathered_forms(f, program.n) for f in quadratic.forms), *[None] * len(implied)],
+            np.concatenate([program.row_lower, quadratic.lower, np.full(len(cones), -np.inf), implied.lower]),
+            np.concatenate([program.row_upper, quadratic.upper, [side for *_, side in cones], implied.upper]),
             [
                 *none,
-                *[None] * len(quadratic),
+                *(gathered_forms(f, program.n) for f in quadratic.forms),
+                *(curved for _, curved, _ in cones),
+                *[None] * len(implied),
+            ],
+            [
+                *none,
+                *[None] * (len(quadratic) + len(cones)),
                 *zip(implied.binary.tolist(), implied.on.tolist(), strict=True),
             ],
         )
+
+
+def _cone_row(program: Program, k: int, name: str, form: str) -> tuple[Any, Any, float]:
+    """Return the cone ``sum Y^2 <= t z`` as ``matrix x + x'Qx <= side``; files have no cones."""
+    cones = program.cones
+    part = slice(cones.pointer[k], cones.pointer[k + 1])
+    A, b = sparse.csr_array(cones.matrix[part]), cones.constant[part]
+    least, _ = affine_bounds(A[:2], b[:2], program.lower, program.upper)
+    if np.any(least < 0):
+        raise UnsupportedProgram(
+            f"{form} can hold the cone {name!r} only as a row sum Y^2 <= t z with t and z bounded below by zero: "
+            "give them that bound"
+        )
+    t, z, Y = A[[0]], A[[1]], A[2:]
+    product = t.T @ z
+    Q = sparse.csr_array(Y.T @ Y - (product + product.T) / 2.0)
+    linear = 2.0 * (b[None, 2:] @ Y) - b[0] * z.toarray() - b[1] * t.toarray()
+    return sparse.csr_array(linear + 0.0), Q, float(b[0] * b[1] - b[2:] @ b[2:]) + 0.0
 
 
 def number(value: float) -> str:

@@ -31,9 +31,8 @@ __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
 CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
-# Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective. Below 1e-7 SCIP
-# asks its LP solver for tolerances it refuses, with a line on stderr each time.
-NONLINEAR_FEASIBILITY = 1e-7
+# Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective.
+NONLINEAR_TOLERANCE = 1e-10
 
 
 def solve(program: Program, settings: Settings) -> Solution:

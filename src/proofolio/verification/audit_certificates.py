@@ -206,8 +206,8 @@ def _checked(book: _Book, entry: Mapping[str, Any]) -> CheckedCertificate:
         wrong = _wrong(book, entry)
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
         wrong = f"it cannot be read: {type(error).__name__} {error}"
-    said = (str(entry.get(key, "")) for key in ("row", "side", "binary", "verdict"))
-    return CheckedCertificate(*said, ok=not wrong, reason=wrong)
+    row, side, binary, verdict = (str(entry.get(key, "")) for key in ("row", "side", "binary", "verdict"))
+    return CheckedCertificate(row, side, binary, verdict, not wrong, wrong)
 
 
 def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:

@@ -251,7 +251,9 @@ class Bounding:
                 if finding.point is None or reached > finding.reached:
                     finding.point, finding.reached = point, reached
                 return True
-        reached = min(Fraction(value), finding.top) if finding.top > -math.inf else Fraction(value)
+        reached: Number = Fraction(value)
+        if reached > finding.top > -math.inf:
+            reached = finding.top
         if finding.point is None and reached > finding.reached:
             finding.reached = min(reached, limit) if want_cut else reached
         return not want_cut and finding.reached - candidate.tight >= candidate.big_m * WELL

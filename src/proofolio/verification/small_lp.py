@@ -1,8 +1,9 @@
 r"""Small linear programs by HiGHS, and exact answers made of its floating ones.
 
 HiGHS only suggests. What it says is used as (a) multipliers, projected and rounded until
-`proofolio.verification.certificate` accepts them, or (b) a basis, solved in fractions: these systems have a
-few dozen columns, so the fractions stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to LPs).
+`proofolio.verification.certificate` accepts them, or (b) a basis, solved in fractions, or (c) nothing at all,
+and the system is solved in fractions from the start: these systems have a few dozen columns, so the fractions
+stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to linear programming problems).
 """
 
 from __future__ import annotations

@@ -234,7 +234,7 @@ def _cases(part: Statement) -> Iterator[tuple[tuple[Line, ...], Point]]:
 
 
 class _Hull:
-    r"""The convex hull of the meaning, widened by delta: :math:`\sum_p x_p`, :math:`G_p x_p \le h_p \lambda_p`."""
+    r"""The convex hull of the meaning, widened by delta: sums of :math:`x_p`, :math:`G_p x_p \le h_p \lambda_p`."""
 
     def __init__(self, part: Statement, deadline: float) -> None:
         n = len(part.points)

@@ -42,6 +42,7 @@ class Run:
 
     @property
     def left(self) -> float:
+        """Seconds left."""
         return self.limits.ends - time.perf_counter()
 
     def everything(self, tiers: tuple[str, ...]) -> bool:
@@ -90,7 +91,7 @@ class Run:
             self._tell("lp", done + 1, len(queue))
         for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
             if self.left > 0:
-                self.bounding.by_lp(candidate, finding, self.left)
+                self._by_lp(candidate, finding)
         if integers and self.bounding.integers.size:
             self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
             self._integer_programs([k for k in linear if self._leaks_unclearly(k)], reach_by_mip)

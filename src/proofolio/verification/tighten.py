@@ -166,6 +166,8 @@ def _retagged(block: RowBlock, rows: dict[int, TightenedRow]) -> RowBlock:
 def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) -> None:
     import pyomo.environ as pyo  # heavy: only for Pyomo models
 
+    from proofolio.program.pyomo_write import affine_terms, native_sum
+
     model = opened.native
     active = model.component_data_objects(pyo.Constraint, active=True, descend_into=pyo.Block)
     constraints = {c.name: c for c in active}
@@ -175,11 +177,7 @@ def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) 
             f"row {lost[0]!r} is no constraint of the Pyomo model: tighten a copy read from a file instead"
         )
     for row in rows:
-        a, b = program.A.indptr[row.row], program.A.indptr[row.row + 1]
-        columns, data = program.A.indices[a:b].tolist(), program.A.data[a:b].tolist()
-        body = pyo.LinearExpression(
-            constant=0, linear_coefs=data, linear_vars=[opened.variables[j] for j in columns]
-        )
+        body = native_sum(affine_terms(program.A, row.row, opened.variables), 0.0)
         limit = row.limit
         constraints[row.name].set_value((None, body, limit) if row.side == "upper" else (limit, body, None))
 

@@ -240,6 +240,8 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
         return f"M = {M:g} is enough and at most 1% more than the {max(hi, 0):.9g} proved to be enough"
     if verdict == "loose":
         return f"M = {M:g}, and {max(hi, 0):.9g} is proved to be enough"
+    if verdict == "redundant" and finding.top_on == -math.inf:
+        return f"nothing satisfies the rest of the model with {y} = {1 - off}, so the side never has to hold"
     if verdict == "redundant":
         return f"the side holds without this row, whether {y} is on or off"
     if verdict == "forcing":

@@ -1,0 +1,156 @@
+"""Certificates are saved, hold when read back without a solver, and notice every change."""
+
+import copy
+import json
+
+import pytest
+
+from proofolio import BadData, Model
+from proofolio.verification import audit_certificates
+from proofolio.verification.audit import audit
+from proofolio.verification.audit_certificates import FILE, check_certificates, save_certificates
+
+
+def every_verdict():
+    """A model with a tight, a loose, a redundant, a forcing, a binding and an invalid row."""
+    model = Model("all")
+    x, z = model.variable("x", 6, lower=0, upper=7.5), model.variable("z", 6, binary=True)
+    model.add("cap", x[2] + x[3] <= 4)
+    model.add("must", x[3] + 10 * z[3] >= 12)
+    model.add("tight", x[0] <= 7.5 * z[0])
+    model.add("loose", x[1] + x[0] <= 99 * z[1])
+    model.add("redundant", x[2] <= 5 + 10 * (1 - z[2]))
+    model.add("forcing", x[3] <= 3 + 7 * (1 - z[3]))
+    model.add("binding", x[4] <= 2.25 * z[4])
+    model.add("invalid", 0.7 * x[5] - 0.3 * x[4] <= 1.1 * z[5])
+    return model.freeze()
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    found = audit(every_verdict(), big_m="invalid")
+    assert {row.verdict for row in found.rows} >= {"tight", "loose", "redundant", "forcing", "binding", "invalid"}
+    save_certificates(found, folder)
+    return folder, json.loads((folder / FILE).read_text())
+
+
+def rewritten(tmp_path, document):
+    (tmp_path / FILE).write_text(json.dumps(document))
+    return tmp_path
+
+
+def test_all_hold_when_read_back(saved):
+    folder, document = saved
+    checked = check_certificates(folder, every_verdict())
+    assert len(checked) == len(document["certificates"]) == len(audit(every_verdict()).rows)
+    assert all(c.ok for c in checked), [c for c in checked if not c.ok]
+    assert all(c.ok for c in check_certificates(folder))
+
+
+def other(value):
+    """The same field with another content of the same kind."""
+    match value:
+        case bool():
+            return not value
+        case int():
+            return 1 - value
+        case None:
+            return "1/2"
+        case "upper" | "lower":
+            return "lower" if value == "upper" else "upper"
+        case str() if value.lstrip("-").replace("/", "").isdigit():
+            return "-" + value if not value.startswith("-") else value[1:] + "7"
+        case str():
+            return value + "x"
+        case _:
+            raise TypeError(value)
+
+
+def corruptions(entry):
+    for key, value in entry.items():
+        if isinstance(value, dict):
+            for inner in value:
+                changed = copy.deepcopy(entry)
+                changed[key][inner] = other(value[inner])
+                yield f"{key}.{inner}", changed
+                changed = copy.deepcopy(entry)
+                del changed[key][inner]
+                yield f"{key} without {inner}", changed
+        else:
+            yield key, {**entry, key: other(value)}
+        yield f"without {key}", {k: v for k, v in entry.items() if k != key}
+
+
+def test_every_field_of_every_certificate_is_watched(saved, tmp_path):
+    _, document = saved
+    book = audit_certificates._Book(document["system"])
+    seen = 0
+    for entry in document["certificates"]:
+        assert audit_certificates._checked(book, entry).ok
+        for what, changed in corruptions(entry):
+            # a multiplier or coordinate of zero may go missing without harm; there are none
+            assert not audit_certificates._checked(book, changed).ok, (entry["row"], what)
+            seen += 1
+    assert seen > 80
+
+
+def test_another_verdict_is_noticed(saved):
+    _, document = saved
+    book = audit_certificates._Book(document["system"])
+    verdicts = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
+    for entry in document["certificates"]:
+        for verdict in verdicts:
+            assert audit_certificates._checked(book, {**entry, "verdict": verdict}).ok == (verdict == entry["verdict"])
+
+
+def test_rows_and_digest_are_watched(saved, tmp_path):
+    _, document = saved
+    changes = [
+        lambda d: d["system"]["rows"][0].update(high="5"),
+        lambda d: d["system"]["rows"][2]["terms"][0].__setitem__(1, "2"),
+        lambda d: d["system"]["rows"][2].update(name="other"),
+        lambda d: d["system"]["columns"].__setitem__(0, "other"),
+        lambda d: d["system"]["integer"].pop(),
+        lambda d: d["system"]["upper"].__setitem__(0, "1"),
+        lambda d: d["system"]["lower"].__setitem__(0, None),
+        lambda d: d.update(digest="0" * 64),
+        lambda d: d.update(numbers="binary"),
+        lambda d: d.pop("system"),
+        lambda d: d.pop("certificates"),
+    ]
+    for change in changes:
+        broken = copy.deepcopy(document)
+        change(broken)
+        with pytest.raises(BadData):
+            check_certificates(rewritten(tmp_path, broken))
+
+
+def test_another_model_is_noticed(saved):
+    folder, _ = saved
+    model = Model("all")
+    model.add("cap", model.variable("x", lower=0) <= 1)
+    with pytest.raises(BadData, match="another model"):
+        check_certificates(folder, model)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(BadData, match="cannot be read"):
+        check_certificates(tmp_path / "nowhere")
+    (tmp_path / FILE).write_text("{")
+    with pytest.raises(BadData, match="not JSON"):
+        check_certificates(tmp_path)
+    (tmp_path / FILE).write_text("[]")
+    with pytest.raises(BadData, match="no file of certificates"):
+        check_certificates(tmp_path)
+
+
+def test_points_of_curved_models_are_not_saved(tmp_path):
+    model = Model()
+    x, z = model.variable("x", 2, lower=0, upper=3), model.variable("z", binary=True)
+    model.add("ball", model.quadratic([[1, 0], [0, 1]], x) <= 40)
+    model.add("link", x[0] <= 2 * z)
+    found = audit(model, big_m="*")
+    assert found.rows[0].verdict == "invalid"
+    save_certificates(found, tmp_path)
+    assert check_certificates(tmp_path) == ()

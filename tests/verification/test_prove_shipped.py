@@ -1,0 +1,124 @@
+"""Every formulation that ships is proved, and none of many random correct ones is refuted."""
+
+import numpy as np
+import pytest
+
+from proofolio import BadData, MaxTerm, maximum, product, selected_cost
+from proofolio.formulations.costs import RegimeCosts
+from proofolio.formulations.maximum import maximum_meaning
+from proofolio.formulations.product import product_meaning
+from proofolio.formulations.selected_cost import selected_cost_meaning
+from proofolio.verification.catalogue import CONSTRUCTS, FAMILIES, bounds, shipped_claims
+from proofolio.verification.claim import Box, Claim
+from proofolio.verification.prove import prove
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("construct", CONSTRUCTS)
+def test_shipped_claims_are_proved(construct, family):
+    for claim in shipped_claims(construct, [family]):
+        proof = prove(claim)
+        assert (claim.name, claim.lowering, proof.verdict) == (claim.name, claim.lowering, "proved"), proof.reason
+        assert 0 <= proof.delta <= 1e-9
+        assert proof.certificates.check(claim).ok
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_bounds_differ_in_every_entry(family):
+    low, high = bounds(family, (3, 2, 3))
+    assert np.unique(low).size > 15
+    assert np.all(low <= high)
+
+
+def test_the_catalogue_knows_its_words():
+    with pytest.raises(BadData, match="minimum"):
+        shipped_claims("minimum")
+    assert {claim.lowering for claim in shipped_claims("product", ["tiny"])} == {"hull", "big-m"}
+
+
+def random_claim(rng):
+    """A correct product or maximum on two-decimal boxes, over and under zero."""
+    shape = (1,)
+    if rng.random() < 0.5:
+        low = np.round(rng.uniform(-5, 5, shape), 2)
+        box = Box(shape, low, low + np.round(rng.uniform(0, 5, shape), 2))
+        lowering = str(rng.choice(["hull", "big-m"]))
+        inputs = {"b": Box(shape, 0, 1, integer=True), "u": box}
+        return Claim(
+            lambda model, b, u: product(model, "w", b, u, lowering=lowering), inputs, ("v",), product_meaning()
+        )
+    K = int(rng.integers(2, 4))
+    low = np.round(rng.uniform(-5, 5, (K, *shape)), 2)
+    box = Box((K, *shape), low, low + np.round(rng.uniform(0, 9, (K, *shape)), 2))
+    lowering = str(rng.choice(["hull", "big-m"]))
+    return Claim(
+        lambda model, u: maximum(model, "w", u, lowering=lowering), {"u": box}, ("v",), maximum_meaning(K)
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_random_correct_formulation_is_refuted(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(25):
+        proof = prove(random_claim(rng))
+        assert proof.verdict == "proved", (proof.reason, str(proof.witness))
+        assert proof.total is True
+
+
+def regimes(model, Z, w, costs, **options):
+    model.add("one", Z.sum(0) == 1)
+    return selected_cost(model, "selected", Z, w, costs, **options)
+
+
+def test_the_published_bound_of_the_selected_cost_is_refuted():
+    # Q = 0, c = +-(1, 1, 1): the published rule gives sqrt(3) where 2 is needed
+    c = np.array([[[1.0, 1, 1]], [[-1.0, -1, -1]]])
+    costs = RegimeCosts(np.zeros((2, 1, 3, 3)), c, np.zeros((2, 1)))
+    inputs = {"Z": Box((2, 1), 0, 1, integer=True), "w": Box((1, 3), 0, 1)}
+
+    def claim(big_m):
+        def rows(model, Z, w):
+            model.add("budget", w.sum(-1) == 1)
+            return regimes(model, Z, w, costs, lowering="big-m", big_m=big_m, budget=1.0)
+
+        return Claim(rows, inputs, ("cost",), selected_cost_meaning(costs, 1.0))
+
+    refuted = prove(claim("published"))
+    assert refuted.verdict == "refuted"
+    assert refuted.witness.direction == "complete"
+    assert refuted.certificates.check(claim("published")).ok
+    assert prove(claim("interval")).verdict == "proved"
+    assert prove(claim(2.0)).verdict == "proved"
+
+
+def test_a_budget_is_part_of_the_meaning_and_of_the_hull():
+    costs = RegimeCosts(
+        np.zeros((2, 1, 2, 2)),
+        np.array([[[0.5, -0.25]], [[-0.75, 1.0]]]),
+        np.array([[0.1], [-0.2]]),
+        (MaxTerm(0, -1, np.array([1.0, -1.0]), 0.0, 0.1),),
+    )
+    inputs = {"Z": Box((2, 2), 0, 1, integer=True), "w": Box((2, 2), 0, [[1, 0.9], [0.8, 1]])}
+    for lowering in ("hull", "big-m"):
+
+        def rows(model, Z, w, lowering=lowering):
+            model.add("budget", w.sum(-1) == 1)
+            return regimes(model, Z, w, costs, lowering=lowering, budget=1.0)
+
+        assert prove(Claim(rows, inputs, ("cost",), selected_cost_meaning(costs, 1.0))).verdict == "proved"
+
+
+def test_quadratic_costs_are_undecided_with_the_reason():
+    costs = RegimeCosts(np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    inputs = {"Z": Box((1, 1), 0, 1, integer=True), "w": Box((1, 1), 0, 1)}
+    for lowering, word in (("big-m", "quadratic"), ("hull", "quadratic")):
+        proof = prove(
+            Claim(
+                lambda model, Z, w, lowering=lowering: regimes(model, Z, w, costs, lowering=lowering),
+                inputs,
+                ("cost",),
+                selected_cost_meaning(costs),
+            )
+        )
+        assert proof.verdict == "undecided"
+        assert word in proof.reason

@@ -1,0 +1,144 @@
+"""Tightened models say what they said before, in every door."""
+
+import itertools
+
+import cvxpy as cp
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from proofolio import BadData, Model, read_program, solve
+from proofolio.verification.audit import audit
+from proofolio.verification.tighten import confirm, tighten, tightened
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pyomo")
+
+
+def facilities(M=1000.0):
+    rng = np.random.default_rng(3)
+    model = Model("facilities")
+    x, y = model.variable("x", (4, 3), lower=0), model.variable("y", 4, binary=True)
+    demand = np.array([3.5, 4.25, 2.1])
+    model.add("demand", x.sum(0) == demand)
+    model.add("open", x.sum(1) <= M * y)
+    model.minimise((rng.integers(1, 9, (4, 3)) * x).sum() + (rng.integers(9, 20, 4) * y).sum())
+    return model.freeze()
+
+
+@pytest.mark.parametrize("sense", ["<=", ">="])
+@pytest.mark.parametrize("when", [0, 1])
+def test_each_sense_and_phase_keeps_the_row_s_meaning(sense, when):
+    model = Model()
+    x, z = model.variable("x", lower=-3, upper=8), model.variable("z", binary=True)
+    on = z if when else 1 - z
+    model.add("link", x <= 2.5 + 50 * (1 - on) if sense == "<=" else x >= 2.5 - 50 * (1 - on))
+    program = model.freeze()
+    after, rows = tightened(audit(program))
+    assert [row.big_m for row in rows] == [5.5]
+    for value, switch in itertools.product(np.linspace(-3, 8, 23), (0.0, 1.0)):
+        point = np.array([value, switch])
+        inside = [
+            bool(np.all(p.A @ point <= p.row_upper + 1e-12) and np.all(p.A @ point >= p.row_lower - 1e-12))
+            for p in (program, after)
+        ]
+        assert inside[0] == inside[1]
+    assert audit(after).rows[0].verdict == "tight"
+
+
+def test_the_optimum_stays_and_the_relaxation_rises():
+    before = facilities()
+    after = tighten(before)
+    result = confirm(before, after)
+    assert result.same
+    assert result.before.objective == pytest.approx(result.after.objective)
+    assert {row.verdict for row in audit(after).rows} == {"tight"}
+    assert not np.any(before.A.data == 9.85)
+    assert np.sum(np.isclose(after.A.data, -9.85)) == 4
+
+
+def test_a_switch_remembers_its_new_m():
+    model = Model()
+    x, z = model.variable("x", 2, lower=0, upper=[3, 4]), model.variable("z", 2, binary=True)
+    model.add("link", x <= 100 * z, model.switch("fixed charge", z, 0, 100.0, "given", (2,)))
+    after = tighten(model)
+    assert after.rows[0].switch.big_m.tolist() == [3.0, 4.0]
+
+
+def test_capacities_and_rows_with_two_sides_stay():
+    model = Model()
+    x, z = model.variable("x", lower=-4, upper=6), model.variable("z", binary=True)
+    model.add("same", x - 6 * z == 0)
+    model.add("capacity", x <= 2 * z)
+    program = model.freeze()
+    after, rows = tightened(audit(program, big_m="*"))
+    assert rows == ()
+    assert (after.A != program.A).nnz == 0
+
+
+def test_a_row_whose_binary_is_not_needed_loses_it():
+    model = Model()
+    x, z = model.variable("x", lower=0), model.variable("z", 2, binary=True)
+    model.add("half", x + 4 * z.sum() <= 8)
+    model.add("link", x <= 4 + 100 * (1 - z[0]) - 4 * z[1])
+    after, rows = tightened(audit(model, tiers=["interval", "lp"]))
+    assert all(row.big_m >= 0 for row in rows)
+    for point in itertools.product((0.0, 2.0, 4.0, 8.0), (0.0, 1.0), (0.0, 1.0)):
+        before = model.freeze()
+        p = np.array(point)
+        assert np.all(before.A @ p <= before.row_upper) == np.all(after.A @ p <= after.row_upper + 1e-12)
+
+
+def test_two_binaries_of_one_row_do_not_change_together():
+    model = Model()
+    x, z = model.variable("x", lower=0, upper=9), model.variable("z", 2, binary=True)
+    model.add("link", x <= 20 * z[0] + 20 * z[1])
+    after, rows = tightened(audit(model))
+    assert len(rows) == 1
+    assert audit(after).summary["invalid"] == 0
+    for a, b in itertools.product((0.0, 1.0), repeat=2):
+        for value in (0.0, 5.0, 9.0):
+            point = np.array([value, a, b])
+            assert (after.A @ point <= after.row_upper).all() == (value <= 20 * (a + b))
+
+
+def test_pyomo_in_place():
+    model = pyo.ConcreteModel()
+    model.x = pyo.Var(range(3), bounds=(0, 4))
+    model.z = pyo.Var(range(3), domain=pyo.Binary)
+    model.M = pyo.Param(initialize=50.0, mutable=True)
+    model.link = pyo.Constraint(range(3), rule=lambda m, i: m.x[i] <= m.M * m.z[i])
+    model.need = pyo.Constraint(expr=sum(model.x.values()) >= 7)
+    model.cost = pyo.Objective(expr=sum((i + 2) * model.z[i] + model.x[i] for i in range(3)))
+    before = solve(model).objective
+    assert tighten(model) is model
+    assert {row.verdict for row in audit(model).rows} == {"tight"}
+    assert pyo.value(model.link[1].body) <= 0
+    assert solve(model).objective == pytest.approx(before)
+
+
+def test_cvxpy_rebuilt():
+    x, z = cp.Variable(2, name="x"), cp.Variable(2, boolean=True, name="z")
+    problem = cp.Problem(cp.Minimize(cp.sum(x) + 3 * cp.sum(z)), [x >= 0, x <= 6, cp.sum(x) >= 8, x <= 100 * z])
+    before = solve(problem).objective
+    rebuilt = tighten(problem)
+    assert isinstance(rebuilt, cp.Problem)
+    assert solve(rebuilt).objective == pytest.approx(before)
+    assert audit(rebuilt).summary["loose"] == 0
+    assert audit(problem).summary["loose"] == 2
+
+
+@pytest.mark.parametrize("suffix", [".mps", ".lp", ".mps.gz"])
+def test_files_out(tmp_path, suffix):
+    source, target = tmp_path / "in.mps", tmp_path / f"out{suffix}"
+    facilities().write(source)
+    tighten(source, out=target)
+    assert confirm(source, target).same
+    assert audit(target).summary["tight"] == 4
+    assert read_program(target).row_names == facilities().row_names
+
+
+def test_an_audit_of_another_model_is_refused():
+    found = audit(facilities())
+    with pytest.raises(BadData, match="another model"):
+        tighten(facilities(), found=found)
+    assert tighten(found.opened.program, found=found).n == found.opened.program.n
