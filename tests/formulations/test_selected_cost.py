@@ -38,13 +38,14 @@ def by_hand(costs, r, t, w):
     return value + sum(m.sign * max(m.alpha @ w + m.beta, m.floor) for m in costs.maxima if m.regime == r)
 
 
-def build(costs, T, box, lowering, **options):
+def build(costs, T, box, lowering, budget=1.0, **options):
     model = Model()
     w = model.variable("W", (T, N), *box)
     Z = model.variable("Z", (R, T), binary=True)
-    model.add("budget", w.sum(1) == 1)
+    if budget is not None:
+        model.add("budget", w.sum(1) == budget)
     model.add("one", Z.sum(0) == 1)
-    cost = selected_cost(model, "cost", Z, w, costs, lowering=lowering, budget=1.0, **options)
+    cost = selected_cost(model, "cost", Z, w, costs, lowering=lowering, budget=budget, **options)
     assert cost.shape == (T,)
     model.minimise(cost.sum())
     return model
@@ -90,6 +91,15 @@ def test_costs_may_vary_from_period_to_period(lowering, period, least_objectives
         assert min(found) == pytest.approx(
             sum(by_hand(costs, r, t, w[t]) for t, r in enumerate(path)), abs=5e-6
         )
+
+
+@pytest.mark.parametrize("lowering", LOWERINGS)
+def test_weights_without_a_budget_stay_in_their_box(lowering, least_objectives):
+    costs = random_costs(5, maxima=BOTH_SIGNS)
+    program = build(costs, 1, LONG_SHORT, lowering, budget=None).freeze()
+    for r, w in itertools.product(range(R), ([-0.5, -0.5, -0.5], [1.0, 1.0, 1.0], [-0.5, 1.0, 0.2])):
+        found = least_objectives(program, {"W": [w], "Z": one_hot([r])})
+        assert min(found) == pytest.approx(by_hand(costs, r, 0, np.array(w)), abs=2e-6)
 
 
 @pytest.mark.parametrize("lowering", LOWERINGS)

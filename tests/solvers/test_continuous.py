@@ -1,4 +1,4 @@
-"""The choice among continuous solvers, the linear road through HiGHS, and epigraphs taken into the objective."""
+"""The choice among continuous solvers, the linear road, and epigraphs taken into the objective."""
 
 from dataclasses import replace
 
@@ -47,7 +47,12 @@ def test_linear_programs_agree_with_scipy_in_value_and_prices(seed):
         m.minimise(value)
     program = m.freeze()
     theirs = linprog(
-        c, np.vstack([A[:2], A[2], -A[2]]), np.r_[b[:2], b[2] + 0.1, 0.1 - b[2]], A[3:], b[3:], bounds=[(-1, 1)] * 7
+        c,
+        np.vstack([A[:2], A[2], -A[2]]),
+        np.r_[b[:2], b[2] + 0.1, 0.1 - b[2]],
+        A[3:],
+        b[3:],
+        bounds=[(-1, 1)] * 7,
     )
     found = solve_continuous(program, PLAIN)
     assert (found.solver, found.status) == ("highs", "optimal")

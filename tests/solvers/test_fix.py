@@ -43,7 +43,9 @@ def of_every_class(seed):
     m.indicator("if_off", z[2], x[1].sum() + t[0] <= 1, when=0)
     m.sos1("one", x[1])
     m.sos2("two", stack([x[0, 0], x[1, 0], x[0, 1], t[1]]))
-    m.minimise(m.quadratic(np.eye(3), x).sum() + t.sum() + rng.standard_normal(6) @ x.ravel() - z.sum() - 0.3 * k + 1)
+    m.minimise(
+        m.quadratic(np.eye(3), x).sum() + t.sum() + rng.standard_normal(6) @ x.ravel() - z.sum() - 0.3 * k + 1
+    )
     return m.freeze()
 
 

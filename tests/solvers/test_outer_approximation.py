@@ -434,3 +434,20 @@ def test_the_program_left_by_an_assignment_has_the_same_optimum(build) -> None:
         point = lifted.raised(point)
         assert lifted.violation(point) <= 1e-7
         assert lifted.value(point) == pytest.approx(truth, rel=1e-6, abs=1e-7)
+
+
+@pytest.mark.parametrize("gap", [0.3, 0.03])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_wide_gap_is_honest(kind: str, gap: float) -> None:
+    for seed in range(10, 16):
+        program = KINDS[kind](seed)
+        sign = -1.0 if program.maximise else 1.0
+        exact, rough = solve(program, Settings(gap=1e-7)), solve(program, Settings(gap=gap))
+        assert rough.gap <= gap
+        assert exact.objective is not None
+        assert rough.objective is not None
+        assert rough.bound is not None
+        room = 1e-6 * abs(exact.objective)
+        assert sign * rough.bound <= sign * exact.objective + room
+        assert sign * rough.objective >= sign * exact.objective - room
+        assert sign * rough.bound <= sign * rough.objective

@@ -1,6 +1,7 @@
 """SCIP against enumeration, closed forms and scipy, on every class of program it is said to take."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,7 +88,10 @@ def test_a_milp_agrees_with_scipy(seed):
         m.maximise(value)
     ours = solve(m.freeze(), PLAIN)
     theirs = milp(
-        sign * c, integrality=whole.astype(int), bounds=(lower, upper), constraints=LinearConstraint(A, low, high)
+        sign * c,
+        integrality=whole.astype(int),
+        bounds=(lower, upper),
+        constraints=LinearConstraint(A, low, high),
     )
     if theirs.status == 2:
         assert ours.status == "infeasible"
@@ -162,7 +166,7 @@ def test_minimising_a_concave_form_ends_in_the_best_corner():
 
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
 def test_an_indefinite_form_on_the_simplex_is_solved_globally(scale):
-    # x'Qx with Q = [[1, a], [a, 1]] off a third asset: at (t, 1-t) it is 1 - 2 t (1 - t)(1 - a), least at t = 1/2.
+    # With Q = [[1, a], [a, 1]], x'Qx at (t, 1 - t) is 1 - 2 t (1 - t)(1 - a), least at t = 1/2.
     m = Model()
     x = m.variable("x", 2, 0, 1)
     m.add("budget", x.sum() == 1)
@@ -189,7 +193,7 @@ def test_cones_with_free_affine_and_constant_members():
     m.cone("free", x - [1.0, 2.0], 2 * t + 1, z)
     m.cone("disc", x, 1.0, 0.25)
     m.minimise(t + z)
-    # The nearest point of the disc of radius 1/2 to (1, 2) is at distance d; then (2t + 1) z = d^2 with least t + z.
+    # The disc of radius 1/2 comes as near to (1, 2) as d; then (2t + 1) z = d^2 with the least t + z.
     d = np.hypot(1, 2) - 0.5
     found = solve(m.freeze(), PLAIN)
     assert found.objective == pytest.approx(np.sqrt(2) * d - 0.5, rel=1e-6)
@@ -197,7 +201,11 @@ def test_cones_with_free_affine_and_constant_members():
 
 def test_t_and_z_of_a_cone_cannot_be_negative():
     m = Model()
-    x, t, z = m.variable("x", 1, -1, 1), m.variable("t", lower=-5, upper=5), m.variable("z", lower=-5, upper=5)
+    x, t, z = (
+        m.variable("x", 1, -1, 1),
+        m.variable("t", lower=-5, upper=5),
+        m.variable("z", lower=-5, upper=5),
+    )
     m.cone("c", x, t, z)
     m.add("sum", t + z <= -1)
     m.minimise(x.sum())
@@ -223,10 +231,11 @@ def test_an_indicator_holds_at_its_value_only(when, best, binary):
 def test_an_indicator_needs_a_binary():
     m = Model()
     x = m.variable("x", lower=0, upper=10)
-    m.indicator("low", m.variable("z", lower=0, upper=1), x <= 3)
+    m.indicator("low", m.variable("z", binary=True), x <= 3)
     m.minimise(-x)
+    program = m.freeze()
     with pytest.raises(BadData, match="z"):
-        solve(m.freeze(), PLAIN)
+        solve(replace(program, integer=np.zeros(program.n, dtype=bool)), PLAIN)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -242,7 +251,9 @@ def test_special_ordered_sets_agree_with_enumeration_of_supports(seed):
         best = 0.0
         for support in supports:
             keep = np.array([j in support for j in range(4)])
-            best = max(best, -milp(-gain, bounds=(0, keep.astype(float)), constraints=(share[None], -np.inf, 1)).fun)
+            best = max(
+                best, -milp(-gain, bounds=(0, keep.astype(float)), constraints=(share[None], -np.inf, 1)).fun
+            )
         found = solve(m.freeze(), PLAIN)
         assert found.objective == pytest.approx(best, rel=1e-7)
 

@@ -10,15 +10,15 @@ import pytest
 
 from proofolio import BadData, InvalidBigM, Model, between
 from proofolio.program.program import Switch
-from proofolio.verification.audit import assert_valid, audit
 from proofolio.verification.audit import Audit as AuditResult
+from proofolio.verification.audit import assert_valid, audit
 from proofolio.verification.certificate import violation
 from proofolio.verification.rational import system_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pyomo")
 ROW_KEYS = [
-    "row", "binary", "side", "off_value", "big_m", "needed", "ratio", "verdict", "tier", "certified", "leak", "safe",
-    "suggested_big_m", "witness", "reason",
+    "row", "binary", "side", "off_value", "big_m", "needed", "ratio", "verdict", "tier", "certified", "leak",
+    "safe", "suggested_big_m", "witness", "reason",
 ]  # fmt: skip
 
 
@@ -139,7 +139,8 @@ def test_assert_valid_returns_the_audit_of_a_good_model():
 
 
 @pytest.mark.parametrize(
-    ("M", "safe"), [(1e2, True), (1e4, True), (2.9e4, True), (3.3e4, False), (1e5, False), (1e8, False), (1e9, False)]
+    ("M", "safe"),
+    [(1e2, True), (1e4, True), (2.9e4, True), (3.3e4, False), (1e5, False), (1e8, False), (1e9, False)],
 )
 def test_the_fixed_charge_leaks_from_a_thousandth_of_what_is_needed(M, safe):
     program, total = fixed_charge(M)
@@ -403,7 +404,8 @@ def test_a_time_limit_leaves_the_rest_undecided_and_judges_the_worst_first():
 
 
 @pytest.mark.parametrize(
-    "options", [{"tiers": ["magic"]}, {"tiers": "lp"}, {"time_limit": 0}, {"meaningful": -1.0}, {"integrality": 0.0}]
+    "options",
+    [{"tiers": ["magic"]}, {"tiers": "lp"}, {"time_limit": 0}, {"meaningful": -1.0}, {"integrality": 0.0}],
 )
 def test_bad_options_are_said_in_a_sentence(options):
     with pytest.raises(BadData):
@@ -413,3 +415,11 @@ def test_bad_options_are_said_in_a_sentence(options):
 def test_something_that_is_no_model():
     with pytest.raises(BadData, match="is no model"):
         audit(3)
+
+
+def test_a_file_may_go_on_after_its_end(tmp_path):
+    file = tmp_path / "model.mps"
+    link().write(file)
+    file.write_text("* a comment\n*\n" + file.read_text() + "IMPORTANCES\nz 2\n")
+    assert audit(file).rows[0].suggested_big_m == 37.0
+    assert audit(str(file)).model == str(file)

@@ -70,7 +70,9 @@ def test_a_user_s_m_is_tightened_kept_or_refuted():
     assert check_big_m(model, "small", body, 10.0).tolist() == [0.75] * 3
     assert check_big_m(model, "small", body, 10.0, keep=True).tolist() == [10.0] * 3
     assert check_big_m(model, "small", body, [0.75, 0.8, 9.0]).tolist() == [0.75] * 3
-    with pytest.raises(InvalidBigM, match=r"big_m = 0.5 of 'small' is too small: 0.75 is needed at w\[0\] = 1"):
+    with pytest.raises(
+        InvalidBigM, match=r"big_m = 0.5 of 'small' is too small: 0.75 is needed at w\[0\] = 1"
+    ):
         check_big_m(model, "small", body, 0.5)
 
 

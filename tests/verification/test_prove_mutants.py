@@ -144,7 +144,7 @@ def cost_claim(edit=keep, Z_of=lambda Z: Z, one=True, big_m="interval", **option
     def rows(model, Z, w):
         if one:
             model.add("one", Z.sum(0) == 1)
-        return selected_cost(Edited(model, edit), "w", Z_of(Z), w, COSTS, big_m=big_m, **options)
+        return selected_cost(Edited(model, edit), "selected", Z_of(Z), w, COSTS, big_m=big_m, **options)
 
     inputs = {"Z": Box((3, 2), 0, 1, integer=True), "w": Box((2, 2), low, high)}
     return Claim(rows, inputs, ("cost",), selected_cost_meaning(COSTS))
@@ -165,7 +165,7 @@ MUTANTS = {
     "maximum, M short": lambda: maximum_claim(big_m=NEED - SHORT),
     "maximum at_most, M short": lambda: maximum_claim(side="at_most", big_m=NEED - SHORT),
     "implies, M short": lambda: implies_claim(big_m=SLACK - SHORT),
-    "selected_cost, M short": lambda: cost_claim(lowering="big-m", big_m=lambda M: M - SHORT),
+    "selected_cost, M short": lambda: cost_claim(lowering="big-m", big_m=lambda M: np.maximum(M - SHORT, 0)),
     # L off
     "product, L off": lambda: product_claim(shift("same_upper", lambda made: SHORT), lowering="hull"),
     "maximum, L off": lambda: maximum_claim(big_m=NEED - 0.1 * (LOW == LOW.min())),

@@ -76,7 +76,9 @@ def test_a_certified_bound_is_a_bound(program, data):
     answer = Relaxation(program).maximise(np.arange(program.n, dtype=np.int32), c)
     noise = np.array([data.draw(st.floats(-3, 3)) for _ in range(program.m)])
     for duals in (noise, *([answer.duals] if answer.status == "optimal" else [])):
-        proof = exact.certify(body, duals, Question(), value=answer.value if np.isfinite(answer.value) else None)
+        proof = exact.certify(
+            body, duals, Question(), value=answer.value if np.isfinite(answer.value) else None
+        )
         assert proof is not None  # every column is bounded
         assert bound(system, body, proof.multipliers) == proof.bound
         assert truth is None or proof.bound >= truth
@@ -91,7 +93,9 @@ def test_a_proof_of_emptiness_is_one(program):
     answer = Relaxation(program).maximise(np.array([0], dtype=np.int32), np.array([1.0]))
     if answer.status == "infeasible":
         rays = [r for r in (answer.duals, Relaxation(program).elastic(None, {})) if r is not None]
-        proofs = [exact.certify({}, s * r, Question(), goal=Fraction(-1, 10**9)) for r in rays for s in (1, -1)]
+        proofs = [
+            exact.certify({}, s * r, Question(), goal=Fraction(-1, 10**9)) for r in rays for s in (1, -1)
+        ]
         found = [p for p in proofs if p is not None and p.bound < 0]
         assert found
         assert all(proves_empty(system, p.multipliers) for p in found)
@@ -171,7 +175,11 @@ def test_outward_is_outward(value):
 
 
 def test_elimination():
-    equations = [({0: Fraction(2), 1: Fraction(1)}, Fraction(5)), ({1: Fraction(3)}, Fraction(3)), ({7: Fraction(1)}, Fraction(0))]
+    equations = [
+        ({0: Fraction(2), 1: Fraction(1)}, Fraction(5)),
+        ({1: Fraction(3)}, Fraction(3)),
+        ({7: Fraction(1)}, Fraction(0)),
+    ]
     assert solve_exactly(equations) == {0: Fraction(2), 1: Fraction(1), 7: Fraction(0)}
     assert solve_exactly([({0: Fraction(1)}, Fraction(1)), ({0: Fraction(1)}, Fraction(2))]) is None
     kept = solve_exactly([({0: Fraction(1)}, Fraction(1)), ({0: Fraction(1)}, Fraction(2))], frozenset({1}))

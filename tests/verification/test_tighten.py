@@ -118,7 +118,9 @@ def test_pyomo_in_place():
 
 def test_cvxpy_rebuilt():
     x, z = cp.Variable(2, name="x"), cp.Variable(2, boolean=True, name="z")
-    problem = cp.Problem(cp.Minimize(cp.sum(x) + 3 * cp.sum(z)), [x >= 0, x <= 6, cp.sum(x) >= 8, x <= 100 * z])
+    problem = cp.Problem(
+        cp.Minimize(cp.sum(x) + 3 * cp.sum(z)), [x >= 0, x <= 6, cp.sum(x) >= 8, x <= 100 * z]
+    )
     before = solve(problem).objective
     rebuilt = tighten(problem)
     assert isinstance(rebuilt, cp.Problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any, NamedTuple
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from cvxpy.atoms.quad_form import SymbolicQuadForm
 from cvxpy.constraints.cones import Cone
@@ -18,6 +18,8 @@ from proofolio.errors import UnsupportedProgram
 from proofolio.program.cvxpy_matrices import affine_constraint, evaluated, told
 
 __all__ = ["Canonical", "ConeItem", "RowItem", "Square"]
+
+cp: Any = cvxpy  # its annotations cover a part of what it exports
 
 
 class RowItem(NamedTuple):
@@ -51,7 +53,7 @@ class Square(NamedTuple):
     definition: Any
 
 
-class Canonical(Dcp2Cone):  # type: ignore[misc]  # cvxpy has no annotations here
+class Canonical(Dcp2Cone):
     """Rows, cones and squares of a problem, collected one constraint at a time.
 
     `Dcp2Cone` turns atoms into cones; here it never touches an affine expression (it would give `cumsum` an
@@ -135,15 +137,19 @@ class Canonical(Dcp2Cone):  # type: ignore[misc]  # cvxpy has no annotations her
         self._aux(name, [k for k in made if id(k) not in used])
         return flat
 
-    def canonicalize_tree(self, expr: Any, affine_above: bool, *caches: Any) -> tuple[Any, list[Any]]:
+    def canonicalize_tree(  # type: ignore[override]  # as in Dcp2Cone, whose own base says otherwise
+        self, expr: Any, affine_above: bool, *caches: Any
+    ) -> tuple[Any, list[Any]]:
         """Return an affine expression as it is, and anything else canonicalised."""
         if caches and self._caches is None:
             self._caches = caches  # shared by all constraints, so that what is common is written once
         if isinstance(expr, cp.Expression) and expr.is_affine():
             return expr, []
-        return super().canonicalize_tree(expr, affine_above, *caches)  # type: ignore[no-any-return]
+        return super().canonicalize_tree(expr, affine_above, *caches)
 
-    def canonicalize_expr(self, expr: Any, args: list[Any], affine_above: bool) -> tuple[Any, list[Any]]:
+    def canonicalize_expr(  # type: ignore[override]  # likewise
+        self, expr: Any, args: list[Any], affine_above: bool
+    ) -> tuple[Any, list[Any]]:
         """Canonicalise one atom; refuse those that need a cone no Program has."""
         flat, made = super().canonicalize_expr(expr, args, affine_above)
         for constraint in made:

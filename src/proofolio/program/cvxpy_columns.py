@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.cvxpy_matrices import Affine
@@ -24,6 +23,8 @@ __all__ = [
     "variable_box",
     "with_posted",
 ]
+
+cp: Any = cvxpy  # its annotations cover a part of what it exports
 
 Floats = NDArray[np.float64]
 
@@ -109,10 +110,10 @@ def joined_boxes(variables: Sequence[Any]) -> Box:
 
 
 def _bound(variable: Any, side: Any) -> Floats:
-    value = side.value if isinstance(side, cp.Expression) else side
+    value: Any = side.value if isinstance(side, cp.Expression) else side
     if value is None:
         raise BadData(f"a parameter in the bounds of {variable.name()!r} has no value: give it one first")
-    dense = value.toarray() if sparse.issparse(value) else np.asarray(value, dtype=float)
+    dense = value.toarray() if hasattr(value, "toarray") else np.asarray(value, dtype=float)
     return np.broadcast_to(dense, variable.shape)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
@@ -36,6 +36,8 @@ from proofolio.program.model import Bounder, Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["CvxpyModel", "CvxpyReading", "attach_cvxpy", "from_cvxpy", "read_cvxpy", "to_cvxpy"]
+
+cp: Any = cvxpy  # its annotations cover a part of what it exports
 
 
 def attach_cvxpy(target: Any = None, bounders: Mapping[str, Bounder] | None = None) -> CvxpyModel:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from cvxpy.atoms.affine.wraps import psd_wrap
 from cvxpy.atoms.elementwise.power import Power
@@ -27,6 +27,8 @@ __all__ = [
     "told",
     "unique_variables",
 ]
+
+cp: Any = cvxpy  # its annotations cover a part of what it exports
 
 Floats = NDArray[np.float64]
 _BACKEND = "SCIPY"  # the one that takes arrays of every number of axes
@@ -89,8 +91,8 @@ def _summed_up(expression: Any) -> Any:
 
 
 def _constant(expression: Any) -> Any:
-    value = expression.value
-    if not np.all(np.isfinite(value.data if sparse.issparse(value) else np.asarray(value))):
+    value: Any = expression.value
+    if not np.all(np.isfinite(value.data if hasattr(value, "tocoo") else np.asarray(value))):
         raise BadData(f"{told(expression)} holds NaN or an infinity: give finite numbers")
     constant = cp.Constant(value)
     return psd_wrap(constant) if expression.attributes["PSD"] else constant
@@ -103,7 +105,8 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
     """
     if not expressions:
         return []
-    _, offsets, width, shapes = InverseData.get_var_offsets(list(variables))
+    inverse: Any = InverseData
+    _, offsets, width, shapes = inverse.get_var_offsets(list(variables))
     places = SimpleNamespace(
         var_offsets=offsets,
         x_length=width,
@@ -115,7 +118,8 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
     sizes = [e.size for e in expressions]
     height = int(sum(sizes))
     try:
-        tensor = CoeffExtractor(places, _BACKEND).affine(list(expressions)).tocoo()
+        extractor: Any = CoeffExtractor(places, _BACKEND)
+        tensor = extractor.affine(list(expressions)).tocoo()
     except NotImplementedError:
         words = ", ".join(told(e) for e in expressions[:3])
         raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {words}") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
@@ -24,6 +24,8 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["CvxpyReading", "from_cvxpy", "read_cvxpy"]
+
+cp: Any = cvxpy  # its annotations cover a part of what it exports
 
 
 @dataclass(frozen=True, eq=False)

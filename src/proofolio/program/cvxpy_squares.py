@@ -97,7 +97,7 @@ class Squares:
 def _stays_sparse(definition: Affine) -> bool:
     counts = np.diff(definition.matrix.indptr)
     used = np.unique(definition.matrix.indices).size
-    return counts.size == 0 or counts.max() <= 1 or used <= max(_DENSE, counts.size)
+    return bool(counts.size == 0 or counts.max() <= 1 or used <= max(_DENSE, counts.size))
 
 
 def _column_order(square: Square) -> NDArray[np.intp]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import cvxpy as cp
+import cvxpy
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
@@ -19,6 +19,8 @@ from proofolio.program.quadratic import Form
 
 __all__ = ["Natives", "native_constraints", "native_variable", "to_cvxpy"]
 
+cp: Any = cvxpy  # its annotations cover a part of what it exports
+
 Floats = NDArray[np.float64]
 _ABLE = "keep it a Program and solve it with proofolio.solve(program, solver='scip')"
 
@@ -27,7 +29,8 @@ def to_cvxpy(program: Program) -> Any:
     """Return a `cvxpy.Problem` with a native variable for each block, under its name and in its shape.
 
     Rows of one block make one constraint for each kind of side they have, labelled with the block's name;
-    their coefficients are the program's to the bit. ``problem.var_dict[name]`` finds a variable.
+    their coefficients are the program's to the bit. ``problem.var_dict[name]`` finds a variable. CVXPY warns
+    when it solves a problem with arrays of three axes; ``solve(canon_backend="SCIPY")`` keeps it quiet.
 
     Raises
     ------

@@ -172,7 +172,7 @@ def lift_lp(text: str, file: str) -> tuple[str, Beyond]:
             _lift_sets(body, beyond, file)
             continue
         if word.startswith(("su", "s.", "st")) and re.search(rf"\[|->|{_RELATION}[^<>=:]*{_RELATION}", body):
-            body = _lift_rows(body, beyond, file)
+            body = _lift_rows(body, beyond, file) or body
         pieces += [head[0], body]
     if any("->" in piece for piece in pieces):
         raise _unreadable(file, "an implication -> stands outside Subject To")
@@ -185,10 +185,13 @@ def _unreadable(file: str, why: str) -> BadData:
 
 
 def _lift_rows(body: str, beyond: Beyond, file: str) -> str:
+    """Return the rows without what HiGHS does not read, or nothing when they are better left alone."""
     rows: list[str] = []
     at, end = 0, len(body.rstrip())
     while at < end:
         row = _ROW.match(body, at)
+        if row is None and not re.search(r"\[|->", body):
+            return ""  # nothing in it that HiGHS does not know: let it judge
         if row is None:
             words = " ".join(body[at : at + 60].split())
             raise _unreadable(file, f"no row can be made out at {words!r}")

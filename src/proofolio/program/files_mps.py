@@ -187,6 +187,8 @@ def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
     section, seen, lines = "", set(), _Lines()
     for line in text.splitlines():
         words = line.split()
+        if "ENDATA" in seen:
+            break  # what stands after the end is no part of the model, as in some files of MIPLIB
         if not words or line.startswith("*"):
             continue
         head = words[0].upper() if not line[0].isspace() and (len(words) <= 2 or words[0] == "NAME") else ""

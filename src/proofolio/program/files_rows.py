@@ -114,7 +114,7 @@ def _cone_row(program: Program, k: int, name: str, form: str) -> tuple[Any, Any,
     least, _ = affine_bounds(A[:2], b[:2], program.lower, program.upper)
     if np.any(least < 0):
         raise UnsupportedProgram(
-            f"{form} can hold the cone {name!r} only as a row sum Y^2 <= t z with t and z bounded below by zero: "
+            f"{form} holds the cone {name!r} as a row sum Y^2 <= t z, which needs t >= 0 and z >= 0: "
             "give them that bound"
         )
     t, z, Y = A[[0]], A[[1]], A[2:]

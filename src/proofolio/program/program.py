@@ -147,7 +147,7 @@ class Cones:
     def members(self, x: Floats) -> list[Floats]:
         """Return the vector (t, z, Y...) of each cone at a point."""
         flat = np.asarray(self.matrix @ x) + self.constant
-        return np.split(flat, self.pointer[1:-1])
+        return np.split(flat, self.pointer[1:-1]) if len(self) else []
 
     def violation(self, x: Floats) -> Floats:
         """Return ``sum Y^2 - t z`` of each cone, or the worst negative side, at a point (<= 0 is inside)."""

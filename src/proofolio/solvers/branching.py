@@ -50,19 +50,22 @@ def branch_and_bound(state: Approximation) -> str:
         node = heapq.heappop(heap)
         state.bound = max(state.bound, min(node.bound, state.floor))
         if node.bound >= state.cutoff:
+            state.floor = min(state.floor, node.bound)
             break
         if state.late:
             return "limit"
         outcome, children = _process(state, node)
         if isinstance(outcome, str):
             return outcome
+        if not children:
+            state.floor = min(state.floor, outcome)
         state.nodes += 1
         for low, high in children:
             serial -= 1
             heapq.heappush(heap, Node(outcome, serial, low, high))
         if state.nodes % REPORT_EVERY == 0:
             state.report()
-    state.bound = max(state.bound, min(state.cutoff, state.floor))
+    state.bound = max(state.bound, min(state.incumbents.value, state.floor))
     return "infeasible" if state.incumbents.point is None and np.isinf(state.floor) else "closed"
 
 
@@ -78,7 +81,6 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
         if answer.status == "infeasible":
             return np.inf, []
         if answer.status == "stuck":
-            state.floor = min(state.floor, bound)
             return bound, []
         if answer.status != "optimal":
             return answer.status, []
@@ -110,8 +112,6 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
     if bound >= state.cutoff:
         return bound, []
     children = [] if integral and not added else _children(state, node, values)
-    if not children:
-        state.floor = min(state.floor, bound)
     return bound, children
 
 

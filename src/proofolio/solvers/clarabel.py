@@ -1,7 +1,8 @@
 r"""Clarabel: continuous convex programs with quadratic objectives, quadratic rows and rotated cones.
 
 Its tolerances are absolute where the objective is small, so it is given everything in natural units.
-Source: Goulart, Chen, "Clarabel: An interior-point solver for conic programs with quadratic objectives" (2024).
+Source: Goulart, Chen, "Clarabel: An interior-point solver for conic programs with quadratic objectives",
+2024.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def _configure(config: Any, tolerance: float, settings: Settings, started: float
 
 
 def _feasible(program: Program, settings: Settings, started: float) -> bool:
-    """Whether a program with a ray that improves for ever has a point at all: solve it with a zero objective."""
+    """Whether a program with a ray that improves for ever has a point: solved with a zero objective."""
     still = replace(program, P=sparse.csc_array((program.n, program.n)), q=np.zeros(program.n), c=0.0)
     left = replace(settings, time_limit=max(seconds_left(settings, started), 1e-3))
     return solve(still, left).status != "infeasible"

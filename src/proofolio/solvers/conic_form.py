@@ -1,7 +1,7 @@
 r"""A convex program as :math:`Ax + s = b` with s in a product of cones, in natural units.
 
-A rotated cone :math:`\|Y\|^2 \le t z` is the second-order cone :math:`\|(t - z, 2Y)\| \le t + z`, and a convex quadratic
-row :math:`x'G'Gx + a'x \le u` is the rotated cone of :math:`Y = Gx,\ t = u - a'x,\ z = 1`.
+A rotated cone :math:`\|Y\|^2 \le t z` is the second-order cone :math:`\|(t - z, 2Y)\| \le t + z`, and a
+convex quadratic row :math:`x'G'Gx + a'x \le u` is the rotated cone of :math:`Y = Gx,\ t = u - a'x,\ z = 1`.
 """
 
 from __future__ import annotations
@@ -36,25 +36,24 @@ class ConicForm(NamedTuple):
 
 def conic_form(program: Program, unit: Floats) -> ConicForm:
     """Write a convex program in units of its columns; `worth` is the unit of its objective."""
-    scale = sparse.dia_array((unit[None, :], [0]), shape=(program.n, program.n))
+    scale: Any = sparse.diags_array(unit)
     P, q = sparse.csc_matrix(sparse.triu(scale @ program.P @ scale)), unit * program.q
     largest = max(np.max(np.abs(P.data), initial=0.0), np.max(np.abs(q), initial=0.0))
     worth = float(power_of_two(largest)) if largest > 0.0 else 1.0
     # Every linear restriction is a row: those of the program, then one for each column.
     rows = sparse.vstack([program.A, sparse.eye_array(program.n)], format="csr")
-    lower, upper = np.concatenate([program.row_lower, program.lower]), np.concatenate([program.row_upper, program.upper])
+    lower = np.concatenate([program.row_lower, program.lower])
+    upper = np.concatenate([program.row_upper, program.upper])
     equal, above, below = _sides(lower, upper)
     linear = sparse.vstack([rows[equal], rows[above], -rows[below]], format="csr") @ scale
     side = np.concatenate([upper[equal], upper[above], -lower[below]])
     largest_entry = np.asarray(abs(linear).max(axis=1).todense()).ravel() if linear.shape[0] else np.ones(0)
     factor = 1.0 / power_of_two(np.where(largest_entry > 0.0, largest_entry, 1.0))
-    balance = sparse.dia_array((factor[None, :], [0]), shape=(factor.size, factor.size))
+    balance: Any = sparse.diags_array(factor)
     inside, inside_side, orders = _second_order(program, scale)
     A = sparse.csc_matrix(sparse.vstack([balance @ linear, inside]))
     b = np.concatenate([factor * side, inside_side])
-    return ConicForm(
-        P / worth, q / worth, A, b, equal.size, above.size + below.size, orders, factor, worth
-    )
+    return ConicForm(P / worth, q / worth, A, b, equal.size, above.size + below.size, orders, factor, worth)
 
 
 def _sides(lower: Floats, upper: Floats) -> tuple[Any, Any, Any]:
@@ -109,7 +108,7 @@ def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, NDArray[np
 
 
 def _quadratic_cones(program: Program) -> tuple[Any, Floats, list[int]]:
-    """Return each side of the quadratic rows as a rotated cone: t = side minus the affine part, z = 1, Y = Gx."""
+    """Return each side of the quadratic rows as a rotated cone: t = side - affine part, z = 1, Y = Gx."""
     rows = program.quadratic
     roots: dict[tuple[int, float], Floats] = {}
     blocks, constants, sizes = [], [], []
@@ -121,8 +120,9 @@ def _quadratic_cones(program: Program) -> tuple[Any, Floats, list[int]]:
             data = np.concatenate([np.empty(0), *(g.ravel() for g in tall)])
             columns = [np.tile(f.columns, g.shape[0]) for f, g in zip(forms, tall, strict=True)]
             counts = np.concatenate([np.empty(0, int), *(np.full(*g.shape) for g in tall)]).astype(np.intp)
+            ends = np.concatenate([[0], np.cumsum(counts)])
             inner = sparse.csr_array(
-                (data, np.concatenate([np.empty(0, int), *columns]), np.concatenate([[0], np.cumsum(counts)])),
+                (data, np.concatenate([np.empty(0, int), *columns]), ends),
                 shape=(counts.size, program.n),
             )
             blocks += [-sign * rows.matrix[[k]], sparse.csr_array((1, program.n)), inner]

@@ -26,8 +26,9 @@ def solve_continuous(program: Program, settings: Settings) -> Solution:
     """Solve a continuous convex program with the solver that suits its class.
 
     Linear programs go to HiGHS, quadratic objectives over linear rows to PIQP, quadratic rows and cones to
-    Clarabel, after cones that are mere epigraphs were taken into the objective. PIQP's answer is held against the optimality conditions; when they fail by more than 1e-7, or it
-    claims anything but a solution, Clarabel is asked instead.
+    Clarabel, after cones that are mere epigraphs were taken into the objective. PIQP's answer is held against
+    the optimality conditions; when they fail by more than 1e-7, or it claims anything but a solution,
+    Clarabel is asked instead.
 
     Parameters
     ----------
@@ -45,7 +46,8 @@ def solve_continuous(program: Program, settings: Settings) -> Solution:
     used = features(program)
     beyond = used - clarabel.CAN
     if beyond:
-        raise UnsupportedProgram(f"a continuous convex program was needed, and this has {', '.join(sorted(beyond))}")
+        has = ", ".join(sorted(beyond))
+        raise UnsupportedProgram(f"a continuous convex program was needed, and this has {has}: try scip")
     plain = replace(settings, options={})
     absorbed = absorb_epigraphs(program) if "cones" in used else None
     if absorbed is not None:
@@ -76,8 +78,8 @@ def _lifted(absorbed: Absorbed, program: Program, settings: Settings, started: f
 def kkt_residual(program: Program, solution: Solution) -> float:
     r"""Return how far a solution of a program with linear rows is from optimal, relative to its own terms.
 
-    The largest of: the violation of each row, over the size of its terms in natural units; and the gap between
-    the objective and the bound its multipliers prove, over the sum of the objective's terms.
+    The largest of: the violation of each row, over the size of its terms in natural units; and the gap
+    between the objective and the bound its multipliers prove, over the sum of the objective's terms.
     """
     if solution.objective is None or solution.bound is None:
         return float("inf")

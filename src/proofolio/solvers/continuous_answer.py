@@ -23,7 +23,7 @@ ROUNDING = 1e-9
 
 
 def closes(objective: float, bound: float, gap: float, unit: float = 0.0) -> bool:
-    """Whether a gap is within the one asked for, or within rounding of an objective with terms of size `unit`."""
+    """Whether a gap is within the one asked for, or within rounding of terms of size `unit`."""
     room = max(gap * max(1e-10, abs(objective)), ROUNDING * max(unit, abs(objective)))
     return abs(objective - bound) <= room
 
@@ -40,7 +40,8 @@ def dual_bound(program: Program, x: Floats, rows: Floats) -> float:
     By convexity :math:`f(v) \ge f(x) + \nabla f(x)'(v - x)`, and for feasible v, with the reduced cost
     :math:`g = \nabla f(x) - A'y`,
 
-    .. math:: \nabla f(x)'v \ge \sum_i \min_{\ell_i \le s \le u_i} y_i s + \sum_j \min_{\ell_j \le s \le u_j} g_j s.
+    .. math::
+        \nabla f(x)'v \ge \sum_i \min_{\ell_i \le s \le u_i} y_i s + \sum_j \min_{\ell_j \le s \le u_j} g_j s.
 
     Any x and y will do; the better they solve the program, the better the bound. A reduced cost that points
     to a missing bound is a solver's residual, and is taken at x.
@@ -121,7 +122,9 @@ def seconds_left(settings: Settings, started: float) -> float:
     return max(settings.time_limit - (time.perf_counter() - started), 0.0)
 
 
-def apply_options(solver: str, options: Mapping[str, Any], known: Iterable[str], put: Callable[[str, Any], None]) -> None:
+def apply_options(
+    solver: str, options: Mapping[str, Any], known: Iterable[str], put: Callable[[str, Any], None]
+) -> None:
     """Pass options on by name; an unknown name or a wrong value is `BadData`."""
     names = set(known)
     for name, value in options.items():

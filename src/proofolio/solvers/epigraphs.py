@@ -1,8 +1,8 @@
 r"""Epigraphs taken back into the objective, so that a conic program becomes a quadratic one.
 
 :math:`\min s + \dots` with :math:`\sum_k Y_k^2 \le z s` and z a positive number is
-:math:`\min \sum_k Y_k^2 / z + \dots` when s stands nowhere else. With the regimes fixed the perspective form of the
-regime-switching program is of this kind, and as a quadratic program it is solved many times faster.
+:math:`\min \sum_k Y_k^2 / z + \dots` when s stands nowhere else. With the regimes fixed the perspective form
+of the regime-switching program is of this kind, and as a quadratic program it is solved many times faster.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def absorb_epigraphs(program: Program) -> Absorbed | None:
         return None
     # sum_k Y_k^2 / weight replaces slope s + shift, each worth q_s / slope in the objective.
     price = q[tops.columns] / tops.slope
-    worth = sparse.dia_array((((price / tops.weight)[tops.of])[None, :], [0]), shape=(tops.of.size, tops.of.size))
+    worth: Any = sparse.diags_array((price / tops.weight)[tops.of])
     P = program.P + 2.0 * (tops.members.T @ (worth @ tops.members))
     q = q + 2.0 * (tops.members.T @ (worth @ tops.constant))
     c += float(tops.constant @ (worth @ tops.constant) - price @ tops.shift)
@@ -160,9 +160,11 @@ def _find_tops(program: Program, q: Floats, A: Any) -> _Tops:
     t, z = cones.pointer[:-1], cones.pointer[:-1] + 1
     top = np.where(count[t] == 1, t, z)
     other = t + z - top
-    column = np.where(count[top] == 1, matrix.indices[np.minimum(matrix.indptr[top], matrix.nnz - 1)], 0)
-    slope = np.where(count[top] == 1, matrix.data[np.minimum(matrix.indptr[top], matrix.nnz - 1)], 0.0)
-    fits = (count[top] == 1) & (count[other] == 0) & (cones.constant[other] > 0.0) & (slope > 0.0) & alone[column]
+    first = np.minimum(matrix.indptr[top], matrix.nnz - 1)
+    single = count[top] == 1
+    column = np.where(single, matrix.indices[first], 0)
+    slope = np.where(single, matrix.data[first], 0.0)
+    fits = single & (count[other] == 0) & (cones.constant[other] > 0.0) & (slope > 0.0) & alone[column]
     with np.errstate(divide="ignore", invalid="ignore"):
         # A lower bound above the cone's own would still say something.
         fits &= program.lower[column] <= -cones.constant[top] / slope

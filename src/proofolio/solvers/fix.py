@@ -1,9 +1,9 @@
 r"""Fixing columns: a smaller program in the columns that are left.
 
 Fixing the indicators of a regime-switching program decides most of it: :math:`\ell z \le v \le u z` with
-:math:`z = 0` fixes v at 0, a cone :math:`\|Y\|^2 \le t z` becomes :math:`Y = 0`, and an indicator becomes a row
-or nothing. The affine parts of all rows stand in one matrix and are looked at together, pass after pass, until
-nothing changes.
+:math:`z = 0` fixes v at 0, a cone :math:`\|Y\|^2 \le t z` becomes :math:`Y = 0`, and an indicator becomes a
+row or nothing. The affine parts of all rows stand in one matrix and are looked at together, pass after pass,
+until nothing changes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData, ContradictoryRows
 from proofolio.program.program import Program
-from proofolio.solvers.fixed_program import DROPPED, ROW, WAITING, AffineParts, smaller_program
+from proofolio.solvers.affine_parts import DROPPED, ROW, WAITING, AffineParts
+from proofolio.solvers.fixed_program import smaller_program
 
 __all__ = ["Fixed", "fix"]
 
@@ -54,7 +55,7 @@ class Fixed:
     def program(self) -> Program:
         """The smaller program; `ContradictoryRows` when there is none."""
         if self.small is None:
-            raise ContradictoryRows(f"with these columns fixed {self.infeasible} cannot hold: fix other values")
+            raise ContradictoryRows(f"with these values {self.infeasible} cannot hold: fix other ones")
         return self.small
 
     def expand(self, x_small: ArrayLike) -> Floats:
@@ -67,9 +68,9 @@ class Fixed:
 def fix(program: Program, columns: ArrayLike, values: ArrayLike) -> Fixed:
     """Substitute columns by values, and everything that follows from it.
 
-    Bounds are tightened from rows with one column left, columns whose bounds meet are fixed too, and rows
-    without columns are decided. Names are kept; a cone whose t or z became zero leaves rows named
-    ``<cone>_decided``.
+    Bounds are tightened from rows with one column left, columns whose bounds meet are fixed, rows without
+    columns are decided. The program left has the optimum of the original among the points with these values.
+    Names are kept; a cone with a zero t or z leaves rows ``<cone>_decided``.
 
     Parameters
     ----------
@@ -78,20 +79,14 @@ def fix(program: Program, columns: ArrayLike, values: ArrayLike) -> Fixed:
     values : array_like
         One number for each of the columns, or one for all.
 
-    Returns
-    -------
-    Fixed
-        Its program has the optimum of the original among the points with these values.
-
     Raises
     ------
     BadData
         For columns that do not exist, values that are not finite numbers, and numbers of them that differ.
     """
-    where = np.asarray(columns, dtype=np.intp).ravel()
+    where, given = np.asarray(columns, dtype=np.intp).ravel(), np.asarray(values, dtype=float).ravel()
     if where.size and (where.min() < 0 or where.max() >= program.n):
         raise BadData(f"columns to fix must be between 0 and {program.n - 1}")
-    given = np.asarray(values, dtype=float).ravel()
     if given.size not in (1, where.size):
         raise BadData(f"{where.size} columns to fix need as many values (or one for all), not {given.size}")
     given = np.broadcast_to(given, where.shape)
@@ -104,12 +99,11 @@ def fix(program: Program, columns: ArrayLike, values: ArrayLike) -> Fixed:
     if deduction.bad is not None:
         return Fixed(None, np.empty(0, np.intp), deduction.point(), deduction.bad)
     kept = np.flatnonzero(~deduction.fixed | deduction.needed)
-    small = smaller_program(
-        program, deduction.parts, deduction.state, kept, deduction.lower, deduction.upper, tuple(deduction.sets)
-    )
-    x = deduction.point()
-    x[kept] = 0.0
-    return Fixed(small, kept, x)
+    lower, upper, sets = deduction.lower, deduction.upper, tuple(deduction.sets)
+    small = smaller_program(program, deduction.parts, deduction.state, kept, lower, upper, sets)
+    values_left = deduction.point()
+    values_left[kept] = 0.0
+    return Fixed(small, kept, values_left)
 
 
 class _Deduction:
@@ -144,7 +138,7 @@ class _Deduction:
         free = ~self.fixed
         base = parts.matrix @ x + parts.constant
         count = parts.pattern @ free.astype(float)
-        before = self.state.copy(), int(self.fixed.sum())
+        state, fixed = self.state.copy(), int(self.fixed.sum())
         self._switch_indicators()
         self._straighten_quadratics(x)
         self._decide_cones(base, count)
@@ -152,7 +146,8 @@ class _Deduction:
         if self.bad is None:
             self._tighten(base, count, free)
             self._settle_sets()
-        return self.bad is None and (int(self.fixed.sum()) > before[1] or not np.array_equal(self.state, before[0]))
+        changed = int(self.fixed.sum()) > fixed or not np.array_equal(self.state, state)
+        return self.bad is None and changed
 
     def _switch_indicators(self) -> None:
         implied, rows = self.program.indicators, self.parts.indicators
@@ -192,8 +187,7 @@ class _Deduction:
         false = known & (squares > t * z + SLACK * np.maximum(squares, np.abs(t * z)))
         if false.any():
             self.bad = self.parts.name(int(start[np.argmax(false)]))
-        where = of[known[of]]
-        self.state[members][np.isin(of, where)] = DROPPED
+        self.state[members][known[of]] = DROPPED
         self.state[members][(waiting & flat)[of]] = ROW
 
     def _decide_rows(self, base: Floats, count: Floats, x: Floats) -> None:
@@ -215,8 +209,9 @@ class _Deduction:
             mine = free[part.indices] & (part.data != 0.0)
             j, a = part.indices[mine], part.data[mine]
             with np.errstate(invalid="ignore"):
-                ends = (self.parts.lower[single] - base[single]) / a, (self.parts.upper[single] - base[single]) / a
-            low, high = np.where(a > 0, ends[0], ends[1]), np.where(a > 0, ends[1], ends[0])
+                first = (self.parts.lower[single] - base[single]) / a
+                last = (self.parts.upper[single] - base[single]) / a
+            low, high = np.where(a > 0, first, last), np.where(a > 0, last, first)
             whole = self.program.integer[j]
             low[whole], high[whole] = np.ceil(low[whole] - SLACK), np.floor(high[whole] + SLACK)
             np.maximum.at(self.lower, j, low)

@@ -1,4 +1,4 @@
-"""The affine parts of a program's rows in one matrix, and the smaller program made of what is left of them."""
+"""The smaller program made of what is left when columns are fixed."""
 
 from __future__ import annotations
 
@@ -22,18 +22,17 @@ from proofolio.program.program import (
     element_name,
 )
 from proofolio.program.quadratic import Form
+from proofolio.solvers.affine_parts import ROW, WAITING, AffineParts
 
-__all__ = ["DROPPED", "ROW", "WAITING", "AffineParts", "KeptBlock", "smaller_program"]
+__all__ = ["KeptBlock", "smaller_program"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
-# An affine part is a row in force, part of something that is not decided yet, or gone.
-ROW, WAITING, DROPPED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
 class KeptBlock(Block):
-    """What is left of a block of variables: a flat array of the elements at `positions` of the `whole` shape."""
+    """What is left of a block of variables: a flat array of the elements at `positions` of the `whole`."""
 
     positions: Integers
     whole: tuple[int, ...]
@@ -42,70 +41,6 @@ class KeptBlock(Block):
         """Yield the names the elements had in the whole block."""
         for indices in zip(*(a.tolist() for a in np.unravel_index(self.positions, self.whole)), strict=True):
             yield element_name(self.name, indices)
-
-
-@dataclass(frozen=True, eq=False)
-class AffineParts:
-    """All affine parts, ``lower <= matrix x + constant <= upper``: rows, implied rows, quadratic rows, cones.
-
-    The sides of a part that is not a row of its own are those it will have if it becomes one: zero for the
-    members Y of a cone, at least zero for t and z.
-    """
-
-    program: Program
-    matrix: Any
-    pattern: Any
-    constant: Floats
-    lower: Floats
-    upper: Floats
-    indicators: slice
-    quadratic: slice
-    cones: slice
-
-    @classmethod
-    def of(cls, program: Program) -> AffineParts:
-        """Stack the parts of a program."""
-        implied, quadratic, cones = program.indicators, program.quadratic, program.cones
-        ends = np.cumsum([program.m, len(implied), len(quadratic), cones.constant.size]).tolist()
-        matrix = sparse.vstack([program.A, implied.matrix, quadratic.matrix, cones.matrix], format="csr")
-        pattern = sparse.csr_array(
-            ((matrix.data != 0.0).astype(float), matrix.indices, matrix.indptr), shape=matrix.shape
-        )
-        high = np.zeros(cones.constant.size)
-        high[cones.pointer[:-1]] = high[cones.pointer[:-1] + 1] = np.inf
-        return cls(
-            program,
-            matrix,
-            pattern,
-            np.concatenate([np.zeros(ends[2]), cones.constant]),
-            np.concatenate([program.row_lower, implied.lower, quadratic.lower, np.zeros(high.size)]),
-            np.concatenate([program.row_upper, implied.upper, quadratic.upper, high]),
-            slice(ends[0], ends[1]),
-            slice(ends[1], ends[2]),
-            slice(ends[2], ends[3]),
-        )
-
-    def initial_state(self) -> NDArray[np.int8]:
-        """Return the state of every part before anything is known."""
-        state = np.full(self.constant.size, WAITING, dtype=np.int8)
-        state[: self.program.m] = ROW
-        return state
-
-    def name(self, part: int) -> str:
-        """Return the name of the row, indicator, quadratic row or cone a part belongs to."""
-        p = self.program
-        if part >= self.cones.start:
-            part = int(np.searchsorted(p.cones.pointer, part - self.cones.start, side="right")) - 1
-            blocks = p.cones.blocks
-        elif part >= self.quadratic.start:
-            part, blocks = part - self.quadratic.start, p.quadratic.blocks
-        elif part >= self.indicators.start:
-            part, blocks = part - self.indicators.start, p.indicators.blocks
-        else:
-            blocks = p.rows
-        block = next(b for b in blocks if b.rows.start <= part < b.rows.stop)
-        at = np.unravel_index(int(block.positions[part - block.start]), block.shape)
-        return element_name(block.name, tuple(int(i) for i in at))
 
 
 def smaller_program(
@@ -167,7 +102,9 @@ def _kept_variables(program: Program, new: Integers) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _selected(blocks: tuple[RowBlock, ...], chosen: Any, start: int, new: Integers | None = None) -> list[RowBlock]:
+def _selected(
+    blocks: tuple[RowBlock, ...], chosen: Any, start: int, new: Integers | None = None
+) -> list[RowBlock]:
     """Return the blocks of the chosen rows, which stand from `start` on."""
     found = []
     for block in blocks:
@@ -234,7 +171,8 @@ def _kept_quadratics(
     mine = np.flatnonzero(state[parts.quadratic] == WAITING)
     pulls = np.zeros((mine.size, p.n))
     constants = base[parts.quadratic][mine].copy()
-    forms, shared = [], {}
+    forms: list[tuple[Form, ...]] = []
+    shared: dict[tuple[int, bytes], Floats] = {}
     for row, k in enumerate(mine.tolist()):
         entry = []
         for f in p.quadratic.forms[k]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import highspy
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import SolverFailure
@@ -15,9 +16,13 @@ from proofolio.program.program import Program
 from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["has_a_point", "solve_linear"]
+__all__ = ["diagnosis", "solve_linear"]
 
-WHO = ("highs", highspy.Highs().version(), "simplex")
+Floats = NDArray[np.float64]
+# How much an objective of size one must fall along a direction of length one.
+FALLS = 1e-7
+HIGHS: Any = highspy.Highs
+WHO = ("highs", HIGHS().version(), "simplex")
 
 
 def solve_linear(program: Program, settings: Settings) -> Solution:
@@ -25,7 +30,7 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
     started = time.perf_counter()
     if not program.n:
         return empty(program, settings, started, WHO)
-    highs = highspy.Highs()
+    highs = HIGHS()
     unit = objective_unit(program)
     for name, value in {
         "output_flag": False,
@@ -49,8 +54,8 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
     if ours != "solved":
         return answer(program, settings, started, WHO, said, ours, iterations=iterations)
     found = highs.getSolution()
-    rows = unit * np.array(found.row_dual, dtype=float)
-    return answer(program, settings, started, WHO, said, ours, np.array(found.col_value), None, rows, iterations)
+    x, rows = np.array(found.col_value), unit * np.array(found.row_dual, dtype=float)
+    return answer(program, settings, started, WHO, said, ours, x, None, rows, iterations)
 
 
 def _pass(highs: Any, program: Program, unit: float) -> None:
@@ -73,9 +78,36 @@ def _run(highs: Any, settings: Settings, started: float) -> Any:
     return highs.getModelStatus()
 
 
-def has_a_point(program: Program, settings: Settings, started: float) -> bool | None:
-    """Whether linear rows and bounds leave anything feasible; None when the time limit came first."""
-    still = replace(program, P=sparse.csc_array((program.n, program.n)), q=np.zeros(program.n), c=0.0)
-    left = replace(settings, time_limit=max(seconds_left(settings, started), 1e-3), options={})
-    found = solve_linear(still, left)
-    return None if found.status == "limit" else found.x is not None
+def diagnosis(program: Program, settings: Settings, started: float) -> str:
+    r"""Return why a convex quadratic program with linear rows has no solution, by two linear programs.
+
+    Infeasible: nothing satisfies the rows and bounds. Unbounded: something does, and along a direction d with
+    :math:`Pd = 0` and :math:`q'd < 0` the rows and bounds can be followed for ever. Otherwise ``"limit"``: it
+    has a solution, or time ran out.
+    """
+    n = program.n
+    still = replace(program, P=sparse.csc_array((n, n)), q=np.zeros(n), c=0.0, maximise=False)
+    direction = replace(
+        still,
+        q=program.q / objective_unit(program),
+        A=sparse.vstack([program.A, program.P / objective_unit(program)], format="csr"),
+        row_lower=np.concatenate([_away(program.row_lower, -1.0), np.zeros(n)]),
+        row_upper=np.concatenate([_away(program.row_upper, 1.0), np.zeros(n)]),
+        lower=_away(program.lower, -1.0),
+        upper=_away(program.upper, 1.0),
+    )
+    for question, verdict in ((still, "infeasible"), (direction, "unbounded")):
+        left = replace(settings, time_limit=max(seconds_left(settings, started), 1e-3), options={})
+        found = solve_linear(question, left)
+        if found.status == "limit":
+            return "limit"
+        if verdict == "infeasible" and found.x is None:
+            return verdict
+        if verdict == "unbounded" and found.objective is not None and found.objective < -FALLS:
+            return verdict
+    return "limit"
+
+
+def _away(side: Floats, far: float) -> Floats:
+    """Return the side of a direction of length one: none may cross a finite bound."""
+    return np.where(np.isfinite(side), 0.0, far)

@@ -24,12 +24,12 @@ PASSES = 10
 def natural_units(program: Program) -> Floats:
     r"""Return the unit of each column: a power of two, and 1 for integers.
 
-    A column is as large as the larger of its finite bounds (zero says nothing), or its square root above one,
-    because large bounds are more often a precaution than a size. A column without such bounds, such as the
-    epigraph of a cost, is as large as the rest of its rows: in :math:`\sum_k a_k x_k = b` it is
-    :math:`\max(|b|, \max_k |a_k| u_k) / |a_j|` over the columns whose unit is known, the least over the rows; and
-    in a cone :math:`\|Y\|^2 \le t z` it is :math:`\max Y^2` over the size of the other, or its square root when that
-    is not known either.
+    A column is as large as the larger of its finite bounds (zero says nothing), or its square root above
+    one, because large bounds are more often a precaution than a size. A column without such bounds, such as
+    the epigraph of a cost, is as large as the rest of its rows: in :math:`\sum_k a_k x_k = b` it is
+    :math:`\max(|b|, \max_k |a_k| u_k) / |a_j|` over the columns whose unit is known, the least over the rows;
+    and in a cone :math:`\|Y\|^2 \le t z` it is :math:`\max Y^2` over the size of the other, or its square
+    root when that is not known either.
     """
     largest = _finite_side(program.lower, program.upper)
     known = (largest > 0.0) | (np.isfinite(program.lower) & np.isfinite(program.upper))
@@ -49,7 +49,7 @@ def natural_units(program: Program) -> Floats:
             break
         size[learned] = guess[learned]
     size[np.isnan(size)] = 1.0
-    unit = power_of_two(np.clip(size, SMALLEST, LARGEST))
+    unit: Floats = power_of_two(np.clip(size, SMALLEST, LARGEST))
     unit[known] = np.minimum(unit[known], 1.0)
     unit[program.integer] = 1.0
     return unit

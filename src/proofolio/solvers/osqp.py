@@ -1,7 +1,7 @@
 r"""OSQP: continuous convex quadratic programs with linear rows, by operator splitting and a final polish.
 
-Source: Stellato, Banjac, Goulart, Bemporad, Boyd, "OSQP: an operator splitting solver for quadratic programs",
-Mathematical Programming Computation 12 (2020).
+Source: Stellato, Banjac, Goulart, Bemporad, Boyd, "OSQP: an operator splitting solver for quadratic
+programs", Mathematical Programming Computation 12 (2020).
 """
 
 from __future__ import annotations

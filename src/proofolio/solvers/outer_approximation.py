@@ -107,9 +107,10 @@ def _solution(
 ) -> Solution:
     found = state.incumbents.point
     x = None if found is None else small.expand(found)[: program.n]
+    objective = None if x is None else program.objective(x)
     bound: float | None = None
     if np.isfinite(state.bound):
-        bound = state.sign * min(state.bound, state.incumbents.value)
+        bound = state.sign * min(state.bound, np.inf if objective is None else state.sign * objective)
     if x is not None:
         said = "optimal" if state.bound >= state.cutoff else "feasible"
     elif status in ("infeasible", "closed"):
@@ -121,7 +122,7 @@ def _solution(
     return Solution(
         program=program,
         status=said,
-        objective=None if x is None else program.objective(x),
+        objective=objective,
         bound=bound,
         x=x,
         seconds=time.perf_counter() - state.started,

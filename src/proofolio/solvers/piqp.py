@@ -15,7 +15,7 @@ from scipy import sparse
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.continuous_answer import answer, apply_options, empty, objective_unit
-from proofolio.solvers.linear import has_a_point
+from proofolio.solvers.linear import diagnosis
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
@@ -79,9 +79,9 @@ def solve(program: Program, settings: Settings) -> Solution:
     found = solver.result
     said, iterations = found.info.status.name.removeprefix("PIQP_").lower(), int(found.info.iter)
     if status != "solved":
-        # PIQP recognises few contradictions before its iterations end, so the rows are asked themselves.
-        if status != "infeasible" and has_a_point(program, settings, started) is False:
-            said, status = f"{said}, and HiGHS finds no feasible point", "infeasible"
+        # PIQP recognises few contradictions and rays before its iterations end.
+        if status == "limit":
+            status = diagnosis(program, settings, started)
         return answer(program, settings, started, WHO, said, status, iterations=iterations)
     rows = np.empty(program.m)
     rows[equal] = -unit * found.y

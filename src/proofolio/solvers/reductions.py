@@ -116,8 +116,8 @@ def leave_switched_off(
     r"""Leave out rows that fixed integers switch off (in place: kept).
 
     A free column c with a positive cost is the largest of its rows' right-hand sides
-    :math:`f_i(x) + b_i`. Where integers decide the :math:`b_i`, as in :math:`c \ge f_i(x) - M (1 - z_i)`, only
-    the rows with the largest one are likely to count.
+    :math:`f_i(x) + b_i`. Where integers decide the :math:`b_i`, as in :math:`c \ge f_i(x) - M (1 - z_i)`,
+    only the rows with the largest one are likely to count.
     """
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     column, a = matrix.indices, matrix.data

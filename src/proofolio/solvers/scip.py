@@ -1,9 +1,9 @@
 r"""SCIP: every class of program, convex or not, to global optimality.
 
 SCIP stops at a relative gap :math:`|p - d| / \min(|p|, |d|)`, infinite when the signs differ. That is never
-below this package's :math:`|p - d| / |p|`, so SCIP's stop is ours; but p is recomputed here from the program's
-own data at the point SCIP returns, and a claim is called optimal only when the gap to that p is within the one
-asked for.
+below this package's :math:`|p - d| / |p|`, so SCIP's stop is ours; but p is recomputed here from the
+program's own data at the point SCIP returns, and a claim is called optimal only when the gap to that p is
+within the one asked for.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pyscipopt import SCIP_EVENTTYPE, Model
+from pyscipopt import Model
+from pyscipopt.scip import PY_SCIP_EVENTTYPE
 
 from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
 from proofolio.program.features import FEATURES
@@ -87,15 +88,17 @@ def _configure(model: Any, settings: Settings) -> None:
         try:
             model.setParam(name, value)
         except KeyError:
-            raise BadData(f"SCIP has no option named {name!r}: see the parameters in SCIP's documentation") from None
+            raise BadData(f"SCIP has no option named {name!r}: see SCIP's list of parameters") from None
         except (ValueError, TypeError, AttributeError, OverflowError, LookupError, OSError):
-            raise BadData(f"SCIP's option {name!r} does not take {value!r}: give a value of its type and range") from None
+            raise BadData(
+                f"SCIP's option {name!r} does not take {value!r}: mind its type and range"
+            ) from None
 
 
 def _checked_start(program: Program, start: Any) -> Any:
     x = np.asarray(start, dtype=float)
     if x.shape != (program.n,):
-        raise BadData(f"start has shape {x.shape}; it needs one number a column, ({program.n},), NaN where unknown")
+        raise BadData(f"start has shape {x.shape}; it needs ({program.n},), NaN where unknown")
     return x
 
 
@@ -198,7 +201,11 @@ class _Watch:
         self._built, self._settings, self._started = built, settings, started
         self._last = 0.0
         if settings.progress is not None:
-            events = [SCIP_EVENTTYPE.BESTSOLFOUND, SCIP_EVENTTYPE.NODESOLVED, SCIP_EVENTTYPE.LPSOLVED]
+            events = [
+                PY_SCIP_EVENTTYPE.BESTSOLFOUND,
+                PY_SCIP_EVENTTYPE.NODESOLVED,
+                PY_SCIP_EVENTTYPE.LPSOLVED,
+            ]
             built.model.attachEventHandlerCallback(self._heard, events, name="progress")
 
     def _heard(self, model: Any, _: Any) -> None:

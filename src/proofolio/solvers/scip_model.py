@@ -12,6 +12,7 @@ Three choices, each measured on the hull (perspective) form of the regime-switch
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,8 @@ __all__ = ["ScipModel"]
 
 Floats = NDArray[np.float64]
 INFINITE = 1e20
-# SCIP forgives a violation of 1e-6 in a row of natural size; nonlinear rows, where the optimum always leans on
-# what is forgiven, are written this much larger.
+# SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
+# always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0
 
 
@@ -43,8 +44,6 @@ class ScipModel:
 
     Attributes
     ----------
-    program : Program
-    model : pyscipopt.Model
     variables : list of pyscipopt variables
         One a column.
     unit : ndarray
@@ -66,7 +65,8 @@ class ScipModel:
         self.unit = natural_units(p)
         self.model.hideOutput()
         components = _components(p.P)
-        units = [float(power_of_two(np.max(np.abs(H) * np.outer(self.unit[c], self.unit[c])))) for c, H in components]
+        sizes = [np.max(np.abs(H) * np.outer(self.unit[c], self.unit[c])) for c, H in components]
+        units = [float(power_of_two(size)) for size in sizes]
         largest = max([float(np.max(np.abs(p.q) * self.unit, initial=0.0)), *units])
         self.objective_unit = float(power_of_two(largest)) if largest > 0.0 else 1.0
         self._columns()
@@ -85,29 +85,23 @@ class ScipModel:
         lower, upper = (p.lower / self.unit).tolist(), (p.upper / self.unit).tolist()
         cost = (p.q * self.unit / self.objective_unit).tolist()
         kind = np.where(p.binary, "B", np.where(p.integer, "I", "C")).tolist()
-        self.variables = [
-            self._variable(low, high, obj, vtype)
-            for low, high, obj, vtype in zip(lower, upper, cost, kind, strict=True)
-        ]
+        self.variables = [self._variable(*each) for each in zip(lower, upper, cost, kind, strict=True)]
         self._terms = [Term(v) for v in self.variables]
 
     def _variable(self, low: float, high: float, obj: float = 0.0, vtype: str = "C") -> Any:
-        return self.model.addVar(
-            lb=low if low > -INFINITE else None, ub=high if high < INFINITE else None, obj=obj, vtype=vtype
-        )
+        lb, ub = low if low > -INFINITE else None, high if high < INFINITE else None
+        return self.model.addVar(lb=lb, ub=ub, obj=obj, vtype=vtype)
 
-    def _new(self, low: float, value: Any, obj: float = 0.0, high: float = np.inf) -> Any:
+    def _new(self, low: float, value: Any, obj: float = 0.0) -> Any:
         """Add a variable of ours; `value` gives it at a point of the program's columns."""
-        variable = self._variable(low, high, obj)
-        self._made.append((variable, value))
-        return variable
+        self._made.append((self._variable(low, np.inf, obj), value))
+        return self._made[-1][0]
 
     def _epigraph(self, columns: Any, H: Floats, unit: float) -> None:
-        p = self.program
-        if is_positive_semidefinite(H):
-            low = 0.0
-        else:
-            low = float(quadratic_bounds((Form(columns, 0.5 * H),), p.lower, p.upper)[0])
+        low = 0.0
+        if not is_positive_semidefinite(H):
+            form = Form(columns, 0.5 * H)
+            low = float(quadratic_bounds((form,), self.program.lower, self.program.upper)[0])
         obj = unit / self.objective_unit
         top = self._new(low / unit, lambda x: 0.5 * float(x[columns] @ H @ x[columns]) / unit, obj)
         terms = self._squares(columns, 0.5 * H / unit)
@@ -124,10 +118,6 @@ class ScipModel:
         for i, k in zip(*(a.tolist() for a in np.nonzero(folded)), strict=True):
             terms[Term(v[i], v[k])] = float(folded[i, k])
         return terms
-
-    def _affine(self, columns: Any, data: Floats) -> dict[Any, float]:
-        coefficients = (data * self.unit[columns]).tolist()
-        return {self._terms[j]: a for j, a in zip(columns.tolist(), coefficients, strict=True)}
 
     def _scaled(self, terms: dict[Any, float], low: float, high: float, nonlinear: bool) -> Any:
         largest = max(map(abs, terms.values()), default=0.0)
@@ -153,9 +143,7 @@ class ScipModel:
         terms = [self._terms[j] for j in rows.indices.tolist()]
         data = (rows.data * self.unit[rows.indices]).tolist()
         ends = rows.indptr.tolist()
-        return [
-            dict(zip(terms[a:b], data[a:b], strict=True)) for a, b in zip(ends[:-1], ends[1:], strict=True)
-        ]
+        return [dict(zip(terms[a:b], data[a:b], strict=True)) for a, b in pairwise(ends)]
 
     def _quadratic_rows(self) -> None:
         rows = self.program.quadratic
@@ -171,8 +159,9 @@ class ScipModel:
     def _cones(self) -> None:
         cones = self.program.cones
         matrix = cones.matrix.tocsr()
-        for start, stop in zip(cones.pointer[:-1].tolist(), cones.pointer[1:].tolist(), strict=True):
-            members = [self._member(matrix, cones.constant, k, 0.0 if k < start + 2 else -np.inf) for k in range(start, stop)]
+        for start, stop in pairwise(cones.pointer.tolist()):
+            lows = [0.0, 0.0] + [-np.inf] * (stop - start - 2)
+            members = [self._member(matrix, cones.constant, start + k, low) for k, low in enumerate(lows)]
             (t, ut), (z, uz), *rest = members
             terms: dict[Any, float] = {}
             for y, u in rest:
@@ -184,7 +173,7 @@ class ScipModel:
             self._add(terms, -np.inf, -constant, nonlinear=True)
 
     def _member(self, matrix: Any, constants: Floats, row: int, low: float) -> tuple[Any, float]:
-        """Return a variable and the number that, multiplied, are one member of a cone; None for a constant."""
+        """Return a variable and a number whose product is one member of a cone; None for a constant."""
         entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
         columns, data, constant = matrix.indices[entries], matrix.data[entries], float(constants[row])
         if not columns.size:
@@ -199,7 +188,8 @@ class ScipModel:
                 return variable, factor
         size = float(power_of_two(max(np.max(np.abs(data) * self.unit[columns]), 2.0**-40)))
         made = self._new(low, lambda x: (float(data @ x[columns]) + constant) / size)
-        terms = self._affine(columns, data / size)
+        scaled = (data * self.unit[columns] / size).tolist()
+        terms = {self._terms[j]: a for j, a in zip(columns.tolist(), scaled, strict=True)}
         terms[Term(made)] = -1.0
         self._add(terms, -constant / size, -constant / size)
         return made, size

@@ -1,13 +1,14 @@
 r"""The audit of the Big-M rows of a model that somebody else wrote.
 
-For every candidate side :math:`\mathrm{body} + d y \le \mathrm{rhs}` (see `proofolio.verification.candidates`), let R be
-everything else in the model with y fixed at its off-value. M = abs(d) is enough when
+For every candidate side :math:`\mathrm{body} + d y \le \mathrm{rhs}` (see
+`proofolio.verification.candidates`), let R be everything else in the model with y fixed at its off-value. M =
+abs(d) is enough when
 
 .. math:: \mathrm{needed} = \max_R \mathrm{body} - \mathrm{tight} \le M
 
-which is bounded from above by intervals, linear programs and integer programs, and from below by points of R. The
-objective plays no part. Quadratic rows, cones, indicators and special ordered sets are left out of R where bounds are
-computed (that can only raise them) and count where points are judged.
+which is bounded from above by intervals, linear programs and integer programs, and from below by points of R.
+The objective plays no part. Quadratic rows, cones, indicators and special ordered sets are left out of R
+where bounds are computed (that can only raise them) and count where points are judged.
 """
 
 from __future__ import annotations
@@ -131,8 +132,8 @@ def audit(
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
     big_m : str or sequence of str, optional
-        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``; rows that formulations or gdp.bigm
-        made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
+        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``; rows that formulations or
+        gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
     time_limit : float
         Wall seconds for everything; what is not reached is ``undecided``.
     meaningful : float, optional
@@ -203,8 +204,8 @@ def assert_valid(model: Any, **options: Any) -> Audit:
         if row.verdict == "invalid":
             point = ", ".join(f"{name} = {float(v):g}" for name, v in list((row.witness or {}).items())[:8])
             raise InvalidBigM(
-                f"row {row.row!r} has M = {row.big_m:g} for {row.binary!r} and needs at least {row.needed[0]:.9g}: "
-                f"it cuts off {point}"
+                f"row {row.row!r} has M = {row.big_m:g} for {row.binary!r} and needs at least "
+                f"{row.needed[0]:.9g}: it cuts off {point}"
             )
     return found
 
@@ -246,7 +247,7 @@ def _notes(program: Program) -> tuple[str, ...]:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
     if len(program.indicators):
         found.append(
-            f"{len(program.indicators)} native indicators: they have no M, and are listed with what they would need"
+            f"{len(program.indicators)} native indicators: they have no M, and are listed with the M they need"
         )
     if program.sos:
         names = ", ".join(s.name for s in program.sos[:3])

@@ -1,9 +1,9 @@
 """Certificates of an audit in a file: saved, and checked again without a solver by `certificate` alone.
 
-The file holds the linear rows and bounds of the model as decimals, and for every certified row what proves its verdict:
-multipliers for a bound, multipliers for infeasibility, or a point that is cut off. Everything a certificate says is
-computed anew from the rows, so a change of any of its fields is noticed; a digest of the rows notices changes there, and
-`check_certificates` compares them with a model when it is given one.
+The file holds the linear rows and bounds of the model as decimals, and for every certified row what proves
+its verdict: multipliers for a bound, multipliers for infeasibility, or a point that is cut off. Everything a
+certificate says is computed anew from the rows, so a change of any of its fields is noticed; a digest of the
+rows notices changes there, and `check_certificates` compares them with a model when it is given one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["CheckedCertificate", "check_certificates", "save_certificates"]
 
 FILE = "certificates.json"
+KEYS = frozenset({"row", "binary", "side", "off_value", "big_m", "declared", "verdict"})
+PROVED = frozenset({"bound", "multipliers"})
+CUT = frozenset({"point", "reached"})
+SPECIAL = {"binding": CUT, "invalid": CUT, "redundant": PROVED | {"bound_on", "multipliers_on"}}
 NUMBERS = "decimals as written: Fraction(repr(x))"
 
 
@@ -46,10 +50,10 @@ class CheckedCertificate:
 
 # ------------------------------------------------------------------------- saving
 def save_certificates(found: Audit, directory: str | Path) -> Path:
-    """Write the certificates of an audit into a directory, which is made when it is missing, and return the file.
+    """Write the certificates of an audit into a directory, made when it is missing, and return the file.
 
-    Rows that are not certified have none, and neither have points of models with curved rows, indicators or special
-    ordered sets, which linear rows do not hold.
+    Rows that are not certified have none, and neither have points of models with curved rows, indicators or
+    special ordered sets, which linear rows do not hold.
     """
     folder = Path(directory)
     program = found.opened.program
@@ -58,7 +62,8 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     entries = []
     for verdict, (candidate, finding) in zip(found.rows, found.judged, strict=True):
         if verdict.certified and candidate.kind == "row" and not (curved and finding.point is not None):
-            entries.append(_entry(verdict.verdict, candidate, finding))
+            entry = _entry(verdict.verdict, candidate, finding)
+            entries.append({**entry, "digest": _digest(entry)})
     document = {
         "numbers": NUMBERS,
         "model": found.model,
@@ -203,7 +208,9 @@ def _number(text: str | None) -> Fraction | None:
 
 def _checked(book: _Book, entry: Mapping[str, Any]) -> CheckedCertificate:
     try:
-        wrong = _wrong(book, entry)
+        # a point may be changed and still be cut off: true, and yet not what was saved
+        said = {key: value for key, value in entry.items() if key != "digest"}
+        wrong = _wrong(book, said) or ("" if entry["digest"] == _digest(said) else "it has been changed")
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
         wrong = f"it cannot be read: {type(error).__name__} {error}"
     row, side, binary, verdict = (str(entry.get(key, "")) for key in ("row", "side", "binary", "verdict"))
@@ -212,6 +219,9 @@ def _checked(book: _Book, entry: Mapping[str, Any]) -> CheckedCertificate:
 
 def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     """Say what a certificate claims wrongly; empty when all of it holds."""
+    extra = set(entry) - KEYS - SPECIAL.get(entry["verdict"], PROVED)
+    if extra:
+        return f"it says {min(extra)!r}, which its verdict has no use for"
     i, y, side, verdict = (
         book.names[entry["row"]],
         book.columns[entry["binary"]],

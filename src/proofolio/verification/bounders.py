@@ -4,16 +4,15 @@ Plugged into a model they serve ``big_m="lp"`` and ``big_m="mip"`` of every form
 
     Model(bounders={"lp": lp_bounder, "mip": mip_bounder})
 
-The bound of an expression is its maximum over what the model holds so far: its linear relaxation (``lp``, exact and
-rounded outward) or its integers as well (``mip``, the solver's bound inflated by 1e-6, not certified). What is added
-later can only lower the maximum, so the bound stays one.
+The bound of an expression is its maximum over what the model holds so far: its linear relaxation (``lp``,
+exact and rounded outward) or its integers as well (``mip``, the solver's bound inflated by 1e-6, not
+certified). What is added later can only lower the maximum, so the bound stays one.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -42,13 +41,14 @@ NOWHERE = Place(-1, "", "upper", -1, "")
 def lp_bounder(model: Model, e: Expression | Quadratic) -> Bounds:
     """Bound an expression over the linear relaxation of what a model holds so far: exact, rounded outward.
 
-    Quadratic parts are bounded by intervals and added. A bound that no linear program gives is the interval's.
+    Quadratic parts are bounded by intervals and added. A bound that no linear program gives is the
+    interval's.
     """
     return _bounds(model, e, integers=False)
 
 
 def mip_bounder(model: Model, e: Expression | Quadratic) -> Bounds:
-    """Bound an expression over the integers of what a model holds so far: trusted, inflated by 1e-6, not certified."""
+    """Bound an expression over the integers of what a model holds so far: inflated by 1e-6, not certified."""
     return _bounds(model, e, integers=True)
 
 
@@ -122,7 +122,7 @@ def check_big_m(
     tiers: tuple[str, ...] = ("interval", "lp", "mip"),
     keep: bool = False,
 ) -> Floats:
-    """Hold the M of rows ``body <= M (while off)``, ``body <= 0 (while on)`` against what the model holds so far.
+    """Hold the M of rows ``body <= M (while off)``, ``body <= 0 (while on)`` against what the model holds.
 
     Parameters
     ----------
@@ -204,14 +204,15 @@ def _held_against(
     lo, hi = finding.reached - candidate.tight, finding.top - candidate.tight
     if finding.point is not None:
         names = bounding.program.column_names
-        point = ", ".join(f"{names[j]} = {float(v):g}" for j, v in list(sorted(finding.point.items()))[:8])
+        point = ", ".join(f"{names[j]} = {float(v):g}" for j, v in sorted(finding.point.items())[:8])
         raise InvalidBigM(
-            f"big_m = {M:g} of {candidate.place.name!r} is too small: {float(lo):.9g} is needed at {point or 'zero'}"
+            f"big_m = {M:g} of {candidate.place.name!r} is too small: "
+            f"{float(lo):.9g} is needed at {point or 'zero'}"
         )
     if finding.top > limit:
         warnings.warn(
-            f"big_m = {M:g} of {candidate.place.name!r} is not proved to be enough: what is needed is between "
-            f"{float(lo):.9g} and {float(hi):.9g}",
+            f"big_m = {M:g} of {candidate.place.name!r} is not proved to be enough: "
+            f"what is needed is between {float(lo):.9g} and {float(hi):.9g}",
             UnprovenBigM,
             stacklevel=4,
         )

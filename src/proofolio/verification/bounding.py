@@ -1,4 +1,4 @@
-"""Bounds on what a candidate needs: intervals, then linear programs, each made exact; and points that reach it."""
+"""Bounds on what a candidate needs, by intervals and linear programs, made exact; and points that reach it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Bounding:
         return above, below
 
     def interval(self, candidate: Candidate) -> Certified | None:
-        """Bound the body over the bounds of its columns, posted as rows or not; None when that is infinite."""
+        """Bound the body over the bounds of its columns, posted as rows or not; None when infinite."""
         above, below = self._posted
         body, y = candidate.body, dict[int, Fraction]()
         for j, a in body.items():
@@ -192,8 +192,8 @@ class Bounding:
     ) -> None:
         """Raise the lower end of what is needed by points of the rest near a solution of its relaxation.
 
-        A point found for a side that may be cut off is made exact; others hold to 1e-9. The search ends at a cut, or
-        once what is needed is known well enough to call the leak safe.
+        A point found for a side that may be cut off is made exact; others hold to 1e-9. The search ends at a
+        cut, or once what is needed is known well enough to call the leak safe.
         """
         ends = time.perf_counter() + seconds
         rounded = x.copy()
@@ -215,7 +215,7 @@ class Bounding:
             self._record(candidate, finding, dived, want_cut)
 
     def _guesses(self, x: Floats, candidate: Candidate) -> Iterator[Floats]:
-        """Yield the point with the integers of the last point that was feasible: neighbours share most of theirs."""
+        """Yield the point with the integers of the last feasible point: neighbours share most of theirs."""
         if self._last is not None:
             guess = x.copy()
             guess[self.integers] = self._last
@@ -247,19 +247,22 @@ class Bounding:
             if point is None:
                 finding.reason = INEXACT
             if point is not None and candidate.value(point) > limit:
-                reached = candidate.value(point)
-                if finding.point is None or reached > finding.reached:
-                    finding.point, finding.reached = point, reached
+                if finding.point is None or candidate.value(point) > finding.reached:
+                    finding.point, finding.reached = point, candidate.value(point)
                 return True
         reached: Number = Fraction(value)
         if reached > finding.top > -math.inf:
             reached = finding.top
         if finding.point is None and reached > finding.reached:
             finding.reached = min(reached, limit) if want_cut else reached
-        return not want_cut and finding.reached - candidate.tight >= candidate.big_m * WELL
+        if want_cut:
+            return False
+        # either no point can need more, or the leak is known to be safe
+        at_top = finding.top == -math.inf or finding.reached >= finding.top - _size(finding.top) / 10**6
+        return at_top or finding.reached - candidate.tight >= candidate.big_m * WELL
 
     def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
-        """Return a point with the same integers that stays off all inequalities, where roundings do no harm."""
+        """Return a point with the same integers and some distance from all inequalities."""
         boxes = {j: (float(x[j]), float(x[j])) for j in self.integers.tolist()}
         answer = self.solve(candidate, candidate.off, boxes, self.cap(candidate), margin=MARGIN)
         if answer.status != "optimal" or answer.x is None:
@@ -303,7 +306,7 @@ class Bounding:
         return found
 
     def cap(self, candidate: Candidate) -> float:
-        """Return where to hold a freed side so that a point beyond it is found even when nothing bounds it."""
+        """Return where to hold a freed side, so that a point beyond it is found though nothing bounds it."""
         if candidate.freed is None:
             return math.inf
         at_off = -candidate.big_m if candidate.off else Fraction(0)
@@ -336,6 +339,10 @@ class Bounding:
         fixed = candidate.held(candidate.off)
         inside = fits(self.program, self.exact, finding.point, candidate.freed, fixed)
         return inside and candidate.value(finding.point) > candidate.loose + slack(candidate)
+
+
+def _size(value: Number) -> Fraction:
+    return max(Fraction(1), abs(value)) if isinstance(value, Fraction) else Fraction(1)
 
 
 def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:

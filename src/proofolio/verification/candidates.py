@@ -1,8 +1,9 @@
 r"""Which rows of a model may be Big-M rows, and what each would need.
 
-A candidate is (row, binary y, side): a finite side of a row with a column that is not binary, in which y has the
-coefficient d of largest size among the binaries (each of several equal ones is a candidate). The side is written
-:math:`\mathrm{body} + d\,y \le \mathrm{rhs}`, a lower side negated. y is *off* at the value that leaves more room:
+A candidate is (row, binary y, side): a finite side of a row with a column that is not binary, in which y has
+the coefficient d of largest size among the binaries (each of several equal ones is a candidate). The side is
+written :math:`\mathrm{body} + d\,y \le \mathrm{rhs}`, a lower side negated. y is *off* at the value that
+leaves more room:
 
 .. math::
     \mathrm{off} = [d < 0],\quad \mathrm{loose} = \mathrm{rhs} - \min(0, d),\quad
@@ -131,7 +132,7 @@ def _tagged(blocks: Sequence[RowBlock]) -> dict[int, int]:
 
 
 def _largest(matrix: Any, switch: NDArray[np.bool_], binary: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the positions of the entries that are largest among the binaries of a row that has other columns."""
+    """Return the positions of the largest entries among the binaries of rows that have other columns."""
     m = matrix.shape[0]
     row = np.repeat(np.arange(m), np.diff(matrix.indptr))
     size = np.where(switch[matrix.indices], np.abs(matrix.data), 0.0)
@@ -204,8 +205,8 @@ def _of_quadratic_rows(program: Program, declared: frozenset[str]) -> Iterator[C
                 place = Place(row, names[row], side, binary, columns[binary])
                 curved = tuple(Form(f.columns, sign * f.matrix) for f in forms)
                 yield _candidate(
-                    place, sign * float(data[k]), sign * limit, index[rest].astype(np.int32), sign * data[rest],
-                    is_declared, forms=curved, kind="quadratic row", why_not=why,
+                    place, sign * float(data[k]), sign * limit, index[rest].astype(np.int32),
+                    sign * data[rest], is_declared, forms=curved, kind="quadratic row", why_not=why,
                 )  # fmt: skip
 
 

@@ -25,9 +25,9 @@ CLOSE = Fraction(1, 10_000)
 def by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Sharpen a finding over the integers.
 
-    The solver's dual bound counts inflated by 1e-6 of its size: it is trusted and has no certificate. Where that
-    inflation alone stands between M and a verdict, a branch and bound of our own, whose leaves are linear programs
-    with exact bounds, decides.
+    The solver's dual bound counts inflated by 1e-6 of its size: it is trusted and has no certificate. Where
+    that inflation alone stands between M and a verdict, a branch and bound of our own, whose leaves are
+    linear programs with exact bounds, decides.
     """
     ends = time.perf_counter() + seconds
     answer, bound = _asked(bounding, candidate, seconds)
@@ -50,7 +50,7 @@ def by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: 
 
 
 def reach_by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: float) -> None:
-    """Raise the lower end of what is needed by a best point over the integers; the bound stays as it was proved."""
+    """Raise the lower end of what is needed by a best point over the integers; the bound stays as proved."""
     answer, _ = _asked(bounding, candidate, seconds)
     if answer.x is not None:
         bounding.complete_and_record(candidate, finding, answer.x, seconds)
@@ -77,8 +77,8 @@ def branched_bound(
 ) -> Number:
     """Return an upper bound of the body over the integers, by branching until it is at or below the goal.
 
-    Every leaf is an exact bound of a linear program or an exact proof that it is empty, so the result holds without
-    trust in tolerances. It is infinite when the nodes or the time did not suffice.
+    Every leaf is an exact bound of a linear program or an exact proof that it is empty, so the result holds
+    without trust in tolerances. It is infinite when the nodes or the time did not suffice.
     """
     ends = time.perf_counter() + seconds
     serial = count()

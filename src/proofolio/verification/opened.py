@@ -1,4 +1,4 @@
-"""Opening any model: a program in matrix form, the way back into the user's own, and what its author declared."""
+"""Opening any model: its program, the way back into the user's own, and what its author declared."""
 
 from __future__ import annotations
 
@@ -82,7 +82,8 @@ def open_model(model: Any) -> Opened:
         cvxpy_reading = read_cvxpy(model)
         return Opened(cvxpy_reading.program, "cvxpy", model, cvxpy_reading.load)
     raise BadData(
-        f"{type(model).__name__} is no model: give a Program, a Pyomo model, a CVXPY problem or an .mps/.lp file"
+        f"{type(model).__name__} is no model: give a Program, a Pyomo model, "
+        "a CVXPY problem or an .mps/.lp file"
     )
 
 

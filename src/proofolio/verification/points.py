@@ -1,8 +1,8 @@
 r"""Points that satisfy a model exactly, made from the points solvers give.
 
-A solver's point misses equations by its tolerance. It is made exact by reading its numbers as fractions with small
-denominators, or by solving the rows it is meant to meet, in fractions, for the columns strictly between their bounds.
-Whatever comes out is believed only after `certificate.violation` has found nothing.
+A solver's point misses equations by its tolerance. It is made exact by reading its numbers as fractions with
+small denominators, or by solving the rows it is meant to meet, in fractions, for the columns strictly between
+their bounds. Whatever comes out is believed only after `certificate.violation` has found nothing.
 """
 
 from __future__ import annotations
@@ -45,12 +45,18 @@ def near_feasible(program: Program, x: Floats, freed: Freed | None, fixed: Mappi
         low, high = low.copy(), high.copy()
         (low if freed[1] == "lower" else high)[freed[0]] = -np.inf if freed[1] == "lower" else np.inf
     # relative to the sides alone, but for rounding: a row M y that misses by 1e-9 M is a leak
-    rounding = ROUNDING * np.asarray(abs(program.A) @ np.abs(x))
-    below = low - body > NEAR * np.maximum(1.0, np.abs(low)) + rounding
-    above = body - high > NEAR * np.maximum(1.0, np.abs(high)) + rounding
-    if np.any(below & np.isfinite(low)) or np.any(above & np.isfinite(high)):
+    beyond = np.maximum(_excess(low - body, low), _excess(body - high, high))
+    if np.any(beyond > NEAR) and np.any(
+        np.maximum(low - body, body - high)[beyond > NEAR]
+        > ROUNDING * np.asarray(abs(program.A[beyond > NEAR]) @ np.abs(x))
+    ):
         return False
     return _fits_beyond(program, x)
+
+
+def _excess(over: Floats, side: Floats) -> Floats:
+    relative: Floats = over / np.maximum(1.0, np.where(np.isfinite(side), np.abs(side), 1.0))
+    return relative
 
 
 def _fits_beyond(program: Program, x: Floats) -> bool:
@@ -79,7 +85,7 @@ def _sos_holds(nonzero: list[bool], kind: int) -> bool:
 def exact_point(
     program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
 ) -> Point | None:
-    """Return a point of the model, with one side free and some columns fixed, that is exact; None if none was found.
+    """Return a point of the model, one side free and some columns fixed, that is exact; None if none was found.
 
     Parameters
     ----------

@@ -131,37 +131,29 @@ class _Cover:
             own = {j: self.author[j][1] for j in chosen if j in self.author and not self.author[j][0]}
             if len(own) == len(chosen):
                 yield own
-        middle = self._middle(lp, system, lines)
+        if not self.part.chosen:
+            yield {}
+            return
+        middle = self._middle(lp, system, lines, exactly=False)
         for count, values in enumerate(self.integers.working(middle, fixed)):
             if count == TRIALS:
                 return
             yield values
-            if not self.part.chosen:
-                return
-        self.integers.refute(middle, fixed)
+        self.integers.refute(self._middle(lp, system, lines, exactly=True), fixed)
 
-    def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...]) -> Point:
-        """Return an exact point inside the cell: the mean of points far from each facet in turn."""
+    def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...], exactly: bool) -> Point:
+        """Return a point inside the cell: the mean of points far from each facet in turn."""
         far = 10 * max([self.part.scale(line.terms) for line in lines], default=Fraction(1))
-        near = replace(
-            lp.system,
-            lower=tuple(
-                -far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.lower, strict=True)
-            ),
-            upper=tuple(
-                far if k == "output" else e for k, e in zip(self.part.kinds, lp.system.upper, strict=True)
-            ),
-        )
-        found: list[Point] = []
-        boxed = SmallLP(near, self.deadline)
+        boxed = SmallLP(_boxed(self.part, lp.system, far), self.deadline)
         question = boxed.question(fixed=system.fixed)
         box = [Line({j: Fraction(1)}, lp.system.lower[j], lp.system.upper[j]) for j in self.part.points]
+        found: list[Point] = []
         for facet in facets(self.part, [*lines, *box]):
             answer = boxed.maximise({j: -a for j, a in facet.terms.items()}, question)
             if answer.status == "optimal":
-                point = boxed.exact_point(question, answer)
-                if point is not None and point not in found:
-                    found.append(point)
+                near = {j: Fraction(x) for j, x in enumerate(answer.point)}
+                point = boxed.exact_point(question, answer) if exactly else near
+                found += [] if point is None else [point]
         if not found:
             answer = lp.maximise({}, system)
             point = lp.exact_point(system, answer) if answer.status == "optimal" else None
@@ -234,13 +226,7 @@ class _Cover:
         if answer.status == "unbounded":
             far = 10 * abs(room) + 1000
             for _ in range(3):
-                free = {j for j in self.part.points if lp.system.lower[j] is None}
-                box = replace(
-                    lp.system,
-                    lower=tuple(-far if j in free else e for j, e in enumerate(lp.system.lower)),
-                    upper=tuple(far if j in free else e for j, e in enumerate(lp.system.upper)),
-                )
-                boxed = SmallLP(box, self.deadline)
+                boxed = SmallLP(_boxed(self.part, lp.system, far), self.deadline)
                 question = boxed.question(fixed=system.fixed)
                 found = boxed.maximise(terms, question)
                 point = boxed.exact_point(question, found, terms, room) if found.status == "optimal" else None
@@ -248,6 +234,16 @@ class _Cover:
                     return point
                 far *= 1000
         raise Undecidable("a row of the completeness proof could be settled neither way exactly")
+
+
+def _boxed(part: Statement, cell: System, far: Fraction) -> System:
+    """Return a cell with outputs held within +- far."""
+    free = [kind == "output" for kind in part.kinds]
+    return replace(
+        cell,
+        lower=tuple(-far if f else end for f, end in zip(free, cell.lower, strict=True)),
+        upper=tuple(far if f else end for f, end in zip(free, cell.upper, strict=True)),
+    )
 
 
 def _author(part: Statement, lift: Mapping[str, Any] | None) -> dict[int, tuple[Row, Fraction]] | None:

@@ -5,13 +5,14 @@ For any multipliers y and :math:`r = c - A'y`, every point of the continuous rel
 .. math:: c'x \le \sum_i \max(y_i a_i, y_i b_i) + \sum_j \max(r_j l_j, r_j u_j)
 
 (the dual bound of an LP; Jansson 2004, Neumaier and Shcherbina 2004, here without any rounding). A solver's
-multipliers are close to good ones; what makes the right-hand side infinite is a wrong sign at an absent side or a
-nonzero r_j at an absent bound. So: wrong signs are set to zero; denominators up to 1e3, then up to 1e6 are tried,
-which finds most multipliers exactly; then the few rows that touch unbounded columns are repaired by exact
-elimination; and last the numbers are taken as the dyadic fractions they are. The best result is kept.
+multipliers are close to good ones; what makes the right-hand side infinite is a wrong sign at an absent side
+or a nonzero r_j at an absent bound. So: wrong signs are set to zero; denominators up to 1e3, then up to 1e6
+are tried, which finds most multipliers exactly; then the few rows that touch unbounded columns are repaired
+by exact elimination; and last the numbers are taken as the dyadic fractions they are. The best result is
+kept.
 
-Numbers of the model are read as the decimals they were written as: ``Fraction(repr(x))``. All sums run over plain
-integers with common denominators, which is much faster than fractions and as exact.
+Numbers of the model are read as the decimals they were written as: ``Fraction(repr(x))``. All sums run over
+plain integers with common denominators, which is much faster than fractions and as exact.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ class ExactRows:
     def _repaired(
         self, body: Mapping[int, Fraction], y: dict[int, Fraction], bad: Sequence[int], question: Question
     ) -> dict[int, Fraction] | None:
-        """Change the multipliers of a few rows so that unbounded columns get a reduced cost of exactly zero."""
+        """Change the multipliers of a few rows so that unbounded columns get a reduced cost of zero."""
         pointer, touching = self._by_column
         columns, rows, todo = set(bad), set[int](), list(bad)
         while todo:

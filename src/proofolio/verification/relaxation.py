@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Freed = tuple[int, str]
 
 TOLERANCE = 1e-9
-# a new question changes the cost and two bounds: from the last basis the primal method needs a third of the time
+# a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
 _Status = highspy.HighsModelStatus
@@ -236,7 +236,7 @@ class Relaxation:
         return np.array(ray, dtype=float) if known else None
 
     def elastic(self, freed: Freed | None, boxes: Mapping[int, tuple[float, float]]) -> Floats | None:
-        r"""Return the multipliers of :math:`\min \sum s,\ \ell \le Ax + s_1 - s_2 \le u`: a Farkas vector if positive."""
+        r"""Return a Farkas vector: the multipliers of :math:`\min \sum s,\ \ell \le Ax + s_1 - s_2 \le u`."""
         p, highs = self.program, _loaded(self.program, discrete=False)
         self._change(highs, np.zeros(0, dtype=np.int32), np.zeros(0), freed, boxes, math.inf)
         at = np.arange(p.m, dtype=np.int32)

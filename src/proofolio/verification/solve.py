@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from proofolio.solvers import SOLVERS
 from proofolio.solvers.capabilities import require
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check import Check, check, status_after
+from proofolio.verification.opened import open_model
 
 __all__ = ["Verified", "solve", "solve_program"]
 
@@ -116,10 +115,10 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     >>> solve(model).objective
     2.0
     """
-    program, load = _opened(model)
-    answer = solve_program(program, solver, **settings)
-    if load is not None and answer.solution.x is not None:
-        load(answer.solution.point)
+    opened = open_model(model)
+    answer = solve_program(opened.program, solver, **settings)
+    if opened.load is not None and answer.solution.x is not None:
+        opened.load(answer.solution.point)
     return answer
 
 
@@ -157,30 +156,3 @@ def _start(program: Program, start: Any) -> Floats:
     if point.shape != (program.n,):
         raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
     return point
-
-
-def _opened(model: Any) -> tuple[Program, Callable[[Floats], None] | None]:
-    if isinstance(model, Program):
-        return model, None
-    if hasattr(model, "freeze"):
-        frozen: Program = model.freeze()
-        return frozen, None
-    if isinstance(model, (str, Path)):
-        from proofolio.program.files import read_program  # the door is heavy: opened only when used
-
-        return read_program(model), None
-    origin = type(model).__module__.partition(".")[0]
-    ancestry = {base.__module__.partition(".")[0] for base in type(model).__mro__} | {origin}
-    if "pyomo" in ancestry:
-        from proofolio.program.pyomo_door import read_pyomo  # the door is heavy: opened only when used
-
-        pyomo_reading = read_pyomo(model)
-        return pyomo_reading.program, pyomo_reading.load
-    if "cvxpy" in ancestry:
-        from proofolio.program.cvxpy_door import read_cvxpy  # the door is heavy: opened only when used
-
-        cvxpy_reading = read_cvxpy(model)
-        return cvxpy_reading.program, cvxpy_reading.load
-    raise BadData(
-        f"{type(model).__name__} is no model: give a Program, a Pyomo model, a CVXPY problem or an .mps/.lp file"
-    )

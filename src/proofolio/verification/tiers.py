@@ -39,11 +39,12 @@ class Run:
     progress: Progress | None = None
     findings: list[Finding] = field(default_factory=list)
     implied_findings: list[Finding] = field(default_factory=list)
+    reserve: float = 0.0
 
     @property
     def left(self) -> float:
         """Seconds left."""
-        return self.limits.ends - time.perf_counter()
+        return self.limits.ends - self.reserve - time.perf_counter()
 
     def everything(self, tiers: tuple[str, ...]) -> bool:
         """Run the tiers; says whether Ctrl-C ended them."""
@@ -66,6 +67,7 @@ class Run:
             self.progress(tier, done, total)
 
     def _intervals(self) -> None:
+        started = time.perf_counter()
         groups = ((self.asked, self.findings), (self.implied, self.implied_findings))
         total, done = len(self.asked) + len(self.implied), 0
         for asked, findings in groups:
@@ -74,6 +76,10 @@ class Run:
                 done += 1
                 if done % 256 == 0:
                     self._tell("interval", done, total)
+        # what is found is put into words in about the time intervals take, and that has to fit into the limit
+        self.reserve = (
+            1.5 * (time.perf_counter() - started) + 0.02 if math.isfinite(self.limits.ends) else 0.0
+        )
         if total:
             self._tell("interval", total, total)
 

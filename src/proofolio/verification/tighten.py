@@ -4,9 +4,9 @@ A loose side :math:`\mathrm{body} + d y \le \mathrm{rhs}` becomes, with M' the p
 
 .. math:: \mathrm{body} + \mathrm{sign}(d) M' y \le \mathrm{tight} + \max(0, \mathrm{sign}(d) M')
 
-which says the same while y is on and is implied by the rest while it is off. All rows can change at once: each M' was
-proved over the rest as it was, whose points with y off are all points of the model. Rows with two finite sides share
-one coefficient between them and stay as they are, and so do quadratic rows.
+which says the same while y is on and is implied by the rest while it is off. All rows can change at once:
+each M' was proved over the rest as it was, whose points with y off are all points of the model. Rows with two
+finite sides share one coefficient between them and stay as they are, and so do quadratic rows.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = 
     -------
     Program, pyomo model or cvxpy.Problem
         A new Program for a Program, a builder or a file; the same Pyomo model, changed in place (the changed
-        constraints hold numbers where they held Params); a CVXPY problem built anew, with the names of the matrix form.
+        constraints hold numbers where they held Params); a CVXPY problem built anew, with the names of the
+        matrix form.
 
     Raises
     ------
@@ -183,7 +184,9 @@ def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) 
 
 
 def confirm(before: Any, after: Any, solver: str = "highs", **settings: Any) -> Confirmation:
-    """Solve two models and compare their optima; a Pyomo model that was tightened in place is compared by its programs.
+    """Solve two models and compare their optima.
+
+    A Pyomo model that will be tightened in place is given as the Program read before.
 
     Parameters
     ----------

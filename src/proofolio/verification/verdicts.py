@@ -249,9 +249,9 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
         return f"nothing satisfies the rest of the model with {y} = {off}{trust}"
     if verdict == "binding":
         return (
-            f"with {y} = {off} the row still cuts off a point that needs M = {lo:.9g}: a real capacity, or an M too small; "
-            "declare the row as Big-M to have it judged"
+            f"with {y} = {off} the row still cuts off a point that needs M = {lo:.9g}: "
+            "a real capacity, or an M too small; declare the row as Big-M to have it judged"
         )
     if verdict == "invalid":
-        return f"with {y} = {off} the row cuts off a point it should allow, which needs M = {lo:.9g} and not {M:g}"
+        return f"with {y} = {off} the row cuts off a point it should allow: {lo:.9g} is needed, not {M:g}"
     return finding.reason or "its bounds do not decide"

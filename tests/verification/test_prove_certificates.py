@@ -1,0 +1,197 @@
+"""Certificates are saved, reloaded and checked again without a solver; no corruption goes unnoticed."""
+
+import copy
+import subprocess
+import sys
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+
+from proofolio import BadData, maximum, product
+from proofolio.formulations.maximum import maximum_meaning
+from proofolio.formulations.product import product_meaning
+from proofolio.verification.certificates import Certificates
+from proofolio.verification.claim import Box, Claim
+from proofolio.verification.prove import prove
+from proofolio.verification.recheck import digest, recheck
+
+
+def claims():
+    u = Box((2, 1), [[-1.5], [-0.25]], [[0.75], [2]])
+    pair = {"b": Box(2, 0, 1, integer=True), "u": Box(2, [-1, 0.5], [2, 0.5])}
+    return {
+        "product": Claim(lambda m, b, u: product(m, "w", b, u), pair, ("v",), product_meaning()),
+        "maximum": Claim(lambda m, u: maximum(m, "w", u), {"u": u}, ("v",), maximum_meaning(2)),
+        "hull": Claim(lambda m, u: maximum(m, "w", u, lowering="hull"), {"u": u}, ("v",), maximum_meaning(2)),
+        "short M": Claim(lambda m, u: maximum(m, "w", u, big_m=2), {"u": u}, ("v",), maximum_meaning(2)),
+        "one-sided": Claim(
+            lambda m, u: maximum(m, "w", u, side="at_least"), {"u": u}, ("v",), maximum_meaning(2)
+        ),
+        "a gap": Claim(lambda m, u: (m.add("r", u >= 0.5), u)[1], {"u": Box(1, 0, 1)}, ("v",), [lambda u, v: [v == u, u >= 0.5]]),
+    }
+
+
+@cache
+def proved(name):
+    return prove(claims()[name])
+
+
+@pytest.mark.parametrize("name", claims())
+def test_saved_and_loaded_certificates_hold(name, tmp_path):
+    proof = proved(name)
+    path = tmp_path / "certificate.json"
+    proof.certificates.save(path)
+    loaded = Certificates.load(path)
+    assert loaded.document == proof.certificates.document
+    assert loaded.check().ok
+    assert loaded.check(claims()[name]).ok
+    other = "maximum" if name != "maximum" else "product"
+    assert "another statement" in loaded.check(claims()[other]).reason
+
+
+def test_the_verdicts_are_the_expected_ones():
+    found = {name: (proved(name).verdict, proved(name).total) for name in claims()}
+    assert found == {
+        "product": ("proved", True),
+        "maximum": ("proved", True),
+        "hull": ("proved", True),
+        "short M": ("refuted", None),
+        "one-sided": ("refuted", None),
+        "a gap": ("proved", False),
+    }
+
+
+def leaves(value, path=()):
+    """Every place in a document, inner nodes included."""
+    yield path, value
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, list):
+        for key, inner in enumerate(value):
+            yield from leaves(inner, (*path, key))
+
+
+def corrupted(value):
+    """Other values for one place."""
+    if isinstance(value, bool):
+        return [not value]
+    if value is None:
+        return ["1", True]
+    if isinstance(value, int):
+        return [value + 1, -1]
+    if isinstance(value, str):
+        try:
+            number = Fraction(value)
+        except ValueError:
+            return [value + "x", ""]
+        return [str(number + 1), str(-2 * number - Fraction(1, 3))]
+    if isinstance(value, list):
+        return [value[:-1]] if value else [[None]]
+    return [dict(list(value.items())[:-1])] if value else [{"0": "1"}]
+
+
+def changed(document, path, value):
+    other = copy.deepcopy(document)
+    inner = other
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return other
+
+
+@pytest.mark.parametrize("name", claims())
+def test_every_corruption_breaks_the_digest(name):
+    document = dict(proved(name).certificates.document)
+    for path, value in leaves(document):
+        for wrong in corrupted(value) if path else []:
+            assert not recheck(changed(document, path, wrong)).ok, (path, wrong)
+
+
+PROOFS = ("empty", "multipliers", "lift", "cut", "limit", "points", "tree", "point")
+"""Numbers of a proof that may be others and still prove: another multiplier, another point of the same refutation."""
+
+
+@pytest.mark.parametrize("name", claims())
+def test_a_corruption_with_a_fresh_digest_proves_the_same_claim_or_nothing(name):
+    """What still passes is a proof of the same statement with the same verdict: only its multipliers differ."""
+    claim = claims()[name]
+    document = dict(proved(name).certificates.document)
+    caught = passed = 0
+    for path, value in leaves(document):
+        if not path or path[0] in ("digest", "numbers"):
+            continue
+        for wrong in corrupted(value):
+            other = changed(document, path, wrong)
+            other["digest"] = digest(other)
+            if Certificates(other).check(claim).ok:
+                assert any(key in PROOFS for key in path), (path, value, wrong)
+                assert other["verdict"] == document["verdict"]
+                passed += 1
+            else:
+                caught += 1
+    assert caught > 5 * passed
+
+
+def test_missing_cases_are_noticed():
+    claim = claims()["maximum"]
+    document = proved("maximum").certificates.document
+
+    def trees(value, path=()):
+        return [(p, v) for p, v in leaves(value, path) if isinstance(v, dict) and ("cases" in v or "facets" in v)]
+
+    found = trees(document)
+    assert found
+    for path, tree in found:
+        key = "cases" if "cases" in tree else "facets"
+        for k in range(len(tree[key])):
+            other = changed(document, (*path, key), tree[key][:k] + tree[key][k + 1 :])
+            other["digest"] = digest(other)
+            assert "missing" in Certificates(other).check(claim).reason
+
+
+def test_a_proof_of_one_verdict_is_no_proof_of_the_other():
+    document = dict(proved("short M").certificates.document)
+    for verdict in ("proved", "undecided"):
+        other = document | {"verdict": verdict}
+        other["digest"] = digest(other)
+        assert not recheck(other).ok
+
+
+def test_files_that_are_no_certificates_are_refused(tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text("[]")
+    with pytest.raises(BadData, match="one JSON object"):
+        Certificates.load(path)
+    path.write_text("{")
+    with pytest.raises(BadData, match="cannot be read"):
+        Certificates.load(path)
+    assert not recheck({}).ok
+
+
+def test_the_checker_imports_no_solver():
+    names = "recheck outside generators vertices lifted statement certificate".split()
+    code = "import sys, types, pathlib\n" + "".join(
+        f"import importlib.util as u\nimport proofolio\n" if not k else "" for k, _ in enumerate(names)
+    )
+    code += (
+        "root = pathlib.Path(proofolio.__file__).parent / 'verification'\n"
+        "package = types.ModuleType('proofolio.verification'); package.__path__ = [str(root)]\n"
+        "sys.modules['proofolio.verification'] = package\n"
+        "before = set(sys.modules)\n"
+        "import proofolio.verification.recheck\n"
+        "new = set(sys.modules) - before\n"
+        "assert not any(m.split('.')[0] in ('highspy', 'numpy', 'scipy', 'pyscipopt') for m in new), new\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_numbers_are_read_as_written():
+    claim = Claim(lambda m, u: u, {"u": Box(1, 0.1, 0.3)}, ("v",), [lambda u, v: [v == u, u <= 0.3]])
+    proof = prove(claim)
+    assert proof.verdict == "proved"
+    assert proof.delta == 0
+    assert proof.certificates.document["statement"]["columns"][0]["lower"] == "1/10"
+    assert np.all([isinstance(row["terms"], dict) for row in proof.certificates.document["statement"]["rows"]])
