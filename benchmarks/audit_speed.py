@@ -2,8 +2,8 @@
 
     python benchmarks/audit_speed.py [MODEL.mps ...] [--arcs N] [--units N] [--periods N]
 
-Every model given is audited, and so is a generated network design model. Then two Pyomo models with disjunctions
-are handed to gdp.mbigm, which solves a program of its own for every M, and to the audit, which is asked for the
+Every model given is audited, and so is a generated network design model. Then two Pyomo models with
+disjunctions are handed to gdp.mbigm, which solves a program of its own for every M, and to the audit, which is asked for the
 M's of the same disjunctions written with a loose M; both must come to the same numbers.
 """
 
@@ -61,7 +61,7 @@ def report(program: Program, name: str) -> None:
     verdicts = ", ".join(f"{v} {k}" for k, v in found.summary.items() if v)
     n = len(found.rows)
     print(
-        f"{name}: {n} rows, {certified} certified, {wall:.3f} s, {n / wall:.0f} rows/s, {n / cpu:.0f} a CPU second"
+        f"{name}: {n} rows, {certified} certified, {wall:.3f} s, {n / wall:.0f} rows/s, {n / cpu:.0f}/CPU s"
     )
     print(f"    {verdicts}")
     asked = [
@@ -135,7 +135,7 @@ def beside_mbigm(name: str, build: Callable[[], pyo.ConcreteModel], tiers: tuple
     print(f"{name}, tiers {', '.join(tiers)}")
     print(f"    gdp.mbigm: {len(theirs)} M in {theirs_seconds:.2f} CPU s: {each:.0f} a second")
     print(
-        f"    audit:     {len(mine)} M in {seconds:.3f} CPU s: {rate:.0f} a second, {rate / each:.0f} times that"
+        f"    audit:     {len(mine)} M in {seconds:.3f} CPU s: {rate:.0f} a second, {rate / each:.0f} times"
     )
     print(
         f"    certified: {sum(row.certified for row in found.rows)}; same numbers: {'yes' if agree else 'NO'}"

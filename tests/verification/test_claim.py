@@ -20,7 +20,10 @@ def rows(model, b, u):
 
 def test_columns_are_inputs_outputs_then_the_rest_and_numbers_are_decimals():
     claim = Claim(
-        lambda model, u: maximum(model, "w", u), {"u": Box((2, 1), 0.1, [[0.3], [0.7]])}, ("v",), [lambda u, v: v == u[0]]
+        lambda model, u: maximum(model, "w", u),
+        {"u": Box((2, 1), 0.1, [[0.3], [0.7]])},
+        ("v",),
+        [lambda u, v: v == u[0]],
     )
     statement = state(claim).statement
     assert statement.names[:3] == ("u[0,0]", "u[1,0]", "v[0]")
@@ -62,7 +65,9 @@ def test_a_statement_survives_its_document():
 
 
 def test_truth_values_are_rows_that_hold_or_do_not():
-    claim = Claim(rows, ONE, ("v",), [lambda b, u, v: [v == u, True], lambda b, u, v: [np.array([True, False])]])
+    claim = Claim(
+        rows, ONE, ("v",), [lambda b, u, v: [v == u, True], lambda b, u, v: [np.array([True, False])]]
+    )
     entries = build(claim).entries
     assert [len(piece) for piece in entries[0]] == [1, 0]
     assert entries[1][1][0].high == -1
@@ -97,7 +102,11 @@ def test_outputs_of_different_shapes_need_a_joint_claim():
     def two(model, u):
         return u, u.sum()
 
-    fields = {"inputs": {"u": Box(2, 0, 1)}, "outputs": ("v", "w"), "meaning": [lambda u, v, w: [v == u, w == u.sum()]]}
+    fields = {
+        "inputs": {"u": Box(2, 0, 1)},
+        "outputs": ("v", "w"),
+        "meaning": [lambda u, v, w: [v == u, w == u.sum()]],
+    }
     with pytest.raises(BadData, match="elementwise=False"):
         state(Claim(two, **fields))
     assert len(state(Claim(two, **fields, elementwise=False)).statement.entries) == 1

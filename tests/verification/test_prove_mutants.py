@@ -126,7 +126,9 @@ def implies_claim(edit=keep, z_of=lambda z: z, when=1, meant=1, **options):
 
 
 COSTS = RegimeCosts(
-    np.zeros((3, 1, 2, 2)), np.round(RNG.uniform(-1, 1, (3, 2, 2)), 2), np.round(RNG.uniform(-1, 1, (3, 2)), 2)
+    np.zeros((3, 1, 2, 2)),
+    np.round(RNG.uniform(-1, 1, (3, 2, 2)), 2),
+    np.round(RNG.uniform(-1, 1, (3, 2)), 2),
 )
 
 
@@ -211,7 +213,9 @@ MUTANTS = {
     "maximum, hull bound short": lambda: maximum_claim(
         shift("copies_upper", lambda made: SHORT * made["w_chosen"].reshape(3, 1, *S)), lowering="hull"
     ),
-    "implies, hull bound short": lambda: implies_claim(shift("copies_upper", lambda made: SHORT), lowering="hull"),
+    "implies, hull bound short": lambda: implies_claim(
+        shift("copies_upper", lambda made: SHORT), lowering="hull"
+    ),
     "selected_cost, hull bound short": lambda: cost_claim(
         shift("copies_upper", lambda made: SHORT), lowering="hull"
     ),
@@ -222,8 +226,16 @@ MUTANTS = {
 
 # every row of every lowering: missing, and with the other sense
 ROWS = {
-    "product hull": (product_claim, {"lowering": "hull"}, ["on_lower", "on_upper", "same_lower", "same_upper"]),
-    "product big-m": (product_claim, {"lowering": "big-m"}, ["on_lower", "on_upper", "same_lower", "same_upper"]),
+    "product hull": (
+        product_claim,
+        {"lowering": "hull"},
+        ["on_lower", "on_upper", "same_lower", "same_upper"],
+    ),
+    "product big-m": (
+        product_claim,
+        {"lowering": "big-m"},
+        ["on_lower", "on_upper", "same_lower", "same_upper"],
+    ),
     "maximum big-m": (maximum_claim, {}, ["at_least", "at_most"]),
     "maximum at_least": (maximum_claim, {"side": "at_least"}, ["at_least"]),
     "maximum at_most": (maximum_claim, {"side": "at_most"}, ["at_most"]),
@@ -235,13 +247,21 @@ ROWS = {
     "implies big-m": (implies_claim, {}, ["upper"]),
     "implies hull": (implies_claim, {"lowering": "hull"}, ["w_upper", "rest_lower", "copies_lower"]),
     "selected_cost big-m": (cost_claim, {"lowering": "big-m"}, ["at_least"]),
-    "selected_cost hull": (cost_claim, {"lowering": "hull"}, ["copies_sum", "copies_lower", "copies_upper", "at_least"]),
+    "selected_cost hull": (
+        cost_claim,
+        {"lowering": "hull"},
+        ["copies_sum", "copies_lower", "copies_upper", "at_least"],
+    ),
 }
 for label, (claim, options, rows) in ROWS.items():
     for row in rows:
-        MUTANTS[f"{label}, without {row}"] = lambda claim=claim, options=options, row=row: claim(drop(row), **options)
+        MUTANTS[f"{label}, without {row}"] = lambda claim=claim, options=options, row=row: claim(
+            drop(row), **options
+        )
         if row not in ("copies_sum", "value"):
-            MUTANTS[f"{label}, {row} turned"] = lambda claim=claim, options=options, row=row: claim(flip(row), **options)
+            MUTANTS[f"{label}, {row} turned"] = lambda claim=claim, options=options, row=row: claim(
+                flip(row), **options
+            )
 
 # rows that another row or a bound makes redundant on these boxes: dropping them leaves a right formulation
 STILL_RIGHT = {"implies hull, without rest_lower", "implies hull, without copies_lower"}

@@ -18,7 +18,9 @@ from proofolio.verification.prove import prove
 def test_shipped_claims_are_proved(construct, family):
     for claim in shipped_claims(construct, [family]):
         proof = prove(claim)
-        assert (claim.name, claim.lowering, proof.verdict) == (claim.name, claim.lowering, "proved"), proof.reason
+        assert (claim.name, claim.lowering, proof.verdict) == (claim.name, claim.lowering, "proved"), (
+            proof.reason
+        )
         assert 0 <= proof.delta <= 1e-9
         assert proof.certificates.check(claim).ok
 
@@ -45,7 +47,10 @@ def random_claim(rng):
         lowering = str(rng.choice(["hull", "big-m"]))
         inputs = {"b": Box(shape, 0, 1, integer=True), "u": box}
         return Claim(
-            lambda model, b, u: product(model, "w", b, u, lowering=lowering), inputs, ("v",), product_meaning()
+            lambda model, b, u: product(model, "w", b, u, lowering=lowering),
+            inputs,
+            ("v",),
+            product_meaning(),
         )
     K = int(rng.integers(2, 4))
     low = np.round(rng.uniform(-5, 5, (K, *shape)), 2)

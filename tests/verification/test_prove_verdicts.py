@@ -173,7 +173,7 @@ def test_pieces_that_need_several_assignments_are_split():
 
 
 def test_auxiliaries_that_no_affine_lift_gives_are_completed_at_the_vertices():
-    # a >= max(u0, u1), v >= a: the smallest a is not affine in (u, v), but v is one; with two of them it is not
+    # a0 >= max u, a1 >= max -u, v >= a0 + a1: neither maximum is affine in (u, v)
     def rows(model, u):
         v = model.variable("w", (1,))
         a = model.variable("a", (2, 1))
@@ -184,8 +184,9 @@ def test_auxiliaries_that_no_affine_lift_gives_are_completed_at_the_vertices():
 
     meaning = [lambda u, v: [v >= 0 * u[0], v >= u[0] - u[1], v >= u[1] - u[0]]]
     assert verdict(rows, U, ("v",), meaning) == "proved"
-    tight = [lambda u, v: [v >= -0.125, v >= u[0] - u[1], v >= u[1] - u[0]]]
-    assert verdict(rows, U, ("v",), tight) == "refuted"
+    weak, strong = [lambda u, v: [v >= u[0] - u[1]]], [lambda u, v: [v >= 0.125, *meaning[0](u, v)]]
+    assert verdict(rows, U, ("v",), weak) == "refuted"
+    assert verdict(rows, U, ("v",), strong) == "refuted"
 
 
 def test_the_author_s_lift_is_used():
@@ -275,7 +276,9 @@ def test_more_than_twelve_binaries_that_share_rows():
     inputs = {"x": Box(13, 0, 1, integer=True)}
     meaning = [lambda x: x.sum() <= 3]
     assert "2^13 assignments" in reason(rows, inputs, (), meaning)
-    assert prove(Claim(rows, {"x": Box(5, 0, 1, integer=True)}, (), meaning), max_binaries=5).verdict == "proved"
+    assert (
+        prove(Claim(rows, {"x": Box(5, 0, 1, integer=True)}, (), meaning), max_binaries=5).verdict == "proved"
+    )
 
 
 def test_quadratics_and_cones():

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from proofolio import Model, between
 from proofolio.verification.certificate import bound, proves_empty, violation
+from proofolio.verification.decimals import as_decimal, outward
 from proofolio.verification.elimination import solve_exactly
-from proofolio.verification.rational import ExactRows, Question, as_decimal, outward, system_of
+from proofolio.verification.rational import ExactRows, Question, system_of
 from proofolio.verification.relaxation import Relaxation
 
 tenths = st.integers(-40, 40).map(lambda k: k / 10)

@@ -22,9 +22,7 @@ def of_product(lowering):
 def of_maximum(K, lowering):
     rng = np.random.default_rng(K)
     box = Box((K, 1), np.round(rng.uniform(-2, 0, (K, 1)), 2), np.round(rng.uniform(0.5, 2, (K, 1)), 2))
-    return Claim(
-        lambda m, u: maximum(m, "w", u, lowering=lowering), {"u": box}, ("v",), maximum_meaning(K)
-    )
+    return Claim(lambda m, u: maximum(m, "w", u, lowering=lowering), {"u": box}, ("v",), maximum_meaning(K))
 
 
 def test_the_hull_of_a_product_is_sharp_and_ideal():
@@ -77,10 +75,10 @@ def test_implications():
 
     def claim(lowering):
         return Claim(
-            lambda m, z, x: implies(m, "w", z, x.sum(0) <= 1, lowering=lowering),
+            lambda m, z, x: implies(m, "w", z, x.sum(0) <= -2, lowering=lowering),
             inputs,
             (),
-            implies_meaning(lambda x: x.sum(0) <= 1),
+            implies_meaning(lambda x: x.sum(0) <= -2),
         )
 
     hull, loose = strength(claim("hull")), strength(claim("big-m"))

@@ -22,9 +22,9 @@ from typing import Any
 
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.program.program import Program
-from proofolio.verification.bounding import Bounding
 from proofolio.verification.candidates import Candidate, candidates, implied_rows
 from proofolio.verification.opened import Opened, open_model
+from proofolio.verification.reaching import Reaching
 from proofolio.verification.tiers import Limits, Progress, Run
 from proofolio.verification.verdicts import VERDICTS, Finding, RowVerdict, row_verdict
 
@@ -65,7 +65,7 @@ class Audit:
     interrupted: bool
     opened: Opened = field(repr=False)
     judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
-    bounding: Bounding = field(repr=False)
+    bounding: Reaching = field(repr=False)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -172,7 +172,7 @@ def audit(
     program = opened.program
     asked = candidates(program, _declared(opened, big_m))
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
-    run = Run(Bounding(program), asked, [*implied_rows(program)], limits, progress)
+    run = Run(Reaching(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
     names = program.column_names
 
@@ -247,7 +247,7 @@ def _notes(program: Program) -> tuple[str, ...]:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
     if len(program.indicators):
         found.append(
-            f"{len(program.indicators)} native indicators: they have no M, and are listed with the M they need"
+            f"{len(program.indicators)} native indicators: they have no M, and come with the M they need"
         )
     if program.sos:
         names = ", ".join(s.name for s in program.sos[:3])

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["CheckedCertificate", "check_certificates", "save_certificates"]
 
 FILE = "certificates.json"
-KEYS = frozenset({"row", "binary", "side", "off_value", "big_m", "declared", "verdict"})
+KEYS = frozenset({"row", "binary", "side", "off_value", "big_m", "verdict"})
 PROVED = frozenset({"bound", "multipliers"})
-CUT = frozenset({"point", "reached"})
+CUT = frozenset({"point", "reached", "declared"})
 SPECIAL = {"binding": CUT, "invalid": CUT, "redundant": PROVED | {"bound_on", "multipliers_on"}}
 NUMBERS = "decimals as written: Fraction(repr(x))"
 
@@ -117,12 +117,12 @@ def _entry(verdict: str, candidate: Candidate, finding: Finding) -> dict[str, An
         "side": place.side,
         "off_value": candidate.off,
         "big_m": str(candidate.big_m),
-        "declared": candidate.declared,
         "verdict": verdict,
     }
     if verdict in ("binding", "invalid"):
         entry["point"] = {str(j): str(v) for j, v in sorted((finding.point or {}).items())}
         entry["reached"] = str(finding.reached)
+        entry["declared"] = candidate.declared
         return entry
     entry["bound"] = str(finding.top) if isinstance(finding.top, Fraction) else None
     entry["multipliers"] = _texts(finding.multipliers)
@@ -236,8 +236,8 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     body = {j: sign * a for j, a in book.system.rows[i].items()}
     d, rhs = body.pop(y), sign * limit
     off, M, tight = int(d < 0), abs(d), rhs - max(Fraction(0), d)
-    if (off, M) != (entry["off_value"], Fraction(entry["big_m"])) or not isinstance(entry["declared"], bool):
-        return "its off-value, M or declaration is not that of the row"
+    if (off, M) != (entry["off_value"], Fraction(entry["big_m"])):
+        return "its off-value or M is not that of the row"
     eps = max(Fraction(1), M) / 10**9
     freed = replace(book.system, freed=frozenset({(i, side)}))
 
@@ -246,7 +246,7 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
         return bound(replace(freed, fixed={y: Fraction(value)}), what, multipliers)
 
     if verdict in ("binding", "invalid"):
-        if (verdict == "invalid") != entry["declared"]:
+        if entry["declared"] is not (verdict == "invalid"):
             return "its verdict does not fit its declaration"
         point = {int(j): Fraction(v) for j, v in entry["point"].items()}
         outside = violation(replace(freed, fixed={y: Fraction(off)}), point)

@@ -25,10 +25,10 @@ from proofolio.program.interval import quadratic_bounds
 from proofolio.program.model import Bounds, Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
-from proofolio.verification.bounding import Bounding
 from proofolio.verification.candidates import Candidate, Place
+from proofolio.verification.decimals import as_decimal, outward
 from proofolio.verification.integers import by_mip
-from proofolio.verification.rational import as_decimal, outward
+from proofolio.verification.reaching import Reaching
 from proofolio.verification.verdicts import Finding, slack
 
 __all__ = ["BOUNDERS", "check_big_m", "lp_bounder", "mip_bounder"]
@@ -97,7 +97,7 @@ class _Asked:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.bounding = Bounding(program)
+        self.bounding = Reaching(program)
 
     def top(self, columns: NDArray[np.int32], values: Floats, integers: bool) -> Fraction | None:
         """Return an upper bound of a linear body, None when no finite one was proved."""
@@ -190,7 +190,7 @@ def check_big_m(
 
 
 def _held_against(
-    bounding: Bounding, candidate: Candidate, M: float, tiers: tuple[str, ...], keep: bool
+    bounding: Reaching, candidate: Candidate, M: float, tiers: tuple[str, ...], keep: bool
 ) -> float:
     finding = bounding.by_interval(candidate) if "interval" in tiers else Finding()
     limit = candidate.loose + slack(candidate)

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from proofolio.program.program import Program, RowBlock
 from proofolio.program.quadratic import Form
-from proofolio.verification.rational import Freed, as_decimal
+from proofolio.verification.decimals import as_decimal
+from proofolio.verification.rational import Freed
 
 __all__ = ["Candidate", "Place", "candidates", "implied_rows"]
 

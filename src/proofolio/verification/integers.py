@@ -10,8 +10,9 @@ from itertools import count
 
 import numpy as np
 
-from proofolio.verification.bounding import INEXACT, INTEGRAL, Bounding
+from proofolio.verification.bounding import INTEGRAL
 from proofolio.verification.candidates import Candidate
+from proofolio.verification.reaching import INEXACT, Reaching
 from proofolio.verification.relaxation import Answer
 from proofolio.verification.verdicts import Finding, Number, judge, slack
 
@@ -22,7 +23,7 @@ NODES = 2_000
 CLOSE = Fraction(1, 10_000)
 
 
-def by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: float) -> None:
+def by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Sharpen a finding over the integers.
 
     The solver's dual bound counts inflated by 1e-6 of its size: it is trusted and has no certificate. Where
@@ -49,14 +50,14 @@ def by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: 
         finding.reason = f"{limit}: M is between the two bounds"
 
 
-def reach_by_mip(bounding: Bounding, candidate: Candidate, finding: Finding, seconds: float) -> None:
+def reach_by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Raise the lower end of what is needed by a best point over the integers; the bound stays as proved."""
     answer, _ = _asked(bounding, candidate, seconds)
     if answer.x is not None:
         bounding.complete_and_record(candidate, finding, answer.x, seconds)
 
 
-def _asked(bounding: Bounding, candidate: Candidate, seconds: float) -> tuple[Answer, float]:
+def _asked(bounding: Reaching, candidate: Candidate, seconds: float) -> tuple[Answer, float]:
     box = {j: (float(v), float(v)) for j, v in candidate.held(candidate.off).items()}
     return bounding.relaxation.maximise_integer(
         candidate.columns, candidate.values, candidate.freed, box, seconds
@@ -73,7 +74,7 @@ def _lower(finding: Finding, top: Number) -> None:
 
 
 def branched_bound(
-    bounding: Bounding, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES
+    bounding: Reaching, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES
 ) -> Number:
     """Return an upper bound of the body over the integers, by branching until it is at or below the goal.
 

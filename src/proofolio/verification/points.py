@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from proofolio.program.program import Program, RowBlock
 from proofolio.verification.certificate import violation
+from proofolio.verification.decimals import as_decimal
 from proofolio.verification.elimination import solve_exactly
-from proofolio.verification.rational import ExactRows, Freed, as_decimal
+from proofolio.verification.rational import ExactRows, Freed
 
 __all__ = ["Point", "broken_beyond", "exact_point", "fits", "near_feasible"]
 
@@ -85,7 +86,7 @@ def _sos_holds(nonzero: list[bool], kind: int) -> bool:
 def exact_point(
     program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
 ) -> Point | None:
-    """Return a point of the model, one side free and some columns fixed, that is exact; None if none was found.
+    """Return an exact point of the model, one side free and some columns fixed; None if none was found.
 
     Parameters
     ----------

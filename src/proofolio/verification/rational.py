@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 
 from proofolio.program.program import Program
 from proofolio.verification.certificate import System
+from proofolio.verification.decimals import as_decimal
 from proofolio.verification.elimination import solve_exactly
 
-__all__ = ["Certified", "ExactRows", "Question", "as_decimal", "outward", "system_of"]
+__all__ = ["Certified", "ExactRows", "Question", "system_of"]
 
 Floats = NDArray[np.float64]
 Freed = tuple[int, str]
@@ -44,27 +45,8 @@ LOCAL = 400  # rows of a local repair
 
 
 @lru_cache(maxsize=1 << 18)
-def as_decimal(x: float) -> Fraction:
-    """Return the shortest decimal that reads back as the double x, as a fraction."""
-    if x.is_integer() and abs(x) < 2**53:
-        return Fraction(int(x))
-    return Fraction(repr(x))
-
-
-@lru_cache(maxsize=1 << 18)
 def _near(x: float, largest: int) -> Fraction:
     return Fraction(x).limit_denominator(largest)
-
-
-def outward(value: Fraction, sign: int) -> float:
-    """Return the nearest double that is not below (sign 1) or not above (sign -1) a fraction."""
-    try:
-        nearest = float(value)
-    except OverflowError:
-        nearest = math.copysign(math.inf, value)
-    if math.isinf(nearest):
-        return nearest if nearest * sign > 0 else math.copysign(float(np.finfo(float).max), nearest)
-    return nearest if (Fraction(nearest) - value) * sign >= 0 else math.nextafter(nearest, sign * math.inf)
 
 
 @dataclass(frozen=True)

@@ -219,8 +219,8 @@ def _by_vertices(part: Statement, lines: Sequence[Line], fixed: Point, tree: Map
 
 
 def _without_output(found: Sequence[Statement], gap: Mapping[str, Any]) -> None:
-    part = found[gap["part"]]
-    question = total_question(part, gap["entry"])
+    part = found[_index(gap["part"], found)]
+    question = total_question(part, _index(gap["entry"], part.entries))
     point = _numbers(gap["point"])
     _require(violation(part.cell(()), point) == 0, "the input without outputs is not in its box")
     _require(all(point[j].denominator == 1 for j in part.given), "the input without outputs is not integer")
@@ -240,11 +240,13 @@ def _value(terms: Row, point: Point) -> Fraction:
 def _refuted(found: Sequence[Statement], refutation: Mapping[str, Any]) -> None:
     points = [_numbers(point) for point in refutation["points"]]
     _require(len(points) == len(found), "the point does not cover every part")
-    failing = refutation["part"]
+    failing = _index(refutation["part"], found)
     if refutation["direction"] == "sound":
         for part, point in zip(found, points, strict=True):
             _satisfies(part, point)
-        pieces = [facets(found[failing], piece) for piece in found[failing].entries[refutation["entry"]]]
+        entries = found[failing].entries
+        chosen = entries[_index(refutation["entry"], entries)]
+        pieces = [facets(found[failing], piece) for piece in chosen]
         _outside_all(pieces, points[failing], "the point lies in a piece")
         return
     _require(refutation["direction"] == "complete", "the direction that fails is neither sound nor complete")
@@ -288,6 +290,12 @@ def _no_completion(part: Statement, point: Point, tree: Mapping[str, Any], value
     held = {**point, **values}
     system = replace(part.relaxed, freed=freed_rows(part.rows, held), fixed=held)
     _require(proves_empty(system, _numbers(tree["empty"])), "multipliers do not exclude a case")
+
+
+def _index(value: Any, items: Sequence[Any]) -> int:
+    _require(type(value) is int and 0 <= value < len(items), "an index is out of range")
+    index: int = value
+    return index
 
 
 def _numbers(document: Mapping[str, str]) -> dict[int, Fraction]:

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from proofolio.verification.bounding import Bounding
 from proofolio.verification.candidates import Candidate
 from proofolio.verification.integers import by_mip, reach_by_mip
+from proofolio.verification.reaching import Reaching
 from proofolio.verification.verdicts import NOTICEABLE, Finding, judge, leak_of, needed
 
 __all__ = ["Limits", "Progress", "Run"]
@@ -32,7 +32,7 @@ class Limits:
 class Run:
     """The findings on all candidates, as tier after tier sharpens them."""
 
-    bounding: Bounding
+    bounding: Reaching
     asked: list[Candidate]
     implied: list[Candidate]
     limits: Limits
@@ -119,7 +119,7 @@ class Run:
             self.bounding.reach(candidate, finding, answer.x, cut, self.left)
 
     def _integer_programs(
-        self, queue: list[int], ask: Callable[[Bounding, Candidate, Finding, float], None]
+        self, queue: list[int], ask: Callable[[Reaching, Candidate, Finding, float], None]
     ) -> None:
         for done, k in enumerate(queue):
             if self.left <= 0:

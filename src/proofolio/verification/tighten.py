@@ -23,8 +23,8 @@ from proofolio.errors import BadData
 from proofolio.program.program import Program, RowBlock
 from proofolio.verification.audit import Audit, audit
 from proofolio.verification.candidates import Candidate
+from proofolio.verification.decimals import outward
 from proofolio.verification.opened import Opened, open_model
-from proofolio.verification.rational import outward
 from proofolio.verification.solve import Verified, solve_program
 from proofolio.verification.verdicts import Finding, judge, needed
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofolio.verification.candidates import Candidate
-from proofolio.verification.rational import as_decimal, outward
+from proofolio.verification.decimals import as_decimal, outward
 
 __all__ = [
     "NOTICEABLE",
