@@ -3,8 +3,9 @@
 ``python -m benchmarks published_bound``
 
 n = 3 assets, R = 3 regimes, one period, A and c / 0.5 standard normal, Q = scale * AA'/n. The rule is
-M_r = max(2 ||Q_r||_2 + ||c_r||_2, |a| + 1, |b| + 1). What is needed is the largest f_r - f_s over feasible weights. An instance counts as *insufficient* when a feasible point with f_r - f_s > M_r is found, and as *optimum
-changed* when the optimum of the program built with the rule is worse than the true optimum by more than 1e-6.
+M_r = max(2 ||Q_r||_2 + ||c_r||_2, |a| + 1, |b| + 1). What is needed is the largest f_r - f_s over
+feasible weights. M counts as too small when a feasible point with f_r - f_s > M_r is found, and the optimum as
+changed when that of the program built with the rule is worse than the true one by more than 1e-6.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from rich.progress import track
 from rich.table import Table
 
 import proofolio as pf
-
 
 CURVATURE = (1.0, 0.3, 0.1)
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
 
-__all__ = ["BigM", "check_lowering", "given", "resolve", "upward"]
+__all__ = ["BigM", "check_lowering", "given", "resolve"]
 
 Floats = NDArray[np.float64]
 
@@ -61,12 +61,6 @@ def given(big_m: ArrayLike, shape: tuple[int, ...]) -> Floats:
     if not np.all(np.isfinite(numbers)) or np.any(numbers < 0):
         raise BadData("big_m must be finite and not negative")
     return numbers
-
-
-def upward(value: Floats) -> Floats:
-    """Round up by one unit in the last place: a difference of bounds may have been rounded down."""
-    result: Floats = np.nextafter(value, np.inf)
-    return np.where(value == np.round(value), value, result)
 
 
 def check_lowering(construct: str, lowering: str, known: Iterable[str]) -> None:

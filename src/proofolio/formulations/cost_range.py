@@ -56,9 +56,13 @@ def _interval(D: Floats, g: Floats, h: Floats, lower: Floats, upper: Floats) -> 
     smallest[..., i, i] = np.where((lower <= 0) & (upper >= 0), 0.0, np.minimum(lower**2, upper**2))
     largest[..., i, i] = np.maximum(lower**2, upper**2)
     top = np.maximum(D * smallest, D * largest).sum(axis=(-1, -2)) + np.maximum(g * lower, g * upper).sum(-1)
-    bottom = np.minimum(D * smallest, D * largest).sum(axis=(-1, -2)) + np.minimum(g * lower, g * upper).sum(-1)
+    bottom = np.minimum(D * smallest, D * largest).sum(axis=(-1, -2)) + np.minimum(g * lower, g * upper).sum(
+        -1
+    )
     reach = np.maximum(np.abs(smallest), np.abs(largest))
-    size = (np.abs(D) * reach).sum(axis=(-1, -2)) + (np.abs(g) * np.maximum(np.abs(lower), np.abs(upper))).sum(-1)
+    size = (np.abs(D) * reach).sum(axis=(-1, -2)) + (
+        np.abs(g) * np.maximum(np.abs(lower), np.abs(upper))
+    ).sum(-1)
     return _padded(bottom + h, top + h, size + np.abs(h), n)
 
 

@@ -74,7 +74,9 @@ class RegimeCosts(NamedTuple):
     def value(self, w: Floats) -> Floats:
         """Return f at weights w of shape (T, n), for every regime: shape (R, T)."""
         curved = np.einsum("ti,rtij,tj->rt", w, np.broadcast_to(self.Q, self._full(w, 2)), w)
-        total: Floats = curved + np.einsum("rti,ti->rt", np.broadcast_to(self.c, self._full(w, 1)), w) + self.k
+        total: Floats = (
+            curved + np.einsum("rti,ti->rt", np.broadcast_to(self.c, self._full(w, 1)), w) + self.k
+        )
         for term in self.maxima:
             total[term.regime] += term.sign * term.value(w)
         return total

@@ -82,7 +82,9 @@ def implies(
         _hull(model, name, on, rows)
         return
     body = rows.body
-    plain = Expression(body.matrix, np.zeros(body.shape), body.owner)  # as one writes it: numbers on the right
+    plain = Expression(
+        body.matrix, np.zeros(body.shape), body.owner
+    )  # as one writes it: numbers on the right
     for side, limit, sign in sides:
         if not np.any(np.isfinite(limit)):
             continue
@@ -115,9 +117,7 @@ def _hull(model: Model, name: str, on: Expression, rows: Rows) -> None:
     x = Expression(picked, np.zeros(matrix.nnz), body.owner)
     bounds = model.bounds(x)
     case = on.ravel()[row]
-    y = model.variable(
-        f"{name}_copies", matrix.nnz, np.minimum(bounds.lower, 0), np.maximum(bounds.upper, 0)
-    )
+    y = model.variable(f"{name}_copies", matrix.nnz, np.minimum(bounds.lower, 0), np.maximum(bounds.upper, 0))
     model.add(f"{name}_copies_lower", y >= bounds.lower * case)
     model.add(f"{name}_copies_upper", y <= bounds.upper * case)
     model.add(f"{name}_rest_lower", x - y >= bounds.lower * (1 - case))

@@ -30,13 +30,15 @@ class _Disjunct(NamedTuple):
 
 
 def _disjuncts(R: int, maxima: Sequence[MaxTerm], exact: bool) -> list[_Disjunct]:
-    found = []
+    found: list[_Disjunct] = []
     for r in range(R):
         own = [term for term in maxima if term.regime == r]
         split = [term for term in own if exact or term.sign < 0]
         convex = tuple(term for term in own if not exact and term.sign > 0)
-        for wins in cartesian((True, False), repeat=len(split)):
-            found.append(_Disjunct(r, tuple(zip(split, wins, strict=True)), convex))
+        found += [
+            _Disjunct(r, tuple(zip(split, wins, strict=True)), convex)
+            for wins in cartesian((True, False), repeat=len(split))
+        ]
     return found
 
 
@@ -98,14 +100,16 @@ def _maxima(
             model.add(f"{label}_decides_{j}", above >= 0 if wins else above <= 0)
     for j, term in enumerate(disjunct.convex):
         reached = model.variable(f"{label}_max_{j}", z.shape)
-        model.add(f"{label}_max_{j}_at_least", reached >= stack([v @ term.alpha + term.beta * z, term.floor * z]))
+        model.add(
+            f"{label}_max_{j}_at_least", reached >= stack([v @ term.alpha + term.beta * z, term.floor * z])
+        )
         total = total + term.sign * reached
     return total
 
 
 def _each(v: Expression, root: Floats) -> Expression:
     """Return v[t] @ root[t] for every t; one root may serve all periods."""
-    T, n = v.shape
+    T = v.shape[0]
     if root.shape[0] == 1:
         shared: Expression = v @ root[0]
         return shared

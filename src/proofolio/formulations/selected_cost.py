@@ -160,9 +160,7 @@ def _published(costs: RegimeCosts, T: int) -> Floats:
     return np.broadcast_to(M, (R, T))
 
 
-def selected_cost_meaning(
-    costs: RegimeCosts, budget: float | None = None
-) -> list[Callable[..., list[Any]]]:
+def selected_cost_meaning(costs: RegimeCosts, budget: float | None = None) -> list[Callable[..., list[Any]]]:
     r"""Return the pieces, in (Z, w, cost), of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`.
 
     One piece for each regime and each choice, for its concave maxima, of the argument or the floor:

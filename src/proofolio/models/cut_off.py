@@ -94,7 +94,11 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
         reached = _best_known(program, minimisers)
         allowed = 1e-6 * max(abs(answer.bound), 1e-9)
         better = reached if reached < answer.bound - allowed else None
-        said = "" if better is None else f"{reached:.6g} is feasible, and the program as built says {answer.bound:.6g}"
+        said = (
+            ""
+            if better is None
+            else f"{reached:.6g} is feasible, and the program as built says {answer.bound:.6g}"
+        )
         checks.append(
             Check("optimum not cut off", better is None, max(answer.bound - reached, 0.0), allowed, said)
         )
@@ -109,7 +113,10 @@ def _cost_switch(built: Program) -> Switch | None:
 
 
 def _distinct_periods(program: RegimeSwitching) -> range:
-    same = not program.costs.varies and np.ptp(program.lower, axis=0).max() == np.ptp(program.upper, axis=0).max() == 0
+    same = (
+        not program.costs.varies
+        and np.ptp(program.lower, axis=0).max() == np.ptp(program.upper, axis=0).max() == 0
+    )
     return range(1 if same else program.T)
 
 

@@ -276,7 +276,9 @@ def _costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[Max
         raise BadData(f"Q has shape {curved.shape}; it must be (R, n, n) or (R, T, n, n), nothing zero")
     R, n = curved.shape[0], curved.shape[-1]
     if slope.ndim not in (2, 3) or slope.shape[0] != R or slope.shape[-1] != n or 0 in slope.shape:
-        raise BadData(f"c has shape {slope.shape}; with Q of shape {curved.shape} it must be ({R}, {n}) or ({R}, T, {n})")
+        raise BadData(
+            f"c has shape {slope.shape}; with Q of shape {curved.shape} it must be ({R}, {n}) or ({R}, T, {n})"
+        )
     shift = np.zeros(R) if k is None else _finite("k", k)
     if shift.ndim not in (1, 2) or shift.shape[0] != R or 0 in shift.shape:
         raise BadData(f"k has shape {shift.shape}; it must be ({R},) or ({R}, T)")
@@ -365,7 +367,9 @@ def _initial(initial: ArrayLike, n: int) -> Floats:
     if holdings.shape != (n,):
         raise BadData(f"initial has shape {holdings.shape}; it must be ({n},)")
     if abs(holdings.sum() - 1.0) > FEASIBLE:
-        raise BadData(f"initial adds up to {holdings.sum():.12g}; holdings before the first period must add up to 1")
+        raise BadData(
+            f"initial adds up to {holdings.sum():.12g}; holdings before the first period must add up to 1"
+        )
     return holdings
 
 

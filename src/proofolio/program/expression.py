@@ -335,7 +335,9 @@ def apply_matrix(operator: Any, expression: Expression) -> Expression:
     """Return a sparse matrix times the expression's entries, in row-major order, as one axis."""
     rows = sparse.csr_array(operator)
     if rows.shape[1] != expression.size:
-        raise BadData(f"a matrix of shape {rows.shape} does not fit an expression of {expression.size} entries")
+        raise BadData(
+            f"a matrix of shape {rows.shape} does not fit an expression of {expression.size} entries"
+        )
     return Expression(rows @ expression.matrix, rows @ expression.constant.ravel(), expression.owner)
 
 

@@ -56,7 +56,11 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
         product = data * used
     error = _product_error(data, used, product)
     size = np.abs(product)
-    unsafe = ((size < _SAFE[0]) & (product != 0)) | (size > _SAFE[1]) | ((product == 0) & (data != 0) & (used != 0))
+    unsafe = (
+        ((size < _SAFE[0]) & (product != 0))
+        | (size > _SAFE[1])
+        | ((product == 0) & (data != 0) & (used != 0))
+    )
     unsafe |= ~np.isfinite(error)
     result = np.array(constant, dtype=float)
     infinite = np.zeros(result.size, dtype=bool)
@@ -72,7 +76,10 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
         a, b = pointer[k], pointer[k + 1]
         if careful[k]:
             total = sum(
-                (Fraction(d) * Fraction(x) for d, x in zip(data[a:b].tolist(), used[a:b].tolist(), strict=True)),
+                (
+                    Fraction(d) * Fraction(x)
+                    for d, x in zip(data[a:b].tolist(), used[a:b].tolist(), strict=True)
+                ),
                 Fraction(float(constant[k])),
             )
             result[k] = _round(total, sign)

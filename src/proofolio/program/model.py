@@ -126,7 +126,9 @@ class Model:
         if binary or integer:
             low, high = np.ceil(low), np.floor(high)
         if np.any(low > high) or np.any(low == np.inf) or np.any(high == -np.inf):
-            where = np.unravel_index(int(np.argmax((low > high) | (low == np.inf) | (high == -np.inf))), shape)
+            where = np.unravel_index(
+                int(np.argmax((low > high) | (low == np.inf) | (high == -np.inf))), shape
+            )
             raise BadData(f"variable {name!r} has no value between its bounds at {tuple(map(int, where))}")
         self._claim_elements(name, shape)
         self._claim_name(name)
@@ -146,7 +148,9 @@ class Model:
 
     def _claim_name(self, name: str) -> None:
         if not name or name in self._names:
-            raise BadData(f"the name {name!r} is {'taken' if name else 'empty'}: give every variable and row its own")
+            raise BadData(
+                f"the name {name!r} is {'taken' if name else 'empty'}: give every variable and row its own"
+            )
         self._names.add(name)
 
     def _claim_elements(self, name: str, shape: tuple[int, ...]) -> None:
@@ -164,7 +168,9 @@ class Model:
         try:
             bound = np.broadcast_to(np.asarray(value, dtype=float), shape).copy()
         except (TypeError, ValueError):
-            raise BadData(f"{side} bound of {name!r} has shape {np.shape(value)}; it must broadcast to {shape}") from None
+            raise BadData(
+                f"{side} bound of {name!r} has shape {np.shape(value)}; it must broadcast to {shape}"
+            ) from None
         if np.any(np.isnan(bound)):
             raise BadData(f"{side} bound of {name!r} holds NaN: use -inf or inf where there is no bound")
         return bound
@@ -173,7 +179,10 @@ class Model:
     def box(self) -> tuple[Floats, Floats]:
         """Lower and upper bounds of all columns so far."""
         if self._box is None:
-            self._box = (np.concatenate([np.empty(0), *self._lower]), np.concatenate([np.empty(0), *self._upper]))
+            self._box = (
+                np.concatenate([np.empty(0), *self._lower]),
+                np.concatenate([np.empty(0), *self._upper]),
+            )
         return self._box
 
     def interval(self, e: Any) -> Bounds:

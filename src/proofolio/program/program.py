@@ -15,7 +15,16 @@ from scipy import sparse
 from proofolio.errors import BadData
 from proofolio.program.quadratic import Form
 
-__all__ = ["Block", "Cones", "Indicators", "Program", "QuadraticRows", "RowBlock", "SpecialOrderedSet", "Switch"]
+__all__ = [
+    "Block",
+    "Cones",
+    "Indicators",
+    "Program",
+    "QuadraticRows",
+    "RowBlock",
+    "SpecialOrderedSet",
+    "Switch",
+]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]

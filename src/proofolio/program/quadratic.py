@@ -193,7 +193,9 @@ def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
     turned = np.swapaxes(matrix, -1, -2)
     worst = float(np.max(np.abs(matrix - turned), initial=0.0))
     if worst > ASYMMETRY * float(np.max(np.abs(matrix), initial=0.0)):
-        raise BadData(f"{name} is not symmetric (largest difference {worst:.3g}): give ({name} + {name}') / 2")
+        raise BadData(
+            f"{name} is not symmetric (largest difference {worst:.3g}): give ({name} + {name}') / 2"
+        )
     symmetrised: Floats = (matrix + turned) / 2.0 if worst else matrix
     return symmetrised
 

@@ -16,7 +16,8 @@ __all__ = ["Solver", "SolverEntry", "require"]
 class Solver(Protocol):
     """A function that solves a program it has been found able to solve."""
 
-    def __call__(self, program: Program, settings: Settings) -> Solution: ...
+    def __call__(self, program: Program, settings: Settings) -> Solution:
+        """Return the solver's claim."""
 
 
 @dataclass(frozen=True)

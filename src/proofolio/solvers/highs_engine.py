@@ -32,7 +32,6 @@ STATUS: dict[Any, str] = {
     _Model.kObjectiveTarget: "limit",
     _Model.kInterrupt: "limit",
     _Model.kMemoryLimit: "limit",
-    _Model.kHighsInterrupt: "limit",
     _Model.kUnknown: "limit",
 }
 
@@ -48,7 +47,7 @@ def open_highs(seed: int, threads: int, options: Mapping[str, Any]) -> Any:
     BadData
         For an option HiGHS does not have, or a value it does not take.
     """
-    highs = highspy.Highs()
+    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy annotates only its compiled part
     highs.setOptionValue("output_flag", False)
     highs.setOptionValue("threads", threads)
     highs.setOptionValue("random_seed", seed)

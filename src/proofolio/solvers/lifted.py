@@ -117,8 +117,9 @@ class Lifted:
     def components(self) -> list[Integers]:
         """Return the columns of each part that no row and no cone ties to the rest."""
         rows = np.repeat(np.arange(self.cones), np.diff(self.pointer))
-        gather = sparse.csr_array((np.ones(rows.size), (rows, np.arange(rows.size))))
-        gather.resize((self.cones, self.K.shape[0]))
+        gather = sparse.csr_array(
+            (np.ones(rows.size), (rows, np.arange(rows.size))), shape=(self.cones, self.K.shape[0])
+        )
         ties = sparse.vstack([abs(self.A), gather @ abs(self.K)], format="csr")
         links = sparse.block_array([[None, ties], [ties.T, None]], format="csr")
         count, label = csgraph.connected_components(links, directed=False)
@@ -166,17 +167,18 @@ def lift(program: Program) -> Lifted:
     rows, lower, upper = [program.A], [program.row_lower], [program.row_upper]
     quadratic = program.quadratic
     coefficients: list[tuple[Integers, Integers]] = []
-    chosen, sides = [], []
-    for k, forms in enumerate(quadratic.forms):
-        for sign, side in ((1.0, quadratic.upper[k]), (-1.0, -quadratic.lower[k])):
+    chosen: list[tuple[int, float]] = []
+    sides: list[float] = []
+    for i, forms in enumerate(quadratic.forms):
+        for sign, side in ((1.0, quadratic.upper[i]), (-1.0, -quadratic.lower[i])):
             if np.isfinite(side):
                 own = np.array([cones.add_form(f, sign) for f in forms], dtype=np.intp)
                 coefficients.append((np.full(own.size, len(chosen)), own))
-                chosen.append((k, sign))
+                chosen.append((i, sign))
                 sides.append(side)
     n = program.n + cones.count
     if chosen:
-        which = np.array([k for k, _ in chosen])
+        which = np.array([i for i, _ in chosen])
         signs = np.array([s for _, s in chosen])
         affine = sparse.diags_array(signs) @ quadratic.matrix[which]
         at = np.concatenate([r for r, _ in coefficients])

@@ -114,7 +114,7 @@ def _chosen(lifted: Lifted, A: Any) -> tuple[Integers, Integers, Floats]:
     return row[found].astype(np.intp), A.indices[found].astype(np.intp), A.data[found]
 
 
-def _activity(matrix: Any, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:
+def _activity(matrix: Any, lower: Floats, upper: Floats) -> tuple[Any, Any]:
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     up = matrix.data > 0
     low = matrix.data * np.where(up, lower[matrix.indices], upper[matrix.indices])

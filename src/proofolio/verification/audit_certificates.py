@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -32,7 +33,7 @@ FILE = "certificates.json"
 KEYS = frozenset({"row", "binary", "side", "off_value", "big_m", "verdict"})
 PROVED = frozenset({"bound", "multipliers"})
 CUT = frozenset({"point", "reached", "declared"})
-SPECIAL = {"binding": CUT, "invalid": CUT, "redundant": PROVED | {"bound_on", "multipliers_on"}}
+SPECIAL = {"binding": CUT, "invalid": CUT, "redundant": PROVED | {"bound_on", "multipliers_on", "empty_on"}}
 NUMBERS = "decimals as written: Fraction(repr(x))"
 
 
@@ -62,7 +63,7 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     entries = []
     for verdict, (candidate, finding) in zip(found.rows, found.judged, strict=True):
         if verdict.certified and candidate.kind == "row" and not (curved and finding.point is not None):
-            entry = _entry(verdict.verdict, candidate, finding)
+            entry = _entry(found, verdict.verdict, candidate, finding)
             entries.append({**entry, "digest": _digest(entry)})
     document = {
         "numbers": NUMBERS,
@@ -109,7 +110,7 @@ def _digest(rows: Any) -> str:
     return hashlib.sha256(json.dumps(rows, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def _entry(verdict: str, candidate: Candidate, finding: Finding) -> dict[str, Any]:
+def _entry(found: Audit, verdict: str, candidate: Candidate, finding: Finding) -> dict[str, Any]:
     place = candidate.place
     entry: dict[str, Any] = {
         "row": place.name,
@@ -124,16 +125,22 @@ def _entry(verdict: str, candidate: Candidate, finding: Finding) -> dict[str, An
         entry["reached"] = str(finding.reached)
         entry["declared"] = candidate.declared
         return entry
-    entry["bound"] = str(finding.top) if isinstance(finding.top, Fraction) else None
-    entry["multipliers"] = _texts(finding.multipliers)
+
+    def proof(
+        multipliers: Mapping[int, Fraction] | None, value: int, empty: bool
+    ) -> tuple[str, dict[str, str]]:
+        y, body = multipliers or {}, {} if empty else candidate.body
+        reached, _ = found.bounding.exact.evaluate(body, y, found.bounding.question(candidate, value))
+        return str(reached), {str(i): str(v) for i, v in sorted(y.items())}
+
+    nothing = finding.top == -math.inf
+    entry["bound"], entry["multipliers"] = proof(finding.multipliers, candidate.off, nothing)
     if verdict == "redundant":
-        entry["bound_on"] = str(finding.top_on) if isinstance(finding.top_on, Fraction) else None
-        entry["multipliers_on"] = _texts(finding.multipliers_on)
+        entry["empty_on"] = finding.top_on == -math.inf
+        entry["bound_on"], entry["multipliers_on"] = proof(
+            finding.multipliers_on, candidate.on, entry["empty_on"]
+        )
     return entry
-
-
-def _texts(multipliers: Mapping[int, Fraction] | None) -> dict[str, str]:
-    return {str(i): str(v) for i, v in sorted((multipliers or {}).items())}
 
 
 # ----------------------------------------------------------------------- checking
@@ -264,21 +271,16 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
         )
     if verdict == "forcing":
         empty = proved("multipliers", off, {})
-        return (
-            ""
-            if entry["bound"] is None and empty is not None and empty < 0
-            else "it does not prove that nothing is left"
-        )
+        fine = empty is not None and empty == Fraction(entry["bound"]) and empty < 0
+        return "" if fine else "it does not prove that nothing is left"
     top = proved("multipliers", off, body)
     if top is None or top != Fraction(entry["bound"]) or top - tight > M + eps:
         return "its multipliers do not prove its bound, or the bound does not prove M"
     redundant = False
     if verdict == "redundant":
-        if entry["bound_on"] is None:
-            on = proved("multipliers_on", 1 - off, {})
-            redundant = on is not None and on < 0
-        else:
-            on = proved("multipliers_on", 1 - off, body)
-            redundant = on is not None and on == Fraction(entry["bound_on"]) and on <= tight
+        empty_on = entry["empty_on"]
+        on = proved("multipliers_on", 1 - off, {} if empty_on else body)
+        proves = on is not None and on == Fraction(entry["bound_on"])
+        redundant = proves and isinstance(empty_on, bool) and (on < 0 if empty_on else on <= tight)
     verdict_now = "redundant" if redundant else "tight" if 100 * M <= 101 * (top - tight) else "loose"
     return "" if verdict == verdict_now else f"its numbers say {verdict_now}"
