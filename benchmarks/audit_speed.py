@@ -3,8 +3,8 @@
     python benchmarks/audit_speed.py [MODEL.mps ...] [--arcs N] [--units N] [--periods N]
 
 Every model given is audited, and so is a generated network design model. Then two Pyomo models with
-disjunctions are handed to gdp.mbigm, which solves a program of its own for every M, and to the audit, which is
-asked for the M's of the same disjunctions written with a loose M; both must come to the same numbers.
+disjunctions are handed to gdp.mbigm, which solves a program of its own for every M, and to the audit, which
+is asked for the M's of the same disjunctions written with a loose M; both must come to the same numbers.
 """
 
 from __future__ import annotations

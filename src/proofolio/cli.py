@@ -14,6 +14,7 @@ import click
 from proofolio.commands.demo import demo_command
 from proofolio.commands.doctor import doctor_command
 from proofolio.commands.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
+from proofolio.commands.prove import prove_command
 from proofolio.commands.solve import solve_command
 from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
 
@@ -95,7 +96,7 @@ def command_line(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo_command, solve_command, doctor_command):
+for _command in (demo_command, prove_command, solve_command, doctor_command):
     command_line.add_command(_command)
 
 

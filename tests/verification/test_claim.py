@@ -8,7 +8,8 @@ import pytest
 from proofolio import BadData, maximum, product
 from proofolio.verification.claim import Box, Claim, build
 from proofolio.verification.claim_statement import state
-from proofolio.verification.statement import Statement, parts
+from proofolio.verification.parts import parts
+from proofolio.verification.statement import Statement
 
 ONE = {"b": Box(2, 0, 1, integer=True), "u": Box(2, [-1, 0.1], [2, 3])}
 PIECES = [lambda b, u, v: [b == 0, v == 0], lambda b, u, v: [b == 1, v == u]]

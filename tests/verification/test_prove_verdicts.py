@@ -319,6 +319,15 @@ def test_rows_that_contradict_themselves_are_an_error():
 
 
 # -------------------------------------------------------------------------- delta
+def test_careless_bounds_make_no_room_for_errors():
+    def rows(model, u):
+        v = model.variable("w", 1, -1e9, 1e9)
+        model.add("same", v == u + 1e-3)
+        return v
+
+    assert verdict(rows, {"u": Box(1, 0, 1)}, ("v",), [lambda u, v: v == u]) == "refuted"
+
+
 def test_the_delta_reached_is_reported():
     def rows(off):
         def write(model, b, u):

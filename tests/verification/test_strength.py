@@ -33,7 +33,7 @@ def test_the_hull_of_a_product_is_sharp_and_ideal():
 def test_one_m_for_a_product_is_neither_and_the_witnesses_say_so():
     found = strength(of_product("big-m"))
     assert (found.sharp, found.ideal) == (False, False)
-    # the relaxation -2b <= v <= 2b, |v - u| <= 2(1 - b) goes further than the two cases in the direction named
+    # the relaxation -2b <= v <= 2b, |v - u| <= 2(1 - b) goes further in the direction named
     d = {name[0]: float(value) for name, value in found.direction.items()}
 
     def value(b, u, v):

@@ -1,4 +1,4 @@
-"""MODEL on the command line: a file, or a function that returns a model."""
+"""What FILE.py:NAME means on the command line, and MODEL: a file, or a function that returns a model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from proofolio.errors import BadData, ProofolioError
 
-__all__ = ["load_model"]
+__all__ = ["called", "line_in", "load_model", "named"]
 
 FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"
 SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
@@ -36,17 +36,9 @@ def load_model(spec: str) -> Any:
     file = Path(spec)
     if spec.endswith(SUFFIXES) or ":" not in spec:
         return _file(spec, file)
-    place, _, name = spec.rpartition(":")
-    if not place or not name:
-        raise BadData(f"{spec} names no model: {FORMS}")
-    module = _from_file(Path(place)) if place.endswith(".py") or "/" in place else _from_module(place)
-    found: Any = module
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise BadData(f"{place} has no {name!r}: {_offers(module)}")
-        found = getattr(found, part)
+    found = named(spec, "model", FORMS)
     if not _is_model(found):
-        found = _called(spec, found)
+        found = called(spec, found, "model")
     if hasattr(found, "to_program"):
         found = found.to_program()
     if not _is_model(found):
@@ -54,6 +46,27 @@ def load_model(spec: str) -> Any:
             f"{spec} returned {_article(type(found).__name__)}, which is no model: return a Program, a "
             "Pyomo model or a CVXPY problem"
         )
+    return found
+
+
+def named(spec: str, what: str, forms: str) -> Any:
+    """Return what ``FILE.py:NAME`` or ``package.module:NAME`` names; `forms` ends the sentence when nothing does.
+
+    Raises
+    ------
+    BadData
+        In one sentence: the file, module or name is missing, or the code raises.
+    """
+    place, _, name = spec.rpartition(":")
+    if not place or not name:
+        raise BadData(f"{spec} names no {what}: {forms}")
+    from_file = place.endswith(".py") or "/" in place
+    module = _from_file(Path(place), forms) if from_file else _from_module(place, forms)
+    found: Any = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise BadData(f"{place} has no {name!r}: {_offers(module)}")
+        found = getattr(found, part)
     return found
 
 
@@ -67,9 +80,9 @@ def _file(spec: str, file: Path) -> Path:
     return file
 
 
-def _from_file(file: Path) -> ModuleType:
+def _from_file(file: Path, forms: str) -> ModuleType:
     if not file.is_file():
-        raise BadData(f"{file} does not exist: {FORMS}")
+        raise BadData(f"{file} does not exist: {forms}")
     specification = importlib.util.spec_from_file_location(MODULE_NAME, file)
     if specification is None or specification.loader is None:
         raise BadData(f"{file} is not a Python file: its name must end in .py")
@@ -80,21 +93,28 @@ def _from_file(file: Path) -> ModuleType:
     return module
 
 
-def _from_module(name: str) -> ModuleType:
+def _from_module(name: str, forms: str) -> ModuleType:
     with _importable(Path.cwd()):
         try:
             missing = importlib.util.find_spec(name) is None
         except (ImportError, ValueError):
             missing = True
         if missing:
-            raise BadData(f"there is no module {name!r} to import, here or installed: {FORMS}")
+            raise BadData(f"there is no module {name!r} to import, here or installed: {forms}")
         with _blamed(name, None):
             return importlib.import_module(name)
 
 
-def _called(spec: str, function: Any) -> Any:
+def called(spec: str, function: Any, what: str) -> Any:
+    """Call a function of the user's without arguments and return what it returns.
+
+    Raises
+    ------
+    BadData
+        In one sentence, for anything but a function without arguments that returns.
+    """
     if not callable(function):
-        raise BadData(f"{spec} is {_article(type(function).__name__)}, not a function that returns a model")
+        raise BadData(f"{spec} is {_article(type(function).__name__)}, not a function that returns a {what}")
     try:
         needed = [
             name
@@ -135,16 +155,16 @@ def _blamed(what: str, source: Path | None) -> Iterator[None]:
         raise BadData(f"{what}, line {error.lineno}: {error.msg}") from None
     except SystemExit as error:
         raise BadData(
-            f"{what} ended Python (exit status {error.code}) instead of returning a model"
+            f"{what} ended Python (exit status {error.code}) instead of returning"
         ) from None
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything, and none of it is ours
-        line = _line(error, source)
+        line = line_in(error, source)
         words = str(error) or "it gives no reason"
         raise BadData(f"{what} raised {type(error).__name__}{line}: {words}") from None
 
 
-def _line(error: BaseException, source: Path | None) -> str:
-    """Return the last line of the user's own file that led to an error."""
+def line_in(error: BaseException, source: Path | None) -> str:
+    """Say which line of the user's own file led to an error; empty when none did."""
     trace, found = error.__traceback__, None
     while trace is not None:
         if source is not None and Path(trace.tb_frame.f_code.co_filename).resolve() == source.resolve():
@@ -176,7 +196,10 @@ def _offers(module: ModuleType) -> str:
         for name, thing in vars(module).items()
         if not name.startswith("_") and inspect.isfunction(thing) and thing.__module__ == module.__name__
     ]
-    return f"its functions are {', '.join(names)}" if names else "it defines no function"
+    claims = [name for name, thing in vars(module).items() if type(thing).__name__ == "Claim"]
+    words = [f"its functions are {', '.join(names)}"] if names else []
+    words += [f"its claims are {', '.join(claims)}"] if claims else []
+    return ", ".join(words) or "it defines no function"
 
 
 def _article(name: str) -> str:

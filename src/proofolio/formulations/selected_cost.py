@@ -161,7 +161,7 @@ def _published(costs: RegimeCosts, T: int) -> Floats:
 
 
 def selected_cost_meaning(costs: RegimeCosts, budget: float | None = None) -> list[Callable[..., list[Any]]]:
-    r"""Return the pieces, in (Z, w, cost), of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` where :math:`Z_{r,t} = 1`.
+    r"""Return the pieces, in (Z, w, cost), of :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` for the selected r.
 
     One piece for each regime and each choice, for its concave maxima, of the argument or the floor:
     :math:`-\max` is a minimum, so one of the two bounds is enough. A convex maximum asks for both in every

@@ -70,8 +70,7 @@ def market_instance(
     r"""Return an instance from prices: :math:`Q_r = \gamma \Sigma_r`, :math:`c_r = -\mu_r`, per period of the prices.
 
     The regimes are those of a Gaussian hidden Markov model of the market series, ordered from the highest mean return;
-    the
-    moments of every asset are taken over the days of each regime.
+    the moments of every asset are taken over the days of each regime.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from pyscipopt import Model
 from pyscipopt.scip import PY_SCIP_EVENTTYPE
 
 from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
-from proofolio.program.features import FEATURES
+from proofolio.program.features import FEATURES, features
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.continuous import solve_continuous
@@ -33,7 +33,10 @@ VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().get
 CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
 # Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective.
-NONLINEAR_TOLERANCE = 1e-10
+# Branching in space cannot go so far: there SCIP asks its LP solver for tolerances it refuses, with a line on stderr.
+CONVEX_TOLERANCE = 1e-10
+CURVED = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
+NONCONVEX = frozenset({"nonconvex-objective", "nonconvex-rows"})
 
 
 def solve(program: Program, settings: Settings) -> Solution:
@@ -61,9 +64,10 @@ def solve(program: Program, settings: Settings) -> Solution:
     started = time.perf_counter()
     built = ScipModel(program)
     model = built.model
-    if program.P.nnz or len(program.quadratic) or len(program.cones):
-        model.setParam("numerics/feastol", NONLINEAR_TOLERANCE)
-        model.setParam("numerics/dualfeastol", NONLINEAR_TOLERANCE)
+    used = features(program)
+    if used & CURVED and not used & NONCONVEX:
+        model.setParam("numerics/feastol", CONVEX_TOLERANCE)
+        model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
     _configure(model, settings)
     if settings.start is not None:
         built.start(_completed(program, _checked_start(program, settings.start), settings, started))

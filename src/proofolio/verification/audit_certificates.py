@@ -280,7 +280,8 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     if verdict == "redundant":
         empty_on = entry["empty_on"]
         on = proved("multipliers_on", 1 - off, {} if empty_on else body)
-        proves = on is not None and on == Fraction(entry["bound_on"])
-        redundant = proves and isinstance(empty_on, bool) and (on < 0 if empty_on else on <= tight)
+        if on is None or on != Fraction(entry["bound_on"]) or not isinstance(empty_on, bool):
+            return "its multipliers do not prove its bound with the binary on"
+        redundant = on < 0 if empty_on else on <= tight
     verdict_now = "redundant" if redundant else "tight" if 100 * M <= 101 * (top - tight) else "loose"
     return "" if verdict == verdict_now else f"its numbers say {verdict_now}"

@@ -99,6 +99,8 @@ def _program_rows(program: Program) -> list[Line]:
         )
     ]
     implied = program.indicators
+    if not np.all(program.integer[implied.binary]):
+        raise Undecidable("an indicator's switch is not an integer variable: declare it binary")
     for terms, low, high, column, on in zip(
         rational_terms(implied.matrix),
         implied.lower.tolist(),

@@ -52,6 +52,8 @@ def by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: 
 
 def reach_by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Raise the lower end of what is needed by a best point over the integers; the bound stays as proved."""
+    if bounding.again(candidate, finding, seconds):
+        return
     answer, _ = _asked(bounding, candidate, seconds)
     if answer.x is not None:
         bounding.complete_and_record(candidate, finding, answer.x, seconds)

@@ -18,10 +18,11 @@ from proofolio.verification.certificates import Certificates
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import Stated, state
 from proofolio.verification.outside import combinations, disjoint_outputs
+from proofolio.verification.parts import parts
 from proofolio.verification.prove_complete import Incomplete, prove_complete
 from proofolio.verification.prove_points import meaning_point, program_point
 from proofolio.verification.prove_sound import Outside, prove_covered, prove_sound
-from proofolio.verification.statement import Statement, Undecidable, parts, written
+from proofolio.verification.statement import Statement, Undecidable, written
 
 __all__ = ["Proof", "Witness", "prove"]
 

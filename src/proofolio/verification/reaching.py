@@ -21,6 +21,7 @@ __all__ = ["INEXACT", "Reaching"]
 
 Floats = NDArray[np.float64]
 DIVES = 6
+KNOWN = 3
 MARGIN = 1e-6
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e-6 M to be safe
@@ -31,7 +32,7 @@ class Reaching(Bounding):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self._last: Floats | None = None
+        self._known: list[Floats] = []
 
     def reach(
         self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool, seconds: float
@@ -61,12 +62,24 @@ class Reaching(Bounding):
             self._record(candidate, finding, dived, want_cut)
 
     def _guesses(self, x: Floats, candidate: Candidate) -> Iterator[Floats]:
-        """Yield the point with the integers of the last feasible point: neighbours share most of theirs."""
-        if self._last is not None:
+        """Yield the point with the integers of the last feasible points: neighbours share most of theirs."""
+        for integers in tuple(self._known):
             guess = x.copy()
-            guess[self.integers] = self._last
+            guess[self.integers] = integers
             _hold(guess, candidate)
             yield guess
+
+    def _remember(self, integers: Floats) -> None:
+        others = [known for known in self._known if not np.array_equal(known, integers)]
+        self._known = [integers, *others][:KNOWN]
+
+    def again(self, candidate: Candidate, finding: Finding, seconds: float) -> bool:
+        """Try the integers of points found since; says whether enough is known of what is needed."""
+        for guess in self._guesses(np.zeros(self.program.n), candidate):
+            found = self._completed(candidate, guess, seconds)
+            if found is not None and self._record(candidate, finding, found, False):
+                return True
+        return False
 
     def complete_and_record(self, candidate: Candidate, finding: Finding, x: Floats, seconds: float) -> None:
         """Take the integers of a point, solve for the rest, and record what is reached."""
@@ -81,7 +94,7 @@ class Reaching(Bounding):
         """Note a point if it satisfies the rest; says whether nothing more is wanted of points."""
         if not near_feasible(self.program, x, candidate.freed, candidate.held(candidate.off)):
             return False
-        self._last = x[self.integers]
+        self._remember(x[self.integers])
         value = float(candidate.values @ x[candidate.columns])
         limit = candidate.loose + slack(candidate)
         if want_cut and Fraction(value) > limit:

@@ -25,7 +25,8 @@ from proofolio.verification.outside import (
     sound_question,
     total_question,
 )
-from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows, parts
+from proofolio.verification.parts import parts
+from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows
 
 __all__ = ["Recheck", "digest", "recheck"]
 
@@ -39,8 +40,7 @@ class Recheck(NamedTuple):
     reason: str = ""
 
 
-class _Wrong(Exception):
-    pass
+class _Wrong(Exception): ...
 
 
 def digest(document: Mapping[str, Any]) -> str:
@@ -89,7 +89,6 @@ def _require(condition: bool, sentence: str) -> None:
         raise _Wrong(sentence)
 
 
-# ------------------------------------------------------------------------ proved
 def _proved(statement: Statement, document: Mapping[str, Any]) -> None:
     found = parts(statement)
     _require(len(found) == len(document["parts"]), "it has another number of parts")
@@ -227,7 +226,6 @@ def _without_output(found: Sequence[Statement], gap: Mapping[str, Any]) -> None:
     _outside_all(question.pieces, point, "the input said to have no outputs has some")
 
 
-# ----------------------------------------------------------------------- refuted
 def _outside_all(pieces: Sequence[Sequence[Any]], point: Point, sentence: str) -> None:
     for piece in pieces:
         _require(any(_value(f.terms, point) > f.limit + DELTA * f.scale for f in piece), sentence)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -34,7 +36,7 @@ class Verified:
     solution : Solution
         The solver's claim.
     checks : tuple of Check
-        Empty when there was no point to check.
+        Empty when there was no point to check. One that could not be decided has the value NaN.
     status : str
         ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
         ``limit``, ``infeasible`` or ``unbounded``.
@@ -88,11 +90,11 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     Parameters
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
-        The values found are loaded into a Pyomo model or CVXPY problem.
+        The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
     solver : {"highs", "scip"}
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
-        dictionary of column names.
+        dictionary of column names (those left out are free), or an earlier answer.
 
     Returns
     -------
@@ -133,10 +135,18 @@ def solve_program(program: Program, solver: str = "highs", **settings: Any) -> V
 
 
 def _settings(program: Program, given: dict[str, Any]) -> Settings:
-    known = [f for f in Settings.__dataclass_fields__]
+    known = tuple(Settings.__dataclass_fields__)
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
+    for name in ("time_limit", "gap", "seed", "threads"):
+        if name in given and (isinstance(given[name], bool) or not isinstance(given[name], Real)):
+            raise BadData(f"{name} is {given[name]!r}; it must be a number")
+    for name in ("seed", "threads"):
+        if name in given and int(given[name]) != given[name]:
+            raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
+    if not isinstance(given.get("options", {}), Mapping):
+        raise BadData(f"options is a {type(given['options']).__name__}; it must be a dictionary by option name")
     start = given.get("start")
     if start is not None:
         given = given | {"start": _start(program, start)}
@@ -144,15 +154,30 @@ def _settings(program: Program, given: dict[str, Any]) -> Settings:
 
 
 def _start(program: Program, start: Any) -> Floats:
-    if isinstance(start, dict):
-        names = {name: j for j, name in enumerate(program.column_names)}
-        unknown = [name for name in start if name not in names]
-        if unknown:
-            raise BadData(f"start has {len(unknown)} unknown names, such as {unknown[0]!r}")
-        point = np.full(program.n, np.nan)
-        point[[names[name] for name in start]] = list(start.values())
-        return point
-    point = np.asarray(start, dtype=float)
+    start = getattr(start, "solution", start)
+    if isinstance(start, Solution):
+        start = start.point
+    if isinstance(start, Mapping):
+        return _start_by_name(program, start)
+    try:
+        point = np.asarray(start, dtype=float)
+    except (TypeError, ValueError):
+        raise BadData("start holds something that is no number: give values by name, or one a column") from None
     if point.shape != (program.n,):
         raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
+    if np.any(np.isinf(point)):
+        raise BadData(f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value")
+    return point
+
+
+def _start_by_name(program: Program, start: Mapping[str, Any]) -> Floats:
+    names = {name: j for j, name in enumerate(program.column_names)}
+    unknown = [name for name in start if name not in names]
+    if unknown:
+        raise BadData(f"start has {len(unknown)} unknown names, such as {unknown[0]!r}")
+    point = np.full(program.n, np.nan)
+    for name, value in start.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise BadData(f"start gives {name!r} the value {value!r}; it must be a finite number")
+        point[names[name]] = float(value)
     return point

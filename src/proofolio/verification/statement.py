@@ -1,11 +1,12 @@
 r"""What a claim says, in rational numbers: columns, rows, and the pieces of its meaning.
 
 Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`,
-cut it into independent parts with `parts`, and read tolerances from `Statement.scale`.
+cut it into independent parts (`proofolio.verification.parts`) and read tolerances from `Statement.scale`.
 
 A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
-counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; the \delta a proof needed is part
-of its answer.
+counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; what a proof needed is part of its
+answer. Bounds that the function gave its own columns count no more than those of the inputs: careless ones must
+not make room for errors.
 """
 
 from __future__ import annotations
@@ -17,24 +18,15 @@ from functools import cached_property
 from typing import Any
 
 from proofolio.verification.certificate import Row, Side, System
+from proofolio.verification.line import Line, line_document, read_line, side_number, side_text
 
-__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "parts", "written"]
+__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "written"]
 
 DELTA = Fraction(1, 10**9)
 
 
 class Undecidable(Exception):
     """The proof cannot go on; the text says what was missing."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row ``low <= terms x <= high``, asked for only where a column takes one of some values (`when`)."""
-
-    terms: Row
-    low: Side
-    high: Side
-    when: tuple[int, frozenset[int]] | None = None
 
 
 @dataclass(frozen=True)
@@ -98,14 +90,23 @@ class Statement:
             raise Undecidable(f"the integer {self.names[j]} has no finite bounds: bound it")
         return range(-int(-low // 1), int(high // 1) + 1)
 
+    @cached_property
+    def sizes(self) -> tuple[Fraction, ...]:
+        """The size of each column: 0 for integers, at most the inputs' for what the function added."""
+        ends = [
+            [abs(end) for end in pair if end is not None] for pair in zip(self.lower, self.upper, strict=True)
+        ]
+        one = Fraction(1)
+        given = [max(e, default=one) for e, kind in zip(ends, self.kinds, strict=True) if kind == "input"]
+        reach = max([one, *given])
+        return tuple(
+            Fraction(0) if whole else min(reach, max(e, default=one))
+            for e, whole in zip(ends, self.integer, strict=True)
+        )
+
     def scale(self, terms: Row) -> Fraction:
         """Return the size of a row: its tolerance is delta times this."""
-        size = Fraction(1)
-        for j, a in terms.items():
-            if not self.integer[j]:
-                ends = [abs(end) for end in (self.lower[j], self.upper[j]) if end is not None]
-                size = max(size, abs(a) * max(ends, default=Fraction(1)))
-        return size
+        return max([Fraction(1), *(abs(a) * self.sizes[j] for j, a in terms.items())])
 
     @cached_property
     def program(self) -> System:
@@ -155,14 +156,14 @@ class Statement:
         """Return the statement as JSON can hold it."""
         return {
             "columns": [
-                {"name": n, "kind": k, "lower": _text(low), "upper": _text(high), "integer": i}
+                {"name": n, "kind": k, "lower": side_text(low), "upper": side_text(high), "integer": i}
                 for n, k, low, high, i in zip(
                     self.names, self.kinds, self.lower, self.upper, self.integer, strict=True
                 )
             ],
-            "rows": [_line_document(line) for line in self.rows],
+            "rows": [line_document(line) for line in self.rows],
             "meaning": [
-                [[_line_document(line) for line in piece] for piece in entry] for entry in self.entries
+                [[line_document(line) for line in piece] for piece in entry] for entry in self.entries
             ],
         }
 
@@ -173,12 +174,12 @@ class Statement:
         return Statement(
             tuple(str(c["name"]) for c in columns),
             tuple(str(c["kind"]) for c in columns),
-            tuple(_number(c["lower"]) for c in columns),
-            tuple(_number(c["upper"]) for c in columns),
+            tuple(side_number(c["lower"]) for c in columns),
+            tuple(side_number(c["upper"]) for c in columns),
             tuple(bool(c["integer"]) for c in columns),
-            tuple(_read_line(line) for line in document["rows"]),
+            tuple(read_line(line) for line in document["rows"]),
             tuple(
-                tuple(tuple(_read_line(line) for line in piece) for piece in entry)
+                tuple(tuple(read_line(line) for line in piece) for piece in entry)
                 for entry in document["meaning"]
             ),
         )
@@ -206,95 +207,6 @@ def freed_rows(rows: Iterable[Line], fixed: Mapping[int, Fraction]) -> frozenset
     )
 
 
-def parts(statement: Statement) -> list[Statement]:
-    """Return the statement cut into parts that share no column, each with columns of its own.
-
-    A point satisfies the whole when each part is satisfied, and means something when each part does, so the
-    parts are proved one by one. Columns in no row and no piece are left out.
-    """
-    parent = list(range(len(statement.names) + len(statement.entries)))
-
-    def root(j: int) -> int:
-        while parent[j] != j:
-            parent[j] = parent[parent[j]]
-            j = parent[j]
-        return j
-
-    def join(members: list[int]) -> None:
-        for j in members[1:]:
-            parent[root(j)] = root(members[0])
-
-    for line in statement.rows:
-        join(_columns(line))
-    for k, entry in enumerate(statement.entries):
-        join([len(statement.names) + k, *(j for piece in entry for line in piece for j in _columns(line))])
-    groups: dict[int, tuple[list[int], list[Line], list[tuple[Piece, ...]]]] = {}
-
-    def group(j: int) -> tuple[list[int], list[Line], list[tuple[Piece, ...]]]:
-        return groups.setdefault(root(j), ([], [], []))
-
-    for j in range(len(statement.names)):
-        group(j)[0].append(j)
-    for line in statement.rows:
-        group(_columns(line)[0])[1].append(line)
-    for k, entry in enumerate(statement.entries):
-        group(len(statement.names) + k)[2].append(entry)
-    return [_restricted(statement, *found) for found in groups.values() if found[1] or found[2]]
-
-
-def _restricted(
-    statement: Statement, columns: list[int], rows: list[Line], entries: list[tuple[Piece, ...]]
-) -> Statement:
-    place = {j: k for k, j in enumerate(columns)}
-
-    def moved(line: Line) -> Line:
-        when = None if line.when is None else (place[line.when[0]], line.when[1])
-        return Line({place[j]: a for j, a in line.terms.items()}, line.low, line.high, when)
-
-    return Statement(
-        tuple(statement.names[j] for j in columns),
-        tuple(statement.kinds[j] for j in columns),
-        tuple(statement.lower[j] for j in columns),
-        tuple(statement.upper[j] for j in columns),
-        tuple(statement.integer[j] for j in columns),
-        tuple(moved(line) for line in rows),
-        tuple(tuple(tuple(moved(line) for line in piece) for piece in entry) for entry in entries),
-    )
-
-
 def written(y: Mapping[int, Fraction]) -> dict[str, str]:
     """Return multipliers as JSON can hold them."""
     return {str(i): str(v) for i, v in y.items() if v}
-
-
-def _columns(line: Line) -> list[int]:
-    return [*line.terms, *(() if line.when is None else (line.when[0],))]
-
-
-def _text(value: Side) -> str | None:
-    return None if value is None else str(value)
-
-
-def _number(text: str | None) -> Side:
-    return None if text is None else Fraction(text)
-
-
-def _line_document(line: Line) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "terms": {str(j): str(a) for j, a in line.terms.items()},
-        "low": _text(line.low),
-        "high": _text(line.high),
-    }
-    if line.when is not None:
-        document["when"] = [line.when[0], sorted(line.when[1])]
-    return document
-
-
-def _read_line(document: Mapping[str, Any]) -> Line:
-    when = document.get("when")
-    return Line(
-        {int(j): Fraction(a) for j, a in document["terms"].items()},
-        _number(document["low"]),
-        _number(document["high"]),
-        None if when is None else (int(when[0]), frozenset(int(v) for v in when[1])),
-    )

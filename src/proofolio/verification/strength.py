@@ -21,17 +21,9 @@ from proofolio.verification.certificate import Row, Side, System
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import state
 from proofolio.verification.outside import combinations
+from proofolio.verification.parts import parts
 from proofolio.verification.small_lp import SmallLP
-from proofolio.verification.statement import (
-    DELTA,
-    Facet,
-    Line,
-    Statement,
-    Undecidable,
-    facets,
-    freed_rows,
-    parts,
-)
+from proofolio.verification.statement import DELTA, Facet, Line, Statement, Undecidable, facets, freed_rows
 from proofolio.verification.vertices import generators
 
 __all__ = ["Strength", "strength"]
@@ -234,7 +226,7 @@ def _cases(part: Statement) -> Iterator[tuple[tuple[Line, ...], Point]]:
 
 
 class _Hull:
-    r"""The convex hull of the meaning, widened by delta: sums of :math:`x_p`, :math:`G_p x_p \le h_p \lambda_p`."""
+    r"""The convex hull of the meaning, widened by delta: the sums of :math:`G_p x_p \le h_p \lambda_p`."""
 
     def __init__(self, part: Statement, deadline: float) -> None:
         n = len(part.points)

@@ -1,0 +1,174 @@
+"""The leak test: round the integers, solve for the rest again, and see whether the answer survives.
+
+A solver calls a binary of 1e-7 integral, and with an M of 1e8 that is room for 10 units nobody pays for. What
+the rest can do is therefore asked with the integers at exact values. Three outcomes:
+
+- a feasible point that is no worse: nothing leaks;
+- a proof that every such point is worse, or that there is none: the answer leaks. A program that is infeasible
+  is asked again with its rows relaxed by what rows may be off, so that a contradiction in the last digits of
+  the data is not taken for a leak;
+- neither, because solvers fail: another continuous solver is asked, and when none is left nothing is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import ProofolioError
+from proofolio.program.features import features
+from proofolio.program.program import Program
+from proofolio.solvers import clarabel, highs, scip
+from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.fix import Fixed, fix
+from proofolio.solvers.solution import Settings, Solution
+from proofolio.verification.check_rows import (
+    Check,
+    Tolerances,
+    feasibility_checks,
+    relaxed,
+    rounded,
+    row_violation,
+)
+from proofolio.verification.optimality import allowance
+
+__all__ = ["leak_check"]
+
+Floats = NDArray[np.float64]
+# Feasible outright: what a point kept as it is must be when no solver can improve on it.
+OUTRIGHT = Tolerances(feasibility=1e-9, integrality=0.0)
+GAP = 1e-8
+SECONDS = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What one solver made of the rest: `value` is the minimised objective it reached, or nothing."""
+
+    word: Literal["holds", "worse", "infeasible", "unbounded", "unknown"]
+    value: float = float("nan")
+
+
+def leak_check(program: Program, x: Floats, tol: Tolerances) -> tuple[Check, float | None]:
+    """Round the integers of a point, solve the rest again, and compare.
+
+    Returns
+    -------
+    check : Check
+        Named ``leak``; its value is the worsening relative to the objective, infinite when nothing is
+        feasible and NaN when it could not be decided.
+    reached : float or None
+        The objective of the exact point found, in the user's sense.
+    """
+    sign = -1.0 if program.maximise else 1.0
+    claimed = sign * program.objective(x)
+    allowed = allowance(program, x, tol.worse)
+    outcome = _decide(program, x, claimed, allowed, tol)
+    scale = allowed / tol.worse
+    if outcome.word == "unknown":
+        said = "could not be decided: no continuous solver settled what is left once the integers are exact"
+        return Check("leak", False, float("nan"), tol.worse, said), None
+    if outcome.word == "infeasible":
+        said = f"{_breaks(program, x)}, and nothing feasible is left"
+        return Check("leak", False, float("inf"), tol.worse, said), None
+    if outcome.word == "unbounded":
+        return Check("leak", True, 0.0, tol.worse), -sign * float("inf")
+    worse = outcome.value - claimed
+    ok = outcome.word == "holds"
+    said = "" if ok else f"{sign * claimed:.9g} becomes {sign * outcome.value:.9g} once the integers are exact"
+    return Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), sign * outcome.value
+
+
+def _decide(program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances) -> _Outcome:
+    exact = _resolved(program, x, claimed, allowed, tol)
+    if exact.word == "infeasible":
+        low, high = relaxed(program, rounded(program, x), tol.feasibility)
+        room = tol.feasibility * np.maximum(1.0, np.abs(np.where(np.isfinite(x), x, 0.0)))
+        loose = ~program.integer
+        wider = replace(
+            program,
+            row_lower=low,
+            row_upper=high,
+            lower=np.where(loose, program.lower - room, program.lower),
+            upper=np.where(loose, program.upper + room, program.upper),
+        )
+        exact = _resolved(wider, x, claimed, allowed, replace(tol, feasibility=2.0 * tol.feasibility))
+    if exact.word == "unknown":
+        kept = rounded(program, x)
+        value = (-1.0 if program.maximise else 1.0) * program.objective(kept)
+        if value - claimed <= allowed and all(c.ok for c in feasibility_checks(program, kept, OUTRIGHT)):
+            return _Outcome("holds", value)
+    return exact
+
+
+def _resolved(program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances) -> _Outcome:
+    """Ask one solver after the other until one settles it."""
+    columns = np.flatnonzero(program.integer)
+    left = fix(program, columns, np.round(x[columns]))
+    if left.small is None:
+        return _Outcome("infeasible")
+    for ask in _solvers(left.small):
+        try:
+            again = ask(left.small)
+        except ProofolioError:
+            continue
+        outcome = _judged(program, left, again, claimed, allowed, tol)
+        if outcome.word != "unknown":
+            return outcome
+    return _Outcome("unknown")
+
+
+def _solvers(rest: Program) -> Iterator[Callable[[Program], Solution]]:
+    used = features(rest)
+    if used <= clarabel.CAN:
+        yield lambda p: solve_continuous(p, Settings(gap=GAP))
+        plain = {"equilibrate_enable": False, "iterative_refinement_max_iter": 50, "max_iter": 500}
+        yield lambda p: clarabel.solve(p, Settings(gap=GAP, options=plain, time_limit=SECONDS))
+        yield lambda p: highs.solve(p, Settings(gap=GAP, time_limit=SECONDS))
+    yield lambda p: scip.solve(p, Settings(gap=GAP, time_limit=SECONDS))
+
+
+def _judged(
+    program: Program, left: Fixed, again: Solution, claimed: float, allowed: float, tol: Tolerances
+) -> _Outcome:
+    sign = -1.0 if program.maximise else 1.0
+    if again.x is None:
+        return _Outcome(again.status) if again.status in ("infeasible", "unbounded") else _Outcome("unknown")  # type: ignore[arg-type]
+    point = left.expand(again.x)
+    value = sign * program.objective(point)
+    if not all(c.ok for c in feasibility_checks(program, point, tol)):
+        return _Outcome("infeasible") if _contradicted(program, left, point, tol) else _Outcome("unknown")
+    if value - claimed <= allowed:
+        return _Outcome("holds", value)
+    # worse: a leak only when it is proved that nothing is as good as what was claimed
+    proven = again.bound is not None and sign * again.bound - claimed > 0.5 * allowed
+    return _Outcome("worse", value) if proven else _Outcome("unknown")
+
+
+def _contradicted(program: Program, left: Fixed, point: Floats, tol: Tolerances) -> bool:
+    """Whether a row fails although the integers decide every column of it.
+
+    Rows are dropped once they are decided, up to the rounding of their terms; next to an M of 1e9 that
+    is more than what counts.
+    """
+    broken = row_violation(program, point) > tol.feasibility
+    if not broken.any():
+        return False
+    free = np.zeros(program.n)
+    free[left.columns] = 1.0
+    decided = abs(program.A) @ free == 0.0
+    return bool(np.any(broken & decided))
+
+
+def _breaks(program: Program, x: Floats) -> str:
+    """Say what breaks first when the integers are rounded and nothing else changes."""
+    failed = [c for c in feasibility_checks(program, rounded(program, x), Tolerances()) if not c.ok and c.detail]
+    columns = np.flatnonzero(program.integer)
+    moved = columns[np.argsort(-np.abs(x[columns] - np.round(x[columns])), kind="stable")][:1]
+    named = "".join(f", {program.column_names[j]} from {x[j]:.3g} to {np.round(x[j]):g}" for j in moved)
+    where = f" {failed[0].detail.removeprefix('worst at ')} breaks" if failed else " rows break"
+    return f"with the integers rounded{named},{where}"
