@@ -1,0 +1,158 @@
+"""The pictures of an audit: M against what is needed, row by row, and how loose the whole model is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from proofolio.report.svg import Scale, bar, element, figure, grid_lines, label, legend, log_ticks
+from proofolio.report.verdict_words import ORDER, WORDS, needed_words, number, ratio_words
+from proofolio.verification.verdicts import RowVerdict
+
+__all__ = ["BINS", "needed_chart", "ratio_bin", "ratio_chart", "short"]
+
+WIDTH, LEFT, RIGHT = 980.0, 215.0, 850.0
+STEP, TOP = 22.0, 62.0
+LONGEST = 30
+BINS = (
+    "too small",
+    "1 to 1.01",
+    "to 2",
+    "to 10",
+    "to 100",
+    "to 1e3",
+    "to 1e6",
+    "above",
+    "none needed",
+    "unknown",
+)
+ENDS = (1.01, 2.0, 10.0, 100.0, 1e3, 1e6)
+
+
+def short(name: str, longest: int = LONGEST) -> str:
+    """Return a name cut in the middle to a length that fits.
+
+    Examples
+    --------
+    >>> short("balance[north,2031,winter]", 15)
+    'balance…,winter]'
+    """
+    half = longest // 2
+    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) - 1 :]}"
+
+
+# -------------------------------------------------------------- M against needed
+def needed_chart(rows: Sequence[RowVerdict]) -> str:
+    """Draw M (a dot) and what is proved to be needed (a dark bar) of some rows, on a log axis."""
+    first, last = _span(rows)
+    x = Scale(first, last, LEFT, RIGHT, log=True)
+    bottom = TOP + STEP * len(rows)
+    decades = log_ticks(first, last)
+    thin = max(1, math.ceil(len(decades) / 12))
+    marks = [(x(v), f"{v:g}") for k, v in enumerate(decades) if k % thin == 0]
+    present = [v for v in ORDER if any(row.verdict == v for row in rows)]
+    parts = [
+        _key(present),
+        grid_lines(marks, TOP - 8, bottom, vertical=True),
+        label(RIGHT + 22, TOP - 14, "M / needed", class_="axis"),
+    ]
+    parts += [_row(row, x, TOP + STEP * (k + 0.5), first, last) for k, row in enumerate(rows)]
+    words = f"M against the proved needed M of {len(rows)} rows on a logarithmic axis, worst first"
+    return figure(WIDTH, bottom + 30, words, *parts)
+
+
+def _key(present: Iterable[str]) -> str:
+    parts, place = [], LEFT
+    parts.append(element("rect", x=place, y=15.0, width=22.0, height=7.0, rx=2.0, class_="needed"))
+    parts.append(label(place + 29, 23, "M needed, proved", class_="key"))
+    place += 156
+    for verdict in present:
+        parts.append(element("circle", cx=place + 6, cy=18.5, r=5.5, class_=WORDS[verdict].series))
+        parts.append(label(place + 17, 23, f"M, {verdict}", class_="key"))
+        place += 42 + 7.2 * len(verdict)
+    return "".join(parts)
+
+
+def _span(rows: Sequence[RowVerdict]) -> tuple[float, float]:
+    values = [v for row in rows for v in (row.big_m, *row.needed) if 0 < v < math.inf]
+    low, high = min(values, default=1.0), max(values, default=1.0)
+    first, last = 10.0 ** math.floor(math.log10(low) - 0.05), 10.0 ** math.ceil(math.log10(high) + 0.05)
+    return max(first, last * 1e-18), last
+
+
+def _row(row: RowVerdict, x: Scale, y: float, first: float, last: float) -> str:
+    lo, hi = row.needed
+
+    def place(value: float) -> float:
+        return x(min(max(value, first), last))
+
+    series = WORDS[row.verdict].series
+    known_hi, known_lo = hi < math.inf, lo > 0
+    left, right = place(lo) if known_lo else x(first), place(hi) if known_hi else x(last)
+    at = place(row.big_m)
+    parts = [label(LEFT - 12, y + 4, short(row.row), anchor="end", class_="bad" if _is_bad(row) else None)]
+    # the way from what is needed to M: what is given away, or what is missing
+    near = right if known_hi and at > right else left if known_lo and at < left else None
+    if near is not None:
+        parts.append(bar(min(near, at), y - 1.5, abs(at - near), 3.0, series))
+    nothing = known_hi and hi <= 0
+    if row.verdict != "forcing" and (known_hi or known_lo) and not nothing:
+        parts.append(bar(left - 2.5 if right - left < 5 else left, y - 5, max(right - left, 5.0), 10.0, "needed"))
+    parts.append(element("circle", cx=at, cy=y, r=5.5, class_=series))
+    said = "none needed" if nothing else "forced" if row.verdict == "forcing" else f"× {ratio_words(row.ratio)}"
+    said = "unknown" if row.ratio is None and row.verdict != "forcing" else said
+    parts.append(label(RIGHT + 22, y + 4, said, class_="mono"))
+    if row.safe is False:
+        parts.append(label(WIDTH, y + 4, "leaks", anchor="end", class_="bad strong"))
+    parts.append(bar(0.0, y - STEP / 2, WIDTH, STEP, "hover", _tip(row)))
+    return "".join(parts)
+
+
+def _is_bad(row: RowVerdict) -> bool:
+    return row.verdict == "invalid" or row.safe is False
+
+
+def _tip(row: RowVerdict) -> str:
+    return (
+        f"{row.row}, switched by {row.binary}: {row.verdict}\nM = {number(row.big_m)}, "
+        f"needed {needed_words(row.needed)}\n{row.reason}"
+    )
+
+
+# ------------------------------------------------------------------- how loose all
+def ratio_bin(row: RowVerdict) -> int:
+    """Return the place in `BINS` of a row's M over what is needed."""
+    if row.verdict in ("binding", "invalid"):
+        return 0
+    if row.verdict in ("undecided", "forcing") or row.ratio is None:
+        return len(BINS) - 1
+    if row.ratio == math.inf:
+        return len(BINS) - 2
+    return 1 + sum(row.ratio > end for end in ENDS)
+
+
+def ratio_chart(rows: Sequence[RowVerdict]) -> str:
+    """Draw how many rows have which M over what is needed, coloured by verdict."""
+    count = [dict.fromkeys(ORDER, 0) for _ in BINS]
+    for row in rows:
+        count[ratio_bin(row)][row.verdict] += 1
+    most = max(1, *(sum(one.values()) for one in count))
+    height, left, wide = 190.0, 60.0, 76.0
+    y = Scale(0.0, float(most), height + 20, 20.0)
+    ticks = sorted({0, most, *(round(most * k / 4) for k in (1, 2, 3))})
+    parts = [grid_lines([(y(v), str(v)) for v in ticks], left, left + wide * len(BINS))]
+    for k, (name, own) in enumerate(zip(BINS, count, strict=True)):
+        x, total = left + wide * k + 10, 0
+        for verdict, n in own.items():
+            if n:
+                tip = f"{n} {verdict}, M over needed: {name}"
+                high = y(total) - y(total + n)
+                parts.append(bar(x, y(total + n), wide - 20, high, WORDS[verdict].series, tip))
+                total += n
+        if total:
+            parts.append(label(x + wide / 2 - 10, y(total) - 5, str(total), anchor="middle", class_="mono"))
+        parts.append(label(x + wide / 2 - 10, height + 38, name, anchor="middle", class_="axis"))
+    parts.append(label(left + 10 + wide, height + 60, "M over what is needed", class_="axis"))
+    shown = [v for v in ORDER if any(own[v] for own in count)]
+    parts.append(legend([(WORDS[v].series, v) for v in shown], left + wide * len(BINS) + 20, 24.0))
+    return figure(WIDTH, height + 70, "How many rows have which M over what is needed", *parts)
