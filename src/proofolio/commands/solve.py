@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,11 @@ from proofolio.commands.output import (
     stdout_kept_free,
     write_json,
 )
-from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
+from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 
 if TYPE_CHECKING:
     from proofolio.commands.progress import SolveProgress
+    from proofolio.program import Program
     from proofolio.verification import Verified
 
 __all__ = ["solve_command"]
@@ -31,6 +33,7 @@ __all__ = ["solve_command"]
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
+EXPLAIN_SECONDS = 5.0
 MEANINGS = {
     "verified-optimal": "every check holds and the gap is proven",
     "verified-feasible": "every check holds, but the gap asked for is not reached",
@@ -92,6 +95,9 @@ def solve_command(
     MODEL is an .mps or .lp file (also .gz), or FILE.py:FUNCTION or package.module:function for a function
     that returns a Pyomo model, a CVXPY problem or a proofolio Program.
 
+    A model without a solution, or without a limit, is explained: which rows, bounds and integers cannot hold
+    together, or along which direction nothing stops the objective.
+
     The exit status is 0 for a verified solution, 1 when there is none or it does not hold, and 2 for input
     that cannot be used.
     """
@@ -148,6 +154,7 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     from proofolio.commands.progress import SolveProgress
     from proofolio.solvers import SOLVERS
     from proofolio.verification import solve
+    from proofolio.verification.opened import open_model
 
     if solver not in SOLVERS:
         raise BadData(f"no solver is named {solver!r}: there are {', '.join(sorted(SOLVERS))}")
@@ -155,7 +162,10 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
         try:
-            return solve(load_model(spec), solver, progress=progress, **settings)
+            program = open_model(load_model(spec)).program
+            answer = solve(program, solver, progress=progress, **settings)
+            document |= _explained(program, answer.status)
+            return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)
             return None
@@ -172,6 +182,24 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
         "seconds": progress.seconds,
         "message": "interrupted",
     }
+
+
+def _explained(program: Program, status: str) -> dict[str, Any]:
+    """Return why there is no solution, or no limit; nothing when that is not found out soon."""
+    from proofolio.verification.infeasibility import explain_infeasible
+    from proofolio.verification.unboundedness import explain_unbounded
+
+    with suppress(ProofolioError):
+        if status == "infeasible":
+            iis = explain_infeasible(program, EXPLAIN_SECONDS)
+            members = [{"kind": m.kind, "name": m.name, "says": m.says} for m in iis.members]
+            found = {"members": members, "irreducible": iis.irreducible, "barely": iis.barely}
+            return {"iis": found | {"sentence": iis.sentence, "seconds": iis.seconds}}
+        if status == "unbounded":
+            ray = explain_unbounded(program, EXPLAIN_SECONDS)
+            found = {"direction": ray.direction, "start": ray.start, "gain": ray.gain}
+            return {"ray": found | {"sentence": ray.sentence, "seconds": ray.seconds}}
+    return {}
 
 
 def _found(answer: Verified) -> dict[str, Any]:
@@ -208,6 +236,9 @@ def _print(document: Mapping[str, Any]) -> None:
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
         click.echo(f"{status}: {MEANINGS[status]} ({who}{how}, {document['seconds']:.2f} s{known})")
+        reason = document.get("iis") or document.get("ray")
+        if reason:
+            click.echo(reason["sentence"])
         return
     lines = [("status", f"{status}: {MEANINGS[status]}"), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
@@ -218,9 +249,7 @@ def _print(document: Mapping[str, Any]) -> None:
     lines += [
         (
             "failed",
-            f"{c['name']}: {c['value']:.2g} where {c['tolerance']:.2g} is allowed; {c['detail']}".rstrip(
-                "; "
-            ),
+            f"{c['name']}: {_measured(c)}{c['detail']}".rstrip("; "),
         )
         for c in failed
     ]
@@ -230,6 +259,12 @@ def _print(document: Mapping[str, Any]) -> None:
     lines.append(("values", (shown + rest) if values else "all are zero"))
     for name, words in lines:
         click.echo(f"{name:<10} {words}")
+
+
+def _measured(found: Mapping[str, Any]) -> str:
+    if math.isnan(found["value"]):
+        return ""
+    return f"{found['value']:.2g} where {found['tolerance']:.2g} is allowed; "
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:

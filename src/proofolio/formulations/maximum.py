@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, given, resolve
+from proofolio.formulations.big_m import Need, check_lowering, given, resolve
 from proofolio.program.expression import Expression, Rows, broadcast_to, stack
 from proofolio.program.model import Bounds, Model
 
@@ -43,6 +43,7 @@ def maximum(
     side: str = "exact",
     lowering: str = "big-m",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     r"""Return :math:`v = \max_k u_k`, elementwise over the first axis of the terms.
 
@@ -60,6 +61,9 @@ def maximum(
     big_m : str or array_like
         A tier of bounds, ``"published"`` (one M for all terms, the sum of their largest sizes), or numbers
         that broadcast to (K, ...).
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Returns
     -------
@@ -70,6 +74,8 @@ def maximum(
     ------
     UnboundedExpression
         When a term has no finite bounds and a binary is needed.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
     check_lowering("maximum", lowering, ("big-m", "hull"))
     if side not in SIDES:
@@ -92,6 +98,11 @@ def maximum(
         model.add(f"{name}_at_least", v >= u)
         return v
     bounds = model.bounds(u)
+    if lowering == "big-m":
+        M = resolve(
+            model, name, numbers, u.shape, lambda tier: _needed(model, u, tier), lambda: _published(model, u),
+            lambda: _needs(u), keep,
+        )  # fmt: skip
     least = bounds.lower.max(axis=0) if side == "exact" else -np.inf
     v = model.variable(name, shape, least, bounds.upper.max(axis=0))
     chosen = model.variable(f"{name}_chosen", u.shape, upper=alive.astype(float), binary=True)
@@ -101,7 +112,6 @@ def maximum(
         return v
     if side == "exact":
         model.add(f"{name}_at_least", v >= u)
-    M = resolve(numbers, u.shape, lambda tier: _needed(model, u, tier), lambda: _published(model, u))
     switch = model.switch("maximum", chosen, 1, M.value, M.tier, u.shape)
     model.add(f"{name}_at_most", v <= u + M.value * (1 - chosen), switch)
     return v
@@ -122,6 +132,12 @@ def _needed(model: Model, u: Expression, tier: str) -> NDArray[np.float64]:
         others = [j for j in range(K) if j != k]
         M[k] = model.bounds(u[others] - u[k], tier, side="upper").upper.max(axis=0)
     return M
+
+
+def _needs(u: Expression) -> list[Need]:
+    """Return u_j - u_k for every k at once, the j being the next term, the one after it, and so on."""
+    K = u.shape[0]
+    return [Need(u[(np.arange(K) + step) % K] - u) for step in range(1, K)]
 
 
 def _published(model: Model, u: Expression) -> NDArray[np.float64]:

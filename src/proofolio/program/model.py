@@ -32,7 +32,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, Quadratic, quadratic_form
 
-__all__ = ["Bounder", "Bounds", "Model"]
+__all__ = ["Bounder", "Bounds", "Checker", "Model"]
 
 
 class Bounds(NamedTuple):
@@ -43,6 +43,7 @@ class Bounds(NamedTuple):
 
 
 Bounder = Callable[["Model", "Expression | Quadratic"], Bounds]
+Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, spread, keep) -> what M to use
 CONSTANT_ROW_TOLERANCE = 1e-9
 
 
@@ -55,6 +56,14 @@ class Model:
         The program's name.
     bounders : mapping from tier to function, optional
         Sharper bounds than the interval rule, asked for by tier name (``"lp"``, ``"mip"``).
+    checker : function, optional
+        Holds the numbers a user gives for M against what the model allows; without one they are used as
+        they stand.
+
+    Attributes
+    ----------
+    proofs : list
+        What bounders and the checker left about the bounds they gave, in the order they were asked.
 
     Examples
     --------
@@ -67,9 +76,16 @@ class Model:
     (('w[0]', 'w[1]'), ('budget',))
     """
 
-    def __init__(self, name: str = "program", bounders: Mapping[str, Bounder] | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "program",
+        bounders: Mapping[str, Bounder] | None = None,
+        checker: Checker | None = None,
+    ) -> None:
         self.name = name
         self.bounders = dict(bounders or {})
+        self.checker = checker
+        self.proofs: list[Any] = []
         self._variables: list[Block] = []
         self._names: set[str] = set()
         self._arrays: set[str] = set()

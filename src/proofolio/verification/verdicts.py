@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -64,8 +65,8 @@ class Finding:
     top_on: Number = math.inf
     tier: str = "interval"
     certified: bool = False
-    multipliers: dict[int, Fraction] | None = None
-    multipliers_on: dict[int, Fraction] | None = None
+    multipliers: Mapping[int, Fraction] | None = None
+    multipliers_on: Mapping[int, Fraction] | None = None
     reason: str = ""
 
 
