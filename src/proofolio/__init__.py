@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ProofolioError,
         SolverFailure,
         UnboundedExpression,
+        UnprovenBigM,
         UnsupportedProgram,
     )
     from proofolio.forecasts import load_prices, read_prices
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
         published_maxima,
         random_instance,
     )
-    from proofolio.program import Expression, Model, Program, attach, between, concatenate, stack
+    from proofolio.program import Expression, Program, between, concatenate, stack
     from proofolio.program.files import read_program, write_program
     from proofolio.verification import Check, Verified, check, solve
+    from proofolio.verification.modelling import Model, attach
 
 __version__ = version("proofolio")
 
@@ -39,6 +41,7 @@ _HOMES = {
         "ProofolioError",
         "SolverFailure",
         "UnboundedExpression",
+        "UnprovenBigM",
         "UnsupportedProgram",
     ),
     "proofolio.forecasts": ("load_prices", "read_prices"),
@@ -50,9 +53,10 @@ _HOMES = {
         "published_maxima",
         "random_instance",
     ),
-    "proofolio.program": ("Expression", "Model", "Program", "attach", "between", "concatenate", "stack"),
+    "proofolio.program": ("Expression", "Program", "between", "concatenate", "stack"),
     "proofolio.program.files": ("read_program", "write_program"),
     "proofolio.verification": ("Check", "Verified", "check", "solve"),
+    "proofolio.verification.modelling": ("Model", "attach"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -70,6 +74,7 @@ __all__ = [
     "RegimeSwitching",
     "SolverFailure",
     "UnboundedExpression",
+    "UnprovenBigM",
     "UnsupportedProgram",
     "Verified",
     "__version__",

@@ -25,7 +25,6 @@ from proofolio.errors import BadData, ContradictoryRows, ProofolioError, Unsuppo
 
 if TYPE_CHECKING:
     from proofolio.commands.progress import SolveProgress
-    from proofolio.program import Program
     from proofolio.verification import Verified
 
 __all__ = ["solve_command"]
@@ -154,7 +153,6 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     from proofolio.commands.progress import SolveProgress
     from proofolio.solvers import SOLVERS
     from proofolio.verification import solve
-    from proofolio.verification.opened import open_model
 
     if solver not in SOLVERS:
         raise BadData(f"no solver is named {solver!r}: there are {', '.join(sorted(SOLVERS))}")
@@ -162,9 +160,8 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
         try:
-            program = open_model(load_model(spec)).program
-            answer = solve(program, solver, progress=progress, **settings)
-            document |= _explained(program, answer.status)
+            answer = solve(load_model(spec), solver, progress=progress, **settings)
+            document |= _explained(answer)
             return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)
@@ -184,21 +181,17 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
     }
 
 
-def _explained(program: Program, status: str) -> dict[str, Any]:
+def _explained(answer: Verified) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
+    if answer.status not in ("infeasible", "unbounded"):
+        return {}
     from proofolio.verification.infeasibility import explain_infeasible
     from proofolio.verification.unboundedness import explain_unbounded
 
-    with suppress(ProofolioError):
-        if status == "infeasible":
-            iis = explain_infeasible(program, EXPLAIN_SECONDS)
-            members = [{"kind": m.kind, "name": m.name, "says": m.says} for m in iis.members]
-            found = {"members": members, "irreducible": iis.irreducible, "barely": iis.barely}
-            return {"iis": found | {"sentence": iis.sentence, "seconds": iis.seconds}}
-        if status == "unbounded":
-            ray = explain_unbounded(program, EXPLAIN_SECONDS)
-            found = {"direction": ray.direction, "start": ray.start, "gain": ray.gain}
-            return {"ray": found | {"sentence": ray.sentence, "seconds": ray.seconds}}
+    with suppress(ProofolioError, KeyboardInterrupt):
+        if answer.status == "infeasible":
+            return {"iis": explain_infeasible(answer.solution.program, EXPLAIN_SECONDS).document}
+        return {"ray": explain_unbounded(answer.solution.program, EXPLAIN_SECONDS).document}
     return {}
 
 

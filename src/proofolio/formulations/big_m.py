@@ -14,7 +14,7 @@ from proofolio.program.expression import Expression
 from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
-__all__ = ["BigM", "Need", "check_lowering", "given", "resolve"]
+__all__ = ["BigM", "Need", "check_lowering", "given", "named", "resolve"]
 
 Floats = NDArray[np.float64]
 
@@ -91,8 +91,13 @@ def resolve(
                 for body, binary, off, spread in needs()
             ]
             found = BigM(np.maximum.reduce(covers), "given") if covers else found
-    model.proofs[before:] = [replace(record, name=name) for record in model.proofs[before:]]
+    named(model, name, before)
     return found
+
+
+def named(model: Model, name: str, since: int) -> None:
+    """Write a formulation's name on what bounders left in the model's proofs from an index on."""
+    model.proofs[since:] = [replace(record, name=name) for record in model.proofs[since:]]
 
 
 def given(big_m: ArrayLike, shape: tuple[int, ...]) -> Floats:

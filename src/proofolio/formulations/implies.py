@@ -101,7 +101,7 @@ def implies(
             f"{name}_{side}",
             big_m,
             rows.shape,
-            lambda tier, slack=slack: model.bounds(slack, tier, side="upper").upper,  # type: ignore[misc]
+            lambda tier, slack=slack: model.bounds(slack, tier, "upper", switch_of).upper,  # type: ignore[misc]
             lambda limit=limit: _size(model, plain) + np.abs(limit - body.constant),  # type: ignore[misc]
             lambda slack=slack: [Need(slack, switch_of)],  # type: ignore[misc]
             keep,

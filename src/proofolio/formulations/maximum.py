@@ -85,11 +85,11 @@ def maximum(
         raise BadData(f"maximum {name!r} needs at least one term along its first axis")
     box = model.interval(u)
     alive = _alive(box.lower, box.upper)
-    keep = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
+    winning = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
     numbers = big_m
     if not isinstance(big_m, str):
-        numbers = given(big_m, u.shape)[keep]
-    u, alive = u[keep], alive[keep]
+        numbers = given(big_m, u.shape)[winning]
+    u, alive = u[winning], alive[winning]
     if u.shape[0] == 1:
         return u[0]
     shape = u.shape[1:]

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from proofolio.formulations.big_m import Need, check_lowering, resolve
+from proofolio.formulations.big_m import Need, check_lowering, named, resolve
 from proofolio.program.expression import Expression, as_expression, broadcast_to, common_shape
 from proofolio.program.model import Model
 
@@ -75,7 +75,9 @@ def product(
     shape = common_shape(on.shape, u.shape)
     model.check_binary(f"the factor b of product {name!r}", on)
     tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
+    before = len(model.proofs)
     bounds = model.bounds(u, tier)
+    named(model, name, before)
     L, U = np.broadcast_to(bounds.lower, shape), np.broadcast_to(bounds.upper, shape)
     size = np.maximum(np.abs(L), np.abs(U))
     if lowering == "big-m":

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, resolve
-from proofolio.formulations.cost_range import quadratic_range
+from proofolio.formulations.big_m import Need, check_lowering, resolve
+from proofolio.formulations.cost_range import difference_rounding, quadratic_range
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.formulations.maximum import maximum
 from proofolio.formulations.perspective import perspective_cost
@@ -52,6 +52,7 @@ def selected_cost(
     big_m: str | ArrayLike = "interval",
     exact: bool = False,
     budget: float | None = None,
+    keep: bool = False,
 ) -> Expression:
     r"""Return a variable `cost` of shape (T,) that is at least the selected regime's cost.
 
@@ -67,15 +68,21 @@ def selected_cost(
     costs : RegimeCosts
     lowering : {"hull", "big-m"}
     big_m : str or array_like
-        ``"interval"``; ``"published"``: the largest of :math:`2\|Q_r\|_2 + \|c_r\|_2` and
+        A tier of bounds (maxima are bounded by intervals at any tier); ``"published"``: the largest of
+        :math:`2\|Q_r\|_2 + \|c_r\|_2` and
         :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting to (R, T).
     exact : bool
         Ask every max term to equal its maximum at every feasible point, not only at an optimum.
     budget : float, optional
         The sum of w in each period, when rows of the model fix it: sharper bounds, and part of the hull.
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Raises
     ------
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
     BadData
@@ -90,7 +97,7 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    return _big_m(model, name, Z, w, costs, big_m, exact, budget, declared)
+    return _big_m(model, name, Z, w, costs, big_m, exact, budget, declared, keep)
 
 
 def _big_m(
@@ -103,11 +110,13 @@ def _big_m(
     exact: bool,
     budget: float | None,
     declared: RegimeCosts,
+    keep: bool,
 ) -> Expression:
     R, T = Z.shape
     M = resolve(
-        big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier), lambda: _published(declared, T)
-    )
+        model, name, big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier),
+        lambda: _published(declared, T), lambda: _needs(model, Z, w, costs), keep,
+    )  # fmt: skip
     cost = model.variable(name, T)
     body = model.quadratic(costs.Q, w) + (w * costs.c).sum(-1) + costs.k
     if costs.maxima:
@@ -128,11 +137,9 @@ def _needed(
     model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
 ) -> Floats:
     """Bound f_r - f_s above for the worst s, over the box and budget of every period."""
-    if tier != "interval":
-        raise BadData(f"selected_cost has no bounds of tier {tier!r}: use 'interval', 'published' or numbers")
     box = model.bounds(w)
     low, high = box.lower, box.upper
-    if not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
+    if tier == "interval" and not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
         low, high = low[:1], high[:1]
     R = costs.Q.shape[0]
     reach = [term.reach(low, high) for term in costs.maxima]
@@ -141,14 +148,43 @@ def _needed(
         for s in range(R):
             if r == s:
                 continue
-            _, top = quadratic_range(
-                costs.Q[r] - costs.Q[s], costs.c[r] - costs.c[s], costs.k[r] - costs.k[s], low, high, budget
-            )
+            D, g, h = (part[r] - part[s] for part in costs[:3])
+            _, top = quadratic_range(D, g, h, low, high, budget)
+            if tier != "interval":  # over all that the model holds, period by period
+                sharp = model.bounds(_difference(model, w, D, g, h), tier, side="upper").upper
+                top = np.minimum(top, sharp + difference_rounding(D, g, h, low, high))
             for term, (least, most) in zip(costs.maxima, reach, strict=True):
                 sign = term.sign * ((term.regime == r) - (term.regime == s))
                 top = np.nextafter(top + np.maximum(sign * least, sign * most), np.inf)
             M[r] = np.maximum(M[r], top)
     return np.broadcast_to(M, (R, T))
+
+
+def _difference(model: Model, w: Expression, D: Floats, g: Floats, h: Floats) -> Any:
+    return model.quadratic(D, w) + (w * g).sum(-1) + h
+
+
+def _needs(model: Model, Z: Expression, w: Expression, costs: RegimeCosts) -> list[Need]:
+    """Return f_r - f_s where Z_s = 1, for every r at once, s being the next regime, the one after, ..."""
+    R, T = Z.shape
+    box = model.bounds(w)
+    reach = [term.reach(box.lower, box.upper) for term in costs.maxima]
+    needs = []
+    for step in range(1, R):
+        s = (np.arange(R) + step) % R
+        least, most = np.zeros((R, T)), np.zeros((R, T))
+        for term, (low, high) in zip(costs.maxima, reach, strict=True):
+            sign = term.sign * ((np.arange(R) == term.regime) * 1 - (s == term.regime))[:, None]
+            least, most = (
+                least + np.minimum(sign * low, sign * high),
+                most + np.maximum(sign * low, sign * high),
+            )
+        D, g, h = (part - part[s] for part in costs[:3])
+        body = _difference(model, w, D, g, h) + (least + np.zeros((R, T)))
+        spread = np.where(most > least, np.nextafter(most - least, np.inf), 0.0)
+        spread = spread + difference_rounding(D, g, h, box.lower, box.upper)
+        needs.append(Need(body, Z[s], 1, spread))
+    return needs
 
 
 def _published(costs: RegimeCosts, T: int) -> Floats:

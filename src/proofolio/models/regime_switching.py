@@ -24,6 +24,7 @@ from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
+from proofolio.verification.bounders import BOUNDERS
 
 __all__ = ["RegimeSwitching", "published_maxima"]
 
@@ -133,11 +134,15 @@ class RegimeSwitching:
     def model(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Model:
         """Return the builder, to add rows of your own.
 
+        With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
+        ``"published"``, or numbers broadcasting to (R, T). Neither the published rule nor numbers are checked
+        here, so that a wrong M can be built and refuted: `solve` reports the point that it cuts off.
+
         Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` (n, T), and with
         switching costs ``enter`` (R, T - 1).
         """
         n, T, R = self.n, self.T, self.R
-        model = Model("regime_switching")
+        model = Model("regime_switching", BOUNDERS)  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         fixed = None if self.path is None else (np.arange(R)[:, None] == self.path).astype(float)
         Z = model.variable(

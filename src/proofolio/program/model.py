@@ -42,7 +42,7 @@ class Bounds(NamedTuple):
     upper: Floats
 
 
-Bounder = Callable[["Model", "Expression | Quadratic"], Bounds]
+Bounder = Callable[..., Bounds]  # (model, e), and (model, e, binary, off) for rows that a binary switches
 Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, spread, keep) -> what M to use
 CONSTANT_ROW_TOLERANCE = 1e-9
 
@@ -215,7 +215,9 @@ class Model:
                 low[k], high[k] = np.nextafter(low[k] + a, -np.inf), np.nextafter(high[k] + b, np.inf)
         return Bounds(low.reshape(body.shape), high.reshape(body.shape))
 
-    def bounds(self, e: Any, tier: str = "interval", side: str = "both") -> Bounds:
+    def bounds(
+        self, e: Any, tier: str = "interval", side: str = "both", binary: Any = None, off: int = 0
+    ) -> Bounds:
         """Bound an expression over what the model knows of its variables, rounded outward.
 
         Parameters
@@ -225,6 +227,9 @@ class Model:
             ``"interval"``, or the name of a bounder the model was given.
         side : {"both", "lower", "upper"}
             Which side must be finite.
+        binary : Expression, optional
+            Of the shape of e: the bounds need to hold only where it is at `off`. Intervals do not use it.
+        off : int
 
         Raises
         ------
@@ -236,7 +241,9 @@ class Model:
         if tier == "interval":
             found = self.interval(e)
         elif tier in self.bounders:
-            found = self.bounders[tier](self, e if isinstance(e, Quadratic) else as_expression(e))
+            body = e if isinstance(e, Quadratic) else as_expression(e)
+            held = () if binary is None else (binary, off)
+            found = self.bounders[tier](self, body, *held)
         else:
             known = ", ".join(["interval", *self.bounders])
             raise BadData(f"no bounder for tier {tier!r} is plugged into this model: it has {known}")

@@ -73,6 +73,18 @@ class Iis:
         fewer = "" if self.irreducible else " (perhaps fewer of them)"
         return f"these {len(self.members)}{fewer} cannot hold together: {shown}{hair}"
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything, in the words of the command line's JSON."""
+        listed = [{"kind": m.kind, "name": m.name, "says": m.says} for m in self.members]
+        return {
+            "members": listed,
+            "irreducible": self.irreducible,
+            "barely": self.barely,
+            "sentence": self.sentence,
+            "seconds": self.seconds,
+        }
+
 
 def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     """Return requirements of an infeasible model that cannot hold together, in the model's own names.

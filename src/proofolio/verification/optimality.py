@@ -43,16 +43,18 @@ def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check
     return Check("objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}")
 
 
-def bound_check(program: Program, claim: Solution, reached: Sequence[float], tol: Tolerances) -> Check:
-    """Hold the claimed bound to values that feasible points reach, in the user's sense."""
+def bound_check(
+    program: Program, claim: Solution, reached: Sequence[tuple[float, str]], tol: Tolerances
+) -> Check:
+    """Hold the claimed bound to values that feasible points reach, in the user's sense, each with how."""
     sign = -1.0 if program.maximise else 1.0
     allowed = allowance(program, claim.point, tol.objective)
     if claim.bound is None or not reached:
         return Check("bound", True, 0.0, allowed)
-    best = min(sign * value for value in reached)
+    best, how = min((sign * value, how) for value, how in reached)
     over = sign * claim.bound - best
     ok = over <= allowed
-    said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached"
+    said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached{how}"
     return Check("bound", ok, max(over, 0.0), allowed, said)
 
 

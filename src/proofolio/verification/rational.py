@@ -149,6 +149,25 @@ class ExactRows:
         m, n = self.m, self.n
         return System(rows, tuple(sides[:m]), tuple(sides[m:]), tuple(boxes[:n]), tuple(boxes[n:]))
 
+    def holds(self, point: Mapping[int, Fraction], freed: Freed | None = None) -> bool:
+        """Whether a point satisfies all rows but one freed side, and all bounds (absent columns are zero)."""
+        L = math.lcm(1, *(v.denominator for v in point.values()))
+        x = {j: v.numerator * (L // v.denominator) for j, v in point.items()}
+        E, D = self.side_scale, self.scale
+        for j, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
+            v = x.get(j, 0) * E
+            if (low is not None and v < low * L) or (high is not None and v > high * L):
+                return False
+        DL = D * L
+        for i, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            columns, numbers = self.row(i)
+            body = E * sum([a * x[j] for j, a in zip(columns, numbers, strict=True) if j in x])
+            if low is not None and body < low * DL and freed != (i, "lower"):
+                return False
+            if high is not None and body > high * DL and freed != (i, "upper"):
+                return False
+        return True
+
     # ------------------------------------------------------------------ bounds
     def evaluate(
         self, body: Mapping[int, Fraction], y: Mapping[int, Fraction], question: Question

@@ -77,6 +77,17 @@ class Ray:
         lacking = "it lacks a bound" if len(moves) == 1 else "one of them lacks a bound"
         return f"nothing stops {shown}: with every such step the objective {way} by {self.gain:.6g}; {lacking}"
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything, in the words of the command line's JSON."""
+        return {
+            "direction": self.direction,
+            "start": self.start,
+            "gain": self.gain,
+            "sentence": self.sentence,
+            "seconds": self.seconds,
+        }
+
 
 def explain_unbounded(model: Any, time_limit: float = 10.0) -> Ray:
     """Return a direction in which a model's objective improves for ever, and a point to start from.
