@@ -170,9 +170,9 @@ def test_names_of_the_catalogue(run, one_sentence):
         ("product of binaries", "hull"),
         ("product of binaries", "big-m"),
     ]
-    folded = run("prove", "product/hull").stdout
-    assert "product, 6 bounds" in folded
-    assert "product of binaries" in folded
+    folded = run("prove", "product-tiny/hull", "product-signs/hull").stdout
+    assert "product, 2 bounds" in folded
+    assert "2 proved (of several bounds the worst is shown)." in folded
     listed = run("prove", "--list")
     assert "maximum-at-least " in listed.stdout
     assert "selected-cost " in listed.stdout

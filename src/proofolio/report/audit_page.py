@@ -46,7 +46,7 @@ def _headline(found: Audit) -> str:
     ratios = [
         r.ratio for r in found.rows if r.verdict == "loose" and r.ratio is not None and r.ratio < math.inf
     ]
-    certified = sum(row.certified for row in found.rows)
+    share = 100 * sum(row.certified for row in found.rows) // max(1, len(found.rows))
     entries = [
         (
             str(summary["invalid"]),
@@ -56,7 +56,7 @@ def _headline(found: Audit) -> str:
         (str(summary["unsafe"]), "unsafe: the row leaks", "bad" if summary["unsafe"] else "good"),
         (str(summary["loose"]), "looser than needed", ""),
         (f"{max(ratios):.3g}" if ratios else "none", "largest M over what is needed", ""),
-        (f"{certified} of {len(found.rows)}", "verdicts certified in exact arithmetic", ""),
+        (f"{share}%", "of the verdicts are certified in exact arithmetic", ""),
     ]
     return tiles(entries)
 
