@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from proofolio.program import Expression, Program, between, concatenate, stack
     from proofolio.program.files import read_program, write_program
     from proofolio.verification import Check, Verified, check, solve
+    from proofolio.verification.audit import assert_valid, audit
+    from proofolio.verification.audit_certificates import check_certificates, save_certificates
+    from proofolio.verification.catalogue import shipped_claims
+    from proofolio.verification.claim import Box, Claim
+    from proofolio.verification.infeasibility import explain_infeasible
     from proofolio.verification.modelling import Model, attach
+    from proofolio.verification.prove import Proof, prove
+    from proofolio.verification.strength import strength
+    from proofolio.verification.tighten import tighten
 
 __version__ = version("proofolio")
 
@@ -57,18 +65,29 @@ _HOMES = {
     "proofolio.program.files": ("read_program", "write_program"),
     "proofolio.verification": ("Check", "Verified", "check", "solve"),
     "proofolio.verification.modelling": ("Model", "attach"),
+    "proofolio.verification.audit": ("assert_valid", "audit"),
+    "proofolio.verification.audit_certificates": ("check_certificates", "save_certificates"),
+    "proofolio.verification.catalogue": ("shipped_claims",),
+    "proofolio.verification.claim": ("Box", "Claim"),
+    "proofolio.verification.infeasibility": ("explain_infeasible",),
+    "proofolio.verification.prove": ("Proof", "prove"),
+    "proofolio.verification.strength": ("strength",),
+    "proofolio.verification.tighten": ("tighten",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "BadData",
+    "Box",
     "Check",
+    "Claim",
     "ContradictoryRows",
     "Expression",
     "InvalidBigM",
     "MaxTerm",
     "Model",
     "Program",
+    "Proof",
     "ProofolioError",
     "RegimeSolution",
     "RegimeSwitching",
@@ -78,22 +97,31 @@ __all__ = [
     "UnsupportedProgram",
     "Verified",
     "__version__",
+    "assert_valid",
     "attach",
+    "audit",
     "between",
     "check",
+    "check_certificates",
     "concatenate",
+    "explain_infeasible",
     "implies",
     "load_prices",
     "market_instance",
     "maximum",
     "product",
+    "prove",
     "published_maxima",
     "random_instance",
     "read_prices",
     "read_program",
+    "save_certificates",
     "selected_cost",
+    "shipped_claims",
     "solve",
     "stack",
+    "strength",
+    "tighten",
     "write_program",
 ]
 
