@@ -63,6 +63,14 @@ def test_a_row_of_integers_is_held_exactly_beside_any_coefficient():
     assert status(check(model, [1, 0, 1])) == "verified-feasible"
 
 
+def test_integers_off_by_what_they_may_be_do_not_break_their_rows():
+    model = Model()
+    n = model.variable("n", 2, 0, 9, integer=True)
+    model.add("lots", 1000 * n.sum() == 3000)
+    model.minimise(n[0])
+    assert status(check(model, [1 + 9e-7, 2])) == "verified-feasible"
+
+
 def test_bounds_of_small_columns_are_held_at_their_scale():
     model = Model()
     model.minimise(model.variable("variance", lower=0, upper=1e-5))

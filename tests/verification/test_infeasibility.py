@@ -9,6 +9,7 @@ from proofolio import BadData, Model, read_program, write_program
 from proofolio.errors import SolverFailure
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.solution import Settings
+from proofolio.verification import infeasibility
 from proofolio.verification.elements import elements, members, part_of
 from proofolio.verification.infeasibility import explain_infeasible
 from proofolio.verification.unboundedness import explain_unbounded
@@ -103,6 +104,11 @@ def test_the_sentence_says_what_each_member_asks_for():
     )
 
 
+def test_the_two_sides_of_a_row_are_one_member():
+    model, _ = parity()
+    assert "row half (2 Z[0,0] - 2 Z[0,1] = 1)" in explain_infeasible(model).sentence
+
+
 def test_many_members_alike_are_said_once():
     model = Model()
     w = model.variable("w", 30, 0, 0.03)
@@ -181,6 +187,25 @@ def test_no_time_is_no_answer_and_little_time_is_a_true_one():
     found = explain_infeasible(big, time_limit=0.3)
     assert found.seconds < 3
     assert not has_solution(only(big.freeze(), found.names))
+
+
+def test_a_subset_that_highs_could_have_made_smaller_is_made_smaller(monkeypatch):
+    model, expected = linear()
+    monkeypatch.setattr(infeasibility, "_highs_subset", lambda program, every, seconds: list(every))
+    found = explain_infeasible(model)
+    assert found.irreducible
+    assert len(found.members) == len(expected)
+
+
+def test_a_subset_not_held_to_be_needed_is_not_called_irreducible(monkeypatch):
+    model, _ = parity()
+    program = model.freeze()
+    asked = iter([True, False, *[None] * 1000])  # the relaxation has a point, the whole has none, then silence
+    monkeypatch.setattr(infeasibility, "has_point", lambda part, seconds: next(asked))
+    found = explain_infeasible(program)
+    assert not found.irreducible
+    assert "perhaps fewer of them" in found.sentence
+    assert not has_solution(only(program, found.names))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -5,7 +5,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from proofolio import BadData, Model, UnsupportedProgram, solve, write_program
+from proofolio import BadData, Model, UnsupportedProgram, check, solve, write_program
 
 
 def cover():
@@ -58,6 +58,8 @@ def test_a_cone_that_came_as_a_quadratic_row_is_recognised(solver):
     answer = solve(conic_row(), solver)
     assert answer.status == "verified-optimal"
     assert answer.objective == pytest.approx(1.25, rel=1e-6)
+    assert {"cones"} <= {c.name for c in answer.checks}
+    assert {"cones"} <= {c.name for c in check(conic_row(), answer.values)}
 
 
 def test_a_start_may_be_names_numbers_or_an_earlier_answer():
