@@ -99,7 +99,9 @@ def test_a_multiplier_of_a_row_with_room_is_not_complementary():
 
 def test_a_fast_solver_that_is_not_there_yet_is_caught():
     program = cheapest(1.0, curved=True)
-    hasty = piqp.solve(program, Settings(options={"eps_abs": 1e-2, "eps_rel": 1e-2, "check_duality_gap": False}))
+    hasty = piqp.solve(
+        program, Settings(options={"eps_abs": 1e-2, "eps_rel": 1e-2, "check_duality_gap": False})
+    )
     claim = replace(hasty, status="optimal")
     assert status_after(claim, check(program, claim), 1e-6) != "verified-optimal"
 
@@ -145,7 +147,9 @@ def test_a_bound_beyond_the_claims_own_point_is_wrong():
 def test_a_regime_program_of_tiny_costs_is_held_to_them(scale, lowering):
     rng = np.random.default_rng(7)
     G = rng.normal(size=(2, 3, 3))
-    declared = RegimeSwitching(Q=scale * G @ G.transpose(0, 2, 1), c=scale * rng.normal(size=(2, 3)), periods=3)
+    declared = RegimeSwitching(
+        Q=scale * G @ G.transpose(0, 2, 1), c=scale * rng.normal(size=(2, 3)), periods=3
+    )
     answer = declared.solve("highs", lowering)
     assert answer.ok
     program = declared.to_program(lowering)

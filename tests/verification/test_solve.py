@@ -39,7 +39,14 @@ def test_everything_that_is_a_model_is_solved(tmp_path, solver):
     write_program(cover().freeze(), tmp_path / "model.mps")
     x = cp.Variable(3, boolean=True, name="x")
     problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply([3, 2, 4], x))), [cp.sum(x) >= 2])
-    models = [cover(), cover().freeze(), cover_in_pyomo(), problem, tmp_path / "model.mps", str(tmp_path / "model.mps")]
+    models = [
+        cover(),
+        cover().freeze(),
+        cover_in_pyomo(),
+        problem,
+        tmp_path / "model.mps",
+        str(tmp_path / "model.mps"),
+    ]
     for model in models:
         answer = solve(model, solver)
         assert (answer.status, answer.objective) == ("verified-optimal", pytest.approx(5))

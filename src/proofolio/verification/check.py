@@ -123,7 +123,9 @@ def _point(program: Program, values: Any) -> Floats:
     try:
         point = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
-        raise BadData(f"{type(values).__name__} is no solution: give values by name, or one a column") from None
+        raise BadData(
+            f"{type(values).__name__} is no solution: give values by name, or one a column"
+        ) from None
     if point.shape != (program.n,):
         raise BadData(f"the values have shape {point.shape}; they must be ({program.n},), one a column")
     if not np.all(np.isfinite(point)):

@@ -255,7 +255,10 @@ def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -
         int(highspy.IisBoundStatus.kIisBoundStatusBoxed): ("lower", "upper"),
     }
     wanted = set()
-    for name, index, status in (("row", iis.row_index_, iis.row_bound_), ("bound", iis.col_index_, iis.col_bound_)):
+    for name, index, status in (
+        ("row", iis.row_index_, iis.row_bound_),
+        ("bound", iis.col_index_, iis.col_bound_),
+    ):
         for i, word in zip(index, status, strict=True):
             wanted |= {Element(name, int(i), side) for side in sides.get(int(word), ())}
     return [e for e in linear if e in wanted]

@@ -40,7 +40,9 @@ def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check
     allowed = allowance(program, claim.point, tol.objective)
     error = abs(value - claimed)
     ok = error <= allowed
-    return Check("objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}")
+    return Check(
+        "objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}"
+    )
 
 
 def bound_check(
@@ -88,9 +90,19 @@ def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> lis
     return [
         _largest("dual feasibility", signs, tol.objective, names, "a multiplier of {} has the wrong sign"),
         _largest(
-            "complementarity", np.concatenate([product, row_product]), allowed, names, "{} has a multiplier and room"
+            "complementarity",
+            np.concatenate([product, row_product]),
+            allowed,
+            names,
+            "{} has a multiplier and room",
         ),
-        Check("duality gap", gap <= allowed, gap, allowed, "" if gap <= allowed else "the multipliers prove less"),
+        Check(
+            "duality gap",
+            gap <= allowed,
+            gap,
+            allowed,
+            "" if gap <= allowed else "the multipliers prove less",
+        ),
     ]
 
 

@@ -146,7 +146,9 @@ def _settings(program: Program, given: dict[str, Any]) -> Settings:
         if name in given and int(given[name]) != given[name]:
             raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
     if not isinstance(given.get("options", {}), Mapping):
-        raise BadData(f"options is a {type(given['options']).__name__}; it must be a dictionary by option name")
+        raise BadData(
+            f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
+        )
     start = given.get("start")
     if start is not None:
         given = given | {"start": _start(program, start)}
@@ -162,11 +164,15 @@ def _start(program: Program, start: Any) -> Floats:
     try:
         point = np.asarray(start, dtype=float)
     except (TypeError, ValueError):
-        raise BadData("start holds something that is no number: give values by name, or one a column") from None
+        raise BadData(
+            "start holds something that is no number: give values by name, or one a column"
+        ) from None
     if point.shape != (program.n,):
         raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
     if np.any(np.isinf(point)):
-        raise BadData(f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value")
+        raise BadData(
+            f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value"
+        )
     return point
 
 

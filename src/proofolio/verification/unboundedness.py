@@ -75,7 +75,9 @@ class Ray:
         shown = ", ".join(moves[:SHOWN]) + (f" and {len(moves) - SHOWN} more" if len(moves) > SHOWN else "")
         way = "rises" if self.maximise else "falls"
         lacking = "it lacks a bound" if len(moves) == 1 else "one of them lacks a bound"
-        return f"nothing stops {shown}: with every such step the objective {way} by {self.gain:.6g}; {lacking}"
+        return (
+            f"nothing stops {shown}: with every such step the objective {way} by {self.gain:.6g}; {lacking}"
+        )
 
     @property
     def document(self) -> dict[str, Any]:
@@ -165,7 +167,9 @@ def _direction(program: Program, start: Floats, seconds: float) -> Floats:
     d[np.abs(d) < NOISE] = 0.0
     nice = np.array([float(Fraction(v).limit_denominator(DENOMINATOR)) for v in d.tolist()])
     if np.all(np.abs(nice - d) <= 1e-12) or program.integer[d != 0.0].any():
-        common = lcm(*(Fraction(v).limit_denominator(DENOMINATOR).denominator for v in d[program.integer].tolist()))
+        common = lcm(
+            *(Fraction(v).limit_denominator(DENOMINATOR).denominator for v in d[program.integer].tolist())
+        )
         d = nice * common
         d[program.integer] = np.round(d[program.integer])
     return d
