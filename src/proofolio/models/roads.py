@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from proofolio.errors import BadData
+from proofolio.models.path_road import follows_paths, solve_by_paths
 from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.models.separation import separates, solve_separately
 from proofolio.verification.solve import read_settings
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BuiltForm", "solve_by"]
 
-METHODS = ("auto", "separation", "cuts")
+METHODS = ("auto", "separation", "path", "cuts")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,5 +59,7 @@ def solve_by(
     free = asked.open and not wanted.options and wanted.start is None
     if method == "separation" or (method == "auto" and free and separate and separates(program)):
         return solve_separately(program, wanted)
+    if method == "path" or (method == "auto" and free and follows_paths(program)):
+        return solve_by_paths(program, wanted)
     built = program.to_program(asked.lowering or "hull", asked.big_m)
     return verified_solution(program, built, asked.solver, settings)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.errors import SolverFailure, UnsupportedProgram
+from proofolio.models.along_path import within_budget
 from proofolio.models.declared_answer import declared_answer
 from proofolio.models.pieces import Pieces, convex_pieces, distinct_periods
 from proofolio.models.regime_solution import RegimeSolution
@@ -125,15 +126,5 @@ def _with_maxima(program: RegimeSwitching, pieces: Pieces, d: int, t: int) -> tu
     answer = solve_continuous(model.freeze(), Settings())
     if answer.x is None or answer.bound is None:
         raise SolverFailure(f"{answer.solver} could not solve period {t} in regime {pieces.regime[d]}")
-    return _feasible(answer["w"], program.lower[t], program.upper[t]), float(answer.bound)
-
-
-def _feasible(w: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return the weights within their bounds, the rounding of their sum spread over those with room."""
-    w = np.clip(w, lower, upper)
-    for _ in range(3):
-        short = 1.0 - w.sum()
-        room = upper - w if short > 0 else w - lower
-        if room.sum() > 0:
-            w = np.clip(w + short * room / room.sum(), lower, upper)
-    return w
+    w_t = within_budget(answer["w"][None], program.lower[t], program.upper[t])[0]
+    return w_t, float(answer.bound)
