@@ -36,6 +36,8 @@ Mask = NDArray[np.bool_]
 # Temperatures of the smoothing, in parts of a period's cost, and evaluations at each: at the root, and below.
 ROOT = ((3e-2, 30), (6e-3, 40), (1.5e-3, 60))
 BELOW = ((1.5e-3, 25),)
+# Below the root the convex program along a path costs as much as a node: only every so many nodes ask for it.
+EVERY = 4
 # Of the gap asked for, what fixing may use up.
 OF_GAP = 0.9
 
@@ -151,8 +153,12 @@ class _Search:
 
     def _last_path(self, allowed: Mask) -> float:
         """Return the bound of a node with one path, at the prices of the convex program along it."""
-        solved = best_along(self.program, self.pieces, allowed.argmax(axis=0).astype(np.intp))
-        return -np.inf if solved is None else self.dual.bound(self.dual.at(solved[1], allowed))
+        states = allowed.argmax(axis=0).astype(np.intp)
+        solved = best_along(self.program, self.pieces, states)
+        if solved is None:
+            return -np.inf
+        self._keep(states, *solved)
+        return self.dual.bound(self.dual.at(solved[1], allowed))
 
     def _maximise(
         self, known: float, allowed: Mask, y: Floats, stages: tuple[tuple[float, int], ...]
@@ -214,13 +220,14 @@ class _Search:
 
     def _offer(self, states: NDArray[np.intp]) -> None:
         key = states.tobytes()
-        if key in self._seen:
+        if key in self._seen or (self.nodes > 1 and self.nodes % EVERY):
             return
         self._seen.add(key)
         solved = best_along(self.program, self.pieces, states)
-        if solved is None:
-            return
-        W, prices = solved
+        if solved is not None:
+            self._keep(states, *solved)
+
+    def _keep(self, states: NDArray[np.intp], W: Floats, prices: Floats) -> None:
         value = self.program.objective(W.T, self.pieces.regime[states])
         if value < self.value:
             self.value, self.best, self._prices = value, (W, states), prices
