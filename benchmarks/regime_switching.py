@@ -162,9 +162,7 @@ def main(arguments: tuple[str, ...] = ()) -> int:
             way.name,
             f"{run.seconds:.3f}",
             f"{run.cpu:.3f}",
-            ""
-            if way.target is None
-            else f"{way.target:g} {'met' if run.seconds <= way.target else 'missed'}",
+            _verdict(run),
             f"{over}{reference / run.seconds:.0f}" if reference else "",
             run.status,
             "-" if run.objective is None else f"{run.objective:.9g}",
