@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_cost import selected_cost
-from proofolio.models.regime_solution import RegimeSolution, verified_solution
+from proofolio.models.regime_solution import RegimeSolution
+from proofolio.models.roads import BuiltForm, solve_by
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
@@ -196,17 +197,28 @@ class RegimeSwitching:
     def solve(
         self,
         solver: str = "highs",
-        lowering: str = "hull",
+        lowering: str | None = None,
         big_m: str | ArrayLike = "interval",
+        *,
+        method: str = "auto",
+        separate: bool = True,
         **settings: Any,
     ) -> RegimeSolution:
-        """Build, solve and check.
+        """Solve and check.
 
         Parameters
         ----------
         solver : {"highs", "scip"}
         lowering, big_m
-            As for `model`.
+            As for `model`; the hull when left out. Naming one, SCIP, a start or a solver's options asks for the
+            built form: nothing else is then tried.
+        method : {"auto", "separation", "path", "cuts"}
+            ``"separation"`` solves one small quadratic program for each regime and period, where nothing ties
+            the periods together; ``"path"`` prices the trades and takes the cheapest regime path, where
+            turnover or switching costs do; ``"cuts"`` builds the form and gives it to the solver.
+            ``"auto"`` takes the first that fits. The answer's ``answer.solution.method`` says which it was.
+        separate : bool
+            Whether ``"auto"`` may separate.
         **settings
             `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`).
 
@@ -214,8 +226,14 @@ class RegimeSwitching:
         -------
         RegimeSolution
             With the checks of the answer against the raw data; its status is never better than they allow.
+
+        Raises
+        ------
+        UnsupportedProgram
+            For a method named that the program does not fit.
         """
-        return verified_solution(self, self.to_program(lowering, big_m), solver, settings)
+        asked = BuiltForm(solver, lowering, big_m)
+        return solve_by(self, asked, method, separate, settings)
 
     def with_path(self, path: ArrayLike) -> RegimeSwitching:
         """Return the same program with the regime of every period fixed."""

@@ -532,7 +532,10 @@ class _Linear(NamedTuple):
 
 
 def _merged(matrix: Any) -> Any:
-    clean = sparse.csr_array(matrix, copy=True)
+    clean = sparse.csr_array(matrix)
+    if clean.has_canonical_format and np.all(clean.data):
+        return clean
+    clean = clean.copy()
     clean.sum_duplicates()
     clean.eliminate_zeros()
     return clean
@@ -541,6 +544,8 @@ def _merged(matrix: Any) -> Any:
 def _vertical(matrices: list[Any], width: int) -> Any:
     counts = [np.diff(m.indptr) for m in matrices]
     pointer = np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, int), *counts]))])
+    if max(pointer[-1], width) < np.iinfo(np.int32).max:
+        pointer = pointer.astype(np.int32)  # as the indices are, or scipy copies both
     return sparse.csr_array(
         (
             np.concatenate([np.empty(0), *(m.data for m in matrices)]),
