@@ -526,3 +526,11 @@ def test_a_failed_formulation_leaves_nothing_behind():
     with pytest.raises(UnboundedExpression):
         fail()
     assert len(problem.constraints) == 1
+
+
+def test_attaching_an_ordered_set_is_refused_by_name():
+    x = cp.Variable(3, bounds=[0, 1], name="x")
+    model = attach_cvxpy(cp.Problem(cp.Minimize(cp.sum(x))))
+    model.sos1("one", model.lift(x))
+    with pytest.raises(UnsupportedProgram, match="special ordered set 'one'"):
+        model.write_back()

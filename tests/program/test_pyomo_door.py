@@ -723,3 +723,11 @@ def test_sparse_columns_stay_sparse():
     back = from_pyomo(to_pyomo(program))
     assert back.A.nnz == program.A.nnz == 2 * 1999
     assert sparse.linalg.norm(back.A - program.A) == 0
+
+
+def test_a_component_indexed_by_python_ranges_has_their_shape():
+    m = pyo.ConcreteModel()
+    m.W = pyo.Var(range(2), range(3), bounds=(0, 1))
+    model = attach_pyomo(m)
+    assert model.lift(m.W).shape == (2, 3)
+    assert [model.column_name(j) for j in range(6)] == [f"W[{i},{t}]" for i in range(2) for t in range(3)]

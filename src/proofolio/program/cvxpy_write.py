@@ -37,10 +37,6 @@ def to_cvxpy(program: Program) -> Any:
     UnsupportedProgram
         For nonconvex objectives and rows, indicators and special ordered sets.
     """
-    if program.sos:
-        raise UnsupportedProgram(
-            f"CVXPY cannot express the special ordered set {program.sos[0].name!r}: {_ABLE}"
-        )
     box = Box(program.lower, program.upper, program.integer)
     variables = [
         native_variable(b.name, b.shape, box.part(slice(b.start, b.start + b.size)))
@@ -156,8 +152,12 @@ def native_constraints(program: Program, natives: Natives) -> list[Any]:
     Raises
     ------
     UnsupportedProgram
-        For nonconvex quadratic rows and for indicators.
+        For nonconvex quadratic rows, indicators and special ordered sets.
     """
+    if program.sos:
+        raise UnsupportedProgram(
+            f"CVXPY cannot express the special ordered set {program.sos[0].name!r}: {_ABLE}"
+        )
     if len(program.indicators):
         name = program.indicators.blocks[0].name
         raise UnsupportedProgram(

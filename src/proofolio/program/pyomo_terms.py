@@ -131,7 +131,10 @@ def variable_box(variable: Any) -> tuple[float, float, bool]:
 
 def grid_shape(index_set: Any) -> tuple[int, ...] | None:
     """Return the shape of an index set that is a product of one-dimensional sets, or None."""
-    if not index_set.isfinite() or not index_set.isordered():
+    if not index_set.isfinite():
         return None
+    # the axes are asked, not their product: Pyomo calls a product of Python ranges unordered, and walks it in order
     axes = list(index_set.subsets()) if isinstance(index_set, SetProduct) else [index_set]
+    if not all(axis.isordered() for axis in axes):
+        return None
     return tuple(len(axis) for axis in axes) if all(axis.dimen == 1 for axis in axes) else None
