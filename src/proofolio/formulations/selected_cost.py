@@ -9,6 +9,12 @@ Lowering ``"big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - M_{r,t}(1 - Z_{r
 :math:`M_{r,t} \ge \max_{s \ne r} \max_w f_{r,t}(w) - f_{s,t}(w)`; a maximum with :math:`\sigma_j > 0` is convex and
 needs rows only, one with :math:`\sigma_j < 0` needs a binary.
 
+Lowering ``"multiple-big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - \sum_{s \ne r} M_{r,s,t} Z_{s,t}` with
+:math:`M_{r,s,t} \ge \max_w f_{r,t}(w) - f_{s,t}(w)`, of either sign; it leans on :math:`\sum_r Z_{r,t} = 1`.
+
+Lowering ``"indicator"`` (native, no M): :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge f_{r,t}(w_t)`; where a
+cost is quadratic, :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge s_{r,t}` with :math:`s_{r,t} \ge f_{r,t}(w_t)`.
+
 Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its concave maxima, with copies
 :math:`V_d` of w and the perspective of the quadratic (Ceria & Soares 1999; Frangioni & Gentile 2006):
 
@@ -65,10 +71,11 @@ def selected_cost(
     w : Expression, shape (T, n)
         Weights, bounded.
     costs : RegimeCosts
-    lowering : {"hull", "big-m"}
+    lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
     big_m : str or array_like
         ``"interval"``; ``"published"``: the largest of :math:`2\|Q_r\|_2 + \|c_r\|_2` and
-        :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting to (R, T).
+        :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting
+        to (R, T), for ``"multiple-big-m"`` to (R, R, T).
     exact : bool
         Ask every max term to equal its maximum at every feasible point, not only at an optimum.
     budget : float, optional
@@ -81,7 +88,7 @@ def selected_cost(
     BadData
         When Z is not binary, or shapes disagree.
     """
-    check_lowering("selected_cost", lowering, ("hull", "big-m"))
+    check_lowering("selected_cost", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     R, n = costs.Q.shape[0], costs.Q.shape[-1]
     if Z.ndim != 2 or w.ndim != 2 or Z.shape[0] != R or w.shape != (Z.shape[1], n):
         raise BadData(f"Z has shape {Z.shape} and w {w.shape}; they must be ({R}, T) and (T, {n})")
@@ -90,10 +97,27 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    return _big_m(model, name, Z, w, costs, big_m, exact, budget, declared)
+    cost = model.variable(name, Z.shape[1])
+    body = _cost_of_each(model, name, Z, w, costs, big_m, exact)
+    if lowering == "indicator":
+        _indicators(model, name, Z, cost, body)
+    elif lowering == "multiple-big-m":
+        pairs = _pairs(model, w, costs, budget, Z.shape[1], big_m)
+        room = stack([(pairs[r] * Z).sum(0) for r in range(R)])
+        model.add(f"{name}_at_least", body - room - cost <= 0)
+    else:
+        M = resolve(
+            big_m,
+            Z.shape,
+            lambda tier: _needed(model, w, costs, budget, Z.shape[1], tier).max(axis=1),
+            lambda: _published(declared, Z.shape[1]),
+        )
+        switch = model.switch("selected_cost", Z, 1, M.value, M.tier, Z.shape)
+        model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
+    return cost
 
 
-def _big_m(
+def _cost_of_each(
     model: Model,
     name: str,
     Z: Expression,
@@ -101,14 +125,9 @@ def _big_m(
     costs: RegimeCosts,
     big_m: str | ArrayLike,
     exact: bool,
-    budget: float | None,
-    declared: RegimeCosts,
-) -> Expression:
+) -> Any:
+    """Return f_r,t(w_t), affine or quadratic, with variables for the maxima: shape (R, T)."""
     R, T = Z.shape
-    M = resolve(
-        big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier), lambda: _published(declared, T)
-    )
-    cost = model.variable(name, T)
     body = model.quadratic(costs.Q, w) + (w * costs.c).sum(-1) + costs.k
     if costs.maxima:
         own = "published" if isinstance(big_m, str) and big_m == "published" else "interval"
@@ -119,15 +138,40 @@ def _big_m(
             reached = maximum(model, f"{name}_max_{j}", inner, side=side, big_m=own)
             extra[term.regime] = extra[term.regime] + term.sign * reached
         body = body + stack([e + np.zeros(T) for e in extra])
-    switch = model.switch("selected_cost", Z, 1, M.value, M.tier, (R, T))
-    model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
-    return cost
+    return body
+
+
+def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: Any) -> None:
+    forms = any(np.any(form.matrix) for entry in body.forms for form in entry)
+    if forms:
+        each = model.variable(f"{name}_each", Z.shape)
+        model.add(f"{name}_each_at_least", body - each <= 0)
+    else:
+        each = body.affine
+    model.indicator(f"{name}_at_least", Z, each - cost <= 0)
+
+
+def _pairs(
+    model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, big_m: str | ArrayLike
+) -> Floats:
+    """Return M_rs of shape (R, R, T), zero where r = s."""
+    R = costs.Q.shape[0]
+    if isinstance(big_m, str):
+        return _needed(model, w, costs, budget, T, big_m)
+    try:
+        numbers = np.array(np.broadcast_to(np.asarray(big_m, dtype=float), (R, R, T)))
+    except (TypeError, ValueError):
+        raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {(R, R, T)}") from None
+    if not np.all(np.isfinite(numbers)):
+        raise BadData("big_m must be finite")
+    numbers[np.arange(R), np.arange(R)] = 0.0
+    return numbers
 
 
 def _needed(
     model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
 ) -> Floats:
-    """Bound f_r - f_s above for the worst s, over the box and budget of every period."""
+    """Bound f_r - f_s above, over the box and budget of every period: shape (R, R, T), zero where r = s."""
     if tier != "interval":
         raise BadData(f"selected_cost has no bounds of tier {tier!r}: use 'interval', 'published' or numbers")
     box = model.bounds(w)
@@ -136,7 +180,7 @@ def _needed(
         low, high = low[:1], high[:1]
     R = costs.Q.shape[0]
     reach = [term.reach(low, high) for term in costs.maxima]
-    M = np.zeros((R, low.shape[0]))
+    M = np.zeros((R, R, low.shape[0]))
     for r in range(R):
         for s in range(R):
             if r == s:
@@ -147,8 +191,8 @@ def _needed(
             for term, (least, most) in zip(costs.maxima, reach, strict=True):
                 sign = term.sign * ((term.regime == r) - (term.regime == s))
                 top = np.nextafter(top + np.maximum(sign * least, sign * most), np.inf)
-            M[r] = np.maximum(M[r], top)
-    return np.broadcast_to(M, (R, T))
+            M[r, s] = top
+    return np.broadcast_to(M, (R, R, T))
 
 
 def _published(costs: RegimeCosts, T: int) -> Floats:
