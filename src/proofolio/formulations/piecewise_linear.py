@@ -129,11 +129,9 @@ def _convex(model: Model, name: str, u: Expression, x: Floats, y: Floats, side: 
     if not _is_convex(x, y, side):
         raise BadData(f"the rows of {name!r} are not convex: use the lowering 'logarithmic' or 'incremental'")
     v = model.variable(name, u.shape)
-    dx, dy = np.diff(x), np.diff(y)
-    for k in range(dx.size):
-        # multiplied by dx: the slope of decimals is seldom a decimal
-        rise = dx[k] * v - dy[k] * u
-        level = dx[k] * y[k] - dy[k] * x[k]
+    slope = np.diff(y) / np.diff(x)
+    for k in range(slope.size):
+        rise, level = v - slope[k] * u, y[k] - slope[k] * x[k]
         rows = {"exact": rise == level, "at_least": rise >= level, "at_most": rise <= level}
         model.add(f"{name}_segment_{k}", rows[side])
     box = model.interval(u)
@@ -199,8 +197,8 @@ def piecewise_linear_meaning(
 
     def piece(k: int) -> Callable[..., list[Any]]:
         def rows(u: Any, v: Any) -> list[Any]:
-            dx, dy = x[k + 1] - x[k], y[k + 1] - y[k]
-            rise, level = dx * v - dy * u, dx * y[k] - dy * x[k]
+            slope = (y[k + 1] - y[k]) / (x[k + 1] - x[k])
+            rise, level = v - slope * u, y[k] - slope * x[k]
             reached = {"exact": rise == level, "at_least": rise >= level, "at_most": rise <= level}
             return [u >= x[k], u <= x[k + 1], reached[side]]
 
