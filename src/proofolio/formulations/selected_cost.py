@@ -97,7 +97,10 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    cost = model.variable(name, Z.shape[1])
+    lower = -np.inf
+    if lowering == "indicator":  # a relaxation without the implications would let the cost fall for ever
+        lower = _least(model, w, costs)
+    cost = model.variable(name, Z.shape[1], lower)
     body = _cost_of_each(model, name, Z, w, costs, big_m, exact)
     if lowering == "indicator":
         _indicators(model, name, Z, cost, body)
@@ -141,10 +144,27 @@ def _cost_of_each(
     return body
 
 
+def _least(model: Model, w: Expression, costs: RegimeCosts) -> Floats:
+    """Bound every regime's cost below over the box, period by period; -inf where the box is open."""
+    box = model.interval(w)
+    if not (np.all(np.isfinite(box.lower)) and np.all(np.isfinite(box.upper))):
+        return np.full(w.shape[0], -np.inf)
+    least = np.full(w.shape[0], np.inf)
+    for r in range(costs.Q.shape[0]):
+        low, _ = quadratic_range(costs.Q[r], costs.c[r], costs.k[r], box.lower, box.upper)
+        for term in costs.maxima:
+            if term.regime == r:
+                ends = np.stack([term.sign * side for side in term.reach(box.lower, box.upper)])
+                low = np.nextafter(low + ends.min(axis=0), -np.inf)
+        least = np.minimum(least, low)
+    return least
+
+
 def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: Any) -> None:
     forms = any(np.any(form.matrix) for entry in body.forms for form in entry)
     if forms:
-        each = model.variable(f"{name}_each", Z.shape)
+        bounds = model.interval(body)
+        each = model.variable(f"{name}_each", Z.shape, bounds.lower, bounds.upper)
         model.add(f"{name}_each_at_least", body - each <= 0)
     else:
         each = body.affine
