@@ -97,7 +97,7 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    lower = -np.inf
+    lower: ArrayLike = -np.inf
     if lowering == "indicator":  # a relaxation without the implications would let the cost fall for ever
         lower = _least(model, w, costs)
     cost = model.variable(name, Z.shape[1], lower)

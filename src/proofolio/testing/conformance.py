@@ -109,7 +109,7 @@ def conformance(
       pyomo: agrees
       cvxpy: agrees
       no bounds: refused: no finite bound: give finite bounds to u[0], u[1]
-      another model's input: refused: 'v_on_lower' uses variables of another model
+      another model's input: refused: "the factor b of product 'v'" uses variables of another model
       a name in use: refused: the name 'v' is taken: give every variable and row its own
       sharp: yes, ideal: yes
     """
