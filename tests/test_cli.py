@@ -47,7 +47,7 @@ def test_the_demo_says_when_its_folder_cannot_be_made(tmp_path):
     assert "taken" in one_sentence(result)
 
 
-@pytest.mark.parametrize("command", ["demo", "solve", "doctor"])
+@pytest.mark.parametrize("command", ["demo", "prove", "audit", "solve", "doctor"])
 def test_help_has_an_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         ProofolioError,
         SolverFailure,
         UnboundedExpression,
+        UnprovenBigM,
         UnsupportedProgram,
     )
     from proofolio.forecasts import load_prices, read_prices
@@ -43,9 +44,18 @@ if TYPE_CHECKING:
         published_maxima,
         random_instance,
     )
-    from proofolio.program import Expression, Model, Program, attach, between, concatenate, stack
+    from proofolio.program import Expression, Program, between, concatenate, stack
     from proofolio.program.files import read_program, write_program
     from proofolio.verification import Check, Verified, check, solve
+    from proofolio.verification.audit import assert_valid, audit
+    from proofolio.verification.audit_certificates import check_certificates, save_certificates
+    from proofolio.verification.catalogue import shipped_claims
+    from proofolio.verification.claim import Box, Claim
+    from proofolio.verification.infeasibility import explain_infeasible
+    from proofolio.verification.modelling import Model, attach
+    from proofolio.verification.prove import Proof, prove
+    from proofolio.verification.strength import strength
+    from proofolio.verification.tighten import tighten
 
 __version__ = version("proofolio")
 
@@ -59,6 +69,7 @@ _HOMES = {
         "ProofolioError",
         "SolverFailure",
         "UnboundedExpression",
+        "UnprovenBigM",
         "UnsupportedProgram",
     ),
     "proofolio.forecasts": ("load_prices", "read_prices"),
@@ -90,38 +101,55 @@ _HOMES = {
         "published_maxima",
         "random_instance",
     ),
-    "proofolio.program": ("Expression", "Model", "Program", "attach", "between", "concatenate", "stack"),
+    "proofolio.program": ("Expression", "Program", "between", "concatenate", "stack"),
     "proofolio.program.files": ("read_program", "write_program"),
     "proofolio.verification": ("Check", "Verified", "check", "solve"),
+    "proofolio.verification.modelling": ("Model", "attach"),
+    "proofolio.verification.audit": ("assert_valid", "audit"),
+    "proofolio.verification.audit_certificates": ("check_certificates", "save_certificates"),
+    "proofolio.verification.catalogue": ("shipped_claims",),
+    "proofolio.verification.claim": ("Box", "Claim"),
+    "proofolio.verification.infeasibility": ("explain_infeasible",),
+    "proofolio.verification.prove": ("Proof", "prove"),
+    "proofolio.verification.strength": ("strength",),
+    "proofolio.verification.tighten": ("tighten",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Approximation",
     "BadData",
+    "Box",
     "Check",
+    "Claim",
     "ContradictoryRows",
     "Expression",
     "InvalidBigM",
     "MaxTerm",
     "Model",
     "Program",
+    "Proof",
     "ProofolioError",
     "RegimeSolution",
     "RegimeSwitching",
     "SolverFailure",
     "UnboundedExpression",
+    "UnprovenBigM",
     "UnsupportedProgram",
     "Verified",
     "__version__",
     "absolute",
+    "assert_valid",
     "attach",
+    "audit",
     "between",
     "cardinality",
     "check",
+    "check_certificates",
     "concatenate",
     "disjunction",
     "dwell",
+    "explain_infeasible",
     "fixed_charge",
     "implies",
     "load_prices",
@@ -132,16 +160,21 @@ __all__ = [
     "piecewise_linear_of",
     "positive_part",
     "product",
+    "prove",
     "published_maxima",
     "random_instance",
     "read_prices",
     "read_program",
     "round_lot",
+    "save_certificates",
     "selected_cost",
     "semicontinuous",
+    "shipped_claims",
     "solve",
     "stack",
+    "strength",
     "switches",
+    "tighten",
     "transitions",
     "write_program",
 ]

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import proofolio
@@ -68,15 +69,73 @@ def test_the_answer_in_words_names_status_objective_checks_and_values(folder, ru
 
 @pytest.mark.parametrize(("model", "status"), [("infeasible", "infeasible"), ("unbounded", "unbounded")])
 @pytest.mark.parametrize("solver", ["highs", "scip"])
-def test_bad_news_is_one_sentence_and_status_1(folder, model, status, solver, run):
+def test_bad_news_is_a_sentence_and_its_reason_and_status_1(folder, model, status, solver, run):
     words = run("solve", f"models.py:{model}", "--solver", solver)
     assert words.exit_code == 1
     assert words.stderr == ""
-    assert len(words.stdout.splitlines()) == 1
-    assert words.stdout.startswith(f"{status}: ")
+    news, reason = words.stdout.splitlines()
+    assert news.startswith(f"{status}: ")
+    assert "x" in reason
     document = json.loads(run("solve", f"models.py:{model}", "--solver", solver, "--json").stdout)
     assert (document["status"], document["objective"], document["values"]) == (status, None, None)
     assert document["checks"] == []
+
+
+def test_an_infeasible_model_is_explained_in_its_own_names(folder, run):
+    sentence = run("solve", "models.py:infeasible").stdout.splitlines()[1]
+    assert sentence.startswith("these 3 cannot hold together: row most (x[0] + x[1] <= 1), ")
+    iis = json.loads(run("solve", "models.py:infeasible", "--json").stdout)["iis"]
+    assert {m["name"] for m in iis["members"]} == {"row most", "row least", "lower bound of x[1]"}
+    assert (iis["irreducible"], iis["sentence"]) == (True, sentence)
+
+
+def test_an_unbounded_model_is_explained_by_the_columns_that_run_away(folder, run):
+    sentence = run("solve", "models.py:unbounded").stdout.splitlines()[1]
+    assert sentence.startswith("nothing stops x +1: ")
+    ray = json.loads(run("solve", "models.py:unbounded", "--json").stdout)["ray"]
+    assert (ray["direction"], ray["gain"], ray["sentence"]) == ({"x": 1}, 1, sentence)
+
+
+def test_bad_news_without_a_reason_in_time_is_still_bad_news(folder, monkeypatch, run):
+    monkeypatch.setattr(proofolio.commands.solve, "EXPLAIN_SECONDS", 1e-9)
+    assert len(run("solve", "models.py:infeasible").stdout.splitlines()) == 1
+    document = json.loads(run("solve", "models.py:infeasible", "--json").stdout)
+    assert (document["status"], "iis" in document) == ("infeasible", False)
+
+
+@pytest.mark.parametrize(("M", "status", "code"), [(1e8, "leaks", 1), (1e6, "verified-optimal", 0)])
+def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
+    rng = np.random.default_rng(5)
+    unit, fixed = rng.uniform(1, 3, (6, 3)).round(6), rng.uniform(30, 50, 6).round(6)
+    model = proofolio.Model()
+    x, y = model.variable("x", (6, 3), lower=0), model.variable("y", 6, binary=True)
+    model.add("demand", x.sum(0) >= rng.uniform(9, 12, 3).round(6))
+    model.add("open", x.sum(1) <= M * y)
+    model.minimise((unit * x).sum() + (fixed * y).sum())
+    proofolio.write_program(model.freeze(), folder / "sites.mps")
+    document = json.loads(run("solve", "sites.mps", "--json").stdout)
+    assert document["status"] == status
+    assert document["objective"] == pytest.approx(40.634 if code else 78.5307, abs=1e-3)
+    result = run("solve", "sites.mps")
+    assert result.exit_code == code
+    assert result.stdout.startswith(f"status     {status}: ")
+    assert ("failed     leak: " in result.stdout) == bool(code)
+
+
+def test_a_leak_nobody_could_decide_is_said_in_words_and_json(folder, monkeypatch, run):
+    solve = proofolio.verification.solve
+
+    def undecided(*arguments, **settings):
+        answer = solve(*arguments, **settings)
+        leak = proofolio.Check("leak", False, float("nan"), 1e-6, "could not be decided")
+        return replace(answer, checks=(*answer.checks[:4], leak), status="verified-feasible")
+
+    monkeypatch.setattr(proofolio.verification, "solve", undecided)
+    words = run("solve", "models.py:builder")
+    assert words.exit_code == 0
+    assert "failed     leak: could not be decided\n" in words.stdout
+    document = json.loads(run("solve", "models.py:builder", "--json").stdout)
+    assert document["checks"][-1]["value"] is None
 
 
 def test_nothing_found_within_the_limit_is_bad_news(folder, run):

@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, UnboundedExpression, between, implies
+from proofolio import BadData, UnboundedExpression, between, implies
+from proofolio.program import Model  # plain: numbers for M are used as they stand
 
 LOWER = np.array([[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]])
 UPPER = np.array([[-1.0, 3.0, 1.5], [1e-4, 2e4, 7.0]])

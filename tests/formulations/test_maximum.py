@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from proofolio import BadData, Expression, Model, UnboundedExpression, maximum, stack
+from proofolio import BadData, Expression, UnboundedExpression, maximum, stack
+from proofolio.program import Model  # plain: numbers for M are used as they stand
 
 # negative, straddling, zero width, tiny, large: one box for each entry and each of two inputs
 LOWER = np.array([[[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]], [[-6.0, -1.0, 0.5], [-2e-4, -1e4, -0.5]]])

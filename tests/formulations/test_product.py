@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, UnboundedExpression, product
+from proofolio import BadData, UnboundedExpression, product
+from proofolio.program import Model  # plain: numbers for M are used as they stand
 
 # negative, straddling, zero width, tiny, large: one box for each entry
 LOWER = np.array([[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]])

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from proofolio import BadData, Expression, MaxTerm, Model, UnsupportedProgram, selected_cost
+from proofolio import BadData, Expression, MaxTerm, UnsupportedProgram, selected_cost
 from proofolio.formulations.costs import RegimeCosts
+from proofolio.program import Model  # plain: numbers for M are used as they stand
 
 N, R = 3, 3
 FIRST, SECOND = np.eye(N)[0], np.eye(N)[1]

@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from proofolio import BadData, Model, UnboundedExpression
+from proofolio import BadData, UnboundedExpression
+from proofolio.program import Model
 from proofolio.program.interval import affine_bounds, quadratic_bounds
 from proofolio.program.quadratic import Form
 

@@ -7,7 +7,8 @@ import pytest
 
 from proofolio import BadData, InvalidBigM, Model, implies
 from proofolio.errors import UnprovenBigM
-from proofolio.verification.bounders import BOUNDERS, check_big_m, lp_bounder, mip_bounder
+from proofolio.verification.bounders import BOUNDERS, lp_bounder, mip_bounder
+from proofolio.verification.given_big_m import check_big_m
 
 
 def budget():

@@ -59,7 +59,10 @@ Examples:
     help='Check a solution as well: JSON {"values": {name: number}}.',
 )
 @click.option(
-    "--certificates", type=click.Path(path_type=Path), metavar="DIR", help="Write the certificates to a folder."
+    "--certificates",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the certificates to a folder.",
 )
 @click.option(
     "--check",
@@ -141,12 +144,17 @@ def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Au
     opened = open_model(load_model(model))
     _require_rows(opened, patterns)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
-        return audit(opened, progress=lambda tier, done, total: progress(f"{tier} bounds", done, total), **options)
+        return audit(
+            opened, progress=lambda tier, done, total: progress(f"{tier} bounds", done, total), **options
+        )
 
 
 def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
     program = opened.program
-    names = [*program.row_names, *(name for block in program.quadratic.blocks for name in block.element_names())]
+    names = [
+        *program.row_names,
+        *(name for block in program.quadratic.blocks for name in block.element_names()),
+    ]
     for pattern in patterns:
         literal = pattern.replace("[", "[[]")  # as the audit reads it: row[1] is a name
         if not any(fnmatchcase(name, literal) for name in names):
@@ -164,6 +172,7 @@ def _followed(
 ) -> bool:
     """Tighten, confirm and save as asked; what came of it goes to `extras`, and whether it is good is said."""
     from proofolio.commands.audit_files import confirmed
+    from proofolio.program.files import write_program
     from proofolio.verification.audit_certificates import save_certificates
     from proofolio.verification.tighten import tightened
 
@@ -174,9 +183,8 @@ def _followed(
         return True
     program, rows = tightened(found)
     if tighten is not None:
-        files = program.write(tighten)
-        written = [str(file) for file in files] if files else [str(tighten)]
-        extras["tightened"] = {"files": written, "rows": len(rows)}
+        files = write_program(program, tighten)
+        extras["tightened"] = {"files": [str(file) for file in files], "rows": len(rows)}
     if not confirm:
         return True
     extras["confirmed"], good = confirmed(found.opened.program, program, time_limit)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["show"]
 
 WORST = 10
-WITNESSES = 3
+TOLD = {"invalid": 3, "binding": 1}
+REASONS = 3
 NAMED = 6
 SIDES = {"upper": "<=", "lower": ">="}
 
@@ -86,23 +87,38 @@ def _table(console: Console, rows: Sequence[RowVerdict]) -> None:
 
 def _witnesses(say: Any, found: Audit) -> None:
     """Say of the worst rows that cut what point they cut off, and of undecided ones why."""
-    columns = {id(row): candidate for row, (candidate, _) in zip(found.rows, found.judged, strict=True)}
-    names = found.opened.program.column_names
-    told: dict[str, int] = {}
-    for row in found.worst(WORST):
-        told[row.verdict] = told.get(row.verdict, 0) + 1
-        if told[row.verdict] > WITNESSES or row.verdict not in ("invalid", "binding", "undecided"):
-            continue
-        if row.witness is None:
-            say(f"\n{row.row}: {row.reason}")
-            continue
-        body = [names[j] for j in columns[id(row)].columns.tolist()]
-        shown = [f"{name} = {float(row.witness[name]):.6g}" for name in body if name in row.witness]
-        point = ", ".join(shown[:NAMED]) + (", ..." if len(shown) > NAMED else "") or "zero"
-        say(
-            f"\n{row.row}: with {row.binary} = {row.off_value} it cuts off {point}, "
-            f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}"
-        )
+    worst = found.worst(WORST)
+    cutting = [
+        row for verdict, most in TOLD.items() for row in _of(worst, verdict)[:most] if row.witness is not None
+    ]
+    reasons: dict[str, list[str]] = {}
+    for row in _of(found.rows, "undecided"):
+        reasons.setdefault(row.reason, []).append(row.row)
+    if not cutting and not reasons:
+        return
+    say("")
+    for row in cutting:
+        say(_cut_off(found, row))
+    for reason, rows in list(reasons.items())[:REASONS]:
+        more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
+        say(f"{rows[0]}{more}: {reason}")
+
+
+def _of(rows: Sequence[RowVerdict], verdict: str) -> list[RowVerdict]:
+    return [row for row in rows if row.verdict == verdict]
+
+
+def _cut_off(found: Audit, row: RowVerdict) -> str:
+    """Say what point a row cuts off: the columns of its body, others being in --json."""
+    candidate = next(c for r, (c, _) in zip(found.rows, found.judged, strict=True) if r is row)
+    names, witness = found.opened.program.column_names, row.witness or {}
+    body = [names[j] for j in candidate.columns.tolist() if names[j] in witness]
+    shown = [f"{name} = {float(witness[name]):.6g}" for name in body[:NAMED]]
+    point = ", ".join(shown) + (", ..." if len(body) > NAMED else "") or "zero"
+    return (
+        f"{row.row}: with {row.binary} = {row.off_value} it cuts off {point}, "
+        f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}"
+    )
 
 
 def _verdicts(console: Console, summary: Mapping[str, int]) -> None:
@@ -165,13 +181,24 @@ def _next(
         what = "every loose M replaced by the one proved to be enough, solved before and after"
         yield f"{again}{declared} --tighten tighter.mps --confirm", what
     if "tightened" in extras and "confirmed" not in extras:
-        yield f"{again}{declared} --tighten {extras['tightened']['files'][0]} --confirm", "solve before and after"
+        yield (
+            f"{again}{declared} --tighten {extras['tightened']['files'][0]} --confirm",
+            "solve before and after",
+        )
     if summary["binding"] and not patterns:
-        first = next(row for row in found.worst(len(found.rows)) if row.verdict == "binding")
+        first = _of(found.worst(len(found.rows)), "binding")[0]
         stem = first.row.partition("[")[0]
         pattern = f"{stem}*" if stem != first.row else first.row
-        yield f"{again} --big-m {shlex.quote(pattern)}", "if these rows are meant as Big-M: what cuts is then invalid"
+        yield (
+            f"{again} --big-m {shlex.quote(pattern)}",
+            "if these rows are meant as Big-M: what cuts is then invalid",
+        )
     if summary["undecided"] and any("time limit" in row.reason for row in found.rows):
         yield f"{again}{declared} --time-limit 600", "for the rows that were not reached"
-    if (summary["unsafe"] or summary["invalid"]) and "solution" not in extras:
-        yield f"proofolio solve {shlex.quote(model)}", "whether the answer holds once its integers are exact"
+    if any(row.safe is None for row in found.rows):
+        yield f"{again}{declared} --meaningful 1", "which rows leak, if 1 is the smallest amount that matters"
+    if summary["unsafe"] and not extras.keys() & {"solution", "confirmed"}:
+        yield (
+            f"proofolio solve {shlex.quote(model)}",
+            "whether the answer still holds once its integers are exact",
+        )

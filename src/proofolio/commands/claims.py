@@ -84,7 +84,9 @@ def _from_catalogue(spec: str) -> list[Asked]:
     of_name = [one for one in everything if _begins(one.claim.title, wanted)]
     if not wanted or not of_name:
         known = dict.fromkeys(slug(one.formulation) for one in everything)
-        raise BadData(f"no shipped claim is called {spec!r}: there are {', '.join(known)}, or write FILE.py:NAME")
+        raise BadData(
+            f"no shipped claim is called {spec!r}: there are {', '.join(known)}, or write FILE.py:NAME"
+        )
     found = [one for one in of_name if not slash or _begins(one.claim.lowering, lowering)]
     if not found:
         known = dict.fromkeys(slug(one.claim.lowering) for one in of_name)

@@ -154,9 +154,7 @@ def _blamed(what: str, source: Path | None) -> Iterator[None]:
     except SyntaxError as error:
         raise BadData(f"{what}, line {error.lineno}: {error.msg}") from None
     except SystemExit as error:
-        raise BadData(
-            f"{what} ended Python (exit status {error.code}) instead of returning"
-        ) from None
+        raise BadData(f"{what} ended Python (exit status {error.code}) instead of returning") from None
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything, and none of it is ours
         line = line_in(error, source)
         words = str(error) or "it gives no reason"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -162,5 +162,7 @@ def _list(as_json: bool) -> int:
         click.echo(f"{name:<{width}}  {', '.join(count)}")
     families = dict.fromkeys(one.claim.title.partition(" [")[2].rstrip("]") for one in asked)
     click.echo(f"Each over the bounds {', '.join(filter(None, families))}: {len(asked)} claims in all.")
-    click.echo("NAME may be cut short (maximum), and name a lowering (maximum/hull) or bounds (maximum-tiny).")
+    click.echo(
+        "NAME may be cut short (maximum), and name a lowering (maximum/hull) or bounds (maximum-tiny)."
+    )
     return GOOD

@@ -49,7 +49,9 @@ def _allowed(part: Statement, point: Point, entry: int) -> list[tuple[str, str]]
 
     pieces = part.entries[entry]
     spoken = {j for piece in pieces for line in piece for j in line.terms}
-    kinds = {kind: [j for j in sorted(point) if part.kinds[j] == kind] for kind in ("input", "output", "auxiliary")}
+    kinds = {
+        kind: [j for j in sorted(point) if part.kinds[j] == kind] for kind in ("input", "output", "auxiliary")
+    }
     inputs = [j for j in kinds["input"] if j in spoken or j in _beside(part, spoken)]
     outputs = [j for j in kinds["output"] if j in spoken]
     others = _values(part, point, kinds["auxiliary"])
@@ -60,7 +62,9 @@ def _allowed(part: Statement, point: Point, entry: int) -> list[tuple[str, str]]
     if broken:
         near = min(broken, key=lambda f: _excess(f, point))
         which = "the piece" if len(pieces) == 1 else f"the nearest of {len(pieces)} pieces"
-        lines.append(("meaning", f"{which} wants {_row(part, near)}, missed by {decimal(_excess(near, point))}"))
+        lines.append(
+            ("meaning", f"{which} wants {_row(part, near)}, missed by {decimal(_excess(near, point))}")
+        )
     return lines
 
 
@@ -76,7 +80,9 @@ def _cut_off(part: Statement, point: Point, rows: list[str]) -> list[tuple[str, 
     if outputs:
         lines.append(("meaning", f"it allows {_values(part, point, outputs)}"))
     continuous = [
-        j for j in range(len(part.names)) if j not in point and not part.integer[j] and part.kinds[j] != "selector"
+        j
+        for j in range(len(part.names))
+        if j not in point and not part.integer[j] and part.kinds[j] != "selector"
     ]
     chosen = [j for j in part.chosen if j not in point]
     cases = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from proofolio.commands.output import (
     stdout_kept_free,
     write_json,
 )
-from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
+from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 
 if TYPE_CHECKING:
     from proofolio.commands.progress import SolveProgress
@@ -31,6 +32,7 @@ __all__ = ["solve_command"]
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
+EXPLAIN_SECONDS = 5.0
 MEANINGS = {
     "verified-optimal": "every check holds and the gap is proven",
     "verified-feasible": "every check holds, but the gap asked for is not reached",
@@ -91,6 +93,9 @@ def solve_command(
 
     MODEL is an .mps or .lp file (also .gz), or FILE.py:FUNCTION or package.module:function for a function
     that returns a Pyomo model, a CVXPY problem or a proofolio Program.
+
+    A model without a solution, or without a limit, is explained: which rows, bounds and integers cannot hold
+    together, or along which direction nothing stops the objective.
 
     The exit status is 0 for a verified solution, 1 when there is none or it does not hold, and 2 for input
     that cannot be used.
@@ -155,7 +160,9 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
         try:
-            return solve(load_model(spec), solver, progress=progress, **settings)
+            answer = solve(load_model(spec), solver, progress=progress, **settings)
+            document |= _explained(answer)
+            return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)
             return None
@@ -172,6 +179,20 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
         "seconds": progress.seconds,
         "message": "interrupted",
     }
+
+
+def _explained(answer: Verified) -> dict[str, Any]:
+    """Return why there is no solution, or no limit; nothing when that is not found out soon."""
+    if answer.status not in ("infeasible", "unbounded"):
+        return {}
+    from proofolio.verification.infeasibility import explain_infeasible
+    from proofolio.verification.unboundedness import explain_unbounded
+
+    with suppress(ProofolioError, KeyboardInterrupt):
+        if answer.status == "infeasible":
+            return {"iis": explain_infeasible(answer.solution.program, EXPLAIN_SECONDS).document}
+        return {"ray": explain_unbounded(answer.solution.program, EXPLAIN_SECONDS).document}
+    return {}
 
 
 def _found(answer: Verified) -> dict[str, Any]:
@@ -208,6 +229,9 @@ def _print(document: Mapping[str, Any]) -> None:
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
         click.echo(f"{status}: {MEANINGS[status]} ({who}{how}, {document['seconds']:.2f} s{known})")
+        reason = document.get("iis") or document.get("ray")
+        if reason:
+            click.echo(reason["sentence"])
         return
     lines = [("status", f"{status}: {MEANINGS[status]}"), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
@@ -218,9 +242,7 @@ def _print(document: Mapping[str, Any]) -> None:
     lines += [
         (
             "failed",
-            f"{c['name']}: {c['value']:.2g} where {c['tolerance']:.2g} is allowed; {c['detail']}".rstrip(
-                "; "
-            ),
+            f"{c['name']}: {_measured(c)}{c['detail']}".rstrip("; "),
         )
         for c in failed
     ]
@@ -230,6 +252,12 @@ def _print(document: Mapping[str, Any]) -> None:
     lines.append(("values", (shown + rest) if values else "all are zero"))
     for name, words in lines:
         click.echo(f"{name:<10} {words}")
+
+
+def _measured(found: Mapping[str, Any]) -> str:
+    if math.isnan(found["value"]):
+        return ""
+    return f"{found['value']:.2g} where {found['tolerance']:.2g} is allowed; "
 
 
 def _options(given: tuple[str, ...]) -> dict[str, Any]:

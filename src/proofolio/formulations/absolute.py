@@ -38,6 +38,7 @@ def absolute(
     side: str = "exact",
     lowering: str = "hull",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     """Return v = abs(u), elementwise.
 
@@ -51,6 +52,8 @@ def absolute(
         Unused for ``"at_least"``, which needs no binary.
     big_m : str or array_like
         As for `maximum`, whose terms are u and -u.
+    keep : bool
+        As for `maximum`.
 
     Returns
     -------
@@ -61,6 +64,8 @@ def absolute(
     ------
     UnboundedExpression
         When u has no finite bounds and the lowering needs them.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
     check_lowering("absolute", lowering, LOWERINGS)
     if side not in SIDES:
@@ -70,7 +75,7 @@ def absolute(
     decided = (box.lower >= 0).all() or (box.upper <= 0).all()
     if side == "at_least" or decided or lowering not in ("hull", "sos1"):
         own = "big-m" if side == "at_least" or decided else lowering
-        return extremum(model, "absolute", 1, name, stack([value, -value]), side, own, big_m)
+        return extremum(model, "absolute", 1, name, stack([value, -value]), side, own, big_m, keep)
     above, below, most = signed_parts(model, name, value, lowering)
     v = model.variable(name, value.shape, 0.0 if side == "exact" else -float("inf"), most)
     model.add(f"{name}_value", v == above + below if side == "exact" else v <= above + below)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
+from proofolio.program.expression import Expression
+from proofolio.program.model import Model
+from proofolio.program.quadratic import Quadratic
 
-__all__ = ["BigM", "check_lowering", "given", "resolve"]
+__all__ = ["BigM", "Need", "check_lowering", "given", "named", "resolve"]
 
 Floats = NDArray[np.float64]
 
@@ -22,16 +26,38 @@ class BigM(NamedTuple):
     tier: str
 
 
+class Need(NamedTuple):
+    """What an M must cover: ``body + spread <= M`` wherever the binary (if any) is at `off`.
+
+    `spread` bounds from above a part that is left out of the body, which is never negative.
+    """
+
+    body: Expression | Quadratic
+    binary: Expression | None = None
+    off: int = 0
+    spread: ArrayLike = 0.0
+
+
 def resolve(
+    model: Model,
+    name: str,
     big_m: str | ArrayLike,
     shape: tuple[int, ...],
     computed: Callable[[str], ArrayLike],
     published: Callable[[], ArrayLike],
+    needs: Callable[[], Iterable[Need]] = tuple,
+    keep: bool = False,
 ) -> BigM:
     """Return the M of rows of a shape, never negative.
 
+    Numbers are held against their needs when a checker is plugged into the model, and used as they stand
+    when none is; the published rule is never checked.
+
     Parameters
     ----------
+    model : Model
+    name : str
+        What the rows are called in messages and in the records of `model.proofs`.
     big_m : str or array_like
         ``"published"``, a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``), or numbers that broadcast.
     shape : tuple of int
@@ -39,17 +65,39 @@ def resolve(
         The M a tier of bounds gives.
     published : function
         The M the published rule gives.
+    needs : function
+        What numbers must cover, each of the rows' shape.
+    keep : bool
+        Whether numbers larger than proved to be needed stay.
 
     Raises
     ------
     BadData
         For numbers that are negative, not finite, or do not broadcast to the shape.
+    InvalidBigM
+        When the checker finds a point that the numbers cut off.
     """
+    before = len(model.proofs)
     if isinstance(big_m, str):
-        value, tier = (published(), big_m) if big_m == "published" else (computed(big_m), big_m)
+        value = published() if big_m == "published" else computed(big_m)
+        found = BigM(given(np.maximum(value, 0.0), shape), big_m)
     else:
-        value, tier = big_m, "given"
-    return BigM(given(value if tier == "given" else np.maximum(value, 0.0), shape), tier)
+        found = BigM(given(big_m, shape), "given")
+        if model.checker is not None:
+            covers = [
+                model.checker(
+                    model, name, body, found.value, binary=binary, off=off, spread=spread, keep=keep
+                )
+                for body, binary, off, spread in needs()
+            ]
+            found = BigM(np.maximum.reduce(covers), "given") if covers else found
+    named(model, name, before)
+    return found
+
+
+def named(model: Model, name: str, since: int) -> None:
+    """Write a formulation's name on what bounders left in the model's proofs from an index on."""
+    model.proofs[since:] = [replace(record, name=name) for record in model.proofs[since:]]
 
 
 def given(big_m: ArrayLike, shape: tuple[int, ...]) -> Floats:

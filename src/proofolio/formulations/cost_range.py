@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["quadratic_range"]
+__all__ = ["difference_rounding", "quadratic_range"]
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,14 @@ def quadratic_range(
         tight = _budget(D, g, h, lower, budget)
         low, high = np.maximum(low, tight[0]), np.minimum(high, tight[1])
     return low, high
+
+
+def difference_rounding(D: Floats, g: Floats, h: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Bound what w'Dw + g'w + h can lose because D, g and h are differences that were rounded once."""
+    reach = np.maximum(np.abs(lower), np.abs(upper))
+    curved = (np.abs(D) * reach[..., :, None] * reach[..., None, :]).sum(axis=(-1, -2))
+    rounding: Floats = 4.0 * np.finfo(float).eps * (curved + (np.abs(g) * reach).sum(-1) + np.abs(h))
+    return rounding
 
 
 def _interval(D: Floats, g: Floats, h: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats]:

@@ -73,17 +73,13 @@ class RegimeCosts(NamedTuple):
 
     def value(self, w: Floats) -> Floats:
         """Return f at weights w of shape (T, n), for every regime: shape (R, T)."""
-        curved = np.einsum("ti,rtij,tj->rt", w, np.broadcast_to(self.Q, self._full(w, 2)), w)
-        total: Floats = (
-            curved + np.einsum("rti,ti->rt", np.broadcast_to(self.c, self._full(w, 1)), w) + self.k
+        turned = (
+            np.matmul(w, self.Q[:, 0]) if self.Q.shape[1] == 1 else np.matmul(self.Q, w[:, :, None])[..., 0]
         )
+        total: Floats = ((turned + self.c) * w).sum(axis=-1) + self.k
         for term in self.maxima:
             total[term.regime] += term.sign * term.value(w)
         return total
-
-    def _full(self, w: Floats, trailing: int) -> tuple[int, ...]:
-        T, n = w.shape
-        return (self.Q.shape[0], T, *(n,) * trailing)
 
 
 def settled(costs: RegimeCosts, low: Floats, high: Floats) -> RegimeCosts:

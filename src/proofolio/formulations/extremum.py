@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, given, resolve
+from proofolio.formulations.big_m import BigM, Need, check_lowering, given, resolve
 from proofolio.formulations.exclusive import exclusive
 from proofolio.program.expression import Expression, Rows, broadcast_to, stack
 from proofolio.program.model import Bounds, Model
@@ -34,6 +34,7 @@ def extremum(
     side: str,
     lowering: str,
     big_m: str | ArrayLike,
+    keep: bool = False,
 ) -> Expression:
     """Return the maximum (sign 1) or minimum (sign -1) of terms; arguments as for `maximum`."""
     check_lowering(construct, lowering, LOWERINGS)
@@ -44,14 +45,14 @@ def extremum(
         raise BadData(f"{construct} {name!r} needs at least one term along its first axis")
     box = model.interval(sign * u)
     alive = _alive(box.lower, box.upper)
-    keep = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
+    winning = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
     numbers = big_m
     if not isinstance(big_m, str):
-        numbers = given(big_m, u.shape)[keep]
-    u, alive = u[keep], alive[keep]
+        numbers = given(big_m, u.shape)[winning]
+    u, alive = u[winning], alive[winning]
     if u.shape[0] == 1:
         return u[0]
-    rows = _Extremum(model, construct, sign, name, u if sign > 0 else -u, numbers)
+    rows = _Extremum(model, construct, sign, name, u if sign > 0 else -u)
     convex = side == ("at_least" if sign > 0 else "at_most")
     if convex:
         rows.variable(box.lower.max(axis=0), np.inf)
@@ -60,8 +61,10 @@ def extremum(
     native = lowering in ("indicator", "sos1")
     bounds = model.interval(rows.t) if native else model.bounds(rows.t)
     exact = side == "exact"
+    if lowering in ("big-m", "six-row"):  # before any variable is made: numbers may be refused
+        M = rows.constants(numbers, keep, one=lowering == "six-row")
     rows.variable(bounds.lower.max(axis=0) if exact else -np.inf, bounds.upper.max(axis=0))
-    if lowering == "sos1" and len(keep) == 2:
+    if lowering == "sos1" and len(winning) == 2:
         rows.slacks(exact)
         exclusive(model, f"{name}_set", rows.slack[0], rows.slack[1])
         return rows.v
@@ -78,18 +81,15 @@ def extremum(
     if lowering == "indicator":
         model.indicator(f"{name}_{rows.weak}", rows.chosen, rows.w <= rows.t)
     else:
-        rows.big_m(one=lowering == "six-row", ordered=lowering == "six-row")
+        rows.big_m(M, ordered=lowering == "six-row")
     return rows.v
 
 
 class _Extremum:
     """The rows of w = max_k t_k, by name."""
 
-    def __init__(
-        self, model: Model, construct: str, sign: int, name: str, t: Expression, numbers: str | ArrayLike
-    ) -> None:
+    def __init__(self, model: Model, construct: str, sign: int, name: str, t: Expression) -> None:
         self.model, self.construct, self.sign, self.name, self.t = model, construct, sign, name, t
-        self.numbers = numbers
         self.strong, self.weak = ("at_least", "at_most") if sign > 0 else ("at_most", "at_least")
 
     def variable(self, lower: ArrayLike, upper: ArrayLike) -> None:
@@ -117,11 +117,17 @@ class _Extremum:
         reached = self.t + self.slack
         self.model.add(f"{self.name}_{self.weak}", self.w == reached if exact else self.w <= reached)
 
-    def big_m(self, one: bool, ordered: bool) -> None:
-        """Add w <= t_k + M_k (1 - d_k), with one M for all k and the order of the terms where asked."""
-        t, model = self.t, self.model
-        M = resolve(self.numbers, t.shape, self._needed, self._published)
-        value = np.broadcast_to(M.value.max(axis=0), t.shape) if one else M.value
+    def constants(self, numbers: str | ArrayLike, keep: bool, one: bool) -> BigM:
+        """Return M_k, or one M for all k where asked."""
+        shape = self.t.shape
+        if one and not isinstance(numbers, str):  # the largest is the one that is used
+            numbers = np.broadcast_to(np.asarray(numbers, float).max(axis=0), shape)
+        M = resolve(self.model, self.name, numbers, shape, self._needed, self._published, self._needs, keep)
+        return M._replace(value=np.broadcast_to(M.value.max(axis=0), shape)) if one else M
+
+    def big_m(self, M: BigM, ordered: bool) -> None:
+        """Add w <= t_k + M_k (1 - d_k), and the order of the terms where asked."""
+        t, model, value = self.t, self.model, M.value
         switch = model.switch(self.construct, self.chosen, 1, value, M.tier, t.shape)
         model.add(f"{self.name}_{self.weak}", self.w <= t + value * (1 - self.chosen), switch)
         if not ordered:
@@ -138,6 +144,11 @@ class _Extremum:
         return np.stack(
             [_differences(self.model, self.t, k, tier).max(axis=0) for k in range(self.t.shape[0])]
         )
+
+    def _needs(self) -> list[Need]:
+        """Return t_j - t_k for every k at once, the j being the next term, the one after it, and so on."""
+        K = self.t.shape[0]
+        return [Need(self.t[(np.arange(K) + step) % K] - self.t) for step in range(1, K)]
 
     def _published(self) -> Floats:
         bounds = self.model.bounds(self.t)

@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, resolve
+from proofolio.formulations.big_m import Need, check_lowering, resolve
 from proofolio.formulations.exclusive import as_variable, exclusive
 from proofolio.program.expression import Expression, Rows, apply_matrix, as_expression, broadcast_to
 from proofolio.program.model import Model
@@ -48,6 +48,7 @@ def implies(
     when: int = 1,
     lowering: str = "big-m",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> None:
     """Add ``z = when  =>  rows``, elementwise.
 
@@ -65,6 +66,9 @@ def implies(
     lowering : {"big-m", "hull", "indicator", "sos1"}
     big_m : str or array_like
         A tier of bounds, ``"published"`` (the largest size of the body plus that of the bound), or numbers.
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Raises
     ------
@@ -72,6 +76,8 @@ def implies(
         When a body (Big-M) or a variable (hull) has no finite bounds.
     BadData
         When z is not binary.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
     check_lowering("implies", lowering, ("big-m", "hull", "indicator", "sos1"))
     if when not in (0, 1):
@@ -97,6 +103,7 @@ def implies(
     plain = Expression(
         body.matrix, np.zeros(body.shape), body.owner
     )  # as one writes it: numbers on the right
+    switch_of = None if model.switch("implies", on, 1, 0.0, "given", rows.shape) is None else on
     for side, limit, sign in sides:
         if not np.any(np.isfinite(limit)):
             continue
@@ -108,10 +115,14 @@ def implies(
             exclusive(model, f"{name}_{side}_set", room, on)
             continue
         M = resolve(
+            model,
+            f"{name}_{side}",
             big_m,
             rows.shape,
-            lambda tier, slack=slack: model.bounds(slack, tier, side="upper").upper,  # type: ignore[misc]
+            lambda tier, slack=slack: model.bounds(slack, tier, "upper", switch_of).upper,  # type: ignore[misc]
             lambda limit=limit: _size(model, plain) + np.abs(limit - body.constant),  # type: ignore[misc]
+            lambda slack=slack: [Need(slack, switch_of)],  # type: ignore[misc]
+            keep,
         )
         switch = model.switch("implies", on, 1, M.value, M.tier, rows.shape)
         model.add(f"{name}_{side}", slack <= M.value * (1 - on), switch)

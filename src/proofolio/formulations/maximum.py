@@ -51,6 +51,7 @@ def maximum(
     side: str = "exact",
     lowering: str = "big-m",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     r"""Return :math:`v = \max_k u_k`, elementwise over the first axis of the terms.
 
@@ -68,6 +69,9 @@ def maximum(
     big_m : str or array_like
         A tier of bounds, ``"published"`` (one M for all terms, the sum of their largest sizes), or numbers
         that broadcast to (K, ...).
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Returns
     -------
@@ -78,8 +82,10 @@ def maximum(
     ------
     UnboundedExpression
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
-    return extremum(model, "maximum", 1, name, terms, side, lowering, big_m)
+    return extremum(model, "maximum", 1, name, terms, side, lowering, big_m, keep)
 
 
 def maximum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]]]:

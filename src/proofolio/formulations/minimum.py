@@ -33,6 +33,7 @@ def minimum(
     side: str = "exact",
     lowering: str = "big-m",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     r"""Return :math:`v = \min_k u_k`, elementwise over the first axis of the terms.
 
@@ -46,6 +47,7 @@ def minimum(
     lowering : {"big-m", "six-row", "hull", "indicator", "sos1"}
         Unused for ``"at_most"``, which needs no binary.
     big_m : str or array_like
+    keep : bool
         As for `maximum`.
 
     Returns
@@ -57,8 +59,10 @@ def minimum(
     ------
     UnboundedExpression
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
-    return extremum(model, "minimum", -1, name, terms, side, lowering, big_m)
+    return extremum(model, "minimum", -1, name, terms, side, lowering, big_m, keep)
 
 
 def minimum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]]]:

@@ -38,6 +38,7 @@ def positive_part(
     side: str = "exact",
     lowering: str = "hull",
     big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     """Return v = max(u, 0), elementwise.
 
@@ -51,6 +52,8 @@ def positive_part(
         Unused for ``"at_least"``, which needs no binary.
     big_m : str or array_like
         As for `maximum`, whose terms are u and 0.
+    keep : bool
+        As for `maximum`.
 
     Returns
     -------
@@ -61,6 +64,8 @@ def positive_part(
     ------
     UnboundedExpression
         When u has no finite bounds and the lowering needs them.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
     check_lowering("positive_part", lowering, LOWERINGS)
     if side not in SIDES:
@@ -71,7 +76,7 @@ def positive_part(
     if side == "at_least" or decided or lowering not in ("hull", "sos1"):
         own = "big-m" if side == "at_least" or decided else lowering
         terms = stack([value, broadcast_to(0.0, value.shape)])
-        return extremum(model, "positive_part", 1, name, terms, side, own, big_m)
+        return extremum(model, "positive_part", 1, name, terms, side, own, big_m, keep)
     most = np.maximum((model.bounds(value) if lowering == "hull" else box).upper, 0.0)
     if side == "exact":
         v = model.variable(name, value.shape, 0.0, most)

@@ -25,15 +25,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from proofolio.formulations.big_m import check_lowering, resolve
-from proofolio.program.expression import Expression, as_expression, common_shape
+from proofolio.formulations.big_m import Need, check_lowering, named, resolve
+from proofolio.program.expression import Expression, as_expression, broadcast_to, common_shape
 from proofolio.program.model import Model
 
 __all__ = ["product", "product_meaning"]
 
 
 def product(
-    model: Model, name: str, b: Any, u: Any, *, lowering: str = "hull", big_m: str | ArrayLike = "interval"
+    model: Model,
+    name: str,
+    b: Any,
+    u: Any,
+    *,
+    lowering: str = "hull",
+    big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     r"""Return a variable :math:`v = b\,u`, elementwise.
 
@@ -49,6 +56,9 @@ def product(
     lowering : {"hull", "big-m", "binary"}
     big_m : str or array_like
         For ``"big-m"``: a tier of bounds, ``"published"`` (here the interval tier), or numbers.
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Returns
     -------
@@ -61,6 +71,8 @@ def product(
         When u has no finite bounds.
     BadData
         When b is not binary, or u is not for ``"binary"``.
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     """
     check_lowering("product", lowering, ("hull", "big-m", "binary"))
     on, u = as_expression(b), as_expression(u)
@@ -74,8 +86,16 @@ def product(
         model.add(f"{name}_both", v >= on + u - 1)
         return v
     tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
+    before = len(model.proofs)
     bounds = model.bounds(u, tier)
+    named(model, name, before)
     L, U = np.broadcast_to(bounds.lower, shape), np.broadcast_to(bounds.upper, shape)
+    size = np.maximum(np.abs(L), np.abs(U))
+    if lowering == "big-m":
+        wide = broadcast_to(u, shape)
+        M = resolve(
+            model, name, big_m, shape, lambda _: size, lambda: size, lambda: [Need(wide), Need(-wide)], keep
+        )
     v = model.variable(name, shape, np.minimum(L, 0.0), np.maximum(U, 0.0))
     if lowering == "hull":
         model.add(f"{name}_on_lower", v >= L * on)
@@ -83,8 +103,6 @@ def product(
         model.add(f"{name}_same_lower", v >= u - U * (1 - on))
         model.add(f"{name}_same_upper", v <= u - L * (1 - on))
         return v
-    size = np.maximum(np.abs(L), np.abs(U))
-    M = resolve(big_m, shape, lambda _: size, lambda: size)
     off_rows = model.switch("product", on, 0, M.value, M.tier, shape)
     on_rows = model.switch("product", on, 1, M.value, M.tier, shape)
     model.add(f"{name}_on_lower", v >= -M.value * on, off_rows)

@@ -34,8 +34,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering, resolve
-from proofolio.formulations.cost_range import quadratic_range
+from proofolio.formulations.big_m import Need, check_lowering, named, resolve
+from proofolio.formulations.cost_range import difference_rounding, quadratic_range
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.formulations.maximum import maximum
 from proofolio.formulations.perspective import perspective_cost
@@ -58,6 +58,7 @@ def selected_cost(
     big_m: str | ArrayLike = "interval",
     exact: bool = False,
     budget: float | None = None,
+    keep: bool = False,
 ) -> Expression:
     r"""Return a variable `cost` of shape (T,) that is at least the selected regime's cost.
 
@@ -73,16 +74,21 @@ def selected_cost(
     costs : RegimeCosts
     lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
     big_m : str or array_like
-        ``"interval"``; ``"published"``: the largest of :math:`2\|Q_r\|_2 + \|c_r\|_2` and
-        :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting
-        to (R, T), for ``"multiple-big-m"`` to (R, R, T).
+        A tier of bounds (maxima are bounded by intervals at any tier); ``"published"``: the largest of
+        :math:`2\|Q_r\|_2 + \|c_r\|_2` and :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general);
+        or numbers broadcasting to (R, T), for ``"multiple-big-m"`` to (R, R, T), where they may be negative.
     exact : bool
         Ask every max term to equal its maximum at every feasible point, not only at an optimum.
     budget : float, optional
         The sum of w in each period, when rows of the model fix it: sharper bounds, and part of the hull.
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Raises
     ------
+    InvalidBigM
+        When numbers for M cut off a point, and a checker is plugged into the model.
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
     BadData
@@ -97,24 +103,31 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
+    T = Z.shape[1]
+    if lowering == "big-m":  # before any variable is made: numbers may be refused
+        M = resolve(
+            model,
+            name,
+            big_m,
+            Z.shape,
+            lambda tier: _needed(model, w, costs, budget, T, tier).max(axis=1),
+            lambda: _published(declared, T),
+            lambda: _needs(model, Z, w, costs),
+            keep,
+        )
+    elif lowering == "multiple-big-m":
+        pairs = _pairs(model, name, Z, w, costs, budget, big_m, keep)
     lower: ArrayLike = -np.inf
     if lowering == "indicator":  # a relaxation without the implications would let the cost fall for ever
         lower = _least(model, w, costs)
-    cost = model.variable(name, Z.shape[1], lower)
+    cost = model.variable(name, T, lower)
     body = _cost_of_each(model, name, Z, w, costs, big_m, exact)
     if lowering == "indicator":
         _indicators(model, name, Z, cost, body)
     elif lowering == "multiple-big-m":
-        pairs = _pairs(model, w, costs, budget, Z.shape[1], big_m)
         room = stack([(pairs[r] * Z).sum(0) for r in range(R)])
         model.add(f"{name}_at_least", body - room - cost <= 0)
     else:
-        M = resolve(
-            big_m,
-            Z.shape,
-            lambda tier: _needed(model, w, costs, budget, Z.shape[1], tier).max(axis=1),
-            lambda: _published(declared, Z.shape[1]),
-        )
         switch = model.switch("selected_cost", Z, 1, M.value, M.tier, Z.shape)
         model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
     return cost
@@ -172,19 +185,38 @@ def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: 
 
 
 def _pairs(
-    model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, big_m: str | ArrayLike
+    model: Model,
+    name: str,
+    Z: Expression,
+    w: Expression,
+    costs: RegimeCosts,
+    budget: float | None,
+    big_m: str | ArrayLike,
+    keep: bool,
 ) -> Floats:
-    """Return M_rs of shape (R, R, T), zero where r = s."""
-    R = costs.Q.shape[0]
+    """Return M_rs of shape (R, R, T), zero where r = s; numbers are held against f_r - f_s where Z_s = 1."""
+    R, T = Z.shape
+    before = len(model.proofs)
     if isinstance(big_m, str):
-        return _needed(model, w, costs, budget, T, big_m)
+        numbers = _needed(model, w, costs, budget, T, big_m)
+        named(model, name, before)
+        return numbers
     try:
         numbers = np.array(np.broadcast_to(np.asarray(big_m, dtype=float), (R, R, T)))
     except (TypeError, ValueError):
         raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {(R, R, T)}") from None
     if not np.all(np.isfinite(numbers)):
         raise BadData("big_m must be finite")
-    numbers[np.arange(R), np.arange(R)] = 0.0
+    each = np.arange(R)
+    numbers[each, each] = 0.0
+    if model.checker is not None:
+        for step, need in enumerate(_needs(model, Z, w, costs), 1):
+            s = (each + step) % R
+            numbers[each, s] = model.checker(
+                model, name, need.body, numbers[each, s],
+                binary=need.binary, off=need.off, spread=need.spread, keep=keep, signed=True,
+            )  # fmt: skip
+        named(model, name, before)
     return numbers
 
 
@@ -192,11 +224,9 @@ def _needed(
     model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
 ) -> Floats:
     """Bound f_r - f_s above, over the box and budget of every period: shape (R, R, T), zero where r = s."""
-    if tier != "interval":
-        raise BadData(f"selected_cost has no bounds of tier {tier!r}: use 'interval', 'published' or numbers")
     box = model.bounds(w)
     low, high = box.lower, box.upper
-    if not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
+    if tier == "interval" and not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
         low, high = low[:1], high[:1]
     R = costs.Q.shape[0]
     reach = [term.reach(low, high) for term in costs.maxima]
@@ -205,14 +235,43 @@ def _needed(
         for s in range(R):
             if r == s:
                 continue
-            _, top = quadratic_range(
-                costs.Q[r] - costs.Q[s], costs.c[r] - costs.c[s], costs.k[r] - costs.k[s], low, high, budget
-            )
+            D, g, h = (part[r] - part[s] for part in costs[:3])
+            _, top = quadratic_range(D, g, h, low, high, budget)
+            if tier != "interval":  # over all that the model holds, period by period
+                sharp = model.bounds(_difference(model, w, D, g, h), tier, side="upper").upper
+                top = np.minimum(top, sharp + difference_rounding(D, g, h, low, high))
             for term, (least, most) in zip(costs.maxima, reach, strict=True):
                 sign = term.sign * ((term.regime == r) - (term.regime == s))
                 top = np.nextafter(top + np.maximum(sign * least, sign * most), np.inf)
             M[r, s] = top
     return np.broadcast_to(M, (R, R, T))
+
+
+def _difference(model: Model, w: Expression, D: Floats, g: Floats, h: Floats) -> Any:
+    return model.quadratic(D, w) + (w * g).sum(-1) + h
+
+
+def _needs(model: Model, Z: Expression, w: Expression, costs: RegimeCosts) -> list[Need]:
+    """Return f_r - f_s where Z_s = 1, for every r at once, s being the next regime, the one after, ..."""
+    R, T = Z.shape
+    box = model.bounds(w)
+    reach = [term.reach(box.lower, box.upper) for term in costs.maxima]
+    needs = []
+    for step in range(1, R):
+        s = (np.arange(R) + step) % R
+        least, most = np.zeros((R, T)), np.zeros((R, T))
+        for term, (low, high) in zip(costs.maxima, reach, strict=True):
+            sign = term.sign * ((np.arange(R) == term.regime) * 1 - (s == term.regime))[:, None]
+            least, most = (
+                least + np.minimum(sign * low, sign * high),
+                most + np.maximum(sign * low, sign * high),
+            )
+        D, g, h = (part - part[s] for part in costs[:3])
+        body = _difference(model, w, D, g, h) + (least + np.zeros((R, T)))
+        spread = np.where(most > least, np.nextafter(most - least, np.inf), 0.0)
+        spread = spread + difference_rounding(D, g, h, box.lower, box.upper)
+        needs.append(Need(body, Z[s], 1, spread))
+    return needs
 
 
 def _published(costs: RegimeCosts, T: int) -> Floats:

@@ -20,10 +20,12 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_cost import selected_cost
-from proofolio.models.regime_solution import RegimeSolution, verified_solution
+from proofolio.models.regime_solution import RegimeSolution
+from proofolio.models.roads import BuiltForm, solve_by
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
+from proofolio.verification.bounders import BOUNDERS
 
 __all__ = ["RegimeSwitching", "published_maxima"]
 
@@ -133,11 +135,15 @@ class RegimeSwitching:
     def model(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Model:
         """Return the builder, to add rows of your own.
 
+        With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
+        ``"published"``, or numbers broadcasting to (R, T). Neither the published rule nor numbers are checked
+        here, so that a wrong M can be built and refuted: `solve` reports the point that it cuts off.
+
         Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` (n, T), and with
         switching costs ``enter`` (R, T - 1).
         """
         n, T, R = self.n, self.T, self.R
-        model = Model("regime_switching")
+        model = Model("regime_switching", BOUNDERS)  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         fixed = None if self.path is None else (np.arange(R)[:, None] == self.path).astype(float)
         Z = model.variable(
@@ -191,17 +197,28 @@ class RegimeSwitching:
     def solve(
         self,
         solver: str = "highs",
-        lowering: str = "hull",
+        lowering: str | None = None,
         big_m: str | ArrayLike = "interval",
+        *,
+        method: str = "auto",
+        separate: bool = True,
         **settings: Any,
     ) -> RegimeSolution:
-        """Build, solve and check.
+        """Solve and check.
 
         Parameters
         ----------
         solver : {"highs", "scip"}
         lowering, big_m
-            As for `model`.
+            As for `model`; the hull when left out. Naming one, SCIP, a start or a solver's options asks for the
+            built form: nothing else is then tried.
+        method : {"auto", "separation", "path", "cuts"}
+            ``"separation"`` solves one small quadratic program for each regime and period, where nothing ties
+            the periods together; ``"path"`` prices the trades and takes the cheapest regime path, where
+            turnover or switching costs do; ``"cuts"`` builds the form and gives it to the solver.
+            ``"auto"`` takes the first that fits. The answer's ``answer.solution.method`` says which it was.
+        separate : bool
+            Whether ``"auto"`` may separate.
         **settings
             `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`).
 
@@ -209,8 +226,14 @@ class RegimeSwitching:
         -------
         RegimeSolution
             With the checks of the answer against the raw data; its status is never better than they allow.
+
+        Raises
+        ------
+        UnsupportedProgram
+            For a method named that the program does not fit.
         """
-        return verified_solution(self, self.to_program(lowering, big_m), solver, settings)
+        asked = BuiltForm(solver, lowering, big_m)
+        return solve_by(self, asked, method, separate, settings)
 
     def with_path(self, path: ArrayLike) -> RegimeSwitching:
         """Return the same program with the regime of every period fixed."""

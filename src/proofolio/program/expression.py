@@ -188,7 +188,7 @@ class Expression:
             raise BadData(f"shapes {self.shape} and {right.shape} do not fit the matrix product")
         rows = 1 if self.ndim == 1 else self.shape[0]
         factor = right.reshape(right.shape[0], -1)
-        operator = sparse.kron(sparse.eye_array(rows), factor.T, format="csr")
+        operator = _block_diagonal(sparse.csr_array(factor.T), rows)
         return Expression(operator @ self.matrix, self.constant @ right, self.owner)
 
     def __rmatmul__(self, other: Any) -> Expression:
@@ -300,6 +300,20 @@ def broadcast_to(value: Any, shape: tuple[int, ...]) -> Expression:
     except ValueError:
         raise BadData(f"an expression of shape {expression.shape} does not broadcast to {shape}") from None
     return expression._gather(positions)
+
+
+def _block_diagonal(block: Any, count: int) -> Any:
+    """Return a matrix with the block repeated along its diagonal (kron with the identity, many times faster)."""
+    m, n = block.shape
+    nnz = block.nnz
+    small = max(count * nnz, count * n) < np.iinfo(np.int32).max
+    kind = np.int32 if small else np.int64
+    steps = np.arange(count, dtype=kind)[:, None]
+    pointer = np.empty(count * m + 1, dtype=kind)
+    pointer[0] = 0
+    pointer[1:] = (steps * nnz + block.indptr[1:].astype(kind)).ravel()
+    indices = (steps * n + block.indices.astype(kind)).ravel()
+    return sparse.csr_array((np.tile(block.data, count), indices, pointer), shape=(count * m, count * n))
 
 
 def concatenate(values: Sequence[Any], axis: int = 0) -> Expression:

@@ -32,7 +32,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, Quadratic, quadratic_form
 
-__all__ = ["Bounder", "Bounds", "Model"]
+__all__ = ["Bounder", "Bounds", "Checker", "Model"]
 
 
 class Bounds(NamedTuple):
@@ -42,7 +42,8 @@ class Bounds(NamedTuple):
     upper: Floats
 
 
-Bounder = Callable[["Model", "Expression | Quadratic"], Bounds]
+Bounder = Callable[..., Bounds]  # (model, e), and (model, e, binary, off) for rows that a binary switches
+Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, spread, keep) -> what M to use
 CONSTANT_ROW_TOLERANCE = 1e-9
 
 
@@ -55,6 +56,14 @@ class Model:
         The program's name.
     bounders : mapping from tier to function, optional
         Sharper bounds than the interval rule, asked for by tier name (``"lp"``, ``"mip"``).
+    checker : function, optional
+        Holds the numbers a user gives for M against what the model allows; without one they are used as
+        they stand.
+
+    Attributes
+    ----------
+    proofs : list
+        What bounders and the checker left about the bounds they gave, in the order they were asked.
 
     Examples
     --------
@@ -67,9 +76,16 @@ class Model:
     (('w[0]', 'w[1]'), ('budget',))
     """
 
-    def __init__(self, name: str = "program", bounders: Mapping[str, Bounder] | None = None) -> None:
+    def __init__(
+        self,
+        name: str = "program",
+        bounders: Mapping[str, Bounder] | None = None,
+        checker: Checker | None = None,
+    ) -> None:
         self.name = name
         self.bounders = dict(bounders or {})
+        self.checker = checker
+        self.proofs: list[Any] = []
         self._variables: list[Block] = []
         self._names: set[str] = set()
         self._arrays: set[str] = set()
@@ -199,7 +215,9 @@ class Model:
                 low[k], high[k] = np.nextafter(low[k] + a, -np.inf), np.nextafter(high[k] + b, np.inf)
         return Bounds(low.reshape(body.shape), high.reshape(body.shape))
 
-    def bounds(self, e: Any, tier: str = "interval", side: str = "both") -> Bounds:
+    def bounds(
+        self, e: Any, tier: str = "interval", side: str = "both", binary: Any = None, off: int = 0
+    ) -> Bounds:
         """Bound an expression over what the model knows of its variables, rounded outward.
 
         Parameters
@@ -209,6 +227,9 @@ class Model:
             ``"interval"``, or the name of a bounder the model was given.
         side : {"both", "lower", "upper"}
             Which side must be finite.
+        binary : Expression, optional
+            Of the shape of e: the bounds need to hold only where it is at `off`. Intervals do not use it.
+        off : int
 
         Raises
         ------
@@ -220,7 +241,9 @@ class Model:
         if tier == "interval":
             found = self.interval(e)
         elif tier in self.bounders:
-            found = self.bounders[tier](self, e if isinstance(e, Quadratic) else as_expression(e))
+            body = e if isinstance(e, Quadratic) else as_expression(e)
+            held = () if binary is None else (binary, off)
+            found = self.bounders[tier](self, body, *held)
         else:
             known = ", ".join(["interval", *self.bounders])
             raise BadData(f"no bounder for tier {tier!r} is plugged into this model: it has {known}")
@@ -509,7 +532,10 @@ class _Linear(NamedTuple):
 
 
 def _merged(matrix: Any) -> Any:
-    clean = sparse.csr_array(matrix, copy=True)
+    clean = sparse.csr_array(matrix)
+    if clean.has_canonical_format and np.all(clean.data):
+        return clean
+    clean = clean.copy()
     clean.sum_duplicates()
     clean.eliminate_zeros()
     return clean
@@ -518,6 +544,8 @@ def _merged(matrix: Any) -> Any:
 def _vertical(matrices: list[Any], width: int) -> Any:
     counts = [np.diff(m.indptr) for m in matrices]
     pointer = np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, int), *counts]))])
+    if max(pointer[-1], width) < np.iinfo(np.int32).max:
+        pointer = pointer.astype(np.int32)  # as the indices are, or scipy copies both
     return sparse.csr_array(
         (
             np.concatenate([np.empty(0), *(m.data for m in matrices)]),

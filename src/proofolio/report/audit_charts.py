@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from proofolio.report.svg import Scale, bar, element, figure, grid_lines, label, legend, log_ticks
+from proofolio.report.svg import Scale, bar, element, figure, grid_lines, label, legend, log_ticks, ticks
 from proofolio.report.verdict_words import ORDER, WORDS, needed_words, number, ratio_words
 from proofolio.verification.verdicts import RowVerdict
 
 __all__ = ["BINS", "needed_chart", "ratio_bin", "ratio_chart", "short"]
 
-WIDTH, LEFT, RIGHT = 980.0, 215.0, 850.0
+WIDTH, LEFT, RIGHT = 980.0, 215.0, 825.0
 STEP, TOP = 22.0, 62.0
-LONGEST = 30
+LONGEST = 27
 BINS = (
-    "too small",
+    "below 1",
     "1 to 1.01",
     "to 2",
     "to 10",
@@ -43,7 +43,7 @@ def short(name: str, longest: int = LONGEST) -> str:
 
 # -------------------------------------------------------------- M against needed
 def needed_chart(rows: Sequence[RowVerdict]) -> str:
-    """Draw M (a dot) and what is proved to be needed (a dark bar) of some rows, on a log axis."""
+    """Draw M (a dot) and what is proved to be needed (between two dark marks) of some rows, on a log axis."""
     first, last = _span(rows)
     x = Scale(first, last, LEFT, RIGHT, log=True)
     bottom = TOP + STEP * len(rows)
@@ -54,7 +54,7 @@ def needed_chart(rows: Sequence[RowVerdict]) -> str:
     parts = [
         _key(present),
         grid_lines(marks, TOP - 8, bottom, vertical=True),
-        label(RIGHT + 22, TOP - 14, "M / needed", class_="axis"),
+        label(RIGHT + 18, TOP - 14, "M / needed", class_="axis"),
     ]
     parts += [_row(row, x, TOP + STEP * (k + 0.5), first, last) for k, row in enumerate(rows)]
     words = f"M against the proved needed M of {len(rows)} rows on a logarithmic axis, worst first"
@@ -62,14 +62,17 @@ def needed_chart(rows: Sequence[RowVerdict]) -> str:
 
 
 def _key(present: Iterable[str]) -> str:
-    parts, place = [], LEFT
-    parts.append(element("rect", x=place, y=15.0, width=22.0, height=7.0, rx=2.0, class_="needed"))
-    parts.append(label(place + 29, 23, "M needed, proved", class_="key"))
-    place += 156
+    parts, place = [], 0.0
+    parts.append(bar(place, 14.5, 22.0, 8.0, "between"))
+    parts += [bar(end, 12.5, 4.0, 12.0, "needed") for end in (place, place + 18)]
+    parts.append(label(place + 29, 23, "M needed: at least, and proved enough", class_="key"))
+    place += 290
+    parts.append(label(place, 23, "M:", class_="key"))
+    place += 22
     for verdict in present:
         parts.append(element("circle", cx=place + 6, cy=18.5, r=5.5, class_=WORDS[verdict].series))
-        parts.append(label(place + 17, 23, f"M, {verdict}", class_="key"))
-        place += 42 + 7.2 * len(verdict)
+        parts.append(label(place + 17, 23, verdict, class_="key"))
+        place += 34 + 6.8 * len(verdict)
     return "".join(parts)
 
 
@@ -92,16 +95,20 @@ def _row(row: RowVerdict, x: Scale, y: float, first: float, last: float) -> str:
     at = place(row.big_m)
     parts = [label(LEFT - 12, y + 4, short(row.row), anchor="end", class_="bad" if _is_bad(row) else None)]
     # the way from what is needed to M: what is given away, or what is missing
-    near = right if known_hi and at > right else left if known_lo and at < left else None
+    forced = row.verdict == "forcing"
+    near = None if forced else right if known_hi and at > right else left if known_lo and at < left else None
     if near is not None:
         parts.append(bar(min(near, at), y - 1.5, abs(at - near), 3.0, series))
     nothing = known_hi and hi <= 0
-    if row.verdict != "forcing" and (known_hi or known_lo) and not nothing:
-        parts.append(bar(left - 2.5 if right - left < 5 else left, y - 5, max(right - left, 5.0), 10.0, "needed"))
+    if not forced and (known_hi or known_lo) and not nothing:
+        parts.append(bar(left, y - 4, right - left, 8.0, "between"))
+        ends = ((left, known_lo), (right, known_hi))
+        parts += [bar(end - 2, y - 6, 4.0, 12.0, "needed") for end, known in ends if known]
     parts.append(element("circle", cx=at, cy=y, r=5.5, class_=series))
-    said = "none needed" if nothing else "forced" if row.verdict == "forcing" else f"× {ratio_words(row.ratio)}"
-    said = "unknown" if row.ratio is None and row.verdict != "forcing" else said
-    parts.append(label(RIGHT + 22, y + 4, said, class_="mono"))
+    said = "forced" if forced else "none needed" if nothing else "unknown"
+    if said == "unknown" and row.ratio is not None:
+        said = f"× {ratio_words(row.ratio)}"
+    parts.append(label(RIGHT + 18, y + 4, said, class_="mono"))
     if row.safe is False:
         parts.append(label(WIDTH, y + 4, "leaks", anchor="end", class_="bad strong"))
     parts.append(bar(0.0, y - STEP / 2, WIDTH, STEP, "hover", _tip(row)))
@@ -139,8 +146,8 @@ def ratio_chart(rows: Sequence[RowVerdict]) -> str:
     most = max(1, *(sum(one.values()) for one in count))
     height, left, wide = 190.0, 60.0, 76.0
     y = Scale(0.0, float(most), height + 20, 20.0)
-    ticks = sorted({0, most, *(round(most * k / 4) for k in (1, 2, 3))})
-    parts = [grid_lines([(y(v), str(v)) for v in ticks], left, left + wide * len(BINS))]
+    counts = [int(v) for v in ticks(0.0, float(most)) if v == int(v)]
+    parts = [grid_lines([(y(v), str(v)) for v in counts], left, left + wide * len(BINS))]
     for k, (name, own) in enumerate(zip(BINS, count, strict=True)):
         x, total = left + wide * k + 10, 0
         for verdict, n in own.items():
@@ -152,7 +159,8 @@ def ratio_chart(rows: Sequence[RowVerdict]) -> str:
         if total:
             parts.append(label(x + wide / 2 - 10, y(total) - 5, str(total), anchor="middle", class_="mono"))
         parts.append(label(x + wide / 2 - 10, height + 38, name, anchor="middle", class_="axis"))
-    parts.append(label(left + 10 + wide, height + 60, "M over what is needed", class_="axis"))
+    middle = left + wide * len(BINS) / 2
+    parts.append(label(middle, height + 60, "M over what is needed", anchor="middle", class_="axis"))
     shown = [v for v in ORDER if any(own[v] for own in count)]
     parts.append(legend([(WORDS[v].series, v) for v in shown], left + wide * len(BINS) + 20, 24.0))
     return figure(WIDTH, height + 70, "How many rows have which M over what is needed", *parts)

@@ -43,15 +43,20 @@ def _name(model: str) -> str:
 
 def _headline(found: Audit) -> str:
     summary = found.summary
-    ratios = [r.ratio for r in found.rows if r.verdict == "loose" and r.ratio is not None and r.ratio < math.inf]
-    certified = sum(row.certified for row in found.rows)
+    ratios = [
+        r.ratio for r in found.rows if r.verdict == "loose" and r.ratio is not None and r.ratio < math.inf
+    ]
+    share = 100 * sum(row.certified for row in found.rows) // max(1, len(found.rows))
     entries = [
-        (str(len(found.rows)), "sides judged", ""),
-        (str(summary["invalid"]), "invalid: a meant point is cut off", "bad" if summary["invalid"] else "good"),
+        (
+            str(summary["invalid"]),
+            "invalid: a meant point is cut off",
+            "bad" if summary["invalid"] else "good",
+        ),
         (str(summary["unsafe"]), "unsafe: the row leaks", "bad" if summary["unsafe"] else "good"),
         (str(summary["loose"]), "looser than needed", ""),
         (f"{max(ratios):.3g}" if ratios else "none", "largest M over what is needed", ""),
-        (f"{certified} of {len(found.rows)}", "verdicts certified in exact arithmetic", ""),
+        (f"{share}%", "of the verdicts are certified in exact arithmetic", ""),
     ]
     return tiles(entries)
 
@@ -62,9 +67,9 @@ def _needed(found: Audit, rows: Sequence[RowVerdict]) -> str:
         "M against what is needed",
         chart(
             needed_chart(rows),
-            f"Log axis, {which}, worst first. The dark bar is the M that is proved to be needed (from the largest "
-            "known point to the proved bound), the dot the M in the model. A dot right of the bar gives room away; "
-            "a dot left of it cuts points off. Point at a row to read it.",
+            f"Log axis, {which}, worst first. The dot is the M in the model. The two marks are what a known point "
+            "needs and what is proved to be enough; where they meet there is one mark. A dot to their right gives room "
+            "away, a dot to their left cuts points off. Point at a row to read it.",
         ),
     )
 
@@ -124,7 +129,19 @@ def _rows(found: Audit, rows: Sequence[RowVerdict]) -> str:
         ]
         for row in rows
     ]
-    head = ("row", "binary", "side", "M", "M needed", "ratio", "verdict", "leak", "safe", "suggested M", "bound")
+    head = (
+        "row",
+        "binary",
+        "side",
+        "M",
+        "M needed",
+        "ratio",
+        "verdict",
+        "leak",
+        "safe",
+        "suggested M",
+        "bound",
+    )
     rest = len(found.rows) - len(rows)
     more = paragraph(f"{rest} more rows, none worse, are in the chart above and in `--json`.") if rest else ""
     return section("The rows, worst first", table(head, cells, (3, 4, 5, 7, 9)), more)

@@ -56,7 +56,7 @@ svg .window{fill:var(--accent);opacity:.12} svg .hover{fill:transparent}
 svg .hover:hover{fill:var(--ink);opacity:.08}
 svg rect.cell{stroke:var(--edge);stroke-width:1}
 svg .lost{fill:var(--bad);opacity:.16} svg circle.good{fill:var(--good)} svg circle.bad{fill:var(--bad)}
-svg .needed{fill:var(--ink)}
+svg .needed{fill:var(--ink)} svg .between{fill:var(--muted);opacity:.4}
 svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
 """
 _SERIES = "".join(

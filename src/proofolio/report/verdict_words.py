@@ -95,6 +95,8 @@ def needed_words(needed: tuple[float, float]) -> str:
     ('37', '[-inf, 5]')
     """
     lo, hi = needed
+    if hi == -math.inf:
+        return "none"
     if math.isfinite(lo) and math.isfinite(hi) and hi - lo <= 1e-9 * max(1.0, abs(lo), abs(hi)):
         return number(hi)
     return "unknown" if (lo, hi) == (-math.inf, math.inf) else f"[{number(lo)}, {number(hi)}]"

@@ -180,11 +180,16 @@ def audit(
         return tuple(row_verdict(c, f, names, integrality, meaningful) for c, f in pairs)
 
     pairs = tuple(zip(asked, run.findings, strict=True))
+    native = tuple(zip(run.implied, run.implied_findings, strict=True))
+    try:
+        judged, implied = rows(pairs), rows(native)
+    except KeyboardInterrupt:  # all is known but for its words: they are found once more
+        judged, implied, interrupted = rows(pairs), rows(native), True
     return Audit(
         model=opened.name,
         rows_total=program.m + len(program.quadratic),
-        rows=rows(pairs),
-        indicators=rows(tuple(zip(run.implied, run.implied_findings, strict=True))),
+        rows=judged,
+        indicators=implied,
         notes=_notes(program),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,

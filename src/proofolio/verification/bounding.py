@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ __all__ = ["Bounding"]
 Floats = NDArray[np.float64]
 Boxes = Mapping[int, tuple[float, float]]
 INTEGRAL = 1e-6
+NEARLY = 1e-7
 UNBOUNDED = (
     "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
 )
@@ -96,11 +98,12 @@ class Bounding:
         cap: float = math.inf,
         seconds: float = math.inf,
         margin: float = 0.0,
+        point_only: bool = False,
     ) -> Answer:
         """Maximise the body over the rest of the relaxation with the binary at a value."""
         held = _boxes(candidate, value, boxes)
         return self.relaxation.maximise(
-            candidate.columns, candidate.values, candidate.freed, held, cap, seconds, margin
+            candidate.columns, candidate.values, candidate.freed, held, cap, seconds, margin, point_only
         )
 
     def prove(
@@ -163,10 +166,34 @@ class Bounding:
         if top < finding.top:
             finding.top, finding.tier, finding.certified = top, "lp", True
             finding.multipliers = proof.multipliers
-        finding.reason = (
-            f"the relaxation allows up to {float(proof.bound - candidate.tight):.9g}, the integers may not"
-        )
+        if proof.bound > candidate.limit:
+            allowed = float(proof.bound - candidate.tight)
+            finding.reason = f"the relaxation allows up to {allowed:.9g}, the integers may not"
         return answer
+
+    @cached_property
+    def _columns(self) -> Any:
+        return self.program.A.tocsc()
+
+    def binds_on(self, candidate: Candidate, x: Floats) -> bool:
+        """Whether a point of the relaxation with the binary off is one with it on that needs the side.
+
+        Then no bound can call the side redundant, and the linear program with the binary on is not worth
+        its time. Nothing rests on it but that.
+        """
+        y, A, p = candidate.place.binary, self._columns, self.program
+        if float(candidate.values @ x[candidate.columns]) <= candidate.tight_float:
+            return False
+        rows, entries = A.indices[A.indptr[y] : A.indptr[y + 1]], A.data[A.indptr[y] : A.indptr[y + 1]]
+        others = rows != candidate.place.row
+        if not others.any():
+            return True
+        for i, a in zip(rows[others].tolist(), entries[others].tolist(), strict=True):
+            at = slice(p.A.indptr[i], p.A.indptr[i + 1])
+            body = float(p.A.data[at] @ x[p.A.indices[at]]) + a * (candidate.on - candidate.off)
+            if not p.row_lower[i] - NEARLY <= body <= p.row_upper[i] + NEARLY:
+                return False
+        return True
 
     def by_lp_on(self, candidate: Candidate, finding: Finding, seconds: float) -> None:
         """Ask whether the side can bind at all with the binary on."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,21 @@ class Candidate:
     def held(self, value: int) -> dict[int, int]:
         """Return the column that is held at a value: the binary, or none for a body that nothing switches."""
         return {} if self.place.binary < 0 else {self.place.binary: value}
+
+    @cached_property
+    def limit(self) -> Fraction:
+        """What the body may reach with the binary off, and eps = 1e-9 max(1, M) more."""
+        return self.loose + max(Fraction(1), self.big_m) / 10**9
+
+    @cached_property
+    def close(self) -> Fraction:
+        """What the body must be able to reach for M to be at most one percent too large."""
+        return self.tight + self.big_m * Fraction(100, 101)
+
+    @cached_property
+    def tight_float(self) -> float:
+        """What the body certainly exceeds `tight` beyond, in floating numbers."""
+        return float(self.tight) + 1e-6 * max(1.0, abs(float(self.tight)))
 
     @property
     def on(self) -> int:

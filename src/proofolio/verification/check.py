@@ -15,8 +15,9 @@ from proofolio.program.recognise import recognise_cones
 from proofolio.solvers.solution import Solution
 from proofolio.verification.check_rows import Check, Tolerances, feasibility_checks
 from proofolio.verification.leak import leak_check
+from proofolio.verification.neighbours import better_neighbour, delicate
 from proofolio.verification.opened import open_model
-from proofolio.verification.optimality import bound_check, objective_check, optimality_checks
+from proofolio.verification.optimality import allowance, bound_check, objective_check, optimality_checks
 
 __all__ = ["Check", "Tolerances", "check", "status", "status_after"]
 
@@ -33,7 +34,8 @@ def check(
     value, so that no room is left by M times an integrality tolerance; then all integers are rounded and
     fixed and the rest is solved again: an answer that gets worse, or has no solution, *leaks*. Last, what is
     claimed of the objective: its value, the optimality conditions of a continuous program whose multipliers
-    are known, and the bound against every feasible value known.
+    are known, and the bound against every feasible value known. Where coefficients are so large, or so
+    small, that solvers lose better answers, points next to the claim are tried too.
 
     Parameters
     ----------
@@ -80,13 +82,26 @@ def _checks(program: Program, claim: Solution, tol: Tolerances, known: Sequence[
         return tuple(found)
     found.append(objective_check(program, claim, tol))
     found += optimality_checks(program, claim, tol)
-    reached = [claim.objective, *known] if claim.objective is not None else list(known)
+    reached = [(value, "") for value in known]
+    if claim.objective is not None:
+        reached.append((claim.objective, ""))
     if program.integer.any():
         leak, exact = leak_check(program, claim.point, tol)
         found.append(leak)
-        reached += [] if exact is None else [exact]
+        reached += [] if exact is None else [(exact, "")]
+        reached += _neighbours(program, claim, tol)
     found.append(bound_check(program, claim, reached, tol))
     return tuple(found)
+
+
+def _neighbours(program: Program, claim: Solution, tol: Tolerances) -> list[tuple[float, str]]:
+    """Return a feasible point that beats a claimed bound, if the program is delicate and one is near."""
+    if claim.bound is None or claim.status != "optimal" or not delicate(program, claim.point):
+        return []
+    sign = -1.0 if program.maximise else 1.0
+    beaten = sign * claim.bound - allowance(program, claim.point, tol.objective)
+    better = better_neighbour(program, claim.point, beaten, tol)
+    return [] if better is None else [(better[0], f" with {better[1]}")]
 
 
 def _claim(program: Program, solution: Any) -> Solution:
@@ -108,7 +123,9 @@ def _point(program: Program, values: Any) -> Floats:
     try:
         point = np.asarray(values, dtype=float)
     except (TypeError, ValueError):
-        raise BadData(f"{type(values).__name__} is no solution: give values by name, or one a column") from None
+        raise BadData(
+            f"{type(values).__name__} is no solution: give values by name, or one a column"
+        ) from None
     if point.shape != (program.n,):
         raise BadData(f"the values have shape {point.shape}; they must be ({program.n},), one a column")
     if not np.all(np.isfinite(point)):

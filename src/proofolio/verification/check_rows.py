@@ -85,13 +85,17 @@ def feasibility_checks(program: Program, x: Floats, tol: Tolerances) -> list[Che
         off = Sides.of_quadratic(program, x, unit).violation(curved.value(x))
         found.append(_worst("quadratic rows", off, tol.feasibility, _names(curved.blocks)))
     if len(cones):
-        found.append(_worst("cones", _cone_violation(program, x, unit), tol.feasibility, _names(cones.blocks)))
+        found.append(
+            _worst("cones", _cone_violation(program, x, unit), tol.feasibility, _names(cones.blocks))
+        )
     if len(ind):
         side = Sides(program, ind.matrix, ind.lower, ind.upper, x, unit)
         off = np.where(np.round(x[ind.binary]) == ind.on, side.violation(np.asarray(ind.matrix @ x)), 0.0)
         found.append(_worst("indicators", off, tol.feasibility, _names(ind.blocks)))
     if program.sos:
-        off = np.array([_sos_violation(x, s.columns[np.argsort(s.weights)], s.kind, unit) for s in program.sos])
+        off = np.array(
+            [_sos_violation(x, s.columns[np.argsort(s.weights)], s.kind, unit) for s in program.sos]
+        )
         found.append(_worst("sos", off, tol.feasibility, [s.name for s in program.sos]))
     return found + _logic(program, x, unit, tol)
 

@@ -16,7 +16,13 @@ __all__ = ["Element", "Member", "elements", "members", "part_of"]
 
 Floats = NDArray[np.float64]
 SHOWN_TERMS = 5
-KINDS = {"row": "row", "quadratic": "quadratic row", "cone": "cone", "indicator": "indicator", "sos": "special ordered set"}
+KINDS = {
+    "row": "row",
+    "quadratic": "quadratic row",
+    "cone": "cone",
+    "indicator": "indicator",
+    "sos": "special ordered set",
+}
 
 
 @dataclass(frozen=True)

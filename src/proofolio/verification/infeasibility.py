@@ -16,13 +16,14 @@ from proofolio.program.program import Program
 from proofolio.program.recognise import recognise_cones
 from proofolio.solvers import clarabel, highs, scip
 from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.highs_engine import open_highs
 from proofolio.solvers.solution import Settings
 from proofolio.verification.elements import Element, Member, elements, members, part_of
 from proofolio.verification.opened import open_model
 
 __all__ = ["Iis", "Member", "explain_infeasible", "has_point"]
 
-SHOWN = 10
+SHOWN, ALIKE = 8, 3
 CURVED = ("quadratic", "cone")
 DISCRETE = ("integer", "indicator", "sos")
 
@@ -38,11 +39,14 @@ class Iis:
     irreducible : bool
         Whether a point was found that satisfies all the others, for each of them. False when the time
         limit came first, or a solver could not tell.
+    barely : bool
+        Whether SCIP, which forgives rows 1e-6, finds a point after all: they miss one another by less.
     seconds : float
     """
 
     members: tuple[Member, ...]
     irreducible: bool
+    barely: bool
     seconds: float
 
     @property
@@ -53,21 +57,42 @@ class Iis:
     @property
     def sentence(self) -> str:
         """What a person can act on: one of these has to give."""
-        shown = ", ".join(str(member) for member in self.members[:SHOWN])
-        more = f", and {len(self.members) - SHOWN} more" if len(self.members) > SHOWN else ""
+        groups: dict[tuple[str, str], list[Member]] = {}
+        for member in self.members:
+            groups.setdefault((member.kind, member.name.partition("[")[0]), []).append(member)
+        said = []
+        for (_, block), group in groups.items():
+            few = group if len(group) <= ALIKE else group[:1]
+            said += [str(member) for member in few]
+            if len(group) > ALIKE:
+                said[-1] += f" and {len(group) - 1} more {block}[...]"
+        shown = ", ".join(said[:SHOWN]) + (", ..." if len(said) > SHOWN else "")
+        hair = "; they miss one another by less than 1e-6" if self.barely else ""
         if len(self.members) == 1:
-            return f"this cannot hold by itself: {shown}"
+            return f"this cannot hold by itself: {shown}{hair}"
         fewer = "" if self.irreducible else " (perhaps fewer of them)"
-        return f"these {len(self.members)}{fewer} cannot hold together: {shown}{more}"
+        return f"these {len(self.members)}{fewer} cannot hold together: {shown}{hair}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything, in the words of the command line's JSON."""
+        listed = [{"kind": m.kind, "name": m.name, "says": m.says} for m in self.members]
+        return {
+            "members": listed,
+            "irreducible": self.irreducible,
+            "barely": self.barely,
+            "sentence": self.sentence,
+            "seconds": self.seconds,
+        }
 
 
 def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     """Return requirements of an infeasible model that cannot hold together, in the model's own names.
 
     The sides of rows, bounds, integrality, quadratic rows, cones, indicators and special ordered sets are
-    spared one group at a time for as long as the rest stays infeasible (QuickXplain). Where the continuous relaxation is
-    infeasible already, integrality has no part in the explanation, and for linear rows HiGHS's own subset is the start.
-    At the end a point is sought without each member.
+    spared one group at a time for as long as the rest stays infeasible (QuickXplain), and then one by one.
+    Where the continuous relaxation is infeasible already, integrality has no part in the explanation, and
+    for linear rows HiGHS's own subset is the start.
 
     Parameters
     ----------
@@ -100,9 +125,9 @@ def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     started = time.perf_counter()
     program = recognise_cones(model if isinstance(model, Program) else open_model(model).program)
     search = _Search(program, started + time_limit)
-    found = _crossed(program) or search.smallest()
-    irreducible = search.each_needed(found)
-    return Iis(members(program, found), irreducible, time.perf_counter() - started)
+    found, irreducible = search.deleted(_crossed(program) or search.smallest())
+    barely = _scip_finds_a_point(part_of(program, found), search.left())
+    return Iis(members(program, found), irreducible, barely, time.perf_counter() - started)
 
 
 def has_point(program: Program, seconds: float) -> bool | None:
@@ -147,7 +172,7 @@ class _Search:
         smooth = [e for e in every if e.part not in DISCRETE]
         if self.feasible(linear) is False:
             seed = _highs_subset(self.program, linear, self.left())
-            return self.shrink(seed if seed and self.feasible(seed) is False else linear)
+            return seed if seed and self.feasible(seed) is False else self.shrink(linear)
         if len(smooth) > len(linear) and self.feasible(smooth) is False:
             return self.shrink(smooth)
         found = self.feasible(every)
@@ -171,9 +196,25 @@ class _Search:
         needed = self._spare(last, others + first, True)
         return self._spare(first, others + needed, bool(needed)) + needed
 
-    def each_needed(self, found: list[Element]) -> bool:
-        """Whether there is a point once any one of them is spared."""
-        return all(self.feasible([e for e in found if e != spared]) for spared in found)
+    def deleted(self, found: list[Element]) -> tuple[list[Element], bool]:
+        """Spare one element after the other where that can be done; say whether all the rest are needed."""
+        kept, sure = list(found), True
+        for e in found:
+            rest = [other for other in kept if other != e]
+            point = self.feasible(rest)
+            sure = sure and point is not None
+            kept = rest if point is False else kept
+        return kept, sure
+
+
+def _scip_finds_a_point(part: Program, seconds: float) -> bool:
+    """Whether SCIP, at its own tolerances, sees nothing wrong with a part that another solver found infeasible."""
+    if seconds <= 0.0 or np.any(part.lower > part.upper) or np.any(part.row_lower > part.row_upper):
+        return False
+    try:
+        return scip.solve(part, Settings(time_limit=seconds)).x is not None
+    except ProofolioError:
+        return False
 
 
 def _crossed(program: Program) -> list[Element]:
@@ -192,9 +233,7 @@ def _crossed(program: Program) -> list[Element]:
 def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -> list[Element]:
     """Return HiGHS's irreducible subset of the linear elements; nothing when it finds none in time."""
     part = part_of(program, linear)
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
+    solver = open_highs(0, 1, {})
     solver.setOptionValue("iis_time_limit", max(0.5 * seconds, 1e-2))
     solver.setOptionValue("time_limit", max(0.5 * seconds, 1e-2))
     solver.setOptionValue("iis_strategy", int(highspy.IisStrategy.kIisStrategyIrreducible))
@@ -216,7 +255,10 @@ def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -
         int(highspy.IisBoundStatus.kIisBoundStatusBoxed): ("lower", "upper"),
     }
     wanted = set()
-    for name, index, status in (("row", iis.row_index_, iis.row_bound_), ("bound", iis.col_index_, iis.col_bound_)):
+    for name, index, status in (
+        ("row", iis.row_index_, iis.row_bound_),
+        ("bound", iis.col_index_, iis.col_bound_),
+    ):
         for i, word in zip(index, status, strict=True):
             wanted |= {Element(name, int(i), side) for side in sides.get(int(word), ())}
     return [e for e in linear if e in wanted]

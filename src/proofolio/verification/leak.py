@@ -79,7 +79,9 @@ def leak_check(program: Program, x: Floats, tol: Tolerances) -> tuple[Check, flo
         return Check("leak", True, 0.0, tol.worse), -sign * float("inf")
     worse = outcome.value - claimed
     ok = outcome.word == "holds"
-    said = "" if ok else f"{sign * claimed:.9g} becomes {sign * outcome.value:.9g} once the integers are exact"
+    said = (
+        "" if ok else f"{sign * claimed:.9g} becomes {sign * outcome.value:.9g} once the integers are exact"
+    )
     return Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), sign * outcome.value
 
 
@@ -166,9 +168,11 @@ def _contradicted(program: Program, left: Fixed, point: Floats, tol: Tolerances)
 
 def _breaks(program: Program, x: Floats) -> str:
     """Say what breaks first when the integers are rounded and nothing else changes."""
-    failed = [c for c in feasibility_checks(program, rounded(program, x), Tolerances()) if not c.ok and c.detail]
-    columns = np.flatnonzero(program.integer)
-    moved = columns[np.argsort(-np.abs(x[columns] - np.round(x[columns])), kind="stable")][:1]
-    named = "".join(f", {program.column_names[j]} from {x[j]:.3g} to {np.round(x[j]):g}" for j in moved)
+    failed = [
+        c for c in feasibility_checks(program, rounded(program, x), Tolerances()) if not c.ok and c.detail
+    ]
+    off = np.where(program.integer, np.abs(x - np.round(x)), 0.0)
+    j = int(np.argmax(off))
+    moved = f", {program.column_names[j]} from {x[j]:.3g} to {np.round(x[j]):g}" if off[j] > 0.0 else ""
     where = f" {failed[0].detail.removeprefix('worst at ')} breaks" if failed else " rows break"
-    return f"with the integers rounded{named},{where}"
+    return f"with the integers rounded{moved},{where}"

@@ -40,19 +40,23 @@ def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check
     allowed = allowance(program, claim.point, tol.objective)
     error = abs(value - claimed)
     ok = error <= allowed
-    return Check("objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}")
+    return Check(
+        "objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}"
+    )
 
 
-def bound_check(program: Program, claim: Solution, reached: Sequence[float], tol: Tolerances) -> Check:
-    """Hold the claimed bound to values that feasible points reach, in the user's sense."""
+def bound_check(
+    program: Program, claim: Solution, reached: Sequence[tuple[float, str]], tol: Tolerances
+) -> Check:
+    """Hold the claimed bound to values that feasible points reach, in the user's sense, each with how."""
     sign = -1.0 if program.maximise else 1.0
     allowed = allowance(program, claim.point, tol.objective)
     if claim.bound is None or not reached:
         return Check("bound", True, 0.0, allowed)
-    best = min(sign * value for value in reached)
+    best, how = min((sign * value, how) for value, how in reached)
     over = sign * claim.bound - best
     ok = over <= allowed
-    said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached"
+    said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached{how}"
     return Check("bound", ok, max(over, 0.0), allowed, said)
 
 
@@ -86,9 +90,19 @@ def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> lis
     return [
         _largest("dual feasibility", signs, tol.objective, names, "a multiplier of {} has the wrong sign"),
         _largest(
-            "complementarity", np.concatenate([product, row_product]), allowed, names, "{} has a multiplier and room"
+            "complementarity",
+            np.concatenate([product, row_product]),
+            allowed,
+            names,
+            "{} has a multiplier and room",
         ),
-        Check("duality gap", gap <= allowed, gap, allowed, "" if gap <= allowed else "the multipliers prove less"),
+        Check(
+            "duality gap",
+            gap <= allowed,
+            gap,
+            allowed,
+            "" if gap <= allowed else "the multipliers prove less",
+        ),
     ]
 
 

@@ -2,12 +2,12 @@ r"""Points that satisfy a model exactly, made from the points solvers give.
 
 A solver's point misses equations by its tolerance. It is made exact by reading its numbers as fractions with
 small denominators, or by solving the rows it is meant to meet, in fractions, for the columns strictly between
-their bounds. Whatever comes out is believed only after `certificate.violation` has found nothing.
+their bounds. Whatever comes out is believed only after `ExactRows.holds` has found it inside everything, in
+integers; `certificate.violation`, which reads the same and is slower, has the last word on what is saved.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.program.program import Program, RowBlock
-from proofolio.verification.certificate import violation
 from proofolio.verification.decimals import as_decimal
 from proofolio.verification.elimination import solve_exactly
 from proofolio.verification.rational import ExactRows, Freed
 
-__all__ = ["Point", "broken_beyond", "exact_point", "fits", "near_feasible"]
+__all__ = ["Nearness", "Point", "broken_beyond", "exact_point", "fits", "near_feasible"]
 
 Floats = NDArray[np.float64]
 Point = dict[int, Fraction]
@@ -32,32 +31,44 @@ NEAR = 1e-9
 ROUNDING = 4e-15
 
 
+class Nearness:
+    """Whether points satisfy a program to 1e-9 of its terms' size, asked many times."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = p = program
+        self.integers = np.flatnonzero(p.integer)
+        self._sides = (p.row_lower, p.row_upper)
+        self._sizes = tuple(np.maximum(1.0, np.where(np.isfinite(v), np.abs(v), 1.0)) for v in self._sides)
+        self._boxes = (p.lower, p.upper)
+        self._largest = float(np.max(np.abs(p.A.data), initial=0.0))
+
+    def __call__(self, x: Floats, freed: Freed | None, fixed: Mapping[int, int]) -> bool:
+        """Whether a point with exact integers satisfies all but one side."""
+        integers = x[self.integers]
+        if any(x[j] != v for j, v in fixed.items()) or (integers != np.rint(integers)).any():
+            return False
+        slack = NEAR * np.maximum(1.0, np.abs(x))
+        if (x < self._boxes[0] - slack).any() or (x > self._boxes[1] + slack).any():
+            return False
+        body = self.program.A @ x
+        below, above = self._sides[0] - body, body - self._sides[1]
+        if freed is not None:
+            (below if freed[1] == "lower" else above)[freed[0]] = -np.inf
+        # relative to the sides alone, but for rounding: a row M y that misses by 1e-9 M is a leak
+        beyond = (below > NEAR * self._sizes[0]) | (above > NEAR * self._sizes[1])
+        if beyond.any():
+            worst = np.maximum(below, above)[beyond]
+            if worst.max() > ROUNDING * self._largest * float(np.abs(x).sum()):
+                return False
+            terms = np.asarray(abs(self.program.A[beyond]) @ np.abs(x))
+            if np.any(worst > ROUNDING * terms):
+                return False
+        return _fits_beyond(self.program, x)
+
+
 def near_feasible(program: Program, x: Floats, freed: Freed | None, fixed: Mapping[int, int]) -> bool:
     """Whether a point with exact integers satisfies all but one side to 1e-9 of its terms' size."""
-    integers = x[program.integer]
-    if any(x[j] != v for j, v in fixed.items()) or np.any(integers != np.round(integers)):
-        return False
-    slack = NEAR * np.maximum(1.0, np.abs(x))
-    if np.any(x < program.lower - slack) or np.any(x > program.upper + slack):
-        return False
-    body = np.asarray(program.A @ x)
-    low, high = program.row_lower, program.row_upper
-    if freed is not None:
-        low, high = low.copy(), high.copy()
-        (low if freed[1] == "lower" else high)[freed[0]] = -np.inf if freed[1] == "lower" else np.inf
-    # relative to the sides alone, but for rounding: a row M y that misses by 1e-9 M is a leak
-    beyond = np.maximum(_excess(low - body, low), _excess(body - high, high))
-    if np.any(beyond > NEAR) and np.any(
-        np.maximum(low - body, body - high)[beyond > NEAR]
-        > ROUNDING * np.asarray(abs(program.A[beyond > NEAR]) @ np.abs(x))
-    ):
-        return False
-    return _fits_beyond(program, x)
-
-
-def _excess(over: Floats, side: Floats) -> Floats:
-    relative: Floats = over / np.maximum(1.0, np.where(np.isfinite(side), np.abs(side), 1.0))
-    return relative
+    return Nearness(program)(x, freed, fixed)
 
 
 def _fits_beyond(program: Program, x: Floats) -> bool:
@@ -97,12 +108,12 @@ def exact_point(
     freed : (row, "lower" or "upper"), optional
     fixed : mapping from column to value
     """
-    snapped = [_snapped(program, x, fixed, largest) for largest in (1_000, 1_000_000)]
-    for point in snapped:
+    near, snapped = Nearness(program), list[Point]()
+    for largest in (1_000, 1_000_000):
+        point = _snapped(program, x, fixed, largest)
+        snapped.append(point)
         # the exact check of a whole model is slow: it is asked only where floating numbers see nothing wrong
-        if near_feasible(program, _floating(program, point), freed, fixed) and fits(
-            program, exact, point, freed, fixed
-        ):
+        if near(_floating(program, point), freed, fixed) and fits(program, exact, point, freed, fixed):
             return point
     for point in snapped:
         moved = _moved(program, exact, point, x, freed, fixed)
@@ -121,37 +132,33 @@ def _floating(program: Program, point: Point) -> Floats:
 def fits(
     program: Program, exact: ExactRows, point: Point, freed: Freed | None, fixed: Mapping[int, int]
 ) -> bool:
-    """Whether a point satisfies everything but one freed side in exact arithmetic: the checker's own word."""
+    """Whether a point satisfies everything but one freed side in exact arithmetic."""
     held = {j: Fraction(v) for j, v in fixed.items()}
-    system = dataclasses.replace(exact.system, freed=frozenset(() if freed is None else (freed,)), fixed=held)
-    if any(j in held and not _inside(held[j], *exact.system.box(j)) for j in held):
+    if any(point.get(j, 0) != v for j, v in held.items()):
         return False
-    if any(point.get(j, Fraction(0)).denominator != 1 for j in np.flatnonzero(program.integer).tolist()):
+    if any(v.denominator != 1 for j, v in point.items() if program.integer[j]):
         return False
-    return violation(system, point) == 0 and broken_beyond(program, point) is None
-
-
-def _inside(value: Fraction, low: Fraction | None, high: Fraction | None) -> bool:
-    return (low is None or value >= low) and (high is None or value <= high)
+    return exact.holds(point, freed) and broken_beyond(program, point) is None
 
 
 def _snapped(program: Program, x: Floats, fixed: Mapping[int, int], largest: int) -> Point:
-    point: Point = {}
-    lower, upper, integer = program.lower.tolist(), program.upper.tolist(), program.integer.tolist()
-    for j, v in enumerate(x.tolist()):
+    point: Point = {j: Fraction(v) for j, v in fixed.items() if v}
+    nearest = np.clip(x, program.lower, program.upper)
+    for j in np.flatnonzero((nearest != 0) | (x != 0)).tolist():
+        v = float(nearest[j])
         if j in fixed:
-            value = Fraction(fixed[j])
-        elif integer[j]:
-            value = Fraction(round(v))
+            continue
+        if program.integer[j]:
+            value = Fraction(round(x[j]))
         else:
-            nearest = min(max(v, lower[j]), upper[j])
-            ends = [
-                e
-                for e in (lower[j], upper[j])
-                if math.isfinite(e) and abs(nearest - e) <= NEAR * max(1.0, abs(e))
-            ]
-            end = ends[0] if ends else None
-            value = Fraction(nearest).limit_denominator(largest) if end is None else as_decimal(end)
+            ends = [e for e in (float(program.lower[j]), float(program.upper[j])) if math.isfinite(e)]
+            close = [e for e in ends if abs(v - e) <= NEAR * max(1.0, abs(e))]
+            if close:
+                value = as_decimal(close[0])
+            elif abs(v - round(v)) <= NEAR:
+                value = Fraction(round(v))
+            else:
+                value = Fraction(v).limit_denominator(largest)
         if value:
             point[j] = value
     return point

@@ -21,7 +21,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +30,12 @@ from proofolio.program.program import Program
 from proofolio.verification.certificate import System
 from proofolio.verification.decimals import as_decimal
 from proofolio.verification.elimination import solve_exactly
+from proofolio.verification.whole import Multipliers, WholeRows
 
 __all__ = ["Certified", "ExactRows", "Question", "system_of"]
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
 Freed = tuple[int, str]
 Box = tuple[Fraction | None, Fraction | None]
 
@@ -42,11 +44,7 @@ SMALL, MIDDLE = 1_000, 1_000_000
 GOOD = 1e-9  # relative growth of the bound at which no further attempt is made
 DUAL_TIGHT = 1e-6  # an unbounded column with a reduced cost below this is meant to have none
 LOCAL = 400  # rows of a local repair
-
-
-@lru_cache(maxsize=1 << 18)
-def _near(x: float, largest: int) -> Fraction:
-    return Fraction(x).limit_denominator(largest)
+FEW = 4  # multipliers up to which plain Python is faster than arrays
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Certified:
     """A bound and the multipliers, by row, that prove it."""
 
     bound: Fraction
-    multipliers: dict[int, Fraction]
+    multipliers: Mapping[int, Fraction]
 
 
 class ExactRows:
@@ -139,6 +137,10 @@ class ExactRows:
         return {j: Fraction(a, self.scale) for j, a in zip(columns, numbers, strict=True)}
 
     @cached_property
+    def _whole(self) -> WholeRows:
+        return WholeRows(self._A, self.scale, self.side_scale, self._sides, self._boxes)
+
+    @cached_property
     def system(self) -> System:
         """The same rows as the certificate checker reads them."""
         sides = [None if v is None else Fraction(v, self.side_scale) for v in (*self.low, *self.high)]
@@ -147,11 +149,34 @@ class ExactRows:
         m, n = self.m, self.n
         return System(rows, tuple(sides[:m]), tuple(sides[m:]), tuple(boxes[:n]), tuple(boxes[n:]))
 
+    def holds(self, point: Mapping[int, Fraction], freed: Freed | None = None) -> bool:
+        """Whether a point satisfies all rows but one freed side, and all bounds (absent columns are zero)."""
+        L = math.lcm(1, *(v.denominator for v in point.values()))
+        x = {j: v.numerator * (L // v.denominator) for j, v in point.items()}
+        E, D = self.side_scale, self.scale
+        for j, (low, high) in enumerate(zip(self.lower, self.upper, strict=True)):
+            v = x.get(j, 0) * E
+            if (low is not None and v < low * L) or (high is not None and v > high * L):
+                return False
+        DL = D * L
+        for i, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            columns, numbers = self.row(i)
+            body = E * sum([a * x[j] for j, a in zip(columns, numbers, strict=True) if j in x])
+            if low is not None and body < low * DL and freed != (i, "lower"):
+                return False
+            if high is not None and body > high * DL and freed != (i, "upper"):
+                return False
+        return True
+
     # ------------------------------------------------------------------ bounds
     def evaluate(
         self, body: Mapping[int, Fraction], y: Mapping[int, Fraction], question: Question
     ) -> tuple[Fraction | None, list[int]]:
         """Return the bound that multipliers prove (None when infinite) and the columns that make it so."""
+        if isinstance(y, Multipliers) and len(y) > FEW:
+            found = self._whole.evaluate(body, y, question.freed, question.boxes)
+            if found is not None:
+                return found
         D, E = self.scale, self.side_scale
         L = math.lcm(1, *(v.denominator for v in y.values()))
         body_scale = math.lcm(1, *(c.denominator for c in body.values()))
@@ -212,34 +237,31 @@ class ExactRows:
         goal : Fraction, optional
             A bound at or below this needs no further attempt, when no value is given.
         """
-        y = self._projected(duals, question)
+        rows, floats = self._projected(duals, question)
         best: Certified | None = None
         for attempt in (SMALL, MIDDLE, None):
-            exact = {i: _near(v, attempt) if attempt else Fraction(v) for i, v in y.items()}
-            exact = {i: v for i, v in exact.items() if v and (v > 0) == (y[i] > 0)}
-            bound, bad = self.evaluate(body, exact, question)
+            y = Multipliers.near(rows, floats, attempt)
+            bound, bad = self.evaluate(body, y, question)
             if bad and attempt != SMALL:
-                repaired = self._repaired(body, exact, bad, question)
+                repaired = self._repaired(body, dict(y), bad, question)
                 if repaired is not None:
-                    exact = repaired
-                    bound, bad = self.evaluate(body, exact, question)
+                    y = Multipliers.of(repaired)
+                    bound, bad = self.evaluate(body, y, question)
             if bound is not None and (best is None or bound < best.bound):
-                best = Certified(bound, exact)
+                best = Certified(bound, y)
             if best is not None and _good(best.bound, value, goal):
                 break
         return best
 
-    def _projected(self, duals: Floats, question: Question) -> dict[int, float]:
-        limit = NOISE * max(1.0, float(np.max(np.abs(duals), initial=0.0)))
-        low, high = self._sides
-        keep = (np.abs(duals) > limit) & np.where(duals > 0, np.isfinite(high), np.isfinite(low))
-        rows = np.flatnonzero(keep)
-        freed = question.freed
-        return {
-            i: v
-            for i, v in zip(rows.tolist(), duals[rows].tolist(), strict=True)
-            if (i, "upper" if v > 0 else "lower") not in freed
-        }
+    def _projected(self, duals: Floats, question: Question) -> tuple[Rows, Floats]:
+        """Return the rows and multipliers that push a side which is there."""
+        size = np.abs(duals)
+        rows = np.flatnonzero(size > NOISE * max(1.0, float(np.max(size, initial=0.0))))
+        y = duals[rows]
+        keep = np.isfinite(np.where(y > 0, self._sides[1][rows], self._sides[0][rows]))
+        for i, which in question.freed:
+            keep &= (rows != i) | ((y > 0) != (which == "upper"))
+        return rows[keep], y[keep]
 
     @cached_property
     def _by_column(self) -> tuple[list[int], list[int]]:
@@ -287,7 +309,8 @@ class ExactRows:
 
 def _good(bound: Fraction, value: float | None, goal: Fraction | None) -> bool:
     if value is not None:
-        return bound - Fraction(value) <= Fraction(GOOD) * max(Fraction(1), abs(Fraction(value)))
+        # which attempt is kept is no matter of soundness: floating numbers may say
+        return float(bound) - value <= GOOD * max(1.0, abs(value))
     return goal is not None and bound <= goal
 
 

@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 from proofolio.program.program import Program
 from proofolio.verification.bounding import INTEGRAL, Bounding
 from proofolio.verification.candidates import Candidate
-from proofolio.verification.points import exact_point, fits, near_feasible
-from proofolio.verification.verdicts import Finding, Number, slack
+from proofolio.verification.points import Nearness, exact_point, fits
+from proofolio.verification.verdicts import Finding, Number
 
 __all__ = ["INEXACT", "Reaching"]
 
 Floats = NDArray[np.float64]
 DIVES = 6
-KNOWN = 3
+POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
+KNOWN, RECALLED = 1, 4  # how many give their integers to a question, and how many are tried as they are
+WIDE_SECONDS = 1.0
 MARGIN = 1e-6
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e-6 M to be safe
@@ -32,7 +34,9 @@ class Reaching(Bounding):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self._known: list[Floats] = []
+        self._by_integers: dict[bytes, Floats] = {}  # feasible points, the last found last
+        self.switches: dict[int, int] = {}  # off-values of all candidates' binaries, until they are used
+        self._near = Nearness(program)
 
     def reach(
         self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool, seconds: float
@@ -43,16 +47,21 @@ class Reaching(Bounding):
         cut, or once what is needed is known well enough to call the leak safe.
         """
         ends = time.perf_counter() + seconds
-        rounded = x.copy()
+        better, rounded = self._rounded_by_locks(x), x.copy()
         rounded[self.integers] = np.round(x[self.integers])
-        _hold(rounded, candidate)
-        if self._record(candidate, finding, rounded, want_cut):
-            return
-        better = self._rounded_by_locks(x)
         _hold(better, candidate)
-        if self._record(candidate, finding, better, want_cut) or not self.integers.size:
+        _hold(rounded, candidate)
+        if self._record(candidate, finding, better, want_cut):
             return
-        for guess in (*self._guesses(x, candidate), better):
+        if not self.integers.size:
+            return
+        if not np.array_equal(better, rounded) and self._record(candidate, finding, rounded, want_cut):
+            return
+        if not want_cut and self._recall(candidate, finding):
+            return
+        if self._open_wide(seconds) and not want_cut and self._recall(candidate, finding):
+            return
+        for guess in self._guesses(x, candidate):
             left = ends - time.perf_counter()
             found = self._completed(candidate, guess, left) if left > 0 else None
             if found is not None and self._record(candidate, finding, found, want_cut):
@@ -61,17 +70,61 @@ class Reaching(Bounding):
         if dived is not None:
             self._record(candidate, finding, dived, want_cut)
 
+    def _remember(self, x: Floats) -> None:
+        """Keep a point that holds; of points with the same integers the last."""
+        key = x[self.integers].tobytes()
+        self._by_integers.pop(key, None)
+        self._by_integers[key] = x
+        if len(self._by_integers) > max(2, min(POINTS, MEMORY // max(1, x.size))):
+            del self._by_integers[next(iter(self._by_integers))]
+
+    def _open_wide(self, seconds: float) -> bool:
+        """Look once for a point with as many of the binaries off as can be: sides that give way need most."""
+        wanted, self.switches = self.switches, {}
+        if not wanted:
+            return False
+        at = np.fromiter(wanted, dtype=np.int32, count=len(wanted))
+        signs = np.array([1.0 if off else -1.0 for off in wanted.values()])
+        answer, _ = self.relaxation.maximise_integer(at, signs, None, {}, min(WIDE_SECONDS, seconds))
+        if answer.x is None:
+            return False
+        x = answer.x
+        x[self.integers] = np.round(x[self.integers])
+        if not self._near(x, None, {}):
+            return False
+        self._remember(x)
+        return True
+
+    def _best_known(self, candidate: Candidate) -> tuple[list[Floats], list[Floats]]:
+        """Return known points with the binary off, and with it on: those that need most first."""
+        points = [*self._by_integers.values()][::-1]
+        value = [float(candidate.values @ known[candidate.columns]) for known in points]
+        held = candidate.held(candidate.off)
+        off, on = list[Floats](), list[Floats]()
+        for k in sorted(range(len(value)), key=lambda k: -value[k]):
+            known = points[k]
+            (off if all(known[j] == v for j, v in held.items()) else on).append(known)
+        return off, on
+
     def _guesses(self, x: Floats, candidate: Candidate) -> Iterator[Floats]:
-        """Yield the point with the integers of the last feasible points: neighbours share most of theirs."""
-        for integers in tuple(self._known):
+        """Yield the point with the integers of known points: neighbours share most of theirs."""
+        off, on = self._best_known(candidate)
+        for known in (off or on)[:KNOWN]:
             guess = x.copy()
-            guess[self.integers] = integers
+            guess[self.integers] = known[self.integers]
             _hold(guess, candidate)
             yield guess
 
-    def _remember(self, integers: Floats) -> None:
-        others = [known for known in self._known if not np.array_equal(known, integers)]
-        self._known = [integers, *others][:KNOWN]
+    def _recall(self, candidate: Candidate, finding: Finding) -> bool:
+        """Try known points as they are, but for this binary; says whether they need enough of M."""
+        off, on = self._best_known(candidate)
+        for known in (*off[:RECALLED], *on[:RECALLED]):
+            if float(candidate.values @ known[candidate.columns]) > finding.reached:
+                x = known.copy()
+                _hold(x, candidate)
+                if self._record(candidate, finding, x, False):
+                    return True
+        return False
 
     def again(self, candidate: Candidate, finding: Finding, seconds: float) -> bool:
         """Try the integers of points found since; says whether enough is known of what is needed."""
@@ -92,11 +145,12 @@ class Reaching(Bounding):
 
     def _record(self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool) -> bool:
         """Note a point if it satisfies the rest; says whether nothing more is wanted of points."""
-        if not near_feasible(self.program, x, candidate.freed, candidate.held(candidate.off)):
+        if not self._near(x, candidate.freed, candidate.held(candidate.off)):
             return False
-        self._remember(x[self.integers])
         value = float(candidate.values @ x[candidate.columns])
-        limit = candidate.loose + slack(candidate)
+        limit = candidate.limit
+        if Fraction(value) <= limit:
+            self._remember(x)  # a point that is cut off is none of the other candidates' rest
         if want_cut and Fraction(value) > limit:
             fixed = candidate.held(candidate.off)
             point = exact_point(self.program, self.exact, x, candidate.freed, fixed)
@@ -123,7 +177,9 @@ class Reaching(Bounding):
     def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
         """Return a point with the same integers and some distance from all inequalities."""
         boxes = {j: (float(x[j]), float(x[j])) for j in self.integers.tolist()}
-        answer = self.solve(candidate, candidate.off, boxes, self.cap(candidate), margin=MARGIN)
+        answer = self.solve(
+            candidate, candidate.off, boxes, self.cap(candidate), margin=MARGIN, point_only=True
+        )
         if answer.status != "optimal" or answer.x is None:
             return None
         found = answer.x.copy()
@@ -153,11 +209,13 @@ class Reaching(Bounding):
 
     def _completed(self, candidate: Candidate, x: Floats, seconds: float) -> Floats | None:
         """Solve again with all integers where the point has them."""
-        boxes = {j: (float(x[j]), float(x[j])) for j in self.integers.tolist()}
-        if any(not self.program.lower[j] <= v <= self.program.upper[j] for j, (v, _) in boxes.items()):
+        v = x[self.integers]
+        if np.any((v < self.program.lower[self.integers]) | (v > self.program.upper[self.integers])):
             return None
+        values = v.tolist()
+        boxes = dict(zip(self.integers.tolist(), zip(values, values, strict=True), strict=True))
         cap = self.cap(candidate)
-        answer = self.solve(candidate, candidate.off, boxes, cap, seconds)
+        answer = self.solve(candidate, candidate.off, boxes, cap, seconds, point_only=True)
         if answer.status != "optimal" or answer.x is None:
             return None
         found = answer.x.copy()
@@ -183,7 +241,8 @@ class Reaching(Bounding):
             near = np.clip(np.round(point[chosen]), np.ceil(lower[chosen]), np.floor(upper[chosen]))
             boxes.update({j: (v, v) for j, v in zip(chosen.tolist(), near.tolist(), strict=True)})
             left = ends - time.perf_counter()
-            answer = self.solve(candidate, candidate.off, boxes, self.cap(candidate), max(left, 1e-3))
+            cap = self.cap(candidate)
+            answer = self.solve(candidate, candidate.off, boxes, cap, max(left, 1e-3), point_only=True)
             if answer.status != "optimal" or answer.x is None:
                 return None
             point = answer.x
@@ -197,7 +256,7 @@ class Reaching(Bounding):
             return False
         fixed = candidate.held(candidate.off)
         inside = fits(self.program, self.exact, finding.point, candidate.freed, fixed)
-        return inside and candidate.value(finding.point) > candidate.loose + slack(candidate)
+        return inside and candidate.value(finding.point) > candidate.limit
 
 
 def _size(value: Number) -> Fraction:

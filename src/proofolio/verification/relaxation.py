@@ -23,6 +23,9 @@ TOLERANCE = 1e-9
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
+# scaling anew costs a few iterations after every change; it returns where something fails without it
+UNSCALED = {"simplex_scale_strategy": 0, "simplex_initial_condition_check": False}
+SCALED = {"simplex_scale_strategy": 2}
 _Status = highspy.HighsModelStatus
 _WORDS = {
     _Status.kOptimal: "optimal",
@@ -81,6 +84,7 @@ class Relaxation:
         cap: float = math.inf,
         time_limit: float = math.inf,
         margin: float = 0.0,
+        point_only: bool = False,
     ) -> Answer:
         """Maximise a linear body with one side set free and some columns given other bounds.
 
@@ -98,13 +102,15 @@ class Relaxation:
             Seconds.
         margin : float
             How far to stay from the sides of ranges and bounds, relative to their size.
+        point_only : bool
+            Whether a Farkas vector is of no use where nothing satisfies the question.
         """
         at = np.asarray(columns, dtype=np.int32)
         if margin:
             self._all_sides(margin)
         self._change(self._highs, at, -np.asarray(values, dtype=float), freed, boxes or {}, cap)
         try:
-            answer = self._run(time_limit)
+            answer = self._run(time_limit, point_only)
             if answer.status == "failed":
                 answer = self._from_scratch(time_limit)
         finally:
@@ -190,7 +196,7 @@ class Relaxation:
         highs.changeRowsBounds(p.m, rows, *_shrunk(p.row_lower, p.row_upper, margin))
         highs.changeColsBounds(p.n, columns, *_shrunk(p.lower, p.upper, margin))
 
-    def _run(self, time_limit: float) -> Answer:
+    def _run(self, time_limit: float, point_only: bool = False) -> Answer:
         highs = self._highs
         if math.isfinite(time_limit):
             highs.setOptionValue("time_limit", highs.getRunTime() + max(1e-3, time_limit))
@@ -205,18 +211,18 @@ class Relaxation:
             x = np.array(solution.col_value, dtype=float)
             return Answer(word, -highs.getObjectiveValue(), duals, x)
         if word == "infeasible":
-            return Answer(word, -math.inf, self._dual_ray())
+            return Answer(word, -math.inf, None if point_only else self._dual_ray())
         return Answer(word, math.inf, message=highs.modelStatusToString(status))
 
     def _from_scratch(self, time_limit: float) -> Answer:
         """Try once more without the last basis, by the dual simplex method with its perturbations."""
         self._highs.clearSolver()
-        for option, value in DUAL_SIMPLEX.items():
+        for option, value in (DUAL_SIMPLEX | SCALED).items():
             self._highs.setOptionValue(option, value)
         try:
             return self._run(time_limit)
         finally:
-            for option, value in PRIMAL_SIMPLEX.items():
+            for option, value in (PRIMAL_SIMPLEX | UNSCALED).items():
                 self._highs.setOptionValue(option, value)
 
     def _without_presolve(self) -> Any:
@@ -272,7 +278,7 @@ def _loaded(program: Program, discrete: bool) -> Any:
         ("mip_rel_gap", 0.0),
         ("mip_abs_gap", 0.0),
         ("mip_feasibility_tolerance", TOLERANCE),
-        *(() if discrete else PRIMAL_SIMPLEX.items()),
+        *(() if discrete else (PRIMAL_SIMPLEX | UNSCALED).items()),
     ):
         highs.setOptionValue(option, value)
     A = program.A

@@ -21,7 +21,7 @@ from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check import Check, check, status_after
 from proofolio.verification.opened import open_model
 
-__all__ = ["Verified", "solve", "solve_program"]
+__all__ = ["Verified", "read_settings", "solve", "solve_program"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
@@ -126,7 +126,7 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
 
 def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
-    wanted = _settings(program, settings)
+    wanted = read_settings(settings, program)
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     claim = entry.solve(program, wanted)
@@ -134,7 +134,8 @@ def solve_program(program: Program, solver: str = "highs", **settings: Any) -> V
     return Verified(claim, checks, status_after(claim, checks, wanted.gap))
 
 
-def _settings(program: Program, given: dict[str, Any]) -> Settings:
+def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
+    """Return the settings given by keyword, `start` as a point of the program; `BadData` for what is no setting."""
     known = tuple(Settings.__dataclass_fields__)
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -146,10 +147,12 @@ def _settings(program: Program, given: dict[str, Any]) -> Settings:
         if name in given and int(given[name]) != given[name]:
             raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
     if not isinstance(given.get("options", {}), Mapping):
-        raise BadData(f"options is a {type(given['options']).__name__}; it must be a dictionary by option name")
+        raise BadData(
+            f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
+        )
     start = given.get("start")
-    if start is not None:
-        given = given | {"start": _start(program, start)}
+    if start is not None and program is not None:
+        given = {**given, "start": _start(program, start)}
     return Settings(**given)
 
 
@@ -162,11 +165,15 @@ def _start(program: Program, start: Any) -> Floats:
     try:
         point = np.asarray(start, dtype=float)
     except (TypeError, ValueError):
-        raise BadData("start holds something that is no number: give values by name, or one a column") from None
+        raise BadData(
+            "start holds something that is no number: give values by name, or one a column"
+        ) from None
     if point.shape != (program.n,):
         raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
     if np.any(np.isinf(point)):
-        raise BadData(f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value")
+        raise BadData(
+            f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value"
+        )
     return point
 
 

@@ -89,6 +89,8 @@ class Run:
         # an M never too small by intervals still wants its needed M, which says whether it leaks
         settled = [k for k in linear if self._verdict(k) != "undecided"]
         queue = [*sorted(open_, key=self._priority), *sorted(settled, key=self._priority)]
+        if integers:
+            self.bounding.switches = {self.asked[k].place.binary: self.asked[k].off for k in linear}
         for done, k in enumerate(queue):
             if self.left <= 0:
                 self._out_of_time(queue[done:])
@@ -101,7 +103,8 @@ class Run:
         if integers and self.bounding.integers.size:
             self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
             self._integer_programs([k for k in linear if self._leaks_unclearly(k)], reach_by_mip)
-        valid = [k for k in linear if self._verdict(k) in ("tight", "loose")]
+        open_ = [k for k in linear if not self.findings[k].binds_on]
+        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose")]
         for done, k in enumerate(valid):
             if self.left <= 0:
                 return
@@ -115,6 +118,7 @@ class Run:
                 candidate, candidate.off, cap=self.bounding.cap(candidate), seconds=max(self.left, 1e-3)
             )
         if answer.status == "optimal" and answer.x is not None and self.left > 0:
+            finding.binds_on = candidate.kind == "row" and self.bounding.binds_on(candidate, answer.x)
             cut = judge(candidate, finding) == "undecided"
             self.bounding.reach(candidate, finding, answer.x, cut, self.left)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -56,6 +57,8 @@ class Finding:
         What proves `top` and `top_on`.
     reason : str
         Why there is no verdict.
+    binds_on : bool
+        Whether the side is known not to be redundant.
     """
 
     top: Number = math.inf
@@ -64,9 +67,10 @@ class Finding:
     top_on: Number = math.inf
     tier: str = "interval"
     certified: bool = False
-    multipliers: dict[int, Fraction] | None = None
-    multipliers_on: dict[int, Fraction] | None = None
+    multipliers: Mapping[int, Fraction] | None = None
+    multipliers_on: Mapping[int, Fraction] | None = None
     reason: str = ""
+    binds_on: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,17 +156,16 @@ def slack(candidate: Candidate) -> Fraction:
 
 def judge(candidate: Candidate, finding: Finding) -> str:
     """Return the verdict that the bounds known allow."""
-    M, eps = candidate.big_m, slack(candidate)
-    span = needed(candidate, finding)
-    if finding.point is not None and span.lo > M + eps:
+    if finding.point is not None and finding.reached > candidate.limit:
         return "invalid" if candidate.declared else "binding"
-    if finding.top == -math.inf:
-        return "forcing"
-    if span.hi > M + eps:
+    top = finding.top
+    if not isinstance(top, Fraction):
+        return "forcing" if top < 0 else "undecided"
+    if top > candidate.limit:
         return "undecided"
     if finding.top_on <= candidate.tight:
         return "redundant"
-    return "tight" if Fraction(100) * M <= 101 * span.hi else "loose"
+    return "tight" if top >= candidate.close else "loose"
 
 
 def row_verdict(

@@ -1,0 +1,255 @@
+r"""The path road: prices on trades, the cheapest regime path, and branching where the path is ambiguous.
+
+At a node some (piece, period) pairs are allowed. Prices y (see `proofolio.models.trade_prices`) give a true bound;
+the cheapest path through a pair at those prices, when it is no better than the incumbent, excludes the pair
+(forward-backward fixing); the path itself gives an incumbent, by the convex program along it. Nodes are
+taken best bound first, and split on the period whose marginal is the most ambiguous.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from proofolio.errors import SolverFailure, UnsupportedProgram
+from proofolio.models.along_path import best_along
+from proofolio.models.declared_answer import declared_answer
+from proofolio.models.pieces import Pieces, convex_pieces
+from proofolio.models.regime_solution import RegimeSolution
+from proofolio.models.trade_prices import TradePrices, through_every_state
+from proofolio.solvers.simplex_qp import convexity_defect
+from proofolio.solvers.solution import Settings
+
+if TYPE_CHECKING:
+    from proofolio.models.regime_switching import RegimeSwitching
+
+__all__ = ["follows_paths", "solve_by_paths"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+# Temperatures of the smoothing, in parts of a period's cost, and evaluations at each: at the root, and below.
+ROOT = ((3e-2, 30), (6e-3, 40), (1.5e-3, 60))
+BELOW = ((1.5e-3, 25),)
+# Below the root the convex program along a path costs as much as a node: only every so many nodes ask for it.
+EVERY = 4
+# Of the gap asked for, what fixing may use up.
+OF_GAP = 0.9
+
+
+def follows_paths(program: RegimeSwitching) -> bool:
+    """Whether the program is coupled and its costs are convex quadratics, up to their concave maxima."""
+    if program.separable or convexity_defect(program.costs.Q) is None:
+        return False
+    return convex_pieces(program).quadratic
+
+
+def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSolution:
+    """Solve a program by its regime paths and hold the answer against the raw data.
+
+    Raises
+    ------
+    UnsupportedProgram
+        For an indefinite Q, or a convex maximum that the bounds of the weights do not decide.
+    """
+    started = time.perf_counter()
+    defect = convexity_defect(program.costs.Q)
+    if defect is None:
+        raise UnsupportedProgram("the path road needs convex costs and Q is indefinite: use solver='scip'")
+    pieces = convex_pieces(program)
+    if not pieces.quadratic:
+        raise UnsupportedProgram("the path road takes no convex maxima: use method='cuts'")
+    search = _Search(program, pieces, defect, settings, started)
+    search.run()
+    if search.best is None:
+        raise SolverFailure("no path could be solved for its weights: use method='cuts'")
+    W, states = search.best
+    return declared_answer(
+        program, W.T, pieces.regime[states], search.bound, settings, started, "path", search.nodes
+    )
+
+
+class _OutOfTime(Exception):
+    """Ends a maximisation inside its function."""
+
+
+class _Search:
+    """Best-first search over allowed pairs; `bound` and `best` are what is proved and found so far."""
+
+    def __init__(
+        self, program: RegimeSwitching, pieces: Pieces, defect: float, settings: Settings, started: float
+    ) -> None:
+        self.program, self.pieces, self.settings, self.started = program, pieces, settings, started
+        self.dual = TradePrices(program, pieces, defect)
+        self.best: tuple[Floats, NDArray[np.intp]] | None = None
+        self.value, self.bound, self.closed = np.inf, -np.inf, np.inf
+        self.nodes = 0
+        self._seen: set[bytes] = set()
+        self._prices: Floats | None = None
+        self._count = itertools.count()
+        self._size = 1.0
+
+    @property
+    def cutoff(self) -> float:
+        """Bounds from here on close a node."""
+        if not np.isfinite(self.value):
+            return np.inf
+        return self.value - OF_GAP * self.settings.gap * max(1e-10, abs(self.value))
+
+    def run(self) -> None:
+        """Search until the gap is closed or time is up."""
+        D, T = self.pieces.regime.size, self.program.T
+        allowed = np.ones((D, T), dtype=bool)
+        if self.program.path is not None:
+            allowed = self.pieces.regime[:, None] == self.program.path
+        y = 0.5 * self.dual.upper()
+        phi = self.dual.at(y, allowed).phi
+        self._offer_path(phi)
+        self._size = _size(np.where(allowed, phi, np.nan), self.value)
+        if self._prices is not None:
+            y = self._prices
+        heap: list[tuple[float, int, Mask, Floats]] = [(-np.inf, next(self._count), allowed, y)]
+        while heap and not self._late():
+            known, _, allowed, y = heap[0]
+            if known >= self.cutoff:
+                break
+            heapq.heappop(heap)
+            for child in self._node(known, allowed, y):
+                heapq.heappush(heap, child)
+            self.bound = max(self.bound, min(self.closed, heap[0][0] if heap else np.inf, self.value))
+            if self.settings.progress is not None:
+                self.settings.progress(time.perf_counter() - self.started, self.value, self.bound)
+        self.bound = max(self.bound, min(self.closed, heap[0][0] if heap else np.inf, self.value))
+
+    def _late(self) -> bool:
+        return time.perf_counter() - self.started > self.settings.time_limit
+
+    def _node(self, known: float, allowed: Mask, y: Floats) -> list[tuple[float, int, Mask, Floats]]:
+        """Bound a node, fix, look for an incumbent, and return its children."""
+        self.nodes += 1
+        stages = ROOT if self.nodes == 1 else BELOW
+        bound, y, marginal, allowed, late = self._maximise(known, allowed, y, stages)
+        if late:
+            return [(bound, next(self._count), allowed, y)]
+        if bound >= self.cutoff or marginal is None:
+            self.closed = min(self.closed, bound)
+            return []
+        sure = marginal.max(axis=0)
+        t = int(np.where(allowed.sum(axis=0) > 1, sure, 2.0).argmin())
+        if allowed[:, t].sum() <= 1:
+            self.closed = min(self.closed, max(bound, self._last_path(allowed)))
+            return []
+        d = int(marginal[:, t].argmax())
+        taken, left = allowed.copy(), allowed.copy()
+        taken[:, t] = False
+        taken[d, t] = True
+        left[d, t] = False
+        return [(bound, next(self._count), taken, y), (bound, next(self._count), left, y)]
+
+    def _last_path(self, allowed: Mask) -> float:
+        """Return the bound of a node with one path, at the prices of the convex program along it."""
+        states = allowed.argmax(axis=0).astype(np.intp)
+        solved = best_along(self.program, self.pieces, states)
+        if solved is None:
+            return -np.inf
+        self._keep(states, *solved)
+        return self.dual.bound(self.dual.at(solved[1], allowed))
+
+    def _maximise(
+        self, known: float, allowed: Mask, y: Floats, stages: tuple[tuple[float, int], ...]
+    ) -> tuple[float, Floats, Floats | None, Mask, bool]:
+        best, best_y = known, y
+        marginal: Floats | None = None
+        for part, count in stages:
+            temperature = part * self._size
+            try:
+                y = self._ascend(best_y, allowed, temperature, count)
+            except _OutOfTime:
+                return best, best_y, marginal, allowed, True
+            priced = self.dual.at(y, allowed)
+            through = through_every_state(priced.phi, self.dual.switch) + priced.constant
+            bound = float(through.min(axis=0).max())
+            if bound > best or best_y is not y:
+                best, best_y = max(best, bound), y
+            self._offer_path(priced.phi)
+            _, _, marginal = self.dual.smoothed(priced, temperature)
+            self._offer(marginal.argmax(axis=0))
+            useless = allowed & (through >= self.cutoff)
+            if np.any(useless):
+                self.closed = min(self.closed, float(through[useless].min()))
+                allowed = allowed & ~useless
+            if not np.all(allowed.any(axis=0)):
+                return max(best, self.cutoff), best_y, None, allowed, False
+            if best >= self.cutoff:
+                return best, best_y, None, allowed, False
+        return best, best_y, marginal, allowed, False
+
+    def _ascend(self, y: Floats, allowed: Mask, temperature: float, count: int) -> Floats:
+        """Maximise the smoothing from y on, in units of the largest price and of a period's cost."""
+        limit = self.dual.limit
+        if limit == 0.0:
+            return y
+
+        def negative(flat: Floats) -> tuple[float, Floats]:
+            if self._late():
+                raise _OutOfTime
+            priced = self.dual.at(limit * flat.reshape(y.shape), allowed)
+            value, gradient, _ = self.dual.smoothed(priced, temperature)
+            return -value / self._size, -(limit / self._size) * gradient.ravel()
+
+        upper = self.dual.upper().ravel() / limit
+        found = optimize.minimize(
+            negative,
+            y.ravel() / limit,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=optimize.Bounds(np.zeros(upper.size), upper),
+            options={"maxfun": count, "maxiter": count, "maxcor": 12, "ftol": 1e-10, "gtol": 1e-9},
+        )
+        prices: Floats = limit * np.clip(found.x, 0.0, upper).reshape(y.shape)
+        return prices
+
+    def _offer_path(self, phi: Floats) -> None:
+        """Solve for the weights along the cheapest path, unless it was solved before."""
+        self._offer(_cheapest(phi, self.dual.switch))
+
+    def _offer(self, states: NDArray[np.intp]) -> None:
+        key = states.tobytes()
+        if key in self._seen or (self.nodes > 1 and self.nodes % EVERY):
+            return
+        self._seen.add(key)
+        solved = best_along(self.program, self.pieces, states)
+        if solved is not None:
+            self._keep(states, *solved)
+
+    def _keep(self, states: NDArray[np.intp], W: Floats, prices: Floats) -> None:
+        value = self.program.objective(W.T, self.pieces.regime[states])
+        if value < self.value:
+            self.value, self.best, self._prices = value, (W, states), prices
+
+
+def _size(phi: Floats, value: float) -> float:
+    """Return the size of a period's cost: its mean, or a tenth of its spread over the pieces."""
+    spread = 0.1 * float(np.mean(np.nanmax(phi, axis=0) - np.nanmin(phi, axis=0)))
+    mean = abs(value) / phi.shape[1] if np.isfinite(value) else float(np.nanmean(np.abs(phi)))
+    return max(mean, spread, 1e-300)
+
+
+def _cheapest(phi: Floats, switch: Floats) -> NDArray[np.intp]:
+    """Return the cheapest path of states."""
+    D, T = phi.shape
+    reach, before = phi[:, 0], np.zeros((T, D), dtype=np.intp)
+    for t in range(1, T):
+        ways = reach[:, None] + switch
+        before[t] = ways.argmin(axis=0)
+        reach = ways.min(axis=0) + phi[:, t]
+    states = np.empty(T, dtype=np.intp)
+    states[-1] = reach.argmin()
+    for t in range(T - 1, 0, -1):
+        states[t - 1] = before[t, states[t]]
+    return states

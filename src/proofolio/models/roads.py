@@ -1,0 +1,65 @@
+"""Which way a declared regime-switching program is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from proofolio.errors import BadData
+from proofolio.models.path_road import follows_paths, solve_by_paths
+from proofolio.models.regime_solution import RegimeSolution, verified_solution
+from proofolio.models.separation import separates, solve_separately
+from proofolio.verification.solve import read_settings
+
+if TYPE_CHECKING:
+    from proofolio.models.regime_switching import RegimeSwitching
+
+__all__ = ["BuiltForm", "solve_by"]
+
+METHODS = ("auto", "separation", "path", "cuts")
+
+
+@dataclass(frozen=True, eq=False)
+class BuiltForm:
+    """The built form asked for, and who is to solve it.
+
+    Attributes
+    ----------
+    solver : str
+    lowering : str or None
+        None leaves the choice open.
+    big_m : str or array_like
+    """
+
+    solver: str
+    lowering: str | None
+    big_m: str | ArrayLike
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing about the form was asked for."""
+        plain = isinstance(self.big_m, str) and self.big_m == "interval"
+        return self.solver == "highs" and self.lowering is None and plain
+
+
+def solve_by(
+    program: RegimeSwitching,
+    asked: BuiltForm,
+    method: str,
+    separate: bool,
+    settings: Mapping[str, Any],
+) -> RegimeSolution:
+    """Solve by the named method, or with ``"auto"`` by the first that fits; see `RegimeSwitching.solve`."""
+    if method not in METHODS:
+        raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+    wanted = read_settings(settings)
+    free = asked.open and not wanted.options and wanted.start is None
+    if method == "separation" or (method == "auto" and free and separate and separates(program)):
+        return solve_separately(program, wanted)
+    if method == "path" or (method == "auto" and free and follows_paths(program)):
+        return solve_by_paths(program, wanted)
+    built = program.to_program(asked.lowering or "hull", asked.big_m)
+    return verified_solution(program, built, asked.solver, settings)

@@ -1,0 +1,130 @@
+r"""Separation: without coupling the regime-switching program is R T small quadratic programs.
+
+When nothing ties the periods together,
+
+.. math::
+    \min_{W, Z} \sum_t f_{r_t,t}(W_t) = \sum_t \min_r \min_{w \in \mathcal{W}_t} f_{r,t}(w),
+
+and each inner minimum is the least over the convex pieces of f (see `proofolio.models.pieces`). R programs are
+enough where nothing varies from period to period. The lower bound is the sum of the least bounds of each
+period, every one proved by convexity at the weights found (see `proofolio.solvers.simplex_qp`).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import SolverFailure, UnsupportedProgram
+from proofolio.models.along_path import within_budget
+from proofolio.models.declared_answer import declared_answer
+from proofolio.models.pieces import Pieces, convex_pieces, distinct_periods
+from proofolio.models.regime_solution import RegimeSolution
+from proofolio.program.expression import stack
+from proofolio.program.model import Model
+from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.simplex_qp import SimplexQPs, convexity_defect
+from proofolio.solvers.solution import Settings
+
+if TYPE_CHECKING:
+    from proofolio.models.regime_switching import RegimeSwitching
+
+__all__ = ["separates", "solve_separately"]
+
+Floats = NDArray[np.float64]
+
+
+def separates(program: RegimeSwitching) -> bool:
+    """Whether nothing ties the periods together and all costs are convex up to their concave maxima."""
+    return program.separable and convexity_defect(program.costs.Q) is not None
+
+
+def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolution:
+    """Solve period by period and hold the answer against the raw data.
+
+    Raises
+    ------
+    UnsupportedProgram
+        When the periods are coupled, or Q is indefinite.
+    """
+    started = time.perf_counter()
+    defect = convexity_defect(program.costs.Q)
+    if not program.separable or defect is None:
+        why = (
+            "Q is indefinite"
+            if program.separable
+            else "turnover and switching costs tie its periods together"
+        )
+        raise UnsupportedProgram(f"the program does not separate into convex programs: {why}")
+    T, S = program.T, distinct_periods(program)
+    pieces = convex_pieces(program)
+    if program.path is not None:
+        pieces = _used(pieces, program.path)
+    W, bound = _minima(program, pieces, S, defect)
+    if S < T:
+        W, bound = np.repeat(W, T, axis=1), np.repeat(bound, T, axis=1)
+    value = np.array([program.costs.value(W[d])[r] for d, r in enumerate(pieces.regime)])
+    if program.path is not None:
+        off_path = pieces.regime[:, None] != program.path
+        value, bound = np.where(off_path, np.inf, value), np.where(off_path, np.inf, bound)
+    best = value.argmin(axis=0)
+    weights = W[best, np.arange(T)].T
+    total = float(bound.min(axis=0).sum())
+    return declared_answer(program, weights, pieces.regime[best], total, settings, started, "separation")
+
+
+def _used(pieces: Pieces, path: NDArray[np.intp]) -> Pieces:
+    """Return the pieces of the regimes a fixed path visits."""
+    kept = np.flatnonzero(np.isin(pieces.regime, path))
+    return replace(
+        pieces,
+        regime=pieces.regime[kept],
+        Q=pieces.Q[kept],
+        c=pieces.c[kept],
+        k=pieces.k[kept],
+        convex=tuple(pieces.convex[d] for d in kept),
+    )
+
+
+def _minima(program: RegimeSwitching, pieces: Pieces, S: int, defect: float) -> tuple[Floats, Floats]:
+    """Return the weights (D, S, n) and lower bounds (D, S) of every piece in every distinct period."""
+    D, n = pieces.regime.size, program.n
+    lower, upper = program.lower[:S], program.upper[:S]
+    k = np.broadcast_to(pieces.k, (D, S))
+    W, bound = np.empty((D, S, n)), np.empty((D, S))
+    plain = np.array([not terms for terms in pieces.convex])
+    if plain.any():
+        family = SimplexQPs(pieces.Q[plain], lower, upper, defect)
+        c = np.broadcast_to(pieces.c[plain], (int(plain.sum()), S, n))
+        found, _, least = family.minimise(c)
+        W[plain], bound[plain] = found, least + k[plain]
+    for d in np.flatnonzero(~plain):
+        for t in range(S):
+            W[d, t], bound[d, t] = _with_maxima(program, pieces, int(d), t)
+    return W, bound
+
+
+def _with_maxima(program: RegimeSwitching, pieces: Pieces, d: int, t: int) -> tuple[Floats, float]:
+    """Solve one piece in one period with its convex maxima as epigraph rows."""
+    Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
+    model = Model()
+    w = model.variable("w", program.n, program.lower[t], program.upper[t])
+    model.add("budget", w.sum() == 1)
+    total = model.quadratic(Q, w) + (c * w).sum() + float(k)
+    for j, term in enumerate(pieces.convex[d]):
+        least, most = term.reach(program.lower[t], program.upper[t])
+        reached = model.variable(f"max_{j}", lower=float(least), upper=float(most))
+        model.add(
+            f"max_{j}_at_least", reached >= stack([w @ term.alpha + term.beta, term.floor + 0.0 * w[0]])
+        )
+        total = total + reached
+    model.minimise(total)
+    answer = solve_continuous(model.freeze(), Settings())
+    if answer.x is None or answer.bound is None:
+        raise SolverFailure(f"{answer.solver} could not solve period {t} in regime {pieces.regime[d]}")
+    w_t = within_budget(answer["w"][None], program.lower[t], program.upper[t])[0]
+    return w_t, float(answer.bound)

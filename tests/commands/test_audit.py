@@ -1,0 +1,294 @@
+"""What `proofolio audit` answers: verdicts, witnesses, tightening, certificates, solutions, pages."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import proofolio
+
+MODELS = """
+from proofolio import Model
+
+
+def link(M=1000.0):
+    model = Model("link")
+    x, y = model.variable("x", lower=0, upper=30), model.variable("y", lower=0, upper=7)
+    model.add("link", x + y <= M * model.variable("z", binary=True))
+    model.maximise(x + y)
+    return model
+
+
+def short():
+    return link(20.0)
+
+
+def leaking():
+    return link(1e7)
+
+
+def unbounded():
+    model = Model("unbounded")
+    x, z = model.variable("x", lower=0), model.variable("z", binary=True)
+    model.add("switched", x <= 50 * z)
+    model.minimise(x)
+    return model
+
+
+def several():
+    model = Model("several")
+    x, z = model.variable("x", 14, lower=0, upper=9), model.variable("z", 14, binary=True)
+    model.add("link", x <= [20.0 + k for k in range(14)] * z)
+    model.minimise(x.sum())
+    return model
+
+
+def no_binary():
+    model = Model("no binary")
+    model.minimise(model.variable("x", lower=1))
+    return model
+"""
+KEYS = {"model", "rows_total", "candidates", "rows", "summary", "seconds"}
+ROW = {
+    "row", "binary", "side", "off_value", "big_m", "needed", "ratio", "verdict", "tier", "certified", "leak", "safe",
+    "suggested_big_m", "witness", "reason",
+}  # fmt: skip
+SUMMARY = {"tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided", "unsafe"}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    (tmp_path / "m.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def audited(run):
+    """The exit status and the document of an audit."""
+
+    def asked(*arguments):
+        result = run("audit", *arguments, "--json")
+        assert "Traceback" not in result.output
+        return result.exit_code, json.loads(result.stdout)
+
+    return asked
+
+
+def test_a_loose_model_is_plain_news_with_the_keys_that_are_promised(audited):
+    code, document = audited("m.py:link")
+    assert code == 0
+    assert set(document) == KEYS
+    (row,) = document["rows"]
+    assert set(row) == ROW
+    assert set(document["summary"]) == SUMMARY
+    assert (row["verdict"], row["suggested_big_m"], row["needed"], row["safe"]) == (
+        "loose",
+        37,
+        [37, 37],
+        True,
+    )
+    assert row["ratio"] == pytest.approx(27.027, abs=1e-3)
+    assert document["model"] == "m.py:link"
+
+
+def test_a_small_m_is_a_capacity_until_it_is_declared_and_then_bad_news(audited):
+    assert [audited("m.py:short")[0], audited("m.py:short", "--big-m", "li*")[0]] == [0, 1]
+    (row,) = audited("m.py:short", "--big-m", "link")[1]["rows"]
+    assert row["verdict"] == "invalid"
+    assert row["witness"] == {"x": 30, "y": 7, "z": 1}
+
+
+def test_words_show_the_table_the_point_the_verdict_and_what_to_type(run):
+    words = run("audit", "m.py:short", "--big-m", "link").stdout
+    assert re.search(r"link +z +<= +20 +37 +0\.541 +invalid +2e-05 +yes +37", words)
+    assert "link: with z = 1 it cuts off x = 30, y = 7, which needs M = 37 and not 20" in words
+    assert re.search(r"1  invalid +declared as Big-M", words)
+    words = run("audit", "m.py:link").stdout
+    assert "proofolio audit m.py:link --tighten tighter.mps --confirm" in words
+    assert "proofolio audit m.py:short --big-m link" in run("audit", "m.py:short").stdout
+    assert "--meaningful 1" in run("audit", "m.py:unbounded").stdout
+
+
+def test_ten_rows_are_shown_worst_first_and_the_rest_counted(run):
+    words = run("audit", "m.py:several").stdout
+    shown = re.findall(r"^link\[(\d+)\]", words, flags=re.MULTILINE)
+    assert shown == [str(k) for k in range(13, 3, -1)]
+    assert "and 4 more, none worse" in words
+
+
+def test_a_leak_is_bad_news_and_a_model_without_candidates_is_none(run):
+    result = run("audit", "m.py:leaking")
+    assert result.exit_code == 1
+    assert "NO" in result.stdout
+    assert "1  unsafe" in result.stdout
+    empty = run("audit", "m.py:no_binary")
+    assert empty.exit_code == 0
+    assert "0 sides that a binary may switch off" in empty.stdout
+
+
+def test_undecided_is_plain_news_and_bad_news_when_strict(run, audited):
+    code, document = audited("m.py:unbounded")
+    assert (code, document["summary"]["undecided"]) == (0, 1)
+    assert document["rows"][0]["needed"] == ["-inf", "inf"] or document["rows"][0]["needed"][1] == "inf"
+    assert run("audit", "m.py:unbounded", "--strict").exit_code == 1
+    assert "give finite bounds" in run("audit", "m.py:unbounded").stdout
+
+
+def test_the_smallest_meaningful_amount_decides_what_leaks(audited):
+    assert audited("m.py:link", "--meaningful", "1")[1]["rows"][0]["safe"] is True
+    code, document = audited("m.py:link", "--meaningful", "0.1")
+    assert (code, document["rows"][0]["safe"]) == (1, False)
+
+
+@pytest.mark.parametrize("name", ["tighter.mps", "tighter.lp", "tighter.mps.gz"])
+def test_tightened_models_are_written_and_tight(audited, name):
+    code, document = audited("m.py:leaking", "--tighten", name, "--confirm")
+    assert code == 1  # the model as it was still leaks
+    assert document["tightened"]["rows"] == 1
+    assert document["tightened"]["files"][0] == name
+    assert document["confirmed"]["same"] is True
+    assert document["confirmed"]["after"]["objective"] == pytest.approx(37)
+    code, after = audited(name)
+    assert code == 0
+    assert after["rows"][0]["verdict"] == "tight"
+    assert after["rows"][0]["row"] == "link"
+
+
+def test_an_optimum_that_changes_is_bad_news(run, monkeypatch):
+    import proofolio.verification.tighten as engine
+
+    def wrong(found):
+        model = proofolio.Model()
+        model.maximise(model.variable("x", lower=0, upper=5))
+        return model.freeze(), ()
+
+    monkeypatch.setattr(engine, "tightened", wrong)
+    result = run("audit", "m.py:link", "--confirm")
+    assert result.exit_code == 1
+    assert "The optimum has changed." in result.stdout
+    assert "Before: 37, verified-optimal" in result.stdout
+
+
+def test_certificates_are_written_checked_and_a_change_is_caught(here, run, audited):
+    _, document = audited("m.py:several", "--certificates", "proofs")
+    assert document["certificates"] == {"file": str(Path("proofs", "certificates.json")), "certified": 14}
+    good = run("audit", "m.py:several", "--check", "proofs")
+    assert good.exit_code == 0
+    assert good.stdout == "14 of 14 certificates hold (14 loose), checked without a solver.\n"
+    file = here / "proofs" / "certificates.json"
+    saved = json.loads(file.read_text())
+    saved["certificates"][3]["bound"] = "8"
+    file.write_text(json.dumps(saved))
+    result = run("audit", "m.py:several", "--check", "proofs")
+    assert result.exit_code == 1
+    assert "fails  row link[3], upper side, z[3] (loose)" in result.stdout
+    code, document = audited("m.py:several", "--check", "proofs")
+    assert code == 1
+    assert document["summary"] == {"hold": 13, "fail": 1}
+    assert [one["row"] for one in document["certificates"] if not one["ok"]] == ["link[3]"]
+
+
+@pytest.mark.parametrize(
+    ("values", "status", "code"),
+    [
+        ({"x": 30, "y": 7, "z": 1}, "verified-feasible", 0),
+        ({"x": 8, "y": 0, "z": 9e-7}, "leaks", 1),
+        ({"x": 31, "y": 7, "z": 1}, "infeasible-solution", 1),
+        ({"x": 1, "y": 1, "z": 0}, "infeasible-solution", 1),
+    ],
+)
+def test_a_solution_is_held_against_the_model(here, run, audited, values, status, code):
+    (here / "plan.json").write_text(json.dumps({"values": values}))
+    asked = ("m.py:leaking", "--meaningful", "1e5", "--solution", "plan.json")
+    found, document = audited(*asked)
+    assert document["solution"]["status"] == status
+    assert found == code
+    words = run("audit", *asked).stdout
+    assert f"Solution plan.json: {status}" in words
+    assert (" is allowed" in words) == (code == 1)
+
+
+def test_a_page_is_written(here, run):
+    result = run("audit", "m.py:several", "--html", "audit.html")
+    assert result.exit_code == 0
+    assert "Page: audit.html" in result.stdout
+    assert (here / "audit.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):
+    (here / "doors.py").write_text(
+        "def pyomo_model():\n"
+        "    import pyomo.environ as pyo\n"
+        "    m = pyo.ConcreteModel()\n"
+        "    m.x, m.z = pyo.Var(bounds=(0, 5)), pyo.Var(domain=pyo.Binary)\n"
+        "    m.link = pyo.Constraint(expr=m.x <= 50 * m.z)\n"
+        "    m.cost = pyo.Objective(expr=m.x)\n"
+        "    return m\n"
+        "def cvxpy_problem():\n"
+        "    import cvxpy as cp\n"
+        "    x, z = cp.Variable(name='x', bounds=[0, 5]), cp.Variable(boolean=True, name='z')\n"
+        "    return cp.Problem(cp.Minimize(x), [x <= 50 * z])\n",
+        encoding="utf-8",
+    )
+    for model in ("doors.py:pyomo_model", "doors.py:cvxpy_problem"):
+        code, document = audited(model)
+        assert (code, document["rows"][0]["suggested_big_m"]) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["none.mps"], "none.mps does not exist"),
+        (["m.py"], "write m.py:FUNCTION"),
+        (["m.py:link", "--big-m", "lonk*"], "--big-m lonk* matches no row of the model: its rows are link"),
+        (["m.py:link", "--tighten", "out.txt"], "--tighten out.txt is not a model file"),
+        (["m.py:link", "--tighten", "no/out.mps"], "--tighten no/out.mps cannot be written"),
+        (
+            ["m.py:link", "--html", "no/a.html"],
+            "--html no/a.html cannot be written: its folder does not exist",
+        ),
+        (["m.py:link", "--html", "."], "it is a folder"),
+        (["m.py:link", "--solution", "none.json"], "--solution none.json cannot be read"),
+        (["m.py:link", "--solution", "m.py"], "--solution m.py is not JSON"),
+        (["m.py:link", "--solution", "list.json"], "holds no values"),
+        (["m.py:link", "--solution", "few.json"], "few.json: "),
+        (["m.py:link", "--solution", "words.json"], "words.json: "),
+        (["m.py:link", "--time-limit", "0"], "time_limit is 0.0"),
+        (["m.py:link", "--meaningful", "-1"], "meaningful is -1.0"),
+        (["m.py:link", "--check", "none"], "none"),
+        (["m.py:link", "--certificates", "m.py"], "m.py"),
+        ([], "MODEL"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one_sentence):
+    (here / "list.json").write_text("[1]")
+    (here / "few.json").write_text('{"values": {"x": 1}}')
+    (here / "words.json").write_text('{"values": {"x": "one", "y": 1, "z": 1}}')
+    for extra in ([], ["--json"]):
+        result = run("audit", *arguments, *extra)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert words in one_sentence(result)
+
+
+def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
+    import proofolio.verification.tiers as engine
+
+    once = []
+
+    def pressed(self, candidate, finding):
+        once.append(candidate)
+        if len(once) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine.Run, "_by_lp", pressed)
+    result = run("audit", "m.py:several", "--json", "--tighten", "t.mps", "--confirm")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 130
+    assert document["interrupted"] is True
+    assert len(document["rows"]) == 14
+    assert "confirmed" not in document
+    assert "interrupted" in result.stderr
+    assert "Traceback" not in result.output

@@ -1,0 +1,138 @@
+"""Solving anything: a Program, a builder, a Pyomo model, a CVXPY problem or a file, with any setting."""
+
+import cvxpy as cp
+import numpy as np
+import pyomo.environ as pyo
+import pytest
+
+from proofolio import BadData, Model, UnsupportedProgram, check, solve, write_program
+
+
+def cover():
+    model = Model()
+    x = model.variable("x", 3, binary=True)
+    model.add("enough", x.sum() >= 2)
+    model.minimise(3 * x[0] + 2 * x[1] + 4 * x[2])
+    return model
+
+
+def cover_in_pyomo():
+    model = pyo.ConcreteModel()
+    model.x = pyo.Var([0, 1, 2], domain=pyo.Binary)
+    model.enough = pyo.Constraint(expr=sum(model.x.values()) >= 2)
+    model.cost = pyo.Objective(expr=3 * model.x[0] + 2 * model.x[1] + 4 * model.x[2])
+    return model
+
+
+def conic_row():
+    """Y^2 <= t z as the quadratic row it is in a file: convex only because t and z are not negative."""
+    model = pyo.ConcreteModel()
+    model.y = pyo.Var(bounds=(0.5, 1))
+    model.t, model.z = pyo.Var(bounds=(0, None)), pyo.Var(domain=pyo.Binary)
+    model.row = pyo.Constraint(expr=model.y**2 - model.t * model.z <= 0)
+    model.cost = pyo.Objective(expr=model.t + model.z)
+    return model
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_everything_that_is_a_model_is_solved(tmp_path, solver):
+    write_program(cover().freeze(), tmp_path / "model.mps")
+    x = cp.Variable(3, boolean=True, name="x")
+    problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply([3, 2, 4], x))), [cp.sum(x) >= 2])
+    models = [
+        cover(),
+        cover().freeze(),
+        cover_in_pyomo(),
+        problem,
+        tmp_path / "model.mps",
+        str(tmp_path / "model.mps"),
+    ]
+    for model in models:
+        answer = solve(model, solver)
+        assert (answer.status, answer.objective) == ("verified-optimal", pytest.approx(5))
+        assert list(answer.values.values()) == pytest.approx([1, 1, 0])
+    np.testing.assert_allclose(x.value, [1, 1, 0], atol=1e-9)
+
+
+def test_values_are_loaded_into_the_users_own_variables():
+    model = cover_in_pyomo()
+    solve(model)
+    assert [pyo.value(v) for v in model.x.values()] == pytest.approx([1, 1, 0])
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_a_cone_that_came_as_a_quadratic_row_is_recognised(solver):
+    answer = solve(conic_row(), solver)
+    assert answer.status == "verified-optimal"
+    assert answer.objective == pytest.approx(1.25, rel=1e-6)
+    assert {"cones"} <= {c.name for c in answer.checks}
+    assert {"cones"} <= {c.name for c in check(conic_row(), answer.values)}
+
+
+def test_a_start_may_be_names_numbers_or_an_earlier_answer():
+    first = solve(cover())
+    for start in ({"x[0]": 1}, [1, 1, np.nan], first, first.solution, first.values):
+        for solver in ("highs", "scip"):
+            assert solve(cover(), solver, start=start).objective == pytest.approx(5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"solver": "cplex"}, "no solver is named 'cplex'"),
+        ({"gaps": 1e-3}, "no setting is named 'gaps': there are time_limit, gap"),
+        ({"gap": "small"}, "gap is 'small'; it must be a number"),
+        ({"gap": float("nan")}, "gap is nan"),
+        ({"gap": -1}, "gap is -1"),
+        ({"time_limit": 0}, "time_limit is 0"),
+        ({"time_limit": None}, "time_limit is None; it must be a number"),
+        ({"seed": 1.5}, "seed is 1.5; it must be a whole number"),
+        ({"threads": 0}, "threads is 0"),
+        ({"threads": True}, "threads is True"),
+        ({"options": ["presolve"]}, "options is a list"),
+        ({"options": {"no_such": 1}}, "no option named 'no_such'"),
+        ({"start": {"y": 1}}, "start has 1 unknown names, such as 'y'"),
+        ({"start": {"x[0]": "one"}}, "start gives 'x\\[0\\]' the value 'one'"),
+        ({"start": {"x[0]": float("inf")}}, "start gives 'x\\[0\\]' the value inf"),
+        ({"start": [1, 2]}, "start has shape \\(2,\\); it must be \\(3,\\)"),
+        ({"start": [1, 2, float("inf")]}, "start gives 'x\\[2\\]' an infinite value"),
+        ({"start": "plan.json"}, "start holds something that is no number"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(settings, words):
+    with pytest.raises(BadData, match=words) as raised:
+        solve(cover(), **settings)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("model", [3, None, [1.0], {"x": 1}])
+def test_what_is_no_model_is_said(model):
+    with pytest.raises(BadData, match="is no model: give a Program"):
+        solve(model)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(BadData, match=r"none\.mps"):
+        solve(tmp_path / "none.mps")
+
+
+def test_what_a_solver_cannot_take_is_said_before_it_is_asked(monkeypatch):
+    model = Model()
+    x, on = model.variable("x", lower=0, upper=1), model.variable("on", binary=True)
+    model.indicator("held", on, x >= 0.5)
+    model.minimise(x - on)
+    with pytest.raises(UnsupportedProgram, match="highs cannot take indicators: scip can"):
+        solve(model, "highs")
+    assert solve(model, "scip").objective == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize("solver", ["highs", "scip"])
+def test_no_solution_is_a_status_and_not_an_error(solver):
+    model = Model()
+    x = model.variable("x", 2, lower=0, integer=True)
+    model.add("odd", 2 * x.sum() == 1)
+    answer = solve(model, solver)
+    assert (answer.status, answer.ok, answer.checks, answer.failed) == ("infeasible", False, (), ())
+    free = Model()
+    free.maximise(free.variable("x", lower=0))
+    assert solve(free, solver).status == "unbounded"
