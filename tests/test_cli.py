@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 import proofolio
+import proofolio.verification
 from proofolio.cli import command_line
 
 

@@ -92,7 +92,7 @@ def test_midnight_offsets_byte_order_marks_blank_lines_and_spaces_are_harmless(t
     lines[1] = "2020-01-02 00:00:00-05:00, 10 ,20.5"
     lines[2] = "2020-01-03T00:00:00Z,11,20.25"
     content = ("\ufeff" + "\r\n".join(lines) + "\r\n\r\n").encode()
-    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    path.write_bytes(gzip.compress(content, mtime=0) if name.endswith("gz") else content)
     frame = read_prices(path, minimum_rows=3)
     assert frame.index.tolist() == [pd.Timestamp(row[0]) for row in GOOD[1:]]
     assert frame.index.name == "Date"
@@ -126,9 +126,10 @@ def test_unknown_kind(tmp_path):
     [
         ("p.csv", b"Date,A,B\n2020-01-02,\xff\xfe,1\n"),
         ("p.csv.gz", b"not gzip at all"),
-        ("p.csv.gz", gzip.compress(b"Date,A,B\n2020-01-02,1,1\n" * 99)[:-20]),
+        ("p.csv.gz", gzip.compress(b"Date,A,B\n2020-01-02,1,1\n" * 99, mtime=0)[:-20]),
         ("p.parquet", b"not parquet at all"),
     ],
+    ids=["not text", "not gzip", "cut short", "not parquet"],
 )
 def test_unreadable_file(tmp_path, name, content):
     if name.endswith("parquet"):

@@ -1,11 +1,14 @@
 """Solving anything: a Program, a builder, a Pyomo model, a CVXPY problem or a file, with any setting."""
 
+from dataclasses import replace
+
 import cvxpy as cp
 import numpy as np
 import pyomo.environ as pyo
 import pytest
 
 from proofolio import BadData, Model, UnsupportedProgram, check, solve, write_program
+from proofolio.solvers import SOLVERS, Solution
 
 
 def cover():
@@ -132,7 +135,27 @@ def test_no_solution_is_a_status_and_not_an_error(solver):
     x = model.variable("x", 2, lower=0, integer=True)
     model.add("odd", 2 * x.sum() == 1)
     answer = solve(model, solver)
-    assert (answer.status, answer.ok, answer.checks, answer.failed) == ("infeasible", False, (), ())
+    assert (answer.status, answer.ok, answer.failed) == ("infeasible", False, ())
+    assert [c.name for c in answer.checks] == ["infeasible"]
     free = Model()
     free.maximise(free.variable("x", lower=0))
     assert solve(free, solver).status == "unbounded"
+
+
+def test_an_infeasible_that_another_solver_refutes_is_a_wrong_claim(monkeypatch):
+    model = Model()
+    x = model.variable("x", 3, binary=True)
+    model.add("two", x.sum() == 2)
+    model.minimise(x.sum())
+    program = model.freeze()
+    entry = SOLVERS["highs"]
+
+    def mistaken(asked, settings):
+        return Solution(asked, "infeasible", None, None, None, 0.0, "highs", entry.version)
+
+    monkeypatch.setitem(SOLVERS, "highs", replace(entry, solve=mistaken))
+    answer = solve(program)
+    assert answer.status == "claim-wrong"
+    assert "scip found a point" in answer.failed[0].detail
+    model.add("three", x.sum() >= 3)
+    assert solve(model.freeze()).status == "infeasible"

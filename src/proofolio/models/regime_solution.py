@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.formulations.costs import settled
 from proofolio.models.cut_off import CutOff, find_cut_off
 from proofolio.program.program import Program
 from proofolio.verification.check import Check
@@ -107,10 +108,12 @@ def verified_solution(
     if answer.solution.x is None:
         return RegimeSolution(answer, answer.checks, answer.status)
     raw = raw_data_checks(program, answer["W"], answer["Z"], answer["cost"], answer.objective or 0.0)
+    raw = (*raw, *max_term_checks(program, built, answer))
     cut_off = find_cut_off(program, built, answer)
     checks = (*answer.checks, *raw, *(cut_off.checks if cut_off is not None else ()))
     status = answer.status
-    failed = {c.name for c in checks if not c.ok}
+    # the generic checks have had their say in the answer's own status
+    failed = {c.name for c in checks[len(answer.checks) :] if not c.ok}
     if answer.ok and failed:
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
     return RegimeSolution(answer, checks, status, cut_off)
@@ -133,7 +136,7 @@ def raw_data_checks(
     scale = max(float(np.abs(f).max()), _curvature(program), 1e-12)
     short, error = max(float((f - cost).max()) / scale, 0.0), float(np.abs(cost - f).max()) / scale
     again = program.objective(W, path)
-    reach = max(abs(again), scale * program.T * 1e-3)
+    reach = max(abs(again), scale)
     mistaken = abs(again - objective) / reach
     found = [
         Check("one regime a period", one_hot == 0.0, one_hot, 0.0),
@@ -147,6 +150,32 @@ def raw_data_checks(
         wrong = float(np.count_nonzero(path != program.path))
         found.append(Check("regime path as fixed", wrong == 0.0, wrong, 0.0))
     return tuple(found)
+
+
+def max_term_checks(program: RegimeSwitching, built: Program, answer: Verified) -> tuple[Check, ...]:
+    """Check the variables of max terms, where the built form has them, against the maxima at the weights.
+
+    With ``exact`` each equals its maximum in every period; otherwise it is on its own side of it (at least the
+    maximum where the term adds to the cost, at most where it takes from it).
+    """
+    w = answer["W"].T
+    names = {block.name for block in built.variables}
+    kept = settled(program.costs, program.lower, program.upper).maxima
+    worst, where = 0.0, ""
+    found = False
+    for j, term in enumerate(kept):
+        if f"cost_max_{j}" not in names:
+            continue
+        found = True
+        off = np.broadcast_to(answer[f"cost_max_{j}"], (program.T,)) - term.value(w)
+        error = np.abs(off) if program.exact else -term.sign * off
+        size = max(abs(term.floor), abs(term.beta) + float(np.abs(term.alpha).max()), 1e-12)
+        t = int(error.argmax())
+        if error[t] / size > worst:
+            worst, where = float(error[t]) / size, f"cost_max_{j} in period {t}"
+    return (
+        Check("max terms", worst <= RELATIVE, worst, RELATIVE, where if worst > RELATIVE else ""),
+    ) * found
 
 
 def _curvature(program: RegimeSwitching) -> float:

@@ -282,8 +282,9 @@ class Program:
     def to_cvxpy(self) -> Any:
         """Return a CVXPY problem with the same names; see `proofolio.program.cvxpy_door`."""
         from proofolio.program.cvxpy_door import to_cvxpy  # the door is heavy: opened only when used
+        from proofolio.program.recognise import recognise_cones  # it stands on this module
 
-        return to_cvxpy(self)
+        return to_cvxpy(recognise_cones(self))
 
     def write(self, path: str | Path) -> None:
         """Write an .mps or .lp file; see `proofolio.program.files`."""

@@ -72,7 +72,7 @@ def _as_cone(program: Program, i: int) -> _Cone | None:
             continue
         if np.count_nonzero(Q[a]) != 1 or np.count_nonzero(Q[b]) != 1:
             continue
-        t, z = int(form.columns[a]), int(form.columns[b])
+        t, z = _epigraph_first(program, int(form.columns[a]), int(form.columns[b]))
         if program.lower[t] < 0 or program.lower[z] < 0:
             continue
         rest = np.setdiff1d(np.arange(Q.shape[0]), [a, b])
@@ -81,6 +81,16 @@ def _as_cone(program: Program, i: int) -> _Cone | None:
             return None
         return _Cone(t, z, -2.0 * float(Q[a, b]), form.columns[rest], _root(inner))
     return None
+
+
+def _epigraph_first(program: Program, t: int, z: int) -> tuple[int, int]:
+    """Return the two factors so that z is the one that reads as a switch: integer, or bounded above."""
+    swap = program.integer[t] > program.integer[z] or (
+        program.integer[t] == program.integer[z]
+        and np.isfinite(program.upper[t])
+        and not np.isfinite(program.upper[z])
+    )
+    return (z, t) if swap else (t, z)
 
 
 def _merged(forms: tuple[Form, ...]) -> Form:

@@ -141,8 +141,9 @@ def market_case(
     .. math::
         f_{r,t}(w) = \tfrac{\gamma}{2} w'\Sigma_{r,t} w - \mu_{r,t}'w + \lambda \ln(1/p_{r,t})
 
-    with the moments of the stocks in that regime as known on the eve of the month, and p the month's
-    filtered probability. So the program picks the regimes and the weights together: it may disbelieve the
+    with the moments of the stocks over the earlier days of that regime, and p the month's filtered
+    probability; the regimes themselves are those of a model of the whole sample. So the program picks
+    the regimes and the weights together: it may disbelieve the
     data where that saves a trade, and pays for it.
 
     Parameters

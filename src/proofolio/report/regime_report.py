@@ -70,8 +70,8 @@ def _market(result: DemoResult) -> str:
         "The market and its regimes",
         paragraph(
             f"A hidden Markov model of the index's daily returns finds {len(history.names)} regimes, "
-            "numbered from the calmest to the wildest. The probabilities are filtered: a day's value "
-            "knows no later day."
+            "numbered from the calmest to the wildest. The probabilities are filtered, with the "
+            "parameters of the whole sample."
         ),
         chart(market_chart(history, result.case.months), "Point at a month to read its numbers."),
     )

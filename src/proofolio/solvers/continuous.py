@@ -67,12 +67,12 @@ def _lifted(absorbed: Absorbed, program: Program, settings: Settings, started: f
     """Solve the program without its epigraphs and speak of the original."""
     found = solve_continuous(absorbed.program, settings)
     seconds = time.perf_counter() - started
-    if found.x is None or found.duals is None:
+    if found.x is None:
         return replace(found, program=program, seconds=seconds)
     x = np.clip(absorbed.point(found.x), program.lower, program.upper)
-    rows = absorbed.multipliers(found.duals["rows"])
+    duals = None if found.duals is None else {"rows": absorbed.multipliers(found.duals["rows"])}
     value = program.objective(x)
-    return replace(found, program=program, x=x, objective=value, seconds=seconds, duals={"rows": rows})
+    return replace(found, program=program, x=x, objective=value, seconds=seconds, duals=duals)
 
 
 def kkt_residual(program: Program, solution: Solution) -> float:

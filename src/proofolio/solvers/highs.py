@@ -57,7 +57,10 @@ def _linear(program: Program, settings: Settings) -> Solution:
     started = time.perf_counter()
     highs = open_highs(settings.seed, settings.threads, settings.options)
     discrete = bool(program.integer.any())
-    highs.setOptionValue("mip_rel_gap", float(settings.gap))
+    # the absolute gap is 1e-6 by default, and whole objectives can be smaller than that
+    for name, value in (("mip_rel_gap", float(settings.gap)), ("mip_abs_gap", 0.0)):
+        if name not in settings.options:
+            highs.setOptionValue(name, value)
     _pass(highs, program, program.q)
     if settings.start is not None:
         _start(highs, np.asarray(settings.start, dtype=float))

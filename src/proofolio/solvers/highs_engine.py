@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -49,7 +50,7 @@ def open_highs(seed: int, threads: int, options: Mapping[str, Any]) -> Any:
     """
     highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy annotates only its compiled part
     highs.setOptionValue("output_flag", False)
-    highs.setOptionValue("threads", threads)
+    highs.setOptionValue("threads", min(threads, os.cpu_count() or 1))  # more hang it
     highs.setOptionValue("random_seed", seed)
     for name, value in options.items():
         if highs.getOptionType(name)[0] == highspy.HighsStatus.kError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from typing import Any
@@ -34,7 +35,7 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
     unit = objective_unit(program)
     for name, value in {
         "output_flag": False,
-        "threads": settings.threads,
+        "threads": min(settings.threads, os.cpu_count() or 1),
         "random_seed": settings.seed % 2**31,
         "primal_feasibility_tolerance": 1e-9,
         "dual_feasibility_tolerance": 1e-9,

@@ -62,18 +62,14 @@ def solve(program: Program, settings: Settings) -> Solution:
         When SCIP itself fails.
     """
     started = time.perf_counter()
-    built = ScipModel(program)
-    model = built.model
     used = features(program)
-    if used & CURVED and not used & NONCONVEX:
-        model.setParam("numerics/feastol", CONVEX_TOLERANCE)
-        model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
-    _configure(model, settings)
-    if settings.start is not None:
-        built.start(_completed(program, _checked_start(program, settings.start), settings, started))
-    watch = _Watch(built, settings, started)
-    _optimise(built, settings, started, watch)
-    claim = _answer(built, settings, started)
+    convex = bool(used & CURVED) and not used & NONCONVEX
+    try:
+        claim = _claim(program, settings, started, convex)
+    except SolverFailure:
+        if not convex:
+            raise
+        claim = _claim(program, settings, started, tight=False)  # its LP solver could not go that far
     try:
         polished = polish(program, claim, settings)
     except UnsupportedProgram:
@@ -82,6 +78,19 @@ def solve(program: Program, settings: Settings) -> Solution:
     if bound is not None and polished.objective is not None:
         bound = (max if program.maximise else min)(bound, polished.objective)
     return replace(polished, bound=bound, seconds=time.perf_counter() - started)
+
+
+def _claim(program: Program, settings: Settings, started: float, tight: bool) -> Solution:
+    built = ScipModel(program)
+    if tight:
+        built.model.setParam("numerics/feastol", CONVEX_TOLERANCE)
+        built.model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
+    _configure(built.model, settings)
+    if settings.start is not None:
+        built.start(_completed(program, _checked_start(program, settings.start), settings, started))
+    watch = _Watch(built, settings, started)
+    _optimise(built, settings, started, watch)
+    return _answer(built, settings, started)
 
 
 def _configure(model: Any, settings: Settings) -> None:

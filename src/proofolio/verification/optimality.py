@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from proofolio.program.features import features
 from proofolio.program.program import Program
+from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Solution
 from proofolio.verification.check_rows import Check, Tolerances
 
@@ -30,7 +31,9 @@ def allowance(program: Program, x: Floats, relative: float) -> float:
     """Return how far the objective at a point may be from another for the two to count as equal."""
     parts = float(np.abs(program.q * x).sum() + 0.5 * np.abs(x) @ (abs(program.P) @ np.abs(x)))
     own = abs(program.objective(x) - (-program.c if program.maximise else program.c))
-    return relative * max(own, CANCELLED * parts, 1e-12) + OF_CONSTANT * abs(program.c)
+    # where nothing is left of the objective, its size is that of the columns it is made of
+    unit = float(np.abs(program.q) @ natural_units(program))
+    return relative * max(own, CANCELLED * parts, CANCELLED * unit, 1e-12) + OF_CONSTANT * abs(program.c)
 
 
 def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check:
@@ -40,6 +43,7 @@ def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check
     allowed = allowance(program, claim.point, tol.objective)
     error = abs(value - claimed)
     ok = error <= allowed
+    error = error if np.isfinite(error) else float("inf")
     return Check(
         "objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}"
     )
@@ -55,9 +59,11 @@ def bound_check(
         return Check("bound", True, 0.0, allowed)
     best, how = min((sign * value, how) for value, how in reached)
     over = sign * claim.bound - best
-    ok = over <= allowed
+    ok = over <= allowed  # a bound of minus infinity claims nothing
     said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached{how}"
-    return Check("bound", ok, max(over, 0.0), allowed, said)
+    return Check(
+        "bound", ok, 0.0 if ok and over < 0 else over if np.isfinite(over) else float("inf"), allowed, said
+    )
 
 
 def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> list[Check]:

@@ -25,6 +25,8 @@ __all__ = ["Verified", "read_settings", "solve", "solve_program"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
+SECOND_OPINION = 5.0  # seconds
+ANY_GAP = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +132,26 @@ def solve_program(program: Program, solver: str = "highs", **settings: Any) -> V
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     claim = entry.solve(program, wanted)
+    if claim.status == "infeasible" and program.integer.any():
+        second = _second_opinion(program, solver, wanted)
+        return Verified(claim, second, claim.status if all(c.ok for c in second) else "claim-wrong")
     checks = check(program, claim) if claim.x is not None else ()
     return Verified(claim, checks, status_after(claim, checks, wanted.gap))
+
+
+def _second_opinion(program: Program, solver: str, settings: Settings) -> tuple[Check, ...]:
+    """Ask another solver for a point of a program called infeasible, which next to a huge M may be a mistake."""
+    brief = Settings(time_limit=min(SECOND_OPINION, settings.time_limit), gap=ANY_GAP)
+    for other in SOLVERS.values():
+        if other.name == solver or other.lacks(program):
+            continue
+        found = other.solve(program, brief)
+        if found.x is not None and status_after(found, check(program, found), ANY_GAP) in GOOD:
+            said = (
+                f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
+            )
+            return (Check("infeasible", False, float("inf"), 0.0, said),)
+    return (Check("infeasible", True, 0.0, 0.0),)
 
 
 def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
