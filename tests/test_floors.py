@@ -14,7 +14,7 @@ FLOORS = (
     {"program", "forecasts"},
     {"formulations", "solvers"},
     {"verification"},
-    {"models"},
+    {"models", "testing"},
     {"backtest"},
     {"benchmarking"},
     {"report"},

@@ -10,6 +10,12 @@ Lowering ``"hull"`` (Balas 1985), with a copy :math:`y_j` of every variable of t
 
 .. math::
     L_j z \le y_j \le U_j z, \quad L_j (1 - z) \le x_j - y_j \le U_j (1 - z), \quad \ell z \le a'y \le b z
+
+Lowering ``"indicator"`` (native, no M): the implication itself.
+
+Lowering ``"sos1"`` (native, no M), with a slack of which at most one of (s, z) is nonzero:
+
+.. math:: a'x \le b + s, \qquad s \ge 0
 """
 
 from __future__ import annotations
@@ -23,6 +29,7 @@ from scipy import sparse
 
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import Need, check_lowering, resolve
+from proofolio.formulations.exclusive import as_variable, exclusive
 from proofolio.program.expression import Expression, Rows, apply_matrix, as_expression, broadcast_to
 from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
@@ -49,14 +56,14 @@ def implies(
     ----------
     model : Model
     name : str
-        Rows are called ``{name}_upper`` and ``{name}_lower`` (Big-M) or ``{name}_...`` (hull).
+        Rows are called ``{name}_upper`` and ``{name}_lower`` (Big-M), ``{name}`` (indicator) or ``{name}_...``.
     z : Expression
         Binary (a variable, or one minus one); broadcasts to the shape of the rows.
     rows : Rows
         Affine rows, made with ``<=``, ``>=``, ``==`` or `between`.
     when : {1, 0}
         The value of z at which the rows hold.
-    lowering : {"big-m", "hull"}
+    lowering : {"big-m", "hull", "indicator", "sos1"}
     big_m : str or array_like
         A tier of bounds, ``"published"`` (the largest size of the body plus that of the bound), or numbers.
     keep : bool
@@ -72,7 +79,7 @@ def implies(
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
     """
-    check_lowering("implies", lowering, ("big-m", "hull"))
+    check_lowering("implies", lowering, ("big-m", "hull", "indicator", "sos1"))
     if when not in (0, 1):
         raise BadData(f"when is {when!r}; it must be 1 or 0")
     if not isinstance(rows, Rows) or isinstance(rows.body, Quadratic):
@@ -87,6 +94,11 @@ def implies(
     if lowering == "hull":
         _hull(model, name, on, rows)
         return
+    if lowering == "indicator":
+        model.indicator(name, z, rows, when)
+        return
+    if lowering == "sos1":
+        on = as_variable(model, f"{name}_on", on, rows.shape)
     body = rows.body
     plain = Expression(
         body.matrix, np.zeros(body.shape), body.owner
@@ -96,6 +108,12 @@ def implies(
         if not np.any(np.isfinite(limit)):
             continue
         slack = sign * (body - limit)  # the row is slack <= 0
+        if lowering == "sos1":
+            most = np.maximum(model.interval(slack).upper, 0.0)
+            room = model.variable(f"{name}_{side}_slack", rows.shape, 0.0, most)
+            model.add(f"{name}_{side}", slack <= room)
+            exclusive(model, f"{name}_{side}_set", room, on)
+            continue
         M = resolve(
             model,
             f"{name}_{side}",

@@ -9,10 +9,21 @@ Lowering ``"big-m"``:
 
 .. math:: v \ge u_k, \qquad v \le u_k + M_k (1 - d_k), \qquad M_k \ge \max_{j \ne k} \max (u_j - u_k)
 
+Lowering ``"six-row"`` (the published rows: six when K = 2): the same with one M for all k, and with
+
+.. math:: u_j \le u_k + M (1 - d_k), \qquad j \ne k
+
+which follow from the others, in the relaxation too: they cost rows and cut nothing off.
+
 Lowering ``"hull"`` (Balas 1985), with copies :math:`y_{kj}` of :math:`u_j` in the case where k wins:
 
 .. math::
     u_j = \sum_k y_{kj}, \quad L_j d_k \le y_{kj} \le U_j d_k, \quad y_{kk} \ge y_{kj}, \quad v = \sum_k y_{kk}
+
+Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow v \le u_k`.
+
+Lowering ``"sos1"`` (native, no M): slacks :math:`s_k = v - u_k \ge 0`, of which at most one of :math:`(s_k, d_k)`
+is nonzero; of two terms at most one slack is, and there is no binary.
 
 A term that can never win is dropped; a term that always wins is returned as it is, and nothing is added.
 """
@@ -22,17 +33,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import Need, check_lowering, given, resolve
-from proofolio.program.expression import Expression, Rows, broadcast_to, stack
-from proofolio.program.model import Bounds, Model
+from proofolio.formulations.extremum import SIDES, extremum
+from proofolio.program.expression import Expression
+from proofolio.program.model import Model
 
 __all__ = ["maximum", "maximum_meaning"]
-
-SIDES = ("exact", "at_least", "at_most")
 
 
 def maximum(
@@ -56,7 +64,7 @@ def maximum(
         Affine terms; numbers are terms too.
     side : {"exact", "at_least", "at_most"}
         Which side of the equality is asked for.
-    lowering : {"big-m", "hull"}
+    lowering : {"big-m", "six-row", "hull", "indicator", "sos1"}
         Unused for ``"at_least"``, which needs no binary.
     big_m : str or array_like
         A tier of bounds, ``"published"`` (one M for all terms, the sum of their largest sizes), or numbers
@@ -73,101 +81,11 @@ def maximum(
     Raises
     ------
     UnboundedExpression
-        When a term has no finite bounds and a binary is needed.
+        When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
     """
-    check_lowering("maximum", lowering, ("big-m", "hull"))
-    if side not in SIDES:
-        raise BadData(f"side is {side!r}; it must be one of {', '.join(SIDES)}")
-    u = stack(list(terms)) if not isinstance(terms, Expression) else terms
-    if u.ndim < 1 or u.shape[0] < 1:
-        raise BadData(f"maximum {name!r} needs at least one term along its first axis")
-    box = model.interval(u)
-    alive = _alive(box.lower, box.upper)
-    winning = np.flatnonzero(alive.reshape(u.shape[0], -1).any(axis=1))
-    numbers = big_m
-    if not isinstance(big_m, str):
-        numbers = given(big_m, u.shape)[winning]
-    u, alive = u[winning], alive[winning]
-    if u.shape[0] == 1:
-        return u[0]
-    shape = u.shape[1:]
-    if side == "at_least":
-        v = model.variable(name, shape, box.lower.max(axis=0), np.inf)
-        model.add(f"{name}_at_least", v >= u)
-        return v
-    bounds = model.bounds(u)
-    if lowering == "big-m":
-        M = resolve(
-            model, name, numbers, u.shape, lambda tier: _needed(model, u, tier), lambda: _published(model, u),
-            lambda: _needs(u), keep,
-        )  # fmt: skip
-    least = bounds.lower.max(axis=0) if side == "exact" else -np.inf
-    v = model.variable(name, shape, least, bounds.upper.max(axis=0))
-    chosen = model.variable(f"{name}_chosen", u.shape, upper=alive.astype(float), binary=True)
-    model.add(f"{name}_one", chosen.sum(0) == 1)
-    if lowering == "hull":
-        _hull(model, name, v, u, chosen, bounds, side)
-        return v
-    if side == "exact":
-        model.add(f"{name}_at_least", v >= u)
-    switch = model.switch("maximum", chosen, 1, M.value, M.tier, u.shape)
-    model.add(f"{name}_at_most", v <= u + M.value * (1 - chosen), switch)
-    return v
-
-
-def _alive(lower: NDArray[np.float64], upper: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Mark the terms that can win; of terms that tie everywhere one is kept."""
-    best = np.where(lower == lower.max(axis=0), upper, -np.inf).argmax(axis=0)
-    leading = np.arange(lower.shape[0]).reshape(-1, *[1] * (lower.ndim - 1)) == best
-    alive: NDArray[np.bool_] = leading | (upper > lower.max(axis=0))
-    return alive
-
-
-def _needed(model: Model, u: Expression, tier: str) -> NDArray[np.float64]:
-    K = u.shape[0]
-    M = np.zeros(u.shape)
-    for k in range(K):
-        others = [j for j in range(K) if j != k]
-        M[k] = model.bounds(u[others] - u[k], tier, side="upper").upper.max(axis=0)
-    return M
-
-
-def _needs(u: Expression) -> list[Need]:
-    """Return u_j - u_k for every k at once, the j being the next term, the one after it, and so on."""
-    K = u.shape[0]
-    return [Need(u[(np.arange(K) + step) % K] - u) for step in range(1, K)]
-
-
-def _published(model: Model, u: Expression) -> NDArray[np.float64]:
-    bounds = model.bounds(u)
-    total: NDArray[np.float64] = np.maximum(np.abs(bounds.lower), np.abs(bounds.upper)).sum(axis=0)
-    return np.broadcast_to(np.nextafter(total, np.inf), u.shape)
-
-
-def _hull(
-    model: Model,
-    name: str,
-    v: Expression,
-    u: Expression,
-    chosen: Expression,
-    bounds: Bounds,
-    side: str,
-) -> None:
-    K, shape = u.shape[0], u.shape[1:]
-    lower, upper = bounds
-    case = chosen.reshape((K, 1, *shape))
-    copies = model.variable(f"{name}_copies", (K, K, *shape), np.minimum(lower, 0), np.maximum(upper, 0))
-    model.add(f"{name}_copies_lower", copies >= lower * broadcast_to(case, copies.shape))
-    model.add(f"{name}_copies_upper", copies <= upper * broadcast_to(case, copies.shape))
-    model.add(f"{name}_copies_sum", copies.sum(0) == u)
-    winner = stack([copies[k, k] for k in range(K)])
-    for k in range(K):
-        others = [j for j in range(K) if j != k]
-        rows: Rows = winner[k] >= copies[k][others]
-        model.add(f"{name}_wins_{k}", rows)
-    model.add(f"{name}_value", v == winner.sum(0) if side == "exact" else v <= winner.sum(0))
+    return extremum(model, "maximum", 1, name, terms, side, lowering, big_m, keep)
 
 
 def maximum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]]]:

@@ -7,6 +7,10 @@ Lowering ``"hull"`` (McCormick 1976; the convex hull of the two cases):
 .. math::
     L b \le v \le U b, \qquad u - U (1 - b) \le v \le u - L (1 - b)
 
+Lowering ``"binary"`` (Fortet 1960), for a u that is binary itself: three rows, the same convex hull:
+
+.. math:: 0 \le v \le 1, \qquad v \le b, \qquad v \le u, \qquad v \ge b + u - 1
+
 Lowering ``"big-m"`` (the published four rows, with one M):
 
 .. math::
@@ -49,7 +53,7 @@ def product(
         Binary (a variable, or one minus one).
     u : Expression
         Affine and bounded; broadcasts against b.
-    lowering : {"hull", "big-m"}
+    lowering : {"hull", "big-m", "binary"}
     big_m : str or array_like
         For ``"big-m"``: a tier of bounds, ``"published"`` (here the interval tier), or numbers.
     keep : bool
@@ -66,14 +70,21 @@ def product(
     UnboundedExpression
         When u has no finite bounds.
     BadData
-        When b is not binary.
+        When b is not binary, or u is not for ``"binary"``.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
     """
-    check_lowering("product", lowering, ("hull", "big-m"))
+    check_lowering("product", lowering, ("hull", "big-m", "binary"))
     on, u = as_expression(b), as_expression(u)
     shape = common_shape(on.shape, u.shape)
     model.check_binary(f"the factor b of product {name!r}", on)
+    if lowering == "binary":
+        model.check_binary(f"the factor u of product {name!r}", u)
+        v = model.variable(name, shape, 0.0, 1.0)
+        model.add(f"{name}_first", v <= on)
+        model.add(f"{name}_second", v <= u)
+        model.add(f"{name}_both", v >= on + u - 1)
+        return v
     tier = big_m if isinstance(big_m, str) and big_m != "published" else "interval"
     before = len(model.proofs)
     bounds = model.bounds(u, tier)

@@ -9,6 +9,12 @@ Lowering ``"big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - M_{r,t}(1 - Z_{r
 :math:`M_{r,t} \ge \max_{s \ne r} \max_w f_{r,t}(w) - f_{s,t}(w)`; a maximum with :math:`\sigma_j > 0` is convex and
 needs rows only, one with :math:`\sigma_j < 0` needs a binary.
 
+Lowering ``"multiple-big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - \sum_{s \ne r} M_{r,s,t} Z_{s,t}` with
+:math:`M_{r,s,t} \ge \max_w f_{r,t}(w) - f_{s,t}(w)`, of either sign; it leans on :math:`\sum_r Z_{r,t} = 1`.
+
+Lowering ``"indicator"`` (native, no M): :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge f_{r,t}(w_t)`; where a
+cost is quadratic, :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge s_{r,t}` with :math:`s_{r,t} \ge f_{r,t}(w_t)`.
+
 Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its concave maxima, with copies
 :math:`V_d` of w and the perspective of the quadratic (Ceria & Soares 1999; Frangioni & Gentile 2006):
 
@@ -28,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import Need, check_lowering, resolve
+from proofolio.formulations.big_m import Need, check_lowering, named, resolve
 from proofolio.formulations.cost_range import difference_rounding, quadratic_range
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.formulations.maximum import maximum
@@ -66,11 +72,11 @@ def selected_cost(
     w : Expression, shape (T, n)
         Weights, bounded.
     costs : RegimeCosts
-    lowering : {"hull", "big-m"}
+    lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
     big_m : str or array_like
         A tier of bounds (maxima are bounded by intervals at any tier); ``"published"``: the largest of
-        :math:`2\|Q_r\|_2 + \|c_r\|_2` and
-        :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general); or numbers broadcasting to (R, T).
+        :math:`2\|Q_r\|_2 + \|c_r\|_2` and :math:`|\phi_j| + 1`, per regime (**not** a valid bound in general);
+        or numbers broadcasting to (R, T), for ``"multiple-big-m"`` to (R, R, T), where they may be negative.
     exact : bool
         Ask every max term to equal its maximum at every feasible point, not only at an optimum.
     budget : float, optional
@@ -88,7 +94,7 @@ def selected_cost(
     BadData
         When Z is not binary, or shapes disagree.
     """
-    check_lowering("selected_cost", lowering, ("hull", "big-m"))
+    check_lowering("selected_cost", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     R, n = costs.Q.shape[0], costs.Q.shape[-1]
     if Z.ndim != 2 or w.ndim != 2 or Z.shape[0] != R or w.shape != (Z.shape[1], n):
         raise BadData(f"Z has shape {Z.shape} and w {w.shape}; they must be ({R}, T) and (T, {n})")
@@ -97,10 +103,37 @@ def selected_cost(
     declared, costs = costs, settled(costs, box.lower, box.upper)
     if lowering == "hull":
         return perspective_cost(model, name, Z, w, costs, exact=exact, budget=budget)
-    return _big_m(model, name, Z, w, costs, big_m, exact, budget, declared, keep)
+    T = Z.shape[1]
+    if lowering == "big-m":  # before any variable is made: numbers may be refused
+        M = resolve(
+            model,
+            name,
+            big_m,
+            Z.shape,
+            lambda tier: _needed(model, w, costs, budget, T, tier).max(axis=1),
+            lambda: _published(declared, T),
+            lambda: _needs(model, Z, w, costs),
+            keep,
+        )
+    elif lowering == "multiple-big-m":
+        pairs = _pairs(model, name, Z, w, costs, budget, big_m, keep)
+    lower: ArrayLike = -np.inf
+    if lowering == "indicator":  # a relaxation without the implications would let the cost fall for ever
+        lower = _least(model, w, costs)
+    cost = model.variable(name, T, lower)
+    body = _cost_of_each(model, name, Z, w, costs, big_m, exact)
+    if lowering == "indicator":
+        _indicators(model, name, Z, cost, body)
+    elif lowering == "multiple-big-m":
+        room = stack([(pairs[r] * Z).sum(0) for r in range(R)])
+        model.add(f"{name}_at_least", body - room - cost <= 0)
+    else:
+        switch = model.switch("selected_cost", Z, 1, M.value, M.tier, Z.shape)
+        model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
+    return cost
 
 
-def _big_m(
+def _cost_of_each(
     model: Model,
     name: str,
     Z: Expression,
@@ -108,16 +141,9 @@ def _big_m(
     costs: RegimeCosts,
     big_m: str | ArrayLike,
     exact: bool,
-    budget: float | None,
-    declared: RegimeCosts,
-    keep: bool,
-) -> Expression:
+) -> Any:
+    """Return f_r,t(w_t), affine or quadratic, with variables for the maxima: shape (R, T)."""
     R, T = Z.shape
-    M = resolve(
-        model, name, big_m, (R, T), lambda tier: _needed(model, w, costs, budget, T, tier),
-        lambda: _published(declared, T), lambda: _needs(model, Z, w, costs), keep,
-    )  # fmt: skip
-    cost = model.variable(name, T)
     body = model.quadratic(costs.Q, w) + (w * costs.c).sum(-1) + costs.k
     if costs.maxima:
         own = "published" if isinstance(big_m, str) and big_m == "published" else "interval"
@@ -128,22 +154,83 @@ def _big_m(
             reached = maximum(model, f"{name}_max_{j}", inner, side=side, big_m=own)
             extra[term.regime] = extra[term.regime] + term.sign * reached
         body = body + stack([e + np.zeros(T) for e in extra])
-    switch = model.switch("selected_cost", Z, 1, M.value, M.tier, (R, T))
-    model.add(f"{name}_at_least", body - M.value * (1 - Z) - cost <= 0, switch)
-    return cost
+    return body
+
+
+def _least(model: Model, w: Expression, costs: RegimeCosts) -> Floats:
+    """Bound every regime's cost below over the box, period by period; -inf where the box is open."""
+    box = model.interval(w)
+    if not (np.all(np.isfinite(box.lower)) and np.all(np.isfinite(box.upper))):
+        return np.full(w.shape[0], -np.inf)
+    least = np.full(w.shape[0], np.inf)
+    for r in range(costs.Q.shape[0]):
+        low, _ = quadratic_range(costs.Q[r], costs.c[r], costs.k[r], box.lower, box.upper)
+        for term in costs.maxima:
+            if term.regime == r:
+                ends = np.stack([term.sign * side for side in term.reach(box.lower, box.upper)])
+                low = np.nextafter(low + ends.min(axis=0), -np.inf)
+        least = np.minimum(least, low)
+    return least
+
+
+def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: Any) -> None:
+    forms = any(np.any(form.matrix) for entry in body.forms for form in entry)
+    if forms:
+        bounds = model.interval(body)
+        each = model.variable(f"{name}_each", Z.shape, bounds.lower, bounds.upper)
+        model.add(f"{name}_each_at_least", body - each <= 0)
+    else:
+        each = body.affine
+    model.indicator(f"{name}_at_least", Z, each - cost <= 0)
+
+
+def _pairs(
+    model: Model,
+    name: str,
+    Z: Expression,
+    w: Expression,
+    costs: RegimeCosts,
+    budget: float | None,
+    big_m: str | ArrayLike,
+    keep: bool,
+) -> Floats:
+    """Return M_rs of shape (R, R, T), zero where r = s; numbers are held against f_r - f_s where Z_s = 1."""
+    R, T = Z.shape
+    before = len(model.proofs)
+    if isinstance(big_m, str):
+        numbers = _needed(model, w, costs, budget, T, big_m)
+        named(model, name, before)
+        return numbers
+    try:
+        numbers = np.array(np.broadcast_to(np.asarray(big_m, dtype=float), (R, R, T)))
+    except (TypeError, ValueError):
+        raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {(R, R, T)}") from None
+    if not np.all(np.isfinite(numbers)):
+        raise BadData("big_m must be finite")
+    each = np.arange(R)
+    numbers[each, each] = 0.0
+    if model.checker is not None:
+        for step, need in enumerate(_needs(model, Z, w, costs), 1):
+            s = (each + step) % R
+            numbers[each, s] = model.checker(
+                model, name, need.body, numbers[each, s],
+                binary=need.binary, off=need.off, spread=need.spread, keep=keep, signed=True,
+            )  # fmt: skip
+        named(model, name, before)
+    return numbers
 
 
 def _needed(
     model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
 ) -> Floats:
-    """Bound f_r - f_s above for the worst s, over the box and budget of every period."""
+    """Bound f_r - f_s above, over the box and budget of every period: shape (R, R, T), zero where r = s."""
     box = model.bounds(w)
     low, high = box.lower, box.upper
     if tier == "interval" and not costs.varies and np.all(low == low[0]) and np.all(high == high[0]):
         low, high = low[:1], high[:1]
     R = costs.Q.shape[0]
     reach = [term.reach(low, high) for term in costs.maxima]
-    M = np.zeros((R, low.shape[0]))
+    M = np.zeros((R, R, low.shape[0]))
     for r in range(R):
         for s in range(R):
             if r == s:
@@ -156,8 +243,8 @@ def _needed(
             for term, (least, most) in zip(costs.maxima, reach, strict=True):
                 sign = term.sign * ((term.regime == r) - (term.regime == s))
                 top = np.nextafter(top + np.maximum(sign * least, sign * most), np.inf)
-            M[r] = np.maximum(M[r], top)
-    return np.broadcast_to(M, (R, T))
+            M[r, s] = top
+    return np.broadcast_to(M, (R, R, T))
 
 
 def _difference(model: Model, w: Expression, D: Floats, g: Floats, h: Floats) -> Any:

@@ -44,6 +44,7 @@ def check_big_m(
     tiers: tuple[str, ...] = TIERS,
     keep: bool = False,
     whole: bool = True,
+    signed: bool = False,
 ) -> Floats:
     """Hold the M of rows ``body + spread <= M (while off)`` against what the model holds so far.
 
@@ -71,6 +72,8 @@ def check_big_m(
     whole : bool
         Whether the model holds all there is. Otherwise rows it does not know may exclude the point that
         refutes M, and it is warned of instead of raised.
+    signed : bool
+        Whether M may be negative (rows of several binaries, each with a constant of its own).
 
     Returns
     -------
@@ -99,8 +102,8 @@ def check_big_m(
         raise BadData(
             f"big_m of {name!r} has shape {np.shape(big_m)}; it must broadcast to {shape}"
         ) from None
-    if not np.all(np.isfinite(M)) or np.any(M < 0):
-        raise BadData(f"big_m of {name!r} must be finite and not negative")
+    if not np.all(np.isfinite(M)) or (not signed and np.any(M < 0)):
+        raise BadData(f"big_m of {name!r} must be finite{'' if signed else ' and not negative'}")
     switch = (
         None if binary is None else model.switch(name, broadcast_to(binary, shape), off, 0.0, "given", shape)
     )

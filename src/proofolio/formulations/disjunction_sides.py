@@ -1,0 +1,86 @@
+"""The largest a row can be over another set: what multiple Big-M takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData, UnboundedExpression
+from proofolio.program.expression import Expression, Rows
+from proofolio.program.model import Model
+
+__all__ = ["largest_over", "sides_of"]
+
+Floats = NDArray[np.float64]
+
+
+def sides_of(group: Sequence[Rows]) -> list[Expression]:
+    """Return every side of the rows as a body that must be <= 0; each is finite in every entry or in none."""
+    found: list[Expression] = []
+    for rows in group:
+        assert isinstance(rows.body, Expression)
+        for limit, sign in ((rows.upper, 1.0), (rows.lower, -1.0)):
+            finite = np.isfinite(limit)
+            if np.any(finite) and not np.all(finite):
+                raise BadData("a side of rows must be finite in every entry, or in none")
+            if np.all(finite):
+                found.append(sign * (rows.body - limit))
+    return found
+
+
+def largest_over(model: Model, body: Expression, others: Sequence[Expression]) -> Floats:
+    r"""Bound a body from above over the box and a set, rounded outward.
+
+    For every row h <= 0 of the set, and every ratio :math:`\lambda` of the coefficients of a variable that the
+    body and h share, :math:`\max (g - \lambda h)` over the box is a bound (g <= g - lambda h on the set); the
+    least is taken. With one row in the set it is the true maximum, where the dual of that linear program lies.
+
+    Raises
+    ------
+    UnboundedExpression
+        When none of the bounds is finite.
+    """
+    best = model.interval(body).upper
+    for other in others:
+        for ratio in _ratios(body, other):
+            reduced = body - ratio * other
+            # forming the difference rounds each coefficient: four units of its size pay for that
+            size = _size(model, body) + np.abs(ratio) * _size(model, other)
+            room = 4.0 * float(np.finfo(float).eps) * np.where(ratio > 0, size, 0.0)
+            found = np.nextafter(model.interval(reduced).upper + room, np.inf)
+            best = np.where(ratio > 0, np.minimum(best, found), best)
+    if not np.all(np.isfinite(best)):
+        model.bounds(body, side="upper")  # names the variables
+        raise UnboundedExpression("a row of a disjunction has no finite bound over another set")
+    return best
+
+
+def _ratios(body: Expression, other: Expression) -> list[Floats]:
+    """Return arrays of positive ratios of coefficients, zero where an entry has no more of them."""
+    a, b = body.matrix.tocsr(), other.matrix.tocsr()
+    found: list[list[float]] = []
+    for k in range(body.size):
+        left, right = _row(a, k), _row(b, k)
+        found.append([left[j] / right[j] for j in left if j in right and left[j] * right[j] > 0])
+    depth = max(map(len, found), default=0)
+    table = np.zeros((depth, body.size))
+    for k, ratios in enumerate(found):
+        table[: len(ratios), k] = ratios
+    return [row.reshape(body.shape) for row in table]
+
+
+def _row(matrix: Any, k: int) -> dict[int, float]:
+    found: dict[int, float] = {}
+    start, stop = matrix.indptr[k], matrix.indptr[k + 1]
+    for j, value in zip(matrix.indices[start:stop], matrix.data[start:stop], strict=True):
+        found[int(j)] = found.get(int(j), 0.0) + float(value)
+    return {j: value for j, value in found.items() if value}
+
+
+def _size(model: Model, e: Expression) -> Floats:
+    bounds = model.interval(Expression(abs(e.matrix), np.abs(e.constant), e.owner))
+    wide = np.maximum(np.abs(bounds.lower), np.abs(bounds.upper))
+    return np.where(np.isfinite(wide), wide, 0.0)
