@@ -131,6 +131,8 @@ def test_rows_and_digest_are_watched(saved, tmp_path):
         lambda d: d["system"]["lower"].__setitem__(0, None),
         lambda d: d.update(digest="0" * 64),
         lambda d: d.update(numbers="binary"),
+        lambda d: d.update(model="other"),
+        lambda d: d["certificates"].pop(),
         lambda d: d.pop("system"),
         lambda d: d.pop("certificates"),
     ]

@@ -69,7 +69,7 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
         "numbers": NUMBERS,
         "model": found.model,
         "system": rows,
-        "digest": _digest(rows),
+        "digest": _seal(found.model, rows, len(entries)),
         "certificates": entries,
     }
     try:
@@ -79,6 +79,11 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     except OSError as error:
         raise BadData(f"{folder} cannot be written to: {error.strerror}") from None
     return file
+
+
+def _seal(model: str, rows: Any, count: int) -> str:
+    """Return the digest of what the file is about: the model's name and rows, and how many certificates."""
+    return _digest({"model": model, "system": rows, "certificates": count})
 
 
 def _system_document(program: Program, exact: ExactRows) -> dict[str, Any]:
@@ -170,8 +175,11 @@ def check_certificates(directory: str | Path, model: Any = None) -> tuple[Checke
         rows, digest = document["system"], document["digest"]
         if document["numbers"] != NUMBERS:
             raise BadData(f"{file} reads numbers as {document['numbers']!r}: this version knows {NUMBERS!r}")
-        if _digest(rows) != digest:
-            raise BadData(f"{file} has been changed: its rows are not those that were saved")
+        if _seal(document["model"], rows, len(document["certificates"])) != digest:
+            raise BadData(
+                f"{file} has been changed: its model, its rows or the number of its certificates are not "
+                "those that were saved"
+            )
         if model is not None:
             _compare(rows, document["model"], model, file)
         book = _Book(rows)

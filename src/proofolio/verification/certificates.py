@@ -11,7 +11,7 @@ from typing import Any
 from proofolio.errors import BadData
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import state
-from proofolio.verification.recheck import Recheck, digest, recheck
+from proofolio.verification.recheck import NUMBERS, Recheck, digest, recheck
 from proofolio.verification.statement import Statement, Undecidable
 
 __all__ = ["Certificates"]
@@ -29,7 +29,7 @@ class Certificates:
     @staticmethod
     def of(statement: Statement, content: Mapping[str, Any]) -> Certificates:
         """Return the certificates of a statement, sealed with a digest."""
-        document = {"numbers": "decimals as written", "statement": statement.document(), **content}
+        document = {"numbers": NUMBERS, "statement": statement.document(), **content}
         return Certificates({**document, "digest": digest(document)})
 
     def check(self, claim: Claim | None = None) -> Recheck:

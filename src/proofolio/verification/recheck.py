@@ -28,7 +28,9 @@ from proofolio.verification.outside import (
 from proofolio.verification.parts import parts
 from proofolio.verification.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows
 
-__all__ = ["Recheck", "digest", "recheck"]
+__all__ = ["NUMBERS", "Recheck", "digest", "recheck"]
+
+NUMBERS = "decimals as written"
 
 Point = dict[int, Fraction]
 
@@ -61,6 +63,7 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
     """
     try:
         _require(document.get("digest") == digest(document), "its digest does not match")
+        _require(document.get("numbers") == NUMBERS, f"its numbers are not {NUMBERS}")
         said = Statement.read(document["statement"])
         _require(statement is None or said == statement, "it is about another statement than this claim's")
         if document["verdict"] == "proved":
