@@ -169,6 +169,7 @@ def test_names_of_the_catalogue(run, one_sentence):
     assert [(c["name"], c["lowering"]) for c in both] == [
         ("product of binaries", "hull"),
         ("product of binaries", "big-m"),
+        ("product of binaries", "binary"),
     ]
     folded = run("prove", "product-tiny/hull", "product-signs/hull").stdout
     assert "product, 2 bounds" in folded
