@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         transitions,
     )
     from proofolio.models import (
+        Covered,
+        Group,
         RegimeSolution,
         RegimeSwitching,
         market_instance,
@@ -95,6 +97,8 @@ _HOMES = {
         "transitions",
     ),
     "proofolio.models": (
+        "Covered",
+        "Group",
         "RegimeSolution",
         "RegimeSwitching",
         "market_instance",
@@ -123,7 +127,9 @@ __all__ = [
     "Check",
     "Claim",
     "ContradictoryRows",
+    "Covered",
     "Expression",
+    "Group",
     "InvalidBigM",
     "MaxTerm",
     "Model",

@@ -264,4 +264,4 @@ def test_an_answer_that_disagrees_with_the_raw_data_is_caught():
 
 def test_indefinite_costs_are_refused_by_the_hull_by_name():
     with pytest.raises(UnsupportedProgram, match=r"indefinite.*big-m.*scip"):
-        declare(Q=np.stack([np.diag([1.0, -1.0, 0.5])] * R)).to_program()
+        declare(Q=np.stack([np.diag([1.0, -1.0, 0.5])] * R)).to_program("hull")

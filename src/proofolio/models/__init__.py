@@ -1,7 +1,17 @@
 """Models: what is decided, declared once and built in any form."""
 
-from proofolio.models.instances import market_instance, random_instance
+from proofolio.models.holdings import Group
+from proofolio.models.instances import market_instance, published_maxima, random_instance
+from proofolio.models.regime_path import Covered
 from proofolio.models.regime_solution import RegimeSolution
-from proofolio.models.regime_switching import RegimeSwitching, published_maxima
+from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["RegimeSolution", "RegimeSwitching", "market_instance", "published_maxima", "random_instance"]
+__all__ = [
+    "Covered",
+    "Group",
+    "RegimeSolution",
+    "RegimeSwitching",
+    "market_instance",
+    "published_maxima",
+    "random_instance",
+]

@@ -19,7 +19,7 @@ from proofolio.verification.solve import Verified
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["CutOff", "find_cut_off"]
+__all__ = ["CutOff", "find_cut_off", "unproved_big_m"]
 
 Floats = NDArray[np.float64]
 BEYOND = 1e-9
@@ -57,10 +57,11 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
     """Look for a feasible point cut off by an M that nobody proved (published, or given).
 
     Candidates are the vertices of each period's weight set in the coordinate directions and each regime's
-    own minimiser; a better objective is sought along each period's cheapest regime.
+    own minimiser; a better objective is sought along each period's cheapest regime. A program with options that
+    this search does not know is left to `unproved_big_m`.
     """
     switch = _cost_switch(built)
-    if switch is None or switch.tier not in ("published", "given"):
+    if switch is None or switch.tier not in ("published", "given") or program.options:
         return None
     M = switch.big_m.reshape(program.R, program.T)
     worst: tuple[float, int, int, int, Floats] | None = None
@@ -103,6 +104,30 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
             Check("optimum not cut off", better is None, max(answer.bound - reached, 0.0), allowed, said)
         )
     return CutOff(r, s, t, w, float(M[r, t]), float(M[r, t] + beyond), better, tuple(checks))
+
+
+def unproved_big_m(program: RegimeSwitching, built: Program) -> tuple[Check, ...]:
+    """Say of an M nobody proved, in a program with options, whether the interval bounds prove it.
+
+    Where they do not, the check is undecided (NaN): a smaller M may do, since the options leave fewer weights,
+    and the answer may then claim no more than to be feasible.
+    """
+    switch = _cost_switch(built)
+    if switch is None or switch.tier not in ("published", "given") or not program.options:
+        return ()
+    proved = _cost_switch(program.to_program("big-m"))
+    if proved is None or switch.big_m.shape != proved.big_m.shape:
+        return ()
+    beyond = proved.big_m - switch.big_m
+    size = BEYOND * max(1.0, float(np.abs(proved.big_m).max()))
+    if beyond.max() <= size:
+        return (Check("M", True, max(float(beyond.max()), 0.0), size),)
+    r, t = (int(v) for v in np.unravel_index(int(beyond.argmax()), (program.R, program.T)))
+    said = (
+        f"cost_at_least[{r},{t}] has M = {switch.big_m[r * program.T + t]:.6g}, which nothing proves to be enough: "
+        f"{proved.big_m[r * program.T + t]:.6g} is (big_m='interval')"
+    )
+    return (Check("M", False, float("nan"), size, said),)
 
 
 def _cost_switch(built: Program) -> Switch | None:

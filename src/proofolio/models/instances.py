@@ -9,9 +9,18 @@ import pandas as pd
 
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, regime_moments, simple_returns
-from proofolio.models.regime_switching import RegimeSwitching, published_maxima
+from proofolio.formulations.costs import MaxTerm
+from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["market_instance", "random_instance"]
+__all__ = ["market_instance", "published_maxima", "random_instance"]
+
+
+def published_maxima(n: int, a: float = 0.1, b: float = 0.1, regime: int = 2) -> tuple[MaxTerm, MaxTerm]:
+    """Return the published case's terms ``+ max(W[0,t], -a) - max(-W[1,t], -b)`` on one regime."""
+    if n < 2:
+        raise BadData(f"n is {n}; the published terms speak of assets 0 and 1")
+    first, second = np.eye(n)[0], np.eye(n)[1]
+    return MaxTerm(regime, +1, first, 0.0, -a), MaxTerm(regime, -1, -second, 0.0, -b)
 
 
 def random_instance(

@@ -43,8 +43,12 @@ OF_GAP = 0.9
 
 
 def follows_paths(program: RegimeSwitching) -> bool:
-    """Whether the program is coupled and its costs are convex quadratics, up to their concave maxima."""
-    if program.separable or convexity_defect(program.costs.Q) is None:
+    """Whether the program is coupled and its costs are convex quadratics, up to their concave maxima.
+
+    Beside regimes and costs only bounds, a budget of 1, a fixed path, costs of turnover and switching and first
+    holdings are known here.
+    """
+    if program.options or program.separable or convexity_defect(program.costs.Q) is None:
         return False
     return convex_pieces(program).quadratic
 
@@ -55,9 +59,14 @@ def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSoluti
     Raises
     ------
     UnsupportedProgram
-        For an indefinite Q, or a convex maximum that the bounds of the weights do not decide.
+        For an indefinite Q, a convex maximum that the bounds of the weights do not decide, or options in use
+        that only the built form takes.
     """
     started = time.perf_counter()
+    if program.options:
+        raise UnsupportedProgram(
+            f"the path road does not know {', '.join(program.options)}: use method='cuts'"
+        )
     defect = convexity_defect(program.costs.Q)
     if defect is None:
         raise UnsupportedProgram("the path road needs convex costs and Q is indefinite: use solver='scip'")

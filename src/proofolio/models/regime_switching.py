@@ -5,32 +5,38 @@ r"""The regime-switching program: weights over periods, and the regime whose cos
     \quad\text{s.t.}\quad \mathrm{cost}_t \ge f_{r,t}(W_t)\ \text{where}\ Z_{r,t} = 1, \quad
     \sum_r Z_{r,t} = 1, \quad \sum_i W_{i,t} = 1, \quad \ell \le W_t \le u
 
-with :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
+and what the options add: rules of the path (`RegimePath`), of the holdings (`Holdings`), and of trading
+(`Trading`); :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_cost import selected_cost
+from proofolio.models.arguments import finite
+from proofolio.models.declared_costs import declared_costs, declared_periods
+from proofolio.models.holdings import FEASIBLE, Group, Holdings
+from proofolio.models.regime_path import Covered, RegimePath, read_path
 from proofolio.models.regime_solution import RegimeSolution
 from proofolio.models.roads import BuiltForm, solve_by
+from proofolio.models.trading import Trading
+from proofolio.program.features import is_positive_semidefinite
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.program.quadratic import symmetric
+from proofolio.solvers.simplex_qp import convexity_defect
 from proofolio.verification.bounders import BOUNDERS
 
-__all__ = ["RegimeSwitching", "published_maxima"]
+__all__ = ["RegimeSwitching"]
 
 Floats = NDArray[np.float64]
-FEASIBLE = 1e-9
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -48,14 +54,42 @@ class RegimeSwitching:
     maxima : sequence of MaxTerm, optional
     lower, upper : array_like, shape () or (n,) or (T, n)
         Bounds of the weights (default 0 and 1).
+    groups : sequence of Group
+        Limits of the weights of some assets together.
+    cardinality : int, optional
+        The most weights that may differ from zero in a period.
+    minimum_position : float or array_like, shape (n,)
+        A weight is zero or at least so large, long or (where `lower` is negative) short.
+    round_lots : float or array_like, shape (n,), optional
+        Every weight is a whole multiple.
+    net : (float, float)
+        Limits of the sum of the weights of a period (default (1, 1): the budget).
+    gross : float, optional
+        Limit of the sum of their sizes.
     path : array_like of int, shape (T,), optional
         A fixed regime in every period; free when left out.
-    turnover_cost : float
-        :math:`\kappa`, a fraction of what is traded (10 bp = 0.001).
+    transitions : array_like of bool, shape (R, R), optional
+        ``transitions[r, s]``: s may follow r directly; the diagonal says which regimes may stay.
+    dwell : int
+        Periods for which a regime is kept once entered after period 0, unless the horizon ends first.
+    max_switches : int, optional
+        The most changes of regime.
     switch_cost : float
         :math:`\sigma`, per change of regime.
+    covered : Covered, optional
+        Drop the path: any regimes of total probability at least 1 - epsilon are covered in each period, and its
+        cost is that of the costliest. Not to be combined with any rule or cost of a path.
+    turnover_cost : float
+        :math:`\kappa`, a fraction of what is traded (10 bp = 0.001).
+    quadratic_impact, power_impact : float or array_like, shape (n,)
+        Costs of the square of each trade, and of its size to the power 3/2.
+    impact_pieces : int, optional
+        Chords to the power 3/2, with a proved error (`impact_error`); exact, by cones, when left out.
+    turnover_limit : float or array_like, shape (T,)
+        Of :math:`\|W_t - W_{t-1}\|_1`; infinite where there is none.
     initial : array_like, shape (n,), optional
-        Holdings before the first period, adding up to 1; without them the first purchase is free.
+        Holdings before the first period, adding up to what `net` allows; without them the first purchase is
+        free and unlimited.
     exact : bool
         Ask every max term to equal its maximum at every feasible point, not only at an optimum.
 
@@ -74,12 +108,9 @@ class RegimeSwitching:
 
     costs: RegimeCosts
     T: int
-    lower: Floats
-    upper: Floats
-    path: NDArray[np.intp] | None
-    turnover_cost: float
-    switch_cost: float
-    initial: Floats | None
+    holdings: Holdings
+    rules: RegimePath
+    trading: Trading
     exact: bool
 
     def __init__(
@@ -92,26 +123,51 @@ class RegimeSwitching:
         maxima: Sequence[MaxTerm] = (),
         lower: ArrayLike = 0.0,
         upper: ArrayLike = 1.0,
+        groups: Sequence[Group] = (),
+        cardinality: int | None = None,
+        minimum_position: ArrayLike = 0.0,
+        round_lots: ArrayLike | None = None,
+        net: tuple[float, float] = (1.0, 1.0),
+        gross: float | None = None,
         path: ArrayLike | None = None,
-        turnover_cost: float = 0.0,
+        transitions: ArrayLike | None = None,
+        dwell: int = 1,
+        max_switches: int | None = None,
         switch_cost: float = 0.0,
+        covered: Covered | None = None,
+        turnover_cost: float = 0.0,
+        quadratic_impact: ArrayLike = 0.0,
+        power_impact: ArrayLike = 0.0,
+        impact_pieces: int | None = None,
+        turnover_limit: ArrayLike = np.inf,
         initial: ArrayLike | None = None,
         exact: bool = False,
     ) -> None:
-        costs = _costs(Q, c, k, maxima)
+        costs = declared_costs(Q, c, k, maxima)
         R, n = costs.Q.shape[0], costs.Q.shape[-1]
-        least, most = _finite("lower", lower), _finite("upper", upper)
-        T = _periods(periods, costs, path, least, most)
-        box = _weight_bounds(least, most, T, n)
+        least, most = finite("lower", lower), finite("upper", upper)
+        lengths = {} if path is None else {"path": np.size(path)}
+        lengths |= {name: len(b) for name, b in (("lower", least), ("upper", most)) if b.ndim == 2}
+        T = declared_periods(periods, costs, lengths)
+        holdings = Holdings(
+            n, T, least, most, groups=groups, cardinality=cardinality, minimum_position=minimum_position,
+            round_lots=round_lots, net=net, gross=gross,
+        )  # fmt: skip
+        rules = RegimePath(
+            R, T, path=path, transitions=transitions, dwell=dwell, max_switches=max_switches,
+            switch_cost=switch_cost, covered=covered,
+        )  # fmt: skip
+        trading = Trading(
+            n, T, turnover_cost=turnover_cost, quadratic_impact=quadratic_impact, power_impact=power_impact,
+            impact_pieces=impact_pieces, turnover_limit=turnover_limit, initial=initial,
+        )  # fmt: skip
+        _check_initial(trading.initial, holdings)
         fields = {
             "costs": costs,
             "T": T,
-            "lower": box[0],
-            "upper": box[1],
-            "path": None if path is None else _path(path, T, R),
-            "turnover_cost": _not_negative("turnover_cost", turnover_cost),
-            "switch_cost": _not_negative("switch_cost", switch_cost),
-            "initial": None if initial is None else _initial(initial, n),
+            "holdings": holdings,
+            "rules": rules,
+            "trading": trading,
             "exact": bool(exact),
         }
         for name, value in fields.items():
@@ -128,69 +184,117 @@ class RegimeSwitching:
         return int(self.costs.Q.shape[0])
 
     @property
-    def separable(self) -> bool:
-        """Whether no cost ties the periods together."""
-        return self.turnover_cost == 0.0 and self.switch_cost == 0.0
+    def lower(self) -> Floats:
+        """Lower bounds of the weights, shape (T, n)."""
+        return self.holdings.lower
 
-    def model(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Model:
-        """Return the builder, to add rows of your own.
+    @property
+    def upper(self) -> Floats:
+        """Upper bounds of the weights, shape (T, n)."""
+        return self.holdings.upper
+
+    @property
+    def path(self) -> NDArray[np.intp] | None:
+        """The fixed regimes, shape (T,), or None."""
+        return self.rules.path
+
+    @property
+    def switch_cost(self) -> float:
+        """The cost of a change of regime."""
+        return self.rules.switch_cost
+
+    @property
+    def turnover_cost(self) -> float:
+        """The cost of turnover."""
+        return self.trading.turnover_cost
+
+    @property
+    def initial(self) -> Floats | None:
+        """Holdings before the first period, shape (n,), or None."""
+        return self.trading.initial
+
+    @property
+    def separable(self) -> bool:
+        """Whether no cost and no rule ties the periods together."""
+        return not (self.trading.couples or self.rules.couples)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options in use that only the built form takes, by `method="cuts"`."""
+        return (*self.holdings.options, *self.rules.options, *self.trading.options)
+
+    @property
+    def impact_error(self) -> float:
+        """How far above the declared objective the built one can be: with `impact_pieces`, else 0."""
+        return self.trading.impact_error(self.lower, self.upper)
+
+    def model(self, lowering: str | None = None, big_m: str | ArrayLike = "interval") -> Model:
+        r"""Return the builder, to add rows of your own.
 
         With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
         ``"published"``, or numbers broadcasting to (R, T). Neither the published rule nor numbers are checked
         here, so that a wrong M can be built and refuted: `solve` reports the point that it cuts off.
+        Without a lowering it is the hull, and Big-M where regimes are covered or Q is indefinite.
 
-        Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` (n, T), and with
-        switching costs ``enter`` (R, T - 1).
+        Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` or ``traded``; where
+        changes of regime cost or count, ``enter`` (R, T - 1).
+
+        Raises
+        ------
+        UnsupportedProgram
+            For the hull of an indefinite Q, and for lowerings that need one regime a period where regimes are
+            covered.
+
+        Notes
+        -----
+        Big-M is right for covered regimes with the same M: where :math:`Z_r = 0` some s is covered, so
+        :math:`\mathrm{cost} \ge f_s \ge f_r - \max_w (f_r - f_s) \ge f_r - M_r` holds anyway, and the row of r
+        cuts nothing off. Where several regimes are covered each of their rows has no M left. Multiple Big-M and
+        the hull lean on exactly one regime a period.
         """
-        n, T, R = self.n, self.T, self.R
+        covered = self.rules.covered is not None
+        if lowering is None:
+            lowering = "big-m" if covered or not self.convex else "hull"
+        if covered and lowering in ("hull", "multiple-big-m"):
+            raise UnsupportedProgram(
+                f"lowering {lowering!r} needs one regime a period, and covered allows several: use 'big-m' or "
+                "'indicator'"
+            )
+        n, T = self.n, self.T
         model = Model("regime_switching", BOUNDERS)  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
-        fixed = None if self.path is None else (np.arange(R)[:, None] == self.path).astype(float)
-        Z = model.variable(
-            "Z", (R, T), 0.0 if fixed is None else fixed, 1.0 if fixed is None else fixed, binary=True
-        )
-        model.add("budget", W.sum(0) == 1)
-        model.add("one_regime", Z.sum(0) == 1)
+        Z = self.rules.variable(model)
+        self.holdings.add(model, W)
+        switching = self.rules.add(model, Z)
+        budget = self.holdings.budget
         cost = selected_cost(
-            model, "cost", Z, W.T, self.costs, lowering=lowering, big_m=big_m, exact=self.exact, budget=1.0
+            model, "cost", Z, W.T, self.costs, lowering=lowering, big_m=big_m, exact=self.exact, budget=budget
         )
-        objective = cost.sum()
-        if self.turnover_cost:
-            objective = objective + self._trading(model, W)
-        if self.switch_cost and T > 1:
-            enter = model.variable("enter", (R, T - 1), 0.0, 1.0)
-            model.add("entered", enter >= Z[:, 1:] - Z[:, :-1])
-            objective = objective + self.switch_cost * enter.sum()
-        model.minimise(objective)
+        model.minimise(cost.sum() + self.trading.add(model, W, budget is not None) + switching)
         return model
 
-    def _trading(self, model: Model, W: Any) -> Any:
-        # the budget is the same in every period, so what is bought equals what is sold: |trade| = 2 buy
-        first = 0 if self.initial is not None else 1
-        if first >= self.T:
-            return 0.0
-        buy = model.variable("buy", (self.n, self.T - first), 0.0)
-        if self.initial is not None:
-            model.add("bought_first", buy[:, 0] >= W[:, 0] - self.initial)
-        if self.T > 1:
-            model.add("bought", buy[:, 1 - first :] >= W[:, 1:] - W[:, :-1])
-        return (2.0 * self.turnover_cost) * buy.sum()
+    @property
+    def convex(self) -> bool:
+        """Whether no Q is indefinite, beyond rounding."""
+        if convexity_defect(self.costs.Q) is not None:
+            return True
+        return all(is_positive_semidefinite(Q) for Q in self.costs.Q.reshape(-1, self.n, self.n))
 
-    def to_program(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Program:
-        """Return the program in matrix form."""
+    def to_program(self, lowering: str | None = None, big_m: str | ArrayLike = "interval") -> Program:
+        """Return the program in matrix form; arguments as for `model`."""
         return self.model(lowering, big_m).freeze()
 
-    def to_pyomo(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Any:
+    def to_pyomo(self, lowering: str | None = None, big_m: str | ArrayLike = "interval") -> Any:
         """Return a Pyomo model with variables ``W[i,t]``, ``Z[r,t]``, ``cost[t]``."""
         return self.to_program(lowering, big_m).to_pyomo()
 
-    def to_cvxpy(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Any:
+    def to_cvxpy(self, lowering: str | None = None, big_m: str | ArrayLike = "interval") -> Any:
         """Return a CVXPY problem with variables named ``W``, ``Z``, ``cost``.
 
         Raises
         ------
         UnsupportedProgram
-            For indefinite Q, which CVXPY cannot express.
+            For indefinite Q and native indicators, which CVXPY cannot express.
         """
         return self.to_program(lowering, big_m).to_cvxpy()
 
@@ -210,13 +314,15 @@ class RegimeSwitching:
         ----------
         solver : {"highs", "scip"}
         lowering, big_m
-            As for `model`; the hull when left out. Naming one, SCIP, a start or a solver's options asks for the
-            built form: nothing else is then tried.
+            As for `model`. Naming one, SCIP, a start or a solver's options asks for the built form: nothing
+            else is then tried.
         method : {"auto", "separation", "path", "cuts"}
             ``"separation"`` solves one small quadratic program for each regime and period, where nothing ties
             the periods together; ``"path"`` prices the trades and takes the cheapest regime path, where
             turnover or switching costs do; ``"cuts"`` builds the form and gives it to the solver.
-            ``"auto"`` takes the first that fits. The answer's ``answer.solution.method`` says which it was.
+            ``"auto"`` takes the first that fits; of the options, the first two know bounds, a fixed path,
+            turnover and switching costs and first holdings, and leave all others to the built form. The
+            answer's ``answer.solution.method`` says which it was.
         separate : bool
             Whether ``"auto"`` may separate.
         **settings
@@ -230,31 +336,68 @@ class RegimeSwitching:
         Raises
         ------
         UnsupportedProgram
-            For a method named that the program does not fit.
+            For a method named that the program does not fit, and an indefinite Q without SCIP.
         """
         asked = BuiltForm(solver, lowering, big_m)
         return solve_by(self, asked, method, separate, settings)
 
     def with_path(self, path: ArrayLike) -> RegimeSwitching:
-        """Return the same program with the regime of every period fixed."""
-        return _changed(self, path=_path(path, self.T, self.R))
+        """Return the same program with the regime of every period fixed.
+
+        Raises
+        ------
+        BadData
+            Where regimes are covered, and for a path that breaks the rules.
+        """
+        rules = self.rules
+        fixed = RegimePath(
+            self.R, self.T, path=path, transitions=rules.transitions, dwell=rules.dwell,
+            max_switches=rules.max_switches, switch_cost=rules.switch_cost, covered=rules.covered,
+        )  # fmt: skip
+        return _changed(self, rules=fixed)
 
     def uncoupled(self) -> RegimeSwitching:
-        """Return the same program without trading and switching costs."""
-        return _changed(self, turnover_cost=0.0, switch_cost=0.0)
+        """Return the same program without costs and limits of trading and costs and rules of switching."""
+        rules = RegimePath(self.R, self.T, path=self.path, covered=self.rules.covered)
+        trading = Trading(self.n, self.T, initial=self.initial)
+        return _changed(self, rules=rules, trading=trading)
 
     def objective(self, W: ArrayLike, path: ArrayLike) -> float:
-        """Recompute the objective from raw data at weights (n, T) and a regime path (T,)."""
-        w = np.asarray(W, dtype=float).T
-        if w.shape != (self.T, self.n):
-            raise BadData(f"W has shape {w.T.shape}; it must be ({self.n}, {self.T})")
-        chosen = _path(path, self.T, self.R)
-        total = float(self.costs.value(w)[chosen, np.arange(self.T)].sum())
-        if self.turnover_cost:
-            before = w[:-1] if self.initial is None else np.vstack([self.initial, w[:-1]])
-            after = w[1:] if self.initial is None else w
-            total += self.turnover_cost * float(np.abs(after - before).sum())
-        return total + self.switch_cost * float(np.count_nonzero(np.diff(chosen)))
+        """Recompute the objective from raw data, the power 3/2 of trades taken as it is.
+
+        Parameters
+        ----------
+        W : array_like, shape (n, T)
+        path : array_like, shape (T,) or (R, T)
+            The regimes, or indicators: a period then costs what the costliest of its regimes does.
+        """
+        weights = np.asarray(W, dtype=float)
+        if weights.shape != (self.n, self.T):
+            raise BadData(f"W has shape {weights.shape}; it must be ({self.n}, {self.T})")
+        Z = self.indicators(path)
+        total = float(self.period_costs(weights, Z).sum())
+        return total + self.trading.cost(weights) + self.rules.cost(Z)
+
+    def indicators(self, path: ArrayLike) -> Floats:
+        """Return indicators (R, T) of zeros and ones for a path (T,), or those given, rounded."""
+        if np.ndim(path) != 2:
+            if self.rules.covered is not None:
+                raise BadData(f"path has shape {np.shape(path)}; covered regimes need ({self.R}, {self.T})")
+            chosen = read_path(path, self.T, self.R)
+            one: Floats = (np.arange(self.R)[:, None] == chosen).astype(float)
+            return one
+        Z: Floats = np.round(finite("path", path))
+        if Z.shape != (self.R, self.T) or not np.all(np.isin(Z, (0.0, 1.0))) or not np.all(Z.any(axis=0)):
+            raise BadData(
+                f"path has shape {Z.shape}; it must be ({self.T},), or zeros and ones of shape "
+                f"({self.R}, {self.T}) with a regime in every period"
+            )
+        return Z
+
+    def period_costs(self, W: Floats, Z: Floats) -> Floats:
+        """Return the cost of the costliest regime marked in each period, shape (T,)."""
+        dearest: Floats = np.where(Z > 0.5, self.costs.value(W.T), -np.inf).max(axis=0)
+        return dearest
 
 
 def _changed(program: RegimeSwitching, **changes: Any) -> RegimeSwitching:
@@ -265,141 +408,13 @@ def _changed(program: RegimeSwitching, **changes: Any) -> RegimeSwitching:
     return copy
 
 
-def published_maxima(n: int, a: float = 0.1, b: float = 0.1, regime: int = 2) -> tuple[MaxTerm, MaxTerm]:
-    """Return the published case's terms ``+ max(W[0,t], -a) - max(-W[1,t], -b)`` on one regime."""
-    if n < 2:
-        raise BadData(f"n is {n}; the published terms speak of assets 0 and 1")
-    first, second = np.eye(n)[0], np.eye(n)[1]
-    return MaxTerm(regime, +1, first, 0.0, -a), MaxTerm(regime, -1, -second, 0.0, -b)
-
-
-def _numbers(name: str, value: ArrayLike) -> Floats:
-    try:
-        given = np.asarray(value)
-        if given.dtype.kind in "cSUmM":  # numpy would read text as numbers and drop imaginary parts
-            raise TypeError
-        numbers = given.astype(float, copy=False)
-    except (TypeError, ValueError):
-        raise BadData(f"{name} is not an array of numbers") from None
-    if np.any(np.isnan(numbers)):
-        raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
-    return numbers
-
-
-def _finite(name: str, value: ArrayLike) -> Floats:
-    numbers = _numbers(name, value)
-    if not np.all(np.isfinite(numbers)):
-        raise BadData(f"{name} holds an infinity: it must be finite")
-    return numbers
-
-
-def _costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[MaxTerm]) -> RegimeCosts:
-    curved, slope = _finite("Q", Q), _finite("c", c)
-    if curved.ndim not in (3, 4) or curved.shape[-1] != curved.shape[-2] or 0 in curved.shape:
-        raise BadData(f"Q has shape {curved.shape}; it must be (R, n, n) or (R, T, n, n), nothing zero")
-    R, n = curved.shape[0], curved.shape[-1]
-    if slope.ndim not in (2, 3) or slope.shape[0] != R or slope.shape[-1] != n or 0 in slope.shape:
+def _check_initial(initial: Floats | None, holdings: Holdings) -> None:
+    if initial is None:
+        return
+    low, high = holdings.net
+    total = initial.sum()
+    if not low - FEASIBLE <= total <= high + FEASIBLE:
+        allowed = f"{low:g}" if low == high else f"something from {low:g} to {high:g}"
         raise BadData(
-            f"c has shape {slope.shape}; with Q of shape {curved.shape} it must be ({R}, {n}) or ({R}, T, {n})"
+            f"initial adds up to {total:.12g}; holdings before the first period must add up to {allowed}"
         )
-    shift = np.zeros(R) if k is None else _finite("k", k)
-    if shift.ndim not in (1, 2) or shift.shape[0] != R or 0 in shift.shape:
-        raise BadData(f"k has shape {shift.shape}; it must be ({R},) or ({R}, T)")
-    declared = _max_terms(maxima)
-    for j, term in enumerate(declared):
-        _check_term(j, term, R, n)
-    terms = tuple(replace(term, alpha=np.asarray(term.alpha, dtype=float)) for term in declared)
-    return RegimeCosts(
-        symmetric(curved if curved.ndim == 4 else curved[:, None]),
-        slope if slope.ndim == 3 else slope[:, None],
-        shift if shift.ndim == 2 else shift[:, None],
-        terms,
-    )
-
-
-def _max_terms(maxima: Any) -> tuple[MaxTerm, ...]:
-    if not isinstance(maxima, Sequence) or not all(isinstance(term, MaxTerm) for term in maxima):
-        raise BadData("maxima must be a sequence of MaxTerm")
-    return tuple(maxima)
-
-
-def _check_term(j: int, term: MaxTerm, R: int, n: int) -> None:
-    if term.sign not in (1, -1):
-        raise BadData(f"maxima[{j}].sign is {term.sign!r}; it must be +1 or -1")
-    if np.asarray(term.regime).dtype.kind not in "iu" or not 0 <= term.regime < R:
-        raise BadData(f"maxima[{j}].regime is {term.regime}; regimes are counted 0 to {R - 1}")
-    alpha = _finite(f"maxima[{j}].alpha", term.alpha)
-    if alpha.shape != (n,):
-        raise BadData(f"maxima[{j}].alpha has shape {alpha.shape}; it must be ({n},)")
-    _finite(f"maxima[{j}].beta and floor", [term.beta, term.floor])
-
-
-def _periods(
-    periods: int | None, costs: RegimeCosts, path: ArrayLike | None, lower: Floats, upper: Floats
-) -> int:
-    found = {name: part.shape[1] for name, part in zip("Qck", costs[:3], strict=True) if part.shape[1] > 1}
-    if path is not None:
-        found["path"] = np.size(path)
-    found |= {name: len(b) for name, b in (("lower", lower), ("upper", upper)) if b.ndim == 2}
-    if periods is not None:
-        if not isinstance(periods, (int, np.integer)):
-            raise BadData(f"periods is {periods!r}; it must be a whole number")
-        found["periods"] = periods
-    if not found:
-        raise BadData("periods is needed: nothing given has a period axis longer than 1")
-    if len(set(found.values())) > 1:
-        said = ", ".join(f"{name} says {count}" for name, count in found.items())
-        raise BadData(f"the number of periods is not clear: {said}")
-    T = int(next(iter(found.values())))
-    if T < 1:
-        raise BadData(f"periods is {T}; it must be at least 1")
-    return T
-
-
-def _weight_bounds(lower: Floats, upper: Floats, T: int, n: int) -> tuple[Floats, Floats]:
-    box = []
-    for name, bound in (("lower", lower), ("upper", upper)):
-        try:
-            box.append(np.array(np.broadcast_to(bound, (T, n))))
-        except ValueError:
-            raise BadData(f"{name} has shape {bound.shape}; it must be (), ({n},) or ({T}, {n})") from None
-    low, high = box
-    if np.any(low > high):
-        t, i = (int(v) for v in np.argwhere(low > high)[0])
-        raise BadData(f"lower is above upper for asset {i} in period {t}")
-    if np.any(high.sum(axis=1) < 1 - FEASIBLE):
-        t = int(np.argmax(high.sum(axis=1) < 1 - FEASIBLE))
-        raise BadData(f"upper adds up to {high[t].sum():.6g} in period {t}: the weights cannot add up to 1")
-    if np.any(low.sum(axis=1) > 1 + FEASIBLE):
-        t = int(np.argmax(low.sum(axis=1) > 1 + FEASIBLE))
-        raise BadData(f"lower adds up to {low[t].sum():.6g} in period {t}: the weights cannot add up to 1")
-    return low, high
-
-
-def _path(path: ArrayLike, T: int, R: int) -> NDArray[np.intp]:
-    chosen = _finite("path", path)
-    if chosen.shape != (T,):
-        raise BadData(f"path has shape {chosen.shape}; it must be ({T},)")
-    if np.any(chosen != np.round(chosen)) or np.any(chosen < 0) or np.any(chosen >= R):
-        raise BadData(f"path holds something that is not a regime: regimes are counted 0 to {R - 1}")
-    return chosen.astype(np.intp)
-
-
-def _initial(initial: ArrayLike, n: int) -> Floats:
-    holdings = _finite("initial", initial)
-    if holdings.shape != (n,):
-        raise BadData(f"initial has shape {holdings.shape}; it must be ({n},)")
-    if abs(holdings.sum() - 1.0) > FEASIBLE:
-        raise BadData(
-            f"initial adds up to {holdings.sum():.12g}; holdings before the first period must add up to 1"
-        )
-    return holdings
-
-
-def _not_negative(name: str, value: float) -> float:
-    number = _finite(name, value)
-    if number.shape:
-        raise BadData(f"{name} has shape {number.shape}; it must be one number")
-    if number < 0:
-        raise BadData(f"{name} is {number}; a cost cannot be negative")
-    return float(number)

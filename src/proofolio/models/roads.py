@@ -61,5 +61,5 @@ def solve_by(
         return solve_separately(program, wanted)
     if method == "path" or (method == "auto" and free and follows_paths(program)):
         return solve_by_paths(program, wanted)
-    built = program.to_program(asked.lowering or "hull", asked.big_m)
+    built = program.to_program(asked.lowering, asked.big_m)
     return verified_solution(program, built, asked.solver, settings)

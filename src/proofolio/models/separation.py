@@ -39,8 +39,11 @@ Floats = NDArray[np.float64]
 
 
 def separates(program: RegimeSwitching) -> bool:
-    """Whether nothing ties the periods together and all costs are convex up to their concave maxima."""
-    return program.separable and convexity_defect(program.costs.Q) is not None
+    """Whether nothing ties the periods together and all costs are convex up to their concave maxima.
+
+    Beside regimes and costs only bounds, a budget of 1 and a fixed path are known here.
+    """
+    return not program.options and program.separable and convexity_defect(program.costs.Q) is not None
 
 
 def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolution:
@@ -49,9 +52,11 @@ def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolu
     Raises
     ------
     UnsupportedProgram
-        When the periods are coupled, or Q is indefinite.
+        When the periods are coupled, Q is indefinite, or options are in use that only the built form takes.
     """
     started = time.perf_counter()
+    if program.options:
+        raise UnsupportedProgram(f"separation does not know {', '.join(program.options)}: use method='cuts'")
     defect = convexity_defect(program.costs.Q)
     if not program.separable or defect is None:
         why = (
