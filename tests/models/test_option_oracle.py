@@ -1,6 +1,6 @@
 """The enumeration the options are held to is itself right: closed forms, grids, and CVXPY's own statement."""
 
-from itertools import groupby, product
+from itertools import pairwise, product
 
 import cvxpy as cp
 import numpy as np
@@ -106,7 +106,7 @@ def test_closed_forms(name):
 def test_a_dwell_binds_only_runs_that_start_and_end_inside():
     declared = Declared(**FLAT, periods=5, dwell=2)
     paths = set(declared.paths())
-    assert {(0, 1, 1, 1, 1), (0, 0, 0, 0, 1), (0, 1, 1, 0, 0), (0, 1, 1, 0, 1)[:4] + (0,)} <= paths
+    assert {(0, 1, 1, 1, 1), (0, 0, 0, 0, 1), (0, 1, 1, 0, 0), (*(0, 1, 1, 0, 1)[:4], 0)} <= paths
     assert {(0, 1, 0, 0, 0), (0, 0, 0, 1, 0), (1, 1, 0, 1, 1)}.isdisjoint(paths)
 
 
@@ -172,7 +172,7 @@ def _held(kwargs, w, low, high):
 
 def _path_allowed(kwargs, path):
     rules = [tuple(kwargs["path"]) == path] if "path" in kwargs else []
-    steps = list(zip(path[:-1], path[1:], strict=True))
+    steps = list(pairwise(path))
     if "transitions" in kwargs:
         rules.append(all(kwargs["transitions"][r][s] for r, s in steps))
     if "max_switches" in kwargs:
