@@ -17,6 +17,8 @@ from proofolio.solvers.substitution import Substituted, substitute
 
 __all__ = ["solve"]
 
+AGAIN = 3
+
 
 def solve(program: Program, settings: Settings, version: str) -> Solution:
     r"""Solve a convex mixed-integer program by outer approximation.
@@ -70,6 +72,16 @@ def _unbounded(state: Approximation) -> str:
 
 
 def _apart(state: Approximation, parts: list[Any]) -> str:
+    """Solve each part by itself, again where what was allowed beside the incumbent of then is too much now."""
+    for _ in range(AGAIN):
+        before = state.incumbents.value
+        status = _each_part(state, parts)
+        if status != "limit" or state.late or state.incumbents.value >= before:
+            break
+    return status
+
+
+def _each_part(state: Approximation, parts: list[Any]) -> str:
     """Solve each part by itself; the gap allowed is shared between them."""
     point = np.zeros(state.lifted.q.size)
     bound, found = state.lifted.c, True
