@@ -35,6 +35,9 @@ REPORT_EVERY = 0.1
 # Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective.
 # Branching in space cannot go so far: there SCIP asks its LP solver for tolerances it refuses, with a line on stderr.
 CONVEX_TOLERANCE = 1e-10
+# SCIP takes numbers closer than epsilon (1e-9 by default) for equal. A feasibility tolerance below that makes its
+# presolving call feasible boxes empty: optima were cut off, and feasible programs called infeasible.
+EPSILON = CONVEX_TOLERANCE / 10.0
 CURVED = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 NONCONVEX = frozenset({"nonconvex-objective", "nonconvex-rows"})
 
@@ -83,6 +86,7 @@ def solve(program: Program, settings: Settings) -> Solution:
 def _claim(program: Program, settings: Settings, started: float, tight: bool) -> Solution:
     built = ScipModel(program)
     if tight:
+        built.model.setParam("numerics/epsilon", EPSILON)
         built.model.setParam("numerics/feastol", CONVEX_TOLERANCE)
         built.model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
     _configure(built.model, settings)
