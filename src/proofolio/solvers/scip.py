@@ -32,9 +32,12 @@ __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
 CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
-# Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective.
+# Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective. It must not
+# be less than SCIP's own epsilon of 1e-9, below which SCIP takes numbers for equal: with 1e-10 it was seen to cut
+# off optimal points of portfolios with minimum positions, and to call what was left optimal.
 # Branching in space cannot go so far: there SCIP asks its LP solver for tolerances it refuses, with a line on stderr.
-CONVEX_TOLERANCE = 1e-10
+CONVEX_TOLERANCE = 1e-9
+OF_GAP = 0.9
 CURVED = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 NONCONVEX = frozenset({"nonconvex-objective", "nonconvex-rows"})
 
@@ -94,7 +97,8 @@ def _claim(program: Program, settings: Settings, started: float, tight: bool) ->
 
 
 def _configure(model: Any, settings: Settings) -> None:
-    model.setParam("limits/gap", min(settings.gap, 1e20))
+    # the objective is recomputed with the integers exact, which may cost a little of the gap
+    model.setParam("limits/gap", min(OF_GAP * settings.gap, 1e20))
     model.setParam("randomization/randomseedshift", settings.seed % 2**31)
     model.setParam("lp/threads", min(settings.threads, 64))
     for name, value in settings.options.items():
