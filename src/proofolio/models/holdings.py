@@ -137,11 +137,10 @@ class Holdings:
         low, high = self.net
         if low == high:
             model.add("budget", total == low)
-        elif np.isfinite([low, high]).any():
-            model.add("net", between(low, total, high))
+        else:
+            _limit(model, "net", low, total, high)
         for j, group in enumerate(self.groups):
-            if np.isfinite([group.lower, group.upper]).any():
-                model.add(f"group_{j}", between(group.lower, W[list(group.members)].sum(0), group.upper))
+            _limit(model, f"group_{j}", group.lower, W[list(group.members)].sum(0), group.upper)
         sizes = self._positions(model, W)
         if self.round_lots is not None:
             round_lot(model, "lots", W, self.round_lots[:, None])
@@ -199,6 +198,14 @@ class Holdings:
         if self.gross is not None:
             found["gross exposure"] = _worst(size.sum(axis=1) - self.gross)
         return found
+
+
+def _limit(model: Model, name: str, low: float, body: Expression, high: float) -> None:
+    """Write the sides of ``low <= body <= high`` that are finite."""
+    if np.isfinite(low) and np.isfinite(high):
+        model.add(name, between(low, body, high))
+    elif np.isfinite(low) or np.isfinite(high):
+        model.add(name, body >= low if np.isfinite(low) else body <= high)
 
 
 def _worst(*amounts: Floats) -> float:
