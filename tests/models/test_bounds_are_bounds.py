@@ -123,7 +123,9 @@ def test_the_optimum_is_between_bound_and_objective(kind, seed):
             assert answer.status == ("verified-feasible" if answer.ok else "limit"), said
         else:
             difference = abs(answer.objective - answer.bound)
-            assert answer.gap == pytest.approx(difference / max(1e-10, abs(answer.objective)), rel=1e-12), said
+            assert answer.gap == pytest.approx(difference / max(1e-10, abs(answer.objective)), rel=1e-12), (
+                said
+            )
             asked = settings.get("gap", 1e-6)
             if answer.status == "verified-optimal":
                 # a difference that double precision cannot tell from none is none

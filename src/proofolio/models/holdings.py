@@ -21,7 +21,7 @@ from proofolio.formulations.cardinality import cardinality as at_most
 from proofolio.formulations.round_lot import ROUNDING, round_lot
 from proofolio.formulations.semicontinuous import semicontinuous
 from proofolio.models.arguments import each_asset, finite, numbers, whole
-from proofolio.program.expression import Expression, Rows, between
+from proofolio.program.expression import Expression, between
 from proofolio.program.model import Model
 
 __all__ = ["FEASIBLE", "Group", "Holdings"]
@@ -137,11 +137,10 @@ class Holdings:
         low, high = self.net
         if low == high:
             model.add("budget", total == low)
-        elif np.isfinite([low, high]).any():
-            model.add("net", _within(low, total, high))
+        else:
+            _limit(model, "net", low, total, high)
         for j, group in enumerate(self.groups):
-            if np.isfinite([group.lower, group.upper]).any():
-                model.add(f"group_{j}", _within(group.lower, W[list(group.members)].sum(0), group.upper))
+            _limit(model, f"group_{j}", group.lower, W[list(group.members)].sum(0), group.upper)
         sizes = self._positions(model, W)
         if self.round_lots is not None:
             round_lot(model, "lots", W, self.round_lots[:, None])
@@ -201,10 +200,12 @@ class Holdings:
         return found
 
 
-def _within(low: float, total: Expression, high: float) -> Rows:
-    """Return rows with only those sides that are finite."""
-    rows: Rows = total >= low if np.isinf(high) else total <= high
-    return rows if np.isinf(low) or np.isinf(high) else between(low, total, high)
+def _limit(model: Model, name: str, low: float, body: Expression, high: float) -> None:
+    """Write the sides of ``low <= body <= high`` that are finite."""
+    if np.isfinite(low) and np.isfinite(high):
+        model.add(name, between(low, body, high))
+    elif np.isfinite(low) or np.isfinite(high):
+        model.add(name, body >= low if np.isfinite(low) else body <= high)
 
 
 def _worst(*amounts: Floats) -> float:

@@ -34,10 +34,11 @@ CAN = frozenset(FEATURES)
 REPORT_EVERY = 0.1
 # Where costs are small, SCIP's default of 1e-6 on a nonlinear row can be worth 1e-4 of the objective.
 # Branching in space cannot go so far: there SCIP asks its LP solver for tolerances it refuses, with a line on stderr.
-CONVEX_TOLERANCE = 1e-10
-# SCIP takes numbers closer than epsilon (1e-9 by default) for equal. A feasibility tolerance below that makes its
-# presolving call feasible boxes empty: optima were cut off, and feasible programs called infeasible.
+CONVEX_TOLERANCE = 1e-9
+# SCIP takes numbers closer than epsilon (1e-9 by default) for equal. With a tolerance at or below that, its presolving
+# was seen to cut off optimal points of portfolios with minimum positions, and to call a feasible hull infeasible.
 EPSILON = CONVEX_TOLERANCE / 10.0
+OF_GAP = 0.9
 CURVED = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 NONCONVEX = frozenset({"nonconvex-objective", "nonconvex-rows"})
 
@@ -98,7 +99,8 @@ def _claim(program: Program, settings: Settings, started: float, tight: bool) ->
 
 
 def _configure(model: Any, settings: Settings) -> None:
-    model.setParam("limits/gap", min(settings.gap, 1e20))
+    # the objective is recomputed with the integers exact, which may cost a little of the gap
+    model.setParam("limits/gap", min(OF_GAP * settings.gap, 1e20))
     model.setParam("randomization/randomseedshift", settings.seed % 2**31)
     model.setParam("lp/threads", min(settings.threads, 64))
     for name, value in settings.options.items():
