@@ -117,7 +117,7 @@ def test_the_optimum_is_between_bound_and_objective(kind, seed):
         if answer.objective is not None:
             assert optimum - room <= answer.objective, said
             again = program.objective(answer.W, answer.path)
-            assert again == pytest.approx(answer.objective, abs=10 * room), said
+            assert optimum - room <= again <= answer.objective + 10 * room, said
         if answer.objective is None or answer.bound is None:
             assert answer.gap == np.inf, said
             assert answer.status == ("verified-feasible" if answer.ok else "limit"), said
@@ -127,6 +127,8 @@ def test_the_optimum_is_between_bound_and_objective(kind, seed):
                 said
             )
             asked = settings.get("gap", 1e-6)
+            if answer.status == "verified-optimal" and asked <= 1e-4:
+                assert again == pytest.approx(answer.objective, abs=asked * abs(again) + 10 * room), said
             if answer.status == "verified-optimal":
                 # a difference that double precision cannot tell from none is none
                 assert difference <= asked * abs(answer.objective) + 1e-3 * room, said

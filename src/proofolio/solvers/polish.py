@@ -1,4 +1,4 @@
-"""Replace a point that is feasible to a solver's nonlinear tolerance by one that is feasible outright."""
+"""Replace a point that is feasible to a solver's tolerance by one that is feasible outright."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ __all__ = ["polish"]
 
 INTEGRAL = 1e-9
 EXPLAINED = 1e-4
-CLOSED = 1e-6
 
 
 def polish(program: Program, claim: Solution, settings: Settings) -> Solution:
     """Solve the continuous rest again with the integers of the claim, and return the claim at that point.
 
-    A branch-and-bound code accepts nonlinear rows violated by 1e-6, which is much where costs are small; the
-    continuous solvers go to 1e-9. The bound stays, so the gap says what is now known. A claim is left as it
-    is, for the checks to judge, when nothing in the program is nonlinear and no gap is left, when its integers are
-    not integral to 1e-9 (rounding could then hide a leak), or when the objective would get worse, or better than the
-    claimed bound, by more than 1e-4 of its terms (more than tolerances explain). A point that was found on the
-    way to a solver's stop may have slack left in its costs: better, up to the bound, is nothing to explain.
+    A branch-and-bound code accepts rows violated by 1e-6, which is much where costs are small; the continuous
+    solvers go to 1e-9. The bound stays, so the gap says what is now known. A point met on the way to a solver's
+    stop may have slack left in its costs: that goes as well. A claim is left as it is, for the checks to judge,
+    when its integers are not integral to 1e-9 (rounding could then hide a leak), or when the objective would get
+    worse, or better than the claimed bound, by more than 1e-4 of its terms (more than tolerances explain).
 
     Parameters
     ----------
@@ -36,8 +34,7 @@ def polish(program: Program, claim: Solution, settings: Settings) -> Solution:
         For the gap at which the polished claim still counts as optimal.
     """
     x = claim.x
-    curved = program.P.nnz or len(program.quadratic) or len(program.cones)
-    if x is None or not (curved or claim.gap > CLOSED):
+    if x is None:
         return claim
     columns = np.flatnonzero(program.integer)
     rounded = np.round(x[columns])
@@ -47,7 +44,7 @@ def polish(program: Program, claim: Solution, settings: Settings) -> Solution:
     if fixed.infeasible is not None:
         return claim
     again = solve_continuous(fixed.program, Settings())
-    if again.x is None or again.status != "optimal":
+    if again.x is None or again.status not in ("optimal", "feasible"):
         return claim
     point = fixed.expand(again.x)
     before, after = program.objective(x), program.objective(point)
