@@ -154,7 +154,7 @@ def test_an_m_that_nothing_proves_makes_no_optimum():
 
 
 def test_numbers_for_multiple_big_m_make_no_optimum():
-    program = declare(0)
+    program = declare(1)
     assert program.solve(lowering="multiple-big-m").status == "verified-optimal"
     given = program.solve(lowering="multiple-big-m", big_m=np.full((R, R, T), 50.0))
     assert given.status == "verified-feasible"
