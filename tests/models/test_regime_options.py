@@ -153,6 +153,14 @@ def test_an_m_that_nothing_proves_makes_no_optimum():
     assert any(c.name == "M" and not c.ok for c in small.checks)
 
 
+def test_numbers_for_multiple_big_m_make_no_optimum():
+    program = declare(1)
+    assert program.solve(lowering="multiple-big-m").status == "verified-optimal"
+    given = program.solve(lowering="multiple-big-m", big_m=np.full((R, R, T), 50.0))
+    assert given.status == "verified-feasible"
+    assert [c.name for c in given.failed] == ["M"]
+
+
 def test_sums_of_weights_that_may_vary_do_not_sharpen_bounds():
     """With net (0, 1) no weights at all are feasible, where f_1 - f_0 = 2 is more than on the budget."""
     program = RegimeSwitching(np.zeros((2, 2, 2)), [[2, 2], [0, 0]], [-2.0, 0.0], periods=1, net=(0, 1))

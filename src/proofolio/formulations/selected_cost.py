@@ -68,7 +68,9 @@ def selected_cost(
     name : str
         Name of the variable.
     Z : Expression, shape (R, T)
-        Regime binaries with one 1 in each period (the caller's rows say so).
+        Regime binaries with one 1 in each period (the caller's rows say so); for ``"big-m"`` and
+        ``"indicator"`` at least one is enough: where :math:`Z_r = 0` some s has :math:`Z_s = 1`, and
+        :math:`\mathrm{cost} \ge f_s \ge f_r - M_r`.
     w : Expression, shape (T, n)
         Weights, bounded.
     costs : RegimeCosts

@@ -106,12 +106,17 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
     return CutOff(r, s, t, w, float(M[r, t]), float(M[r, t] + beyond), better, tuple(checks))
 
 
-def unproved_big_m(program: RegimeSwitching, built: Program) -> tuple[Check, ...]:
+def unproved_big_m(program: RegimeSwitching, built: Program, pairs_given: bool) -> tuple[Check, ...]:
     """Say of an M nobody proved, in a program with options, whether the interval bounds prove it.
+
+    Numbers given for multiple Big-M (`pairs_given`) are never held to anything.
 
     Where they do not, the check is undecided (NaN): a smaller M may do, since the options leave fewer weights,
     and the answer may then claim no more than to be feasible.
     """
+    if pairs_given:
+        said = "nothing proves the numbers given for multiple Big-M to be enough: big_m='interval' is proved"
+        return (Check("M", False, float("nan"), 0.0, said),)
     switch = _cost_switch(built)
     if switch is None or switch.tier not in ("published", "given") or not program.options:
         return ()

@@ -152,7 +152,8 @@ class RegimePath:
         if self.covered is not None:
             model.add("some_regime", Z.sum(0) >= 1)
             p = np.asarray(self.covered.probability)
-            model.add("covered", (p * Z).sum(0) >= 1.0 - self.covered.epsilon)
+            # probabilities add up to 1 but for rounding, which must not refuse a set
+            model.add("covered", (p * Z).sum(0) >= 1.0 - self.covered.epsilon - SURE)
             return 0.0
         model.add("one_regime", Z.sum(0) == 1)
         if self.periods < 2:

@@ -120,9 +120,16 @@ class RegimeSolution:
 
 
 def verified_solution(
-    program: RegimeSwitching, built: Program, solver: str, settings: Mapping[str, Any]
+    program: RegimeSwitching,
+    built: Program,
+    solver: str,
+    settings: Mapping[str, Any],
+    pairs_given: bool = False,
 ) -> RegimeSolution:
-    """Solve the built form and hold the answer against the raw data of the declared program."""
+    """Solve the built form and hold the answer against the raw data of the declared program.
+
+    `pairs_given` says that M of multiple Big-M are numbers of the user's, which nothing proves here.
+    """
     answer = solve_program(built, solver, **settings)
     covered, error = program.rules.covered is not None, program.impact_error
     if answer.solution.x is None:
@@ -135,7 +142,7 @@ def verified_solution(
         raw = _raw_data_checks(program, answer, max(spare, 0.0))
     raw = (*raw, *max_term_checks(program, built, answer))
     cut_off = find_cut_off(program, built, answer)
-    proof = unproved_big_m(program, built) if cut_off is None else cut_off.checks
+    proof = unproved_big_m(program, built, pairs_given) if cut_off is None else cut_off.checks
     checks = (*answer.checks, *raw, *proof)
     status = answer.status
     # the generic checks have had their say in the answer's own status

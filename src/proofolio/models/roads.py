@@ -62,4 +62,5 @@ def solve_by(
     if method == "path" or (method == "auto" and free and follows_paths(program)):
         return solve_by_paths(program, wanted)
     built = program.to_program(asked.lowering, asked.big_m)
-    return verified_solution(program, built, asked.solver, settings)
+    pairs_given = asked.lowering == "multiple-big-m" and not isinstance(asked.big_m, str)
+    return verified_solution(program, built, asked.solver, settings, pairs_given)
