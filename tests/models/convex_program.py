@@ -1,10 +1,13 @@
 """Small convex programs written row by row and solved by Clarabel, for the enumerations of the tests."""
 
+from itertools import product
+
 import clarabel
 import numpy as np
 from scipy import optimize, sparse
 
-TOLERANCES = (1e-11, 1e-10, 1e-9, 1e-8)
+TOLERANCES = (1e-11, 1e-10, 1e-9, 1e-8, 1e-7)
+WAYS = ((True, 0.99), (False, 0.99), (True, 0.9), (False, 0.8))
 VIOLATED = 1e-7
 
 
@@ -61,8 +64,9 @@ class ConvexProgram:
                 A[i, column] += a
             b[i] = side
         data = (sparse.csc_matrix(np.triu(P)), q, sparse.csc_matrix(A), b, cones)
-        for tolerance in TOLERANCES:
+        for tolerance, (scaled, step) in product(TOLERANCES, WAYS):
             settings = clarabel.DefaultSettings()
+            settings.equilibrate_enable, settings.max_step_fraction = scaled, step
             settings.verbose = False
             settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = tolerance
             answer = clarabel.DefaultSolver(*data, settings).solve()

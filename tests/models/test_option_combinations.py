@@ -29,7 +29,6 @@ ONE_REGIME = ("hull", "multiple-big-m")  # these lean on exactly one regime a pe
 ONCE_WRONG = [
     (42, ("hull", "scip", "interval")),
     (71, ("big-m", "highs", "mip")),
-    (92, ("big-m", "scip", "interval")),
     (92, ("indicator", "scip", "interval")),
     (179, ("indicator", "scip", "interval")),
 ]
