@@ -56,8 +56,7 @@ def ways(quick: bool) -> Iterator[Way]:
         (50, 100, 0.02, 1e-4, 4.0),
     ):
         yield from _coupled(n, T, cost, gap, target, limit, quick and T == 100)
-    hard = ((1e-3, 10.0),) if quick else ((1e-3, 10.0), (1e-4, 60.0))
-    for gap, target in hard:
+    for gap, target in ((1e-3, 10.0), (1e-4, 60.0)):
         yield from _coupled(50, 100, 0.05, gap, target, target, True)
     for n, T, target in ((50, 100, 0.2), (100, 250, 2.0)):
         program = pf.random_instance(n, T, 4)

@@ -134,7 +134,7 @@ def test_what_is_not_continuous_and_convex_is_refused():
         solve_continuous(m.freeze(), PLAIN)
 
 
-def epigraphs(scale=1.0, maximise=False, capped=False):
+def epigraphs(scale=1.0, maximise=False, capped=False, costs="equal"):
     """Costs defined by rows, epigraphs in them, shifted and scaled cones, and a column nothing holds."""
     rng = np.random.default_rng(2)
     m = Model()
@@ -142,7 +142,9 @@ def epigraphs(scale=1.0, maximise=False, capped=False):
     s, idle = m.variable("s", 3, upper=0.1 if capped else np.inf), m.variable("idle", lower=-1, upper=5)
     L = rng.standard_normal((4, 4))
     m.add("budget", w.sum(1) == 1)
-    m.add("costs", cost == 2 * s + (w * rng.standard_normal((3, 4)) * scale).sum(1) + scale)
+    paid = 2 * s + (w * rng.standard_normal((3, 4)) * scale).sum(1) + scale
+    rows = {"equal": cost == paid, "at least": cost >= paid, "below zero": 3 * paid - 3 * cost <= 0}
+    m.add("costs", {**rows, "range": between(0, cost - paid, 1), "at most": cost <= paid}[costs])
     m.add("coupling", between(-0.5, w[0] - w[1], 0.5))
     root = np.sqrt(scale)
     m.cone("first", (root * (w[0] @ L)).reshape(1, 4), stack([2 * s[0] + 0.3 * scale]), 0.5)
@@ -158,8 +160,9 @@ def epigraphs(scale=1.0, maximise=False, capped=False):
 
 @pytest.mark.parametrize("scale", [1.0, 1e-4, 1e4])
 @pytest.mark.parametrize("maximise", [False, True])
-def test_epigraphs_are_absorbed_without_a_trace(scale, maximise):
-    program = epigraphs(scale, maximise)
+@pytest.mark.parametrize("costs", ["equal", "at least", "below zero", "range"])
+def test_epigraphs_are_absorbed_without_a_trace(scale, maximise, costs):
+    program = epigraphs(scale, maximise, costs=costs)
     absorbed = absorb_epigraphs(program)
     assert len(absorbed.program.cones) == 0
     assert absorbed.program.n == 12
@@ -171,6 +174,10 @@ def test_epigraphs_are_absorbed_without_a_trace(scale, maximise):
     np.testing.assert_allclose(found["w"], reference["w"], atol=1e-4)
     assert program.cones.violation(found.x).max() <= 1e-9 * scale
     np.testing.assert_allclose(found.duals["rows"], reference.duals["rows"], atol=1e-4 * scale)
+
+
+def test_a_row_the_objective_does_not_press_against_stays():
+    assert absorb_epigraphs(epigraphs(costs="at most")) is None
 
 
 def test_an_epigraph_that_something_else_holds_stays():

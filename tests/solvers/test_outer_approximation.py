@@ -9,13 +9,17 @@ import cvxpy
 import numpy as np
 import pytest
 
+from proofolio import random_instance
 from proofolio.program.expression import stack
 from proofolio.program.model import Model
 from proofolio.program.program import Program
+from proofolio.solvers import clarabel
 from proofolio.solvers.assignment import assign
 from proofolio.solvers.cuts import cuts_at, tangents
+from proofolio.solvers.cutting_planes import Approximation
 from proofolio.solvers.highs import solve
 from proofolio.solvers.lifted import lift
+from proofolio.solvers.rounding import leaves, one_hot_groups
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.solvers.substitution import substitute
 
@@ -451,3 +455,34 @@ def test_a_wide_gap_is_honest(kind: str, gap: float) -> None:
         assert sign * rough.bound <= sign * exact.objective + room
         assert sign * rough.objective >= sign * exact.objective - room
         assert sign * rough.bound <= sign * rough.objective
+
+
+def test_a_choice_among_sums_is_one_among_their_parts() -> None:
+    m = Model()
+    z, part = m.variable("z", 4, binary=True), m.variable("part", 6, binary=True)
+    other = m.variable("other", 2, binary=True)
+    m.add("one", z[:3].sum() == 1)
+    m.add("same", part[0] == z[0])
+    m.add("two", part[1] + part[2] == z[1])
+    m.add("turned", z[2] - part[3] - part[4] == 0)
+    m.add("no_member", part[5] == z[3])
+    m.add("no_sum", other[0] + other[1] >= z[0])
+    m.minimise(z.sum() + part.sum())
+    lifted = lift(m.freeze())
+    group = one_hot_groups(lifted, lifted.integer)
+    assert np.unique(group[:3]).size == 1
+    parts = leaves(lifted, group, lifted.integer)
+    np.testing.assert_array_equal(parts >= 0, [False] * 4 + [True] * 5 + [False] * 3)
+    assert np.unique(parts[4:9]).tolist() == np.unique(group[:3]).tolist()
+
+
+def test_priming_solves_quadratic_programs_where_a_regime_has_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = random_instance(4, 3, 4, varying=True).to_program("hull")
+    asked = []
+    monkeypatch.setattr(clarabel, "solve", lambda program, settings: asked.append(program))
+    small = substitute(lift(program))
+    state = Approximation(small.lifted, Settings(), time.perf_counter())
+    state.prime()
+    assert not asked
+    point = small.expand(state.incumbents.point)
+    assert state.incumbents.value == pytest.approx(program.objective(point[: program.n]))

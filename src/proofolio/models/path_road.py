@@ -2,8 +2,10 @@ r"""The path road: prices on trades, the cheapest regime path, and branching whe
 
 At a node some (piece, period) pairs are allowed. Prices y (see `proofolio.models.trade_prices`) give a true bound;
 the cheapest path through a pair at those prices, when it is no better than the incumbent, excludes the pair
-(forward-backward fixing); the path itself gives an incumbent, by the convex program along it. Nodes are
-taken best bound first, and split on the period whose marginal is the most ambiguous.
+(forward-backward fixing); the path itself gives an incumbent, by the convex program along it. What is left is
+unfolded into a graph of paths (`proofolio.models.path_graph`), whose nodes have prices of their own and are split
+where that sharpens the bound the most. Only where this stalls does the search branch, best bound first, on the
+period whose marginal is the most ambiguous.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +24,8 @@ from scipy import optimize
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.models.along_path import best_along
 from proofolio.models.declared_answer import declared_answer
+from proofolio.models.node_prices import NodePrices
+from proofolio.models.path_graph import PathGraph, path_graph
 from proofolio.models.pieces import Pieces, convex_pieces
 from proofolio.models.regime_solution import RegimeSolution
 from proofolio.models.trade_prices import TradePrices, through_every_state
@@ -40,6 +46,12 @@ BELOW = ((1.5e-3, 25),)
 EVERY = 4
 # Of the gap asked for, what fixing may use up.
 OF_GAP = 0.9
+# A graph: temperature, evaluations in the first round and in the longest, rounds, and arcs at most.
+GRAPH, ROUND, LONGEST, ROUNDS, ARCS = 1.5e-3, 30, 120, 10, 12_000
+# A split must promise this part of the best one's gain, and of what is left of the gap.
+WORTH, LEAST = 0.1, 1e-3
+# Of what is left of the gap, what the smoothing may hide before it is made colder.
+LOOSE = 0.3
 
 
 def follows_paths(program: RegimeSwitching) -> bool:
@@ -83,6 +95,10 @@ def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSoluti
     )
 
 
+# An open node: its bound, its number, its (piece, period) pairs or its graph, and prices.
+_Open = tuple[float, int, "Mask | PathGraph", Floats]
+
+
 class _OutOfTime(Exception):
     """Ends a maximisation inside its function."""
 
@@ -122,13 +138,18 @@ class _Search:
         self._size = _size(np.where(allowed, phi, np.nan), self.value)
         if self._prices is not None:
             y = self._prices
-        heap: list[tuple[float, int, Mask, Floats]] = [(-np.inf, next(self._count), allowed, y)]
+        heap: list[_Open] = [(-np.inf, next(self._count), allowed, y)]
         while heap and not self._late():
-            known, _, allowed, y = heap[0]
+            known, _, place, y = heap[0]
             if known >= self.cutoff:
                 break
             heapq.heappop(heap)
-            for child in self._node(known, allowed, y):
+            self.nodes += 1
+            if isinstance(place, PathGraph):
+                children = self._unfold(known, place, y)
+            else:
+                children = self._node(known, place, y)
+            for child in children:
                 heapq.heappush(heap, child)
             self.bound = max(self.bound, min(self.closed, heap[0][0] if heap else np.inf, self.value))
             if self.settings.progress is not None:
@@ -138,9 +159,8 @@ class _Search:
     def _late(self) -> bool:
         return time.perf_counter() - self.started > self.settings.time_limit
 
-    def _node(self, known: float, allowed: Mask, y: Floats) -> list[tuple[float, int, Mask, Floats]]:
+    def _node(self, known: float, allowed: Mask, y: Floats) -> list[_Open]:
         """Bound a node, fix, look for an incumbent, and return its children."""
-        self.nodes += 1
         stages = ROOT if self.nodes == 1 else BELOW
         bound, y, marginal, allowed, late = self._maximise(known, allowed, y, stages)
         if late:
@@ -153,12 +173,73 @@ class _Search:
         if allowed[:, t].sum() <= 1:
             self.closed = min(self.closed, max(bound, self._last_path(allowed)))
             return []
+        width = allowed.sum(axis=0)
+        if (width[1:] * width[:-1]).sum() <= ARCS:
+            graph = path_graph(allowed, self.dual.switch)
+            return self._unfold(bound, graph, np.vstack([y, np.zeros((1, y.shape[1]))])[graph.boundary])
         d = int(marginal[:, t].argmax())
         taken, left = allowed.copy(), allowed.copy()
         taken[:, t] = False
         taken[d, t] = True
         left[d, t] = False
         return [(bound, next(self._count), taken, y), (bound, next(self._count), left, y)]
+
+    def _unfold(self, known: float, graph: PathGraph, y: Floats) -> list[_Open]:
+        """Bound the paths of a graph, splitting its nodes while that helps, and return what is left open."""
+        prices, best, temperature = NodePrices(self.dual, graph), known, GRAPH * self._size
+        count = ROUND
+        share = np.zeros((self.pieces.regime.size, self.program.T))
+        for _ in range(ROUNDS):
+            if prices.graph.one_path:
+                break
+            try:
+                y = self._ascend(y, prices.upper(), partial(prices.softened, temperature), count)
+            except _OutOfTime:
+                return [(best, next(self._count), prices.graph, y)]
+            priced = prices.at(y)
+            through = prices.graph.through(priced.start, priced.cost)
+            bound = float(through.min())
+            best = max(best, bound)
+            self._try(prices.graph.cheapest(priced.start, priced.cost))
+            # an arc of a path that is kept may be lost to rounding, and then takes the path with it
+            kept = prices.graph.connected(through < self.cutoff)
+            if best >= self.cutoff or not np.any(kept):
+                self.closed = min(self.closed, best)
+                return []
+            self.closed = min(self.closed, float(through[~kept].min(initial=np.inf)))
+            value, _, marginal = prices.smoothed(priced, temperature)
+            gains = prices.gains(priced, marginal)
+            share = np.zeros_like(share)
+            np.add.at(share, (prices.graph.piece, prices.graph.period), marginal)
+            prices, y = prices.restricted(kept, y)
+            left, loose = self.cutoff - bound, bound - value
+            how = prices.worth_splitting(gains, max(WORTH * float(np.max(gains)), LEAST * left), ARCS)
+            if loose > LOOSE * left:
+                temperature *= max(0.1, LOOSE * left / loose)
+            elif not how:
+                break
+            if float(np.maximum(*gains).sum()) < left and count < LONGEST:
+                count *= 2  # splitting alone cannot close the gap: these prices are not the best ones yet
+            else:
+                prices, y = prices.split(how, y)
+        return self._halves(best, prices.graph, share, y)
+
+    def _halves(self, bound: float, graph: PathGraph, share: Floats, y: Floats) -> list[_Open]:
+        """Split the paths of a graph by their piece in the period where the shares are the most ambiguous."""
+        allowed = graph.pieces_left(share.shape[0])
+        if graph.one_path:
+            self.closed = min(self.closed, max(bound, self._last_path(allowed)))
+            return []
+        share = np.where(allowed, share, 0.0)
+        open_ = allowed.sum(axis=0) > 1
+        t = int(np.where(open_, share.max(axis=0) / np.maximum(share.sum(axis=0), 1e-300), 2.0).argmin())
+        d = int(np.where(allowed[:, t], share[:, t], -1.0).argmax())
+        here, taken = graph.period == t, graph.piece == d
+        halves: list[_Open] = []
+        for kept in (~here | taken, ~here | ~taken):
+            half, nodes = graph.restricted(graph.connected(kept))
+            halves.append((bound, next(self._count), half, y[nodes]))
+        return halves
 
     def _last_path(self, allowed: Mask) -> float:
         """Return the bound of a node with one path, at the prices of the convex program along it."""
@@ -177,7 +258,8 @@ class _Search:
         for part, count in stages:
             temperature = part * self._size
             try:
-                y = self._ascend(best_y, allowed, temperature, count)
+                smoothed = partial(self.dual.softened, allowed, temperature)
+                y = self._ascend(best_y, self.dual.upper(), smoothed, count)
             except _OutOfTime:
                 return best, best_y, marginal, allowed, True
             priced = self.dual.at(y, allowed)
@@ -198,7 +280,9 @@ class _Search:
                 return best, best_y, None, allowed, False
         return best, best_y, marginal, allowed, False
 
-    def _ascend(self, y: Floats, allowed: Mask, temperature: float, count: int) -> Floats:
+    def _ascend(
+        self, y: Floats, upper: Floats, smoothed: Callable[[Floats], tuple[float, Floats]], count: int
+    ) -> Floats:
         """Maximise the smoothing from y on, in units of the largest price and of a period's cost."""
         limit = self.dual.limit
         if limit == 0.0:
@@ -207,20 +291,19 @@ class _Search:
         def negative(flat: Floats) -> tuple[float, Floats]:
             if self._late():
                 raise _OutOfTime
-            priced = self.dual.at(limit * flat.reshape(y.shape), allowed)
-            value, gradient, _ = self.dual.smoothed(priced, temperature)
+            value, gradient = smoothed(limit * flat.reshape(y.shape))
             return -value / self._size, -(limit / self._size) * gradient.ravel()
 
-        upper = self.dual.upper().ravel() / limit
+        most = upper.ravel() / limit
         found = optimize.minimize(
             negative,
             y.ravel() / limit,
             jac=True,
             method="L-BFGS-B",
-            bounds=optimize.Bounds(np.zeros(upper.size), upper),
+            bounds=optimize.Bounds(np.zeros(most.size), most),
             options={"maxfun": count, "maxiter": count, "maxcor": 12, "ftol": 1e-10, "gtol": 1e-9},
         )
-        prices: Floats = limit * np.clip(found.x, 0.0, upper).reshape(y.shape)
+        prices: Floats = limit * np.clip(found.x, 0.0, most).reshape(y.shape)
         return prices
 
     def _offer_path(self, phi: Floats) -> None:
@@ -228,8 +311,12 @@ class _Search:
         self._offer(_cheapest(phi, self.dual.switch))
 
     def _offer(self, states: NDArray[np.intp]) -> None:
+        if self.nodes <= 1 or self.nodes % EVERY == 0:
+            self._try(states)
+
+    def _try(self, states: NDArray[np.intp]) -> None:
         key = states.tobytes()
-        if key in self._seen or (self.nodes > 1 and self.nodes % EVERY):
+        if key in self._seen:
             return
         self._seen.add(key)
         solved = best_along(self.program, self.pieces, states)

@@ -64,7 +64,7 @@ class TradePrices:
         self.c = np.broadcast_to(pieces.c, (D, T, n))
         self.k = np.broadcast_to(pieces.k, (D, T))
         self.switch: Floats = program.switch_cost * (pieces.regime[:, None] != pieces.regime)
-        self._family = SimplexQPs(pieces.Q, program.lower, program.upper, defect)
+        self.family = SimplexQPs(pieces.Q, program.lower, program.upper, defect)
 
     def upper(self) -> Floats:
         """Return the largest prices, shape (T, n)."""
@@ -76,13 +76,17 @@ class TradePrices:
     def at(self, y: Floats, allowed: Mask) -> Priced:
         """Evaluate every allowed piece at prices y (T, n)."""
         after = np.vstack([y[1:], np.zeros((1, self.shape[1]))])
-        W, _, phi = self._family.minimise(self.c + (y - after), allowed)
+        W, _, phi = self.family.minimise(self.c + (y - after), allowed)
         constant = 0.0 if self.initial is None else -float(y[0] @ self.initial)
         return Priced(phi + self.k, W, constant)
 
     def bound(self, priced: Priced) -> float:
         """Return D(y)."""
         return priced.constant + float(through_every_state(priced.phi, self.switch).min(axis=0).max())
+
+    def softened(self, allowed: Mask, temperature: float, y: Floats) -> tuple[float, Floats]:
+        """Return the smoothing of D at prices y (T, n), and its gradient."""
+        return self.smoothed(self.at(y, allowed), temperature)[:2]
 
     def smoothed(self, priced: Priced, temperature: float) -> tuple[float, Floats, Floats]:
         """Return the smoothing of D, its gradient (T, n) in y, and the marginals (D, T) of the paths."""

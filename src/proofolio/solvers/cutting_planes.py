@@ -12,7 +12,7 @@ from proofolio.solvers.cuts import Cuts, cut_values, cuts_at, tangents
 from proofolio.solvers.incumbents import Incumbents
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.relaxation import Answer, Relaxation
-from proofolio.solvers.rounding import DECIDED, one_hot_groups, round_and_try
+from proofolio.solvers.rounding import DECIDED, leaves, one_hot_groups, round_and_try
 from proofolio.solvers.solution import Settings
 
 __all__ = ["Approximation"]
@@ -46,8 +46,8 @@ class Approximation:
         self.relaxation = Relaxation(lifted, settings.seed, self.deadline, settings.options)
         self.incumbents = Incumbents(lifted, self.deadline)
         self.integers = np.flatnonzero(self.lifted.integer)
-        binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
-        self.group = one_hot_groups(self.lifted, binary)
+        self.binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
+        self.group = one_hot_groups(self.lifted, self.binary)
         self.centre: Floats | None = None
         self.bound = -np.inf
         self.floor = np.inf
@@ -182,8 +182,8 @@ class Approximation:
         """Learn from convex programs solved exactly.
 
         Where there are one-hot groups: the program with the first member of each group chosen, then the
-        second, and so on: in regime programs that visits every cone where it matters. Otherwise the
-        relaxation.
+        second, and so on: in regime programs that visits every cone where it matters. Members that are sums
+        of other binaries leave the choice to those. Otherwise the relaxation.
         """
         lifted = self.lifted
         low, high = lifted.lower[self.integers].copy(), lifted.upper[self.integers].copy()
@@ -196,9 +196,10 @@ class Approximation:
                 self.learn(point)
                 self.incumbents_from(point)
             return
-        members = np.flatnonzero(self.group >= 0)
-        order = members[np.argsort(self.group[members], kind="stable")]
-        _, starts, sizes = np.unique(self.group[order], return_index=True, return_counts=True)
+        group = leaves(lifted, self.group, self.binary)
+        members = np.flatnonzero(group >= 0)
+        order = members[np.argsort(group[members], kind="stable")]
+        _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
         place = np.searchsorted(self.integers, order)
         for k in range(int(sizes.max())):
             chosen = place[starts + k % sizes]

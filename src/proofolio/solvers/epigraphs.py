@@ -24,11 +24,12 @@ Integers = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class _Slacks:
-    """Free columns that stand in one equality and the objective: each is what its row makes it."""
+    """Free columns that stand in one row and the objective: each is what the side of its row makes it."""
 
     columns: Integers
     rows: Integers
     coefficients: Floats
+    sides: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ class Absorbed:
         Y = tops.members @ x + tops.constant
         squares = np.bincount(tops.of, Y**2, minlength=tops.columns.size)
         x[tops.columns] = (squares / tops.weight - tops.shift) / tops.slope
-        x[slacks.columns] = (p.row_lower[slacks.rows] - p.A[slacks.rows] @ x) / slacks.coefficients
+        x[slacks.columns] = (slacks.sides - p.A[slacks.rows] @ x) / slacks.coefficients
         return x
 
     def multipliers(self, rows_small: Floats) -> Floats:
@@ -88,8 +89,9 @@ class Absorbed:
 def absorb_epigraphs(program: Program) -> Absorbed | None:
     """Take epigraph columns of cones into the objective; None when there is nothing to take.
 
-    The program is continuous and has no quadratic rows. Free columns that stand in one equality and nowhere
-    else are substituted first, so that the costs of periods do not hide the epigraphs in them.
+    The program is continuous and has no quadratic rows. Free columns that stand in one row and nowhere else are
+    substituted first, so that the costs of periods do not hide the epigraphs in them: the row is an equality, or
+    the objective presses the column against one of its sides.
     """
     if not len(program.cones) or len(program.quadratic):
         return None
@@ -138,9 +140,12 @@ def _find_slacks(program: Program) -> _Slacks:
     lonely = (_uses(A) == 1) & (_uses(program.cones.matrix) == 0) & (np.diff(program.P.indptr) == 0)
     lonely &= np.isinf(program.lower) & np.isinf(program.upper)
     row = np.repeat(np.arange(program.m), np.diff(A.indptr))
-    fits = lonely[A.indices] & (program.row_lower == program.row_upper)[row]
+    low, high = program.row_lower[row], program.row_upper[row]
+    pressed = program.q[A.indices] * np.sign(A.data)
+    side = np.where((low == high) | (pressed > 0.0), low, np.where(pressed < 0.0, high, np.nan))
+    fits = lonely[A.indices] & np.isfinite(side) & (A.data != 0.0)
     rows, first = np.unique(row[fits], return_index=True)
-    return _Slacks(A.indices[fits][first].astype(np.intp), rows, A.data[fits][first])
+    return _Slacks(A.indices[fits][first].astype(np.intp), rows, A.data[fits][first], side[fits][first])
 
 
 def _without_slacks(program: Program, slacks: _Slacks) -> tuple[Floats, float]:
@@ -148,7 +153,7 @@ def _without_slacks(program: Program, slacks: _Slacks) -> tuple[Floats, float]:
     price = program.q[slacks.columns] / slacks.coefficients
     q = program.q - program.A[slacks.rows].T @ price
     q[slacks.columns] = 0.0
-    return q, float(program.c + price @ program.row_lower[slacks.rows])
+    return q, float(program.c + price @ slacks.sides)
 
 
 def _find_tops(program: Program, q: Floats, A: Any) -> _Tops:

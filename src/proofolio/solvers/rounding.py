@@ -12,7 +12,7 @@ from proofolio.solvers.lifted import Lifted
 if TYPE_CHECKING:
     from proofolio.solvers.cutting_planes import Approximation
 
-__all__ = ["DECIDED", "one_hot_groups", "round_and_try", "rounded"]
+__all__ = ["DECIDED", "leaves", "one_hot_groups", "round_and_try", "rounded"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -80,6 +80,27 @@ def one_hot_groups(lifted: Lifted, binary: NDArray[np.bool_]) -> Integers:
         own = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]
         if np.all(group[own] < 0):
             group[own] = i
+    return group
+
+
+def leaves(lifted: Lifted, group: Integers, binary: NDArray[np.bool_]) -> Integers:
+    """Return the one-hot groups with each member that a row makes a sum of other binaries replaced by those.
+
+    In regime programs a regime whose cost has a concave maximum is the sum of its convex pieces: only with a
+    piece chosen are the cones of the regime quadratics.
+    """
+    group = group.copy()
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    fits = (np.abs(matrix.data) == 1.0) & binary[matrix.indices]
+    whole = np.bincount(row, fits, minlength=matrix.shape[0]) == np.diff(matrix.indptr)
+    for i in np.flatnonzero(whole & (lifted.row_lower == 0.0) & (lifted.row_upper == 0.0)):
+        entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+        own, sign = matrix.indices[entries], matrix.data[entries]
+        head = group[own] >= 0
+        if np.count_nonzero(head) == 1 and np.all(sign[~head] == -sign[head]):
+            group[own[~head]] = group[own[head]]
+            group[own[head]] = -1
     return group
 
 

@@ -19,6 +19,8 @@ a knapsack over the same set. Every value reported as a bound is this one.
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +38,11 @@ RESIDUAL = 1e-11
 # A gap beyond this part of the value's terms is handed to an interior-point method.
 GAP = 1e-9
 DEFECT = 1e-12
+# What a family keeps of each of its programs.
+OF_EACH = (
+    *("_which", "lower", "upper", "_movable", "_rest", "_margin", "_delta"),
+    *("w", "_free", "_index", "_count", "_H", "_started"),
+)
 
 
 def convexity_defect(Q: Floats) -> float | None:
@@ -83,8 +90,7 @@ class SimplexQPs:
         D, S, n = Q.shape[:3]
         T = lower.shape[0]
         self.shape = (D, T, n)
-        self.Q = np.ascontiguousarray(Q)
-        self._curved = self.Q.reshape(D * S, n, n)
+        self._curved = np.ascontiguousarray(Q).reshape(D * S, n, n)
         self._which = (np.arange(D)[:, None] * S + (np.arange(T) if S > 1 else np.zeros(T, int))).ravel()
         self.lower = np.tile(lower, (D, 1))
         self.upper = np.tile(upper, (D, 1))
@@ -103,6 +109,17 @@ class SimplexQPs:
         self._started = np.zeros(B, dtype=bool)
         size = np.trace(self._curved, axis1=1, axis2=2) / n
         self._delta = PROXIMAL * np.maximum(size, 1e-6 * max(float(size.max()), 1e-12))[self._which]
+
+    def taken(self, programs: Integers) -> SimplexQPs:
+        """Return a family of some programs (B,), numbered d T + t, repeated or not: its shape is (B, 1, n).
+
+        Each goes on from the active set of the program it is a copy of.
+        """
+        family = copy(self)
+        family.shape = (programs.size, 1, self.shape[2])
+        for name in OF_EACH:
+            setattr(family, name, getattr(self, name)[programs])
+        return family
 
     def minimise(self, c: Floats, only: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats, Floats]:
         """Return the weights (D, T, n), their values (D, T), and lower bounds on the minima (D, T).
@@ -131,14 +148,16 @@ class SimplexQPs:
         return self.w.copy().reshape(D, T, n), values.reshape(D, T), bounds.reshape(D, T)
 
     def _gradient(self, which: Integers, slope: Floats) -> Floats:
-        D, T, n = self.shape
-        if self.Q.shape[1] == 1 and 3 * which.size > D * T:
-            full = np.matmul(self.w.reshape(D, T, n), self.Q[:, 0]).reshape(D * T, n)
-            g: Floats = 2.0 * full[which] + slope[which]
+        kind, w = self._which[which], self.w[which]
+        kinds = self._curved.shape[0]
+        if 4 * kinds > which.size:
+            g: Floats = np.matmul(self._curved[kind], w[..., None])[..., 0]
         else:
-            Q = self._curved[self._which[which]]
-            g = 2.0 * np.matmul(Q, self.w[which, :, None])[..., 0] + slope[which]
-        return g
+            g = np.empty_like(w)
+            for each in range(kinds):
+                same = np.flatnonzero(kind == each)
+                g[same] = w[same] @ self._curved[each]
+        return 2.0 * g + slope[which]
 
     def _bounded(self, which: Integers, slope: Floats) -> tuple[Floats, Floats, Floats]:
         g, w, c = self._gradient(which, slope), self.w[which], slope[which]
