@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from proofolio.formulations.costs import settled
 from proofolio.models.cut_off import CutOff, find_cut_off
 from proofolio.program.program import Program
-from proofolio.verification.check import Check
-from proofolio.verification.solve import Verified, solve_program
+from proofolio.solvers.deadline import Deadline
+from proofolio.verification.check import LIMIT, Check
+from proofolio.verification.solve import Verified, solve_until
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
@@ -101,21 +102,26 @@ class RegimeSolution:
 
 
 def verified_solution(
-    program: RegimeSwitching, built: Program, solver: str, settings: Mapping[str, Any]
+    program: RegimeSwitching, built: Program, solver: str, settings: Mapping[str, Any], deadline: Deadline
 ) -> RegimeSolution:
-    """Solve the built form and hold the answer against the raw data of the declared program."""
-    answer = solve_program(built, solver, **settings)
+    """Solve the built form and hold the answer against the raw data of the declared program.
+
+    The deadline is that of the whole call, which building the form was part of.
+    """
+    answer = solve_until(deadline, built, solver, settings)
     if answer.solution.x is None:
         return RegimeSolution(answer, answer.checks, answer.status)
     raw = raw_data_checks(program, answer["W"], answer["Z"], answer["cost"], answer.objective or 0.0)
     raw = (*raw, *max_term_checks(program, built, answer))
-    cut_off = find_cut_off(program, built, answer)
+    cut_off = find_cut_off(program, built, answer, deadline)
     checks = (*answer.checks, *raw, *(cut_off.checks if cut_off is not None else ()))
     status = answer.status
     # the generic checks have had their say in the answer's own status
     failed = {c.name for c in checks[len(answer.checks) :] if not c.ok}
-    if answer.ok and failed:
-        status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
+    if failed == {LIMIT} and answer.ok:
+        status = "verified-feasible"
+    elif failed - {LIMIT} and (answer.ok or answer.status == "limit"):
+        status = "claim-wrong" if failed - {LIMIT} <= NOT_OPTIMAL else "infeasible-solution"
     return RegimeSolution(answer, checks, status, cut_off)
 
 

@@ -10,7 +10,7 @@ with :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \bet
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_cost import selected_cost
 from proofolio.models.regime_solution import RegimeSolution
 from proofolio.models.roads import BuiltForm, solve_by
-from proofolio.program.model import Model
+from proofolio.program.model import Bounder, Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
 from proofolio.verification.bounders import BOUNDERS
@@ -132,18 +132,26 @@ class RegimeSwitching:
         """Whether no cost ties the periods together."""
         return self.turnover_cost == 0.0 and self.switch_cost == 0.0
 
-    def model(self, lowering: str = "hull", big_m: str | ArrayLike = "interval") -> Model:
+    def model(
+        self,
+        lowering: str = "hull",
+        big_m: str | ArrayLike = "interval",
+        bounders: Mapping[str, Bounder] | None = None,
+    ) -> Model:
         """Return the builder, to add rows of your own.
 
         With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
         ``"published"``, or numbers broadcasting to (R, T). Neither the published rule nor numbers are checked
         here, so that a wrong M can be built and refuted: `solve` reports the point that it cuts off.
+        `bounders` serve the tiers, as for `Model`; those of `proofolio.verification.bounders` when left out.
 
         Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` (n, T), and with
         switching costs ``enter`` (R, T - 1).
         """
         n, T, R = self.n, self.T, self.R
-        model = Model("regime_switching", BOUNDERS)  # no checker: `solve` reports an M that cuts off
+        model = Model(
+            "regime_switching", BOUNDERS if bounders is None else bounders
+        )  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         fixed = None if self.path is None else (np.arange(R)[:, None] == self.path).astype(float)
         Z = model.variable(
@@ -220,7 +228,9 @@ class RegimeSwitching:
         separate : bool
             Whether ``"auto"`` may separate.
         **settings
-            `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`).
+            `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`). The
+            time limit is that of the whole call: building, searching and checking. With a tier of `big_m`,
+            at most half of it goes into bounds; those not reached by then are the interval's.
 
         Returns
         -------
