@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.errors import ProofolioError
+from proofolio.models.pieces import Pieces, convex_pieces
 from proofolio.program.program import Program, Switch
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.deadline import NEVER, Deadline
-from proofolio.solvers.simplex_qp import cheapest_point
+from proofolio.solvers.simplex_qp import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
 from proofolio.verification.check import LIMIT, Check
 from proofolio.verification.solve import Verified
@@ -156,9 +157,22 @@ def _values(program: RegimeSwitching, points: Floats, t: int) -> Floats:
 
 def _minimisers(program: RegimeSwitching, deadline: Deadline) -> tuple[Floats, bool]:
     """Return each regime's own best weights in each period, shape (R, T, n), and whether time sufficed."""
-    alone = program.uncoupled()
+    alone, defect = program.uncoupled(), convexity_defect(program.costs.Q)
+    pieces = None if defect is None else convex_pieces(alone)
+    if pieces is not None and pieces.quadratic:
+        return _of_pieces(alone, pieces, deadline), not deadline.passed
     found = [_weights(alone.with_path(np.full(program.T, r)), deadline) for r in range(program.R)]
     return np.array(found), not deadline.passed
+
+
+def _of_pieces(program: RegimeSwitching, pieces: Pieces, deadline: Deadline) -> Floats:
+    """Return the same of convex quadratic costs, from the small programs they separate into."""
+    D, T, n = pieces.regime.size, program.T, program.n
+    family = SimplexQPs(pieces.Q, program.lower, program.upper)
+    W, value, _ = family.minimise(np.broadcast_to(pieces.c, (D, T, n)), deadline=deadline)
+    value = value + pieces.k
+    own = [np.flatnonzero(pieces.regime == r) for r in range(program.R)]
+    return np.array([W[d[value[d].argmin(axis=0)], np.arange(T)] for d in own])
 
 
 def _weights(fixed: RegimeSwitching, deadline: Deadline) -> Floats:

@@ -14,7 +14,7 @@ from proofolio.models.cut_off import CutOff, find_cut_off
 from proofolio.program.program import Program
 from proofolio.solvers.deadline import Deadline
 from proofolio.verification.check import LIMIT, Check
-from proofolio.verification.solve import Verified, solve_until
+from proofolio.verification.solve import GRACE, Verified, solve_until
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
@@ -113,7 +113,7 @@ def verified_solution(
         return RegimeSolution(answer, answer.checks, answer.status)
     raw = raw_data_checks(program, answer["W"], answer["Z"], answer["cost"], answer.objective or 0.0)
     raw = (*raw, *max_term_checks(program, built, answer))
-    cut_off = find_cut_off(program, built, answer, deadline)
+    cut_off = find_cut_off(program, built, answer, deadline.later(GRACE))
     checks = (*answer.checks, *raw, *(cut_off.checks if cut_off is not None else ()))
     status = answer.status
     # the generic checks have had their say in the answer's own status

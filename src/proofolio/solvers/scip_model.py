@@ -71,6 +71,8 @@ class ScipModel:
 
     def __post_init__(self) -> None:
         p = self.program
+        if self.deadline.passed:
+            raise OutOfTime
         self.unit = natural_units(p)
         self.model.hideOutput()
         components = _components(p.P)
@@ -98,6 +100,8 @@ class ScipModel:
         self._terms = [Term(v) for v in self.variables]
 
     def _variable(self, low: float, high: float, obj: float = 0.0, vtype: str = "C") -> Any:
+        if self.deadline.passed:
+            raise OutOfTime
         lb, ub = low if low > -INFINITE else None, high if high < INFINITE else None
         return self.model.addVar(lb=lb, ub=ub, obj=obj, vtype=vtype)
 

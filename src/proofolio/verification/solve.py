@@ -24,7 +24,7 @@ from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check import Check, check_until, status_after
 from proofolio.verification.opened import open_model
 
-__all__ = ["Verified", "read_settings", "solve", "solve_program", "solve_until"]
+__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
