@@ -13,6 +13,7 @@ from proofolio.models.node_prices import NodePrices
 from proofolio.models.path_graph import IN, OUT, path_graph
 from proofolio.models.pieces import convex_pieces
 from proofolio.models.trade_prices import TradePrices, through_every_state
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.simplex_qp import convexity_defect
 
 ALLOWED = np.array([[1, 1, 0, 1], [1, 1, 1, 0], [0, 1, 1, 1]], dtype=bool)
@@ -222,11 +223,9 @@ def test_where_time_runs_out_among_graphs_the_bound_is_still_one(monkeypatch):
     optimum = program.solve(method="path", gap=1e-7).objective
     for name, value in (("ROOT", ((3e-2, 1),)), ("ROUND", 1), ("LONGEST", 1), ("ROUNDS", 1)):
         monkeypatch.setattr(path_road, name, value)
-    seen = set()
+    search, seen = path_road._Search, set()
     for questions in (8, 20, 40, 80):
-        clock = itertools.count()
-        late = partial(_out_of, clock, questions)
-        monkeypatch.setattr(path_road._Search, "_late", lambda _, late=late: late())
+        monkeypatch.setattr(path_road, "_Search", partial(_asking, search, questions))
         answer = program.solve(method="path", gap=1e-9)
         assert answer.status == "verified-feasible"
         assert answer.bound <= optimum + 1e-9
@@ -235,5 +234,20 @@ def test_where_time_runs_out_among_graphs_the_bound_is_still_one(monkeypatch):
     assert len(seen) == 4
 
 
-def _out_of(clock, most):
-    return next(clock) > most
+class _Questions(Deadline):
+    """A deadline that is over after so many questions, whatever the clock says."""
+
+    asked = itertools.count()
+    most = 0
+
+    @property
+    def passed(self):
+        return next(self.asked) > self.most
+
+
+def _asking(search, questions, program, pieces, defect, settings, deadline):
+    began = search(program, pieces, defect, settings, deadline)
+    began.deadline = _Questions(deadline.started, deadline.at)
+    object.__setattr__(began.deadline, "asked", itertools.count())
+    object.__setattr__(began.deadline, "most", questions)
+    return began

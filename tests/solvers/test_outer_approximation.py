@@ -1,7 +1,6 @@
 """Outer approximation against enumeration of the integers with an independent conic solver (Clarabel)."""
 
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from proofolio.solvers import clarabel
 from proofolio.solvers.assignment import assign
 from proofolio.solvers.cuts import cuts_at, tangents
 from proofolio.solvers.cutting_planes import Approximation
+from proofolio.solvers.deadline import NEVER
 from proofolio.solvers.highs import solve
 from proofolio.solvers.lifted import lift
 from proofolio.solvers.rounding import leaves, one_hot_groups
@@ -481,7 +481,7 @@ def test_priming_solves_quadratic_programs_where_a_regime_has_pieces(monkeypatch
     asked = []
     monkeypatch.setattr(clarabel, "solve", lambda program, settings: asked.append(program))
     small = substitute(lift(program))
-    state = Approximation(small.lifted, Settings(), time.perf_counter())
+    state = Approximation(small.lifted, Settings(), NEVER)
     state.prime()
     assert not asked
     point = small.expand(state.incumbents.point)

@@ -7,6 +7,7 @@ import pytest
 
 from proofolio import Model, check, solve
 from proofolio.errors import SolverFailure
+from proofolio.solvers.deadline import NEVER
 from proofolio.solvers.solution import Solution
 from proofolio.verification import leak
 from proofolio.verification.check import status, status_after
@@ -146,11 +147,11 @@ def numb(program):
 
 
 def with_solvers(monkeypatch, *solvers):
-    monkeypatch.setattr(leak, "_solvers", lambda rest: iter(solvers))
+    monkeypatch.setattr(leak, "_solvers", lambda rest, deadline: iter(solvers))
 
 
 def test_another_solver_is_asked_when_one_fails(monkeypatch):
-    best = list(leak._solvers(tempting()))[-1]
+    best = list(leak._solvers(tempting(), NEVER))[-1]
     with_solvers(monkeypatch, failing, numb, best)
     assert status(check(tempting(), {"x": 5, "z": 5e-7})) == "leaks"
     assert status(check(tempting(), {"x": 10, "z": 1})) == "verified-feasible"

@@ -39,7 +39,7 @@ MEANINGS = {
     "leaks": "the solution is no longer one when its integers are exact",
     "infeasible-solution": "the solution breaks the model's own rows",
     "claim-wrong": "the solver's claim does not hold",
-    "limit": "no solution was found within the limit",
+    "limit": "time was up before a solution was found and checked",
     "infeasible": "no point satisfies the model",
     "unbounded": "the objective has no limit",
 }

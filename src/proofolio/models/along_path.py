@@ -21,9 +21,11 @@ from proofolio.models.pieces import Pieces
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["best_along", "within_budget"]
+__all__ = ["best_along", "seconds_along", "within_budget"]
 
 Floats = NDArray[np.float64]
+# Measured on n = 50, T = 100 and n = 100, T = 250, one thread.
+PER_CUBE = 1e-8
 
 
 def best_along(
@@ -67,6 +69,11 @@ def best_along(
     y = np.zeros(N)
     y[skipped:] = np.clip(unit * np.nan_to_num(solver.result.z_u), 0.0, kappa)
     return within_budget(x[:N].reshape(T, n), program.lower, program.upper), y.reshape(T, n)
+
+
+def seconds_along(program: RegimeSwitching) -> float:
+    """Return about how many seconds `best_along` takes: 1e-8 T n^3."""
+    return PER_CUBE * program.T * float(program.n) ** 3
 
 
 def within_budget(w: Floats, lower: Floats, upper: Floats) -> Floats:

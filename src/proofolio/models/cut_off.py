@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.errors import ProofolioError
+from proofolio.models.pieces import Pieces, convex_pieces
 from proofolio.program.program import Program, Switch
 from proofolio.solvers import SOLVERS
+from proofolio.solvers.deadline import NEVER, Deadline
+from proofolio.solvers.simplex_qp import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
-from proofolio.verification.check import Check
+from proofolio.verification.check import LIMIT, Check
 from proofolio.verification.solve import Verified
 
 if TYPE_CHECKING:
@@ -53,19 +56,22 @@ class CutOff:
     checks: tuple[Check, ...]
 
 
-def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> CutOff | None:
+def find_cut_off(
+    program: RegimeSwitching, built: Program, answer: Verified, deadline: Deadline = NEVER
+) -> CutOff | None:
     """Look for a feasible point cut off by an M that nobody proved (published, or given).
 
     Candidates are the vertices of each period's weight set in the coordinate directions and each regime's
     own minimiser; a better objective is sought along each period's cheapest regime. A program with options that
-    this search does not know is left to `unproved_big_m`.
+    this search does not know is left to `unproved_big_m`. Minimisers that there is no time for are replaced by
+    vertices, and a check named ``time limit`` says so.
     """
     switch = _cost_switch(built)
     if switch is None or switch.tier not in ("published", "given") or program.options:
         return None
     M = switch.big_m.reshape(program.R, program.T)
     worst: tuple[float, int, int, int, Floats] | None = None
-    minimisers = _minimisers(program)
+    minimisers, finished = _minimisers(program, deadline)
     for t in _distinct_periods(program):
         points = [*_vertices(program.lower[t], program.upper[t]), *minimisers[:, t]]
         f = _values(program, np.array(points), t)
@@ -92,7 +98,7 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
     checks = [sufficient]
     better = None
     if not sufficient.ok and answer.bound is not None:
-        reached = _best_known(program, minimisers)
+        reached = _best_known(program, minimisers, deadline)
         allowed = 1e-6 * max(abs(answer.bound), 1e-9)
         better = reached if reached < answer.bound - allowed else None
         said = (
@@ -102,6 +108,10 @@ def find_cut_off(program: RegimeSwitching, built: Program, answer: Verified) -> 
         )
         checks.append(
             Check("optimum not cut off", better is None, max(answer.bound - reached, 0.0), allowed, said)
+        )
+    if not finished:
+        checks.append(
+            Check(LIMIT, False, float("nan"), 0.0, "no time was left for each regime's best weights")
         )
     return CutOff(r, s, t, w, float(M[r, t]), float(M[r, t] + beyond), better, tuple(checks))
 
@@ -175,29 +185,43 @@ def _values(program: RegimeSwitching, points: Floats, t: int) -> Floats:
     return one.value(points)
 
 
-def _minimisers(program: RegimeSwitching) -> Floats:
-    """Return each regime's own best weights in each period, shape (R, T, n)."""
-    alone = program.uncoupled()
-    found = [_weights(alone.with_path(np.full(program.T, r))) for r in range(program.R)]
-    return np.array(found)
+def _minimisers(program: RegimeSwitching, deadline: Deadline) -> tuple[Floats, bool]:
+    """Return each regime's own best weights in each period, shape (R, T, n), and whether time sufficed."""
+    alone, defect = program.uncoupled(), convexity_defect(program.costs.Q)
+    pieces = None if defect is None else convex_pieces(alone)
+    if pieces is not None and pieces.quadratic:
+        return _of_pieces(alone, pieces, deadline), not deadline.passed
+    found = [_weights(alone.with_path(np.full(program.T, r)), deadline) for r in range(program.R)]
+    return np.array(found), not deadline.passed
 
 
-def _weights(fixed: RegimeSwitching) -> Floats:
+def _of_pieces(program: RegimeSwitching, pieces: Pieces, deadline: Deadline) -> Floats:
+    """Return the same of convex quadratic costs, from the small programs they separate into."""
+    D, T, n = pieces.regime.size, program.T, program.n
+    family = SimplexQPs(pieces.Q, program.lower, program.upper)
+    W, value, _ = family.minimise(np.broadcast_to(pieces.c, (D, T, n)), deadline=deadline)
+    value = value + pieces.k
+    own = [np.flatnonzero(pieces.regime == r) for r in range(program.R)]
+    return np.array([W[d[value[d].argmin(axis=0)], np.arange(T)] for d in own])
+
+
+def _weights(fixed: RegimeSwitching, deadline: Deadline) -> Floats:
     """Solve a program whose path is fixed; where that fails, any feasible weights will do for a search."""
     with contextlib.suppress(ProofolioError):
-        built = fixed.to_program("hull")
-        answer = SOLVERS["highs"].solve(built, Settings(time_limit=SECONDS))
-        if answer.x is not None:
+        built = fixed.to_program("hull") if deadline.left else None
+        limited = Settings().until(deadline.within(SECONDS))
+        answer = None if built is None else SOLVERS["highs"].solve(built, limited)
+        if built is not None and answer is not None and answer.x is not None:
             weights: Floats = answer.x[built.columns("W")].T
             return weights
-    return np.array([_vertices(low, high)[0] for low, high in zip(fixed.lower, fixed.upper, strict=True)])
+    return cheapest_point(np.zeros_like(fixed.lower), fixed.lower, fixed.upper)
 
 
-def _best_known(program: RegimeSwitching, minimisers: Floats) -> float:
+def _best_known(program: RegimeSwitching, minimisers: Floats, deadline: Deadline) -> float:
     """Return the objective along the path that is cheapest when each regime keeps its own best weights."""
     phi = np.array([program.costs.value(minimisers[r])[r] for r in range(program.R)])
     path = cheapest_path(phi, program.switch_cost) if program.path is None else program.path
-    W = _weights(program.with_path(path)).T
+    W = _weights(program.with_path(path), deadline).T
     return program.objective(W, path)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from proofolio.models.regime_solution import NOT_OPTIMAL, RegimeSolution, raw_data_checks
 from proofolio.program.model import Model
 from proofolio.program.program import Program
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check import Check
 from proofolio.verification.solve import Verified
@@ -60,7 +60,7 @@ def declared_answer(
     path: NDArray[np.intp],
     bound: float,
     settings: Settings,
-    started: float,
+    deadline: Deadline,
     method: str,
     nodes: int = 0,
 ) -> RegimeSolution:
@@ -90,7 +90,7 @@ def declared_answer(
     if not all(c.ok for c in checks):
         failed = {c.name for c in checks if not c.ok}
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
-    claim = replace(claim, status="optimal" if proven else "feasible", seconds=time.perf_counter() - started)
+    claim = replace(claim, status="optimal" if proven else "feasible", seconds=deadline.elapsed)
     if settings.progress is not None:
         settings.progress(claim.seconds, objective, bound)
     return RegimeSolution(Verified(claim, checks, status), checks, status)

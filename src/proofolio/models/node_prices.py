@@ -73,7 +73,7 @@ class NodePrices:
     def at(self, y: Floats) -> PricedArcs:
         """Evaluate every arc at prices y (N, n)."""
         slope = self._c + (y[self.graph.tail] - y[self.graph.head])
-        W, _, phi = self._family.minimise(slope[:, None])
+        W, _, phi = self._family.minimise(slope[:, None], deadline=self.dual.deadline)
         start = np.full(y.shape[0], np.inf)
         start[self._first] = 0.0 if self.dual.initial is None else -(y[self._first] @ self.dual.initial)
         return PricedArcs(phi[:, 0] + self._k, W[:, 0], start)

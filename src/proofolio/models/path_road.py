@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,13 +21,14 @@ from numpy.typing import NDArray
 from scipy import optimize
 
 from proofolio.errors import SolverFailure, UnsupportedProgram
-from proofolio.models.along_path import best_along
+from proofolio.models.along_path import best_along, seconds_along, within_budget
 from proofolio.models.declared_answer import declared_answer
 from proofolio.models.node_prices import NodePrices
 from proofolio.models.path_graph import PathGraph, path_graph
 from proofolio.models.pieces import Pieces, convex_pieces
 from proofolio.models.regime_solution import RegimeSolution
-from proofolio.models.trade_prices import TradePrices, through_every_state
+from proofolio.models.trade_prices import Priced, TradePrices, through_every_state
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.simplex_qp import convexity_defect
 from proofolio.solvers.solution import Settings
 
@@ -65,7 +65,7 @@ def follows_paths(program: RegimeSwitching) -> bool:
     return convex_pieces(program).quadratic
 
 
-def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSolution:
+def solve_by_paths(program: RegimeSwitching, settings: Settings, deadline: Deadline) -> RegimeSolution:
     """Solve a program by its regime paths and hold the answer against the raw data.
 
     Raises
@@ -74,7 +74,6 @@ def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSoluti
         For an indefinite Q, a convex maximum that the bounds of the weights do not decide, or options in use
         that only the built form takes.
     """
-    started = time.perf_counter()
     if program.options:
         raise UnsupportedProgram(
             f"the path road does not know {', '.join(program.options)}: use method='cuts'"
@@ -85,13 +84,13 @@ def solve_by_paths(program: RegimeSwitching, settings: Settings) -> RegimeSoluti
     pieces = convex_pieces(program)
     if not pieces.quadratic:
         raise UnsupportedProgram("the path road takes no convex maxima: use method='cuts'")
-    search = _Search(program, pieces, defect, settings, started)
+    search = _Search(program, pieces, defect, settings, deadline)
     search.run()
     if search.best is None:
         raise SolverFailure("no path could be solved for its weights: use method='cuts'")
     W, states = search.best
     return declared_answer(
-        program, W.T, pieces.regime[states], search.bound, settings, started, "path", search.nodes
+        program, W.T, pieces.regime[states], search.bound, settings, deadline, "path", search.nodes
     )
 
 
@@ -107,10 +106,10 @@ class _Search:
     """Best-first search over allowed pairs; `bound` and `best` are what is proved and found so far."""
 
     def __init__(
-        self, program: RegimeSwitching, pieces: Pieces, defect: float, settings: Settings, started: float
+        self, program: RegimeSwitching, pieces: Pieces, defect: float, settings: Settings, deadline: Deadline
     ) -> None:
-        self.program, self.pieces, self.settings, self.started = program, pieces, settings, started
-        self.dual = TradePrices(program, pieces, defect)
+        self.program, self.pieces, self.settings, self.deadline = program, pieces, settings, deadline
+        self.dual = TradePrices(program, pieces, defect, deadline)
         self.best: tuple[Floats, NDArray[np.intp]] | None = None
         self.value, self.bound, self.closed = np.inf, -np.inf, np.inf
         self.nodes = 0
@@ -118,6 +117,7 @@ class _Search:
         self._prices: Floats | None = None
         self._count = itertools.count()
         self._size = 1.0
+        self._along = seconds_along(program)
 
     @property
     def cutoff(self) -> float:
@@ -133,13 +133,15 @@ class _Search:
         if self.program.path is not None:
             allowed = self.pieces.regime[:, None] == self.program.path
         y = 0.5 * self.dual.upper()
-        phi = self.dual.at(y, allowed).phi
-        self._offer_path(phi)
-        self._size = _size(np.where(allowed, phi, np.nan), self.value)
+        first = self.dual.at(y, allowed)
+        self._offer_unsolved(first)
+        self._offer_path(first.phi)
+        self._size = _size(np.where(allowed, first.phi, np.nan), self.value)
         if self._prices is not None:
             y = self._prices
-        heap: list[_Open] = [(-np.inf, next(self._count), allowed, y)]
-        while heap and not self._late():
+        self.bound = min(self.dual.bound(first), self.value)
+        heap: list[_Open] = [(self.bound, next(self._count), allowed, y)]
+        while heap and not self.deadline.passed:
             known, _, place, y = heap[0]
             if known >= self.cutoff:
                 break
@@ -153,11 +155,8 @@ class _Search:
                 heapq.heappush(heap, child)
             self.bound = max(self.bound, min(self.closed, heap[0][0] if heap else np.inf, self.value))
             if self.settings.progress is not None:
-                self.settings.progress(time.perf_counter() - self.started, self.value, self.bound)
+                self.settings.progress(self.deadline.elapsed, self.value, self.bound)
         self.bound = max(self.bound, min(self.closed, heap[0][0] if heap else np.inf, self.value))
-
-    def _late(self) -> bool:
-        return time.perf_counter() - self.started > self.settings.time_limit
 
     def _node(self, known: float, allowed: Mask, y: Floats) -> list[_Open]:
         """Bound a node, fix, look for an incumbent, and return its children."""
@@ -244,7 +243,7 @@ class _Search:
     def _last_path(self, allowed: Mask) -> float:
         """Return the bound of a node with one path, at the prices of the convex program along it."""
         states = allowed.argmax(axis=0).astype(np.intp)
-        solved = best_along(self.program, self.pieces, states)
+        solved = self._solved_along(states)
         if solved is None:
             return -np.inf
         self._keep(states, *solved)
@@ -289,7 +288,7 @@ class _Search:
             return y
 
         def negative(flat: Floats) -> tuple[float, Floats]:
-            if self._late():
+            if self.deadline.passed:
                 raise _OutOfTime
             value, gradient = smoothed(limit * flat.reshape(y.shape))
             return -value / self._size, -(limit / self._size) * gradient.ravel()
@@ -319,11 +318,26 @@ class _Search:
         if key in self._seen:
             return
         self._seen.add(key)
-        solved = best_along(self.program, self.pieces, states)
+        solved = self._solved_along(states)
         if solved is not None:
             self._keep(states, *solved)
 
-    def _keep(self, states: NDArray[np.intp], W: Floats, prices: Floats) -> None:
+    def _offer_unsolved(self, priced: Priced) -> None:
+        """Offer the weights that each period of the cheapest path would choose by itself: an incumbent at once."""
+        states = _cheapest(priced.phi, self.dual.switch)
+        W = priced.W[states, np.arange(self.program.T)]
+        self._keep(states, within_budget(W, self.program.lower, self.program.upper), None)
+
+    def _solved_along(self, states: NDArray[np.intp]) -> tuple[Floats, Floats] | None:
+        """Solve for the weights along a path, which nothing can stop once begun: only where time suffices."""
+        if self.deadline.left < self._along:
+            return None
+        before = self.deadline.elapsed
+        solved = best_along(self.program, self.pieces, states)
+        self._along = max(self._along, self.deadline.elapsed - before)
+        return solved
+
+    def _keep(self, states: NDArray[np.intp], W: Floats, prices: Floats | None) -> None:
         value = self.program.objective(W.T, self.pieces.regime[states])
         if value < self.value:
             self.value, self.best, self._prices = value, (W, states), prices

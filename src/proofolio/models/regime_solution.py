@@ -13,10 +13,11 @@ from proofolio.errors import UnsupportedProgram
 from proofolio.formulations.costs import settled
 from proofolio.models.cut_off import CutOff, find_cut_off, unproved_big_m
 from proofolio.program.program import Program
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.polish import polish
 from proofolio.solvers.solution import Settings
-from proofolio.verification.check import Check, check, status_after
-from proofolio.verification.solve import Verified, read_settings, solve_program
+from proofolio.verification.check import Check, check_until, status_after
+from proofolio.verification.solve import GRACE, Verified, read_settings, solve_until
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
@@ -124,24 +125,26 @@ def verified_solution(
     built: Program,
     solver: str,
     settings: Mapping[str, Any],
+    deadline: Deadline,
     pairs_given: bool = False,
 ) -> RegimeSolution:
     """Solve the built form and hold the answer against the raw data of the declared program.
 
-    `pairs_given` says that M of multiple Big-M are numbers of the user's, which nothing proves here.
+    The deadline is that of the whole call, which building the form was part of. `pairs_given` says that M of
+    multiple Big-M are numbers of the user's, which nothing proves here.
     """
-    answer = solve_program(built, solver, **settings)
+    answer = solve_until(deadline, built, solver, settings)
     covered, error = program.rules.covered is not None, program.impact_error
     if answer.solution.x is None:
         return RegimeSolution(answer, answer.checks, answer.status, None, covered, error)
     raw = _raw_data_checks(program, answer)
     if answer.ok and any(c.name in SLACK and not c.ok for c in raw):
-        answer = _without_slack(built, answer, read_settings(settings))
+        answer = _without_slack(built, answer, read_settings(settings), deadline)
         # what a solver left open may be slack in its costs: it never claimed that nothing is better
         spare = np.inf if answer.bound is None else (answer.objective or 0.0) - answer.bound
         raw = _raw_data_checks(program, answer, max(spare, 0.0))
     raw = (*raw, *max_term_checks(program, built, answer))
-    cut_off = find_cut_off(program, built, answer)
+    cut_off = find_cut_off(program, built, answer, deadline.later(GRACE))
     proof = unproved_big_m(program, built, pairs_given) if cut_off is None else cut_off.checks
     checks = (*answer.checks, *raw, *proof)
     status = answer.status
@@ -149,7 +152,7 @@ def verified_solution(
     failed = {c.name for c in checks[len(answer.checks) :] if not c.ok and not np.isnan(c.value)}
     if status == "verified-optimal" and any(np.isnan(c.value) for c in checks):
         status = "verified-feasible"
-    if answer.ok and failed:
+    if failed and (answer.ok or answer.status == "limit"):
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
     return RegimeSolution(answer, checks, status, cut_off, covered, error)
 
@@ -159,17 +162,17 @@ def _raw_data_checks(program: RegimeSwitching, answer: Verified, spare: float = 
     return raw_data_checks(program, answer["W"], answer["Z"], answer["cost"], objective, spare)
 
 
-def _without_slack(built: Program, answer: Verified, settings: Settings) -> Verified:
+def _without_slack(built: Program, answer: Verified, settings: Settings, deadline: Deadline) -> Verified:
     """Solve for the rest again where a solver stopped with costs above what they have to be."""
     try:
-        claim = polish(built, answer.solution, settings)
+        claim = polish(built, answer.solution, settings, deadline)
     except UnsupportedProgram:  # what is left with the integers fixed is not convex
         return answer
     if claim is answer.solution:
         return answer
     if claim.bound is not None and claim.objective is not None:
         claim = replace(claim, bound=min(claim.bound, claim.objective))
-    checks = check(built, claim)
+    checks = check_until(built, claim, deadline.later(GRACE))
     return Verified(claim, checks, status_after(claim, checks, settings.gap))
 
 

@@ -11,7 +11,7 @@ and what the options add: rules of the path (`RegimePath`), of the holdings (`Ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +29,7 @@ from proofolio.models.regime_solution import RegimeSolution
 from proofolio.models.roads import BuiltForm, solve_by
 from proofolio.models.trading import Trading
 from proofolio.program.features import is_positive_semidefinite
-from proofolio.program.model import Model
+from proofolio.program.model import Bounder, Model
 from proofolio.program.program import Program
 from proofolio.solvers.simplex_qp import convexity_defect
 from proofolio.verification.bounders import BOUNDERS
@@ -228,12 +228,18 @@ class RegimeSwitching:
         """How far above the declared objective the built one can be: with `impact_pieces`, else 0."""
         return self.trading.impact_error(self.lower, self.upper)
 
-    def model(self, lowering: str | None = None, big_m: str | ArrayLike = "interval") -> Model:
+    def model(
+        self,
+        lowering: str | None = None,
+        big_m: str | ArrayLike = "interval",
+        bounders: Mapping[str, Bounder] | None = None,
+    ) -> Model:
         r"""Return the builder, to add rows of your own.
 
         With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
         ``"published"``, or numbers broadcasting to (R, T). Neither the published rule nor numbers are checked
         here, so that a wrong M can be built and refuted: `solve` reports the point that it cuts off.
+        `bounders` serve the tiers, as for `Model`; those of `proofolio.verification.bounders` when left out.
         Without a lowering it is the hull, and Big-M where regimes are covered or Q is indefinite.
 
         Variables: ``W`` (n, T), ``Z`` (R, T), ``cost`` (T,); with trading costs ``buy`` or ``traded``; where
@@ -261,7 +267,8 @@ class RegimeSwitching:
                 "'indicator'"
             )
         n, T = self.n, self.T
-        model = Model("regime_switching", BOUNDERS)  # no checker: `solve` reports an M that cuts off
+        # no checker: `solve` reports an M that cuts off
+        model = Model("regime_switching", BOUNDERS if bounders is None else bounders)
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         Z = self.rules.variable(model)
         self.holdings.add(model, W)
@@ -326,7 +333,9 @@ class RegimeSwitching:
         separate : bool
             Whether ``"auto"`` may separate.
         **settings
-            `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`).
+            `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`). The
+            time limit is that of the whole call: building, searching and checking. With a tier of `big_m`,
+            at most half of it goes into bounds; those not reached by then are the interval's.
 
         Returns
         -------

@@ -12,6 +12,8 @@ from proofolio.errors import BadData
 from proofolio.models.path_road import follows_paths, solve_by_paths
 from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.models.separation import separates, solve_separately
+from proofolio.solvers.deadline import Deadline
+from proofolio.verification.bounders import bounders_until
 from proofolio.verification.solve import read_settings
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["BuiltForm", "solve_by"]
 
+# Of a time limit, what bounds for M may use up; from then on they are the interval's.
+BUILDING = 0.5
 METHODS = ("auto", "separation", "path", "cuts")
 
 
@@ -56,11 +60,13 @@ def solve_by(
     if method not in METHODS:
         raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
     wanted = read_settings(settings)
+    deadline = Deadline.after(wanted.time_limit)
     free = asked.open and not wanted.options and wanted.start is None
     if method == "separation" or (method == "auto" and free and separate and separates(program)):
-        return solve_separately(program, wanted)
+        return solve_separately(program, wanted, deadline)
     if method == "path" or (method == "auto" and free and follows_paths(program)):
-        return solve_by_paths(program, wanted)
-    built = program.to_program(asked.lowering, asked.big_m)
+        return solve_by_paths(program, wanted, deadline)
+    bounders = bounders_until(deadline.within(BUILDING * wanted.time_limit))
+    built = program.model(asked.lowering, asked.big_m, bounders).freeze()
     pairs_given = asked.lowering == "multiple-big-m" and not isinstance(asked.big_m, str)
-    return verified_solution(program, built, asked.solver, settings, pairs_given)
+    return verified_solution(program, built, asked.solver, settings, deadline, pairs_given)

@@ -7,12 +7,12 @@ When nothing ties the periods together,
 
 and each inner minimum is the least over the convex pieces of f (see `proofolio.models.pieces`). R programs are
 enough where nothing varies from period to period. The lower bound is the sum of the least bounds of each
-period, every one proved by convexity at the weights found (see `proofolio.solvers.simplex_qp`).
+period, every one proved by convexity at the weights found (see `proofolio.solvers.simplex_qp`). When time is up
+the weights stay where they have come to, and what they prove is a lower bound still.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,8 @@ from proofolio.models.regime_solution import RegimeSolution
 from proofolio.program.expression import stack
 from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.simplex_qp import SimplexQPs, convexity_defect
+from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.simplex_qp import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["separates", "solve_separately"]
 
 Floats = NDArray[np.float64]
+ROUNDING = 1e-15
 
 
 def separates(program: RegimeSwitching) -> bool:
@@ -46,7 +48,7 @@ def separates(program: RegimeSwitching) -> bool:
     return not program.options and program.separable and convexity_defect(program.costs.Q) is not None
 
 
-def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolution:
+def solve_separately(program: RegimeSwitching, settings: Settings, deadline: Deadline) -> RegimeSolution:
     """Solve period by period and hold the answer against the raw data.
 
     Raises
@@ -54,7 +56,6 @@ def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolu
     UnsupportedProgram
         When the periods are coupled, Q is indefinite, or options are in use that only the built form takes.
     """
-    started = time.perf_counter()
     if program.options:
         raise UnsupportedProgram(f"separation does not know {', '.join(program.options)}: use method='cuts'")
     defect = convexity_defect(program.costs.Q)
@@ -69,7 +70,7 @@ def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolu
     pieces = convex_pieces(program)
     if program.path is not None:
         pieces = _used(pieces, program.path)
-    W, bound = _minima(program, pieces, S, defect)
+    W, bound = _minima(program, pieces, S, defect, deadline)
     if S < T:
         W, bound = np.repeat(W, T, axis=1), np.repeat(bound, T, axis=1)
     value = np.array([program.costs.value(W[d])[r] for d, r in enumerate(pieces.regime)])
@@ -79,7 +80,7 @@ def solve_separately(program: RegimeSwitching, settings: Settings) -> RegimeSolu
     best = value.argmin(axis=0)
     weights = W[best, np.arange(T)].T
     total = float(bound.min(axis=0).sum())
-    return declared_answer(program, weights, pieces.regime[best], total, settings, started, "separation")
+    return declared_answer(program, weights, pieces.regime[best], total, settings, deadline, "separation")
 
 
 def _used(pieces: Pieces, path: NDArray[np.intp]) -> Pieces:
@@ -95,7 +96,9 @@ def _used(pieces: Pieces, path: NDArray[np.intp]) -> Pieces:
     )
 
 
-def _minima(program: RegimeSwitching, pieces: Pieces, S: int, defect: float) -> tuple[Floats, Floats]:
+def _minima(
+    program: RegimeSwitching, pieces: Pieces, S: int, defect: float, deadline: Deadline
+) -> tuple[Floats, Floats]:
     """Return the weights (D, S, n) and lower bounds (D, S) of every piece in every distinct period."""
     D, n = pieces.regime.size, program.n
     lower, upper = program.lower[:S], program.upper[:S]
@@ -105,15 +108,44 @@ def _minima(program: RegimeSwitching, pieces: Pieces, S: int, defect: float) -> 
     if plain.any():
         family = SimplexQPs(pieces.Q[plain], lower, upper, defect)
         c = np.broadcast_to(pieces.c[plain], (int(plain.sum()), S, n))
-        found, _, least = family.minimise(c)
+        found, _, least = family.minimise(c, deadline=deadline)
         W[plain], bound[plain] = found, least + k[plain]
     for d in np.flatnonzero(~plain):
         for t in range(S):
-            W[d, t], bound[d, t] = _with_maxima(program, pieces, int(d), t)
+            solve = _at_a_vertex if deadline.passed else _with_maxima
+            W[d, t], bound[d, t] = solve(program, pieces, int(d), t, defect, deadline)
     return W, bound
 
 
-def _with_maxima(program: RegimeSwitching, pieces: Pieces, d: int, t: int) -> tuple[Floats, float]:
+def _at_a_vertex(
+    program: RegimeSwitching, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
+) -> tuple[Floats, float]:
+    r"""Return the cheapest vertex w for the slopes, and the bound that convexity proves there.
+
+    .. math::
+        f(v) \ge f(w) + g'(v - w),\qquad g = 2Qw + c + \sum_{j:\ \alpha_j'w + \beta_j > \phi_j} \alpha_j
+
+    where g is a subgradient, and the least of its right-hand side over the weights is a knapsack's.
+    """
+    Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
+    lower, upper = program.lower[t], program.upper[t]
+    w = cheapest_point(c, lower, upper)
+    g = 2.0 * Q @ w + c
+    value = float(w @ Q @ w + c @ w + k)
+    size = float(np.abs(g).max() + np.abs(c).max() + abs(k))
+    for term in pieces.convex[d]:
+        reached = float(term.alpha @ w + term.beta)
+        value += max(reached, term.floor)
+        g = g + term.alpha if reached > term.floor else g
+        size += float(np.abs(term.alpha).max() + abs(term.beta) + abs(term.floor))
+    least = float(g @ (cheapest_point(g, lower, upper) - w))
+    spread = upper - lower
+    return w, value + min(least, 0.0) - defect * float(spread @ spread) - ROUNDING * program.n * size
+
+
+def _with_maxima(
+    program: RegimeSwitching, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
+) -> tuple[Floats, float]:
     """Solve one piece in one period with its convex maxima as epigraph rows."""
     Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
     model = Model()
@@ -128,8 +160,10 @@ def _with_maxima(program: RegimeSwitching, pieces: Pieces, d: int, t: int) -> tu
         )
         total = total + reached
     model.minimise(total)
-    answer = solve_continuous(model.freeze(), Settings())
+    answer = solve_continuous(model.freeze(), Settings().until(deadline))
     if answer.x is None or answer.bound is None:
+        if deadline.passed:
+            return _at_a_vertex(program, pieces, d, t, defect, deadline)
         raise SolverFailure(f"{answer.solver} could not solve period {t} in regime {pieces.regime[d]}")
     w_t = within_budget(answer["w"][None], program.lower[t], program.upper[t])[0]
     return w_t, float(answer.bound)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.models.pieces import Pieces
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.simplex_qp import SimplexQPs
 
 if TYPE_CHECKING:
@@ -54,12 +55,17 @@ class TradePrices:
         Without maxima left.
     defect : float
         Of the convexity of Q, as `convexity_defect` says.
+    deadline : Deadline
+        What is evaluated after it is a true bound still, but a weak one.
     """
 
-    def __init__(self, program: RegimeSwitching, pieces: Pieces, defect: float) -> None:
+    def __init__(
+        self, program: RegimeSwitching, pieces: Pieces, defect: float, deadline: Deadline = NEVER
+    ) -> None:
         D, T, n = pieces.regime.size, program.T, program.n
         self.shape = (T, n)
         self.initial = program.initial
+        self.deadline = deadline
         self.limit = 2.0 * program.turnover_cost
         self.c = np.broadcast_to(pieces.c, (D, T, n))
         self.k = np.broadcast_to(pieces.k, (D, T))
@@ -76,7 +82,7 @@ class TradePrices:
     def at(self, y: Floats, allowed: Mask) -> Priced:
         """Evaluate every allowed piece at prices y (T, n)."""
         after = np.vstack([y[1:], np.zeros((1, self.shape[1]))])
-        W, _, phi = self.family.minimise(self.c + (y - after), allowed)
+        W, _, phi = self.family.minimise(self.c + (y - after), allowed, self.deadline)
         constant = 0.0 if self.initial is None else -float(y[0] @ self.initial)
         return Priced(phi + self.k, W, constant)
 

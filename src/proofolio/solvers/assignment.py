@@ -13,6 +13,7 @@ from proofolio.errors import ProofolioError
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
 from proofolio.solvers import piqp
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.reductions import FORCED, leave_switched_off, merge, propagate, resolve, single_rows
 from proofolio.solvers.solution import Settings
@@ -56,7 +57,7 @@ class Assignment:
 
     def solve(self, settings: Settings) -> Floats | None:
         """Solve the program left and return the lifted point, or None when nobody can."""
-        program = self.program
+        program, deadline = self.program, Deadline.after(settings.time_limit)
         if not program.n:
             return self.expand(np.empty(0))
         try:
@@ -65,7 +66,7 @@ class Assignment:
                 first = piqp.solve(program, settings)
                 if first.x is not None and kkt_residual(program, first) <= RESIDUAL:
                     return self.expand(first.x)
-            answer = solve_continuous(program, settings)
+            answer = solve_continuous(program, settings.until(deadline))
         except ProofolioError:
             return None
         return None if answer.x is None else self.expand(answer.x)

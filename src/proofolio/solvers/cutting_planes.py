@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.solvers.cuts import Cuts, cut_values, cuts_at, tangents
+from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.early_point import first_choices
 from proofolio.solvers.incumbents import Incumbents
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.relaxation import Answer, Relaxation
-from proofolio.solvers.rounding import DECIDED, leaves, one_hot_groups, round_and_try
+from proofolio.solvers.rounding import DECIDED, one_hot_groups, round_and_try, roundings
 from proofolio.solvers.solution import Settings
 
 __all__ = ["Approximation"]
@@ -30,18 +30,18 @@ SLOW = 0.1
 REPEAT = 0.1
 ROOT_ROUNDS = 400
 RAYS = 200
+PRIMING = 0.25
 LATE = 1e-8
 
 
 class Approximation:
     """The state of one solve: the linear relaxation, the cuts' centres, the incumbent and the bound."""
 
-    def __init__(self, lifted: Lifted, settings: Settings, started: float, sign: float = 1.0) -> None:
+    def __init__(self, lifted: Lifted, settings: Settings, deadline: Deadline, sign: float = 1.0) -> None:
         self.lifted = lifted
         self.settings = settings
-        self.started = started
         self.sign = sign
-        self.deadline = started + settings.time_limit
+        self.deadline = deadline
         self.absolute_gap = 0.0
         self.relaxation = Relaxation(lifted, settings.seed, self.deadline, settings.options)
         self.incumbents = Incumbents(lifted, self.deadline)
@@ -69,14 +69,14 @@ class Approximation:
     @property
     def late(self) -> bool:
         """Whether the time is up."""
-        return time.perf_counter() >= self.deadline
+        return self.deadline.passed
 
     def report(self) -> None:
         """Tell the caller how far things are."""
         if self.settings.progress is not None:
             value = self.sign * self.incumbents.value if np.isfinite(self.incumbents.value) else None
             bound = self.sign * self.bound if np.isfinite(self.bound) else None
-            self.settings.progress(time.perf_counter() - self.started, value, bound)
+            self.settings.progress(self.deadline.elapsed, value, bound)
 
     # ------------------------------------------------------------------- cuts
     def relax(self) -> Answer:
@@ -179,39 +179,33 @@ class Approximation:
 
     # ------------------------------------------------------------------- root
     def prime(self) -> None:
-        """Learn from convex programs solved exactly.
+        """Learn from convex programs solved exactly (see `first_choices`), and round when none is integral.
 
-        Where there are one-hot groups: the program with the first member of each group chosen, then the
-        second, and so on: in regime programs that visits every cone where it matters. Members that are sums
-        of other binaries leave the choice to those. Otherwise the relaxation.
+        Once there is an incumbent the rest of them may use up a quarter of the time limit.
         """
-        lifted = self.lifted
-        low, high = lifted.lower[self.integers].copy(), lifted.upper[self.integers].copy()
         start = self.settings.start
         if start is not None and self.integers.size and not np.any(np.isnan(start[self.integers])):
             self.try_values(start[self.integers])
-        if not np.any(self.group >= 0):
-            point = self.incumbents.solve(low, high)
-            if point is not None:
+        point = None
+        open_ = list(first_choices(self.lifted, self.group))
+        for solve in (self.incumbents.quick, self.incumbents.solve):
+            left = []
+            for low, high in open_:
+                found = self.incumbents.point is not None
+                share = PRIMING * self.settings.time_limit - self.deadline.elapsed if found else np.inf
+                if self.late or share <= 0:
+                    return
+                point = solve(low, high, share)
+                if point is None:
+                    left.append((low, high))
+                    continue
                 self.learn(point)
                 self.incumbents_from(point)
-            return
-        group = leaves(lifted, self.group, self.binary)
-        members = np.flatnonzero(group >= 0)
-        order = members[np.argsort(group[members], kind="stable")]
-        _, starts, sizes = np.unique(group[order], return_index=True, return_counts=True)
-        place = np.searchsorted(self.integers, order)
-        for k in range(int(sizes.max())):
-            chosen = place[starts + k % sizes]
-            below, above = low.copy(), high.copy()
-            above[place] = 0.0
-            below[chosen] = above[chosen] = 1.0
-            point = self.incumbents.solve(below, above)
-            if point is not None:
-                self.learn(point)
-                self.incumbents_from(point)
-            if self.late:
-                return
+            open_ = left
+        if point is not None and self.integers.size:
+            for values in roundings(self.lifted, self.group, point):
+                if self.incumbents.point is None:
+                    self.try_values(values)
 
     def incumbents_from(self, point: Floats) -> None:
         """Offer a point of the relaxation when its integers are integral."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.solvers.assignment import assign
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.lifted import Lifted
+from proofolio.solvers.repair import feasible_at_no_cost
 from proofolio.solvers.solution import Settings
 
 __all__ = ["Incumbents"]
@@ -25,12 +25,12 @@ class Incumbents:
     Points are lifted ones, and values those of the minimisation, whatever sense the user speaks in.
     """
 
-    def __init__(self, lifted: Lifted, deadline: float) -> None:
+    def __init__(self, lifted: Lifted, deadline: Deadline) -> None:
         self.lifted = lifted
         self.deadline = deadline
         self.point: Floats | None = None
         self.value = np.inf
-        self.seconds = 0.0
+        self.longest = 0.0
         self._tried: set[bytes] = set()
 
     def tried(self, values: Floats) -> bool:
@@ -61,19 +61,33 @@ class Incumbents:
             return True
         return False
 
-    def solve(self, lower: Floats, upper: Floats) -> Floats | None:
-        """Solve the convex program with the integers between these bounds, integrality dropped."""
-        started = time.perf_counter()
-        remaining = self.deadline - started
-        if remaining <= 0:
+    def quick(self, lower: Floats, upper: Floats, within: float = np.inf) -> Floats | None:
+        """Solve as `solve` does where leaving out what seldom matters gives a feasible point; None elsewhere."""
+        return self._timed(lower, upper, within, (True,))
+
+    def solve(self, lower: Floats, upper: Floats, within: float = np.inf) -> Floats | None:
+        """Solve the convex program with the integers between these bounds, integrality dropped.
+
+        None as well when time is short: not every solver can be stopped, so once there is an incumbent
+        nothing is begun that may take longer than what is left. `within` is a limit of its own, in seconds.
+        """
+        return self._timed(lower, upper, within, (True, False))
+
+    def _timed(self, lower: Floats, upper: Floats, within: float, ways: tuple[bool, ...]) -> Floats | None:
+        if self.deadline.passed or (self.point is not None and self.deadline.left < self.longest):
             return None
+        before, until = self.deadline.elapsed, self.deadline.within(within)
         point = None
-        for hopeful in (True, False):
+        for hopeful in ways:
             left = assign(self.lifted, lower, upper, hopeful)
-            if left is None:
+            found = left.solve(Settings(gap=1e-9).until(until)) if left is not None else None
+            if found is None:
                 break
-            point = left.solve(Settings(time_limit=remaining, gap=1e-9))
-            if point is None or self.lifted.violation(self.lifted.raised(point)) <= ACCEPTED:
+            if not hopeful:
+                point = found
                 break
-        self.seconds += time.perf_counter() - started
+            point = feasible_at_no_cost(self.lifted, found, ACCEPTED, until)
+            if point is not None or not until.left:
+                break
+        self.longest = max(self.longest, self.deadline.elapsed - before)
         return point

@@ -2,7 +2,6 @@ r"""Convex mixed-integer quadratic and conic programs, solved by cuts over HiGHS
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from proofolio.program.program import Program
 from proofolio.solvers.branching import branch_and_bound
 from proofolio.solvers.cutting_planes import Approximation
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.lifted import lift
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.solvers.substitution import Substituted, substitute
@@ -44,12 +44,12 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     for cutting inside one tree, Kelley (1960) for the relaxation, Ben-Ameur and Neto (2007) for in-out cut
     points, Frangioni and Gentile (2006) for perspective cuts.
     """
-    started = time.perf_counter()
+    deadline = Deadline.after(settings.time_limit)
     small = substitute(lift(program))
     if settings.start is not None:
         start = np.concatenate([settings.start, np.full(small.shift.size - program.n, np.nan)])
         settings = replace(settings, start=start[small.kept])
-    state = Approximation(small.lifted, settings, started, -1.0 if program.maximise else 1.0)
+    state = Approximation(small.lifted, settings, deadline, -1.0 if program.maximise else 1.0)
     state.prime()
     status = state.root()
     if status == "optimal" and state.integers.size:
@@ -63,7 +63,7 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
 def _unbounded(state: Approximation) -> str:
     """Tell unbounded from infeasible: a ray in all cones improves for ever, and a point is wanted."""
     flat = replace(state.lifted, q=np.zeros(state.lifted.q.size))
-    any_point = Approximation(flat, replace(state.settings, start=None, progress=None), state.started)
+    any_point = Approximation(flat, replace(state.settings, start=None, progress=None), state.deadline)
     any_point.prime()
     status = any_point.root()
     if status == "optimal" and any_point.integers.size and any_point.incumbents.point is None:
@@ -82,20 +82,27 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
 
 
 def _each_part(state: Approximation, parts: list[Any]) -> str:
-    """Solve each part by itself; the gap allowed is shared between them."""
-    point = np.zeros(state.lifted.q.size)
+    """Solve each part by itself; the gap allowed is shared between them.
+
+    A part that time does not suffice for keeps the incumbent's point, and leaves the whole program's bound.
+    """
+    whole = state.incumbents.point
+    point = np.zeros(state.lifted.q.size) if whole is None else whole.copy()
     bound, found = state.lifted.c, True
     allowed = 0.9 * state.settings.gap * abs(state.incumbents.value) / len(parts)
-    known = state.incumbents.point is not None
+    known = whole is not None
     settings = replace(
         state.settings, start=None, progress=None, gap=0.0 if known else 0.9 * state.settings.gap
     )
     for own in parts:
-        part = Approximation(state.lifted.part(own), settings, state.started)
-        if state.incumbents.point is not None:
+        if state.late:
+            bound, found = -np.inf, found and known
+            break
+        part = Approximation(state.lifted.part(own), settings, state.deadline)
+        if whole is not None:
             part.absolute_gap = allowed
-            part.incumbents.offer(state.incumbents.point[own])
-            part.learn(state.incumbents.point[own])
+            part.incumbents.offer(whole[own])
+            part.learn(whole[own])
         else:
             part.prime()
         status = part.root()
@@ -137,7 +144,7 @@ def _solution(
         objective=objective,
         bound=bound,
         x=x,
-        seconds=time.perf_counter() - state.started,
+        seconds=state.deadline.elapsed,
         solver="highs",
         version=version,
         method="outer approximation",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.solvers.cuts import Cuts
+from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.highs_engine import dual_bound, open_highs, run
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.scaling import column_units, row_units
@@ -39,7 +39,7 @@ class Relaxation:
     from the solver.
     """
 
-    def __init__(self, lifted: Lifted, seed: int, deadline: float, options: Mapping[str, Any]) -> None:
+    def __init__(self, lifted: Lifted, seed: int, deadline: Deadline, options: Mapping[str, Any]) -> None:
         self.lifted = lifted
         self.deadline = deadline
         self.units = column_units(lifted)
@@ -137,17 +137,17 @@ class Relaxation:
         The status is ``"optimal"``, ``"infeasible"``, ``"unbounded"``, ``"limit"`` (time) or ``"stuck"``
         (HiGHS could not solve it); the bound is true in each (minus infinity where nothing is known).
         """
-        remaining = self.deadline - time.perf_counter()
         nothing = np.full(self.cost.size, np.nan)
-        if remaining <= 0:
+        remaining = self.deadline.left
+        if not remaining:
             return Answer("limit", -np.inf, nothing, np.zeros(self.cuts), nothing)
         if np.isfinite(remaining):
             self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
         word = run(self.highs)
-        if word == "limit" and time.perf_counter() < self.deadline:
+        if word == "limit" and not self.deadline.passed:
             self.highs.clearSolver()  # the simplex method lost its way from the old basis: start afresh
             word = run(self.highs)
-        if word == "limit" and time.perf_counter() < self.deadline:
+        if word == "limit" and not self.deadline.passed:
             word = "stuck"
         state = "unbounded" if word == "either" else word
         if state != "optimal":

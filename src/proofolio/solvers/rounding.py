@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ from proofolio.solvers.lifted import Lifted
 if TYPE_CHECKING:
     from proofolio.solvers.cutting_planes import Approximation
 
-__all__ = ["DECIDED", "leaves", "one_hot_groups", "round_and_try", "rounded"]
+__all__ = ["DECIDED", "leaves", "one_hot_groups", "round_and_try", "rounded", "roundings"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
@@ -102,6 +103,18 @@ def leaves(lifted: Lifted, group: Integers, binary: NDArray[np.bool_]) -> Intege
             group[own[~head]] = group[own[head]]
             group[own[head]] = -1
     return group
+
+
+def roundings(lifted: Lifted, group: Integers, x: Floats) -> Iterator[Floats]:
+    """Yield the integers of a point rounded (see `rounded`), and those of no group rounded up.
+
+    Nearly everything that is bought at all is bought in small parts, whose switches round to zero.
+    """
+    nearest = rounded(lifted, group, x)
+    yield nearest
+    alone = group[lifted.integer] < 0
+    up = np.where(alone, np.ceil(x[lifted.integer] - DECIDED), nearest)
+    yield np.clip(up, lifted.lower[lifted.integer], lifted.upper[lifted.integer])
 
 
 def rounded(lifted: Lifted, group: Integers, x: Floats) -> Floats:

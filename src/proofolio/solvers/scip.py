@@ -8,7 +8,6 @@ within the one asked for.
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -21,10 +20,13 @@ from proofolio.program.features import FEATURES, features
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.continuous_answer import closes, seconds_left
+from proofolio.solvers.continuous_answer import closes
+from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.early_point import early_point
+from proofolio.solvers.effort import finishing_seconds
 from proofolio.solvers.fix import fix
 from proofolio.solvers.polish import polish
-from proofolio.solvers.scip_model import INFINITE, ScipModel
+from proofolio.solvers.scip_model import INFINITE, OutOfTime, ScipModel
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
@@ -40,6 +42,11 @@ CONVEX_TOLERANCE = 1e-9
 EPSILON = CONVEX_TOLERANCE / 10.0
 OF_GAP = 0.9
 CURVED = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
+ROUNDED = CURVED | {"integer"}
+# SCIP simplifies quadratic rows in steps that do not look at its clock, and frees a model afterwards. Both take so
+# many times as long as writing it (measured on 5e5 products); when there is no time for the steps none is begun.
+READING, FREEING = 7.0, 0.5
+POLISHING = 0.2  # of a time limit, at most
 NONCONVEX = frozenset({"nonconvex-objective", "nonconvex-rows"})
 
 
@@ -56,7 +63,9 @@ def solve(program: Program, settings: Settings) -> Solution:
     Returns
     -------
     Solution
-        The bound is SCIP's dual bound. A limit counts from this call, so building is part of it.
+        The bound is SCIP's dual bound. A limit counts from this call, so building and polishing are part of it;
+        with one, a convex program gets a start (see `proofolio.solvers.early_point`), so that there is an
+        incumbent even where SCIP has only just been given its rows.
 
     Raises
     ------
@@ -65,37 +74,69 @@ def solve(program: Program, settings: Settings) -> Solution:
     SolverFailure
         When SCIP itself fails.
     """
-    started = time.perf_counter()
+    deadline = Deadline.after(settings.time_limit)
     used = features(program)
     convex = bool(used & CURVED) and not used & NONCONVEX
+    search = deadline.earlier(min(finishing_seconds(program), POLISHING * settings.time_limit))
+    early = None
+    if convex and used <= ROUNDED and settings.start is None and np.isfinite(settings.time_limit):
+        early = early_point(program, search)
+        settings = replace(settings, start=early)
     try:
-        claim = _claim(program, settings, started, convex)
+        claim = _claim(program, settings, search, convex)
     except SolverFailure:
         if not convex:
             raise
-        claim = _claim(program, settings, started, tight=False)  # its LP solver could not go that far
+        claim = _claim(program, settings, search, tight=False)  # its LP solver could not go that far
+    if claim.x is None and claim.status == "limit" and early is not None:
+        said = f"{claim.message}; the point was found before, by fixing the integers"
+        claim = replace(claim, status="feasible", x=early, objective=program.objective(early), message=said)
     try:
-        polished = polish(program, claim, settings)
+        polished = polish(program, claim, settings, deadline)
     except UnsupportedProgram:
         polished = claim  # what is left with the integers fixed is not convex
     bound = polished.bound
     if bound is not None and polished.objective is not None:
         bound = (max if program.maximise else min)(bound, polished.objective)
-    return replace(polished, bound=bound, seconds=time.perf_counter() - started)
+    return replace(polished, bound=bound, seconds=deadline.elapsed)
 
 
-def _claim(program: Program, settings: Settings, started: float, tight: bool) -> Solution:
-    built = ScipModel(program)
+def _claim(program: Program, settings: Settings, deadline: Deadline, tight: bool) -> Solution:
+    before = deadline.elapsed
+    try:
+        built = ScipModel(program, deadline=deadline)
+    except OutOfTime:
+        return _unasked(program, deadline)
+    writing = deadline.elapsed - before
+    deadline = deadline.earlier(FREEING * writing * (1.0 + built.curved_share))
+    if deadline.left < READING * writing * built.curved_share:
+        return _unasked(program, deadline)
     if tight:
         built.model.setParam("numerics/epsilon", EPSILON)
         built.model.setParam("numerics/feastol", CONVEX_TOLERANCE)
         built.model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
     _configure(built.model, settings)
     if settings.start is not None:
-        built.start(_completed(program, _checked_start(program, settings.start), settings, started))
-    watch = _Watch(built, settings, started)
-    _optimise(built, settings, started, watch)
-    return _answer(built, settings, started)
+        built.start(_completed(program, _checked_start(program, settings.start), deadline))
+    watch = _Watch(built, settings, deadline)
+    _optimise(built, settings, deadline, watch)
+    return _answer(built, settings, deadline)
+
+
+def _unasked(program: Program, deadline: Deadline) -> Solution:
+    """Answer for a program that SCIP could not be given in the time there was."""
+    return Solution(
+        program=program,
+        status="limit",
+        objective=None,
+        bound=None,
+        x=None,
+        seconds=deadline.elapsed,
+        solver="scip",
+        version=VERSION,
+        method="branch and cut",
+        message="no time was left for SCIP to read the program",
+    )
 
 
 def _configure(model: Any, settings: Settings) -> None:
@@ -121,7 +162,7 @@ def _checked_start(program: Program, start: Any) -> Any:
     return x
 
 
-def _completed(program: Program, start: Any, settings: Settings, started: float) -> Any:
+def _completed(program: Program, start: Any, deadline: Deadline) -> Any:
     """Solve for the unknown columns of a start that has every integer, where what is left is convex."""
     known = np.isfinite(start)
     if known.all() or not known[program.integer].all():
@@ -130,15 +171,15 @@ def _completed(program: Program, start: Any, settings: Settings, started: float)
         left = fix(program, np.flatnonzero(known), np.where(program.integer, np.round(start), start)[known])
         if left.infeasible is not None:
             return start
-        rest = solve_continuous(left.program, Settings(time_limit=max(seconds_left(settings, started), 1e-3)))
+        rest = solve_continuous(left.program, Settings().until(deadline))
     except (UnsupportedProgram, SolverFailure):
         return start
     return start if rest.x is None else left.expand(rest.x)
 
 
-def _optimise(built: ScipModel, settings: Settings, started: float, watch: _Watch | None = None) -> None:
+def _optimise(built: ScipModel, settings: Settings, deadline: Deadline, watch: _Watch | None = None) -> None:
     if "limits/time" not in settings.options:
-        built.model.setParam("limits/time", min(seconds_left(settings, started), 1e20))
+        built.model.setParam("limits/time", min(deadline.left, 1e20))
     try:
         built.model.optimizeNogil()
     except Exception as error:
@@ -147,7 +188,7 @@ def _optimise(built: ScipModel, settings: Settings, started: float, watch: _Watc
         raise watch.error
 
 
-def _answer(built: ScipModel, settings: Settings, started: float) -> Solution:
+def _answer(built: ScipModel, settings: Settings, deadline: Deadline) -> Solution:
     program, model = built.program, built.model
     said = model.getStatus()
     nodes = int(model.getNTotalNodes())
@@ -155,7 +196,7 @@ def _answer(built: ScipModel, settings: Settings, started: float) -> Solution:
     bound = _finite(model.getDualbound(), built)
     status, message = _status(said, x), f"SCIP: {said}"
     if said == "inforunbd":
-        status, more = _infeasible_or_unbounded(built, settings, started)
+        status, more = _infeasible_or_unbounded(built, settings, deadline)
         message += more
     if status in ("infeasible", "unbounded"):
         x, bound = None, None
@@ -174,7 +215,7 @@ def _answer(built: ScipModel, settings: Settings, started: float) -> Solution:
         objective=objective,
         bound=bound,
         x=x,
-        seconds=time.perf_counter() - started,
+        seconds=deadline.elapsed,
         solver="scip",
         version=VERSION,
         method="branch and cut",
@@ -197,13 +238,13 @@ def _finite(bound: float, built: ScipModel) -> float | None:
     return -value if built.program.maximise else value
 
 
-def _infeasible_or_unbounded(built: ScipModel, settings: Settings, started: float) -> tuple[str, str]:
+def _infeasible_or_unbounded(built: ScipModel, settings: Settings, deadline: Deadline) -> tuple[str, str]:
     """Tell the two apart: with a zero objective only infeasibility is left."""
     model = built.model
     model.freeTransform()
     model.setObjective(0.0)
     model.setParam("limits/solutions", 1)
-    _optimise(built, settings, started)
+    _optimise(built, settings, deadline)
     said = model.getStatus()
     if said == "infeasible":
         return "infeasible", ""
@@ -215,9 +256,9 @@ def _infeasible_or_unbounded(built: ScipModel, settings: Settings, started: floa
 class _Watch:
     """Tell the caller how far SCIP is, at most ten times a second, without letting an error vanish in C."""
 
-    def __init__(self, built: ScipModel, settings: Settings, started: float) -> None:
+    def __init__(self, built: ScipModel, settings: Settings, deadline: Deadline) -> None:
         self.error: BaseException | None = None
-        self._built, self._settings, self._started = built, settings, started
+        self._built, self._settings, self._deadline = built, settings, deadline
         self._last = 0.0
         if settings.progress is not None:
             events = [
@@ -228,7 +269,7 @@ class _Watch:
             built.model.attachEventHandlerCallback(self._heard, events, name="progress")
 
     def _heard(self, model: Any, _: Any) -> None:
-        now = time.perf_counter() - self._started
+        now = self._deadline.elapsed
         if self.error is not None or now - self._last < REPORT_EVERY:
             return
         self._last = now

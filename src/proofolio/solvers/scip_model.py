@@ -27,9 +27,10 @@ from proofolio.program.features import is_positive_semidefinite
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.natural_units import natural_units, power_of_two
 
-__all__ = ["ScipModel"]
+__all__ = ["OutOfTime", "ScipModel"]
 
 Floats = NDArray[np.float64]
 INFINITE = 1e20
@@ -38,9 +39,13 @@ INFINITE = 1e20
 NONLINEAR_WEIGHT = 16.0
 
 
+class OutOfTime(Exception):
+    """A model that could not be written in the time there was."""
+
+
 @dataclass
 class ScipModel:
-    """A SCIP model of a program, and the way back.
+    """A SCIP model of a program, and the way back; `OutOfTime` when a deadline passes while it is written.
 
     Attributes
     ----------
@@ -50,6 +55,8 @@ class ScipModel:
         Column j of the program is ``unit[j]`` times its variable.
     objective_unit : float
         The program's (minimised) objective is this times SCIP's.
+    products : int
+        Products of two columns written so far, cones apart.
     """
 
     program: Program
@@ -57,11 +64,15 @@ class ScipModel:
     variables: list[Any] = field(default_factory=list)
     unit: Floats = field(default_factory=lambda: np.empty(0))
     objective_unit: float = 1.0
+    deadline: Deadline = NEVER
+    products: int = 0
     _terms: list[Any] = field(default_factory=list)
     _made: list[tuple[Any, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         p = self.program
+        if self.deadline.passed:
+            raise OutOfTime
         self.unit = natural_units(p)
         self.model.hideOutput()
         components = _components(p.P)
@@ -89,6 +100,8 @@ class ScipModel:
         self._terms = [Term(v) for v in self.variables]
 
     def _variable(self, low: float, high: float, obj: float = 0.0, vtype: str = "C") -> Any:
+        if self.deadline.passed:
+            raise OutOfTime
         lb, ub = low if low > -INFINITE else None, high if high < INFINITE else None
         return self.model.addVar(lb=lb, ub=ub, obj=obj, vtype=vtype)
 
@@ -117,6 +130,7 @@ class ScipModel:
         v = [self.variables[j] for j in columns.tolist()]
         for i, k in zip(*(a.tolist() for a in np.nonzero(folded)), strict=True):
             terms[Term(v[i], v[k])] = float(folded[i, k])
+        self.products += len(terms)
         return terms
 
     def _scaled(self, terms: dict[Any, float], low: float, high: float, nonlinear: bool) -> Any:
@@ -128,6 +142,8 @@ class ScipModel:
         return ExprCons(Expr(terms), low if low > -INFINITE else None, high if high < INFINITE else None)
 
     def _add(self, terms: dict[Any, float], low: float, high: float, nonlinear: bool = False) -> None:
+        if self.deadline.passed:
+            raise OutOfTime
         if low > -INFINITE or high < INFINITE:
             self.model.addCons(self._scaled(terms, low, high, nonlinear))
 
@@ -212,6 +228,12 @@ class ScipModel:
         for group in self.program.sos:
             add = self.model.addConsSOS1 if group.kind == 1 else self.model.addConsSOS2
             add([self.variables[j] for j in group.columns.tolist()], group.weights.tolist())
+
+    @property
+    def curved_share(self) -> float:
+        """Which part of the numbers written are coefficients of products."""
+        linear = self.program.A.nnz + self.program.cones.matrix.nnz + self.program.indicators.matrix.nnz
+        return self.products / float(max(self.products + linear, 1))
 
     # --------------------------------------------------------------- way back
     def start(self, x: Floats) -> None:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from proofolio.errors import SolverFailure
 from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.solution import Settings
 
 __all__ = ["SimplexQPs", "cheapest_point", "convexity_defect"]
@@ -121,7 +122,9 @@ class SimplexQPs:
             setattr(family, name, getattr(self, name)[programs])
         return family
 
-    def minimise(self, c: Floats, only: NDArray[np.bool_] | None = None) -> tuple[Floats, Floats, Floats]:
+    def minimise(
+        self, c: Floats, only: NDArray[np.bool_] | None = None, deadline: Deadline = NEVER
+    ) -> tuple[Floats, Floats, Floats]:
         """Return the weights (D, T, n), their values (D, T), and lower bounds on the minima (D, T).
 
         Parameters
@@ -129,6 +132,8 @@ class SimplexQPs:
         c : ndarray, shape (D, T, n)
         only : ndarray of bool, shape (D, T), optional
             Which of the programs are asked for; the others keep old weights and have infinite values.
+        deadline : Deadline
+            When it has passed the weights stay where they have come to: feasible, their bounds true but weak.
         """
         D, T, n = self.shape
         slope = c.reshape(D * T, n)
@@ -136,11 +141,13 @@ class SimplexQPs:
         fresh = asked[~self._started[asked]]
         if fresh.size:
             self._start(fresh, slope)
-        self._iterate(asked, slope)
+        self._iterate(asked, slope, deadline)
         value, bound, g = self._bounded(asked, slope)
         terms = np.abs(slope[asked]).max(axis=1) + np.abs(g).max(axis=1)
         for place in np.flatnonzero(value - bound - self._margin[asked] > GAP * terms):
-            self._interior_point(int(asked[place]), slope)
+            if deadline.passed:
+                break
+            self._interior_point(int(asked[place]), slope, deadline)
             one = asked[place : place + 1]
             value[place : place + 1], bound[place : place + 1], _ = self._bounded(one, slope)
         values, bounds = np.full(D * T, np.inf), np.full(D * T, np.inf)
@@ -215,10 +222,10 @@ class SimplexQPs:
         index[:, :old], H[:, :old, :old] = self._index, self._H
         self._index, self._H = index, H
 
-    def _iterate(self, asked: Integers, slope: Floats) -> None:
+    def _iterate(self, asked: Integers, slope: Floats, deadline: Deadline) -> None:
         n = self.shape[2]
         open_, passes = asked, 0
-        while open_.size and passes < 20 + 10 * n:
+        while open_.size and passes < 20 + 10 * n and not deadline.passed:
             passes += 1
             open_ = self._step(open_, slope)
 
@@ -277,14 +284,14 @@ class SimplexQPs:
         chosen: Integers = np.where(rough, -2, np.where(free.any(axis=1), found, -1))
         return chosen
 
-    def _interior_point(self, one: int, slope: Floats) -> None:
+    def _interior_point(self, one: int, slope: Floats, deadline: Deadline) -> None:
         """Replace the weights of one program by an interior-point method's, where those are better."""
         model = Model()
         w = model.variable("w", self.shape[2], self.lower[one], self.upper[one])
         model.add("budget", w.sum() == 1)
         model.minimise(model.quadratic(self._curved[self._which[one]], w) + (slope[one] * w).sum())
         try:
-            found = solve_continuous(model.freeze(), Settings())
+            found = solve_continuous(model.freeze(), Settings().until(deadline))
         except SolverFailure:
             return
         if found.x is None:

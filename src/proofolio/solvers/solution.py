@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from proofolio.errors import BadData, SolverFailure
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
+from proofolio.solvers.deadline import Deadline
 
 __all__ = ["Progress", "Settings", "Solution"]
 
 Floats = NDArray[np.float64]
+LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
 
 
@@ -27,7 +29,8 @@ class Settings:
     Attributes
     ----------
     time_limit : float
-        Wall seconds, counted from the call.
+        Wall seconds of the whole call: building, searching, finishing and checking. It is kept within a
+        second on programs of up to about a million stored numbers, unless the machine is overloaded.
     gap : float
         Relative gap ``|objective - bound| / max(1e-10, |objective|)`` at which to stop.
     seed, threads : int
@@ -54,6 +57,10 @@ class Settings:
             raise BadData(f"gap is {self.gap}; it must be a number that is not negative")
         if self.threads < 1:
             raise BadData(f"threads is {self.threads}; it must be at least 1")
+
+    def until(self, deadline: Deadline) -> Settings:
+        """Return the settings with what is left until a deadline as their time limit, a millisecond at least."""
+        return replace(self, time_limit=max(min(self.time_limit, deadline.left), LEAST))
 
 
 @dataclass(frozen=True, eq=False)

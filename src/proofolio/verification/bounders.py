@@ -13,6 +13,7 @@ is kept in `model.proofs`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,7 @@ from proofolio.program.interval import quadratic_bounds
 from proofolio.program.model import Bounds, Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.verification.bound_record import BoundRecord
 from proofolio.verification.candidates import Candidate, Place
 from proofolio.verification.curved import Curved, curved
@@ -33,7 +35,7 @@ from proofolio.verification.integers import by_mip
 from proofolio.verification.reaching import Reaching
 from proofolio.verification.verdicts import Finding
 
-__all__ = ["BOUNDERS", "MIP_SECONDS", "linear_rows", "lp_bounder", "mip_bounder"]
+__all__ = ["BOUNDERS", "MIP_SECONDS", "bounders_until", "linear_rows", "lp_bounder", "mip_bounder"]
 
 Floats = NDArray[np.float64]
 MIP_SECONDS = 10.0
@@ -65,8 +67,25 @@ def mip_bounder(
 BOUNDERS = {"lp": lp_bounder, "mip": mip_bounder}
 
 
+def bounders_until(deadline: Deadline) -> dict[str, Callable[..., Bounds]]:
+    """Return the same bounders, which give the interval's bounds to whatever they have not reached by a deadline."""
+
+    def lp(model: Model, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
+        return _bounds(model, e, binary, off, False, deadline)
+
+    def mip(model: Model, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
+        return _bounds(model, e, binary, off, True, deadline)
+
+    return {"lp": lp, "mip": mip}
+
+
 def _bounds(
-    model: Model, e: Expression | Quadratic, binary: Expression | None, off: int, integers: bool
+    model: Model,
+    e: Expression | Quadratic,
+    binary: Expression | None,
+    off: int,
+    integers: bool,
+    deadline: Deadline = NEVER,
 ) -> Bounds:
     rule = model.interval(e)
     low, high = rule.lower.ravel().copy(), rule.upper.ravel().copy()
@@ -75,6 +94,9 @@ def _bounds(
     matrix, constant = linear_rows(affine, model.n), affine.constant.ravel()
     switch = None if binary is None else model.switch("", binary, off, 0.0, "", e.shape)
     for k in range(affine.size):
+        if deadline.passed:
+            break  # the interval's bounds hold
+        seconds = min(MIP_SECONDS, deadline.left) if integers else 0.0
         held = {} if switch is None else {int(switch.binary[k]): int(switch.on[k])}
         at = slice(matrix.indptr[k], matrix.indptr[k + 1])
         columns, values, shift = matrix.indices[at], matrix.data[at], float(constant[k])
@@ -82,10 +104,10 @@ def _bounds(
         q = curved(asked.program, forms[k], columns, values, shift) if bent else None
         if q is not None:
             if q.key not in seen:
-                seen[q.key] = _curved_top(model, q, integers)
+                seen[q.key] = _curved_top(model, q, seconds)
             high[k] = min(high[k], seen[q.key])
         elif columns.size:
-            top, bottom = _linear_bounds(model, asked, columns, values, as_decimal(shift), held, integers)
+            top, bottom = _linear_bounds(model, asked, columns, values, as_decimal(shift), held, seconds)
             least, most = quadratic_bounds(forms[k], *model.box) if bent else (0.0, 0.0)
             if bent:
                 bottom, top = np.nextafter(bottom + least, -np.inf), np.nextafter(top + most, np.inf)
@@ -100,12 +122,12 @@ def _linear_bounds(
     values: Floats,
     shift: Fraction,
     held: dict[int, int],
-    integers: bool,
+    seconds: float,
 ) -> tuple[float, float]:
     """Return the upper and the lower bound of a linear body, infinite when unknown."""
     found = []
     for sign in (1, -1):
-        finding = asked.top(columns.astype(np.int32), sign * values, held, integers)
+        finding = asked.top(columns.astype(np.int32), sign * values, held, seconds)
         if not isinstance(finding.top, Fraction):
             found.append(math.inf)
             continue
@@ -119,16 +141,16 @@ def _linear_bounds(
     return found[0], -found[1]
 
 
-def _curved_top(model: Model, q: Curved, integers: bool) -> float:
+def _curved_top(model: Model, q: Curved, seconds: float) -> float:
     """Return the upper bound of a quadratic function."""
-    found = q.tops(MIP_SECONDS if integers else 0.0)
+    found = q.tops(seconds)
     best = min(found.values())
     if q.proof is not None:
         proof, lifted, body = q.proof
         shift = as_decimal(q.h)
         upper = proof.bound + shift
         model.proofs.append(BoundRecord("", "lp", body, shift, upper, proof.multipliers, lifted))
-        if integers and best < found["lp"]:
+        if seconds and best < found["lp"]:
             model.proofs.append(BoundRecord("", "mip", body, shift, Fraction(best), None, lifted))
     return best
 
@@ -152,7 +174,7 @@ class _Asked:
         self.bounding = Reaching(program)
 
     def top(
-        self, columns: NDArray[np.int32], values: Floats, held: dict[int, int], integers: bool
+        self, columns: NDArray[np.int32], values: Floats, held: dict[int, int], seconds: float
     ) -> Finding:
         """Return what is known of the maximum of a linear body, its upper bound infinite when unknown.
 
@@ -164,6 +186,6 @@ class _Asked:
         candidate = Candidate(place, value, columns, values, zero, zero, zero, kind="expression")
         finding = Finding()
         self.bounding.by_lp(candidate, finding, math.inf)
-        if integers and finding.top < math.inf and self.bounding.integers.size:
-            by_mip(self.bounding, candidate, finding, MIP_SECONDS)
+        if seconds and finding.top < math.inf and self.bounding.integers.size:
+            by_mip(self.bounding, candidate, finding, seconds)
         return finding

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from proofolio.errors import BadData
 from proofolio.program.program import Program
 from proofolio.program.recognise import recognise_cones
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.solution import Solution
 from proofolio.verification.check_rows import Check, Tolerances, feasibility_checks
 from proofolio.verification.leak import leak_check
@@ -19,9 +20,10 @@ from proofolio.verification.neighbours import better_neighbour, delicate
 from proofolio.verification.opened import open_model
 from proofolio.verification.optimality import allowance, bound_check, objective_check, optimality_checks
 
-__all__ = ["Check", "Tolerances", "check", "status", "status_after"]
+__all__ = ["LIMIT", "Check", "Tolerances", "check", "check_until", "status", "status_after"]
 
 Floats = NDArray[np.float64]
+LIMIT = "time limit"
 BREAKS = {"bounds", "rows", "integrality", "quadratic rows", "cones", "indicators", "sos"}
 
 
@@ -73,10 +75,22 @@ def check(
     program = model if isinstance(model, Program) else open_model(model).program
     program = recognise_cones(program)
     claim = _claim(program, solution)
-    return _checks(program, claim, tolerances or Tolerances(), known)
+    return check_until(program, claim, NEVER, tolerances or Tolerances(), known)
 
 
-def _checks(program: Program, claim: Solution, tol: Tolerances, known: Sequence[float]) -> tuple[Check, ...]:
+def check_until(
+    program: Program,
+    claim: Solution,
+    deadline: Deadline,
+    tol: Tolerances | None = None,
+    known: Sequence[float] = (),
+) -> tuple[Check, ...]:
+    """Hold a claim about a program, its cones recognised, to the data as `check` does, but only until a deadline.
+
+    The point is always held to the data. Where time did not suffice to solve what is left with the integers
+    exact, or to try points next to a delicate optimum, a last check named ``time limit`` fails and says so.
+    """
+    tol = tol or Tolerances()
     found = feasibility_checks(program, claim.point, tol)
     if not np.all(np.isfinite(claim.point)):
         return tuple(found)
@@ -86,21 +100,29 @@ def _checks(program: Program, claim: Solution, tol: Tolerances, known: Sequence[
     if claim.objective is not None:
         reached.append((claim.objective, ""))
     if program.integer.any():
-        leak, exact = leak_check(program, claim.point, tol)
-        found.append(leak)
-        reached += [] if exact is None else [(exact, "")]
-        reached += _neighbours(program, claim, tol)
+        leak = leak_check(program, claim.point, tol, deadline)
+        found.append(leak.check)
+        reached += [] if leak.reached is None else [(leak.reached, "")]
+        suspect = claim.bound is not None and claim.status == "optimal" and delicate(program, claim.point)
+        left = [] if leak.finished else ["solving again with the integers exact"]
+        left += ["trying points next to the optimum"] if suspect and deadline.passed else []
+        if suspect:
+            reached += _neighbours(program, claim, tol, deadline)
     found.append(bound_check(program, claim, reached, tol))
+    if program.integer.any() and left:
+        found.append(Check(LIMIT, False, math.nan, 0.0, f"no time was left for {' and '.join(left)}"))
     return tuple(found)
 
 
-def _neighbours(program: Program, claim: Solution, tol: Tolerances) -> list[tuple[float, str]]:
-    """Return a feasible point that beats a claimed bound, if the program is delicate and one is near."""
-    if claim.bound is None or claim.status != "optimal" or not delicate(program, claim.point):
+def _neighbours(
+    program: Program, claim: Solution, tol: Tolerances, deadline: Deadline
+) -> list[tuple[float, str]]:
+    """Return a feasible point that beats the bound claimed for a delicate program, if one is near."""
+    if claim.bound is None:
         return []
     sign = -1.0 if program.maximise else 1.0
     beaten = sign * claim.bound - allowance(program, claim.point, tol.objective)
-    better = better_neighbour(program, claim.point, beaten, tol)
+    better = better_neighbour(program, claim.point, beaten, tol, deadline)
     return [] if better is None else [(better[0], f" with {better[1]}")]
 
 
@@ -137,15 +159,19 @@ def _point(program: Program, values: Any) -> Floats:
 def status(checks: Sequence[Check]) -> str:
     """Return what the checks of values from elsewhere amount to.
 
-    ``verified-feasible``, ``leaks``, ``infeasible-solution`` or ``claim-wrong``. A leak test that could not
-    be decided says nothing against the point, and nothing for its being optimal.
+    ``verified-feasible``, ``leaks``, ``infeasible-solution`` or ``claim-wrong``. A leak test that no solver
+    could decide says nothing against the point, and nothing for its being optimal; one that a time limit cut
+    short is a check not made, and leaves the point unverified: ``limit``.
     """
-    failed = {c.name for c in checks if not c.ok and not (c.name == "leak" and math.isnan(c.value))}
+    undecided = {c.name for c in checks if not c.ok and math.isnan(c.value)}
+    failed = {c.name for c in checks if not c.ok and c.name not in undecided & {"leak", LIMIT}}
     if "leak" in failed or "logic" in failed:
         return "infeasible-solution" if failed & BREAKS else "leaks"
     if failed & BREAKS:
         return "infeasible-solution"
-    return "claim-wrong" if failed else "verified-feasible"
+    if failed:
+        return "claim-wrong"
+    return "limit" if undecided >= {"leak", LIMIT} else "verified-feasible"
 
 
 def status_after(claim: Solution, checks: Sequence[Check], gap: float) -> str:

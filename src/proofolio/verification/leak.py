@@ -8,13 +8,16 @@ the rest can do is therefore asked with the integers at exact values. Three outc
   is asked again with its rows relaxed by what rows may be off, so that a contradiction in the last digits of
   the data is not taken for a leak;
 - neither, because solvers fail: another continuous solver is asked, and when none is left nothing is claimed.
+
+When time is up before one of them has answered, the point itself may still settle it: with its integers exact
+and every row satisfied outright it is one that is no worse.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +27,10 @@ from proofolio.program.features import features
 from proofolio.program.program import Program
 from proofolio.solvers import clarabel, highs, scip
 from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.deadline import NEVER, Deadline
+from proofolio.solvers.effort import finishing_seconds
 from proofolio.solvers.fix import Fixed, fix
+from proofolio.solvers.integers_fixed import solve_with_integers
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check_rows import (
     Check,
@@ -36,57 +42,81 @@ from proofolio.verification.check_rows import (
 )
 from proofolio.verification.optimality import allowance
 
-__all__ = ["leak_check"]
+__all__ = ["Leak", "leak_check"]
 
 Floats = NDArray[np.float64]
 # Feasible outright: what a point kept as it is must be when no solver can improve on it.
 OUTRIGHT = Tolerances(feasibility=1e-9, integrality=0.0)
 GAP = 1e-8
 SECONDS = 60.0
+QUICK = 1e-7
 
 
-@dataclass(frozen=True, eq=False)
-class _Outcome:
-    """What one solver made of the rest: `value` is the minimised objective it reached, or nothing."""
+class Leak(NamedTuple):
+    """What came of the leak test.
 
-    word: Literal["holds", "worse", "infeasible", "unbounded", "unknown"]
-    value: float = float("nan")
-
-
-def leak_check(program: Program, x: Floats, tol: Tolerances) -> tuple[Check, float | None]:
-    """Round the integers of a point, solve the rest again, and compare.
-
-    Returns
-    -------
+    Attributes
+    ----------
     check : Check
         Named ``leak``; its value is the worsening relative to the objective, infinite when nothing is
         feasible and NaN when it could not be decided.
     reached : float or None
         The objective of the exact point found, in the user's sense.
+    finished : bool
+        Whether what is left with the integers exact was solved again; time may have been up before.
     """
+
+    check: Check
+    reached: float | None
+    finished: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _Outcome:
+    """What was made of the rest: `value` is the minimised objective reached, or nothing; `kept` by the point itself."""
+
+    word: Literal["holds", "worse", "infeasible", "unbounded", "unknown"]
+    value: float = float("nan")
+    kept: bool = False
+
+
+def leak_check(program: Program, x: Floats, tol: Tolerances, deadline: Deadline = NEVER) -> Leak:
+    """Round the integers of a point, solve the rest again, and compare; no solver is begun after the deadline."""
     sign = -1.0 if program.maximise else 1.0
     claimed = sign * program.objective(x)
     allowed = allowance(program, x, tol.worse)
-    outcome = _decide(program, x, claimed, allowed, tol)
+    if np.isfinite(deadline.at) and deadline.left < finishing_seconds(program):
+        deadline = deadline.within(0.0)  # too short to begin what cannot be stopped
+    outcome = _decide(program, x, claimed, allowed, tol, deadline)
+    finished = not (outcome.kept and deadline.passed)
     scale = allowed / tol.worse
     if outcome.word == "unknown":
-        said = "could not be decided: no continuous solver settled what is left once the integers are exact"
-        return Check("leak", False, float("nan"), tol.worse, said), None
+        if deadline.passed:
+            said, finished = "time was up before what is left once the integers are exact was solved", False
+        else:
+            said = (
+                "could not be decided: no continuous solver settled what is left once the integers are exact"
+            )
+        return Leak(Check("leak", False, float("nan"), tol.worse, said), None, finished)
     if outcome.word == "infeasible":
         said = f"{_breaks(program, x)}, and nothing feasible is left"
-        return Check("leak", False, float("inf"), tol.worse, said), None
+        return Leak(Check("leak", False, float("inf"), tol.worse, said), None, True)
     if outcome.word == "unbounded":
-        return Check("leak", True, 0.0, tol.worse), -sign * float("inf")
+        return Leak(Check("leak", True, 0.0, tol.worse), -sign * float("inf"), True)
     worse = outcome.value - claimed
     ok = outcome.word == "holds"
     said = (
         "" if ok else f"{sign * claimed:.9g} becomes {sign * outcome.value:.9g} once the integers are exact"
     )
-    return Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), sign * outcome.value
+    return Leak(Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), sign * outcome.value, finished)
 
 
-def _decide(program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances) -> _Outcome:
-    exact = _resolved(program, x, claimed, allowed, tol)
+def _decide(
+    program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances, deadline: Deadline
+) -> _Outcome:
+    exact = _quickly(program, x, claimed, allowed, tol, deadline)
+    if exact.word == "unknown":
+        exact = _resolved(program, x, claimed, allowed, tol, deadline)
     if exact.word == "infeasible":
         low, high = relaxed(program, rounded(program, x), tol.feasibility)
         room = tol.feasibility * np.maximum(1.0, np.abs(np.where(np.isfinite(x), x, 0.0)))
@@ -98,22 +128,44 @@ def _decide(program: Program, x: Floats, claimed: float, allowed: float, tol: To
             lower=np.where(loose, program.lower - room, program.lower),
             upper=np.where(loose, program.upper + room, program.upper),
         )
-        exact = _resolved(wider, x, claimed, allowed, replace(tol, feasibility=2.0 * tol.feasibility))
+        twice = replace(tol, feasibility=2.0 * tol.feasibility)
+        exact = _resolved(wider, x, claimed, allowed, twice, deadline)
     if exact.word == "unknown":
         kept = rounded(program, x)
         value = (-1.0 if program.maximise else 1.0) * program.objective(kept)
         if value - claimed <= allowed and all(c.ok for c in feasibility_checks(program, kept, OUTRIGHT)):
-            return _Outcome("holds", value)
+            return _Outcome("holds", value, kept=True)
     return exact
 
 
-def _resolved(program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances) -> _Outcome:
-    """Ask one solver after the other until one settles it."""
+def _quickly(
+    program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances, deadline: Deadline
+) -> _Outcome:
+    """Look for a point that is no worse in the smallest form of what is left; another answer it cannot give."""
+    if deadline.passed:
+        return _Outcome("unknown")
+    settings = Settings(gap=GAP).until(deadline.within(SECONDS))
+    point = solve_with_integers(program, np.round(x[program.integer]), settings, QUICK)
+    if point is None:
+        return _Outcome("unknown")
+    value = (-1.0 if program.maximise else 1.0) * program.objective(point)
+    good = value - claimed <= allowed and all(c.ok for c in feasibility_checks(program, point, tol))
+    return _Outcome("holds", value) if good else _Outcome("unknown")
+
+
+def _resolved(
+    program: Program, x: Floats, claimed: float, allowed: float, tol: Tolerances, deadline: Deadline
+) -> _Outcome:
+    """Ask one solver after the other until one settles it, or time is up."""
+    if deadline.passed:
+        return _Outcome("unknown")
     columns = np.flatnonzero(program.integer)
     left = fix(program, columns, np.round(x[columns]))
     if left.small is None:
         return _Outcome("infeasible")
-    for ask in _solvers(left.small):
+    for ask in _solvers(left.small, deadline):
+        if not deadline.left:
+            break
         try:
             again = ask(left.small)
         except ProofolioError:
@@ -124,14 +176,18 @@ def _resolved(program: Program, x: Floats, claimed: float, allowed: float, tol: 
     return _Outcome("unknown")
 
 
-def _solvers(rest: Program) -> Iterator[Callable[[Program], Solution]]:
+def _solvers(rest: Program, deadline: Deadline) -> Iterator[Callable[[Program], Solution]]:
     used = features(rest)
+    settings = Settings(gap=GAP)
     if used <= clarabel.CAN:
-        yield lambda p: solve_continuous(p, Settings(gap=GAP))
-        plain = {"equilibrate_enable": False, "iterative_refinement_max_iter": 50, "max_iter": 500}
-        yield lambda p: clarabel.solve(p, Settings(gap=GAP, options=plain, time_limit=SECONDS))
-        yield lambda p: highs.solve(p, Settings(gap=GAP, time_limit=SECONDS))
-    yield lambda p: scip.solve(p, Settings(gap=GAP, time_limit=SECONDS))
+        yield lambda p: solve_continuous(p, settings.until(deadline))
+        plain = replace(
+            settings,
+            options={"equilibrate_enable": False, "iterative_refinement_max_iter": 50, "max_iter": 500},
+        )
+        yield lambda p: clarabel.solve(p, plain.until(deadline.within(SECONDS)))
+        yield lambda p: highs.solve(p, settings.until(deadline.within(SECONDS)))
+    yield lambda p: scip.solve(p, settings.until(deadline.within(SECONDS)))
 
 
 def _judged(

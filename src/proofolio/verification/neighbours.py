@@ -8,7 +8,6 @@ refutes the claim; none proves nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,6 +18,7 @@ from proofolio.program.features import features
 from proofolio.program.program import Program
 from proofolio.solvers import clarabel
 from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.fix import fix
 from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Settings
@@ -47,22 +47,26 @@ def delicate(program: Program, x: Floats) -> bool:
     return bool(np.any(both & ((INTEGRALITY * discrete > NOISE * continuous) | (continuous < NOISE))))
 
 
-def better_neighbour(program: Program, x: Floats, than: float, tol: Tolerances) -> tuple[float, str] | None:
+def better_neighbour(
+    program: Program, x: Floats, than: float, tol: Tolerances, deadline: Deadline = NEVER
+) -> tuple[float, str] | None:
     """Return a better objective, in the user's sense, and the change that reaches it; None when none is found.
 
     Parameters
     ----------
     than : float
         The minimised objective to be beaten.
+    deadline : Deadline
+        The search ends then, and after a second in any case.
     """
-    started = time.perf_counter()
+    until = deadline.within(SECONDS)
     sign = -1.0 if program.maximise else 1.0
     columns = np.flatnonzero(program.integer)
     exact = rounded(program, x)
     for change in _changes(np.flatnonzero(program.binary), exact):
-        if time.perf_counter() - started > SECONDS:
+        if until.passed:
             break
-        point = _with(program, columns, exact, change)
+        point = _with(program, columns, exact, change, until)
         if point is None:
             continue
         value = program.objective(point)
@@ -79,7 +83,9 @@ def _changes(binaries: NDArray[np.intp], exact: Floats) -> Iterator[list[int]]:
     yield from ([i, j] for i in binaries[on].tolist() for j in binaries[~on].tolist())
 
 
-def _with(program: Program, columns: NDArray[np.intp], exact: Floats, change: list[int]) -> Floats | None:
+def _with(
+    program: Program, columns: NDArray[np.intp], exact: Floats, change: list[int], deadline: Deadline
+) -> Floats | None:
     """Return the best point with these binaries changed and the other integers kept."""
     values = exact.copy()
     values[change] = 1.0 - exact[change]
@@ -87,7 +93,7 @@ def _with(program: Program, columns: NDArray[np.intp], exact: Floats, change: li
     if left.small is None or not features(left.small) <= clarabel.CAN:
         return None
     try:
-        again = solve_continuous(left.small, Settings(time_limit=SECONDS))
+        again = solve_continuous(left.small, Settings().until(deadline))
     except ProofolioError:
         return None
     return None if again.x is None else left.expand(again.x)

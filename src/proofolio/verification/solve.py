@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -17,15 +18,22 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.program.recognise import recognise_cones
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.capabilities import require
+from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.effort import finishing_seconds
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.check import Check, check, status_after
+from proofolio.verification.check import Check, check_until, status_after
 from proofolio.verification.opened import open_model
 
-__all__ = ["Verified", "read_settings", "solve", "solve_program"]
+__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
 SECOND_OPINION = 5.0  # seconds
+# A time limit is kept within a second: of that one the checks may use half.
+GRACE = 0.5
+LEAST_OPINION = 0.25
+# Of a time limit, the most that is kept for finishing and checking the incumbent.
+KEPT = 0.3
 ANY_GAP = 1e9
 
 
@@ -41,7 +49,8 @@ class Verified:
         Empty when there was no point to check. One that could not be decided has the value NaN.
     status : str
         ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
-        ``limit``, ``infeasible`` or ``unbounded``.
+        ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before there was an
+        incumbent, or before the one there is could be tested for leaks.
     """
 
     solution: Solution
@@ -96,7 +105,8 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     solver : {"highs", "scip"}
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
-        dictionary of column names (those left out are free), or an earlier answer.
+        dictionary of column names (those left out are free), or an earlier answer. The time limit is that
+        of the whole call: opening, searching and checking; part of it is kept for the checks.
 
     Returns
     -------
@@ -119,8 +129,9 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     >>> solve(model).objective
     2.0
     """
+    deadline = Deadline.after(read_settings(settings).time_limit)
     opened = open_model(model)
-    answer = solve_program(opened.program, solver, **settings)
+    answer = solve_until(deadline, opened.program, solver, settings)
     if opened.load is not None and answer.solution.x is not None:
         opened.load(answer.solution.point)
     return answer
@@ -128,30 +139,46 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
 
 def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
+    return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
+
+
+def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Verified:
+    """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
     wanted = read_settings(settings, program)
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
-    claim = entry.solve(program, wanted)
+    kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
+    claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
     if claim.status == "infeasible" and program.integer.any():
-        second = _second_opinion(program, solver, wanted)
-        return Verified(claim, second, claim.status if all(c.ok for c in second) else "claim-wrong")
-    checks = check(program, claim) if claim.x is not None else ()
+        second = _second_opinion(program, solver, deadline)
+        return Verified(claim, second, _status_of_infeasible(second))
+    checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
     return Verified(claim, checks, status_after(claim, checks, wanted.gap))
 
 
-def _second_opinion(program: Program, solver: str, settings: Settings) -> tuple[Check, ...]:
+def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[Check, ...]:
     """Ask another solver for a point of a program called infeasible, which next to a huge M may be a mistake."""
-    brief = Settings(time_limit=min(SECOND_OPINION, settings.time_limit), gap=ANY_GAP)
+    brief = Settings(gap=ANY_GAP, time_limit=min(SECOND_OPINION, max(deadline.left, LEAST_OPINION)))
     for other in SOLVERS.values():
         if other.name == solver or other.lacks(program):
             continue
         found = other.solve(program, brief)
-        if found.x is not None and status_after(found, check(program, found), ANY_GAP) in GOOD:
-            said = (
-                f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
-            )
+        if found.x is None:
+            continue
+        status = status_after(found, check_until(program, found, deadline.later(GRACE)), ANY_GAP)
+        said = f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
+        if status in GOOD:
             return (Check("infeasible", False, float("inf"), 0.0, said),)
+        if status == "limit":
+            said = f"{other.name} found a point, and no time was left to check it"
+            return (Check("infeasible", False, float("nan"), 0.0, said),)
     return (Check("infeasible", True, 0.0, 0.0),)
+
+
+def _status_of_infeasible(second: tuple[Check, ...]) -> str:
+    if all(c.ok for c in second):
+        return "infeasible"
+    return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
 
 
 def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
