@@ -1,6 +1,7 @@
 """Outer approximation against enumeration of the integers with an independent conic solver (Clarabel)."""
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
