@@ -28,6 +28,7 @@ from rich.table import Table
 
 import proofolio as pf
 from benchmarks.peers import Answer, gdp, published
+from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.solvers.cutting_planes import Approximation
 from proofolio.solvers.deadline import NEVER
 from proofolio.solvers.lifted import lift
@@ -158,7 +159,8 @@ def _started(program: pf.RegimeSwitching) -> Answer:
 
 
 def _begin(program: pf.RegimeSwitching, send: Any) -> None:
-    Approximation(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
+    with one_blas_thread():
+        Approximation(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
     send.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
