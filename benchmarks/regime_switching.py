@@ -44,6 +44,8 @@ COLUMNS = ("case", "way", "seconds", "CPU s", "target", "x published", "status",
 PACKAGES = ("proofolio", "highspy", "pyscipopt", "cvxpy", "pyomo", "numpy", "scipy")
 PUBLISHED = "published form, CVXPY, SCIP"
 CHECKED = ("checked", "verified-optimal", "verified-feasible")
+SOLVED = ("checked", "verified-optimal")
+MEMORY = 2000.0  # MB wanted for the largest program to start
 
 
 class Way(NamedTuple):
@@ -155,7 +157,8 @@ def _started(program: pf.RegimeSwitching) -> Answer:
     child.start()
     megabytes = receive.recv()
     child.join()
-    return Answer(f"{megabytes:.0f} MB", None, None)
+    fits = "checked" if megabytes <= MEMORY else "too large"
+    return Answer(f"{fits}, {megabytes:.0f} MB", None, None)
 
 
 def _begin(program: pf.RegimeSwitching, send: Any) -> None:
@@ -181,9 +184,8 @@ def _verdict(run: Run) -> str:
     wanted = run.way.target
     if wanted is None:
         return ""
-    unsolved = run.status == "verified-feasible"
     met = "met" if run.seconds <= wanted else "met (CPU)" if run.cpu <= wanted else "missed"
-    return f"{wanted:g} {'missed' if unsolved else met}"
+    return f"{wanted:g} {met if run.status.startswith(SOLVED) else 'missed'}"
 
 
 def judged(runs: Sequence[Run]) -> list[Run]:
