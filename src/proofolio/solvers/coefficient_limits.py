@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LimitedRows", "limited_rows"]
+from proofolio.program.program import Program
+
+__all__ = ["LimitedRows", "limited_rows", "rows_for_highs"]
 
 Floats = NDArray[np.float64]
 # HiGHS refuses coefficients from 1e15, and sides beyond 1e20 are infinite to it.
@@ -39,7 +41,12 @@ class LimitedRows(NamedTuple):
 
 
 def limited_rows(
-    matrix: Any, sides: tuple[Floats, Floats], box: tuple[Floats, Floats], factor: Floats, smallest: float
+    matrix: Any,
+    sides: tuple[Floats, Floats],
+    box: tuple[Floats, Floats],
+    factor: Floats,
+    smallest: float,
+    largest: float = LARGEST,
 ) -> LimitedRows:
     """Return rows that HiGHS takes as they are, a relaxation of the given ones.
 
@@ -53,34 +60,38 @@ def limited_rows(
         Powers of two to multiply the rows by; changed where the limits ask for that.
     smallest : float
         HiGHS's ``small_matrix_value``: coefficients up to it it drops.
+    largest : float
+        Rows are multiplied so that no coefficient is larger.
     """
     lengths = np.diff(matrix.indptr)
     row = np.repeat(np.arange(lengths.size), lengths)
     size = np.abs(matrix.data)
-    largest = np.zeros(lengths.size)
-    np.maximum.at(largest, row, size)
+    widest = np.zeros(lengths.size)
+    np.maximum.at(widest, row, size)
     # a side that all points would miss must stay one
     needed = np.maximum(np.maximum(sides[0], -sides[1]), 0.0)
     needed = np.where(np.isfinite(needed), needed, 0.0)
-    most = np.minimum(_quotient(LARGEST, largest), _quotient(FARTHEST, needed))
+    most = np.minimum(_quotient(largest, widest), _quotient(FARTHEST, needed))
     factor = np.where(factor > most, _power_below(most), factor)
     small = size * factor[row] <= smallest
     if small.any():
         reach = np.maximum(np.abs(box[0]), np.abs(box[1]))[matrix.indices]
-        worth = np.where(size > 0.0, size * np.where(np.isfinite(reach), reach, 1.0), 0.0)
+        worth = size * np.where(np.isfinite(reach), reach, 1.0)
         whole = np.zeros(lengths.size)
         np.maximum.at(whole, row, worth)
         heavy = small & (size > 0.0) & (~np.isfinite(reach) | (worth > NEGLIGIBLE * whole[row]))
         least = np.full(lengths.size, np.inf)
         np.minimum.at(least, row[heavy], size[heavy])
-        raised = np.exp2(np.ceil(np.log2(smallest) + 1.0 - np.log2(least)))
-        factor = np.where(np.isfinite(least), np.minimum(raised, _power_below(most)), factor)
+        wanted = np.minimum(np.ceil(np.log2(smallest) + 1.0 - np.log2(least)), 1000.0)
+        factor = np.where(np.isfinite(least), np.minimum(np.exp2(wanted), _power_below(most)), factor)
         small = size * factor[row] <= smallest
     data = matrix.data * factor[row]
     lower, upper = sides[0] * factor, sides[1] * factor
     if small.any():
-        ends = [data[small] * side[matrix.indices[small]] for side in box]
-        ends = [np.where(data[small] == 0.0, 0.0, end) for end in ends]
+        given = matrix.data[small]
+        gone = np.nextafter(data[small], np.copysign(np.inf, given))  # the product may have come to nothing
+        with np.errstate(invalid="ignore"):
+            ends = [np.where(given == 0.0, 0.0, gone * side[matrix.indices[small]]) for side in box]
         lower = _moved(lower, row[small], np.maximum(*ends), -np.inf)
         upper = _moved(upper, row[small], np.minimum(*ends), np.inf)
     lower, upper = np.where(lower <= -INFINITE, -np.inf, lower), np.where(upper >= INFINITE, np.inf, upper)
@@ -96,9 +107,22 @@ def limited_rows(
     )
 
 
+def rows_for_highs(program: Program, highs: Any) -> LimitedRows:
+    """Return a program's linear rows as they stand, those with coefficients HiGHS drops as `limited_rows` has them."""
+    smallest = float(highs.getOptionValue("small_matrix_value")[1])
+    A = program.A
+    one, sides = np.ones(program.m), (program.row_lower, program.row_upper)
+    if np.any((A.data != 0.0) & (np.abs(A.data) <= smallest)):
+        return limited_rows(A, sides, (program.lower, program.upper), one, smallest, np.inf)
+    return LimitedRows(
+        A.data.astype(float), A.indices.astype(np.int32), A.indptr.astype(np.int32), *sides, one
+    )
+
+
 def _quotient(limit: float, size: Floats) -> Floats:
     with np.errstate(over="ignore"):
-        return np.divide(limit, size, out=np.full(size.size, np.inf), where=size > 0.0)
+        quotient: Floats = np.divide(limit, size, out=np.full(size.size, np.inf), where=size > 0.0)
+    return quotient
 
 
 def _power_below(limit: Floats) -> Floats:
