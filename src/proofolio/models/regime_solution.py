@@ -39,7 +39,7 @@ class RegimeSolution:
     Attributes
     ----------
     answer : Verified
-        The matrix-form answer.
+        The matrix-form answer; with ``impact_pieces`` its objective and bound are those of the built program.
     checks : tuple of Check
         The generic checks and those against the raw data.
     status : str
@@ -49,8 +49,11 @@ class RegimeSolution:
     covered : bool
         Whether Z marks regimes covered, any number a period, and not a path.
     impact_error : float
-        With ``impact_pieces``: the objective and the bound are those of the built program, which lies above the
-        declared one by no more than this. Subtracted from `bound` it leaves a bound on the declared program.
+        With ``impact_pieces``: by how much the built program can lie above the declared one. It is off the
+        `bound` already, so that `gap` is that of the declared program; where it is too much for the gap asked
+        for, the status is no more than ``verified-feasible``.
+    recomputed : float or None
+        With ``impact_pieces``: the declared objective at the weights and regimes, the power 3/2 taken as it is.
     """
 
     answer: Verified
@@ -59,6 +62,7 @@ class RegimeSolution:
     cut_off: CutOff | None = None
     covered: bool = False
     impact_error: float = 0.0
+    recomputed: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -96,18 +100,25 @@ class RegimeSolution:
 
     @property
     def objective(self) -> float | None:
-        """The objective, recomputed."""
-        return self.answer.objective
+        """The declared objective, recomputed."""
+        return self.answer.objective if self.recomputed is None else self.recomputed
 
     @property
     def bound(self) -> float | None:
-        """The solver's proven lower bound."""
-        return self.answer.bound
+        """The proven lower bound on the declared program."""
+        bound = self.answer.bound
+        if bound is None or not self.impact_error:
+            return bound
+        bound = float(np.nextafter(bound - self.impact_error, -np.inf))
+        return bound if self.objective is None else min(bound, self.objective)
 
     @property
     def gap(self) -> float:
-        """Relative gap between objective and bound."""
-        return self.answer.gap
+        """Relative gap ``|objective - bound| / max(1e-10, |objective|)``; infinite without both."""
+        objective, bound = self.objective, self.bound
+        if objective is None or bound is None:
+            return float("inf")
+        return abs(objective - bound) / max(1e-10, abs(objective))
 
     @property
     def seconds(self) -> float:
@@ -156,7 +167,18 @@ def verified_solution(
         status = "verified-feasible"
     if failed and (answer.ok or answer.status == "limit"):
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
-    return RegimeSolution(answer, checks, status, cut_off, covered, error)
+    if not error:
+        return RegimeSolution(answer, checks, status, cut_off, covered)
+    recomputed = program.objective(answer["W"], answer["Z"]) if _chosen(answer) else None
+    found = RegimeSolution(answer, checks, status, cut_off, covered, error, recomputed)
+    if status == "verified-optimal" and found.gap > read_settings(settings).gap * (1 + 1e-6) + 1e-12:
+        return replace(found, status="verified-feasible")
+    return found
+
+
+def _chosen(answer: Verified) -> bool:
+    Z = np.round(answer["Z"])
+    return bool(np.all(np.isin(Z, (0.0, 1.0))) and np.all(Z.any(axis=0)))
 
 
 def _raw_data_checks(program: RegimeSwitching, answer: Verified, spare: float = 0.0) -> tuple[Check, ...]:
