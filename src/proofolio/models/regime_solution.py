@@ -22,11 +22,13 @@ from proofolio.verification.solve import GRACE, Verified, read_settings, solve_u
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["RegimeSolution", "raw_data_checks", "verified_solution"]
+__all__ = ["RegimeSolution", "objective_size", "raw_data_checks", "verified_solution"]
 
 Floats = NDArray[np.float64]
 FEASIBILITY = 1e-6
 RELATIVE = 1e-6
+# Costs that cancel are known to a part of their terms, as in `proofolio.verification.optimality`.
+CANCELLED = 1e-3
 # Failures that leave the point feasible: what they refute is the claim that nothing is better.
 SLACK = {"cost is the active regime's", "objective from raw data"}
 NOT_OPTIMAL = {"M", "optimum not cut off", *SLACK}
@@ -216,11 +218,11 @@ def raw_data_checks(
     # with no regime at all the first one stands in: the rule on the regimes has failed by then
     active = np.where(chosen.any(axis=0), chosen, np.arange(program.R)[:, None] == 0)
     f = program.period_costs(W, active)
-    scale = max(float(np.abs(f).max()), _curvature(program), 1e-12)
+    scale = max(float(np.abs(f).max()), CANCELLED * _largest_cost(program), 1e-12)
     short = max(float((f - cost).max()) / scale, 0.0)
     error = max(short, float((cost - f).max() - spare) / scale)
     again = float(f.sum()) + program.trading.cost(W) + program.rules.cost(active)
-    reach = max(abs(again), scale)
+    reach = max(objective_size(program, again), scale)
     above = objective - again
     mistaken = max(-above, above - program.impact_error - spare) / reach
     return (
@@ -258,10 +260,18 @@ def max_term_checks(program: RegimeSwitching, built: Program, answer: Verified) 
     ) * found
 
 
-def _curvature(program: RegimeSwitching) -> float:
-    """Return a size of the costs' terms, so that costs that cancel to nothing are not divided by nothing."""
-    Q, c, k, _ = program.costs
-    return 1e-3 * float(max(np.abs(Q).max(), np.abs(c).max(), np.abs(k).max()))
+def objective_size(program: RegimeSwitching, value: float) -> float:
+    """Return what an error of an objective is relative to: its value, or a part of its terms where they cancel."""
+    terms = program.T * (_largest_cost(program) + program.trading.largest_cost + program.switch_cost)
+    return max(abs(value), CANCELLED * terms, 1e-12)
+
+
+def _largest_cost(program: RegimeSwitching) -> float:
+    """Return a size of the terms of a period's cost."""
+    Q, c, k, maxima = program.costs
+    sizes = [float(np.abs(part).max()) for part in (Q, c, k)]
+    sizes += [max(abs(m.floor), abs(m.beta) + float(np.abs(m.alpha).max())) for m in maxima]
+    return max(sizes)
 
 
 def _where(cost: Floats, f: Floats, error: float) -> str:
