@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.models.regime_solution import NOT_OPTIMAL, RegimeSolution, raw_data_checks
+from proofolio.models.regime_solution import NOT_OPTIMAL, RegimeSolution, objective_size, raw_data_checks
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.deadline import Deadline
@@ -108,5 +108,5 @@ def _moves(program: RegimeSwitching, W: Floats, chosen: Floats) -> dict[str, Flo
 def _leak(program: RegimeSwitching, W: Floats, path: NDArray[np.intp], objective: float) -> Check:
     """Hold the claim to what the declared program says of these weights with indicators of exactly 0 and 1."""
     again = program.objective(W, path)
-    worse = max(again - objective, 0.0) / max(abs(again), 1e-12)
+    worse = max(again - objective, 0.0) / objective_size(program, again)
     return Check("leak", worse <= OBJECTIVE, worse, OBJECTIVE)

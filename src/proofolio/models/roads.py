@@ -12,8 +12,10 @@ from proofolio.errors import BadData
 from proofolio.models.path_road import follows_paths, solve_by_paths
 from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.models.separation import separates, solve_separately
+from proofolio.solvers import SOLVERS
 from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.solution import Settings
 from proofolio.verification.bounders import bounders_until
 from proofolio.verification.solve import read_settings
 
@@ -25,6 +27,7 @@ __all__ = ["BuiltForm", "solve_by"]
 # Of a time limit, what bounds for M may use up; from then on they are the interval's.
 BUILDING = 0.5
 METHODS = ("auto", "separation", "path", "cuts")
+UNBUILT = ("separation", "path")
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +47,20 @@ class BuiltForm:
     big_m: str | ArrayLike
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """What about the form was asked for."""
+        plain = isinstance(self.big_m, str) and self.big_m == "interval"
+        asked = {
+            "solver": self.solver != "highs",
+            "lowering": self.lowering is not None,
+            "big_m": not plain,
+        }
+        return tuple(name for name, present in asked.items() if present)
+
+    @property
     def open(self) -> bool:
         """Whether nothing about the form was asked for."""
-        plain = isinstance(self.big_m, str) and self.big_m == "interval"
-        return self.solver == "highs" and self.lowering is None and plain
+        return not self.named
 
 
 @one_blas_thread()
@@ -63,6 +76,10 @@ def solve_by(
         raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
     wanted = read_settings(settings)
     deadline = Deadline.after(wanted.time_limit)
+    if str(asked.solver) not in SOLVERS:
+        raise BadData(f"no solver is named {asked.solver!r}: there are {', '.join(sorted(SOLVERS))}")
+    if method in UNBUILT:
+        _check_nothing_asked(asked, method, wanted)
     free = asked.open and not wanted.options and wanted.start is None
     if method == "separation" or (method == "auto" and free and separate and separates(program)):
         return solve_separately(program, wanted, deadline)
@@ -72,3 +89,13 @@ def solve_by(
     built = program.model(asked.lowering, asked.big_m, bounders).freeze()
     pairs_given = asked.lowering == "multiple-big-m" and not isinstance(asked.big_m, str)
     return verified_solution(program, built, asked.solver, settings, deadline, pairs_given)
+
+
+def _check_nothing_asked(asked: BuiltForm, method: str, wanted: Settings) -> None:
+    """Refuse what a road that builds no form would ignore."""
+    ignored = [*asked.named, *["options"] * bool(wanted.options), *["start"] * (wanted.start is not None)]
+    if ignored:
+        raise BadData(
+            f"method={method!r} builds no form for a solver and would ignore {', '.join(ignored)}: leave that out, "
+            "or use method='cuts'"
+        )
