@@ -121,10 +121,11 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     lower[lifted.integer], upper[lifted.integer] = low, high
     if not propagate(lifted, lower, upper):
         return None
-    live = lower < upper
-    fixed = np.where(live, 0.0, lower)
-    kept = np.ones(lifted.row_lower.size, dtype=bool)
-    single_rows(lifted, live, kept, fixed, lower, upper)
+    live, fixed, kept = _bounded(lifted, lower, upper)
+    if np.any(live & (lower == upper)):  # rows such as l z <= V <= u z with z = 0: what they fix may force more
+        if not propagate(lifted, lower, upper):
+            return None
+        live, fixed, kept = _bounded(lifted, lower, upper)
     if np.any(lower > upper):
         return None
     if hopeful and lifted.lazy is not None:
@@ -170,6 +171,15 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
         return None
     where = np.flatnonzero(alone)
     return Assignment(lifted, program, columns, fixed, (where, own[where], scale[where]), resolved, merged)
+
+
+def _bounded(lifted: Lifted, lower: Floats, upper: Floats) -> tuple[Mask, Floats, Mask]:
+    """Tighten the bounds (in place) by rows left with one column; return what is live, a point, the rows left."""
+    live = lower < upper
+    fixed = np.where(live, 0.0, lower)
+    kept = np.ones(lifted.row_lower.size, dtype=bool)
+    single_rows(lifted, live, kept, fixed, lower, upper)
+    return live, fixed, kept
 
 
 def _free(lifted: Lifted, live: Mask, in_cones: Any, tied: Integers, hopeful: bool) -> Mask:
