@@ -14,6 +14,7 @@ from proofolio.program.program import Block, Cones, Indicators, Program, Quadrat
 from proofolio.solvers import piqp
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
 from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.effort import convex_seconds
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.reductions import FORCED, leave_switched_off, merge, propagate, resolve, single_rows
 from proofolio.solvers.solution import Settings
@@ -56,16 +57,20 @@ class Assignment:
     merged: tuple[Integers, Integers, Floats]
 
     def solve(self, settings: Settings) -> Floats | None:
-        """Solve the program left and return the lifted point, or None when nobody can."""
+        """Solve the program left and return the lifted point, or None when nobody can in the time there is."""
         program, deadline = self.program, Deadline.after(settings.time_limit)
         if not program.n:
             return self.expand(np.empty(0))
+        if convex_seconds(program) > deadline.left:
+            return None
         try:
             if program.P.nnz and not len(program.cones):
                 # convex by construction, so the check of that in solve_continuous would be time lost
                 first = piqp.solve(program, settings)
                 if first.x is not None and kkt_residual(program, first) <= RESIDUAL:
                     return self.expand(first.x)
+                if first.message.endswith(piqp.NOT_BEGUN):
+                    return None
             answer = solve_continuous(program, settings.until(deadline))
         except ProofolioError:
             return None
