@@ -127,7 +127,9 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     if not propagate(lifted, lower, upper):
         return None
     live, fixed, kept = _bounded(lifted, lower, upper)
-    if np.any(live & (lower == upper)):  # rows such as l z <= V <= u z with z = 0: what they fix may force more
+    if np.any(
+        live & (lower == upper)
+    ):  # rows such as l z <= V <= u z with z = 0: what they fix may force more
         if not propagate(lifted, lower, upper):
             return None
         live, fixed, kept = _bounded(lifted, lower, upper)

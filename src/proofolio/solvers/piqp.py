@@ -107,7 +107,7 @@ def _too_long(solver: Any, settings: Settings, started: float) -> bool:
     solver.solve()  # two factorisations; what comes next begins anew
     solver.settings.max_iter = allowed
     each = 0.5 * (time.perf_counter() - before)
-    return min(ITERATIONS, allowed) * each > seconds_left(settings, started)
+    return bool(min(ITERATIONS, allowed) * each > seconds_left(settings, started))
 
 
 def _parts(program: Program, equal: Any, ranged: Any, dense: bool) -> tuple[Any, Any]:
