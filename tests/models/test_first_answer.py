@@ -11,6 +11,7 @@ from proofolio.models import Covered
 from proofolio.models.allowed_path import cheapest_allowed
 from proofolio.models.first_answer import first_answer
 from proofolio.models.regime_path import RegimePath
+from proofolio.models.separation import least_costs
 from proofolio.solvers.deadline import NEVER, Deadline
 
 from .option_oracle import brute_force, random_options
@@ -125,3 +126,19 @@ def test_where_weights_cannot_be_held_throughout_there_is_no_point_and_still_a_b
     assert known.weights is None
     assert known.bound == pytest.approx(1.0 + 1.8)
     assert known.bound <= program.solve().objective
+
+
+@pytest.mark.parametrize("gross", [1.0, 1.3, 2.0])
+def test_a_gross_limit_bounds_every_point_of_a_grid_and_comes_close(gross):
+    rng = np.random.default_rng(7)
+    A = rng.standard_normal((2, 3, 3))
+    program = RegimeSwitching(
+        A @ A.transpose(0, 2, 1), rng.standard_normal((2, 4, 3)), lower=-2, upper=3, gross=gross
+    )
+    least = least_costs(program, NEVER)
+    a, b = (part.ravel() for part in np.meshgrid(*[np.linspace(-0.5, 1.5, 81)] * 2))
+    grid = np.column_stack([a, b, 1.0 - a - b])
+    grid = grid[np.abs(grid).sum(axis=1) <= gross + 1e-12]
+    f = np.einsum("mi,rij,mj->rm", grid, program.costs.Q[:, 0], grid)[:, None] + program.costs.c @ grid.T
+    assert np.all(least <= f.min(axis=2) + 1e-12)
+    assert np.all(least >= f.min(axis=2) - 0.05)

@@ -35,8 +35,8 @@ NOTHING = 1e-9
 NEAR = 1e-2
 # Of the time there is, what the bound may take; the regimes share the rest for their weights.
 BOUNDING = 0.4
-# Measured for n = 100, T = 250, four regimes: a second of building, lifting and loading.
-PER_PRODUCT = 1e-7
+# Measured for n = 100, T = 250, four regimes: one to two seconds of building, lifting and loading.
+PER_PRODUCT = 2e-7
 # A bound is a sum of T numbers, each true but for rounding.
 ROUNDING = 1e-13
 

@@ -26,8 +26,8 @@ __all__ = ["BuiltForm", "solve_by"]
 
 # Of a time limit, what bounds for M may use up; from then on they are the interval's.
 BUILDING = 0.5
-# And what an answer by simple means may use up, before the form is built.
-FIRST = 0.15
+# And what an answer by simple means may use up, before the form is built; or where there is no time to build it.
+FIRST, ALONE = 0.15, 0.8
 METHODS = ("auto", "separation", "path", "cuts")
 
 
@@ -73,8 +73,10 @@ def solve_by(
     if method == "path" or (method == "auto" and free and follows_paths(program)):
         return solve_by_paths(program, wanted, deadline)
     limited = math.isfinite(wanted.time_limit)
-    first = first_answer(program, deadline.within(FIRST * wanted.time_limit)) if limited else None
-    if first is not None and first.weights is not None and reading_seconds(program) > deadline.left:
+    hurried = reading_seconds(program) > (1.0 - FIRST) * wanted.time_limit
+    share = ALONE if hurried else FIRST
+    first = first_answer(program, deadline.within(share * wanted.time_limit)) if limited else None
+    if first is not None and first.weights is not None and hurried:
         return first.declared(program, first.bound, wanted, deadline)
     bounders = bounders_until(deadline.within(BUILDING * wanted.time_limit))
     built = program.model(asked.lowering, asked.big_m, bounders).freeze()
