@@ -331,7 +331,10 @@ class RegimeSwitching:
         **settings
             `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`). The
             time limit is that of the whole call: building, searching and checking. With a tier of `big_m`,
-            at most half of it goes into bounds; those not reached by then are the interval's.
+            at most half of it goes into bounds; those not reached by then are the interval's. With a limit, a point
+            and a bound by simple means stand ready before the built form is solved (see
+            `proofolio.models.first_answer`), and are the answer, with ``method`` "constant weights", where the
+            solver has found nothing as good or where there is no time to build the form.
 
         Returns
         -------

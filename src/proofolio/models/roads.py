@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from proofolio.errors import BadData
+from proofolio.models.asked_lowering import asked_lowering
+from proofolio.models.first_answer import first_answer, reading_seconds
 from proofolio.models.path_road import follows_paths, solve_by_paths
 from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.models.separation import separates, solve_separately
@@ -26,6 +29,8 @@ __all__ = ["BuiltForm", "solve_by"]
 
 # Of a time limit, what bounds for M may use up; from then on they are the interval's.
 BUILDING = 0.5
+# And what an answer by simple means may use up, before the form is built; or where there is no time to build it.
+FIRST, ALONE = 0.15, 0.8
 METHODS = ("auto", "separation", "path", "cuts")
 UNBUILT = ("separation", "path")
 
@@ -85,10 +90,22 @@ def solve_by(
         return solve_separately(program, wanted, deadline)
     if method == "path" or (method == "auto" and free and follows_paths(program)):
         return solve_by_paths(program, wanted, deadline)
+    # what means nothing is refused whether or not there is time to build it
+    asked_lowering(program, asked.lowering, asked.big_m, bounders_until(deadline))
+    limited = math.isfinite(wanted.time_limit)
+    hurried = reading_seconds(program) > (1.0 - FIRST) * wanted.time_limit
+    share = ALONE if hurried else FIRST
+    first = first_answer(program, deadline.within(share * wanted.time_limit)) if limited else None
+    if first is not None and first.weights is not None and hurried:
+        return first.declared(program, first.bound, wanted, deadline)
     bounders = bounders_until(deadline.within(BUILDING * wanted.time_limit))
     built = program.model(asked.lowering, asked.big_m, bounders).freeze()
     pairs_given = asked.lowering == "multiple-big-m" and not isinstance(asked.big_m, str)
-    return verified_solution(program, built, asked.solver, settings, deadline, pairs_given)
+    answer = verified_solution(program, built, asked.solver, settings, deadline, pairs_given)
+    if first is None:
+        return answer
+    proved = isinstance(asked.big_m, str) and asked.big_m != "published"
+    return first.improve(program, answer, wanted, deadline, proved)
 
 
 def _check_nothing_asked(asked: BuiltForm, method: str, wanted: Settings) -> None:
