@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from proofolio import BadData, MaxTerm, maximum, product, selected_cost
+from proofolio import (
+    BadData,
+    MaxTerm,
+    Model,
+    absolute,
+    maximum,
+    minimum,
+    piecewise_linear,
+    positive_part,
+    product,
+    selected_cost,
+)
 from proofolio.formulations.costs import RegimeCosts
 from proofolio.formulations.maximum import maximum_meaning
 from proofolio.formulations.product import product_meaning
@@ -44,6 +55,37 @@ def test_the_catalogue_knows_its_words():
     with pytest.raises(BadData, match="median"):
         shipped_claims("median")
     assert {claim.lowering for claim in shipped_claims("product", ["tiny"])} == {"hull", "big-m"}
+
+
+VALUES = {
+    "maximum": lambda model, u, **options: maximum(model, "v", [u, 0.5 - u], **options),
+    "minimum": lambda model, u, **options: minimum(model, "v", [u, 0.5 - u], **options),
+    "absolute": lambda model, u, **options: absolute(model, "v", u, **options),
+    "positive_part": lambda model, u, **options: positive_part(model, "v", u, **options),
+    "piecewise_linear": lambda model, u, **options: piecewise_linear(
+        model, "v", u, [-1, 0, 1, 2], [0, 2, 1, 3], **options
+    ),
+}
+
+
+@pytest.mark.parametrize("construct", VALUES)
+def test_every_side_in_every_lowering_has_a_claim(construct):
+    """Whatever a user can write is among what is proved."""
+    claims = shipped_claims(construct, ["signs"])
+    known = {(claim.name.removesuffix(" [signs]"), claim.lowering) for claim in claims}
+    count = 0
+    for side in ("exact", "at_least", "at_most"):
+        for lowering in sorted({lowering.partition(",")[0] for _, lowering in known}):
+            model = Model()
+            try:
+                VALUES[construct](model, model.variable("u", 2, -1, 2), side=side, lowering=lowering)
+            except BadData:
+                continue  # a lowering that this side does not have
+            count += 1
+            name = construct if side == "exact" else f"{construct} {side}"
+            name = f"piecewise_linear wavy {side}" if construct == "piecewise_linear" else name
+            assert (name, lowering) in known
+    assert count == (9 if construct == "piecewise_linear" else 15)
 
 
 def random_claim(rng):
