@@ -68,24 +68,24 @@ VALUES = {
 }
 
 
-@pytest.mark.parametrize("construct", VALUES)
-def test_every_side_in_every_lowering_has_a_claim(construct):
+@pytest.mark.parametrize("word", VALUES)
+def test_every_side_in_every_lowering_has_a_claim(word):
     """Whatever a user can write is among what is proved."""
-    claims = shipped_claims(construct, ["signs"])
+    claims = shipped_claims(word, ["signs"])
     known = {(claim.name.removesuffix(" [signs]"), claim.lowering) for claim in claims}
     count = 0
     for side in ("exact", "at_least", "at_most"):
         for lowering in sorted({lowering.partition(",")[0] for _, lowering in known}):
             model = Model()
             try:
-                VALUES[construct](model, model.variable("u", 2, -1, 2), side=side, lowering=lowering)
+                VALUES[word](model, model.variable("u", 2, -1, 2), side=side, lowering=lowering)
             except BadData:
                 continue  # a lowering that this side does not have
             count += 1
-            name = construct if side == "exact" else f"{construct} {side}"
-            name = f"piecewise_linear wavy {side}" if construct == "piecewise_linear" else name
+            name = word if side == "exact" else f"{word} {side}"
+            name = f"piecewise_linear wavy {side}" if word == "piecewise_linear" else name
             assert (name, lowering) in known
-    assert count == (9 if construct == "piecewise_linear" else 15)
+    assert count == (9 if word == "piecewise_linear" else 15)
 
 
 def random_claim(rng):
