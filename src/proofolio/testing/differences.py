@@ -157,11 +157,10 @@ def _curves(program: Program) -> list[Polynomial]:
 
 def _affine(matrix: Any, k: int, constant: float, names: tuple[str, ...]) -> dict[tuple[str, ...], float]:
     start, stop = matrix.indptr[k], matrix.indptr[k + 1]
-    found = {
-        (names[j],): float(a)
-        for j, a in zip(matrix.indices[start:stop], matrix.data[start:stop], strict=True)
-    }
-    return {**found, (): constant} if constant else found
+    found: dict[tuple[str, ...], float] = {(): constant} if constant else {}
+    for j, a in zip(matrix.indices[start:stop], matrix.data[start:stop], strict=True):
+        found[names[j],] = float(a)
+    return found
 
 
 def _put(body: dict[tuple[str, ...], float], key: tuple[str, ...], value: float) -> None:
