@@ -163,17 +163,40 @@ def test_a_budget_is_part_of_the_meaning_and_of_the_hull():
         assert prove(Claim(rows, inputs, ("cost",), selected_cost_meaning(costs, 1.0))).verdict == "proved"
 
 
-def test_quadratic_costs_are_undecided_with_the_reason():
-    costs = RegimeCosts(np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    inputs = {"Z": Box((1, 1), 0, 1, integer=True), "w": Box((1, 1), 0, 1)}
-    for lowering, word in (("big-m", "quadratic"), ("hull", "quadratic")):
-        proof = prove(
-            Claim(
-                lambda model, Z, w, lowering=lowering: regimes(model, Z, w, costs, lowering=lowering),
-                inputs,
-                ("cost",),
-                selected_cost_meaning(costs),
-            )
-        )
-        assert proof.verdict == "undecided"
-        assert word in proof.reason
+def quadratic_costs(lowering, Q, k=(0.0, 0.0), big_m="interval"):
+    costs = RegimeCosts(np.array(Q).reshape(2, 1, 1, 1), np.zeros((2, 1, 1)), np.array(k).reshape(2, 1))
+    inputs = {"Z": Box((2, 1), 0, 1, integer=True), "w": Box((1, 1), 0, 1)}
+
+    def rows(model, Z, w):
+        return regimes(model, Z, w, costs, lowering=lowering, big_m=big_m)
+
+    return Claim(rows, inputs, ("cost",), selected_cost_meaning(costs))
+
+
+def test_quadratic_costs_are_proved_where_they_may_be_taken_apart():
+    for lowering, Q in (("hull", (1, 2)), ("hull", (0.5, 0)), ("indicator", (1, 2)), ("big-m", (1, 0))):
+        proof = prove(quadratic_costs(lowering, Q))
+        assert proof.verdict == "proved", proof.reason
+        assert proof.certificates.check(quadratic_costs(lowering, Q)).ok
+    short = prove(quadratic_costs("big-m", (1, 0), big_m=[[0.999], [0.999]]))
+    assert short.verdict == "refuted"
+    assert short.witness.direction == "complete"
+    assert short.witness.values["w[0,0]"] == 1
+    assert short.certificates.check().ok
+
+
+def test_quadratic_costs_are_undecided_where_the_lemma_is_about_their_difference():
+    # 2 w^2 and w^2 are multiples of one square; two forms of two weights are not
+    assert prove(quadratic_costs("big-m", (1, 2), k=(0.25, 0.0))).verdict == "proved"
+    three = RegimeCosts(
+        np.array([np.eye(2), [[2, 0.5], [0.5, 1]]]).reshape(2, 1, 2, 2), np.zeros((2, 1, 2)), np.zeros((2, 1))
+    )
+    claim = Claim(
+        lambda model, Z, w: regimes(model, Z, w, three, lowering="big-m"),
+        {"Z": Box((2, 1), 0, 1, integer=True), "w": Box((1, 2), 0, 1)},
+        ("cost",),
+        selected_cost_meaning(three),
+    )
+    proof = prove(claim)
+    assert proof.verdict == "undecided"
+    assert "lemma about their differences" in proof.reason

@@ -24,8 +24,8 @@ class Atoms:
         self.forms: list[Polynomial] = []
         self._first: list[Fraction] = []
 
-    def terms(self, polynomial: Polynomial) -> Row:
-        """Return a form as a multiple of an atom."""
+    def terms(self, polynomial: Polynomial, scaled: bool = True) -> Row:
+        """Return a form as a multiple of an atom, or as an atom of its own."""
         form = {key: a for key, a in polynomial.items() if a}
         if not form:
             return {}
@@ -34,7 +34,7 @@ class Atoms:
                 "a quadratic part holds an output or a variable that the function made: the lemma about it "
                 "must be proved apart"
             )
-        first = form[min(form)]
+        first = form[min(form)] if scaled else Fraction(1)
         unit = {key: form[key] / first for key in sorted(form)}
         if unit not in self.forms:
             self.forms.append(unit)
@@ -51,7 +51,8 @@ class Atoms:
                 for key in known.keys() | polynomial.keys()
             }
             if all(abs(a) <= NEAR * size for a in rest.values()):
-                return {**self.terms(rest), -1 - k: first}
+                # coefficients of the size of rounding would look like zero to a solver: the column is small instead
+                return {**self.terms(rest, scaled=False), -1 - k: first}
         return self.terms(polynomial)
 
     def placed(self, start: int) -> tuple[Atom, ...]:
