@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, islice, product
@@ -27,20 +27,32 @@ def true_points(statement: Statement, near: Mapping[str, Fraction]) -> Iterator[
     inputs = [j for j, kind in enumerate(statement.kinds) if kind == "input" and j not in own]
     start = {j: near[statement.names[j]] for j in inputs}
     yield _whole(statement, start)
-    used = sorted({j for atom in statement.atoms for i, k, _ in atom.terms for j in (i, k)})
-    ends = product(*((statement.lower[j] or Fraction(0), statement.upper[j] or Fraction(0)) for j in used))
-    corners = [start | dict(zip(used, corner, strict=True)) for corner in islice(ends, CORNERS)]
-    middle = {j: sum((c[j] for c in corners), Fraction(0)) / len(corners) for j in inputs}
+    middle = {j: sum(_ends(statement, j), Fraction(0)) / 2 for j in inputs}
     yield _whole(statement, middle)
-    for corner in corners:
-        yield _whole(statement, corner)
+    of_atom = {atom.column: {j for i, k, _ in atom.terms for j in (i, k)} for atom in statement.atoms}
+    for used in of_atom.values():
+        for corner in _corners(statement, start, used):
+            yield _whole(statement, corner)
     lines = [
         line for entry in statement.entries for piece in entry for line in piece if own & set(line.terms)
     ]
     given = own | set(inputs)
     for facet in facets(statement, [line for line in lines if set(line.terms) <= given]):
-        for a, b in combinations([middle, start, *corners], 2):
+        used = {i for j in facet.terms for i in of_atom.get(j, {j})}
+        inside = start | {j: middle[j] for j in used}
+        for a, b in combinations([inside, start, *_corners(statement, start, used)], 2):
             yield from _across(statement, facet, a, b)
+
+
+def _ends(statement: Statement, j: int) -> tuple[Fraction, Fraction]:
+    return statement.lower[j] or Fraction(0), statement.upper[j] or Fraction(0)
+
+
+def _corners(statement: Statement, start: Point, used: Iterable[int]) -> list[Point]:
+    """Return a point with some of its inputs at ends of their boxes."""
+    columns = sorted(used)
+    ends = product(*(_ends(statement, j) for j in columns))
+    return [start | dict(zip(columns, corner, strict=True)) for corner in islice(ends, CORNERS)]
 
 
 def _across(statement: Statement, facet: Facet, a: Point, b: Point) -> Iterator[Point]:
