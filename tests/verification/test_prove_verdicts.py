@@ -289,7 +289,7 @@ def test_quadratics_and_cones():
 
     def cone(model, u):
         v = model.variable("w")
-        model.cone("square", u, v)
+        model.cone("square", u, v, v)
         return v
 
     one = {"u": Box(1, 0, 1)}
