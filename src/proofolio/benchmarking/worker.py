@@ -1,0 +1,64 @@
+"""The process that does runs: alone in its session, silent, and gone when the one that asked is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+from proofolio.benchmarking.execute import Executor
+from proofolio.benchmarking.process_memory import limited
+from proofolio.benchmarking.run import Run
+
+__all__ = ["READY", "work"]
+
+READY = b"ready"
+ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
+LATER = 30.0
+
+
+def work(connection: Connection, log: str) -> None:
+    """Do the runs that come, one at a time, until the other end is closed.
+
+    Parameters
+    ----------
+    connection : Connection
+        Runs arrive as JSON, and what was measured goes back as JSON.
+    log : str
+        The file that takes what is printed meanwhile; it begins anew with every run.
+    """
+    _alone()
+    with open(log, "w+b") as file:  # noqa: PTH123  # its descriptor is wanted
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+        faulthandler.enable(file)
+        execute = Executor()
+        with suppress(EOFError, OSError):
+            connection.send_bytes(READY)
+            while True:
+                run = Run.from_json(connection.recv_bytes())
+                file.seek(0)
+                file.truncate()
+                # should nobody be left to kill this process, the system's own clock ends it
+                signal.setitimer(signal.ITIMER_REAL, run.hard_limit + LATER)
+                with limited(run.memory_limit):
+                    measured = execute(run)
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                connection.send_bytes(json.dumps(measured).encode())
+    # what a broken solver left behind must not spoil the end
+    os._exit(0)
+
+
+def _alone() -> None:
+    """Leave the terminal's session, so that Ctrl-C is for the parent, and die when the parent dies."""
+    with suppress(OSError):
+        os.setsid()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
