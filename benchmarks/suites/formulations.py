@@ -1,4 +1,4 @@
-"""Every construct in every lowering that ships, over families of bounds: is the optimum the same in all of them?
+"""Every construct in every lowering that ships, over families of bounds, and whether they have one optimum.
 
 The claims of the catalogue, each given a random linear objective in its inputs and outputs. All lowerings of a
 construct are meant to say the same, so they share the objective, and the optimum.

@@ -67,7 +67,9 @@ def ratio_of(pairs: Mapping[str, Sequence[tuple[float, float]]], shift: float = 
     names = sorted(name for name, found in pairs.items() if found)
     if not names:
         return None
-    sums = np.array([math.fsum(math.log((a + shift) / (b + shift)) for a, b in pairs[name]) for name in names])
+    sums = np.array(
+        [math.fsum(math.log((a + shift) / (b + shift)) for a, b in pairs[name]) for name in names]
+    )
     counts = np.array([len(pairs[name]) for name in names], dtype=float)
     value = math.exp(float(sums.sum() / counts.sum()))
     runs, cases = int(counts.sum()), len(names)

@@ -101,7 +101,9 @@ def compare(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
 
 
 def _changes(pairs: Sequence[tuple[Record, Record]]) -> list[Change]:
-    grouped: dict[tuple[str, str, str], dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
+    grouped: dict[tuple[str, str, str], dict[str, list[tuple[float, float]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     problems: dict[str, set[str]] = defaultdict(set)
     for a, b in pairs:
         problems[a["suite"]].add(a["problem"])
@@ -126,11 +128,9 @@ def _verdict(ratio: Ratio) -> str:
 
 
 def _notes(pairs: Sequence[tuple[Record, Record]]) -> Iterable[str]:
-    for word, of in (
-        ("machine", lambda r: r["environment"].get("machine")),
-        ("versions", lambda r: r["environment"].get("versions")),
-        ("time limit", lambda r: r["time_limit"]),
-        ("gap asked for", lambda r: r["gap_asked"]),
-    ):
-        if any(of(a) != of(b) for a, b in pairs):
-            yield f"the {word} is not the same in both" if word != "versions" else "versions of packages differ"
+    for name in ("machine", "versions"):
+        if any(a["environment"].get(name) != b["environment"].get(name) for a, b in pairs):
+            yield f"{name} differ" if name == "versions" else "the machine is not the same in both"
+    for name, words in (("time_limit", "time limit"), ("gap_asked", "gap asked for")):
+        if any(a[name] != b[name] for a, b in pairs):
+            yield f"the {words} is not the same in both"

@@ -30,7 +30,7 @@ from proofolio.verification.opened import open_model
 from proofolio.verification.optimality import allowance
 from proofolio.verification.solve import Verified, verify_claim
 
-__all__ = ["Executor", "STATUSES"]
+__all__ = ["STATUSES", "Executor"]
 
 STATUSES = (
     "verified-optimal",
@@ -46,10 +46,12 @@ STATUSES = (
     "unsupported",
 )
 """What can become of a run, the best first."""
+JUDGED = ("verified-optimal", "verified-feasible")
 NEWS_KEPT = 200
 LEAST_CHECK = 5.0
 # what the progress of a solve can be asked for, in the program's own sense
 News = tuple[float, float | None, float | None]
+Judge = Callable[[Verified], tuple[str, str]]
 
 
 @dataclass
@@ -104,13 +106,14 @@ class Executor:
             record["build_seconds"] = time.perf_counter() - started
             _work(run, built, record)
             return
+        judge = getattr(built, "judge", None)
         if hasattr(built, "to_program"):
             built = built.to_program()
         program = open_model(built).program
         record["build_seconds"] = time.perf_counter() - started
         entry = require(recognise_cones(program), run.way, dict(suite.solvers))
         self._warm(suite, entry)
-        _solve(run, entry, shuffled(program, run.permutation), record)
+        _solve(run, entry, shuffled(program, run.permutation), judge, record)
 
     def _suite(self, run: Run) -> Suite:
         if run.source not in self._suites:
@@ -142,7 +145,9 @@ def _load() -> float | None:
         return None
 
 
-def _solve(run: Run, entry: SolverEntry, shuffle: Shuffled, record: dict[str, Any]) -> None:
+def _solve(
+    run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
+) -> None:
     record |= _size(shuffle.original)
     history: list[News] = []
     settings = Settings(
@@ -161,7 +166,10 @@ def _solve(run: Run, entry: SolverEntry, shuffle: Shuffled, record: dict[str, An
     room = Deadline.after(max(run.time_limit, LEAST_CHECK))
     program = recognise_cones(shuffle.original)
     answer = verify_claim(room, program, claim, run.gap)
-    record |= {"check_seconds": time.perf_counter() - checking, **_answered(program, claim, answer)}
+    record |= _answered(program, claim, answer)
+    if judge is not None and claim.x is not None and record["status"] in JUDGED:
+        record["status"], record["message"] = _known(*judge(answer))
+    record["check_seconds"] = time.perf_counter() - checking
     _history(record, history)
 
 
@@ -185,7 +193,9 @@ def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, 
 
 def _status(answer: Verified) -> tuple[str, str]:
     claim = answer.solution
-    words = "; ".join(f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed)
+    words = "; ".join(
+        f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed
+    )
     if answer.status == "infeasible-solution":
         return "claim-wrong", f"the point breaks the model ({words})"
     if claim.x is None and claim.status in ("optimal", "feasible"):
@@ -215,10 +225,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         checking = time.perf_counter()
         status, message = answer.verify()
         record["check_seconds"] = time.perf_counter() - checking
-    if status == "infeasible-solution":
-        status = "claim-wrong"
-    if status not in STATUSES:
-        raise BadData(f"{run.problem} gave {run.way} the status {status!r}; there are {', '.join(STATUSES)}")
+    status, message = _known(status, message)
     record |= {
         "status": status,
         "message": message,
@@ -230,6 +237,14 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         "method": answer.method,
     }
     _history(record, history)
+
+
+def _known(status: str, message: str) -> tuple[str, str]:
+    if status == "infeasible-solution":
+        return "claim-wrong", f"the point breaks the model ({message})"
+    if status not in STATUSES:
+        raise BadData(f"a suite gave an answer the status {status!r}; there are {', '.join(STATUSES)}")
+    return status, message
 
 
 def _takes_settings(work: Callable[..., Any]) -> bool:

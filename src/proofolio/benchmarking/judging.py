@@ -73,7 +73,9 @@ def disagreements(records: Iterable[Record]) -> list[str]:
         groups[name].setdefault(str(lowering), record)
     found = []
     for name, by_lowering in sorted(groups.items()):
-        ordered = sorted(by_lowering.items(), key=lambda item: (_cost(item[1], item[1]["objective"]), item[0]))
+        ordered = sorted(
+            by_lowering.items(), key=lambda item: (_cost(item[1], item[1]["objective"]), item[0])
+        )
         (first, best), (last, worst) = ordered[0], ordered[-1]
         low, high = best["objective"], worst["objective"]
         room = max(best.get("allowance") or 0.0, worst.get("allowance") or 0.0, LEAST * abs(low))

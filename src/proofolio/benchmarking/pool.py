@@ -201,7 +201,8 @@ class Pool:
         elapsed = worker.elapsed
         self._drop(worker)
         if worker.run is None:
-            return self._not_started(worker, message)
+            self._not_started(worker, message)
+            return None
         return _lost(worker, status, message, elapsed)
 
     def _died(self, worker: _Worker) -> dict[str, Any] | None:
@@ -211,7 +212,9 @@ class Pool:
         self._drop(worker)
         how = _ending(code)
         if worker.run is None:
-            return None if worker.ready else self._not_started(worker, how)
+            if not worker.ready:
+                self._not_started(worker, how)
+            return None
         words = worker.last_words()
         refused = any(sign in words for sign in LOST_ALLOCATIONS)
         if refused or worker.peak > NEAR_LIMIT * worker.run.memory_limit:
@@ -221,7 +224,9 @@ class Pool:
     def _not_started(self, worker: _Worker, how: str) -> None:
         self._failed_starts += 1
         if self._failed_starts >= STARTS_TRIED:
-            raise SolverFailure(f"no process can be started for the runs: {how}{_quoted(worker.last_words())}")
+            raise SolverFailure(
+                f"no process can be started for the runs: {how}{_quoted(worker.last_words())}"
+            )
 
     def _drop(self, worker: _Worker) -> None:
         worker.kill()

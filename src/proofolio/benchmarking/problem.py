@@ -60,6 +60,8 @@ class Problem:
         function of `Settings` that does the work and returns an `Answer`.
     where : callable, optional
         Called with a case's arguments; false leaves the case out.
+    quick : callable, optional
+        Likewise: true for the cases of a quick run. Without it all are.
     """
 
     name: str
@@ -67,12 +69,15 @@ class Problem:
     grid: Mapping[str, tuple[Any, ...]]
     ways: tuple[str, ...] = ()
     where: Callable[..., bool] | None = None
+    quick: Callable[..., bool] | None = None
 
-    def cases(self) -> Iterator[dict[str, Any]]:
-        """Yield the arguments of each case, in the order of the grid, the last argument fastest."""
+    def cases(self, quick: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the arguments of each case, or of the quick ones; the last argument of the grid changes fastest."""
         for values in itertools.product(*self.grid.values()):
             case = dict(zip(self.grid, values, strict=True))
-            if self.where is None or self.where(**case):
+            if self.where is not None and not self.where(**case):
+                continue
+            if not quick or self.quick is None or self.quick(**case):
                 yield case
 
 
@@ -82,6 +87,7 @@ def problem(
     *,
     ways: Sequence[str] = (),
     where: Callable[..., bool] | None = None,
+    quick: Callable[..., bool] | None = None,
     **grid: Iterable[Any],
 ) -> Any:
     """Make a function a benchmark problem.
@@ -90,12 +96,18 @@ def problem(
     combination of the values in the grid. An argument called ``lowering`` names how the same program is written:
     all its values are expected to have one optimum.
 
+    It may also return an object with a method `to_program` that builds the program, and a method `judge` that
+    takes the checked answer (`proofolio.verification.solve.Verified`) and returns a status, never a better one,
+    and a message: there an answer is held against the data that the program was made from.
+
     Parameters
     ----------
     ways : sequence of str, optional
         Ways of the problem's own in place of solvers; see `Problem`.
     where : callable, optional
         Takes the same arguments; false leaves a combination out.
+    quick : callable, optional
+        Takes the same arguments; true for the combinations that a quick run takes.
     **grid
         Lists of numbers, strings or truth values.
 
@@ -112,11 +124,11 @@ def problem(
     [[2, 'hull'], [2, 'big-m'], [3, 'hull']]
     """
     if function is None:
-        return lambda found: problem(found, ways=ways, where=where, **grid)
+        return lambda found: problem(found, ways=ways, where=where, quick=quick, **grid)
     lists = {name: _values(function, name, values) for name, values in grid.items()}
     asked = {*lists, *(("way",) if ways else ())}
     _fitting(function, asked)
-    found = Problem(function.__name__, function, lists, tuple(ways), where)
+    found = Problem(function.__name__, function, lists, tuple(ways), where, quick)
     setattr(function, MARK, found)
     return function
 
@@ -129,7 +141,9 @@ def problem_of(function: Any) -> Problem | None:
 
 def _values(function: Callable[..., Any], name: str, values: Any) -> tuple[Any, ...]:
     if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-        raise BadData(f"the grid of {function.__name__} gives {name} the value {values!r}; give a list of values")
+        raise BadData(
+            f"the grid of {function.__name__} gives {name} the value {values!r}; give a list of values"
+        )
     found = tuple(value.item() if hasattr(value, "item") else value for value in values)
     for value in found:
         if value is not None and not isinstance(value, (str, int, float, bool)):

@@ -34,7 +34,10 @@ def performance_profile(times: Times) -> dict[str, Curve]:
     {'a': ((1.0, 1.0),), 'b': ((2.0, 0.5),)}
     """
     count = _count(times)
-    best = [min((t for row in times.values() if (t := row[k]) is not None), default=math.inf) for k in range(count)]
+    best = [
+        min((t for row in times.values() if (t := row[k]) is not None), default=math.inf)
+        for k in range(count)
+    ]
     return {
         name: _steps([t / best[k] for k, t in enumerate(row) if t is not None], count)
         for name, row in times.items()

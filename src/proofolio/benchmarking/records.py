@@ -48,7 +48,9 @@ class Records:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self._file.close()
-            raise BadData(f"{folder} is in use by another benchmark: wait for it, or choose another --out") from None
+            raise BadData(
+                f"{folder} is in use by another benchmark: wait for it, or choose another --out"
+            ) from None
         self._mend()
         self._runs, self._environments = _parsed(self.path)
         text = json.dumps(environment, sort_keys=True)

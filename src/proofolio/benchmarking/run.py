@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -108,6 +108,7 @@ def plan(
     formulations: Sequence[str] = (),
     seeds: int = 3,
     permutations: int | None = None,
+    quick: bool = False,
     **limits: float,
 ) -> list[Run]:
     """Return every run of some suites, case by case.
@@ -122,6 +123,8 @@ def plan(
     seeds : int
         Seed k comes with permutation k, unless `permutations` is given: then every seed with each.
     permutations : int, optional
+    quick : bool
+        Only the cases that a problem calls quick.
     **limits
         gap, time_limit, hard_limit, memory_limit of `Run`.
 
@@ -139,7 +142,7 @@ def plan(
         if name not in known:
             raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(known))}")
     shuffles = _shuffles(seeds, permutations)
-    runs = [run for suite in opened for run in _of(suite, solvers, formulations, shuffles, limits)]
+    runs = [run for suite in opened for run in _of(suite, solvers, formulations, shuffles, quick, limits)]
     if not runs:
         raise BadData("nothing is left to run: no problem fits the solvers and formulations asked for")
     if len({run.id for run in runs}) < len(runs):
@@ -162,12 +165,13 @@ def _of(
     solvers: Sequence[str] | None,
     formulations: Sequence[str],
     shuffles: Sequence[tuple[int, int]],
-    limits: dict[str, float],
+    quick: bool,
+    limits: Mapping[str, Any],
 ) -> Iterator[Run]:
     for problem in suite.problems.values():
         offered = problem.ways or tuple(suite.solvers)
         ways = [way for way in offered if solvers is None or way in solvers]
-        for case in problem.cases():
+        for case in problem.cases(quick):
             if formulations and not _named(problem, case, formulations):
                 continue
             # a way of its own knows neither seeds nor shuffles, unless it asks

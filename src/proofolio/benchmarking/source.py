@@ -12,7 +12,7 @@ from types import ModuleType
 
 from proofolio.errors import BadData, ProofolioError
 
-__all__ = ["blamed", "digest", "import_file"]
+__all__ = ["blamed", "digest", "import_file", "importable"]
 
 
 def digest(file: Path) -> str:
@@ -74,7 +74,9 @@ def blamed(what: str, file: Path) -> Iterator[None]:
         raise BadData(f"{what} ended Python (exit status {error.code}) instead of returning") from None
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything, and none of it is ours
         line = _line(error, file)
-        raise BadData(f"{what} raised {type(error).__name__}{line}: {error or 'it gives no reason'}") from None
+        raise BadData(
+            f"{what} raised {type(error).__name__}{line}: {str(error) or 'it gives no reason'}"
+        ) from None
 
 
 def _line(error: BaseException, file: Path) -> str:

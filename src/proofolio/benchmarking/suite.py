@@ -87,7 +87,9 @@ def open_suite(target: str | Path) -> Suite:
     if name in known:  # a clone has folders called formulations and models too: ./models is the folder
         return _of_module(known[name])
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.name.lower().endswith(MODELS) and file.is_file())
+        files = sorted(
+            file for file in path.rglob("*") if file.name.lower().endswith(MODELS) and file.is_file()
+        )
         if not files:
             raise BadData(f"{path} holds no model file: {FORMS}")
         return _of_models(path, files, path)
@@ -98,7 +100,8 @@ def open_suite(target: str | Path) -> Suite:
             return _of_models(path, [path], path.parent)
         raise BadData(f"{path} is neither a Python file nor a model file: {FORMS}")
     known = find_suites()
-    offers = f"the suites here are {', '.join(name.replace('_', '-') for name in known)}" if known else "no clone with benchmarks/suites is here"
+    names = ", ".join(name.replace("_", "-") for name in known)
+    offers = f"the suites here are {names}" if known else "no clone with benchmarks/suites is here"
     raise BadData(f"{target} does not exist: {FORMS} ({offers})")
 
 

@@ -19,7 +19,15 @@ __all__ = ["Field", "Line", "Summary", "summarise"]
 Record = dict[str, Any]
 Times = dict[str, list[float | None]]
 LEAST_SECONDS = 1e-9
-WORST = {"claim-wrong": 0, "leaks": 1, "crash": 2, "memory": 3, "error": 4, "limit": 5, "verified-feasible": 6}
+WORST = {
+    "claim-wrong": 0,
+    "leaks": 1,
+    "crash": 2,
+    "memory": 3,
+    "error": 4,
+    "limit": 5,
+    "verified-feasible": 6,
+}
 
 
 @dataclass(frozen=True)

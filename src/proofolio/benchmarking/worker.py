@@ -10,6 +10,7 @@ import signal
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from typing import Any
 
 from proofolio.benchmarking.execute import Executor
 from proofolio.benchmarking.process_memory import limited
@@ -49,7 +50,7 @@ def work(connection: Connection, log: str) -> None:
                 with limited(run.memory_limit):
                     measured = execute(run)
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
-                connection.send_bytes(json.dumps(measured).encode())
+                connection.send_bytes(json.dumps(measured, default=_plain).encode())
     # what a broken solver left behind must not spoil the end
     os._exit(0)
 
@@ -62,3 +63,8 @@ def _alone() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy's as one of Python's, and words for anything else a solver left in its answer."""
+    return value.item() if hasattr(value, "item") else str(value)
