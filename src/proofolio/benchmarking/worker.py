@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import fcntl
 import json
 import os
+import select
 import signal
 import sys
 from contextlib import suppress
+from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -62,7 +65,27 @@ def _alone() -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
+            # this is for the fork server, which is the parent to the system
             ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
+    _die_with_main()
+
+
+def _die_with_main() -> None:
+    """Have the system end this process and its children when the main process is gone, whatever hangs here.
+
+    The main process holds the other end of the sentinel's pipe, and never writes to it again. Once that is
+    closed the system sends SIGIO, which ends a process by default; a thread would have to wait for Python's lock.
+    """
+    main = parent_process()
+    if main is None:
+        return
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    with suppress(OSError):
+        own = os.getpid() if os.getpgrp() != os.getpid() else -os.getpgrp()
+        fcntl.fcntl(main.sentinel, fcntl.F_SETOWN, own)
+        fcntl.fcntl(main.sentinel, fcntl.F_SETFL, fcntl.fcntl(main.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([main.sentinel], [], [], 0.0)[0]:
+            os._exit(1)
 
 
 def _plain(value: Any) -> Any:
