@@ -19,7 +19,7 @@ def network_design(arcs: int, lowering: str) -> pf.Program:
     return program if lowering == "as given" else pf.tighten(program)
 
 
-@problem(M=[1e2, 1e4, 1e6, 1e8])
+@problem(M=[1e2, 1e4, 1e6, 1e8], quick=lambda M: M <= 1e4)
 def sites(M: float) -> pf.Model:
     """Return a fixed-charge program with M in its links: from 1e6 on a solver's tolerance lets goods through."""
     rng = np.random.default_rng(5)

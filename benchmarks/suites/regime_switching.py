@@ -66,7 +66,7 @@ class Form:
     instance=[0, 1, 2],
     lowering=LOWERINGS,
     where=lambda n, T, instance, lowering: T == {3: 5, 10: 10}[n],
-    quick=lambda n, T, instance, lowering: n == 3,
+    quick=lambda n, T, instance, lowering: n == 3 and (instance == 0 or lowering == "hull"),
 )
 def published(n: int, T: int, instance: int, lowering: str) -> Form:
     """Return the published form of the program: nothing but the costs of the regimes, two of them with maxima."""
@@ -80,7 +80,7 @@ def published(n: int, T: int, instance: int, lowering: str) -> Form:
     instance=[0, 1, 2],
     lowering=LOWERINGS,
     where=lambda n, T, cost, instance, lowering: T == {5: 8, 20: 20}[n],
-    quick=lambda n, T, cost, instance, lowering: n == 5 and instance == 0 and lowering in ("hull", "big-m"),
+    quick=lambda n, T, cost, instance, lowering: n == 5 and instance == 0 and lowering == "hull",
 )
 def coupled(n: int, T: int, cost: float, instance: int, lowering: str) -> Form:
     """Return a program in which turnover and changes of regime cost."""
@@ -88,7 +88,7 @@ def coupled(n: int, T: int, cost: float, instance: int, lowering: str) -> Form:
     return Form(program, lowering)
 
 
-@problem(R=[2, 3], T=[6, 12], lowering=LOWERINGS, quick=lambda R, T, lowering: T == 6)
+@problem(R=[2, 3], T=[6, 12], lowering=LOWERINGS, quick=lambda R, T, lowering: (R, T) == (2, 6))
 def market(R: int, T: int, lowering: str) -> Form:
     """Return a program of real prices."""
     prices = pf.load_prices()[STOCKS]
@@ -126,7 +126,7 @@ def options() -> dict[str, dict[str, Any]]:
     option=options(),
     lowering=("hull", "big-m", "multiple-big-m", "indicator"),
     where=lambda option, lowering: option != "covered" or lowering in ("big-m", "indicator"),
-    quick=lambda option, lowering: lowering in ("hull", "big-m"),
+    quick=lambda option, lowering: lowering == "hull" or option == "covered",
 )
 def option(option: str, lowering: str) -> Form:
     """Return a small program with one of the options."""

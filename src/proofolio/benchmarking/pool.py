@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -104,6 +104,7 @@ class Pool:
         self._context = multiprocessing.get_context("forkserver")
         used = [name for name in PRELOADED_IF_USED if name in sys.modules]
         self._context.set_forkserver_preload([*PRELOADED, *used])
+        _quiet_tracker()
         self._folder = tempfile.TemporaryDirectory(prefix="proofolio-bench-", ignore_cleanup_errors=True)
         self._workers: list[_Worker] = []
         self._started = 0
@@ -231,6 +232,18 @@ class Pool:
     def _drop(self, worker: _Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
+
+
+def _quiet_tracker() -> None:
+    """Start Python's tracker of shared resources so that it cleans up after killed processes without a word."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _lost(worker: _Worker, status: str, message: str, elapsed: float) -> dict[str, Any]:

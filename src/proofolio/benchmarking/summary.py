@@ -19,6 +19,9 @@ __all__ = ["Field", "Line", "Summary", "summarise"]
 Record = dict[str, Any]
 Times = dict[str, list[float | None]]
 LEAST_SECONDS = 1e-9
+# Without a point there is nothing to verify: a program said to have none (and of which no verified point says
+# otherwise, which judging has seen to) is nobody's success and nobody's failure.
+NOT_TIMED = ("unsupported", "infeasible", "unbounded")
 WORST = {
     "claim-wrong": 0,
     "leaks": 1,
@@ -76,7 +79,7 @@ class Field:
     name : str
     ways : tuple of str
     compared : int
-        Programs that every way can take, counted with seeds and shuffles.
+        Programs that every way can take and nobody found infeasible or unbounded, with seeds and shuffles.
     shift : float
         Of the geometric means, in seconds.
     lines, by_lowering : tuple of Line
@@ -163,7 +166,7 @@ def _field(name: str, ways: tuple[str, ...], records: Sequence[Record]) -> Field
     common = {
         key
         for key, found in by_instance.items()
-        if set(found) == set(ways) and all(r["status"] != "unsupported" for r in found.values())
+        if set(found) == set(ways) and not any(r["status"] in NOT_TIMED for r in found.values())
     }
     times: Times = {way: [_seconds(by_instance[key][way]) for key in sorted(common)] for way in ways}
     shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
@@ -188,7 +191,7 @@ def _by_lowering(records: Sequence[Record], shift: float) -> tuple[Line, ...]:
     named = [r for r in records if r["params"].get("lowering") is not None]
     if len({r["params"]["lowering"] for r in named}) < 2:
         return ()
-    taken = [r for r in named if r["status"] != "unsupported"]
+    taken = [r for r in named if r["status"] not in NOT_TIMED]
     return _lines(named, taken, shift, lambda r: f"{r['params']['lowering']}, {r['way']}")
 
 

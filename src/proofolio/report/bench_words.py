@@ -41,9 +41,9 @@ LINE_HEAD = (
 )
 LINE_NOTE = (
     "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
-    "way can take. Mean: shifted geometric mean of wall seconds, in which a run without a verified optimum counts "
-    "its time limit; PAR10: arithmetic mean, in which it counts ten times that. Integral: primal-dual integral. "
-    "Build and nodes are medians, MB is the most a process held."
+    "way can take and nobody found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which "
+    "a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten times "
+    "that. Integral: primal-dual integral. Build and nodes are medians, MB is the most a process held."
 )
 
 
