@@ -44,20 +44,26 @@ def measure_on_cluster(runs: Sequence[Run], address: str) -> Iterator[tuple[Run,
     except (OSError, ValueError, TimeoutError) as error:
         raise BadData(f"no dask scheduler answers at {address}: {error}") from None
     try:
-        together = _together(runs)
-        futures = [
-            client.submit(measured_apart, [run.to_json() for run in some], pure=False, retries=0)
-            for some in together
-        ]
-        waiting = dict(zip(futures, together, strict=True))
-        for future in distributed.as_completed(futures):
-            some = waiting.pop(future)
-            failure = future.exception()
-            # a worker of the cluster that is lost takes a handful of runs with it, and they are recorded
-            lost = {"status": "crash", "message": f"the cluster lost it: {failure}", "seconds": None}
-            yield from zip(some, [lost] * len(some) if failure else future.result(), strict=True)
+        with client.as_current():
+            yield from _gathered(client, distributed.as_completed, _together(runs))
     finally:
         client.close()
+
+
+def _gathered(
+    client: Any, as_completed: Any, together: Sequence[list[Run]]
+) -> Iterator[tuple[Run, dict[str, Any]]]:
+    futures = [
+        client.submit(measured_apart, [run.to_json() for run in some], pure=False, retries=0)
+        for some in together
+    ]
+    waiting = dict(zip(futures, together, strict=True))
+    for future in as_completed(futures):
+        some = waiting.pop(future)
+        failure = future.exception()
+        # a worker of the cluster that is lost takes a handful of runs with it, and they are recorded
+        lost = {"status": "crash", "message": f"the cluster lost it: {failure}", "seconds": None}
+        yield from zip(some, [lost] * len(some) if failure else future.result(), strict=True)
 
 
 def _together(runs: Sequence[Run]) -> list[list[Run]]:

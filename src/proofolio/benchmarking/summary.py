@@ -47,6 +47,8 @@ class Line:
         Runs the means are over: those of programs that every way of the field can take.
     mean, par10 : float
         Seconds: shifted geometric mean, a failure counting its limit, and mean with failures at ten times that.
+    cpu : float
+        The same mean of CPU seconds, which other work on the machine changes less.
     integral : float
         Shifted geometric mean of the primal-dual integrals, in seconds; failures count their limit.
     build, nodes : float
@@ -64,6 +66,7 @@ class Line:
     compared: int
     mean: float
     par10: float
+    cpu: float
     integral: float
     build: float
     nodes: float
@@ -213,6 +216,10 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
     solved = [_seconds(r) for r in compared]
     limits = [r["time_limit"] for r in compared]
     at_limit = [limit if s is None else s for s, limit in zip(solved, limits, strict=True)]
+    cpu = [
+        limit if s is None else r.get("cpu_seconds", s)
+        for r, s, limit in zip(compared, solved, limits, strict=True)
+    ]
     integrals = [
         r["time_limit"] if s is None and r["status"] != "verified-feasible" else r.get("integral") or 0.0
         for r, s in zip(compared, solved, strict=True)
@@ -227,6 +234,7 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
         compared=len(compared),
         mean=shifted_geometric_mean(at_limit, shift),
         par10=par10(solved, limits),
+        cpu=shifted_geometric_mean(cpu, shift),
         integral=shifted_geometric_mean(integrals, shift),
         build=_median(r.get("build_seconds") for r in records),
         nodes=_median(r.get("nodes") for r in records if r["status"] == SOLVED),

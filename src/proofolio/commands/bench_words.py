@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["document", "list_suites", "print_grid", "show", "write_reports"]
 
 SHOWN = 10
-COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8)
+COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9)
 
 
 def write_reports(summary: Summary, title: str, folder: Path) -> tuple[Path, ...]:

@@ -34,6 +34,7 @@ LINE_HEAD = (
     "compared",
     "mean s",
     "PAR10 s",
+    "CPU s",
     "integral s",
     "build s",
     "nodes",
@@ -43,7 +44,8 @@ LINE_NOTE = (
     "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
     "way can take and nobody found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which "
     "a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten times "
-    "that. Integral: primal-dual integral. Build and nodes are medians, MB is the most a process held."
+    "that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is the "
+    "most a process held."
 )
 
 
@@ -104,6 +106,7 @@ def line_grid(lines: Iterable[Line], names: str = "way") -> Grid:
                 str(line.compared),
                 seconds_words(line.mean),
                 seconds_words(line.par10),
+                seconds_words(line.cpu),
                 seconds_words(line.integral),
                 seconds_words(line.build),
                 _number(line.nodes),
@@ -112,7 +115,7 @@ def line_grid(lines: Iterable[Line], names: str = "way") -> Grid:
         )
         if line.wrong:
             bad.append((k, 3))
-    return Grid((names, *LINE_HEAD[1:]), tuple(rows), (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12), tuple(bad))
+    return Grid((names, *LINE_HEAD[1:]), tuple(rows), (1, 2, 3, 4, *range(6, len(LINE_HEAD))), tuple(bad))
 
 
 def ratio_words(ratio: Ratio) -> str:
