@@ -262,7 +262,9 @@ def _history(record: dict[str, Any], history: list[News]) -> None:
     """Add the gap and the primal-dual integral, whose last news is the answer itself."""
     seconds = record["seconds"]
     record["gap"] = _finite(gap(record["objective"], record["bound"]))
-    found = [(at, _finite(objective), _finite(bound)) for at, objective, bound in history if at <= seconds]
+    found = [
+        (round(at, 6), _finite(objective), _finite(bound)) for at, objective, bound in history if at <= seconds
+    ]
     found.append((seconds, record["objective"], record["bound"]))
     record["integral"] = primal_dual_integral(found, seconds)
     step = math.ceil(len(found) / NEWS_KEPT)
