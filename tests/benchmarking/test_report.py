@@ -107,6 +107,23 @@ def test_a_table_by_hand():
     assert ratio.value == pytest.approx((1.0 + 0.001) / (2.0 + 0.001))
 
 
+def test_a_way_that_can_take_nothing_leaves_the_others_their_comparison():
+    records = [record(c, w, 1.0) for c in "ab" for w in ("highs", "scip")]
+    records += [record(c, "missing", None, "unsupported", objective=None) for c in "ab"]
+    (field,) = summarise(records).fields
+    assert field.compared == 2
+    assert set(field.times) == {"highs", "scip"}
+    assert {line.name: line.compared for line in field.lines} == {"highs": 2, "scip": 2, "missing": 0}
+
+
+def test_a_program_that_all_call_infeasible_counts_for_nobody():
+    records = [record("a", w, 1.0) for w in ("highs", "scip")]
+    records += [record("b", w, 0.1, "infeasible", objective=None, bound=None) for w in ("highs", "scip")]
+    (field,) = summarise(records).fields
+    assert field.compared == 1
+    assert [line.mean for line in field.lines] == [pytest.approx(1.0)] * 2
+
+
 def test_all_failed_and_one_way_only_are_reported():
     failed = [record(str(k), way, 1.0, "limit", objective=None) for k in range(3) for way in ("a", "b")]
     summary = summarise(failed)

@@ -263,7 +263,9 @@ def _history(record: dict[str, Any], history: list[News]) -> None:
     seconds = record["seconds"]
     record["gap"] = _finite(gap(record["objective"], record["bound"]))
     found = [
-        (round(at, 6), _finite(objective), _finite(bound)) for at, objective, bound in history if at <= seconds
+        (round(at, 6), _finite(objective), _finite(bound))
+        for at, objective, bound in history
+        if at <= seconds
     ]
     found.append((seconds, record["objective"], record["bound"]))
     record["integral"] = primal_dual_integral(found, seconds)

@@ -88,6 +88,7 @@ class Field:
     lines, by_lowering : tuple of Line
         By way; and by lowering and way where there is more than one lowering.
     times : mapping from ways to seconds, None where the answer was not verified optimal
+        Without the ways that cannot take a single program.
     ratios : tuple of (way, way, Ratio)
         Of the times where both were verified optimal.
     """
@@ -166,14 +167,16 @@ def _field(name: str, ways: tuple[str, ...], records: Sequence[Record]) -> Field
     by_instance: dict[tuple[str, int, int], dict[str, Record]] = defaultdict(dict)
     for r in records:
         by_instance[r["case"], r["seed"], r["permutation"]][r["way"]] = r
+    # one that can take nothing at all, as a peer that is not installed, leaves the others their comparison
+    able = [w for w in ways if any(r["way"] == w and r["status"] != "unsupported" for r in records)]
     common = {
         key
         for key, found in by_instance.items()
-        if set(found) == set(ways) and not any(r["status"] in NOT_TIMED for r in found.values())
+        if all(way in found and found[way]["status"] not in NOT_TIMED for way in able)
     }
-    times: Times = {way: [_seconds(by_instance[key][way]) for key in sorted(common)] for way in ways}
+    times: Times = {way: [_seconds(by_instance[key][way]) for key in sorted(common)] for way in able}
     shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
-    compared = [r for r in records if (r["case"], r["seed"], r["permutation"]) in common]
+    compared = [r for r in records if r["way"] in able and (r["case"], r["seed"], r["permutation"]) in common]
     return Field(
         name,
         ways,
