@@ -132,7 +132,9 @@ def ratio_words(ratio: Ratio) -> str:
 
 
 def _three(value: float) -> str:
-    return f"{value:.3g}" if not 0.1 <= value < 100 else f"{value:.2f}"
+    if not 1e-3 <= value < 1000:
+        return f"{value:.3g}"
+    return f"{value:.{2 - math.floor(math.log10(value))}f}"
 
 
 def ratio_grid(field: Field) -> Grid:
