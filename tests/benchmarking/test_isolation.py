@@ -178,3 +178,14 @@ def test_a_file_that_holds_something_else_is_said_with_its_line(tmp_path):
     (tmp_path / "runs.jsonl").write_text('{"no": "record"}\n\n')
     with pytest.raises(BadData, match="line 1, is no record"):
         read_records(tmp_path)
+
+
+def test_many_short_runs_share_workers_that_were_warmed_up():
+    runs = planned("highs", "scip", seeds=10)
+    with Pool(2) as pool:
+        found = [record for _, record in pool.measure(runs)]
+        assert len(pool.processes) == 2
+    assert {record["status"] for record in found} == {"verified-optimal"}
+    assert len(found) == 60
+    assert sum(record["runs_before"] == 0 for record in found) == 2
+    assert all(record["memory_peak"] > 10 for record in found)

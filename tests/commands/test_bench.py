@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 import proofolio as pf
+from proofolio.benchmarking import open_suite
 from proofolio.cli import command_line
+from proofolio.errors import BadData
 
 MODELS = """
 import cvxpy as cp
@@ -139,6 +141,16 @@ def test_list_shows_suites_problems_and_solvers(folder, monkeypatch):
         assert word in result.stdout
     assert "needs_more" not in result.stdout
     assert "_private" not in result.stdout
+
+
+def test_a_folder_of_models_comes_before_a_suite_of_its_name(folder, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "audit").mkdir()
+    (tmp_path / "audit" / "m.mps").write_bytes((folder / "models" / "m0.mps").read_bytes())
+    (tmp_path / "peers").mkdir()
+    assert set(open_suite("audit").problems) == {"m.mps"}
+    with pytest.raises(BadData, match="no model file"):
+        open_suite("./peers")
 
 
 def test_help_of_the_command_and_of_compare_has_examples():

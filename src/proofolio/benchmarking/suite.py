@@ -71,7 +71,7 @@ def find_suites(start: Path | None = None) -> dict[str, Path]:
 def open_suite(target: str | Path) -> Suite:
     """Open a suite by its name, a Python file, a model file, or a folder of model files.
 
-    The name of a suite comes before that of a folder; underscores may be written as hyphens.
+    A folder that holds model files comes before a suite of its name; underscores may be written as hyphens.
 
     In a Python file the functions under `problem` count; where there is none, every function of the file that
     needs no argument does, but for those whose names begin with an underscore.
@@ -84,15 +84,13 @@ def open_suite(target: str | Path) -> Suite:
     path = Path(target)
     known = find_suites() if str(target).isidentifier() or "-" in str(target) else {}
     name = str(target).replace("-", "_")
-    if name in known:  # a clone has folders called formulations and models too: ./models is the folder
+    files = _model_files(path) if path.is_dir() else []
+    if files:
+        return _of_models(path, files, path)
+    if name in known:  # a clone has folders called formulations and models too, of Python files
         return _of_module(known[name])
     if path.is_dir():
-        files = sorted(
-            file for file in path.rglob("*") if file.name.lower().endswith(MODELS) and file.is_file()
-        )
-        if not files:
-            raise BadData(f"{path} holds no model file: {FORMS}")
-        return _of_models(path, files, path)
+        raise BadData(f"{path} holds no model file: {FORMS}")
     if path.is_file():
         if path.suffix == ".py":
             return _of_module(path)
@@ -103,6 +101,10 @@ def open_suite(target: str | Path) -> Suite:
     names = ", ".join(name.replace("_", "-") for name in known)
     offers = f"the suites here are {names}" if known else "no clone with benchmarks/suites is here"
     raise BadData(f"{target} does not exist: {FORMS} ({offers})")
+
+
+def _model_files(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.name.lower().endswith(MODELS) and f.is_file())
 
 
 def _of_models(source: Path, files: list[Path], folder: Path) -> Suite:
