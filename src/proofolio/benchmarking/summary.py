@@ -158,9 +158,13 @@ def _fields(records: Sequence[Record]) -> list[Field]:
         grouped[r["suite"], tuple(sorted(ways[r["suite"], r["problem"]]))].append(r)
     several = Counter(suite for suite, _ in grouped)
     return [
-        _field(suite if several[suite] == 1 else f"{suite}: {', '.join(names)}", names, group)
+        _field(suite if several[suite] == 1 else f"{suite}: {_problems(group)}", names, group)
         for (suite, names), group in sorted(grouped.items())
     ]
+
+
+def _problems(records: Sequence[Record]) -> str:
+    return ", ".join(sorted({r["problem"] for r in records}))
 
 
 def _field(name: str, ways: tuple[str, ...], records: Sequence[Record]) -> Field:

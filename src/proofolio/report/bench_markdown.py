@@ -21,6 +21,8 @@ def bench_markdown(summary: Summary, title: str) -> str:
     """Return the results as Markdown; the same records give the same bytes."""
     counted = ", ".join(f"{n} {status}" for status, n in summary.by_status.items())
     parts = [f"# Benchmark: {title}", f"{len(summary.records)} runs: {counted}.", *_wrong(summary)]
+    if summary.fields:
+        parts.append(LINE_NOTE)
     for field in summary.fields:
         parts += _field(field)
     if summary.worst:
@@ -69,7 +71,7 @@ def _more(count: int) -> list[str]:
 def _field(field: Field) -> list[str]:
     lead = (
         f"{field.compared} programs (with seeds and shuffles) that every way can take; the shift of the geometric "
-        f"mean is {field.shift:g} s. {LINE_NOTE}"
+        f"mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, markdown_table(line_grid(field.lines))]
     if field.by_lowering:

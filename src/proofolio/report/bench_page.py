@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from proofolio.benchmarking.profiles import performance_profile, solved_within
 from proofolio.benchmarking.summary import Field, Summary
@@ -20,11 +21,19 @@ from proofolio.report.page import Cell, chart, page, paragraph, section, table, 
 __all__ = ["bench_page"]
 
 LISTED = 60
+# Wide tables: heads and reasons may wrap, so that what went wrong is seen without scrolling.
+STYLE = (
+    "<style>main{max-width:1180px}table.bench{font-size:.84rem}table.bench th{white-space:normal;vertical-align:bottom}"
+    "table.bench th,table.bench td{padding-right:9px}table.runs td:first-child,table.runs td:last-child"
+    "{white-space:normal;overflow-wrap:anywhere}table.runs td:last-child{min-width:18em}</style>"
+)
 
 
 def bench_page(summary: Summary, title: str) -> str:
     """Return the whole page; the same records give the same bytes."""
-    parts = [_headline(summary), _wrong(summary)]
+    parts = [STYLE, _headline(summary), _wrong(summary)]
+    if summary.fields:
+        parts.append(section("How to read the tables", paragraph(LINE_NOTE)))
     parts += [_field(field) for field in summary.fields]
     parts += [_worst(summary), _made_on(summary)]
     return page(
@@ -52,13 +61,17 @@ def _headline(summary: Summary) -> str:
     )
 
 
-def _table(grid: Grid) -> str:
+def _runs(records: Sequence[Mapping[str, Any]]) -> str:
+    return _table(record_grid(records), "bench runs")
+
+
+def _table(grid: Grid, class_: str = "bench") -> str:
     marked = set(grid.bad)
     rows: list[Sequence[Cell]] = [
         [(words, "bad") if (k, j) in marked else words for j, words in enumerate(row)]
         for k, row in enumerate(grid.rows)
     ]
-    return table(grid.head, rows, grid.numbers)
+    return table(grid.head, rows, grid.numbers, class_)
 
 
 def _wrong(summary: Summary) -> str:
@@ -66,7 +79,7 @@ def _wrong(summary: Summary) -> str:
         return section("Claims that did not hold", paragraph("None: every claim survived its checks."))
     parts = [paragraph(f"Different optima: {words}.") for words in summary.differing[:LISTED]]
     if summary.wrong:
-        parts.append(_table(record_grid(summary.wrong[:LISTED])))
+        parts.append(_runs(summary.wrong[:LISTED]))
     return section("Claims that did not hold", *parts, _more(len(summary.wrong)))
 
 
@@ -76,7 +89,7 @@ def _more(count: int) -> str:
 
 def _field(field: Field) -> str:
     lead = f"{field.compared} programs (with seeds and shuffles) that every way can take."
-    parts = [paragraph(f"{lead} The shift of the geometric mean is {field.shift:g} s. {LINE_NOTE}")]
+    parts = [paragraph(f"{lead} The shift of the geometric mean is {field.shift:g} s.")]
     parts.append(_table(line_grid(field.lines)))
     if field.by_lowering:
         words = "Each lowering and way over the programs that the way can take in that lowering."
@@ -102,9 +115,7 @@ def _field(field: Field) -> str:
 def _worst(summary: Summary) -> str:
     if not summary.worst:
         return section("Worst runs", paragraph("Every run that could be made ended in a verified optimum."))
-    return section(
-        "Worst runs, worst first", _table(record_grid(summary.worst[:LISTED])), _more(len(summary.worst))
-    )
+    return section("Worst runs, worst first", _runs(summary.worst[:LISTED]), _more(len(summary.worst)))
 
 
 def _made_on(summary: Summary) -> str:
