@@ -94,8 +94,8 @@ def text() -> str:
         "means of wall time in which a run without a verified optimum counts its limit:"
     )
     second = (
-        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its road, which "
-        "here is separation into small quadratic programs; the others solve the whole program:"
+        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its road, "
+        "which here is separation into small quadratic programs; the others solve the whole program:"
     )
     tables = markdown_table(lowering_table(regime)), markdown_table(peer_table(peers))
     return "\n\n".join([first, tables[0], second, tables[1]])
