@@ -67,21 +67,12 @@ class FirstAnswer:
         answer: RegimeSolution,
         settings: Settings,
         deadline: Deadline,
-        bounded: bool,
     ) -> RegimeSolution:
-        """Return the answer of the built form, or this one where it is better, with the better bound.
-
-        Parameters
-        ----------
-        bounded : bool
-            Whether the built form is proved to cut off no point, so that its bound is one here.
-        """
+        """Return the answer of the built form, or this one where it is better, with the better bound."""
         claim = answer.answer.solution
         if answer.status not in ("limit", "verified-feasible"):
             return answer
-        bound = self.bound
-        if bounded and claim.bound is not None:
-            bound = max(bound, claim.bound - answer.impact_error)
+        bound = self.bound if answer.bound is None else max(self.bound, answer.bound)
         value = np.inf if claim.objective is None else claim.objective
         if self.value < value:
             return self.declared(program, bound, settings, deadline)
@@ -91,10 +82,10 @@ class FirstAnswer:
                 program, answer.W, _marks(program, answer.Z), bound, settings, deadline, claim.method
             )
             return found if found.ok else answer
-        if np.isinf(self.bound) or (claim.bound is not None and claim.bound >= self.bound):
+        if np.isinf(self.bound) or bound > self.bound:
             return answer
         known = replace(claim, bound=min(self.bound, value))
-        return replace(answer, answer=replace(answer.answer, solution=known))
+        return replace(answer, answer=replace(answer.answer, solution=known), bounded=True)
 
     def declared(
         self, program: RegimeSwitching, bound: float, settings: Settings, deadline: Deadline

@@ -56,6 +56,9 @@ class RegimeSolution:
         for, the status is no more than ``verified-feasible``.
     recomputed : float or None
         With ``impact_pieces``: the declared objective at the weights and regimes, the power 3/2 taken as it is.
+    bounded : bool
+        Whether the built form is known to cut off nothing. With an M that nothing proves to be enough it is not,
+        and what a solver says of the built form is then no `bound` here.
     """
 
     answer: Verified
@@ -65,6 +68,7 @@ class RegimeSolution:
     covered: bool = False
     impact_error: float = 0.0
     recomputed: float | None = None
+    bounded: bool = True
 
     @property
     def ok(self) -> bool:
@@ -107,8 +111,8 @@ class RegimeSolution:
 
     @property
     def bound(self) -> float | None:
-        """The proven lower bound on the declared program."""
-        bound = self.answer.bound
+        """The proven lower bound on the declared program; None where there is none."""
+        bound = self.answer.bound if self.bounded else None
         if bound is None or not self.impact_error:
             return bound
         bound = float(np.nextafter(bound - self.impact_error, -np.inf))
@@ -149,7 +153,7 @@ def verified_solution(
     answer = solve_until(deadline, built, solver, settings)
     covered, error = program.rules.covered is not None, program.impact_error
     if answer.solution.x is None:
-        return RegimeSolution(answer, answer.checks, answer.status, None, covered, error)
+        return _without_point(program, built, answer, pairs_given, deadline)
     raw = _raw_data_checks(program, answer)
     if answer.ok and any(c.name in SLACK and not c.ok for c in raw):
         answer = _without_slack(built, answer, read_settings(settings), deadline)
@@ -169,13 +173,27 @@ def verified_solution(
         status = "verified-feasible"
     if failed and (answer.ok or answer.status == "limit"):
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
+    bounded = all(c.ok for c in proof)
     if not error:
-        return RegimeSolution(answer, checks, status, cut_off, covered)
+        return RegimeSolution(answer, checks, status, cut_off, covered, bounded=bounded)
     recomputed = program.objective(answer["W"], answer["Z"]) if _chosen(answer) else None
-    found = RegimeSolution(answer, checks, status, cut_off, covered, error, recomputed)
+    found = RegimeSolution(answer, checks, status, cut_off, covered, error, recomputed, bounded)
     if status == "verified-optimal" and found.gap > read_settings(settings).gap * (1 + 1e-6) + 1e-12:
         return replace(found, status="verified-feasible")
     return found
+
+
+def _without_point(
+    program: RegimeSwitching, built: Program, answer: Verified, pairs_given: bool, deadline: Deadline
+) -> RegimeSolution:
+    """Return an answer without a point; what an M nobody proved leaves out may be all there is."""
+    proof = unproved_big_m(program, built, pairs_given, deadline.later(GRACE))
+    bounded = all(c.ok for c in proof)
+    status = "limit" if answer.status == "infeasible" and not bounded else answer.status
+    return RegimeSolution(
+        answer, (*answer.checks, *proof), status, covered=program.rules.covered is not None,
+        impact_error=program.impact_error, bounded=bounded,
+    )  # fmt: skip
 
 
 def _chosen(answer: Verified) -> bool:

@@ -102,10 +102,7 @@ def solve_by(
     built = program.model(asked.lowering, asked.big_m, bounders).freeze()
     pairs_given = asked.lowering == "multiple-big-m" and not isinstance(asked.big_m, str)
     answer = verified_solution(program, built, asked.solver, settings, deadline, pairs_given)
-    if first is None:
-        return answer
-    proved = isinstance(asked.big_m, str) and asked.big_m != "published"
-    return first.improve(program, answer, wanted, deadline, proved)
+    return answer if first is None else first.improve(program, answer, wanted, deadline)
 
 
 def _check_nothing_asked(asked: BuiltForm, method: str, wanted: Settings) -> None:
