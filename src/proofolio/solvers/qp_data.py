@@ -1,0 +1,196 @@
+r"""A convex quadratic program as plain arrays, and how far a point and its multipliers are from solving it.
+
+.. math::
+    \min\ \tfrac12 x'Px + q'x \quad\text{s.t.}\quad \ell \le Ax \le u, \quad \underline x \le x \le \overline x
+
+Multipliers y of the rows and z of the bounds are positive at an upper side, negative at a lower one:
+
+.. math:: Px + q + A'y + z = 0
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData
+
+__all__ = ["QP", "DirectAnswer", "Residuals", "residuals"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class QP:
+    """Data of a convex quadratic program; what is left out does not bind.
+
+    Attributes
+    ----------
+    P : ndarray or scipy.sparse, shape (n, n)
+        Symmetric positive semidefinite, both triangles. Whether P and A are arrays or sparse says how the
+        solver is to store them; of a sparse one the pattern stays, so put a zero where a number may come.
+    q : ndarray, shape (n,)
+    A : ndarray or scipy.sparse, shape (m, n), optional
+    row_lower, row_upper : ndarray, shape (m,), optional
+    lower, upper : ndarray, shape (n,), optional
+
+    Raises
+    ------
+    BadData
+        For shapes that do not fit, NaN, and limits that cross.
+    """
+
+    P: Any
+    q: Floats
+    A: Any = None
+    row_lower: Any = None
+    row_upper: Any = None
+    lower: Any = None
+    upper: Any = None
+
+    def __post_init__(self) -> None:
+        q = np.asarray(self.q, dtype=float)
+        n = q.size
+        A = np.zeros((0, n)) if self.A is None else self.A
+        m = A.shape[0]
+        fields = {
+            "q": (q, (n,)),
+            "P": (self.P, (n, n)),
+            "A": (A, (m, n)),
+            "row_lower": (_or(self.row_lower, m, -np.inf), (m,)),
+            "row_upper": (_or(self.row_upper, m, np.inf), (m,)),
+            "lower": (_or(self.lower, n, -np.inf), (n,)),
+            "upper": (_or(self.upper, n, np.inf), (n,)),
+        }
+        for name, (value, shape) in fields.items():
+            if value.shape != shape:
+                raise BadData(f"{name} has shape {value.shape}; it must be {shape}")
+            numbers = value if isinstance(value, np.ndarray) else value.data
+            if np.any(np.isnan(numbers)):
+                raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
+            object.__setattr__(self, name, value)
+        for low, high in (("row_lower", "row_upper"), ("lower", "upper")):
+            if np.any(getattr(self, low) > getattr(self, high)):
+                raise BadData(
+                    f"{low} is above {high} at {int(np.argmax(getattr(self, low) > getattr(self, high)))}"
+                )
+
+    @property
+    def n(self) -> int:
+        """The number of variables."""
+        return int(self.q.size)
+
+    @property
+    def m(self) -> int:
+        """The number of rows."""
+        return int(self.A.shape[0])
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """How far a point and its multipliers are from optimal, from the raw data; 0 everywhere is optimal.
+
+    Attributes
+    ----------
+    primal : float
+        The largest amount by which a row or bound is missed.
+    dual : float
+        The largest entry of Px + q + A'y + z, multipliers of an infinite side taken as zero.
+    gap : float
+        Objective minus the dual objective, in size: for a feasible pair the sum of all complementarity products.
+    primal_relative, dual_relative, gap_relative : float
+        The same over the largest term of the sum each comes from (of the gap: of the objective's size).
+    """
+
+    primal: float
+    dual: float
+    gap: float
+    primal_relative: float
+    dual_relative: float
+    gap_relative: float
+
+    def within(self, tolerance: float) -> bool:
+        """Whether all three relative residuals are at most a tolerance; NaN never is."""
+        return (
+            self.primal_relative <= tolerance
+            and self.dual_relative <= tolerance
+            and self.gap_relative <= tolerance
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DirectAnswer:
+    """What a direct solver found.
+
+    Attributes
+    ----------
+    status : str
+        The solver's claim: ``"solved"``, ``"limit"`` (no answer to its own tolerance), ``"infeasible"`` or
+        ``"unbounded"``. Look at `residuals` before believing it.
+    x, y, z : ndarray
+        The last iterate: point, multipliers of rows, multipliers of bounds.
+    iterations : int
+    residuals : Residuals
+        Recomputed from the data; see `residuals`.
+    """
+
+    status: str
+    x: Floats
+    y: Floats
+    z: Floats
+    iterations: int
+    residuals: Residuals
+
+
+def residuals(qp: QP, x: Floats, y: Floats, z: Floats) -> Residuals:
+    """Measure a point and its multipliers against the data of a program.
+
+    Parameters
+    ----------
+    qp : QP
+    x : ndarray, shape (n,)
+    y : ndarray, shape (m,)
+    z : ndarray, shape (n,)
+
+    Returns
+    -------
+    Residuals
+    """
+    Px, Ax = qp.P @ x, qp.A @ x
+    missed_rows, support_rows, y = _side(Ax, y, qp.row_lower, qp.row_upper)
+    missed_box, support_box, z = _side(x, z, qp.lower, qp.upper)
+    Ay = qp.A.T @ y
+    dual = _size(Px + qp.q + Ay + z)
+    curved, linear = float(x @ Px), float(qp.q @ x)
+    gap = abs(curved + linear + support_rows + support_box)
+    primal = max(missed_rows, missed_box)
+    return Residuals(
+        primal,
+        dual,
+        gap,
+        primal / max(_size(Ax), _size(x), 1e-12),
+        dual / max(_size(Px), _size(qp.q), _size(Ay), _size(z), 1e-12),
+        gap / max(abs(0.5 * curved + linear), 1e-12),
+    )
+
+
+def _side(body: Floats, multiplier: Floats, low: Any, high: Any) -> tuple[float, float, Floats]:
+    """Return the worst violation, the support function of the interval at the multipliers, and these, admissible."""
+    if not body.size:
+        return 0.0, 0.0, multiplier
+    missed = float(max(np.max(low - body), np.max(body - high), 0.0))
+    limit = np.where(multiplier > 0.0, high, low)
+    admissible = np.where(np.isfinite(limit), multiplier, 0.0)
+    support = float(admissible @ np.where(np.isfinite(limit), limit, 0.0))
+    return missed, support, admissible
+
+
+def _size(values: Floats) -> float:
+    return float(np.abs(values).max()) if values.size else 0.0
+
+
+def _or(value: Any, size: int, default: float) -> Floats:
+    return np.full(size, default) if value is None else np.asarray(value, dtype=float)
