@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from threadpoolctl import threadpool_limits
+
 from proofolio.backtest.costs import Costs
 from proofolio.backtest.digest import digest
 from proofolio.backtest.forecast_book import ForecastBook
@@ -115,12 +117,13 @@ def play(
 
 def _played(scene: Scene, pair: tuple[Strategy, Costs]) -> Run:
     strategy, costs = pair
-    return simulate(
-        scene.market,
-        strategy,
-        costs,
-        start=scene.start,
-        stop=scene.stop,
-        forecasts=scene.book(strategy.needs),
-        rebalance=scene.rebalance,
-    )
+    with threadpool_limits(1):  # see record_forecasts
+        return simulate(
+            scene.market,
+            strategy,
+            costs,
+            start=scene.start,
+            stop=scene.stop,
+            forecasts=scene.book(strategy.needs),
+            rebalance=scene.rebalance,
+        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from proofolio.backtest.market import Floats
 from proofolio.errors import BadData
@@ -118,12 +119,15 @@ def record_forecasts(
             f"{len(returns)} days leave nothing to trade on after the first {start}; give a longer history or use "
             "a shorter window."
         )
-    fitted = forecaster.fit(returns[:start].copy())
-    made = [fitted.predict()]
-    for day in range(start, stop - 1):
-        made.append(fitted.predict_online(returns[day].copy()))
-        if progress is not None:
-            progress("forecasts", len(made), stop - start)
+    # On matrices this small several BLAS threads wait for one another, many times slower than one; and the
+    # last digits would depend on how many there are.
+    with threadpool_limits(1):
+        fitted = forecaster.fit(returns[:start].copy())
+        made = [fitted.predict()]
+        for day in range(start, stop - 1):
+            made.append(fitted.predict_online(returns[day].copy()))
+            if progress is not None:
+                progress("forecasts", len(made), stop - start)
     return ForecastBook(
         first=start - 1,
         mean=np.stack([f.mean for f in made]),

@@ -35,7 +35,8 @@ class ForecastPlan:
         Days between fits of the hidden Markov model.
     weighting : {"labels", "soft"}
     hysteresis : float
-        Probability a new regime needs before it is believed; 0 takes the probabilities as they are.
+        Probability a new regime needs before it is believed, and the forecast then starts in the regime believed;
+        0 starts from the filtered probabilities as they are.
     covariance : {"sample", "ewma", "ledoit-wolf"}
     half_life : float
         Days, for ``"ewma"``.
@@ -64,6 +65,7 @@ class ForecastPlan:
                 refit=self.refit,
                 weighting=self.weighting,
                 hysteresis=self.hysteresis,
+                start_from="regime" if self.hysteresis > 0 else "probabilities",
                 covariance=self.covariance,
                 half_life=self.half_life,
                 seed=self.seed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from proofolio.backtest.market import Floats
 from proofolio.backtest.strategy import Needs, Player, Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
-from proofolio.models.equal_risk import RegimeEqualRisk, equal_risk
+from proofolio.models.equal_risk import equal_risk
 from proofolio.models.mean_variance import MeanVariance
 from proofolio.models.risk_parity import RiskParity
 
@@ -126,7 +126,7 @@ class RegimeBudgets:
 
     def start(self, history: Floats) -> Player:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPlayer(RegimeEqualRisk(kappa=self.kappa))
+        return _RegimeBudgetsPlayer(self.kappa)
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,11 +166,11 @@ class _EqualRiskPlayer:
 
 
 class _RegimeBudgetsPlayer:
-    def __init__(self, model: RegimeEqualRisk) -> None:
-        self._model = model
+    def __init__(self, kappa: float) -> None:
+        self._kappa = kappa
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
-        raise NotImplementedError
+        return equal_risk(_given(forecast).covariance[0])
 
 
 def _given(forecast: Forecast | None) -> Forecast:
