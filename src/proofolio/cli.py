@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from proofolio.commands.audit import audit_command
+from proofolio.commands.backtest import backtest_command
 from proofolio.commands.demo import demo_command
 from proofolio.commands.doctor import doctor_command
 from proofolio.commands.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
@@ -31,6 +32,7 @@ Examples:
   proofolio prove maximum
   proofolio audit model.mps --html audit.html
   proofolio solve model.mps --solver scip
+  proofolio backtest prices.csv
   proofolio doctor
 """
 
@@ -99,7 +101,7 @@ def command_line(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo_command, prove_command, audit_command, solve_command, doctor_command):
+for _command in (demo_command, prove_command, audit_command, solve_command, backtest_command, doctor_command):
     command_line.add_command(_command)
 
 

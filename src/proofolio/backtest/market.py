@@ -93,6 +93,10 @@ class Market:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
         return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
 
+    def since(self, first: int) -> Market:
+        """Return the market from row `first` on."""
+        return Market(self.dates[first:], self.names, self.returns[first:], self.risk_free[first:])
+
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
         return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])

@@ -146,7 +146,7 @@ class _MeanVariancePlayer:
         step = self._stepper.solve(known.mean, known.covariance, holdings)
         if not step.ok:
             raise SolverFailure(f"the mean-variance step of row {day} was not solved to its tolerance.")
-        return step.W[:, 0]
+        return step.W[0]
 
 
 class _RiskParityPlayer:
@@ -157,7 +157,7 @@ class _RiskParityPlayer:
         step = self._stepper.solve(_given(forecast).covariance, holdings)
         if not step.ok:
             raise SolverFailure(f"the risk-parity step of row {day} was not solved to its tolerance.")
-        return step.W[:, 0]
+        return step.W[0]
 
 
 class _EqualRiskPlayer:

@@ -1,6 +1,8 @@
 """The style sheet of the pages: one set of names for colours, given twice, for light and for dark."""
 
-__all__ = ["STYLE"]
+import re
+
+__all__ = ["LIGHT_COLOURS", "STYLE"]
 
 # Series colours are Tableau's ten, toned to stand on both grounds; r0, r1, r2... are the regimes, calm first.
 _LIGHT = """
@@ -62,6 +64,8 @@ svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
 _SERIES = "".join(
     f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count)
 )
+
+LIGHT_COLOURS = dict(re.findall(r"--(\w+):(#\w{6});", _LIGHT))
 
 STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace(
     "\n", ""
