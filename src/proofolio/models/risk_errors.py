@@ -1,0 +1,59 @@
+r"""How far risk contributions are from their budgets, and the derivative of that.
+
+.. math::
+    g_i(w) = \frac{w_i (\Sigma w)_i}{w'\Sigma w} - b_i, \qquad
+    \frac{\partial g_i}{\partial w_j} =
+    \frac{\delta_{ij} (\Sigma w)_i + w_i \Sigma_{ij}}{w'\Sigma w} - 2\,(g_i + b_i)\,\frac{(\Sigma w)_j}{w'\Sigma w}
+
+g does not change when w is scaled: the Jacobian takes w to 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["death_threshold", "errors_and_jacobian", "risk_errors"]
+
+Floats = NDArray[np.float64]
+
+
+def risk_errors(W: Floats, sigma: Floats, b: Floats) -> Floats:
+    """Return g for weights (H, n), covariances (H, n, n) and budgets (H, n), shape (H, n)."""
+    part = W * np.matmul(sigma, W[..., None])[..., 0]
+    errors: Floats = part / part.sum(axis=-1, keepdims=True) - b
+    return errors
+
+
+def errors_and_jacobian(W: Floats, sigma: Floats, b: Floats) -> tuple[Floats, Floats]:
+    """Return g (H, n) and its Jacobian (H, n, n)."""
+    m = np.matmul(sigma, W[..., None])[..., 0]
+    part = W * m
+    variance = part.sum(axis=-1, keepdims=True)
+    u = m / variance
+    share = W * u
+    A = (W / variance)[:, :, None] * sigma
+    A -= (2.0 * share)[:, :, None] * u[:, None, :]
+    n = W.shape[1]
+    A.reshape(len(W), n * n)[:, :: n + 1] += u
+    return share - b, A
+
+
+def death_threshold(b: Floats) -> float:
+    r"""Return a number below which the sum of the squares of g is only where every asset with a budget is held.
+
+    An asset at weight 0 has :math:`g_i = -b_i`; the other errors then add up to :math:`b_i`, so that
+
+    .. math:: \textstyle\sum_j g_j^2 \ge b_i^2 + b_i^2 / (n - 1),
+
+    n counting all assets. A method that never goes up and starts below the smallest of these keeps all alive.
+
+    Parameters
+    ----------
+    b : ndarray, shape (H, n)
+        Budgets; zeros are of assets that are not asked to carry risk.
+    """
+    n = b.shape[1]
+    if n == 1:
+        return np.inf
+    return float((b[b > 0.0] ** 2).min() * n / (n - 1.0))
