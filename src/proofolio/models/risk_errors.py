@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["death_threshold", "errors_and_jacobian", "risk_errors"]
+__all__ = ["curvature", "death_threshold", "errors_and_jacobian", "risk_errors"]
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +37,40 @@ def errors_and_jacobian(W: Floats, sigma: Floats, b: Floats) -> tuple[Floats, Fl
     n = W.shape[1]
     A.reshape(len(W), n * n)[:, :: n + 1] += u
     return share - b, A
+
+
+def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
+    r"""Return positive semidefinite Q (H, n, n): the curvature of :math:`\sum_i g_i^2` where weights add up to 1.
+
+    It is that of the Hessian :math:`N = 2A'A + 2\sum_i g_i \nabla^2 g_i`, and Gauss and Newton's :math:`2A'A` in
+    periods where the Hessian is not convex. With g held, :math:`\phi = \sum_i g_i w_i (\Sigma w)_i / w'\Sigma w`,
+    :math:`K = D_g\Sigma + \Sigma D_g` and :math:`u = \Sigma w / w'\Sigma w`,
+
+    .. math:: \nabla^2 \phi = \frac{K - 2\phi\Sigma - 2(Kwu' + u(Kw)')}{w'\Sigma w} + 8\phi\,uu'.
+
+    Steps d from w have :math:`1'd = 0`. As scaling changes nothing, :math:`Nw = -s` with the gradient s, so that
+    :math:`Q = N + s1' + 1s'` agrees with N on them and has :math:`Qw = 0`.
+    """
+    gauss: Floats = 2.0 * np.matmul(A.swapaxes(1, 2), A)
+    if not g.any():
+        return gauss
+    m = np.matmul(sigma, W[..., None])[..., 0]
+    variance = (W * m).sum(axis=1)[:, None]
+    u = m / variance
+    phi = (g * W * u).sum(axis=1)[:, None, None]
+    K = (g[:, :, None] + g[:, None, :]) * sigma
+    half = np.matmul(g[:, None, :], A)[:, 0, :, None] - 2.0 * u[:, :, None] * (
+        np.matmul(K, W[..., None]) / variance[..., None]
+    ).swapaxes(1, 2)
+    hessian = (K - 2.0 * phi * sigma) * (2.0 / variance[..., None]) + (16.0 * phi) * (u[:, :, None] * u[:, None, :])
+    hessian += gauss + 2.0 * (half + half.swapaxes(1, 2))
+    size = np.trace(gauss, axis1=1, axis2=2)[:, None, None]
+    try:
+        np.linalg.cholesky(hessian + size)
+    except np.linalg.LinAlgError:
+        lowest = np.linalg.eigvalsh(hessian + size)[:, 0]
+        return np.where((lowest > 1e-9 * size[:, 0, 0])[:, None, None], hessian, gauss)
+    return hessian
 
 
 def death_threshold(b: Floats) -> float:

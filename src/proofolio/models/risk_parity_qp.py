@@ -25,7 +25,7 @@ __all__ = ["Limits", "Multipliers", "StepQP", "first_order_gap"]
 
 Floats = NDArray[np.float64]
 DENSE = 40  # variables up to which dense factors are faster
-ABSOLUTE = 1e-10
+ABSOLUTE = 1e-11
 
 
 class Limits(NamedTuple):

@@ -149,13 +149,13 @@ def checked_step(
     smallest = float(W[budgeted].min())
     cannot_die = bool(start_objective < death_threshold(b))
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
-    dead, chosen, excluded = _dead(program, W, w0, holds=below >= 0.0 and stationarity <= 10.0 * tolerance)
+    dead, chosen, excluded = _dead(program, W, w0, holds=below >= 0.0 and stationarity <= tolerance)
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     missed = _missed(program, W, w0)
     checks = (
         Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
-        Check("stationary", bool(stationarity <= 10.0 * tolerance), stationarity, 10.0 * tolerance),
+        Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
         Check("no asset dead", set(dead) <= {*chosen, *excluded}, float(len(set(dead) - {*chosen, *excluded})), 0.0,
               _words(dead, chosen, excluded)),

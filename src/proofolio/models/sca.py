@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite
 from proofolio.models.equal_risk import equal_risk
-from proofolio.models.risk_errors import errors_and_jacobian, risk_errors
+from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
 from proofolio.models.risk_parity import PROXIMAL, RiskParity
 from proofolio.models.risk_parity_qp import Limits, Multipliers, StepQP, first_order_gap
 from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step
@@ -38,6 +38,7 @@ METHODS = ("gauss-newton", "published")
 FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
 ARMIJO = 1e-4
 HALVINGS = 40
+ROUNDING = 1e-15
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 
 
@@ -88,7 +89,7 @@ class Stepper:
         method: str = "gauss-newton",
         *,
         solver: str = "piqp",
-        tolerance: float = 1e-10,
+        tolerance: float = 1e-9,
         limit: int = 200,
     ) -> None:
         if method not in METHODS:
@@ -252,7 +253,7 @@ class Stepper:
             slope = 2.0 * periods.times[:, None] * np.matmul(g[:, None, :], A)[:, 0]
             if held is not None and self._gap(periods, slope, W, held) <= self.tolerance:
                 break
-            Q = 2.0 * times * np.matmul(A.swapaxes(1, 2), A)
+            Q = times * curvature(W, periods.sigma, g, A)
             Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
             V, held, kkt = qp.solve(Q, slope - np.matmul(Q, W[..., None])[..., 0])
             gap = self._gap(periods, slope, W, held)
@@ -264,7 +265,7 @@ class Stepper:
             a = 1.0
             for _ in range(HALVINGS):
                 after = periods.objective(W + a * d)
-                if after <= objective + ARMIJO * a * predicted:
+                if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
                     break
                 a *= 0.5
             else:
