@@ -104,6 +104,19 @@ def test_one_change_gives_what_a_new_setup_gives(solver, changed, kind):
     np.testing.assert_allclose(made.solve().x, fresh.x, atol=1e-5)
 
 
+@pytest.mark.parametrize("solver", DIRECT)
+def test_a_side_may_come_and_go(solver):
+    first = instance(11)
+    open_, closed = np.full(first.n, -np.inf), np.full(first.n, -0.1)
+    made = direct_qp(
+        solver, replace(first, lower=open_, row_lower=np.where(np.arange(4) > 0, -np.inf, first.row_lower))
+    )
+    for lower, row_lower in ((closed, first.row_lower), (open_, made.qp.row_lower)):
+        made.update(lower=lower, row_lower=row_lower)
+        fresh = direct_qp("clarabel", replace(first, lower=lower, row_lower=row_lower)).solve()
+        np.testing.assert_allclose(made.solve().x, fresh.x, atol=1e-5)
+
+
 def test_residuals_are_those_of_the_data_not_of_a_claim():
     qp = instance(3)
     answer = direct_qp("piqp", qp).solve()

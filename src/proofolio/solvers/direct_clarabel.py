@@ -6,7 +6,6 @@ Source: Goulart, Chen, "Clarabel: An interior-point solver for conic programs wi
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import clarabel
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.solvers.qp_data import QP, DirectAnswer, residuals
+from proofolio.solvers.qp_data import QP, DirectAnswer
 
 __all__ = ["DirectClarabel"]
 
@@ -59,7 +58,7 @@ class DirectClarabel:
 
     def update(self, **changes: Any) -> None:
         """Replace some of P, q, A, row_lower, row_upper, lower, upper."""
-        self._qp = replace(self._qp, **changes)
+        self._qp = self._qp.with_changes(changes)
 
     def solve(self) -> DirectAnswer:
         """Solve the program as it stands."""
@@ -83,4 +82,4 @@ class DirectClarabel:
         both[below] -= multipliers[equal.size + above.size :]
         x, y, z = np.array(found.x), both[: qp.m], both[qp.m :]
         status = STATUS.get(str(found.status), "limit")
-        return DirectAnswer(status, x, y, z, int(found.iterations), residuals(qp, x, y, z))
+        return DirectAnswer(status, x, y, z, int(found.iterations), qp)

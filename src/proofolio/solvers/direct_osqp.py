@@ -7,7 +7,6 @@ programs", Mathematical Programming Computation 12 (2020).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData, SolverFailure
-from proofolio.solvers.qp_data import QP, DirectAnswer, residuals
+from proofolio.solvers.qp_data import QP, DirectAnswer
 
 __all__ = ["DirectOsqp"]
 
@@ -61,7 +60,7 @@ class DirectOsqp:
 
     def update(self, **changes: Any) -> None:
         """Replace some of P, q, A, row_lower, row_upper, lower, upper; patterns must stay."""
-        qp = self._qp = replace(self._qp, **changes)
+        qp = self._qp = self._qp.with_changes(changes)
         vectors: dict[str, Any] = {}
         matrices: dict[str, Any] = {}
         if "P" in changes:
@@ -84,7 +83,7 @@ class DirectOsqp:
         status = STATUS.get(found.info.status_val, "limit")
         x, both = np.array(found.x, dtype=float), np.array(found.y, dtype=float)
         y, z = both[: qp.m], both[qp.m :]
-        return DirectAnswer(status, x, y, z, int(found.info.iter), residuals(qp, x, y, z))
+        return DirectAnswer(status, x, y, z, int(found.info.iter), qp)
 
     def _stacked(self) -> Any:
         return sparse.vstack([self._A, sparse.eye(self._qp.n)], format="csc")

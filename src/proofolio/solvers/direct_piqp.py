@@ -5,7 +5,6 @@ Source: Schwan, Jiang, Kuhn, Jones, "PIQP: A Proximal Interior-Point Quadratic P
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.solvers.qp_data import QP, DirectAnswer, residuals
+from proofolio.solvers.qp_data import QP, DirectAnswer
 
 __all__ = ["DirectPiqp"]
 
@@ -80,7 +79,7 @@ class DirectPiqp:
         BadData
             When a row is an equality now and was not, or the other way round.
         """
-        qp = self._qp = replace(self._qp, **changes)
+        qp = self._qp = self._qp.with_changes(changes)
         given: dict[str, Any] = {}
         # Scaled anew, PIQP 0.6.4 forgets to scale the matrices it is not given: wrong answers follow.
         together = not self._solver.settings.preconditioner_reuse_on_update and (
@@ -113,12 +112,12 @@ class DirectPiqp:
         y = np.empty(qp.m)
         y[self._equal] = found.y
         y[self._ranged] = found.z_u - found.z_l
-        return DirectAnswer(status, x, y, z, int(found.info.iter), residuals(qp, x, y, z))
+        return DirectAnswer(status, x, y, z, int(found.info.iter), qp)
 
     def _matrix(self, matrix: Any) -> Any:
         if self._dense:
             return np.asfortranarray(matrix, dtype=float)
-        return sparse.csc_matrix(matrix)
+        return matrix if isinstance(matrix, sparse.csc_matrix) else sparse.csc_matrix(matrix)
 
     def _rows(self, A: Any) -> tuple[Any, Any]:
         if self._dense:

@@ -10,17 +10,22 @@ Multipliers y of the rows and z of the bounds are positive at an upper side, neg
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from proofolio.errors import BadData
 
 __all__ = ["QP", "DirectAnswer", "Residuals", "residuals"]
 
 Floats = NDArray[np.float64]
+FIELDS = ("P", "q", "A", "row_lower", "row_upper", "lower", "upper")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,31 +57,43 @@ class QP:
     upper: Any = None
 
     def __post_init__(self) -> None:
-        q = np.asarray(self.q, dtype=float)
-        n = q.size
+        n = np.size(self.q)
         A = np.zeros((0, n)) if self.A is None else self.A
-        m = A.shape[0]
-        fields = {
-            "q": (q, (n,)),
-            "P": (self.P, (n, n)),
-            "A": (A, (m, n)),
-            "row_lower": (_or(self.row_lower, m, -np.inf), (m,)),
-            "row_upper": (_or(self.row_upper, m, np.inf), (m,)),
-            "lower": (_or(self.lower, n, -np.inf), (n,)),
-            "upper": (_or(self.upper, n, np.inf), (n,)),
-        }
-        for name, (value, shape) in fields.items():
+        defaults = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -np.inf, "upper": np.inf}
+        for name, default in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(A.shape[0] if "row" in name else n, default))
+        object.__setattr__(self, "A", A)
+        self._check(FIELDS)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> QP:
+        """Return the program with some of its arrays replaced; only those are looked at again."""
+        made = copy(self)
+        for name, value in changes.items():
+            if name not in FIELDS:
+                raise BadData(f"a quadratic program has no {name!r}: it has {', '.join(FIELDS)}")
+            object.__setattr__(made, name, value)
+        made._check(tuple(changes))
+        return made
+
+    def _check(self, names: tuple[str, ...]) -> None:
+        n, m = self.n, self.m
+        for name in names:
+            value: Any = getattr(self, name)
+            stored = sparse.issparse(value)
+            if not stored:
+                value = np.asarray(value, dtype=float)
+                object.__setattr__(self, name, value)
+            shape = {"P": (n, n), "A": (m, n), "row_lower": (m,), "row_upper": (m,)}.get(name, (n,))
             if value.shape != shape:
                 raise BadData(f"{name} has shape {value.shape}; it must be {shape}")
-            numbers = value if isinstance(value, np.ndarray) else value.data
-            if np.any(np.isnan(numbers)):
+            if np.isnan(value.data if stored else value).any():
                 raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
-            object.__setattr__(self, name, value)
         for low, high in (("row_lower", "row_upper"), ("lower", "upper")):
-            if np.any(getattr(self, low) > getattr(self, high)):
-                raise BadData(
-                    f"{low} is above {high} at {int(np.argmax(getattr(self, low) > getattr(self, high)))}"
-                )
+            if low in names or high in names:
+                crossed = getattr(self, low) > getattr(self, high)
+                if crossed.any():
+                    raise BadData(f"{low} is above {high} at {int(np.argmax(crossed))}")
 
     @property
     def n(self) -> int:
@@ -133,8 +150,8 @@ class DirectAnswer:
     x, y, z : ndarray
         The last iterate: point, multipliers of rows, multipliers of bounds.
     iterations : int
-    residuals : Residuals
-        Recomputed from the data; see `residuals`.
+    qp : QP
+        What was solved.
     """
 
     status: str
@@ -142,7 +159,12 @@ class DirectAnswer:
     y: Floats
     z: Floats
     iterations: int
-    residuals: Residuals
+    qp: QP
+
+    @cached_property
+    def residuals(self) -> Residuals:
+        """How far from optimal the iterate is, computed from the data when asked for."""
+        return residuals(self.qp, self.x, self.y, self.z)
 
 
 def residuals(qp: QP, x: Floats, y: Floats, z: Floats) -> Residuals:
@@ -190,7 +212,3 @@ def _side(body: Floats, multiplier: Floats, low: Any, high: Any) -> tuple[float,
 
 def _size(values: Floats) -> float:
     return float(np.abs(values).max()) if values.size else 0.0
-
-
-def _or(value: Any, size: int, default: float) -> Floats:
-    return np.full(size, default) if value is None else np.asarray(value, dtype=float)

@@ -1,0 +1,141 @@
+r"""The mean-variance step as a quadratic program that a direct solver keeps: only its numbers change by the day.
+
+Columns are the weights, period by period, and for each traded asset what is bought, :math:`b \ge u, b \ge 0`. Since
+:math:`|u| = 2b - u` at the optimum and the trades of all periods add up to :math:`w_H - w_0`,
+
+.. math:: \sum_t c'|u_t| = \sum_t 2c'b_t - c'w_H + c'w_0
+
+exactly, whatever the weights before the first period add up to.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from proofolio.models.mpc_step import Multipliers, Rules
+from proofolio.solvers.direct_qp import QP, DirectQP, direct_qp
+
+__all__ = ["DirectForm"]
+
+Floats = NDArray[np.float64]
+# Up to this many weights arrays are faster than sparse storage.
+DENSE = 15
+
+
+class DirectForm:
+    """The program of a step inside a direct solver.
+
+    Parameters
+    ----------
+    rules : Rules
+    gamma : float
+        Risk aversion.
+    solver : {"piqp", "osqp", "clarabel"}
+    **options
+        Passed on to the solver.
+    """
+
+    def __init__(self, rules: Rules, gamma: float, solver: str, **options: Any) -> None:
+        H, n = rules.lower.shape
+        self._rules, self._gamma, self._H, self._n, self._N = rules, gamma, H, n, H * n
+        self._name, self._options = solver, options
+        limited = rules.turnover_limit is not None
+        self._traded = np.flatnonzero((rules.cost > 0.0) | (rules.counted if limited else False))
+        k = self._traded.size
+        self._wide = self._N + H * k
+        self._dense = self._N <= DENSE
+        A, self._row_lower, self._row_upper = self._rows()
+        self._A = A.toarray(order="F") if self._dense else sparse.csc_matrix(A)
+        self._lower = np.concatenate([rules.lower.ravel(), np.zeros(H * k)])
+        above = np.full(self._N, np.inf) if rules.simplex else rules.upper.ravel()
+        self._upper = np.concatenate([above, np.full(H * k, np.inf)])
+        diagonal = np.arange(self._N + 1, dtype=np.int32)
+        self._pointer = np.concatenate([n * diagonal, np.full(H * k, n * self._N)]).astype(np.int32)
+        within = np.arange(n, dtype=np.int32)
+        self._indices = (n * np.repeat(np.arange(H, dtype=np.int32), n * n)) + np.tile(within, self._N)
+        self._solver: DirectQP | None = None
+
+    def _rows(self) -> tuple[Any, Floats, Floats]:
+        """Return the rows: budgets, trades, turnover limits, groups; with w0 taken as zero."""
+        rules, H, n, k = self._rules, self._H, self._n, self._traded.size
+        pick = sparse.csr_array((np.ones(k), (np.arange(k), self._traded)), shape=(k, n))
+        apart = sparse.eye_array(H) - sparse.eye_array(H, k=-1)
+        none = sparse.csr_array((H, H * k))
+        blocks: list[list[Any]] = [[sparse.kron(sparse.eye_array(H), np.ones((1, n))), none]]
+        low, high = [np.ones(H)], [np.ones(H)]
+        blocks.append([sparse.kron(apart, pick), -sparse.eye_array(H * k)])
+        low.append(np.full(H * k, -np.inf))
+        high.append(np.zeros(H * k))
+        self._at_trades = slice(H, H + H * k)
+        self._at_limits = slice(H + H * k, H + H * k)
+        if rules.turnover_limit is not None:
+            counted = rules.counted.astype(float)
+            bought = 2.0 * counted[self._traded]
+            blocks.append(
+                [-sparse.kron(apart, counted[None, :]), sparse.kron(sparse.eye_array(H), bought[None, :])]
+            )
+            low.append(np.full(H, -np.inf))
+            high.append(rules.turnover_limit)
+            self._at_limits = slice(self._at_limits.start, self._at_limits.start + H)
+        if rules.groups is not None:
+            count = rules.groups.shape[0]
+            blocks.append(
+                [sparse.kron(sparse.eye_array(H), rules.groups), sparse.csr_array((H * count, H * k))]
+            )
+            low.append(np.tile(rules.group_lower, H))
+            high.append(np.tile(rules.group_upper, H))
+        return sparse.block_array(blocks, format="csc"), np.concatenate(low), np.concatenate(high)
+
+    def solve(self, mean: Floats, covariance: Floats, w0: Floats) -> tuple[Floats, Multipliers] | None:
+        """Return weights (H, n) and multipliers; None when the solver did not come to an end."""
+        rules, H, n, N = self._rules, self._H, self._n, self._N
+        cost = rules.cost
+        size = max(
+            float(np.ptp(mean)),
+            2.0 * self._gamma * float(np.abs(covariance).max()),
+            float(cost.max()),
+            1e-300,
+        )
+        q = np.empty(self._wide)
+        q[:N] = mean.ravel()
+        q[:N] *= -1.0 / size
+        q[N - n : N] -= cost / size
+        q[N:].reshape(H, -1)[:] = (2.0 / size) * cost[self._traded]
+        row_upper = self._row_upper.copy()
+        k = self._traded.size
+        row_upper[H : H + k] = w0[self._traded]
+        if rules.turnover_limit is not None:
+            row_upper[self._at_limits.start] -= w0 @ rules.counted
+        P = self._curvature(covariance, 2.0 * self._gamma / size)
+        if self._solver is None:
+            qp = QP(P, q, self._A, self._row_lower, row_upper, self._lower, self._upper)
+            self._solver = direct_qp(self._name, qp, **self._options)
+        else:
+            self._solver.update(P=P, q=q, row_upper=row_upper)
+        answer = self._solver.solve()
+        if not (np.isfinite(answer.x).all() and np.isfinite(answer.y).all()):
+            self._solver = None  # what is left inside it is not to be started from
+            return None
+        price = size * answer.y[self._at_limits] if rules.turnover_limit is not None else None
+        s = np.zeros((H, n))
+        s[:, self._traded] = size * answer.y[self._at_trades].reshape(H, k) - cost[self._traded]
+        if price is not None:
+            s -= price[:, None] * rules.counted
+        groups = None
+        if rules.groups is not None:
+            groups = size * answer.y[self._at_limits.stop :].reshape(H, -1)
+        return answer.x[:N].reshape(H, n), Multipliers(s, price, groups)
+
+    def _curvature(self, covariance: Floats, factor: float) -> Any:
+        n = self._n
+        if self._dense:
+            P = np.zeros((self._wide, self._wide), order="F")
+            for t in range(self._H):
+                P[t * n : t * n + n, t * n : t * n + n] = factor * covariance[t]
+            return P
+        numbers = covariance.ravel() * factor
+        return sparse.csc_matrix((numbers, self._indices, self._pointer), shape=(self._wide, self._wide))
