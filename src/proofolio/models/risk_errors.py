@@ -62,7 +62,9 @@ def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
     half = np.matmul(g[:, None, :], A)[:, 0, :, None] - 2.0 * u[:, :, None] * (
         np.matmul(K, W[..., None]) / variance[..., None]
     ).swapaxes(1, 2)
-    hessian = (K - 2.0 * phi * sigma) * (2.0 / variance[..., None]) + (16.0 * phi) * (u[:, :, None] * u[:, None, :])
+    hessian = (K - 2.0 * phi * sigma) * (2.0 / variance[..., None]) + (16.0 * phi) * (
+        u[:, :, None] * u[:, None, :]
+    )
     hessian += gauss + 2.0 * (half + half.swapaxes(1, 2))
     size = np.trace(gauss, axis1=1, axis2=2)[:, None, None]
     try:

@@ -22,6 +22,7 @@ from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
 from proofolio.models.equal_risk import read_budgets
 from proofolio.models.holdings import Group, Holdings
+from proofolio.models.mpc_step import Rules
 from proofolio.models.risk_errors import errors_and_jacobian, risk_errors
 from proofolio.models.trading import Trading
 from proofolio.program.model import Model
@@ -50,10 +51,11 @@ class RiskParity:
     groups : sequence of Group
         Limits of the weights of some assets together, in every period.
     cash : int, optional
-        The asset that carries no risk: its row of every covariance is ignored. Its weight changes no risk
-        contribution; what decides it are its bounds and the cost of trading.
+        The asset that carries no risk and is traded for nothing: its row of every covariance is ignored, and its
+        trades do not count as turnover. Its weight changes no risk contribution; what decides it are its bounds
+        and the cost of trading the others.
     turnover_limit : float or array_like, shape (H,)
-        Of :math:`\|w_\tau - w_{\tau-1}\|_1`.
+        Of :math:`\|w_\tau - w_{\tau-1}\|_1` without the cash.
 
     Raises
     ------
@@ -111,6 +113,26 @@ class RiskParity:
         """The assets that carry risk."""
         return np.array([i for i in range(self.n) if i != self.cash], dtype=np.intp)
 
+    @property
+    def rules(self) -> Rules:
+        """The rules of the plan as arrays."""
+        holdings, n = self.holdings, self.n
+        counted = np.arange(n) != (-1 if self.cash is None else self.cash)
+        groups = np.zeros((len(holdings.groups), n))
+        for row, group in zip(groups, holdings.groups, strict=True):
+            row[list(group.members)] = 1.0
+        return Rules(
+            lower=holdings.lower,
+            upper=holdings.upper,
+            cost=self.gamma_trade * counted,
+            counted=counted,
+            turnover_limit=self.turnover_limit if np.isfinite(self.turnover_limit).any() else None,
+            groups=groups if holdings.groups else None,
+            group_lower=np.array([group.lower for group in holdings.groups]),
+            group_upper=np.array([group.upper for group in holdings.groups]),
+            simplex=bool(np.all(holdings.lower == 0.0) and np.all(holdings.upper >= 1.0)),
+        )
+
     def read(self, covariance: ArrayLike, w0: ArrayLike) -> tuple[Floats, Floats]:
         """Return the covariances (H, n, n), cash without risk, and the first holdings (n,).
 
@@ -124,7 +146,9 @@ class RiskParity:
         if sigma.shape == (n, n):
             sigma = np.broadcast_to(sigma, (H, n, n))
         if sigma.shape != (H, n, n):
-            raise BadData(f"covariance has shape {sigma.shape}; it must be ({H}, {n}, {n}), or ({n}, {n}) for all")
+            raise BadData(
+                f"covariance has shape {sigma.shape}; it must be ({H}, {n}, {n}), or ({n}, {n}) for all"
+            )
         if self.cash is not None:
             sigma = sigma.copy()
             sigma[:, self.cash, :] = sigma[:, :, self.cash] = 0.0
@@ -138,7 +162,8 @@ class RiskParity:
         sigma, held = self.read(covariance, w0)
         weights = self._weights(W)
         squares = float((risk_errors(weights, sigma, self.budgets) ** 2).sum())
-        return squares + self.gamma_trade * float(np.abs(np.diff(weights, axis=0, prepend=held[None])).sum())
+        traded = np.abs(np.diff(weights[:, self.risky], axis=0, prepend=held[None, self.risky]))
+        return squares + self.gamma_trade * float(traded.sum())
 
     def _weights(self, W: ArrayLike) -> Floats:
         weights = finite("weights", W)
@@ -167,12 +192,14 @@ class RiskParity:
         model = Model("risk_parity")
         W = model.variable("W", (self.n, self.H), self.holdings.lower.T, self.holdings.upper.T)
         self.holdings.add(model, W)
+        traded = self.risky.tolist()
         trading = Trading(
-            self.n, self.H, turnover_cost=self.gamma_trade, turnover_limit=self.turnover_limit, initial=held
-        )
-        balanced = abs(float(held.sum()) - 1.0) <= 1e-12
+            len(traded), self.H, turnover_cost=self.gamma_trade, turnover_limit=self.turnover_limit,
+            initial=held[traded],
+        )  # fmt: skip
+        balanced = self.cash is None and float(held.sum()) == 1.0
         smooth = sum(model.quadratic(0.5 * Q[t], W[:, t]) for t in range(self.H)) + (q.T * W).sum()
-        model.minimise(smooth + trading.add(model, W, balanced) + constant)
+        model.minimise(smooth + trading.add(model, W[traded], balanced) + constant)
         return model
 
     def to_program(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Program:
@@ -207,7 +234,8 @@ class RiskParity:
         W = cp.Variable((H, n), name="W")
         slopes = [cp.Parameter((n, n), name=f"slope_{t}") for t in range(H)]
         intercept, w0 = cp.Parameter((H, n), name="intercept"), cp.Parameter(n, name="w0")
-        trades = [W[0] - w0, *(W[t] - W[t - 1] for t in range(1, H))]
+        risky = self.risky
+        trades = [(W[0] - w0)[risky], *((W[t] - W[t - 1])[risky] for t in range(1, H))]
         cost = sum(cp.sum_squares(slopes[t] @ W[t] + intercept[t]) for t in range(H))
         rows = [cp.sum(W, axis=1) == 1, self.holdings.lower <= W, self.holdings.upper >= W]
         for group in self.holdings.groups:
@@ -260,7 +288,9 @@ def _budgets(budgets: ArrayLike | None, n: int, H: int, cash: int | None) -> Flo
         b = read_budgets(budgets, n)
     else:
         if not isinstance(cash, int) or not 0 <= cash < n or n < 2:
-            raise BadData(f"cash is {cash!r}; it must be the number of one of several assets, from 0 to {n - 1}")
+            raise BadData(
+                f"cash is {cash!r}; it must be the number of one of several assets, from 0 to {n - 1}"
+            )
         given = np.ones(n) if budgets is None else finite("budgets", budgets)
         if given.ndim not in (1, 2) or given.shape[-1] != n:
             raise BadData(f"budgets have shape {given.shape}; they must be ({n},) or ({H}, {n})")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.models.holdings import FEASIBLE
+from proofolio.models.mpc_step import Multipliers, Rules, measure
 from proofolio.models.risk_errors import death_threshold
 from proofolio.models.risk_parity import RiskParity
-from proofolio.models.risk_parity_qp import Limits, Multipliers, first_order_gap
 from proofolio.verification.check_rows import Check
 
-__all__ = ["Iteration", "RiskParityStep", "checked_step"]
+__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap"]
 
 Floats = NDArray[np.float64]
 DEAD = 1e-6  # a weight of at most this size is taken for none
@@ -21,8 +22,7 @@ KKT = 1e-7
 NOT_ABOVE = 1e-12
 
 
-@dataclass(frozen=True)
-class Iteration:
+class Iteration(NamedTuple):
     """One iteration of the successive convex approximation.
 
     Attributes
@@ -34,9 +34,9 @@ class Iteration:
     moved : float
         The largest change of a weight.
     residual : float
-        `first_order_gap` where the iteration began; NaN where it was not measured.
+        `first_order_gap` where it ended, with its own multipliers; NaN where it was not measured.
     kkt : float
-        The worst KKT residual of the iteration's quadratic program; NaN where there was none.
+        Violation or proven gap of the iteration's quadratic program, whichever is larger; NaN where there was none.
     """
 
     objective: float
@@ -99,12 +99,30 @@ class RiskParityStep:
         return all(check.ok for check in self.checks)
 
 
+def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers) -> float:
+    r"""Bound by how much any feasible plan improves on W to first order; 0 where W is stationary.
+
+    The objective with its smooth part made linear, :math:`s'V + \gamma \sum_t \|V_t - V_{t-1}\|_1`, is convex, and
+    the multipliers bound it from below over all feasible plans by weak duality (see `proofolio.models.mpc_step`).
+    Poor multipliers make the bound large, never wrong.
+
+    Parameters
+    ----------
+    rules : Rules
+    slope, W : ndarray, shape (H, n)
+    w0 : ndarray, shape (n,)
+    multipliers : Multipliers
+    """
+    none = np.zeros((*slope.shape, slope.shape[1]))
+    return measure(rules, -slope, none, 0.0, w0, W, multipliers).kkt.gap
+
+
 def checked_step(
     program: RiskParity,
     sigma: Floats,
     w0: Floats,
     W: Floats,
-    multipliers: Multipliers | None,
+    multipliers: Multipliers,
     iterations: tuple[Iteration, ...],
     *,
     start_objective: float,
@@ -121,8 +139,8 @@ def checked_step(
     sigma : ndarray, shape (H, n, n)
     w0 : ndarray, shape (n,)
     W : ndarray, shape (H, n)
-    multipliers : Multipliers or None
-        For all H periods; without them nothing is known of stationarity.
+    multipliers : Multipliers
+        For all H periods.
     iterations : tuple of Iteration
     start_objective, begun, tolerance, solver, method
     """
@@ -132,26 +150,21 @@ def checked_step(
     variance = part.sum(axis=1, keepdims=True)
     contributions = part / variance
     g = contributions - b
-    objective = float((g * g).sum()) + program.gamma_trade * float(
-        np.abs(W[0] - w0).sum() + np.abs(W[1:] - W[:-1]).sum()
-    )
-    holdings = program.holdings
-    stationarity = np.nan
-    if multipliers is not None:
-        # the derivative of sum g^2: with u = m / variance, dg_i = (m_i dw_i + w_i (Sigma dw)_i) / variance - 2 c_i u dw
-        pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
-        slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
-        limits = Limits(holdings.lower, holdings.upper, holdings.groups, program.turnover_limit)
-        stationarity = first_order_gap(
-            2.0 * slope / variance, W, w0, program.gamma_trade, limits, multipliers
-        )
+    rules = program.rules
+    # With g held, the derivative of sum g_i w_i m_i / w'm; every w_j is in its own product and in all m
+    pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
+    slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
+    slope *= 2.0 / variance
+    found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers)
+    stationarity, missed = found.kkt.gap, found.kkt.violation
+    u = np.abs(np.diff(W, axis=0, prepend=w0[None]))
+    objective = float((g * g).sum()) + float((u @ rules.cost).sum())
     budgeted = b > 0.0
     smallest = float(W[budgeted].min())
     cannot_die = bool(start_objective < death_threshold(b))
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
     dead, chosen, excluded = _dead(program, W, w0, holds=below >= 0.0 and stationarity <= tolerance)
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
-    missed = _missed(program, W, w0)
     checks = (
         Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
@@ -164,22 +177,6 @@ def checked_step(
         W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, chosen,
         iterations, checks, 0.0, solver, method,
     )  # fmt: skip
-
-
-def _missed(program: RiskParity, W: Floats, w0: Floats) -> float:
-    holdings = program.holdings
-    worst = max(
-        float((holdings.lower - W).max()),
-        float((W - holdings.upper).max()),
-        float(np.abs(W.sum(axis=1) - 1.0).max()),
-    )
-    for group in holdings.groups:
-        held = W[:, list(group.members)].sum(axis=1)
-        worst = max(worst, float((group.lower - held).max()), float((held - group.upper).max()))
-    if np.isfinite(program.turnover_limit).any():
-        traded = np.abs(np.diff(W, axis=0, prepend=w0[None])).sum(axis=1)
-        worst = max(worst, float((traded - program.turnover_limit).max()))
-    return max(worst, 0.0)
 
 
 def _dead(

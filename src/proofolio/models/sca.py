@@ -1,14 +1,15 @@
 r"""Successive convex approximation of the risk-parity program, and how it keeps out of the dead-asset trap.
 
 The method has two parts. First each period's ERC, which is a convex program with one answer from any positive start
-(`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone. Then Gauss-Newton steps:
-the quadratic program at :math:`w^k` gives :math:`\hat w`, and of the way to it the longest of 1, 1/2, 1/4, ... is taken
-that lowers the original objective enough (Armijo). The objective never goes up, and an asset at weight 0 would put it
-above `death_threshold`: where the start lies below, no asset can die, whatever the steps.
+(`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone. Then Gauss-Newton
+steps, sharpened by the curvature of the errors where that is convex: the quadratic program at :math:`w^k` gives
+:math:`\hat w`, and of the way to it the longest of 1, 1/2, 1/4, ... is taken that lowers the original objective enough
+(Armijo). The objective never goes up, and an asset at weight 0 would put it above `death_threshold`: where the start
+lies below, no asset can die, whatever the steps.
 
 The published rule instead takes :math:`w^{k+1} = w^k + \gamma_k (\hat w - w^k)` with :math:`\gamma_0 = 0.8` and
-:math:`\gamma_k = \gamma_{k-1} (1 - 10^{-7} \gamma_{k-1})` from wherever it is told to begin (Scutari, Facchinei & Lampariello,
-"Parallel and Distributed Methods for Constrained Nonconvex Optimization", 2017; Feng & Palomar, "SCRIP", 2015).
+:math:`\gamma_k = \gamma_{k-1} (1 - 10^{-7} \gamma_{k-1})` from wherever it is told to begin (Feng & Palomar,
+"SCRIP: Successive Convex Optimization Methods for Risk Parity Portfolio Design", 2015).
 
 Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
 best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
@@ -23,13 +24,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite
 from proofolio.models.equal_risk import equal_risk
+from proofolio.models.mpc_form import DirectForm
+from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
 from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
 from proofolio.models.risk_parity import PROXIMAL, RiskParity
-from proofolio.models.risk_parity_qp import Limits, Multipliers, StepQP, first_order_gap
-from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step
+from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step, first_order_gap
 
 __all__ = ["Stepper"]
 
@@ -39,6 +41,9 @@ FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
 ARMIJO = 1e-4
 HALVINGS = 40
 ROUNDING = 1e-15
+NO_BETTER = 1e-13
+EXACT = 1e-11  # tolerance of a quadratic program
+INFEASIBLE = 1e-6
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 
 
@@ -48,22 +53,22 @@ class _Periods(NamedTuple):
     sigma: Floats
     budgets: Floats
     times: Floats
-    limits: Limits
+    rules: Rules
     w0: Floats
-    gamma: float
 
     def objective(self, W: Floats) -> float:
         g = risk_errors(W, self.sigma, self.budgets)
-        return float(self.times @ (g * g).sum(axis=1)) + self.gamma * self.traded(W)
+        return float(self.times @ (g * g).sum(axis=1)) + self.trading(W)
 
-    def traded(self, W: Floats) -> float:
-        return float(np.abs(W[0] - self.w0).sum() + np.abs(W[1:] - W[:-1]).sum())
+    def trading(self, W: Floats) -> float:
+        cost = float(np.abs(W[0] - self.w0) @ self.rules.cost)
+        return cost + float((np.abs(W[1:] - W[:-1]) @ self.rules.cost).sum()) if len(W) > 1 else cost
 
 
 class _Run(NamedTuple):
     W: Floats
     objective: float
-    multipliers: Multipliers | None
+    multipliers: Multipliers
     iterations: tuple[Iteration, ...]
     begun: str
 
@@ -98,11 +103,14 @@ class Stepper:
         self.tolerance, self.limit = tolerance, limit
         holdings = program.holdings
         same = holdings.lower[1:] == holdings.lower[:-1], holdings.upper[1:] == holdings.upper[:-1]
-        steady = np.all(same[0] & same[1], axis=1) & np.all(program.budgets[1:] == program.budgets[:-1], axis=1)
+        steady = np.all(same[0] & same[1], axis=1) & np.all(
+            program.budgets[1:] == program.budgets[:-1], axis=1
+        )
         self._alike = bool(np.all(same[0] & same[1]))
         # with a turnover limit the best weights may be out of reach in the run's first period
         self._steady = steady & ~np.isfinite(program.turnover_limit).any()
-        self._qps: dict[tuple[int, ...], StepQP] = {}
+        self._rules, self._once = program.rules, np.ones(program.H)
+        self._forms: dict[tuple[int, ...], DirectForm] = {}
 
     def solve(self, covariance: ArrayLike, w0: ArrayLike, start: ArrayLike | None = None) -> RiskParityStep:
         """Return the weights of the H periods, checked.
@@ -128,16 +136,16 @@ class Stepper:
         sigma, held = program.read(covariance, w0)
         runs = self._runs(sigma)
         periods = self._periods(sigma, held, runs)
-        qp = self._qp(runs, periods)
+        form = self._form(runs, periods.rules)
         given = None if start is None else self._given(start)[runs]
-        erc = self._erc(periods, qp, given if self.method == "gauss-newton" else None)
+        erc = self._erc(periods, form, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
         if self.method == "published":
             begun = "erc" if given is None else "given"
-            found = self._published(periods, qp, erc if given is None else given, begun)
+            found = self._published(periods, form, erc if given is None else given, begun)
         else:
-            found = self._gauss_newton(periods, qp, erc, "erc")
-            found = self._from_holdings(periods, qp, found)
+            found = self._gauss_newton(periods, form, erc, "erc")
+            found = self._from_holdings(periods, form, found)
         step = checked_step(
             program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
             start_objective=start_objective, tolerance=self.tolerance, solver=self.solver, method=self.method,
@@ -153,51 +161,53 @@ class Stepper:
         return np.flatnonzero(np.concatenate([[True], ~same]))
 
     def _periods(self, sigma: Floats, held: Floats, runs: NDArray[np.intp]) -> _Periods:
-        program, holdings = self.program, self.program.holdings
+        if len(runs) == len(sigma):
+            return _Periods(sigma, self.program.budgets, self._once, self._rules, held)
+        rules = self._rules._replace(lower=self._rules.lower[runs], upper=self._rules.upper[runs])
         times = np.diff(runs, append=len(sigma)).astype(float)
-        limits = Limits(
-            holdings.lower[runs], holdings.upper[runs], holdings.groups, program.turnover_limit[runs]
-        )
-        return _Periods(sigma[runs], program.budgets[runs], times, limits, held, program.gamma_trade)
+        return _Periods(sigma[runs], self.program.budgets[runs], times, rules, held)
 
-    def _qp(self, runs: NDArray[np.intp], periods: _Periods) -> StepQP:
+    def _form(self, runs: NDArray[np.intp], rules: Rules) -> DirectForm:
         key = (len(runs),) if self._alike else tuple(int(t) for t in runs)
-        if key not in self._qps:
-            self._qps[key] = StepQP(periods.limits, periods.gamma, self.solver)
-        self._qps[key].at(periods.w0)
-        return self._qps[key]
+        if key not in self._forms:
+            self._forms[key] = DirectForm(rules, 0.5, self.solver, tolerance=EXACT)
+        return self._forms[key]
 
-    def _spread(self, found: _Run, periods: _Periods) -> tuple[Floats, Multipliers | None]:
+    def _spread(self, found: _Run, periods: _Periods) -> tuple[Floats, Multipliers]:
         """Return weights and multipliers of all H periods.
 
         Within a run the gradient is the same in each period, so the trades' multipliers go in equal steps from one
         end to the other and stay between them.
         """
-        times = periods.times.astype(int)
         held = found.multipliers
-        if np.all(times == 1):
+        if len(periods.times) == self.program.H:
             return found.W, held
+        times = periods.times.astype(int)
         W = np.repeat(found.W, times, axis=0)
-        if held is None:
-            return W, None
-        ends = np.vstack([held.trade[1:], np.zeros((1, W.shape[1]))])
+        ends = np.vstack([held.s[1:], np.zeros((1, W.shape[1]))])
         first = np.repeat(np.cumsum(times) - times, times)
         part = ((np.arange(len(W)) - first) / np.repeat(times, times))[:, None]
-        trade = (1.0 - part) * np.repeat(held.trade, times, axis=0) + part * np.repeat(ends, times, axis=0)
-        groups = np.repeat(held.groups / periods.times[:, None], times, axis=0)
-        return W, Multipliers(trade, np.repeat(held.turnover, times), groups)
+        s = (1.0 - part) * np.repeat(held.s, times, axis=0) + part * np.repeat(ends, times, axis=0)
+        groups = (
+            None if held.groups is None else np.repeat(held.groups / periods.times[:, None], times, axis=0)
+        )
+        return W, Multipliers(s, None, groups)
 
     # ------------------------------------------------------------------- starts
     def _given(self, start: ArrayLike) -> Floats:
         program = self.program
         given = finite("start", start)
         if given.shape not in ((program.n,), (program.H, program.n)):
-            raise BadData(f"start has shape {given.shape}; it must be ({program.n},) or ({program.H}, {program.n})")
+            raise BadData(
+                f"start has shape {given.shape}; it must be ({program.n},) or ({program.H}, {program.n})"
+            )
         if not np.all(given[..., program.risky] > 0.0):
-            raise BadData(f"start holds {given.min():.6g}; a weight of zero may never come to life: begin above it")
+            raise BadData(
+                f"start holds {given.min():.6g}; a weight of zero may never come to life: begin above it"
+            )
         return np.broadcast_to(given, (program.H, program.n))
 
-    def _erc(self, periods: _Periods, qp: StepQP, given: Floats | None) -> Floats:
+    def _erc(self, periods: _Periods, form: DirectForm, given: Floats | None) -> Floats:
         """Return each period's ERC, moved to the nearest allowed weights where it is not allowed."""
         program = self.program
         if program.cash is None:
@@ -205,32 +215,32 @@ class Stepper:
         else:
             risky = program.risky
             inner = periods.sigma[:, risky[:, None], risky]
-            cash = np.clip(periods.w0[program.cash], periods.limits.lower, periods.limits.upper)[:, program.cash]
-            W = np.empty_like(periods.limits.lower)
+            cash = np.clip(periods.w0[program.cash], periods.rules.lower, periods.rules.upper)[
+                :, program.cash
+            ]
+            W = np.empty_like(periods.rules.lower)
             W[:, program.cash] = cash
             first = None if given is None else given[:, risky]
             W[:, risky] = equal_risk(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
         if self._allowed(periods, W):
             return W
-        near = NEAR * (1.0 + periods.gamma) / np.maximum(W, 1e-3)
-        Q = near[:, :, None] * np.eye(W.shape[1])
-        moved, _, _ = qp.solve(Q, -near * W)
-        return moved
+        near = NEAR * (1.0 + program.gamma_trade) / np.maximum(W, 1e-3)
+        return _solved(periods, form, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
 
     def _allowed(self, periods: _Periods, W: Floats) -> bool:
-        limits = periods.limits
-        if np.any(limits.lower > W) or np.any(limits.upper < W):
+        rules = periods.rules
+        if not rules.simplex and (np.any(rules.lower > W) or np.any(rules.upper < W)):
             return False
-        for group in limits.groups:
-            held = W[:, list(group.members)].sum(axis=1)
-            if np.any(held < group.lower) or np.any(held > group.upper):
+        if rules.groups is not None:
+            held = W @ rules.groups.T
+            if np.any(held < rules.group_lower) or np.any(held > rules.group_upper):
                 return False
-        if np.isfinite(limits.turnover).any():
-            traded = np.abs(np.diff(W, axis=0, prepend=periods.w0[None])).sum(axis=1)
-            return bool(np.all(traded <= limits.turnover))
-        return True
+        if rules.turnover_limit is not None:
+            traded = np.abs(np.diff(W, axis=0, prepend=periods.w0[None])) @ rules.counted
+            return bool(np.all(traded <= rules.turnover_limit))
+        return bool(W.min() >= 0.0)
 
-    def _from_holdings(self, periods: _Periods, qp: StepQP, found: _Run) -> _Run:
+    def _from_holdings(self, periods: _Periods, form: DirectForm, found: _Run) -> _Run:
         """Begin once more from no trade at all, where that alone is better than what was found."""
         stay = np.broadcast_to(periods.w0, found.W.shape)
         if abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
@@ -239,63 +249,79 @@ class Stepper:
             value = periods.objective(stay)
         if not value < found.objective:
             return found
-        other = self._gauss_newton(periods, qp, stay, "holdings")
+        other = self._gauss_newton(periods, form, stay, "holdings")
         return other if other.objective < found.objective else found
 
     # ------------------------------------------------------------------ methods
-    def _gauss_newton(self, periods: _Periods, qp: StepQP, W: Floats, begun: str) -> _Run:
-        objective = periods.objective(W)
+    def _gauss_newton(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
+        objective, times = periods.objective(W), periods.times[:, None]
         log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
-        held: Multipliers | None = None
-        times = periods.times[:, None, None]
-        for _ in range(self.limit):
+        held = Multipliers(np.zeros_like(W))
+        for k in range(self.limit + 1):
             g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
-            slope = 2.0 * periods.times[:, None] * np.matmul(g[:, None, :], A)[:, 0]
-            if held is not None and self._gap(periods, slope, W, held) <= self.tolerance:
-                break
-            Q = times * curvature(W, periods.sigma, g, A)
-            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
-            V, held, kkt = qp.solve(Q, slope - np.matmul(Q, W[..., None])[..., 0])
-            gap = self._gap(periods, slope, W, held)
-            d = V - W
-            predicted = float((slope * d).sum()) + periods.gamma * (periods.traded(V) - periods.traded(W))
-            if gap <= self.tolerance or not predicted < 0.0:
-                log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
-                break
-            a = 1.0
-            for _ in range(HALVINGS):
-                after = periods.objective(W + a * d)
-                if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
+            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+            if k:
+                log[-1] = log[-1]._replace(
+                    residual=first_order_gap(periods.rules, slope, periods.w0, W, held)
+                )
+                if log[-1].residual <= self.tolerance or k == self.limit:
                     break
-                a *= 0.5
-            else:
+            Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
+            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+            d = V - W
+            predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
+            a, after = self._length(periods, W, d, objective, min(predicted, 0.0))
+            if a == 0.0:
+                gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
                 log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
                 break
             W, objective = W + a * d, after
-            log.append(Iteration(objective, a, a * float(np.abs(d).max()), gap, kkt))
+            log.append(Iteration(objective, a, a * float(np.abs(d).max()), np.nan, kkt))
         return _Run(W, objective, held, tuple(log), begun)
 
-    def _published(self, periods: _Periods, qp: StepQP, W: Floats, begun: str) -> _Run:
-        objective = periods.objective(W)
+    def _length(
+        self, periods: _Periods, W: Floats, d: Floats, objective: float, predicted: float
+    ) -> tuple[float, float]:
+        """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""
+        a = 1.0
+        for _ in range(HALVINGS):
+            after = periods.objective(W + a * d)
+            if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
+                return a, after
+            a *= 0.5
+        return 0.0, objective
+
+    def _published(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
+        objective, times = periods.objective(W), periods.times[:, None]
         log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
-        held: Multipliers | None = None
-        a, times = FIRST_STEP, periods.times[:, None, None]
+        a = FIRST_STEP
         for _ in range(self.limit):
             g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
-            slope = 2.0 * periods.times[:, None] * np.matmul(g[:, None, :], A)[:, 0]
-            Q = 2.0 * times * np.matmul(A.swapaxes(1, 2), A)
+            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+            Q = 2.0 * times[:, :, None] * np.matmul(A.swapaxes(1, 2), A)
             Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
-            V, held, kkt = qp.solve(Q, slope - np.matmul(Q, W[..., None])[..., 0])
+            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
             moved = W + a * (V - W)
             after = periods.objective(moved)
-            log.append(
-                Iteration(after, a, a * float(np.abs(V - W).max()), self._gap(periods, slope, W, held), kkt)
-            )
-            if not after < objective - 1e-13:
+            gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
+            log.append(Iteration(after, a, a * float(np.abs(V - W).max()), gap, kkt))
+            if not after < objective - NO_BETTER:
                 break
             W, objective = moved, after
             a *= 1.0 - SHRINKING * a
         return _Run(W, objective, held, tuple(log), begun)
 
-    def _gap(self, periods: _Periods, slope: Floats, W: Floats, held: Multipliers) -> float:
-        return first_order_gap(slope, W, periods.w0, periods.gamma, periods.limits, held)
+
+def _solved(periods: _Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Floats, Multipliers, float]:
+    """Return the answer to min 1/2 w'Qw + q'w + trading, its multipliers, and its violation or proven gap."""
+    answer = form.solve(-q, Q, periods.w0)
+    if answer is None:
+        raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
+    found, held = answer
+    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held).kkt
+    if kkt.violation > INFEASIBLE:
+        raise BadData(
+            "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
+        )
+    return settle(found, periods.rules), held, max(kkt.violation, kkt.gap)
