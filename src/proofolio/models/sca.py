@@ -1,0 +1,327 @@
+r"""Successive convex approximation of the risk-parity program, and how it keeps out of the dead-asset trap.
+
+The method has two parts. First each period's ERC, which is a convex program with one answer from any positive start
+(`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone. Then Gauss-Newton
+steps, sharpened by the curvature of the errors where that is convex: the quadratic program at :math:`w^k` gives
+:math:`\hat w`, and of the way to it the longest of 1, 1/2, 1/4, ... is taken that lowers the original objective enough
+(Armijo). The objective never goes up, and an asset at weight 0 would put it above `death_threshold`: where the start
+lies below, no asset can die, whatever the steps.
+
+The published rule instead takes :math:`w^{k+1} = w^k + \gamma_k (\hat w - w^k)` with :math:`\gamma_0 = 0.8` and
+:math:`\gamma_k = \gamma_{k-1} (1 - 10^{-7} \gamma_{k-1})` from wherever it is told to begin (Feng & Palomar,
+"SCRIP: Successive Convex Optimization Methods for Risk Parity Portfolio Design", 2015).
+
+Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
+best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from proofolio.errors import BadData, SolverFailure
+from proofolio.models.arguments import finite
+from proofolio.models.equal_risk import equal_risk
+from proofolio.models.mpc_form import DirectForm
+from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
+from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
+from proofolio.models.risk_parity import PROXIMAL, RiskParity
+from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step, first_order_gap
+
+__all__ = ["Stepper"]
+
+Floats = NDArray[np.float64]
+METHODS = ("gauss-newton", "published")
+FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
+ARMIJO = 1e-4
+HALVINGS = 40
+ROUNDING = 1e-15
+NO_BETTER = 1e-13
+EXACT = 1e-11  # tolerance of a quadratic program
+INFEASIBLE = 1e-6
+NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
+
+
+class _Periods(NamedTuple):
+    """The data of a step, runs of equal periods taken together; `times` counts each."""
+
+    sigma: Floats
+    budgets: Floats
+    times: Floats
+    rules: Rules
+    w0: Floats
+
+    def objective(self, W: Floats) -> float:
+        g = risk_errors(W, self.sigma, self.budgets)
+        return float(self.times @ (g * g).sum(axis=1)) + self.trading(W)
+
+    def trading(self, W: Floats) -> float:
+        cost = float(np.abs(W[0] - self.w0) @ self.rules.cost)
+        return cost + float((np.abs(W[1:] - W[:-1]) @ self.rules.cost).sum()) if len(W) > 1 else cost
+
+
+class _Run(NamedTuple):
+    W: Floats
+    objective: float
+    multipliers: Multipliers
+    iterations: tuple[Iteration, ...]
+    begun: str
+
+
+class Stepper:
+    """Solves step after step of one risk-parity program; keeps only what is set up once.
+
+    Parameters
+    ----------
+    program : RiskParity
+    method : {"gauss-newton", "published"}
+    solver : {"piqp", "osqp", "clarabel"}
+        Of the quadratic programs.
+    tolerance : float
+        The iterations end where `first_order_gap` is at most this, in units of the objective.
+    limit : int
+        The most iterations.
+    """
+
+    def __init__(
+        self,
+        program: RiskParity,
+        method: str = "gauss-newton",
+        *,
+        solver: str = "piqp",
+        tolerance: float = 1e-9,
+        limit: int = 200,
+    ) -> None:
+        if method not in METHODS:
+            raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+        self.program, self.method, self.solver = program, method, solver
+        self.tolerance, self.limit = tolerance, limit
+        holdings = program.holdings
+        same = holdings.lower[1:] == holdings.lower[:-1], holdings.upper[1:] == holdings.upper[:-1]
+        steady = np.all(same[0] & same[1], axis=1) & np.all(
+            program.budgets[1:] == program.budgets[:-1], axis=1
+        )
+        self._alike = bool(np.all(same[0] & same[1]))
+        # with a turnover limit the best weights may be out of reach in the run's first period
+        self._steady = steady & ~np.isfinite(program.turnover_limit).any()
+        self._rules, self._once = program.rules, np.ones(program.H)
+        self._forms: dict[tuple[int, ...], DirectForm] = {}
+
+    def solve(self, covariance: ArrayLike, w0: ArrayLike, start: ArrayLike | None = None) -> RiskParityStep:
+        """Return the weights of the H periods, checked.
+
+        Parameters
+        ----------
+        covariance : array_like, shape (H, n, n) or (n, n)
+        w0 : array_like, shape (n,)
+            Holdings before the first period.
+        start : array_like, shape (n,) or (H, n), optional
+            Positive weights where the method begins. Gauss-Newton goes from there to the ERC first, so that the
+            answer does not depend on it; the published rule is applied from there as it is.
+
+        Raises
+        ------
+        BadData
+            For data of other shapes, NaN, and limits that no weights meet.
+        SolverFailure
+            When a quadratic program has no answer.
+        """
+        began = time.perf_counter()
+        program = self.program
+        sigma, held = program.read(covariance, w0)
+        runs = self._runs(sigma)
+        periods = self._periods(sigma, held, runs)
+        form = self._form(runs, periods.rules)
+        given = None if start is None else self._given(start)[runs]
+        erc = self._erc(periods, form, given if self.method == "gauss-newton" else None)
+        start_objective = periods.objective(erc)
+        if self.method == "published":
+            begun = "erc" if given is None else "given"
+            found = self._published(periods, form, erc if given is None else given, begun)
+        else:
+            found = self._gauss_newton(periods, form, erc, "erc")
+            found = self._from_holdings(periods, form, found)
+        step = checked_step(
+            program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
+            start_objective=start_objective, tolerance=self.tolerance, solver=self.solver, method=self.method,
+        )  # fmt: skip
+        return replace(step, seconds=time.perf_counter() - began)
+
+    # ------------------------------------------------------------------ periods
+    def _runs(self, sigma: Floats) -> NDArray[np.intp]:
+        """Return the first period of each run of equal ones."""
+        if len(sigma) == 1 or not self._steady.any():
+            return np.arange(len(sigma))
+        same = self._steady & np.all(sigma[1:] == sigma[:-1], axis=(1, 2))
+        return np.flatnonzero(np.concatenate([[True], ~same]))
+
+    def _periods(self, sigma: Floats, held: Floats, runs: NDArray[np.intp]) -> _Periods:
+        if len(runs) == len(sigma):
+            return _Periods(sigma, self.program.budgets, self._once, self._rules, held)
+        rules = self._rules._replace(lower=self._rules.lower[runs], upper=self._rules.upper[runs])
+        times = np.diff(runs, append=len(sigma)).astype(float)
+        return _Periods(sigma[runs], self.program.budgets[runs], times, rules, held)
+
+    def _form(self, runs: NDArray[np.intp], rules: Rules) -> DirectForm:
+        key = (len(runs),) if self._alike else tuple(int(t) for t in runs)
+        if key not in self._forms:
+            self._forms[key] = DirectForm(rules, 0.5, self.solver, tolerance=EXACT)
+        return self._forms[key]
+
+    def _spread(self, found: _Run, periods: _Periods) -> tuple[Floats, Multipliers]:
+        """Return weights and multipliers of all H periods.
+
+        Within a run the gradient is the same in each period, so the trades' multipliers go in equal steps from one
+        end to the other and stay between them.
+        """
+        held = found.multipliers
+        if len(periods.times) == self.program.H:
+            return found.W, held
+        times = periods.times.astype(int)
+        W = np.repeat(found.W, times, axis=0)
+        ends = np.vstack([held.s[1:], np.zeros((1, W.shape[1]))])
+        first = np.repeat(np.cumsum(times) - times, times)
+        part = ((np.arange(len(W)) - first) / np.repeat(times, times))[:, None]
+        s = (1.0 - part) * np.repeat(held.s, times, axis=0) + part * np.repeat(ends, times, axis=0)
+        groups = (
+            None if held.groups is None else np.repeat(held.groups / periods.times[:, None], times, axis=0)
+        )
+        return W, Multipliers(s, None, groups)
+
+    # ------------------------------------------------------------------- starts
+    def _given(self, start: ArrayLike) -> Floats:
+        program = self.program
+        given = finite("start", start)
+        if given.shape not in ((program.n,), (program.H, program.n)):
+            raise BadData(
+                f"start has shape {given.shape}; it must be ({program.n},) or ({program.H}, {program.n})"
+            )
+        if not np.all(given[..., program.risky] > 0.0):
+            raise BadData(
+                f"start holds {given.min():.6g}; a weight of zero may never come to life: begin above it"
+            )
+        return np.broadcast_to(given, (program.H, program.n))
+
+    def _erc(self, periods: _Periods, form: DirectForm, given: Floats | None) -> Floats:
+        """Return each period's ERC, moved to the nearest allowed weights where it is not allowed."""
+        program = self.program
+        if program.cash is None:
+            W = equal_risk(periods.sigma, periods.budgets, given)
+        else:
+            risky = program.risky
+            inner = periods.sigma[:, risky[:, None], risky]
+            cash = np.clip(periods.w0[program.cash], periods.rules.lower, periods.rules.upper)[
+                :, program.cash
+            ]
+            W = np.empty_like(periods.rules.lower)
+            W[:, program.cash] = cash
+            first = None if given is None else given[:, risky]
+            W[:, risky] = equal_risk(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+        if self._allowed(periods, W):
+            return W
+        near = NEAR * (1.0 + program.gamma_trade) / np.maximum(W, 1e-3)
+        return _solved(periods, form, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
+
+    def _allowed(self, periods: _Periods, W: Floats) -> bool:
+        rules = periods.rules
+        if not rules.simplex and (np.any(rules.lower > W) or np.any(rules.upper < W)):
+            return False
+        if rules.groups is not None:
+            held = W @ rules.groups.T
+            if np.any(held < rules.group_lower) or np.any(held > rules.group_upper):
+                return False
+        if rules.turnover_limit is not None:
+            traded = np.abs(np.diff(W, axis=0, prepend=periods.w0[None])) @ rules.counted
+            return bool(np.all(traded <= rules.turnover_limit))
+        return bool(W.min() >= 0.0)
+
+    def _from_holdings(self, periods: _Periods, form: DirectForm, found: _Run) -> _Run:
+        """Begin once more from no trade at all, where that alone is better than what was found."""
+        stay = np.broadcast_to(periods.w0, found.W.shape)
+        if abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
+            return found
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = periods.objective(stay)
+        if not value < found.objective:
+            return found
+        other = self._gauss_newton(periods, form, stay, "holdings")
+        return other if other.objective < found.objective else found
+
+    # ------------------------------------------------------------------ methods
+    def _gauss_newton(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
+        objective, times = periods.objective(W), periods.times[:, None]
+        log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
+        held = Multipliers(np.zeros_like(W))
+        for k in range(self.limit + 1):
+            g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
+            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+            if k:
+                log[-1] = log[-1]._replace(
+                    residual=first_order_gap(periods.rules, slope, periods.w0, W, held)
+                )
+                if log[-1].residual <= self.tolerance or k == self.limit:
+                    break
+            Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
+            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+            d = V - W
+            predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
+            a, after = self._length(periods, W, d, objective, min(predicted, 0.0))
+            if a == 0.0:
+                gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
+                log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
+                break
+            W, objective = W + a * d, after
+            log.append(Iteration(objective, a, a * float(np.abs(d).max()), np.nan, kkt))
+        return _Run(W, objective, held, tuple(log), begun)
+
+    def _length(
+        self, periods: _Periods, W: Floats, d: Floats, objective: float, predicted: float
+    ) -> tuple[float, float]:
+        """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""
+        a = 1.0
+        for _ in range(HALVINGS):
+            after = periods.objective(W + a * d)
+            if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
+                return a, after
+            a *= 0.5
+        return 0.0, objective
+
+    def _published(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
+        objective, times = periods.objective(W), periods.times[:, None]
+        log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
+        a = FIRST_STEP
+        for _ in range(self.limit):
+            g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
+            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+            Q = 2.0 * times[:, :, None] * np.matmul(A.swapaxes(1, 2), A)
+            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+            moved = W + a * (V - W)
+            after = periods.objective(moved)
+            gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
+            log.append(Iteration(after, a, a * float(np.abs(V - W).max()), gap, kkt))
+            if not after < objective - NO_BETTER:
+                break
+            W, objective = moved, after
+            a *= 1.0 - SHRINKING * a
+        return _Run(W, objective, held, tuple(log), begun)
+
+
+def _solved(periods: _Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Floats, Multipliers, float]:
+    """Return the answer to min 1/2 w'Qw + q'w + trading, its multipliers, and its violation or proven gap."""
+    answer = form.solve(-q, Q, periods.w0)
+    if answer is None:
+        raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
+    found, held = answer
+    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held).kkt
+    if kkt.violation > INFEASIBLE:
+        raise BadData(
+            "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
+        )
+    return settle(found, periods.rules), held, max(kkt.violation, kkt.gap)
