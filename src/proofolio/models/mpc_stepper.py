@@ -138,7 +138,7 @@ class MpcStepper:
 
     def _check_convex(self, sigma: Floats) -> None:
         """Refuse a covariance that is not positive semidefinite: no gap would be a bound."""
-        largest = float(np.abs(sigma).max())
+        largest = max(float(sigma.max()), -float(sigma.min()))
         try:
             np.linalg.cholesky(sigma + (CONVEX * largest) * self._shift)
         except np.linalg.LinAlgError:
@@ -170,8 +170,8 @@ def step_data(
         found.append(array)
     mu, sigma, held = found
     turned = sigma.transpose(0, 2, 1)
-    off = np.abs(sigma - turned).max()
-    if off > 0.0:
+    if (sigma != turned).any():
+        off = np.abs(sigma - turned).max()
         if off > SYMMETRIC * np.abs(sigma).max():
             raise BadData(
                 f"covariance is not symmetric: entries differ from their mirror images by {off:.3g}"
