@@ -64,6 +64,46 @@ class Chain:
         return values
 
 
+class Beside:
+    """Transformers side by side: each sees the same rows, and what they return stands in one wider table.
+
+    Parameters
+    ----------
+    *parts : Transformer
+        Their columns stand in this order; the first column of the first is what orders regimes.
+
+    Raises
+    ------
+    BadData
+        If there is no part.
+
+    Examples
+    --------
+    The returns as they are, and their trend:
+
+    >>> from proofolio.forecasts.transformers import AdaptiveTrend, Beside, RunningMedian
+    >>> returns = [[0.01], [0.03], [-0.01]]
+    >>> Beside(RunningMedian(days=1), AdaptiveTrend()).fit(returns).transform(returns).shape
+    (3, 2)
+    """
+
+    def __init__(self, *parts: Transformer) -> None:
+        """Keep the parts."""
+        if not parts:
+            raise BadData("Beside has no parts; give one transformer at least.")
+        self.parts = parts
+
+    def fit(self, rows: ArrayLike) -> Beside:
+        """Return the parts fitted, each to (T, d) `rows`."""
+        values = table(rows)
+        return Beside(*(part.fit(values) for part in self.parts))
+
+    def transform(self, rows: ArrayLike) -> Floats:
+        """Return the (T, d_1 + d_2 + ...) columns of all parts."""
+        values = table(rows)
+        return np.hstack([part.transform(values) for part in self.parts])
+
+
 def table(rows: ArrayLike) -> Floats:
     """Return `rows` as a (T, d) array of floats.
 
@@ -82,3 +122,19 @@ def table(rows: ArrayLike) -> Floats:
             "numbers first."
         )
     return values
+
+
+def columns_as_fitted(rows: ArrayLike, learnt: Floats | None, name: str) -> tuple[Floats, Floats]:
+    """Return `rows` as a table, and `learnt`, which has one number a column.
+
+    Raises
+    ------
+    BadData
+        If nothing has been learnt, there are more or fewer columns, or a number is missing.
+    """
+    values = table(rows)
+    if learnt is None:
+        raise BadData(f"this {name} has not been fitted; call fit first and use what it returns.")
+    if learnt.shape != values.shape[1:]:
+        raise BadData(f"{name} was fitted to {len(learnt)} series, but {values.shape[1]} are given.")
+    return values, learnt
