@@ -102,7 +102,7 @@ class RiskParity:
             "gamma_trade": not_negative("gamma_trade", gamma_trade),
             "budgets": _budgets(budgets, n, H, cash),
             "holdings": Holdings(n, H, least, most, groups=groups),
-            "cash": cash,
+            "cash": None if cash is None else int(cash),
             "turnover_limit": Trading(n, H, turnover_limit=turnover_limit).turnover_limit,
         }
         for name, value in fields.items():
@@ -225,7 +225,7 @@ class RiskParity:
         ...     problem.param_dict[name].value = value
         >>> _ = problem.solve(solver="CLARABEL")
         >>> problem.var_dict["W"].value.round(2)
-        array([[0.66, 0.34]])
+        array([[0.67, 0.33]])
         """
         import cvxpy  # heavy: opened only when used
 
