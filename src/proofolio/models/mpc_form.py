@@ -43,9 +43,14 @@ class DirectForm:
         H, n = rules.lower.shape
         self._rules, self._gamma, self._H, self._n, self._N = rules, gamma, H, n, H * n
         self._name, self._options = solver, options
+        self._dearest = float(rules.cost.max())
         limited = rules.turnover_limit is not None
-        self._traded = np.flatnonzero((rules.cost > 0.0) | (rules.counted if limited else False))
-        k = self._traded.size
+        traded = np.flatnonzero((rules.cost > 0.0) | (rules.counted if limited else False))
+        k = traded.size
+        # a slice is read and written without copying
+        self._traded: Any = slice(0, n) if k == n else traded
+        self._count = k
+        self._bought = 2.0 * rules.cost[self._traded]
         self._wide = self._N + H * k
         self._dense = self._N <= DENSE
         A, self._row_lower, self._row_upper = self._rows()
@@ -61,8 +66,8 @@ class DirectForm:
 
     def _rows(self) -> tuple[Any, Floats, Floats]:
         """Return the rows: budgets, trades, turnover limits, groups; with w0 taken as zero."""
-        rules, H, n, k = self._rules, self._H, self._n, self._traded.size
-        pick = sparse.csr_array((np.ones(k), (np.arange(k), self._traded)), shape=(k, n))
+        rules, H, n, k = self._rules, self._H, self._n, self._count
+        pick = sparse.csr_array((np.ones(k), (np.arange(k), np.arange(n)[self._traded])), shape=(k, n))
         apart = sparse.eye_array(H) - sparse.eye_array(H, k=-1)
         none = sparse.csr_array((H, H * k))
         blocks: list[list[Any]] = [[sparse.kron(sparse.eye_array(H), np.ones((1, n))), none]]
@@ -104,9 +109,9 @@ class DirectForm:
         q[:N] = mean.ravel()
         q[:N] *= -1.0 / size
         q[N - n : N] -= cost / size
-        q[N:].reshape(H, -1)[:] = (2.0 / size) * cost[self._traded]
+        q[N:].reshape(H, -1)[:] = self._bought / size
         row_upper = self._row_upper.copy()
-        k = self._traded.size
+        k = self._count
         row_upper[H : H + k] = w0[self._traded]
         if rules.turnover_limit is not None:
             row_upper[self._at_limits.start] -= w0 @ rules.counted
@@ -122,7 +127,7 @@ class DirectForm:
             return None
         price = size * answer.y[self._at_limits] if rules.turnover_limit is not None else None
         s = np.zeros((H, n))
-        s[:, self._traded] = size * answer.y[self._at_trades].reshape(H, k) - cost[self._traded]
+        s[:, self._traded] = size * answer.y[self._at_trades].reshape(H, k) - 0.5 * self._bought
         if price is not None:
             s -= price[:, None] * rules.counted
         groups = None

@@ -133,7 +133,8 @@ def settle(W: Floats, rules: Rules) -> Floats:
     missing = 1.0 - inside.sum(axis=1, keepdims=True)
     room = np.where(missing > 0.0, rules.upper - inside, inside - rules.lower)
     total = room.sum(axis=1, keepdims=True)
-    return inside + missing * room / np.where(total > 0.0, total, 1.0)
+    settled: Floats = inside + missing * room / np.where(total > 0.0, total, 1.0)
+    return settled
 
 
 def measure(

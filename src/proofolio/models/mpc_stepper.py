@@ -19,11 +19,11 @@ __all__ = ["SOLVERS", "MpcStepper", "step_data"]
 Floats = NDArray[np.float64]
 Way = Callable[[Floats, Floats, Floats], "tuple[Floats, Multipliers] | None"]
 SOLVERS = ("auto", "riccati", "piqp", "osqp", "clarabel")
-# From so many assets one block a period is cheaper than a general sparse factorisation.
-MANY_ASSETS = 30
+# From MANY + MORE / H assets one block a period is cheaper than a general sparse factorisation (measured).
+MANY, MORE = 30, 70
 # The solvers' own tolerances, as parts of the tolerance asked for: theirs are absolute, of an objective whose
 # largest coefficient is 1.
-SHARE = {"piqp": 1e-2, "osqp": 1e-1, "clarabel": 1e-3}
+SHARE = {"piqp": 1e-3, "osqp": 1e-1, "clarabel": 1e-3}
 SYMMETRIC = 1e-9
 CONVEX = 1e-10
 
@@ -38,7 +38,7 @@ class MpcStepper:
         Risk aversion.
     solver : {"auto", "riccati", "piqp", "osqp", "clarabel"}
         ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit). ``"auto"`` takes it
-        from 30 assets and PIQP below, and where the first answer is not proved to be good enough, PIQP and
+        for many assets and PIQP for few, and where the first answer is not proved to be good enough, PIQP and
         Clarabel after it. A solver that is named answers alone.
     tolerance : float
         Of the proven gap, relative (see `Kkt`).
@@ -54,7 +54,7 @@ class MpcStepper:
         if options and solver in ("auto", "riccati"):
             raise BadData(f"solver {solver!r} takes no options: {', '.join(options)}")
         self._rules, self._gamma, self._tolerance, self._options = rules, gamma, tolerance, options
-        n = rules.lower.shape[1]
+        H, n = rules.lower.shape
         inner = rules.groups is None and rules.turnover_limit is None and _has_inside(rules)
         if solver == "riccati" and not inner:
             raise BadData(
@@ -62,7 +62,9 @@ class MpcStepper:
             )
         names: tuple[str, ...] = (solver,)
         if solver == "auto":
-            names = ("riccati", "piqp", "clarabel") if inner and n >= MANY_ASSETS else ("piqp", "clarabel")
+            names = (
+                ("riccati", "piqp", "clarabel") if inner and n >= MANY + MORE / H else ("piqp", "clarabel")
+            )
         self._names = names
         self._ways: dict[str, Way] = {}
         self._shift = np.eye(n)
@@ -138,7 +140,7 @@ class MpcStepper:
 
     def _check_convex(self, sigma: Floats) -> None:
         """Refuse a covariance that is not positive semidefinite: no gap would be a bound."""
-        largest = float(np.abs(sigma).max())
+        largest = max(float(sigma.max()), -float(sigma.min()))
         try:
             np.linalg.cholesky(sigma + (CONVEX * largest) * self._shift)
         except np.linalg.LinAlgError:
@@ -170,8 +172,8 @@ def step_data(
         found.append(array)
     mu, sigma, held = found
     turned = sigma.transpose(0, 2, 1)
-    off = np.abs(sigma - turned).max()
-    if off > 0.0:
+    if (sigma != turned).any():
+        off = np.abs(sigma - turned).max()
         if off > SYMMETRIC * np.abs(sigma).max():
             raise BadData(
                 f"covariance is not symmetric: entries differ from their mirror images by {off:.3g}"

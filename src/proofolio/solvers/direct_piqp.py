@@ -42,8 +42,8 @@ class DirectPiqp:
         self._qp = qp
         self._dense = isinstance(qp.P, np.ndarray) and isinstance(qp.A, np.ndarray)
         low, high = qp.row_lower, qp.row_upper
-        self._equal = np.flatnonzero((low == high) & np.isfinite(low))
-        self._ranged = np.flatnonzero(~((low == high) & np.isfinite(low)))
+        equal = (low == high) & np.isfinite(low)
+        self._equal, self._ranged = _positions(equal), _positions(~equal)
         self._solver = piqp.DenseSolver() if self._dense else piqp.SparseSolver()
         config = self._solver.settings
         config.eps_abs = config.eps_duality_gap_abs = tolerance
@@ -124,3 +124,11 @@ class DirectPiqp:
             return np.asfortranarray(A[self._equal]), np.asfortranarray(A[self._ranged])
         rows = sparse.csr_array(A)
         return sparse.csc_matrix(rows[self._equal]), sparse.csc_matrix(rows[self._ranged])
+
+
+def _positions(mask: NDArray[np.bool_]) -> Any:
+    """Return where a mask holds: as a slice when in one run, which is read without copying."""
+    at = np.flatnonzero(mask)
+    if at.size and at[-1] - at[0] + 1 > at.size:
+        return at
+    return slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 0)

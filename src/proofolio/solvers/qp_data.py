@@ -11,7 +11,6 @@ Multipliers y of the rows and z of the bounds are positive at an upper side, neg
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -68,30 +67,29 @@ class QP:
 
     def with_changes(self, changes: Mapping[str, Any]) -> QP:
         """Return the program with some of its arrays replaced; only those are looked at again."""
-        made = copy(self)
-        for name, value in changes.items():
+        made = object.__new__(QP)
+        for name in changes:
             if name not in FIELDS:
                 raise BadData(f"a quadratic program has no {name!r}: it has {', '.join(FIELDS)}")
-            object.__setattr__(made, name, value)
+        made.__dict__.update(self.__dict__, **changes)  # plain: this runs in control loops
         made._check(tuple(changes))
         return made
 
     def _check(self, names: tuple[str, ...]) -> None:
-        n, m = self.n, self.m
+        m, n = self.A.shape[0], np.size(self.q)
+        shapes = {"P": (n, n), "A": (m, n), "row_lower": (m,), "row_upper": (m,)}
         for name in names:
-            value: Any = getattr(self, name)
-            stored = sparse.issparse(value)
+            value: Any = self.__dict__[name]
+            stored = not isinstance(value, np.ndarray) and sparse.issparse(value)
             if not stored:
-                value = np.asarray(value, dtype=float)
-                object.__setattr__(self, name, value)
-            shape = {"P": (n, n), "A": (m, n), "row_lower": (m,), "row_upper": (m,)}.get(name, (n,))
-            if value.shape != shape:
-                raise BadData(f"{name} has shape {value.shape}; it must be {shape}")
+                value = self.__dict__[name] = np.asarray(value, dtype=float)
+            if value.shape != shapes.get(name, (n,)):
+                raise BadData(f"{name} has shape {value.shape}; it must be {shapes.get(name, (n,))}")
             if np.isnan(value.data if stored else value).any():
                 raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
         for low, high in (("row_lower", "row_upper"), ("lower", "upper")):
             if low in names or high in names:
-                crossed = getattr(self, low) > getattr(self, high)
+                crossed = self.__dict__[low] > self.__dict__[high]
                 if crossed.any():
                     raise BadData(f"{low} is above {high} at {int(np.argmax(crossed))}")
 
