@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def slsqp(program: RiskParity, sigma: Floats, w0: Floats, start: Floats, tolerance: float = 1e-12) -> Floats:
-    """Return the weights SLSQP ends at; a trade is split into what is bought and what is sold, so that all is smooth."""
+    """Return the weights SLSQP ends at; trades are split into bought and sold, so that all is smooth."""
     H, n = program.H, program.n
     N, gamma, b = H * n, program.gamma_trade, program.budgets
 

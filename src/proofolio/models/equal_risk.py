@@ -21,7 +21,14 @@ from scipy.linalg.lapack import dposv
 from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
 from proofolio.models.arguments import finite
 
-__all__ = ["EqualRisk", "equal_risk", "read_budgets", "read_covariance", "risk_contributions"]
+__all__ = [
+    "EqualRisk",
+    "budgeted_weights",
+    "equal_risk",
+    "read_budgets",
+    "read_covariance",
+    "risk_contributions",
+]
 
 Floats = NDArray[np.float64]
 ERROR = 1e-12  # of a risk contribution
@@ -98,19 +105,24 @@ def equal_risk(
     sigma = read_covariance(covariance)
     b = read_budgets(budgets, sigma.shape[-1])
     first = None if start is None else _start(start, sigma.shape[:-1])
+    if sigma.ndim == 2 and b.ndim != 1:
+        raise BadData(f"budgets have shape {b.shape}; one covariance takes ({sigma.shape[-1]},)")
+    if b.ndim == 2 and b.shape != sigma.shape[:-1]:
+        raise BadData(
+            f"budgets have shape {b.shape}; they must be {sigma.shape[:-1]}, or ({sigma.shape[-1]},)"
+        )
+    return budgeted_weights(sigma, np.broadcast_to(b, sigma.shape[:-1]), first)
+
+
+def budgeted_weights(sigma: Floats, b: Floats, start: Floats | None = None) -> Floats:
+    """Return what `equal_risk` does, for arrays that `read_covariance` and `read_budgets` have passed."""
     if sigma.ndim == 2:
-        if b.ndim != 1:
-            raise BadData(f"budgets have shape {b.shape}; one covariance takes ({sigma.shape[-1]},)")
-        return _alone(sigma, b, first)
-    try:
-        b = np.broadcast_to(b, sigma.shape[:-1])
-    except ValueError:
-        raise BadData(f"budgets have shape {b.shape}; they must broadcast to {sigma.shape[:-1]}") from None
+        return _alone(sigma, b, start)
     if sigma.shape[-1] >= ALONE or sigma.shape[0] < 3:
-        starts = [None] * len(b) if first is None else list(first)
+        starts = [None] * len(b) if start is None else list(start)
         rows = [_alone(*each) for each in zip(sigma, b, starts, strict=True)]
         return np.array(rows).reshape(b.shape)
-    return _together(sigma, b, first)
+    return _together(sigma, b, start)
 
 
 def read_covariance(covariance: ArrayLike) -> Floats:

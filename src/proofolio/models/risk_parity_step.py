@@ -119,6 +119,7 @@ def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipli
 
 def checked_step(
     program: RiskParity,
+    rules: Rules,
     sigma: Floats,
     w0: Floats,
     W: Floats,
@@ -136,6 +137,8 @@ def checked_step(
     Parameters
     ----------
     program : RiskParity
+    rules : Rules
+        The program's.
     sigma : ndarray, shape (H, n, n)
     w0 : ndarray, shape (n,)
     W : ndarray, shape (H, n)
@@ -150,15 +153,14 @@ def checked_step(
     variance = part.sum(axis=1, keepdims=True)
     contributions = part / variance
     g = contributions - b
-    rules = program.rules
     # With g held, the derivative of sum g_i w_i m_i / w'm; every w_j is in its own product and in all m
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
     found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers)
     stationarity, missed = found.kkt.gap, found.kkt.violation
-    u = np.abs(np.diff(W, axis=0, prepend=w0[None]))
-    objective = float((g * g).sum()) + float((u @ rules.cost).sum())
+    u = W - np.concatenate([w0[None], W[:-1]])
+    objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())
     budgeted = b > 0.0
     smallest = float(W[budgeted].min())
     cannot_die = bool(start_objective < death_threshold(b))

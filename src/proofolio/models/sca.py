@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite
-from proofolio.models.equal_risk import equal_risk
+from proofolio.models.equal_risk import budgeted_weights
 from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
 from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
@@ -42,7 +42,8 @@ ARMIJO = 1e-4
 HALVINGS = 40
 ROUNDING = 1e-15
 NO_BETTER = 1e-13
-EXACT = 1e-11  # tolerance of a quadratic program
+LEAST = 3e-10  # of a gap that rounding allows to ask for
+EXACT = 1e-12  # tolerance of a quadratic program
 INFEASIBLE = 1e-6
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 
@@ -83,7 +84,7 @@ class Stepper:
     solver : {"piqp", "osqp", "clarabel"}
         Of the quadratic programs.
     tolerance : float
-        The iterations end where `first_order_gap` is at most this, in units of the objective.
+        The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
     limit : int
         The most iterations.
     """
@@ -94,7 +95,7 @@ class Stepper:
         method: str = "gauss-newton",
         *,
         solver: str = "piqp",
-        tolerance: float = 1e-9,
+        tolerance: float = 1e-5,
         limit: int = 200,
     ) -> None:
         if method not in METHODS:
@@ -140,15 +141,16 @@ class Stepper:
         given = None if start is None else self._given(start)[runs]
         erc = self._erc(periods, form, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
+        enough = max(self.tolerance * start_objective, LEAST)
         if self.method == "published":
             begun = "erc" if given is None else "given"
             found = self._published(periods, form, erc if given is None else given, begun)
         else:
-            found = self._gauss_newton(periods, form, erc, "erc")
-            found = self._from_holdings(periods, form, found)
+            found = self._gauss_newton(periods, form, erc, "erc", enough)
+            found = self._from_holdings(periods, form, found, enough)
         step = checked_step(
-            program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
-            start_objective=start_objective, tolerance=self.tolerance, solver=self.solver, method=self.method,
+            program, self._rules, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
+            start_objective=start_objective, tolerance=enough, solver=self.solver, method=self.method,
         )  # fmt: skip
         return replace(step, seconds=time.perf_counter() - began)
 
@@ -211,7 +213,7 @@ class Stepper:
         """Return each period's ERC, moved to the nearest allowed weights where it is not allowed."""
         program = self.program
         if program.cash is None:
-            W = equal_risk(periods.sigma, periods.budgets, given)
+            W = budgeted_weights(periods.sigma, periods.budgets, given)
         else:
             risky = program.risky
             inner = periods.sigma[:, risky[:, None], risky]
@@ -221,7 +223,7 @@ class Stepper:
             W = np.empty_like(periods.rules.lower)
             W[:, program.cash] = cash
             first = None if given is None else given[:, risky]
-            W[:, risky] = equal_risk(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+            W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
         if self._allowed(periods, W):
             return W
         near = NEAR * (1.0 + program.gamma_trade) / np.maximum(W, 1e-3)
@@ -240,20 +242,22 @@ class Stepper:
             return bool(np.all(traded <= rules.turnover_limit))
         return bool(W.min() >= 0.0)
 
-    def _from_holdings(self, periods: _Periods, form: DirectForm, found: _Run) -> _Run:
+    def _from_holdings(self, periods: _Periods, form: DirectForm, found: _Run, enough: float) -> _Run:
         """Begin once more from no trade at all, where that alone is better than what was found."""
-        stay = np.broadcast_to(periods.w0, found.W.shape)
+        stay: Floats = np.broadcast_to(periods.w0, found.W.shape)
         if abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
             return found
         with np.errstate(invalid="ignore", divide="ignore"):
             value = periods.objective(stay)
         if not value < found.objective:
             return found
-        other = self._gauss_newton(periods, form, stay, "holdings")
+        other = self._gauss_newton(periods, form, stay, "holdings", enough)
         return other if other.objective < found.objective else found
 
     # ------------------------------------------------------------------ methods
-    def _gauss_newton(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
+    def _gauss_newton(
+        self, periods: _Periods, form: DirectForm, W: Floats, begun: str, enough: float
+    ) -> _Run:
         objective, times = periods.objective(W), periods.times[:, None]
         log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
         held = Multipliers(np.zeros_like(W))
@@ -264,7 +268,7 @@ class Stepper:
                 log[-1] = log[-1]._replace(
                     residual=first_order_gap(periods.rules, slope, periods.w0, W, held)
                 )
-                if log[-1].residual <= self.tolerance or k == self.limit:
+                if log[-1].residual <= enough or k == self.limit:
                     break
             Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
             Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
