@@ -31,7 +31,7 @@ from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
 from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
 from proofolio.models.risk_parity import PROXIMAL, RiskParity
-from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step, first_order_gap
+from proofolio.models.risk_parity_step import DEAD, Iteration, RiskParityStep, checked_step, first_order_gap
 
 __all__ = ["Stepper"]
 
@@ -45,6 +45,7 @@ NO_BETTER = 1e-13
 LEAST = 3e-10  # of a gap that rounding allows to ask for
 EXACT = 1e-12  # tolerance of a quadratic program
 INFEASIBLE = 1e-6
+HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 
 
@@ -148,9 +149,13 @@ class Stepper:
         else:
             found = self._gauss_newton(periods, form, erc, "erc", enough)
             found = self._from_holdings(periods, form, found, enough)
+        alternative = np.nan
+        if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
+            found, alternative = self._revived(periods, form, erc, found, enough)
         step = checked_step(
             program, self._rules, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
-            start_objective=start_objective, tolerance=enough, solver=self.solver, method=self.method,
+            start_objective=start_objective, alternative=alternative, tolerance=enough,
+            solver=self.solver, method=self.method,
         )  # fmt: skip
         return replace(step, seconds=time.perf_counter() - began)
 
@@ -224,9 +229,13 @@ class Stepper:
             W[:, program.cash] = cash
             first = None if given is None else given[:, risky]
             W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+        return self._moved_in(periods, form, W)
+
+    def _moved_in(self, periods: _Periods, form: DirectForm, W: Floats) -> Floats:
+        """Return weights themselves where they are allowed, else the nearest that are."""
         if self._allowed(periods, W):
             return W
-        near = NEAR * (1.0 + program.gamma_trade) / np.maximum(W, 1e-3)
+        near = NEAR * (1.0 + self.program.gamma_trade) / np.maximum(W, 1e-3)
         return _solved(periods, form, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
 
     def _allowed(self, periods: _Periods, W: Floats) -> bool:
@@ -253,6 +262,24 @@ class Stepper:
             return found
         other = self._gauss_newton(periods, form, stay, "holdings", enough)
         return other if other.objective < found.objective else found
+
+    def _revived(
+        self, periods: _Periods, form: DirectForm, erc: Floats, found: _Run, enough: float
+    ) -> tuple[_Run, float]:
+        """Try to do better with all assets held that are dead; return the better plan, and what the try came to."""
+        rules, dead = periods.rules, (found.W <= DEAD) & (periods.budgets > 0.0)
+        least = np.where(dead, np.minimum(np.maximum(rules.lower, HELD * erc), rules.upper), rules.lower)
+        if np.any(least.sum(axis=1) > 1.0):
+            return found, np.nan
+        held = periods._replace(rules=rules._replace(lower=least, simplex=False))
+        strict = DirectForm(held.rules, 0.5, self.solver, tolerance=EXACT)
+        try:
+            alive = self._gauss_newton(held, strict, self._moved_in(held, strict, erc), "erc", enough)
+        except BadData:  # the limits leave no plan that holds them all
+            return found, np.nan
+        if alive.objective < found.objective:
+            found = self._gauss_newton(periods, form, alive.W, "revived", enough)
+        return found, alive.objective
 
     # ------------------------------------------------------------------ methods
     def _gauss_newton(
