@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 __all__ = ["curvature", "death_threshold", "errors_and_jacobian", "risk_errors"]
 
 Floats = NDArray[np.float64]
+CONVEX = 1e-9  # of the trace
 
 
 def risk_errors(W: Floats, sigma: Floats, b: Floats) -> Floats:
@@ -62,7 +63,7 @@ def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
     half = np.matmul(g[:, None, :], A)[:, 0, :, None] - 2.0 * u[:, :, None] * (
         np.matmul(K, W[..., None]) / variance[..., None]
     ).swapaxes(1, 2)
-    hessian = (K - 2.0 * phi * sigma) * (2.0 / variance[..., None]) + (16.0 * phi) * (
+    hessian: Floats = (K - 2.0 * phi * sigma) * (2.0 / variance[..., None]) + (16.0 * phi) * (
         u[:, :, None] * u[:, None, :]
     )
     hessian += gauss + 2.0 * (half + half.swapaxes(1, 2))
@@ -71,7 +72,8 @@ def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
         np.linalg.cholesky(hessian + size)
     except np.linalg.LinAlgError:
         lowest = np.linalg.eigvalsh(hessian + size)[:, 0]
-        return np.where((lowest > 1e-9 * size[:, 0, 0])[:, None, None], hessian, gauss)
+        convex = lowest > CONVEX * size[:, 0, 0]
+        hessian = np.where(convex[:, None, None], hessian, gauss)
     return hessian
 
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
-from proofolio.models.equal_risk import read_budgets
+from proofolio.models.equal_risk import read_budgets, read_covariance
 from proofolio.models.holdings import Group, Holdings
 from proofolio.models.mpc_step import Rules
 from proofolio.models.risk_errors import errors_and_jacobian, risk_errors
@@ -102,7 +102,7 @@ class RiskParity:
             "gamma_trade": not_negative("gamma_trade", gamma_trade),
             "budgets": _budgets(budgets, n, H, cash),
             "holdings": Holdings(n, H, least, most, groups=groups),
-            "cash": cash,
+            "cash": None if cash is None else int(cash),
             "turnover_limit": Trading(n, H, turnover_limit=turnover_limit).turnover_limit,
         }
         for name, value in fields.items():
@@ -141,17 +141,20 @@ class RiskParity:
         BadData
             Naming what is wrong.
         """
-        sigma = finite("covariance", covariance)
         n, H = self.n, self.H
+        if self.cash is None:
+            sigma = read_covariance(covariance)
+        else:
+            sigma = np.array(finite("covariance", covariance))
+            if sigma.shape[-2:] == (n, n):
+                read_covariance(sigma[..., self.risky[:, None], self.risky])
+                sigma[..., self.cash, :] = sigma[..., :, self.cash] = 0.0
         if sigma.shape == (n, n):
             sigma = np.broadcast_to(sigma, (H, n, n))
         if sigma.shape != (H, n, n):
             raise BadData(
                 f"covariance has shape {sigma.shape}; it must be ({H}, {n}, {n}), or ({n}, {n}) for all"
             )
-        if self.cash is not None:
-            sigma = sigma.copy()
-            sigma[:, self.cash, :] = sigma[:, :, self.cash] = 0.0
         held = finite("w0", w0)
         if held.shape != (n,):
             raise BadData(f"w0 has shape {held.shape}; it must be ({n},)")
@@ -225,7 +228,7 @@ class RiskParity:
         ...     problem.param_dict[name].value = value
         >>> _ = problem.solve(solver="CLARABEL")
         >>> problem.var_dict["W"].value.round(2)
-        array([[0.66, 0.34]])
+        array([[0.67, 0.33]])
         """
         import cvxpy  # heavy: opened only when used
 
@@ -287,10 +290,8 @@ def _budgets(budgets: ArrayLike | None, n: int, H: int, cash: int | None) -> Flo
     if cash is None:
         b = read_budgets(budgets, n)
     else:
-        if not isinstance(cash, int) or not 0 <= cash < n or n < 2:
-            raise BadData(
-                f"cash is {cash!r}; it must be the number of one of several assets, from 0 to {n - 1}"
-            )
+        if n == 1 or whole("cash", cash, 0) >= n:
+            raise BadData(f"cash is {cash}; it must be one of several assets, counted 0 to {n - 1}")
         given = np.ones(n) if budgets is None else finite("budgets", budgets)
         if given.ndim not in (1, 2) or given.shape[-1] != n:
             raise BadData(f"budgets have shape {given.shape}; they must be ({n},) or ({H}, {n})")

@@ -56,7 +56,7 @@ class RiskParityStep:
         The first row is the move to make now.
     objective, start_objective : float
         Here, and at the start whose every asset is held: each period's ERC, moved within bounds and limits.
-    begun : {"erc", "holdings", "given"}
+    begun : {"erc", "holdings", "revived", "given"}
         Which start led here.
     contributions : ndarray, shape (H, n)
         Risk contributions.
@@ -69,7 +69,12 @@ class RiskParityStep:
     dead : tuple of int
         Assets with a budget and weight 0 in some period.
     penalty_choice : tuple of int
-        Those of them that were not held, and for which buying costs more than their risk contribution is worth.
+        Those of them that were not held before, and that the cost of trading keeps out.
+    rules_choice : tuple of int
+        Those that bounds, groups or the turnover limit keep out.
+    alternative : float
+        The best objective found with every dead asset held at a tenth of its ERC weight or more, where there is
+        any; the choices are only called so where it is not below the objective.
     iterations : tuple of Iteration
         Of the run that led here; the first entry is its start.
     checks : tuple of Check
@@ -87,6 +92,8 @@ class RiskParityStep:
     cannot_die: bool
     dead: tuple[int, ...]
     penalty_choice: tuple[int, ...]
+    rules_choice: tuple[int, ...]
+    alternative: float
     iterations: tuple[Iteration, ...]
     checks: tuple[Check, ...]
     seconds: float
@@ -119,6 +126,7 @@ def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipli
 
 def checked_step(
     program: RiskParity,
+    rules: Rules,
     sigma: Floats,
     w0: Floats,
     W: Floats,
@@ -126,6 +134,7 @@ def checked_step(
     iterations: tuple[Iteration, ...],
     *,
     start_objective: float,
+    alternative: float,
     begun: str,
     tolerance: float,
     solver: str,
@@ -136,13 +145,15 @@ def checked_step(
     Parameters
     ----------
     program : RiskParity
+    rules : Rules
+        The program's.
     sigma : ndarray, shape (H, n, n)
     w0 : ndarray, shape (n,)
     W : ndarray, shape (H, n)
     multipliers : Multipliers
         For all H periods.
     iterations : tuple of Iteration
-    start_objective, begun, tolerance, solver, method
+    start_objective, alternative, begun, tolerance, solver, method
     """
     b = program.budgets
     m = np.matmul(sigma, W[..., None])[..., 0]
@@ -150,56 +161,65 @@ def checked_step(
     variance = part.sum(axis=1, keepdims=True)
     contributions = part / variance
     g = contributions - b
-    rules = program.rules
     # With g held, the derivative of sum g_i w_i m_i / w'm; every w_j is in its own product and in all m
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
     found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers)
     stationarity, missed = found.kkt.gap, found.kkt.violation
-    u = np.abs(np.diff(W, axis=0, prepend=w0[None]))
-    objective = float((g * g).sum()) + float((u @ rules.cost).sum())
+    u = W - np.concatenate([w0[None], W[:-1]])
+    objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())
     budgeted = b > 0.0
     smallest = float(W[budgeted].min())
     cannot_die = bool(start_objective < death_threshold(b))
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
-    dead, chosen, excluded = _dead(program, W, w0, holds=below >= 0.0 and stationarity <= tolerance)
+    holds = below >= 0.0 and stationarity <= tolerance
+    # without an alternative: none is feasible under the rules, or the method does not look for one
+    looked = method != "published" and (alternative >= objective or (np.isnan(alternative) and _ruled(rules)))
+    dead, penalty, shut = _dead(program, rules, W, w0, holds and looked)
+    lost = tuple(i for i in dead if i not in {*penalty, *shut})
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     checks = (
         Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
         Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
-        Check("no asset dead", set(dead) <= {*chosen, *excluded}, float(len(set(dead) - {*chosen, *excluded})), 0.0,
-              _words(dead, chosen, excluded)),
-    )  # fmt: skip
+        Check("no asset dead", not lost, float(len(lost)), 0.0, _words(penalty, shut, lost)),
+    )
     return RiskParityStep(
-        W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, chosen,
-        iterations, checks, 0.0, solver, method,
+        W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
+        alternative, iterations, checks, 0.0, solver, method,
     )  # fmt: skip
 
 
 def _dead(
-    program: RiskParity, W: Floats, w0: Floats, holds: bool
+    program: RiskParity, rules: Rules, W: Floats, w0: Floats, explained: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-    """Return the dead assets, those that the cost of buying keeps out, and those that bounds keep out."""
+    """Return the dead assets, those that the cost of trading keeps out, and those that the rules keep out."""
     missing = (W <= DEAD) & (program.budgets > 0.0)
     if not missing.any():
         return (), (), ()
     dead = tuple(int(i) for i in np.flatnonzero(missing.any(axis=0)))
-    shut = tuple(i for i in dead if np.all(program.holdings.upper[missing[:, i], i] <= DEAD))
-    # not held and never bought; what is sold down to nothing is not the price of buying
-    never = [i for i in dead if w0[i] <= DEAD and missing[:, i].all() and i not in shut]
-    return dead, tuple(never) if holds and program.gamma_trade > 0.0 else (), shut
+    upper = program.holdings.upper
+    closed = tuple(i for i in dead if np.all(upper[missing[:, i], i] <= DEAD))
+    if not explained:
+        return dead, (), closed
+    # not held and never bought: what was sold down to nothing is not the cost of buying
+    never = {i for i in dead if w0[i] <= DEAD and missing[:, i].all() and i not in closed}
+    penalty = tuple(i for i in dead if i in never) if program.gamma_trade > 0.0 else ()
+    return dead, penalty, tuple(i for i in dead if i not in penalty) if _ruled(rules) else closed
 
 
-def _words(dead: tuple[int, ...], chosen: tuple[int, ...], shut: tuple[int, ...]) -> str:
+def _ruled(rules: Rules) -> bool:
+    return not rules.simplex or rules.groups is not None or rules.turnover_limit is not None
+
+
+def _words(penalty: tuple[int, ...], shut: tuple[int, ...], lost: tuple[int, ...]) -> str:
     said = []
-    if chosen:
-        said.append(f"assets {list(chosen)} were not held, and buying them costs more than it is worth")
+    if penalty:
+        said.append(f"assets {list(penalty)} were not held, and buying them costs more than it is worth")
     if shut:
-        said.append(f"assets {list(shut)} may not be held")
-    lost = sorted(set(dead) - {*chosen, *shut})
+        said.append(f"assets {list(shut)} are kept out by bounds, groups or the turnover limit")
     if lost:
-        said.append(f"assets {lost} have no weight and so no risk: a dead-asset trap")
+        said.append(f"assets {list(lost)} have no weight and so no risk: a dead-asset trap")
     return "; ".join(said)

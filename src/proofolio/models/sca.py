@@ -19,58 +19,27 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData
 from proofolio.models.arguments import finite
-from proofolio.models.equal_risk import equal_risk
+from proofolio.models.equal_risk_newton import budgeted_weights
 from proofolio.models.mpc_form import DirectForm
-from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
-from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
-from proofolio.models.risk_parity import PROXIMAL, RiskParity
-from proofolio.models.risk_parity_step import Iteration, RiskParityStep, checked_step, first_order_gap
+from proofolio.models.mpc_step import Multipliers, Rules
+from proofolio.models.risk_parity import RiskParity
+from proofolio.models.risk_parity_step import DEAD, RiskParityStep, checked_step
+from proofolio.models.sca_methods import Periods, Run, gauss_newton, published, solved
 
 __all__ = ["Stepper"]
 
 Floats = NDArray[np.float64]
 METHODS = ("gauss-newton", "published")
-FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
-ARMIJO = 1e-4
-HALVINGS = 40
-ROUNDING = 1e-15
-NO_BETTER = 1e-13
-EXACT = 1e-11  # tolerance of a quadratic program
-INFEASIBLE = 1e-6
+LEAST = 3e-10  # of a gap that rounding allows to ask for
+EXACT = 1e-12  # tolerance of a quadratic program
+HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
-
-
-class _Periods(NamedTuple):
-    """The data of a step, runs of equal periods taken together; `times` counts each."""
-
-    sigma: Floats
-    budgets: Floats
-    times: Floats
-    rules: Rules
-    w0: Floats
-
-    def objective(self, W: Floats) -> float:
-        g = risk_errors(W, self.sigma, self.budgets)
-        return float(self.times @ (g * g).sum(axis=1)) + self.trading(W)
-
-    def trading(self, W: Floats) -> float:
-        cost = float(np.abs(W[0] - self.w0) @ self.rules.cost)
-        return cost + float((np.abs(W[1:] - W[:-1]) @ self.rules.cost).sum()) if len(W) > 1 else cost
-
-
-class _Run(NamedTuple):
-    W: Floats
-    objective: float
-    multipliers: Multipliers
-    iterations: tuple[Iteration, ...]
-    begun: str
 
 
 class Stepper:
@@ -83,7 +52,7 @@ class Stepper:
     solver : {"piqp", "osqp", "clarabel"}
         Of the quadratic programs.
     tolerance : float
-        The iterations end where `first_order_gap` is at most this, in units of the objective.
+        The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
     limit : int
         The most iterations.
     """
@@ -94,7 +63,7 @@ class Stepper:
         method: str = "gauss-newton",
         *,
         solver: str = "piqp",
-        tolerance: float = 1e-9,
+        tolerance: float = 1e-5,
         limit: int = 200,
     ) -> None:
         if method not in METHODS:
@@ -140,15 +109,20 @@ class Stepper:
         given = None if start is None else self._given(start)[runs]
         erc = self._erc(periods, form, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
+        enough = max(self.tolerance * start_objective, LEAST)
         if self.method == "published":
             begun = "erc" if given is None else "given"
-            found = self._published(periods, form, erc if given is None else given, begun)
+            found = published(periods, form, erc if given is None else given, begun, self.limit)
         else:
-            found = self._gauss_newton(periods, form, erc, "erc")
-            found = self._from_holdings(periods, form, found)
+            found = gauss_newton(periods, form, erc, "erc", enough, self.limit)
+            found = self._from_holdings(periods, form, found, enough)
+        alternative = np.nan
+        if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
+            found, alternative = self._revived(periods, form, erc, found, enough)
         step = checked_step(
-            program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
-            start_objective=start_objective, tolerance=self.tolerance, solver=self.solver, method=self.method,
+            program, self._rules, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
+            start_objective=start_objective, alternative=alternative, tolerance=enough,
+            solver=self.solver, method=self.method,
         )  # fmt: skip
         return replace(step, seconds=time.perf_counter() - began)
 
@@ -160,12 +134,12 @@ class Stepper:
         same = self._steady & np.all(sigma[1:] == sigma[:-1], axis=(1, 2))
         return np.flatnonzero(np.concatenate([[True], ~same]))
 
-    def _periods(self, sigma: Floats, held: Floats, runs: NDArray[np.intp]) -> _Periods:
+    def _periods(self, sigma: Floats, held: Floats, runs: NDArray[np.intp]) -> Periods:
         if len(runs) == len(sigma):
-            return _Periods(sigma, self.program.budgets, self._once, self._rules, held)
+            return Periods(sigma, self.program.budgets, self._once, self._rules, held)
         rules = self._rules._replace(lower=self._rules.lower[runs], upper=self._rules.upper[runs])
         times = np.diff(runs, append=len(sigma)).astype(float)
-        return _Periods(sigma[runs], self.program.budgets[runs], times, rules, held)
+        return Periods(sigma[runs], self.program.budgets[runs], times, rules, held)
 
     def _form(self, runs: NDArray[np.intp], rules: Rules) -> DirectForm:
         key = (len(runs),) if self._alike else tuple(int(t) for t in runs)
@@ -173,7 +147,7 @@ class Stepper:
             self._forms[key] = DirectForm(rules, 0.5, self.solver, tolerance=EXACT)
         return self._forms[key]
 
-    def _spread(self, found: _Run, periods: _Periods) -> tuple[Floats, Multipliers]:
+    def _spread(self, found: Run, periods: Periods) -> tuple[Floats, Multipliers]:
         """Return weights and multipliers of all H periods.
 
         Within a run the gradient is the same in each period, so the trades' multipliers go in equal steps from one
@@ -207,11 +181,11 @@ class Stepper:
             )
         return np.broadcast_to(given, (program.H, program.n))
 
-    def _erc(self, periods: _Periods, form: DirectForm, given: Floats | None) -> Floats:
+    def _erc(self, periods: Periods, form: DirectForm, given: Floats | None) -> Floats:
         """Return each period's ERC, moved to the nearest allowed weights where it is not allowed."""
         program = self.program
         if program.cash is None:
-            W = equal_risk(periods.sigma, periods.budgets, given)
+            W = budgeted_weights(periods.sigma, periods.budgets, given)
         else:
             risky = program.risky
             inner = periods.sigma[:, risky[:, None], risky]
@@ -221,13 +195,17 @@ class Stepper:
             W = np.empty_like(periods.rules.lower)
             W[:, program.cash] = cash
             first = None if given is None else given[:, risky]
-            W[:, risky] = equal_risk(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+            W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+        return self._moved_in(periods, form, W)
+
+    def _moved_in(self, periods: Periods, form: DirectForm, W: Floats) -> Floats:
+        """Return weights themselves where they are allowed, else the nearest that are."""
         if self._allowed(periods, W):
             return W
-        near = NEAR * (1.0 + program.gamma_trade) / np.maximum(W, 1e-3)
-        return _solved(periods, form, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
+        near = NEAR * (1.0 + self.program.gamma_trade) / np.maximum(W, 1e-3)
+        return solved(periods, form, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
 
-    def _allowed(self, periods: _Periods, W: Floats) -> bool:
+    def _allowed(self, periods: Periods, W: Floats) -> bool:
         rules = periods.rules
         if not rules.simplex and (np.any(rules.lower > W) or np.any(rules.upper < W)):
             return False
@@ -240,88 +218,32 @@ class Stepper:
             return bool(np.all(traded <= rules.turnover_limit))
         return bool(W.min() >= 0.0)
 
-    def _from_holdings(self, periods: _Periods, form: DirectForm, found: _Run) -> _Run:
+    def _from_holdings(self, periods: Periods, form: DirectForm, found: Run, enough: float) -> Run:
         """Begin once more from no trade at all, where that alone is better than what was found."""
-        stay = np.broadcast_to(periods.w0, found.W.shape)
+        stay: Floats = np.broadcast_to(periods.w0, found.W.shape)
         if abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
             return found
         with np.errstate(invalid="ignore", divide="ignore"):
             value = periods.objective(stay)
         if not value < found.objective:
             return found
-        other = self._gauss_newton(periods, form, stay, "holdings")
+        other = gauss_newton(periods, form, stay, "holdings", enough, self.limit)
         return other if other.objective < found.objective else found
 
-    # ------------------------------------------------------------------ methods
-    def _gauss_newton(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
-        objective, times = periods.objective(W), periods.times[:, None]
-        log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
-        held = Multipliers(np.zeros_like(W))
-        for k in range(self.limit + 1):
-            g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
-            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
-            if k:
-                log[-1] = log[-1]._replace(
-                    residual=first_order_gap(periods.rules, slope, periods.w0, W, held)
-                )
-                if log[-1].residual <= self.tolerance or k == self.limit:
-                    break
-            Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
-            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
-            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
-            d = V - W
-            predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
-            a, after = self._length(periods, W, d, objective, min(predicted, 0.0))
-            if a == 0.0:
-                gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
-                log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
-                break
-            W, objective = W + a * d, after
-            log.append(Iteration(objective, a, a * float(np.abs(d).max()), np.nan, kkt))
-        return _Run(W, objective, held, tuple(log), begun)
-
-    def _length(
-        self, periods: _Periods, W: Floats, d: Floats, objective: float, predicted: float
-    ) -> tuple[float, float]:
-        """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""
-        a = 1.0
-        for _ in range(HALVINGS):
-            after = periods.objective(W + a * d)
-            if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
-                return a, after
-            a *= 0.5
-        return 0.0, objective
-
-    def _published(self, periods: _Periods, form: DirectForm, W: Floats, begun: str) -> _Run:
-        objective, times = periods.objective(W), periods.times[:, None]
-        log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
-        a = FIRST_STEP
-        for _ in range(self.limit):
-            g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
-            slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
-            Q = 2.0 * times[:, :, None] * np.matmul(A.swapaxes(1, 2), A)
-            Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
-            V, held, kkt = _solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
-            moved = W + a * (V - W)
-            after = periods.objective(moved)
-            gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
-            log.append(Iteration(after, a, a * float(np.abs(V - W).max()), gap, kkt))
-            if not after < objective - NO_BETTER:
-                break
-            W, objective = moved, after
-            a *= 1.0 - SHRINKING * a
-        return _Run(W, objective, held, tuple(log), begun)
-
-
-def _solved(periods: _Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Floats, Multipliers, float]:
-    """Return the answer to min 1/2 w'Qw + q'w + trading, its multipliers, and its violation or proven gap."""
-    answer = form.solve(-q, Q, periods.w0)
-    if answer is None:
-        raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
-    found, held = answer
-    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held).kkt
-    if kkt.violation > INFEASIBLE:
-        raise BadData(
-            "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
-        )
-    return settle(found, periods.rules), held, max(kkt.violation, kkt.gap)
+    def _revived(
+        self, periods: Periods, form: DirectForm, erc: Floats, found: Run, enough: float
+    ) -> tuple[Run, float]:
+        """Try to do better with all assets held that are dead; return the better plan, and what the try came to."""
+        rules, dead = periods.rules, (found.W <= DEAD) & (periods.budgets > 0.0)
+        least = np.where(dead, np.minimum(np.maximum(rules.lower, HELD * erc), rules.upper), rules.lower)
+        if np.any(least.sum(axis=1) > 1.0):
+            return found, np.nan
+        held = periods._replace(rules=rules._replace(lower=least, simplex=False))
+        strict = DirectForm(held.rules, 0.5, self.solver, tolerance=EXACT)
+        try:
+            alive = gauss_newton(held, strict, self._moved_in(held, strict, erc), "erc", enough, self.limit)
+        except BadData:  # the limits leave no plan that holds them all
+            return found, np.nan
+        if alive.objective < found.objective:
+            found = gauss_newton(periods, form, alive.W, "revived", enough, self.limit)
+        return found, alive.objective

@@ -1,0 +1,158 @@
+"""Two ways to descend in the risk-parity program: safeguarded Gauss-Newton steps, and the published rule."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData, SolverFailure
+from proofolio.models.mpc_form import DirectForm
+from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
+from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
+from proofolio.models.risk_parity import PROXIMAL
+from proofolio.models.risk_parity_step import Iteration, first_order_gap
+
+__all__ = ["Periods", "Run", "gauss_newton", "published", "solved"]
+
+Floats = NDArray[np.float64]
+FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
+PATIENCE = 5
+ARMIJO = 1e-4
+HALVINGS = 40
+ROUNDING = 1e-15
+NO_BETTER = 1e-13
+INFEASIBLE = 1e-6
+
+
+class Periods(NamedTuple):
+    """The data of a step, runs of equal periods taken together; `times` counts each."""
+
+    sigma: Floats
+    budgets: Floats
+    times: Floats
+    rules: Rules
+    w0: Floats
+
+    def objective(self, W: Floats) -> float:
+        """Return the objective at weights (h, n)."""
+        g = risk_errors(W, self.sigma, self.budgets)
+        return float(self.times @ (g * g).sum(axis=1)) + self.trading(W)
+
+    def trading(self, W: Floats) -> float:
+        """Return the cost of trading at weights (h, n)."""
+        cost = float(np.abs(W[0] - self.w0) @ self.rules.cost)
+        return cost + float((np.abs(W[1:] - W[:-1]) @ self.rules.cost).sum()) if len(W) > 1 else cost
+
+
+class Run(NamedTuple):
+    """Where a descent came to, and how."""
+
+    W: Floats
+    objective: float
+    multipliers: Multipliers
+    iterations: tuple[Iteration, ...]
+    begun: str
+
+
+def gauss_newton(periods: Periods, form: DirectForm, W: Floats, begun: str, enough: float, limit: int) -> Run:
+    """Descend from weights until the proven gap to first order is small enough.
+
+    Parameters
+    ----------
+    periods : Periods
+    form : DirectForm
+        Of the periods' rules, with risk aversion 1/2.
+    W : ndarray, shape (h, n)
+        Allowed.
+    begun : str
+        What the run is called.
+    enough : float
+        The gap at which to end.
+    limit : int
+        The most iterations.
+    """
+    objective, times = periods.objective(W), periods.times[:, None]
+    log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
+    held = Multipliers(np.zeros_like(W))
+    for k in range(limit + 1):
+        g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
+        slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+        if k:
+            log[-1] = log[-1]._replace(residual=first_order_gap(periods.rules, slope, periods.w0, W, held))
+            if log[-1].residual <= enough or k == limit:
+                break
+        Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
+        Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+        V, held, kkt = solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+        d = V - W
+        predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
+        a, after = _length(periods, W, d, objective, min(predicted, 0.0))
+        if a == 0.0:
+            gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
+            log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
+            break
+        W, objective = W + a * d, after
+        log.append(Iteration(objective, a, a * float(np.abs(d).max()), np.nan, kkt))
+    return Run(W, objective, held, tuple(log), begun)
+
+
+def _length(
+    periods: Periods, W: Floats, d: Floats, objective: float, predicted: float
+) -> tuple[float, float]:
+    """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""
+    a = 1.0
+    for _ in range(HALVINGS):
+        after = periods.objective(W + a * d)
+        if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
+            return a, after
+        a *= 0.5
+    return 0.0, objective
+
+
+def published(periods: Periods, form: DirectForm, W: Floats, begun: str, limit: int) -> Run:
+    """Apply the published rule from weights until the objective no longer improves; arguments as above.
+
+    It may go up, and then down again: it ends after `PATIENCE` iterations without a better objective, at the best.
+    """
+    best, objective, times = W, periods.objective(W), periods.times[:, None]
+    log = [Iteration(objective, 0.0, 0.0, np.nan, np.nan)]
+    held, a, wasted = Multipliers(np.zeros_like(W)), FIRST_STEP, 0
+    while len(log) <= limit and wasted < PATIENCE:
+        g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
+        slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
+        Q = 2.0 * times[:, :, None] * np.matmul(A.swapaxes(1, 2), A)
+        Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+        V, found, kkt = solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+        gap = first_order_gap(periods.rules, slope, periods.w0, W, found)
+        W = W + a * (V - W)
+        after = periods.objective(W)
+        log.append(Iteration(after, a, a * float(np.abs(V - W).max()) / (1.0 - a), gap, kkt))
+        wasted = 0 if after < objective - NO_BETTER else wasted + 1
+        if after < objective:
+            best, objective, held = W, after, found
+        a *= 1.0 - SHRINKING * a
+    return Run(best, objective, held, tuple(log), begun)
+
+
+def solved(periods: Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Floats, Multipliers, float]:
+    """Return the answer to min 1/2 w'Qw + q'w + trading, its multipliers, and its violation or proven gap.
+
+    Raises
+    ------
+    BadData
+        When no weights meet all rules.
+    SolverFailure
+        When the solver gives no numbers.
+    """
+    answer = form.solve(-q, Q, periods.w0)
+    if answer is None:
+        raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
+    found, held = answer
+    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held).kkt
+    if kkt.violation > INFEASIBLE:
+        raise BadData(
+            "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
+        )
+    return settle(found, periods.rules), held, max(kkt.violation, kkt.gap)
