@@ -18,6 +18,8 @@ from proofolio.commands.doctor import doctor_command
 from proofolio.commands.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
 from proofolio.commands.prove import prove_command
 from proofolio.commands.solve import solve_command
+from proofolio.commands.trade import trade_command
+from proofolio.commands.tune import tune_command
 from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["command_line", "main"]
@@ -101,7 +103,16 @@ def command_line(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo_command, prove_command, audit_command, solve_command, backtest_command, doctor_command):
+for _command in (
+    demo_command,
+    prove_command,
+    audit_command,
+    solve_command,
+    backtest_command,
+    tune_command,
+    trade_command,
+    doctor_command,
+):
     command_line.add_command(_command)
 
 

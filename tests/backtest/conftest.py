@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from proofolio.backtest.market import Market
+from proofolio.backtest.strategy import Decision
 
 
 def _market_of(returns, risk_free=0.0, first="2019-01-01", names=None):
@@ -48,7 +49,7 @@ class _Trend:
     def decide(self, day, row, forecast, holdings):
         self.mean = 0.9 * self.mean + 0.1 * row
         weights = np.exp(100 * self.mean)
-        return weights / weights.sum()
+        return Decision(weights / weights.sum())
 
 
 @pytest.fixture(scope="session")

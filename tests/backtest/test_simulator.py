@@ -8,6 +8,7 @@ import pytest
 from proofolio.backtest.costs import LinearCost, SpreadAndImpact
 from proofolio.backtest.rebalancing import trading_days
 from proofolio.backtest.simulator import simulate
+from proofolio.backtest.strategy import Decision
 from proofolio.errors import BadData, SolverFailure
 
 
@@ -21,7 +22,7 @@ class EqualShares:
         return self
 
     def decide(self, day, row, forecast, holdings):
-        return np.full(len(row), 1 / len(row))
+        return Decision(np.full(len(row), 1 / len(row)))
 
 
 def accounts(market, run, rate):
@@ -57,7 +58,7 @@ def test_holding_without_trading_is_the_mean_of_the_assets_growth(market):
     @dataclass(frozen=True)
     class Hold(EqualShares):
         def decide(self, day, row, forecast, holdings):
-            return holdings
+            return Decision(holdings)
 
     run = simulate(market, Hold(), LinearCost(0.01), start=100)
     assert run.wealth[-1] == pytest.approx(np.prod(1 + market.returns[100:], axis=0).mean(), rel=1e-12)
@@ -151,7 +152,7 @@ def test_weights_that_do_not_add_to_one_are_refused_with_the_date(market, weight
     @dataclass(frozen=True)
     class Wrong(EqualShares):
         def decide(self, day, row, forecast, holdings):
-            return np.array(weights)
+            return Decision(np.array(weights))
 
     with pytest.raises(BadData, match=r"equal on 2019-03-11.*add to 1"):
         simulate(market, Wrong(), LinearCost(), start=50)

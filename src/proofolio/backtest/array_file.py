@@ -22,7 +22,8 @@ def write_arrays(path: Path, record: Any) -> None:
     values = {f.name: getattr(record, f.name) for f in fields(record)}
     unfinished = path.with_name(f"{path.name}.unfinished")
     with unfinished.open("wb") as file:
-        np.savez(file, **{name: np.asarray(value) for name, value in values.items() if value is not None})
+        arrays: dict[str, Any] = {name: np.asarray(v) for name, v in values.items() if v is not None}
+        np.savez(file, **arrays)
     unfinished.replace(path)
 
 

@@ -54,7 +54,7 @@ class ForecastBook:
     @property
     def horizon(self) -> int:
         """H, the periods ahead that are forecast."""
-        return self.mean.shape[1]
+        return int(self.mean.shape[1])
 
     def at(self, day: int, horizon: int) -> Forecast:
         """Return the forecast made after the close of row `day`, of the first `horizon` periods.

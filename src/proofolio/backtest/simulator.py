@@ -41,6 +41,8 @@ class Run:
     risk_free : (D,) array
     unanswered : (D,) booleans
         Closes at which the strategy had no answer and kept its holdings.
+    unproved : (D,) booleans
+        Closes at which what was traded was not proved to be the best; see `Decision`.
     seconds : float
     """
 
@@ -53,6 +55,7 @@ class Run:
     gross: Floats
     risk_free: Floats
     unanswered: NDArray[np.bool_]
+    unproved: NDArray[np.bool_]
     seconds: float
 
     @property
@@ -93,7 +96,7 @@ def simulate(
     """Return what a strategy would have done, from the close of row ``start - 1`` on.
 
     At each close the strategy is shown this day's returns, the forecast made after them and its drifted
-    holdings ``h``, and answers weights ``w``. The trade is ``u = w - h``; it costs ``c(u)`` of the portfolio, and
+    holdings ``h``, and decides on weights ``w``. The trade is ``u = w - h``; it costs ``c(u)`` of the portfolio, and
     what remains earns the next day's returns:
 
         V[t+1] = V[t] (1 - c(u_t)) (1 + w_t' r[t+1]),    h[t+1] = w_t (1 + r[t+1]) / (1 + w_t' r[t+1])
@@ -136,7 +139,7 @@ def simulate(
     trading = trading_days(market.dates, rebalance)
     weights, trades = np.empty((days, n)), np.zeros((days, n))
     paid, gross = np.zeros(days), np.empty(days)
-    unanswered = np.zeros(days, dtype=np.bool_)
+    unanswered, unproved = np.zeros(days, dtype=np.bool_), np.zeros(days, dtype=np.bool_)
     wealth, began = 1.0, time.perf_counter()
     player = strategy.start(returns[: start - 1].copy())
     for d in range(days):
@@ -146,7 +149,8 @@ def simulate(
                 forecasts.at(day, strategy.horizon) if forecasts and strategy.needs != "nothing" else None
             )
             try:
-                wanted = player.decide(day, returns[day].copy(), forecast, held.copy())
+                wanted, proved = player.decide(day, returns[day].copy(), forecast, held.copy())
+                unproved[d] = not proved
             except SolverFailure:
                 unanswered[d] = True
                 wanted = held
@@ -172,6 +176,7 @@ def simulate(
         gross=gross,
         risk_free=market.risk_free[start:stop],
         unanswered=unanswered,
+        unproved=unproved,
         seconds=time.perf_counter() - began,
     )
 

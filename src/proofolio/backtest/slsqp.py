@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize
 
@@ -58,7 +60,7 @@ def slsqp_risk_parity(
     balance = np.hstack([step, -np.eye(size), np.eye(size)])
     rows = np.vstack([budget, balance])
     right = np.concatenate([np.ones(H), w0, np.zeros(size - n)])
-    found = minimize(
+    found: Any = minimize(  # type: ignore[call-overload]  # the stubs know no exact gradient beside constraints
         value,
         x0,
         jac=gradient,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from proofolio.backtest.market import Floats
-from proofolio.backtest.strategy import Needs, Player, Strategy
+from proofolio.backtest.strategy import Decision, Needs, Player, Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.equal_risk import equal_risk
@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 WITHOUT = "-no-hmm"
+ALLOWED = 1e-6
 NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
 
 
@@ -133,44 +134,47 @@ class RegimeBudgets:
 class _Constant:
     weights: Floats
 
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
-        return self.weights
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        return Decision(self.weights)
 
 
 class _MeanVariancePlayer:
     def __init__(self, model: MeanVariance) -> None:
         self._stepper = model.stepper()
 
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
         step = self._stepper.solve(known.mean, known.covariance, holdings)
-        if not step.ok:
-            raise SolverFailure(f"the mean-variance step of row {day} was not solved to its tolerance.")
-        return step.W[0]
+        return _first_move(step.W[0], step.ok, day)
 
 
 class _RiskParityPlayer:
     def __init__(self, model: RiskParity) -> None:
         self._stepper = model.stepper()
 
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         step = self._stepper.solve(_given(forecast).covariance, holdings)
-        if not step.ok:
-            raise SolverFailure(f"the risk-parity step of row {day} was not solved to its tolerance.")
-        return step.W[0]
+        return _first_move(step.W[0], step.ok, day)
 
 
 class _EqualRiskPlayer:
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
-        return equal_risk(_given(forecast).covariance[0])
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        return Decision(equal_risk(_given(forecast).covariance[0]))
 
 
 class _RegimeBudgetsPlayer:
     def __init__(self, kappa: float) -> None:
         self._kappa = kappa
 
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
-        return equal_risk(_given(forecast).covariance[0])
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        return Decision(equal_risk(_given(forecast).covariance[0]))
+
+
+def _first_move(weights: Floats, proved: bool, day: int) -> Decision:
+    """Return the decision, or raise SolverFailure for what are no long-only weights."""
+    if not (weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED):  # NaN fails too
+        raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
+    return Decision(weights, proved)
 
 
 def _given(forecast: Forecast | None) -> Forecast:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from proofolio.backtest.market import Floats
 from proofolio.forecasts.forecast import Forecast
 
-__all__ = ["Needs", "Player", "Strategy"]
+__all__ = ["Decision", "Needs", "Player", "Strategy"]
 
 Needs = Literal["nothing", "regimes", "history"]
+
+
+class Decision(NamedTuple):
+    """What a strategy wants to hold.
+
+    Attributes
+    ----------
+    weights : (n,) array
+        They add to 1.
+    proved : bool
+        Whether the weights passed every check of the model that made them; False for weights that keep all the
+        rules but were not proved to be the best. They are traded all the same, and the days counted.
+    """
+
+    weights: Floats
+    proved: bool = True
 
 
 class Player(Protocol):
     """A strategy under way. It may remember what it has seen; it is shown nothing else."""
 
-    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Floats:
-        """Return the weights to hold from this day's close on.
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        """Return what to hold from this day's close on.
 
         Parameters
         ----------
@@ -31,8 +47,7 @@ class Player(Protocol):
 
         Returns
         -------
-        (n,) array
-            Weights that add to 1.
+        Decision
 
         Raises
         ------

@@ -78,6 +78,7 @@ class Trial:
     strategy: Tuned
     metrics: Metrics
     unanswered: int
+    unproved: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +152,7 @@ def tune(
     scene = set_scene(known, candidates, plan, start=train[0], rebalance=rebalance, workshop=workshop)
     *runs, reference_train = backtest(scene, [*candidates, FixMix()], costs, workshop)
     trials = tuple(
-        Trial(candidate, run.metrics, int(run.unanswered.sum()))
+        Trial(candidate, run.metrics, int(run.unanswered.sum()), int(run.unproved.sum()))
         for candidate, run in zip(candidates, runs, strict=True)
     )
     chosen = best_trial(trials, choose)

@@ -101,12 +101,13 @@ def walk_forward(
 def _drifted(scene: Scene, run: Run) -> Floats:
     """Return the weights at the last close of a run."""
     grown: Floats = run.weights[-1] * (1.0 + scene.market.returns[run.start + len(run.dates) - 1])
-    return grown / grown.sum()
+    shares: Floats = grown / grown.sum()
+    return shares
 
 
 def _joined(runs: Sequence[Run]) -> Run:
     joined = {
         name: np.concatenate([getattr(run, name) for run in runs])
-        for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", "unanswered")
+        for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", "unanswered", "unproved")
     }
     return Run(name="walk-forward", start=runs[0].start, seconds=sum(run.seconds for run in runs), **joined)

@@ -128,7 +128,7 @@ class Workshop:
         except ImportError:
             raise BadData('a dask scheduler needs distributed: pip install "proofolio[dask]".') from None
         try:
-            client = Client(self.scheduler, timeout=10)
+            client = Client(self.scheduler, timeout=10)  # type: ignore[no-untyped-call,unused-ignore]
         except (OSError, ValueError) as error:
             raise BadData(f"no dask scheduler answers at {self.scheduler} ({error}).") from None
         with client, joblib.parallel_config(backend="dask", scatter=[shared]):

@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 POINTS = 450  # across a drawing 700 pixels wide a daily line is wider than a day
-STACKED = 9
+STACKED = 19
 WITHOUT = "-no-hmm"
 
 
@@ -74,9 +74,8 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
     overall = np.mean([run.weights.mean(axis=0) for run in moving], axis=0)
     shown = np.argsort(-overall, kind="stable")[: STACKED if len(names) > STACKED + 1 else len(names)]
     labels = [names[i] for i in shown] + (["others"] if len(shown) < len(names) else [])
-    colours = [COLOURS[f"s{k % 10}"] for k in range(len(labels))]
-    if len(shown) < len(names):
-        colours[-1] = COLOURS["s9"]
+    # Ten colours, and the same again paler.
+    colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
 
     def draw(figure: Figure) -> None:
         grid = figure.subplots(-(-len(moving) // 2), 2, sharex=True, sharey=True, squeeze=False)

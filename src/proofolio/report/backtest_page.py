@@ -100,7 +100,7 @@ def figures_row(run: Run, reference: Run | None) -> list[Cell]:
         f"{m.turnover:.2f}",
         against,
         f"{1e4 * m.costs:.1f} bp",
-        f"{_percent(m.worst_month)} ({m.worst_month_name})",
+        f"{_percent(m.worst_month)} {m.worst_month_name}",
     ]
 
 
@@ -116,12 +116,20 @@ def _table_section(result: BacktestResult) -> str:
     if unanswered:
         notes.append(
             paragraph(
-                f"On some days the solver's answer did not pass its checks, and the holdings were kept: "
-                f"{', '.join(unanswered)} of {len(result.runs[0].dates)} days."
+                f"On some days there was no answer, and the holdings were kept: {', '.join(unanswered)} of "
+                f"{len(result.runs[0].dates)} days."
+            )
+        )
+    unproved = [f"{run.name} on {run.unproved.sum()}" for run in result.runs if run.unproved.any()]
+    if unproved:
+        notes.append(
+            paragraph(
+                "On some days what was traded keeps every rule, but was not proved to be the best within the solver's "
+                f"tolerance: {', '.join(unproved)} of {len(result.runs[0].dates)} days."
             )
         )
     rows = [figures_row(run, result.reference) for run in result.runs]
-    return section("Figures", table(HEAD, rows, range(1, len(HEAD))), *notes)
+    return section("Figures", table(HEAD, rows, range(1, len(HEAD)), "dense"), *notes)
 
 
 def _regime_section(result: BacktestResult) -> str:
@@ -180,7 +188,7 @@ def _crisis_section(result: BacktestResult) -> str:
     return section(
         "In the crises",
         paragraph("Return over the span / deepest fall within it."),
-        table(head, rows, range(1, len(head))),
+        table(head, rows, range(1, len(head)), "dense"),
     )
 
 
@@ -232,7 +240,7 @@ def _solver_section(result: BacktestResult) -> str:
             "distances of risk contributions from 1/n: ex ante under the forecast, ex post under the 60 days that "
             "followed. `worse on` counts days with an objective above the other way's."
         ),
-        table(head, rows, range(1, len(head))),
+        table(head, rows, range(1, len(head)), "dense"),
     )
 
 

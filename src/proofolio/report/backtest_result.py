@@ -64,6 +64,7 @@ class BacktestResult:
                 run.name: {
                     **run.metrics.document(),
                     "unanswered": int(run.unanswered.sum()),
+                    "unproved": int(run.unproved.sum()),
                     "seconds": run.seconds,
                 }
                 for run in self.runs

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proofolio.report.style import LIGHT_COLOURS
 
@@ -40,7 +40,7 @@ def picture(
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    settings = {
+    settings: dict[Any, Any] = {
         "axes.axisbelow": True,
         "axes.edgecolor": COLOURS["grid"],
         "axes.facecolor": "none",
@@ -72,11 +72,12 @@ def picture(
         "ytick.labelcolor": COLOURS["muted"],
     }
     # A user's own matplotlibrc must not change the report.
-    with mpl.rc_context(mpl.rcParamsDefault | settings):
+    with mpl.rc_context(dict(mpl.rcParamsDefault) | settings):
         figure = Figure(figsize=(width, height), layout="constrained")
         draw(figure)
         out = io.StringIO()
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+        canvas: Any = FigureCanvasSVG(figure)  # its methods have no annotations
+        canvas.print_svg(out, metadata={"Date": None, "Creator": None})
     return _inline(out.getvalue(), name, description)
 
 
