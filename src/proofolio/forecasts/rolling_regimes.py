@@ -75,8 +75,8 @@ class RollingRegimes:
     seed, restarts, tolerance : int, int, float
         Of cold fits, see `fit_regimes`. Warm ones stop at the same tolerance.
     cold_every : int
-        Every so many refits the warm fit is compared with a cold one, and given up for it where it is
-        more than 0.1 nats short. A collapsed or broken warm fit is repaired so at once.
+        Every so many refits a cold start is tried too, see `RollingFit`; a warm fit more than 0.1 nats
+        short is given up. A collapsed or broken one is repaired by all cold starts at once.
 
     Raises
     ------
@@ -108,7 +108,7 @@ class RollingRegimes:
         seed: int = 0,
         restarts: int = 5,
         tolerance: float = 1e-4,
-        cold_every: int = 40,
+        cold_every: int = 8,
     ) -> None:
         """Check the options."""
         if min(K, window, H, refit, restarts, cold_every) < 1 or not tolerance > 0 or not half_life > 0:
@@ -205,15 +205,15 @@ class RollingRegimes:
         return self._state()[1].smoothed.copy()
 
     @property
-    def cold_restarts(self) -> int:
-        """Refits in which a warm fit was given up for a cold one.
+    def restarts_taken(self) -> int:
+        """Refits in which a warm fit was given up for another one.
 
         Raises
         ------
         BadData
             If the forecaster has not been fitted.
         """
-        return self._state()[1].cold_restarts
+        return self._state()[1].restarts
 
     def predict_online(self, row: ArrayLike) -> Forecast:
         """Take in the (n,) returns of one new day and return the forecast of the H days after it.
