@@ -30,7 +30,8 @@ def write_arrays(path: Path, record: Any) -> None:
 def read_arrays(path: Path, kind: type[T]) -> T | None:
     """Return what `write_arrays` wrote, or None when there is no such file or it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as found:
+        # Opened here: of a broken file numpy would leave its own handle open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             values = {name: found[name] for name in found.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

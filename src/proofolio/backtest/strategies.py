@@ -13,6 +13,7 @@ from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.equal_risk import equal_risk
 from proofolio.models.mean_variance import MeanVariance
+from proofolio.models.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.risk_parity import RiskParity
 
 __all__ = [
@@ -127,7 +128,7 @@ class RegimeBudgets:
 
     def start(self, history: Floats) -> Player:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPlayer(self.kappa)
+        return _RegimeBudgetsPlayer(RegimeEqualRisk(kappa=self.kappa))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,11 +164,18 @@ class _EqualRiskPlayer:
 
 
 class _RegimeBudgetsPlayer:
-    def __init__(self, kappa: float) -> None:
-        self._kappa = kappa
+    def __init__(self, model: RegimeEqualRisk) -> None:
+        self._model = model
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
-        return Decision(equal_risk(_given(forecast).covariance[0]))
+        known = _given(forecast)
+        if known.probabilities is None or known.means is None or known.covariances is None:
+            raise BadData("regime-erc needs forecasts with regimes, and these have none.")
+        return Decision(
+            self._model.weights(
+                known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+            )
+        )
 
 
 def _first_move(weights: Floats, proved: bool, day: int) -> Decision:
