@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         UnprovenBigM,
         UnsupportedProgram,
     )
-    from proofolio.forecasts import load_prices, read_prices
+    from proofolio.forecasts import Forecast, Historical, RollingRegimes, load_prices, read_prices
     from proofolio.formulations import (
         Approximation,
         MaxTerm,
@@ -74,7 +74,7 @@ _HOMES = {
         "UnprovenBigM",
         "UnsupportedProgram",
     ),
-    "proofolio.forecasts": ("load_prices", "read_prices"),
+    "proofolio.forecasts": ("Forecast", "Historical", "RollingRegimes", "load_prices", "read_prices"),
     "proofolio.formulations": (
         "Approximation",
         "MaxTerm",
@@ -138,6 +138,7 @@ __all__ = [
     "ProofolioError",
     "RegimeSolution",
     "RegimeSwitching",
+    "RollingRegimes",
     "SolverFailure",
     "UnboundedExpression",
     "UnprovenBigM",
