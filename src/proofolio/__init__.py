@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         UnprovenBigM,
         UnsupportedProgram,
     )
-    from proofolio.forecasts import load_prices, read_prices
+    from proofolio.forecasts import Forecast, Historical, RollingRegimes, load_prices, read_prices
     from proofolio.formulations import (
         Approximation,
         MaxTerm,
@@ -75,7 +75,7 @@ _HOMES = {
         "UnprovenBigM",
         "UnsupportedProgram",
     ),
-    "proofolio.forecasts": ("load_prices", "read_prices"),
+    "proofolio.forecasts": ("Forecast", "Historical", "RollingRegimes", "load_prices", "read_prices"),
     "proofolio.formulations": (
         "Approximation",
         "MaxTerm",
@@ -141,6 +141,7 @@ __all__ = [
     "ProofolioError",
     "RegimeSolution",
     "RegimeSwitching",
+    "RollingRegimes",
     "SolverFailure",
     "UnboundedExpression",
     "UnprovenBigM",

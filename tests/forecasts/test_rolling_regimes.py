@@ -290,6 +290,22 @@ def test_a_collapsed_regime_is_repaired():
     assert np.sqrt(fitted.regime_fit.covariances.ravel()) == pytest.approx([0.01, 0.04], rel=0.2)
 
 
+def test_a_regime_that_dies_out_is_replaced_on_the_day():
+    # Thirty days of 15 % make a regime for as long as ten of them, 1 %, are in the window.
+    returns, _ = simulate(1040, n=1, seed=3)
+    returns[:30, 0] = np.random.default_rng(0).uniform(0.145, 0.155, 30)
+    fitted = RollingRegimes([0], window=1000, cold_every=10**9).fit(returns[:1000])
+    assert fitted.regime_fit.shares.min() == pytest.approx(0.03, abs=1e-4)
+    means = []
+    for row in returns[1000:1030]:
+        fitted.predict_online(row)
+        assert not fitted.regime_fit.collapsed
+        means.append(np.abs(fitted.regime_fit.means).max())
+    assert fitted.restarts_taken == 1
+    assert means[18] == pytest.approx(0.15, abs=0.002)
+    assert means[21] < 0.02
+
+
 def test_a_day_never_seen_the_like_of_does_no_harm(planted):
     returns = planted[0][:330].copy()
     returns[310] = -0.5
