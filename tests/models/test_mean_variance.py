@@ -134,7 +134,7 @@ def test_the_gap_is_a_bound_whatever_the_point_and_the_multipliers(name):
             multipliers = Multipliers(
                 s, rng.uniform(-1e-4, 1e-4, 3), rng.uniform(-1e-3, 1e-3, (3, len(mpc.holdings.groups)))
             )
-            value, kkt = measure(rules, mean, covariance, mpc.gamma_risk, w0, W, multipliers)
+            value, kkt = measure(rules, mean, covariance, mpc.gamma_risk, w0, W, multipliers, 1e-3)
             assert -value == pytest.approx(utility(mpc, mean, covariance, w0, W), abs=1e-15)
             assert kkt.gap >= best + value - 1e-12
             smallest = min(smallest, kkt.gap)
@@ -150,9 +150,9 @@ def test_residuals_tell_what_is_wrong_with_a_point():
         t, i, by = change
         W = step.W.copy()
         W[t, i] += by
-        _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, W, nothing)
+        _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, W, nothing, 1e-3)
         assert kkt.violation >= (missed or 0.5) - 1e-9
-    _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, step.W, nothing)
+    _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, step.W, nothing, 1e-3)
     assert kkt.violation <= 1e-8
     assert kkt.gap > 1e-6  # the multipliers are part of the proof
 
@@ -236,6 +236,16 @@ def test_units_do_not_matter():
         other = MeanVariance(5, 3, 3.0, 3e-4 * size).stepper().solve(size * mean, size * covariance, w0)
         assert other.ok
         np.testing.assert_allclose(other.W, one.W, atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["auto", "riccati"])
+def test_an_objective_of_zero_is_no_trouble(solver):
+    # no return, no risk aversion: the best is to do nothing, for nothing
+    w0 = np.array([0.1, 0.0, 0.4, 0.5, 0.0])
+    step = MeanVariance(5, 3, 0.0, 1e-3).stepper(solver).solve(np.zeros(5), 1e-4 * np.eye(5), w0)
+    assert step.ok
+    np.testing.assert_allclose(step.W, np.tile(w0, (3, 1)), atol=1e-6)
+    assert abs(step.objective) <= 1e-9
 
 
 def test_singular_covariances_and_one_for_all_periods_are_taken():

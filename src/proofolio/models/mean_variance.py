@@ -137,6 +137,7 @@ class MeanVariance:
             group_lower=np.array([group.lower for group in holdings.groups]),
             group_upper=np.array([group.upper for group in holdings.groups]),
             simplex=bool(np.all(lower == 0.0) and np.all(upper >= 1.0)),
+            dearest=float(np.max(self.gamma_trade * counted)),
         )
 
     # ------------------------------------------------------------------ doors

@@ -42,7 +42,6 @@ class DirectForm:
         H, n = rules.lower.shape
         self._rules, self._gamma, self._H, self._n, self._N = rules, gamma, H, n, H * n
         self._name, self._options = solver, options
-        self._dearest = float(rules.cost.max())
         limited = rules.turnover_limit is not None
         traded = np.flatnonzero((rules.cost > 0.0) | (rules.counted if limited else False))
         k = traded.size
@@ -92,16 +91,15 @@ class DirectForm:
             high.append(np.tile(rules.group_upper, H))
         return sparse.block_array(blocks, format="csc"), np.concatenate(low), np.concatenate(high)
 
-    def solve(self, mean: Floats, covariance: Floats, w0: Floats) -> tuple[Floats, Multipliers] | None:
-        """Return weights (H, n) and multipliers; None when the solver did not come to an end."""
+    def solve(
+        self, mean: Floats, covariance: Floats, w0: Floats, size: float
+    ) -> tuple[Floats, Multipliers] | None:
+        """Return weights (H, n) and multipliers; None when the solver has none.
+
+        The objective is divided by its `size` (see `objective_size`): solvers' tolerances are absolute.
+        """
         rules, H, n, N = self._rules, self._H, self._n, self._N
         cost = rules.cost
-        size = max(
-            float(np.ptp(mean)),
-            2.0 * self._gamma * float(np.abs(covariance).max()),
-            float(cost.max()),
-            1e-300,
-        )
         q = np.empty(self._wide)
         q[:N] = mean.ravel()
         q[:N] *= -1.0 / size

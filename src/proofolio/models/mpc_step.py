@@ -22,11 +22,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Kkt", "MpcStep", "Multipliers", "Rules", "measure", "settle"]
+__all__ = ["Kkt", "MpcStep", "Multipliers", "Rules", "measure", "objective_size", "settle"]
 
 Floats = NDArray[np.float64]
 FEASIBLE = 1e-8
-CANCELLED = 1e-3
+NEARLY_ZERO = 1e-3
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ class Kkt:
         The sum of all complementarity products, of bounds, trades, groups and limits: how much better than W
         any feasible point can be at most.
     gap_relative : float
-        Of the objective's size, or of a thousandth of its terms' where they cancel.
+        Of the objective's size, or of a thousandth of its largest coefficient where that is more: an objective
+        that is zero, or nearly, has no relative error of its own.
     """
 
     violation: float
@@ -103,6 +104,8 @@ class Rules(NamedTuple):
     group_lower, group_upper : ndarray, shape (groups,)
     simplex : bool
         Whether the bounds say no more than that no weight is negative.
+    dearest : float
+        The largest cost.
     """
 
     lower: Floats
@@ -114,6 +117,7 @@ class Rules(NamedTuple):
     group_lower: Floats
     group_upper: Floats
     simplex: bool
+    dearest: float
 
 
 class Measured(NamedTuple):
@@ -137,6 +141,13 @@ def settle(W: Floats, rules: Rules) -> Floats:
     return settled
 
 
+def objective_size(rules: Rules, mean: Floats, covariance: Floats, gamma: float) -> float:
+    """Return the largest coefficient of the objective, where the budget makes only differences of means count."""
+    # the largest entry of a semidefinite matrix stands on its diagonal
+    curved = 2.0 * gamma * float(covariance.max())
+    return max(float(mean.max()) - float(mean.min()), curved, rules.dearest, 1e-300)
+
+
 def measure(
     rules: Rules,
     mean: Floats,
@@ -145,17 +156,18 @@ def measure(
     w0: Floats,
     W: Floats,
     multipliers: Multipliers,
+    size: float,
 ) -> Measured:
-    """Evaluate a plan and prove how far from optimal it can be."""
+    """Evaluate a plan and prove how far from optimal it can be; `size` is that of `objective_size`."""
     u = np.empty_like(W)
     u[0] = W[0] - w0
     np.subtract(W[1:], W[:-1], out=u[1:])
-    size = np.abs(u)
+    amount = np.abs(u)
     risk_gradient = np.matmul(covariance, W[:, :, None])[:, :, 0]
     risk_gradient *= 2.0 * gamma
     risk = 0.5 * float(np.vdot(risk_gradient, W))
     earned = float(np.vdot(mean, W))
-    traded = float((size @ rules.cost).sum())
+    traded = float((amount @ rules.cost).sum())
     value = risk - earned + traded
 
     most: Floats = rules.cost
@@ -176,19 +188,18 @@ def measure(
         proved -= support
     proved += float(g.min(axis=1).sum()) if rules.simplex else _knapsack(g, rules.lower, rules.upper)
     gap = value - proved
-    terms = risk + abs(earned) + traded
-    relative = gap / max(abs(value), CANCELLED * terms, 1e-300)
-    return Measured(value, Kkt(_violation(rules, W, size), gap, abs(relative)))
+    relative = gap / max(abs(value), NEARLY_ZERO * size)
+    return Measured(value, Kkt(_violation(rules, W, amount), gap, abs(relative)))
 
 
-def _violation(rules: Rules, W: Floats, size: Floats) -> float:
+def _violation(rules: Rules, W: Floats, amount: Floats) -> float:
     budget = float(np.abs(W.sum(axis=1) - 1.0).max())
     if rules.simplex:
         worst = max(budget, -float(W.min()))
     else:
         worst = max(budget, float((rules.lower - W).max()), float((W - rules.upper).max()))
     if rules.turnover_limit is not None:
-        worst = max(worst, float((size @ rules.counted - rules.turnover_limit).max()))
+        worst = max(worst, float((amount @ rules.counted - rules.turnover_limit).max()))
     if rules.groups is not None:
         held = W @ rules.groups.T
         worst = max(worst, float((rules.group_lower - held).max()), float((held - rules.group_upper).max()))

@@ -12,13 +12,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.mpc_form import DirectForm
-from proofolio.models.mpc_step import FEASIBLE, Kkt, MpcStep, Multipliers, Rules, measure, settle
+from proofolio.models.mpc_step import (
+    FEASIBLE,
+    Kkt,
+    MpcStep,
+    Multipliers,
+    Rules,
+    measure,
+    objective_size,
+    settle,
+)
 from proofolio.solvers.multiperiod import Multiperiod
 
 __all__ = ["SOLVERS", "MpcStepper", "step_data"]
 
 Floats = NDArray[np.float64]
-Way = Callable[[Floats, Floats, Floats], "tuple[Floats, Multipliers] | None"]
+Way = Callable[[Floats, Floats, Floats, float], "tuple[Floats, Multipliers] | None"]
 SOLVERS = ("auto", "riccati", "piqp", "osqp", "clarabel")
 # From MANY + MORE / H assets one block a period is cheaper than a general sparse factorisation (measured).
 MANY, MORE = 30, 70
@@ -26,7 +35,7 @@ MANY, MORE = 30, 70
 # largest coefficient is 1.
 SHARE = {"piqp": 1e-3, "osqp": 1e-1, "clarabel": 1e-3}
 SYMMETRIC = 1e-9
-CONVEX = 1e-10
+CONVEX = 1e-12  # far below what a gap of the tolerance could notice
 
 
 class MpcStepper:
@@ -98,13 +107,14 @@ class MpcStepper:
         H, n = self._rules.lower.shape
         mu, sigma, held = step_data(H, n, mean, covariance, w0)
         self._check_convex(sigma)
+        size = objective_size(self._rules, mu, sigma, self._gamma)
         best: tuple[Floats, float, Kkt, str] | None = None
         for name in self._names:
-            found = self._way(name)(mu, sigma, held)
+            found = self._way(name)(mu, sigma, held, size)
             if found is None:
                 continue
             W = settle(found[0], self._rules)
-            value, kkt = measure(self._rules, mu, sigma, self._gamma, held, W, found[1])
+            value, kkt = measure(self._rules, mu, sigma, self._gamma, held, W, found[1], size)
             if best is None or _rank(kkt) < _rank(best[2]):
                 best = W, value, kkt, name
             if self._good(kkt):
@@ -133,8 +143,8 @@ class MpcStepper:
         rules, (H, n) = self._rules, self._rules.lower.shape
         engine = Multiperiod(n, H, rules.cost, rules.lower, rules.upper)
 
-        def way(mean: Floats, covariance: Floats, w0: Floats) -> tuple[Floats, Multipliers]:
-            found = engine.solve(2.0 * self._gamma * covariance, -mean, w0, 0.5 * self._tolerance)
+        def way(mean: Floats, covariance: Floats, w0: Floats, size: float) -> tuple[Floats, Multipliers]:
+            found = engine.solve(2.0 * self._gamma * covariance, -mean, w0, 0.5 * self._tolerance, size)
             return found.W, Multipliers(found.s)
 
         return way

@@ -33,6 +33,7 @@ __all__ = ["Multiperiod", "MultiperiodAnswer"]
 Floats = NDArray[np.float64]
 ITERATIONS = 60
 TO_THE_BOUNDARY = 0.99
+NEARLY_ZERO = 1e-3  # of an objective whose largest coefficient is 1
 SHORTEST = 1e-9  # a step shorter than this goes nowhere
 LEAST = 0.05  # of a multiplier at the start, where the objective's largest number is 1
 
@@ -97,7 +98,9 @@ class Multiperiod:
         self._diagonals = [self._blocks[t].reshape(-1)[:: n + 1] for t in range(H)]
         self._ones = np.ones(n)
 
-    def solve(self, P: Floats, q: Floats, before: Floats, tolerance: float = 1e-7) -> MultiperiodAnswer:
+    def solve(
+        self, P: Floats, q: Floats, before: Floats, tolerance: float = 1e-7, size: float | None = None
+    ) -> MultiperiodAnswer:
         """Solve for one set of numbers.
 
         Parameters
@@ -108,27 +111,34 @@ class Multiperiod:
         before : ndarray, shape (n,)
             Weights before the first period.
         tolerance : float
-            Of the proven gap, relative to the objective.
+            Of the proven gap, relative to the objective, or to a thousandth of its size where that is more.
+        size : float, optional
+            Of the objective's largest coefficient; found when left out.
         """
-        size = max(float(np.ptp(q)), float(np.abs(P).max()), float(self._cost.max(initial=0.0)), 1e-300)
+        if size is None:
+            steepest = max(float(np.ptp(q)), float(np.abs(P).max()), float(self._cost.max(initial=0.0)))
+            size = max(steepest, 1e-300)
         P, q = P / size, q / size
         cost, before = self._cost / size, before[self._traded]
-        now = self._start(cost, before)
+        # far from the end numbers may leave the range of floats; such an iterate is not taken
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            return self._iterate(P, q, cost, before, tolerance, size)
+
+    def _iterate(
+        self, P: Floats, q: Floats, cost: Floats, before: Floats, tolerance: float, size: float
+    ) -> MultiperiodAnswer:
+        now, k, gap = self._start(cost, before), 0, np.inf
         for k in range(ITERATIONS + 1):
             PW = np.matmul(P, now.W[:, :, None])[:, :, 0]
             g = PW + q + self._wide(_apart(now.s))
-            if k == ITERATIONS or self._gap(now, PW, q, g, cost, before) <= tolerance:
+            gap = self._gap(now, PW, q, g, cost, before)
+            if k == ITERATIONS or gap <= tolerance:
                 break
             step = self._newton(now, P, g, cost)
             if step is None:
                 break
             now = step
-        return MultiperiodAnswer(
-            k < ITERATIONS and self._gap(now, PW, q, g, cost, before) <= tolerance,
-            now.W,
-            size * self._wide(now.s),
-            k,
-        )
+        return MultiperiodAnswer(gap <= tolerance, now.W, size * self._wide(now.s), k)
 
     def _start(self, cost: Floats, before: Floats) -> _Step:
         W = self._centre.copy()
@@ -172,7 +182,7 @@ class Multiperiod:
             proved += float(nu.sum() + np.minimum(r * self._lower, r * self._upper).sum())
         else:
             proved += float((g * self._lower).sum() + (g.min(axis=1) * self._room[:, 0]).sum())
-        return (objective - proved) / max(abs(objective), 1e-12)
+        return (objective - proved) / max(abs(objective), NEARLY_ZERO)
 
     def _newton(self, now: _Step, P: Floats, g: Floats, cost: Floats) -> _Step | None:
         """Take one predictor-corrector step; None where it cannot be had or goes nowhere."""
@@ -224,7 +234,7 @@ class Multiperiod:
         ahead = after / sum(product.size for product in products)
         final = direction(guess, mu * (ahead / mu) ** 3)
         a = min(1.0, TO_THE_BOUNDARY * longest(final))
-        if not a > SHORTEST:
+        if not (a > SHORTEST and np.isfinite(final.W).all()):
             return None
         return _Step(*(part + a * change for part, change in zip(now, final, strict=True)))
 
