@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proofolio.models import (
         Covered,
         Group,
+        MeanVariance,
         RegimeSolution,
         RegimeSwitching,
         market_instance,
@@ -99,6 +100,7 @@ _HOMES = {
     "proofolio.models": (
         "Covered",
         "Group",
+        "MeanVariance",
         "RegimeSolution",
         "RegimeSwitching",
         "market_instance",
@@ -132,6 +134,7 @@ __all__ = [
     "Group",
     "InvalidBigM",
     "MaxTerm",
+    "MeanVariance",
     "Model",
     "Program",
     "Proof",

@@ -96,7 +96,6 @@ def test_every_solver_finds_the_optimum_and_proves_it(name, solver):
         assert abs(step.objective - best) <= 2e-6 * abs(best)
         assert best - step.objective <= step.residuals.gap + 1e-9 * abs(best)
         assert step.residuals.violation <= 1e-8
-        assert step.residuals.complementarity <= 1e-5
 
 
 def test_osqp_is_believed_only_where_the_gap_is_proved():

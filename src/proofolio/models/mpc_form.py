@@ -10,6 +10,7 @@ exactly, whatever the weights before the first period add up to.
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,6 @@ from proofolio.solvers.direct_qp import QP, DirectQP, direct_qp
 __all__ = ["DirectForm"]
 
 Floats = NDArray[np.float64]
-# Up to this many weights arrays are faster than sparse storage.
-DENSE = 15
 
 
 class DirectForm:
@@ -52,16 +51,14 @@ class DirectForm:
         self._count = k
         self._bought = 2.0 * rules.cost[self._traded]
         self._wide = self._N + H * k
-        self._dense = self._N <= DENSE
         A, self._row_lower, self._row_upper = self._rows()
-        self._A = A.toarray(order="F") if self._dense else sparse.csc_matrix(A)
+        self._A = sparse.csc_matrix(A)
         self._lower = np.concatenate([rules.lower.ravel(), np.zeros(H * k)])
         above = np.full(self._N, np.inf) if rules.simplex else rules.upper.ravel()
         self._upper = np.concatenate([above, np.full(H * k, np.inf)])
-        diagonal = np.arange(self._N + 1, dtype=np.int32)
-        self._pointer = np.concatenate([n * diagonal, np.full(H * k, n * self._N)]).astype(np.int32)
-        within = np.arange(n, dtype=np.int32)
-        self._indices = (n * np.repeat(np.arange(H, dtype=np.int32), n * n)) + np.tile(within, self._N)
+        pointer = np.concatenate([n * np.arange(self._N + 1), np.full(H * k, n * self._N)])
+        rows = n * np.repeat(np.arange(H), n * n) + np.tile(np.arange(n), self._N)
+        self._P = sparse.csc_matrix((np.zeros(rows.size), rows, pointer), shape=(self._wide, self._wide))
         self._solver: DirectQP | None = None
 
     def _rows(self) -> tuple[Any, Floats, Floats]:
@@ -115,14 +112,16 @@ class DirectForm:
         row_upper[H : H + k] = w0[self._traded]
         if rules.turnover_limit is not None:
             row_upper[self._at_limits.start] -= w0 @ rules.counted
-        P = self._curvature(covariance, 2.0 * self._gamma / size)
+        # the one matrix gets its new numbers: to make another takes longer than to update the solver
+        P = self._P
+        P.data = covariance.ravel() * (2.0 * self._gamma / size)
         if self._solver is None:
             qp = QP(P, q, self._A, self._row_lower, row_upper, self._lower, self._upper)
             self._solver = direct_qp(self._name, qp, **self._options)
         else:
             self._solver.update(P=P, q=q, row_upper=row_upper)
         answer = self._solver.solve()
-        if not (np.isfinite(answer.x).all() and np.isfinite(answer.y).all()):
+        if not isfinite(np.vdot(answer.x, answer.x) + np.vdot(answer.y, answer.y)):
             self._solver = None  # what is left inside it is not to be started from
             return None
         price = size * answer.y[self._at_limits] if rules.turnover_limit is not None else None
@@ -134,13 +133,3 @@ class DirectForm:
         if rules.groups is not None:
             groups = size * answer.y[self._at_limits.stop :].reshape(H, -1)
         return answer.x[:N].reshape(H, n), Multipliers(s, price, groups)
-
-    def _curvature(self, covariance: Floats, factor: float) -> Any:
-        n = self._n
-        if self._dense:
-            P = np.zeros((self._wide, self._wide), order="F")
-            for t in range(self._H):
-                P[t * n : t * n + n, t * n : t * n + n] = factor * covariance[t]
-            return P
-        numbers = covariance.ravel() * factor
-        return sparse.csc_matrix((numbers, self._indices, self._pointer), shape=(self._wide, self._wide))

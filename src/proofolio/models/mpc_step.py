@@ -33,21 +33,21 @@ CANCELLED = 1e-3
 class Kkt:
     """KKT residuals of the original problem, from its data; all zero exactly at an optimum.
 
+    The multipliers of bounds and budget are those that the gradient asks for, so that stationarity holds by
+    construction, and what is left of the conditions is feasibility and complementarity.
+
     Attributes
     ----------
     violation : float
         The largest amount by which a weight, the budget, a group or the turnover limit is missed.
-    complementarity : float
-        The largest min(multiplier, slack) over bounds and trades, multipliers in units of the objective.
     gap : float
-        How much better than W any feasible point can be at most, proved by the multipliers; in exact
-        arithmetic the sum of all complementarity products.
+        The sum of all complementarity products, of bounds, trades, groups and limits: how much better than W
+        any feasible point can be at most.
     gap_relative : float
         Of the objective's size, or of a thousandth of its terms' where they cancel.
     """
 
     violation: float
-    complementarity: float
     gap: float
     gap_relative: float
 
@@ -174,21 +174,11 @@ def measure(
         y, support = _supported(multipliers.groups, rules.group_lower, rules.group_upper)
         g += y @ rules.groups
         proved -= support
-    if rules.simplex:
-        least = g.min(axis=1)
-        proved += float(least.sum())
-        beside = float(np.minimum(g - least[:, None], W).max())
-    else:
-        cheapest, level = _knapsack(g, rules.lower, rules.upper)
-        proved += cheapest
-        r = g - level[:, None]
-        beside = float(np.minimum(np.abs(r), np.where(r > 0.0, W - rules.lower, rules.upper - W)).max())
-    # buying asks s = +most, selling s = -most
-    beside = max(beside, float(np.minimum(size, most - np.where(u > 0.0, s, -s)).max()))
+    proved += float(g.min(axis=1).sum()) if rules.simplex else _knapsack(g, rules.lower, rules.upper)
     gap = value - proved
     terms = risk + abs(earned) + traded
     relative = gap / max(abs(value), CANCELLED * terms, 1e-300)
-    return Measured(value, Kkt(_violation(rules, W, size), beside, gap, abs(relative)))
+    return Measured(value, Kkt(_violation(rules, W, size), gap, abs(relative)))
 
 
 def _violation(rules: Rules, W: Floats, size: Floats) -> float:
@@ -213,14 +203,10 @@ def _supported(y: Floats, low: Floats, high: Floats) -> tuple[Floats, float]:
     return kept, float((kept * np.where(finite, limit, 0.0)).sum())
 
 
-def _knapsack(g: Floats, lower: Floats, upper: Floats) -> tuple[float, Floats]:
-    """Return the sum over rows of min g'v over 1'v = 1 and the bounds, and each row's multiplier of the budget."""
+def _knapsack(g: Floats, lower: Floats, upper: Floats) -> float:
+    """Return the sum over rows of min g'v over 1'v = 1 and the bounds: the cheapest assets are filled up first."""
     order = np.argsort(g, axis=1)
     room = np.take_along_axis(upper - lower, order, axis=1)
     left = 1.0 - lower.sum(axis=1, keepdims=True)
-    before = np.cumsum(room, axis=1) - room
-    put = np.clip(left - before, 0.0, room)
-    ranked = np.take_along_axis(g, order, axis=1)
-    last = np.argmax(before + room >= left - 1e-15, axis=1)
-    level: Floats = ranked[np.arange(g.shape[0]), last]
-    return float((ranked * put).sum() + (g * lower).sum()), level
+    put = np.clip(left - (np.cumsum(room, axis=1) - room), 0.0, room)
+    return float((np.take_along_axis(g, order, axis=1) * put).sum() + (g * lower).sum())
