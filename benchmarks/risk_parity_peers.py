@@ -1,7 +1,10 @@
-"""Multi-period risk parity as others solve it: SLSQP, and successive convex approximation through CVXPY."""
+"""Risk parity as others solve it: SLSQP, successive convex approximation through CVXPY, and ERC libraries."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -105,3 +108,38 @@ def _allowed(W: Any) -> Floats:
     inside = np.maximum(W, 0.0)
     scaled: Floats = inside / inside.sum(axis=1, keepdims=True)
     return scaled
+
+
+def skfolio_budgets() -> Callable[[Floats], Floats] | None:
+    """Return skfolio's ERC of one covariance, or None where it is not installed.
+
+    It wants returns: it is given as many as there are assets and one more, made to have that covariance exactly.
+    """
+    if find_spec("skfolio") is None:
+        return None
+    optimization = import_module("skfolio.optimization")
+    moments, prior = import_module("skfolio.moments"), import_module("skfolio.prior")
+
+    def solve(sigma: Floats) -> Floats:
+        n = sigma.shape[0]
+        centred, _ = np.linalg.qr(np.eye(n + 1) - 1.0 / (n + 1))
+        X = np.sqrt(n) * centred[:, :n] @ np.linalg.cholesky(sigma).T
+        estimator = prior.EmpiricalPrior(covariance_estimator=moments.EmpiricalCovariance(nearest=False))
+        weights: Floats = optimization.RiskBudgeting(prior_estimator=estimator).fit(X).weights_
+        return weights
+
+    return solve
+
+
+def riskparityportfolio_budgets() -> Callable[[Floats], Floats] | None:
+    """Return riskparityportfolio's ERC of one covariance, or None where it is not installed."""
+    if find_spec("riskparityportfolio") is None:
+        return None
+    design = import_module("riskparityportfolio").vanilla.design
+
+    def solve(sigma: Floats) -> Floats:
+        n = sigma.shape[0]
+        weights: Floats = np.asarray(design(sigma, np.full(n, 1.0 / n)))
+        return weights
+
+    return solve

@@ -90,10 +90,11 @@ class RegimeEqualRisk:
 
     Examples
     --------
+    >>> import numpy as np
     >>> model = RegimeEqualRisk(kappa=0.5, clip=1.0, periods_per_year=1)
     >>> means, covariances = [[0.1, 0.0], [-0.3, 0.0]], [np.diag([0.04, 0.01]), np.diag([0.16, 0.01])]
     >>> model.budgets([0.9, 0.1], means, covariances).round(4)
-    array([0.5424, 0.4576])
+    array([0.5429, 0.4571])
     >>> model.weights([0.9, 0.1], means, covariances).round(4)
     array([0.2972, 0.7028])
     """

@@ -22,6 +22,7 @@ PATIENCE = 5
 ARMIJO = 1e-4
 HALVINGS = 40
 ROUNDING = 1e-15
+STILL = 1e-13  # a step that moves every weight less than this
 NO_BETTER = 1e-13
 INFEASIBLE = 1e-6
 
@@ -81,7 +82,7 @@ def gauss_newton(periods: Periods, form: DirectForm, W: Floats, begun: str, enou
         slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
         if k:
             log[-1] = log[-1]._replace(residual=first_order_gap(periods.rules, slope, periods.w0, W, held))
-            if log[-1].residual <= enough or k == limit:
+            if log[-1].residual <= enough or k == limit or log[-1].moved <= STILL:
                 break
         Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
         Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
@@ -102,10 +103,10 @@ def _length(
     periods: Periods, W: Floats, d: Floats, objective: float, predicted: float
 ) -> tuple[float, float]:
     """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""
-    a = 1.0
+    a, noise = 1.0, ROUNDING * (objective + np.sqrt(objective))  # squares of errors that are exact to 1e-16
     for _ in range(HALVINGS):
         after = periods.objective(W + a * d)
-        if after <= objective + ARMIJO * a * predicted + ROUNDING * objective:
+        if after <= objective + ARMIJO * a * predicted + noise:
             return a, after
         a *= 0.5
     return 0.0, objective
