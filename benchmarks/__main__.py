@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--quick]``; without a name, the quick ones, quickly."""
+"""Run the benchmarks: ``python -m benchmarks [NAME [OPTIONS]]``; without a name, the quick ones, quickly."""
 
 import sys
 from importlib import import_module
@@ -7,11 +7,10 @@ QUICK = ("regime_switching",)
 
 
 def main(arguments: list[str]) -> int:
-    """Run the named benchmarks and return how many failed a check."""
-    names = [a for a in arguments if not a.startswith("-")]
-    if not names:
-        sys.argv.append("--quick")
-    return sum(import_module(f"benchmarks.{name}").main() for name in names or QUICK)
+    """Run the named benchmark with the options that follow it, and return how many checks failed."""
+    if not arguments or arguments[0].startswith("-"):
+        return sum(import_module(f"benchmarks.{name}").main(["--quick", *arguments]) for name in QUICK)
+    return int(import_module(f"benchmarks.{arguments[0]}").main(arguments[1:]))
 
 
 if __name__ == "__main__":

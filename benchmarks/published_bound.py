@@ -10,6 +10,7 @@ changed when that of the program built with the rule is worse than the true one 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,7 @@ import proofolio as pf
 CURVATURE = (1.0, 0.3, 0.1)
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Print the counts; return how many true optima could not be verified."""
     table = Table("Q is", "M too small in", "optimum changed in", "by up to", "not verified")
     failed = 0

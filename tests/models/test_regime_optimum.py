@@ -217,3 +217,21 @@ def test_a_given_m_too_small_is_found_out_on_a_random_instance():
     answer = program.solve("highs", "big-m", big_m=0.05)
     assert answer.status == "claim-wrong"
     assert answer.cut_off.needed > 0.05
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_an_m_that_no_proof_covers_claims_no_optimum(seed):
+    program = random_instance(3, 2, 3, seed)
+    needed, proved = (_m_of(program, tier) for tier in ("mip", "lp"))
+    assert np.any(proved > needed + 1e-6)
+    between = program.solve(lowering="big-m", big_m=0.5 * (needed + proved))
+    (check,) = (c for c in between.checks if c.name == "M")
+    assert np.isnan(check.value)
+    assert between.status == "verified-feasible"
+    assert program.solve(lowering="big-m", big_m=proved).status == "verified-optimal"
+
+
+def _m_of(program, tier):
+    rows = program.to_program("big-m", tier).quadratic.blocks
+    (switch,) = (b.switch for b in rows if b.switch is not None and b.switch.construct == "selected_cost")
+    return switch.big_m.reshape(program.R, program.T)

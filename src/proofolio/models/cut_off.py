@@ -16,6 +16,7 @@ from proofolio.solvers import SOLVERS
 from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.simplex_qp import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
+from proofolio.verification.bounders import bounders_until
 from proofolio.verification.check import LIMIT, Check
 from proofolio.verification.solve import Verified
 
@@ -116,32 +117,33 @@ def find_cut_off(
     return CutOff(r, s, t, w, float(M[r, t]), float(M[r, t] + beyond), better, tuple(checks))
 
 
-def unproved_big_m(program: RegimeSwitching, built: Program, pairs_given: bool) -> tuple[Check, ...]:
-    """Say of an M nobody proved, in a program with options, whether the interval bounds prove it.
+def unproved_big_m(
+    program: RegimeSwitching, built: Program, pairs_given: bool, deadline: Deadline = NEVER
+) -> tuple[Check, ...]:
+    """Say of an M nobody proved (published, or given) whether the bounds of intervals or linear programs prove it.
 
-    Numbers given for multiple Big-M (`pairs_given`) are never held to anything.
-
-    Where they do not, the check is undecided (NaN): a smaller M may do, since the options leave fewer weights,
-    and the answer may then claim no more than to be feasible.
+    Where they do not, the check is undecided (NaN): a smaller M may do, and the answer may then claim no more
+    than to be feasible. Numbers given for multiple Big-M (`pairs_given`) are never held to anything.
     """
     if pairs_given:
         said = "nothing proves the numbers given for multiple Big-M to be enough: big_m='interval' is proved"
         return (Check("M", False, float("nan"), 0.0, said),)
     switch = _cost_switch(built)
-    if switch is None or switch.tier not in ("published", "given") or not program.options:
+    if switch is None or switch.tier not in ("published", "given"):
         return ()
-    proved = _cost_switch(program.to_program("big-m"))
-    if proved is None or switch.big_m.shape != proved.big_m.shape:
-        return ()
-    beyond = proved.big_m - switch.big_m
-    size = BEYOND * max(1.0, float(np.abs(proved.big_m).max()))
-    if beyond.max() <= size:
-        return (Check("M", True, max(float(beyond.max()), 0.0), size),)
-    r, t = (int(v) for v in np.unravel_index(int(beyond.argmax()), (program.R, program.T)))
-    said = (
-        f"cost_at_least[{r},{t}] has M = {switch.big_m[r * program.T + t]:.6g}, which nothing proves to be enough: "
-        f"{proved.big_m[r * program.T + t]:.6g} is (big_m='interval')"
-    )
+    for tier in ("interval", "lp"):
+        proved = _cost_switch(program.model("big-m", tier, bounders_until(deadline)).freeze())
+        if proved is None or switch.big_m.shape != proved.big_m.shape:
+            return (Check("M", False, float("nan"), 0.0, "nothing proves the M given to be enough"),)
+        beyond = proved.big_m - switch.big_m
+        size = BEYOND * max(1.0, float(np.abs(proved.big_m).max()))
+        if beyond.max() <= size:
+            return (Check("M", True, max(float(beyond.max()), 0.0), size),)
+        r, t = (int(v) for v in np.unravel_index(int(beyond.argmax()), (program.R, program.T)))
+        said = (
+            f"cost_at_least[{r},{t}] has M = {switch.big_m[r * program.T + t]:.6g}, which nothing proves to be enough: "
+            f"{proved.big_m[r * program.T + t]:.6g} is (big_m={tier!r})"
+        )
     return (Check("M", False, float("nan"), size, said),)
 
 

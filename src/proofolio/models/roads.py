@@ -12,6 +12,7 @@ from proofolio.errors import BadData
 from proofolio.models.path_road import follows_paths, solve_by_paths
 from proofolio.models.regime_solution import RegimeSolution, verified_solution
 from proofolio.models.separation import separates, solve_separately
+from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.solvers.deadline import Deadline
 from proofolio.verification.bounders import bounders_until
 from proofolio.verification.solve import read_settings
@@ -49,6 +50,7 @@ class BuiltForm:
         return self.solver == "highs" and self.lowering is None and plain
 
 
+@one_blas_thread()
 def solve_by(
     program: RegimeSwitching,
     asked: BuiltForm,

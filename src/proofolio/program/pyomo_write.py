@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.common.gc_manager import PauseGC
 from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpression, SumExpression
 from scipy import sparse
 
@@ -78,7 +79,8 @@ def write_program(program: Program, block: Any, natives: list[Any], skip: Iterab
     """
     writer = _Writer(program, block, natives, frozenset(skip))
     try:
-        writer.write()
+        with PauseGC():  # hundreds of thousands of terms, none of them garbage
+            writer.write()
     except Exception:
         writer.undo()
         raise
@@ -182,7 +184,11 @@ class _Writer:
         cones = self.program.cones
         container = self._rows(block)
         sides: dict[str, dict[Any, Any]] = {"t": {}, "z": {}}
-        least, _ = affine_bounds(cones.matrix, cones.constant, self.program.lower, self.program.upper)
+        heads = (cones.pointer[block.rows.start : block.rows.stop, None] + np.arange(2)).ravel()
+        bounds = affine_bounds(
+            cones.matrix[heads], cones.constant[heads], self.program.lower, self.program.upper
+        )
+        least = dict(zip(heads.tolist(), bounds[0].tolist(), strict=True))
         for index, cone in zip(_indices(block), range(block.rows.start, block.rows.stop), strict=True):
             first, last = int(cones.pointer[cone]), int(cones.pointer[cone + 1])
             t, z, *members = (

@@ -22,6 +22,7 @@ from typing import Any
 
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.program.program import Program
+from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.verification.candidates import Candidate, candidates, implied_rows
 from proofolio.verification.opened import Opened, open_model
 from proofolio.verification.reaching import Reaching
@@ -115,6 +116,7 @@ class Audit:
         return found
 
 
+@one_blas_thread()
 def audit(
     model: Any,
     *,

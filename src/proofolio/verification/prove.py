@@ -14,6 +14,7 @@ from fractions import Fraction
 from math import log2, prod
 from typing import Any
 
+from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.verification.certificates import Certificates
 from proofolio.verification.claim import Claim
 from proofolio.verification.claim_statement import Stated, state
@@ -84,6 +85,7 @@ class Proof:
     seconds: float = 0.0
 
 
+@one_blas_thread()
 def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> Proof:
     """Decide whether the rows a function writes say what they are meant to say.
 

@@ -17,6 +17,7 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.program.recognise import recognise_cones
 from proofolio.solvers import SOLVERS
+from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.solvers.capabilities import require
 from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.effort import finishing_seconds
@@ -142,6 +143,7 @@ def solve_program(program: Program, solver: str = "highs", **settings: Any) -> V
     return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
 
 
+@one_blas_thread()
 def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Verified:
     """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
     wanted = read_settings(settings, program)
