@@ -131,6 +131,7 @@ class RiskParity:
             group_lower=np.array([group.lower for group in holdings.groups]),
             group_upper=np.array([group.upper for group in holdings.groups]),
             simplex=bool(np.all(holdings.lower == 0.0) and np.all(holdings.upper >= 1.0)),
+            dearest=float(np.max(self.gamma_trade * counted)),
         )
 
     def read(self, covariance: ArrayLike, w0: ArrayLike) -> tuple[Floats, Floats]:

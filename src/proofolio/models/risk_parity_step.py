@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 DEAD = 1e-6  # a weight of at most this size is taken for none
 KKT = 1e-7
 NOT_ABOVE = 1e-12
+ABSOLUTE = 1.0  # the size that relative gaps refer to; here gaps are read as they are
 
 
 class Iteration(NamedTuple):
@@ -121,7 +122,7 @@ def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipli
     multipliers : Multipliers
     """
     none = np.zeros((*slope.shape, slope.shape[1]))
-    return measure(rules, -slope, none, 0.0, w0, W, multipliers).kkt.gap
+    return measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt.gap
 
 
 def checked_step(
@@ -165,7 +166,7 @@ def checked_step(
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
-    found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers)
+    found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers, ABSOLUTE)
     stationarity, missed = found.kkt.gap, found.kkt.violation
     u = W - np.concatenate([w0[None], W[:-1]])
     objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())

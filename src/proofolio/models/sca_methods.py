@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.mpc_form import DirectForm
-from proofolio.models.mpc_step import Multipliers, Rules, measure, settle
+from proofolio.models.mpc_step import Multipliers, Rules, measure, objective_size, settle
 from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
 from proofolio.models.risk_parity import PROXIMAL
 from proofolio.models.risk_parity_step import Iteration, first_order_gap
@@ -147,11 +147,12 @@ def solved(periods: Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Fl
     SolverFailure
         When the solver gives no numbers.
     """
-    answer = form.solve(-q, Q, periods.w0)
+    size = objective_size(periods.rules, -q, Q, 0.5)
+    answer = form.solve(-q, Q, periods.w0, size)
     if answer is None:
         raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
     found, held = answer
-    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held).kkt
+    kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held, size).kkt
     if kkt.violation > INFEASIBLE:
         raise BadData(
             "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
