@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofolio.models.holdings import FEASIBLE
-from proofolio.models.mpc_step import Multipliers, Rules, measure
+from proofolio.models.mpc_step import Kkt, Multipliers, Rules, measure
 from proofolio.models.risk_errors import death_threshold
 from proofolio.models.risk_parity import RiskParity
 from proofolio.verification.check_rows import Check
@@ -121,8 +121,33 @@ def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipli
     w0 : ndarray, shape (n,)
     multipliers : Multipliers
     """
+    return _first_order(rules, slope, w0, W, multipliers).gap
+
+
+def _first_order(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers) -> Kkt:
+    """Measure with the multipliers given, and with those that the weights ask for: the smaller gap is one too."""
     none = np.zeros((*slope.shape, slope.shape[1]))
-    return measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt.gap
+    found = measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt
+    if multipliers.limit is not None or multipliers.groups is not None:
+        return found
+    asked = Multipliers(_asked(rules, slope, w0, W, multipliers.s))
+    return min(found, measure(rules, -slope, none, 0.0, w0, W, asked, ABSOLUTE).kkt, key=lambda kkt: kkt.gap)
+
+
+def _asked(rules: Rules, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Floats:
+    r"""Return the multipliers of trades that weights ask for; a solver's are as inexact as its trades.
+
+    Of an asset that is held :math:`slope_t + s_t - s_{t+1} = \nu_t`, so that :math:`s_t = \sum_{\tau \ge t}
+    (\nu_\tau - slope_\tau)`, and of one that is traded :math:`s_t = \pm c`. The latter give the sums of
+    :math:`\nu`; where nothing is traded, the given multipliers do.
+    """
+    ahead = np.cumsum(slope[::-1], axis=0)[::-1]
+    u = np.diff(W, axis=0, prepend=w0[None])
+    size = np.abs(u)
+    total = size.sum(axis=1)
+    known = (size * (ahead + rules.cost * np.sign(u))).sum(axis=1) / np.where(total > 0.0, total, 1.0)
+    level = np.where(total > 0.0, known, (ahead + s).mean(axis=1))
+    return np.where((W > DEAD).all(axis=0), level[:, None] - ahead, s)
 
 
 def checked_step(
@@ -166,8 +191,8 @@ def checked_step(
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
-    found = measure(rules, -slope, np.zeros_like(sigma), 0.0, w0, W, multipliers, ABSOLUTE)
-    stationarity, missed = found.kkt.gap, found.kkt.violation
+    found = _first_order(rules, slope, w0, W, multipliers)
+    stationarity, missed = found.gap, found.violation
     u = W - np.concatenate([w0[None], W[:-1]])
     objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())
     budgeted = b > 0.0

@@ -28,9 +28,10 @@ from proofolio.models.arguments import finite
 from proofolio.models.equal_risk_newton import budgeted_weights
 from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import Multipliers, Rules
+from proofolio.models.periods import Periods
 from proofolio.models.risk_parity import RiskParity
 from proofolio.models.risk_parity_step import DEAD, RiskParityStep, checked_step
-from proofolio.models.sca_methods import Periods, Run, gauss_newton, published, solved
+from proofolio.models.sca_methods import Run, gauss_newton, published, solved
 
 __all__ = ["Stepper"]
 

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.mpc_form import DirectForm
-from proofolio.models.mpc_step import Multipliers, Rules, measure, objective_size, settle
-from proofolio.models.risk_errors import curvature, errors_and_jacobian, risk_errors
+from proofolio.models.mpc_step import Multipliers, measure, objective_size, settle
+from proofolio.models.periods import Periods
+from proofolio.models.polished_plan import polished
+from proofolio.models.risk_errors import curvature, errors_and_jacobian
 from proofolio.models.risk_parity import PROXIMAL
 from proofolio.models.risk_parity_step import Iteration, first_order_gap
 
@@ -22,29 +24,9 @@ PATIENCE = 5
 ARMIJO = 1e-4
 HALVINGS = 40
 ROUNDING = 1e-15
-STILL = 1e-13  # a step that moves every weight less than this
+STILL = 1e-11  # a step that moves every weight less than this
 NO_BETTER = 1e-13
 INFEASIBLE = 1e-6
-
-
-class Periods(NamedTuple):
-    """The data of a step, runs of equal periods taken together; `times` counts each."""
-
-    sigma: Floats
-    budgets: Floats
-    times: Floats
-    rules: Rules
-    w0: Floats
-
-    def objective(self, W: Floats) -> float:
-        """Return the objective at weights (h, n)."""
-        g = risk_errors(W, self.sigma, self.budgets)
-        return float(self.times @ (g * g).sum(axis=1)) + self.trading(W)
-
-    def trading(self, W: Floats) -> float:
-        """Return the cost of trading at weights (h, n)."""
-        cost = float(np.abs(W[0] - self.w0) @ self.rules.cost)
-        return cost + float((np.abs(W[1:] - W[:-1]) @ self.rules.cost).sum()) if len(W) > 1 else cost
 
 
 class Run(NamedTuple):
@@ -86,7 +68,10 @@ def gauss_newton(periods: Periods, form: DirectForm, W: Floats, begun: str, enou
                 break
         Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
         Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
-        V, held, kkt = solved(periods, form, Q, slope - np.matmul(Q, W[..., None])[..., 0])
+        q = slope - np.matmul(Q, W[..., None])[..., 0]
+        V, held, kkt = solved(periods, form, Q, q)
+        if k:  # the first step is a long one, and need not be exact
+            V = polished(periods, Q, q, V, held)
         d = V - W
         predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
         a, after = _length(periods, W, d, objective, min(predicted, 0.0))
