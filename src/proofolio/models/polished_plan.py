@@ -24,7 +24,8 @@ WITHIN = (
     np.inf,
 )  # of its cost, the multiplier of a trade that is none: one guess after the other
 TOUCHING = 1e-8  # a weight so near its bound stands there
-MOST = 120  # free levels; more take longer than they are worth
+ROUNDS = 4
+MOST = 400  # free levels; more take longer than they are worth
 
 
 def polished(periods: Periods, Q: Floats, q: Floats, V: Floats, held: Multipliers) -> Floats:
@@ -51,14 +52,17 @@ def polished(periods: Periods, Q: Floats, q: Floats, V: Floats, held: Multiplier
         return float((bent * X).sum()) + periods.trading(X)
 
     u = np.diff(V, axis=0, prepend=periods.w0[None])
-    enough, tried = value(V), np.zeros((0, *V.shape), dtype=np.bool_)
-    with np.errstate(invalid="ignore"):  # a cost of zero, times infinity
-        guesses = [(np.abs(u) < DUST) & ~(np.abs(held.s) >= share * rules.cost) for share in WITHIN]
-    for still in guesses:
-        if (tried == still).all(axis=(1, 2)).any():
-            continue
-        tried = np.concatenate([tried, still[None]])
-        found = _levelled(periods, Q, q, V, u, still)
+    enough, small, s = value(V), np.abs(u) < DUST, np.abs(held.s)
+    for share in WITHIN:
+        still = small & (s <= share * rules.cost)
+        for _ in range(ROUNDS):
+            found = _levelled(periods, Q, q, V, u, still)
+            if found is None:
+                break
+            turned = ~still & (np.diff(found, axis=0, prepend=periods.w0[None]) * u < 0.0)
+            if not turned.any():
+                break
+            still = still | turned  # it wants to trade the other way, so for now not at all
         if found is not None and value(found) <= enough:
             return found
     return V
@@ -93,7 +97,7 @@ def _levelled(
     equations = np.block([[curved, rows.T], [rows, np.zeros((k, k))]])
     known = np.concatenate([-slope @ B.reshape(H * n, -1), missing])
     try:
-        levels = np.linalg.lstsq(equations, known, rcond=None)[0][: free.size]
+        levels = np.linalg.solve(equations, known)[: free.size]
     except np.linalg.LinAlgError:
         return None
     found: Floats = base + B @ levels

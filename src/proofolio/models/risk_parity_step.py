@@ -107,7 +107,9 @@ class RiskParityStep:
         return all(check.ok for check in self.checks)
 
 
-def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers) -> float:
+def first_order_gap(
+    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float = -np.inf
+) -> float:
     r"""Bound by how much any feasible plan improves on W to first order; 0 where W is stationary.
 
     The objective with its smooth part made linear, :math:`s'V + \gamma \sum_t \|V_t - V_{t-1}\|_1`, is convex, and
@@ -120,15 +122,19 @@ def first_order_gap(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipli
     slope, W : ndarray, shape (H, n)
     w0 : ndarray, shape (n,)
     multipliers : Multipliers
+    enough : float
+        A gap below which no better multipliers are looked for.
     """
-    return _first_order(rules, slope, w0, W, multipliers).gap
+    return _first_order(rules, slope, w0, W, multipliers, enough).gap
 
 
-def _first_order(rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers) -> Kkt:
+def _first_order(
+    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float
+) -> Kkt:
     """Measure with the multipliers given, and with those that the weights ask for: the smaller gap is one too."""
     none = np.zeros((*slope.shape, slope.shape[1]))
     found = measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt
-    if multipliers.limit is not None or multipliers.groups is not None:
+    if found.gap <= enough or multipliers.limit is not None or multipliers.groups is not None:
         return found
     asked = Multipliers(_asked(rules, slope, w0, W, multipliers.s))
     return min(found, measure(rules, -slope, none, 0.0, w0, W, asked, ABSOLUTE).kkt, key=lambda kkt: kkt.gap)
@@ -191,7 +197,7 @@ def checked_step(
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
-    found = _first_order(rules, slope, w0, W, multipliers)
+    found = _first_order(rules, slope, w0, W, multipliers, tolerance)
     stationarity, missed = found.gap, found.violation
     u = W - np.concatenate([w0[None], W[:-1]])
     objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())

@@ -63,20 +63,22 @@ def gauss_newton(periods: Periods, form: DirectForm, W: Floats, begun: str, enou
         g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
         slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
         if k:
-            log[-1] = log[-1]._replace(residual=first_order_gap(periods.rules, slope, periods.w0, W, held))
+            log[-1] = log[-1]._replace(
+                residual=first_order_gap(periods.rules, slope, periods.w0, W, held, enough)
+            )
             if log[-1].residual <= enough or k == limit or log[-1].moved <= STILL:
                 break
         Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
         Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
         q = slope - np.matmul(Q, W[..., None])[..., 0]
         V, held, kkt = solved(periods, form, Q, q)
-        if k:  # the first step is a long one, and need not be exact
+        if k > 1:  # the first steps are long ones, and need not be exact
             V = polished(periods, Q, q, V, held)
         d = V - W
         predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
         a, after = _length(periods, W, d, objective, min(predicted, 0.0))
         if a == 0.0:
-            gap = first_order_gap(periods.rules, slope, periods.w0, W, held)
+            gap = first_order_gap(periods.rules, slope, periods.w0, W, held, enough)
             log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
             break
         W, objective = W + a * d, after
