@@ -1,6 +1,6 @@
 """One step of the mean-variance MPC: ours, the plain direct solvers, CVXPY with parameters, cvxportfolio.
 
-``python -m benchmarks mpc``, or ``python -m benchmarks.mpc [--returns FILE] [--days N] [--quick]
+``python -m benchmarks mpc [--returns FILE] [--assets A,B,...] [--days N] [--quick] [--json FILE] [--markdown FILE]
 [--gamma-risk X] [--gamma-trade X]``
 
 Every way gets the same days (n = 10: synthetic returns, or those of FILE, simple returns by day, one column an
@@ -17,18 +17,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 import proofolio as pf
 from benchmarks import mpc_peers
 from benchmarks.mpc_data import WINDOW, Day, days, read_returns, synthetic_returns
+from benchmarks.record import Sheet, add_options, keep
 
 Floats = NDArray[np.float64]
 Plan = Callable[[Floats, Floats, Floats], Floats | None]
@@ -52,6 +51,7 @@ CASES = (
     Case(50, 5, 3.0, 20),
     Case(100, 30, 100.0, 6),
 )
+COLUMNS = ("n", "H", "way", "ms", "CPU ms", "target", "x ours", "gap", "violation", "answers")
 # CVXPY compiles an entry of the constraint matrix for every number of every factor: minutes from here on.
 MOST_PARAMETERS = 50_000
 # cvxportfolio takes longer to come to its first step than it is worth waiting for.
@@ -143,13 +143,13 @@ def _verdict(case: Case, result: Run, count: int) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table; return how many of our own answers were not proved or not the reference's."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.mpc")
-    parser.add_argument("name", nargs="*", help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks mpc")
     parser.add_argument(
         "--returns", help="CSV of simple daily returns for the cases with as many assets as it has"
     )
+    parser.add_argument("--assets", help="its columns to use, separated by commas")
     parser.add_argument("--days", type=int, help="days of every case (default: from 100 to 6)")
-    parser.add_argument("--quick", action="store_true", help="ten days of n = 10, H = 1 and 5")
+    add_options(parser, "ten days of n = 10, H = 1 and 5")
     parser.add_argument("--gamma-risk", type=float, default=5.0)
     parser.add_argument("--gamma-trade", type=float, default=1e-3)
     with threadpool_limits(1):
@@ -157,8 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print_table(options: argparse.Namespace) -> int:
-    given = read_returns(options.returns) if options.returns else None
-    table = Table("n", "H", "way", "ms", "CPU ms", "target", "x ours", "gap", "violation", "answers")
+    given = read_returns(options.returns, options.assets) if options.returns else None
+    rows: list[Sequence[str]] = []
     failed = 0
     for case in CASES[:2] if options.quick else CASES:
         case = case._replace(days=options.days or (10 if options.quick else case.days))
@@ -178,23 +178,26 @@ def _print_table(options: argparse.Namespace) -> int:
             if name == "ours":
                 ours = result.wall
                 failed += int(_verdict(case, result, case.days).endswith("(answers)"))
-            table.add_row(
-                str(case.n),
-                str(case.H),
-                name,
-                f"{result.wall:.3f}",
-                f"{result.cpu:.3f}",
-                _verdict(case, result, case.days) if name == "ours" else "",
-                f"{result.wall / ours:.1f}",
-                f"{result.gap:.1e}",
-                f"{result.violation:.1e}",
-                f"{result.answered} of {case.days}",
+            rows.append(
+                (
+                    str(case.n),
+                    str(case.H),
+                    name,
+                    f"{result.wall:.3f}",
+                    f"{result.cpu:.3f}",
+                    _verdict(case, result, case.days) if name == "ours" else "",
+                    f"{result.wall / ours:.1f}",
+                    f"{result.gap:.1e}",
+                    f"{result.violation:.1e}",
+                    f"{result.answered} of {case.days}",
+                )
             )
-    Console(width=140).print(table)
+    notes = []
     if not mpc_peers.cvxportfolio_found():
-        print(
+        notes.append(
             "cvxportfolio is not installed, so its lines are missing: pip install 'proofolio[peers]' adds it."
         )
+    keep("mpc", [Sheet("A step of the mean-variance MPC", COLUMNS, rows)], options, notes)
     return failed
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 WINDOW = 2000
+FUNDS = ("AGG", "TLT", "GLD", "DBC", "VNQ", "VTI", "XLE", "XLF", "XLK", "XLU")
 RECENT = 20  # days whose labels stand for today's probability
 TURBULENT = 0.3  # the share of days called turbulent
 
@@ -39,10 +40,11 @@ def synthetic_returns(n: int, days: int, seed: int = 0) -> Floats:
     return found
 
 
-def read_returns(path: str) -> Floats:
-    """Read a CSV of simple daily returns: dates in the first column, one asset in each other."""
+def read_returns(path: str, assets: str | None = None) -> Floats:
+    """Read a CSV of simple daily returns; of its columns those asked for, or the ten funds where all are there."""
     table = pd.read_csv(Path(path), index_col=0).dropna()
-    return table.to_numpy(dtype=float)
+    wanted = assets.split(",") if assets else [name for name in FUNDS if set(FUNDS) <= set(table.columns)]
+    return (table[wanted] if wanted else table).to_numpy(dtype=float)
 
 
 def days(returns: Floats, H: int, count: int) -> Iterator[Day]:

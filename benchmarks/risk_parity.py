@@ -1,16 +1,17 @@
 """Multi-period risk parity: the dead-asset trap, and the times of a step beside SLSQP's and CVXPY's.
 
-``python -m benchmarks risk_parity``, or ``python -m benchmarks.risk_parity [--returns FILE] [--assets A,B,...]
-[--days N] [--quick] [--full]``
+``python -m benchmarks risk_parity [--returns FILE] [--assets A,B,...] [--days N] [--quick] [--full] [--json FILE]
+[--markdown FILE]``
 
-First the trap. With holdings w0 = 1/n, the method begins at 1/n and at 100 random positive weights: "dead" counts
-the ends with an asset at weight 0, "spread" is the largest difference of two objectives. Then it begins anew for 100
-random holdings. Beside it stands the best end of SLSQP from 1/n and random weights (20 with ``--full``), also from
-the ERC, and what the published rule makes of 1/n. An answer fails here when an asset dies, ends differ, or SLSQP is
-better by more than 1e-9.
+First the trap: with the sample covariance of the first window of the returns, the same in every period, and with
+the forecasts after the last, which differ. With holdings w0 = 1/n, the method begins at 1/n and at 100 random
+positive weights: "dead" counts the ends with an asset at weight 0, "spread" is the largest difference of two
+objectives. Then it begins anew for 100 random holdings. Beside it stands the best end of SLSQP from 1/n and random
+weights (20 with ``--full``), also from the ERC, and what the published rule makes of 1/n. An answer fails here
+when an asset dies, ends differ, or SLSQP is better by more than 1e-9.
 
-Then the times: medians over days, in milliseconds, checks included in ours. The covariances differ in every period;
-holdings are those our plans led to. "ours above" is the worst of our objective minus theirs over the days.
+Then the times: medians over days, in milliseconds, checks included in ours. The covariances differ in every
+period; holdings are those our plans led to. "ours above" is the worst of our objective minus theirs over the days.
 Last the ERC of one covariance, with the largest error of a risk contribution.
 
 Without a file the returns are synthetic, with the covariances of ten exchange-traded funds, bonds to sectors.
@@ -22,28 +23,32 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from importlib.util import find_spec
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from threadpoolctl import threadpool_limits
 
 from benchmarks import risk_parity_peers as peers
-from benchmarks.mpc_data import WINDOW, days
+from benchmarks.mpc_data import WINDOW, days, read_returns
+from benchmarks.record import Sheet, add_options, keep
 from proofolio.models.equal_risk import equal_risk, risk_contributions
 from proofolio.models.risk_parity import RiskParity
 
 Floats = NDArray[np.float64]
-FUNDS = ("AGG", "TLT", "GLD", "DBC", "VNQ", "VTI", "XLE", "XLF", "XLK", "XLU")
 TARGETS = {1: 1.0, 5: 3.0, 15: 6.0, 30: 12.0}  # milliseconds
 BETTER = 1e-9
 DEAD = 1e-6
 GAMMA = 1e-3
-# Squared percent a day, of FUNDS over 2,000 days to 2014, rounded; the lower triangle.
+TRAP_COLUMNS = (
+    "window", "H", "cost", "dead", "spread", "objective", "least weight", "SLSQP best", "excess", "SLSQP dead",
+    "published rule from 1/n", "verdict",
+)  # fmt: skip
+STEP_COLUMNS = ("H", "way", "ms", "CPU ms", "target", "x ours", "ours above", "days with a dead asset")
+ERC_COLUMNS = ("n", "way", "ms", "CPU ms", "target", "x ours", "error")
+# Squared percent a day, of the ten funds over 2,000 days to 2014, rounded; the lower triangle.
 COVARIANCE = """
  .13
  .19  .92
@@ -76,20 +81,17 @@ def synthetic_returns(count: int, seed: int = 0) -> Floats:
     return found
 
 
-def read_returns(path: str, assets: str | None) -> Floats:
-    """Read a CSV of simple daily returns; of its columns those asked for, or the ten funds where all are there."""
-    table = pd.read_csv(Path(path), index_col=0).dropna()
-    wanted = assets.split(",") if assets else [name for name in FUNDS if set(FUNDS) <= set(table.columns)]
-    return (table[wanted] if wanted else table).to_numpy(dtype=float)
-
-
 # --------------------------------------------------------------------- the trap
 def trap(returns: Floats, full: bool, quick: bool) -> Iterator[tuple[list[str], bool]]:
     """Yield the lines of the first table, and whether each is as it should be."""
     n, rng = returns.shape[1], np.random.default_rng(0)
     equal, count = np.full(n, 1.0 / n), 10 if quick else 100
-    for H in (1, 5) if quick else (1, 5, 15):
-        sigma = next(iter(days(returns, H, 1))).covariance
+    spans = ("first, sample",) if quick else ("first, sample", "last, forecast")
+    for span, H in product(spans, (1, 5) if quick else (1, 5, 15)):
+        if span == "first, sample":
+            sigma = np.tile(np.cov(returns[:WINDOW].T), (H, 1, 1))
+        else:
+            sigma = next(iter(days(returns, H, 1))).covariance
         erc = equal_risk(sigma)
         for gamma in (1e-3, 1e-4, 1e-6) if full else (1e-3,):
             program = RiskParity(n, H, gamma)
@@ -98,7 +100,7 @@ def trap(returns: Floats, full: bool, quick: bool) -> Iterator[tuple[list[str], 
             ends = [stepper.solve(sigma, equal, start=start) for start in starts]
             values = np.array([step.objective for step in ends])
             others = [stepper.solve(sigma, rng.dirichlet(np.ones(n))) for _ in range(count)]
-            tried = 20 if full else 3 if H > 5 else 8
+            tried = 20 if full else 2 if quick or H > 5 else 8
             best, died = np.inf, 0
             for start in [erc, equal, *(rng.dirichlet(np.ones(n), size=H) for _ in range(tried - 1))]:
                 W = peers.slsqp(program, sigma, equal, start)
@@ -111,6 +113,7 @@ def trap(returns: Floats, full: bool, quick: bool) -> Iterator[tuple[list[str], 
             right = right and float(np.ptp(values)) <= BETTER and float(values.max()) <= best + BETTER
             yield (
                 [
+                    span,
                     str(H),
                     f"{gamma:g}",
                     f"{dead} of {len(ends) + len(others)}",
@@ -235,13 +238,12 @@ def budgets(returns: Floats) -> Iterator[list[str]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the tables; return how many lines of ours are wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.risk_parity")
-    parser.add_argument("name", nargs="*", help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks risk_parity")
     parser.add_argument("--returns", help="CSV of simple daily returns, dates first, one column an asset")
     parser.add_argument("--assets", help="its columns to use, separated by commas")
     parser.add_argument("--days", type=int, default=60, help="days of the times (default: 60)")
     parser.add_argument("--gamma-trade", type=float, default=GAMMA, help=f"of the times (default: {GAMMA:g})")
-    parser.add_argument("--quick", action="store_true", help="short horizons and few starts")
+    add_options(parser, "short horizons and few starts")
     parser.add_argument(
         "--full", action="store_true", help="20 SLSQP starts, three costs of trading (minutes)"
     )
@@ -258,24 +260,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _print_tables(returns: Floats, options: argparse.Namespace) -> int:
-    console, failed = Console(width=160), 0
-    first = Table("H", "cost", "dead", "spread", "objective", "least weight", "SLSQP best", "excess", "SLSQP dead",
-                  "published rule from 1/n", "", title="the dead-asset trap")  # fmt: skip
+    failed, traps, steps = 0, [], []
     for line, right in trap(returns, options.full, options.quick):
-        first.add_row(*line)
+        traps.append(line)
         failed += not right
-    console.print(first)
-    second = Table("H", "way", "ms", "CPU ms", "target", "x ours", "ours above", "days with a dead asset",
-                   title=f"a step, cost of trading {options.gamma_trade:g}")  # fmt: skip
     for H in (1, 5) if options.quick else TARGETS:
         for line, right in times(returns, H, 10 if options.quick else options.days, options.gamma_trade):
-            second.add_row(*line)
+            steps.append(line)
             failed += not right
-    console.print(second)
-    third = Table("n", "ERC", "ms", "CPU ms", "target", "x ours", "error")
-    for line in budgets(returns):
-        third.add_row(*line)
-    console.print(third)
+    sheets = [
+        Sheet("The dead-asset trap", TRAP_COLUMNS, traps),
+        Sheet(f"A step, cost of trading {options.gamma_trade:g}", STEP_COLUMNS, steps),
+        Sheet("ERC of one covariance", ERC_COLUMNS, list(budgets(returns))),
+    ]
+    missing = [name for name in ("skfolio", "riskparityportfolio") if find_spec(name) is None]
+    notes = [f"{', '.join(missing)} not installed, so their lines are missing."] if missing else []
+    keep("risk_parity", sheets, options, notes)
     return failed
 
 
