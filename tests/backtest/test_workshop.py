@@ -106,7 +106,7 @@ def test_two_processes_find_what_one_finds(market):
 # dask's own servers leave sockets to the garbage collector when they close.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_dask_cluster_finds_what_one_process_finds(market):
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
     scene = set_scene(market, strategies(market), PLAN)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
