@@ -23,6 +23,7 @@ FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
 PATIENCE = 5
 ARMIJO = 1e-4
 HALVINGS = 40
+SHORT = 0.01  # a part of the way to the subproblem's answer
 ROUNDING = 1e-15
 STILL = 1e-11  # a step that moves every weight less than this
 NO_BETTER = 1e-13
@@ -72,11 +73,15 @@ def gauss_newton(periods: Periods, form: DirectForm, W: Floats, begun: str, enou
         Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
         q = slope - np.matmul(Q, W[..., None])[..., 0]
         V, held, kkt = solved(periods, form, Q, q)
-        if k > 1:  # the first steps are long ones, and need not be exact
-            V = polished(periods, Q, q, V, held)
-        d = V - W
-        predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
-        a, after = _length(periods, W, d, objective, min(predicted, 0.0))
+        # the first steps are long ones, and need not be exact, unless dust keeps them short
+        for exact in (False, True):
+            if exact or k > 1:
+                V = polished(periods, Q, q, V, held)
+            d = V - W
+            predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
+            a, after = _length(periods, W, d, objective, min(predicted, 0.0))
+            if a >= SHORT or k > 1:
+                break
         if a == 0.0:
             gap = first_order_gap(periods.rules, slope, periods.w0, W, held, enough)
             log.append(Iteration(objective, 0.0, 0.0, gap, kkt))
