@@ -71,8 +71,8 @@ def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def market_asked(given: dict[str, Any]) -> Market:
-    """Return the market in the file.
+def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
+    """Return the market in the file, whose days are the window's and at least `spare` more.
 
     Raises
     ------
@@ -83,17 +83,17 @@ def market_asked(given: dict[str, Any]) -> Market:
     from proofolio.forecasts import read_prices, read_returns, simple_returns
 
     path = Path(given["table"])
-    least = given["window"] + 3
+    least = given["window"] + spare
     name = f"{path}"
     if given["are_returns"]:
         frame = read_returns(path, minimum_rows=2, minimum_assets=1)
     else:
         frame = simple_returns(read_prices(path, minimum_rows=3, minimum_assets=1))
     if len(frame) < least:
+        more = " and some days to trade" if spare else ""
         raise BadData(
             f"{path}: {len(frame)} daily returns ({frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}) are fewer "
-            f"than the window of {given['window']} and some days to trade; give a longer history or a smaller "
-            "--window."
+            f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
         )
     return Market.from_returns(frame, _rate(given["risk_free"]), where=name)
 

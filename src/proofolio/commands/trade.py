@@ -52,7 +52,7 @@ def trade_command(holdings: Path, strategy: str, as_json: bool, **given: Any) ->
     from proofolio.backtest.today import trades_today
 
     with stdout_kept_free():
-        market = market_asked(given)
+        market = market_asked(given, spare=0)
         amounts = read_holdings(holdings, market.names)
         (wanted,) = strategies_named(
             [strategy],
@@ -90,7 +90,7 @@ def read_holdings(path: Path, names: tuple[str, ...]) -> dict[str, float]:
             found = {str(name): float(amount) for name, amount in json.loads(text).items()}
         else:
             rows = [row for row in csv.reader(text.splitlines()) if row]
-            if rows and not _is_number(rows[0][-1]):
+            if len(rows) > 1 and not _is_number(rows[0][-1]):
                 rows = rows[1:]  # a line of names
             found = {name.strip(): float(amount) for name, amount in rows}
     except (ValueError, TypeError) as error:
