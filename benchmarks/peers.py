@@ -16,6 +16,8 @@ from pyomo.gdp import Disjunct, Disjunction
 import proofolio as pf
 from proofolio.models.regime_solution import raw_data_checks
 
+STOPPED = "checked, not optimal in time"
+
 
 class Answer(NamedTuple):
     """What came back: an objective that survived the checks against the raw data, or why there is none."""
@@ -37,7 +39,9 @@ def published(program: pf.RegimeSwitching, time_limit: float) -> Answer:
     found = {v.name(): v.value for v in problem.variables()}
     if found["W"] is None:
         return Answer(f"none within the limit ({problem.status})", None, None)
-    return _checked(program, found["W"], found["Z"], None)
+    answer = _checked(program, found["W"], found["Z"], None)
+    stopped = answer.status == "checked" and problem.status != cp.OPTIMAL
+    return answer._replace(status=STOPPED) if stopped else answer
 
 
 def gdp(program: pf.RegimeSwitching, transformation: str, time_limit: float) -> Answer:

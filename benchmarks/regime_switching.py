@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 import proofolio as pf
-from benchmarks.peers import Answer, gdp, published
+from benchmarks.peers import STOPPED, Answer, gdp, published
 from proofolio.solvers.blas_threads import one_blas_thread
 from proofolio.solvers.cutting_planes import Approximation
 from proofolio.solvers.deadline import NEVER
@@ -43,7 +43,9 @@ AGREE = 1e-6
 COLUMNS = ("case", "way", "seconds", "CPU s", "target", "x published", "status", "objective", "gap")
 PACKAGES = ("proofolio", "highspy", "pyscipopt", "cvxpy", "pyomo", "numpy", "scipy")
 PUBLISHED = "published form, CVXPY, SCIP"
-CHECKED = ("checked", "verified-optimal", "verified-feasible")
+CHECKED = ("checked", "verified-optimal", "verified-feasible", STOPPED)
+SOLVED = ("checked", "verified-optimal")
+MEMORY = 2000.0  # MB wanted for the largest program to start
 
 
 class Way(NamedTuple):
@@ -155,7 +157,8 @@ def _started(program: pf.RegimeSwitching) -> Answer:
     child.start()
     megabytes = receive.recv()
     child.join()
-    return Answer(f"{megabytes:.0f} MB", None, None)
+    status = f"{megabytes:.0f} MB" if megabytes <= MEMORY else "too large"
+    return Answer(status, None, None)
 
 
 def _begin(program: pf.RegimeSwitching, send: Any) -> None:
@@ -181,9 +184,8 @@ def _verdict(run: Run) -> str:
     wanted = run.way.target
     if wanted is None:
         return ""
-    unsolved = run.status == "verified-feasible"
     met = "met" if run.seconds <= wanted else "met (CPU)" if run.cpu <= wanted else "missed"
-    return f"{wanted:g} {'missed' if unsolved else met}"
+    return f"{wanted:g} {met if run.status in SOLVED or run.status.endswith('MB') else 'missed'}"
 
 
 def judged(runs: Sequence[Run]) -> list[Run]:
@@ -203,9 +205,7 @@ def judged(runs: Sequence[Run]) -> list[Run]:
             allowed = AGREE * max(1.0, abs(known))
             if run.bound is not None and run.bound > known + allowed:
                 run = run._replace(status="wrong: its bound is above a checked objective")
-            elif run.status == "verified-optimal" and run.objective > known + allowed + (run.gap or 0) * abs(
-                known
-            ):
+            elif run.status in SOLVED and run.objective > known + allowed + (run.gap or 0) * abs(known):
                 run = run._replace(status="wrong: not optimal")
         verdicts.append(run)
     return verdicts

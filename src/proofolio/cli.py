@@ -13,6 +13,7 @@ import click
 
 from proofolio.commands.audit import audit_command
 from proofolio.commands.backtest import backtest_command
+from proofolio.commands.bench import bench_command
 from proofolio.commands.demo import demo_command
 from proofolio.commands.doctor import doctor_command
 from proofolio.commands.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
@@ -35,6 +36,7 @@ Examples:
   proofolio audit model.mps --html audit.html
   proofolio solve model.mps --solver scip
   proofolio backtest prices.csv
+  proofolio bench my_models.py --solvers highs,scip
   proofolio doctor
 """
 
@@ -111,6 +113,7 @@ for _command in (
     backtest_command,
     tune_command,
     trade_command,
+    bench_command,
     doctor_command,
 ):
     command_line.add_command(_command)

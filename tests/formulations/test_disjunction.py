@@ -60,7 +60,7 @@ def test_what_is_not_a_disjunction_is_named():
     x, free = model.variable("x", 2, 0, 1), model.variable("free", 2)
     with pytest.raises(BadData, match="at least two sets"):
         disjunction(model, "a", [x <= 1])
-    with pytest.raises(BadData, match="affine rows"):
+    with pytest.raises(BadData, match="affine or quadratic rows"):
         disjunction(model, "b", [x <= 1, [x + 1]])
     with pytest.raises(BadData, match=r"shapes \[\(\), \(2,\)\]"):
         disjunction(model, "c", [x <= 1, x[0] >= 0.5])

@@ -204,7 +204,7 @@ def test_the_published_m_is_the_size_of_body_and_limit():
         (lambda m, z, x: implies(m, "r", z, x <= 1, big_m=-1.0), "not negative"),
         (lambda m, z, x: implies(m, "r", z, x <= 1, big_m=[1.0, 2.0]), r"shape \(2,\)"),
         (lambda m, z, x: implies(m, "r", z, x <= 1, big_m="lp"), "tier 'lp'"),
-        (lambda m, z, x: implies(m, "r", z, m.quadratic(np.eye(3), x) <= 1), "affine"),
+        (lambda m, z, x: implies(m, "r", z, m.quadratic(np.eye(3), x) == 1), "one finite side"),
         (lambda m, z, x: implies(m, "r", z, True), "affine"),
         (lambda m, z, x: implies(m, "r", z, x), "affine"),
         (lambda m, z, x: implies(m, "r", m.variable("zz", 3, binary=True), x[0] <= 1), "broadcast"),

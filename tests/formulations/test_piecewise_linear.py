@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, piecewise_linear, piecewise_linear_of, solve
+from proofolio import BadData, Model, maximum, piecewise_linear, piecewise_linear_of, solve
 from proofolio.formulations.piecewise_linear import gray_bits
 from proofolio.formulations.piecewise_linear_of import interpolation_error
 
@@ -51,6 +51,33 @@ def test_a_convex_side_needs_no_binary_and_a_wavy_one_is_refused_rows_only():
     assert built(None, "at_most", y=convex)[0].freeze().integer.any()
     with pytest.raises(BadData, match="not convex"):
         built("convex", "at_least")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "side", "low", "high"),
+    [
+        ([-1, 2], [3, -1], "exact", -1, 3),
+        ([-1, 0, 2], [1, -2, 3], "at_least", -2, np.inf),
+        ([-1, 0, 2], [1, 4, 3], "at_most", -np.inf, 4),
+    ],
+)
+def test_rows_only_bound_the_value_as_the_other_lowerings_do(x, y, side, low, high):
+    for lowering in ("convex", "logarithmic", "incremental", "sos2"):
+        model = Model()
+        u = model.variable("u", 2, [-1, 0], [2, 1])
+        v = piecewise_linear(model, "v", u, x, y, side=side, lowering=lowering)
+        found = model.interval(v)
+        assert (found.lower == low).all()
+        assert (found.upper == high).all()
+
+
+def test_what_follows_from_a_straight_line_needs_no_bound_of_the_user():
+    model = Model()
+    u = model.variable("u", 1, 0, 2)
+    v = piecewise_linear(model, "v", u, [-1, 2], [3, -1.5])
+    top = maximum(model, "top", [v, u - 1], lowering="big-m")
+    model.minimise(top.sum())
+    assert solve(model.freeze(), solver="highs").objective == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize(

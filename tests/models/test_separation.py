@@ -45,7 +45,8 @@ def test_the_built_form_agrees(name):
     assert answer.objective == pytest.approx(built.objective, abs=room)
     assert answer.bound <= answer.objective
     assert answer.gap < 1e-7
-    assert answer.bound <= built.objective + 1e-12
+    # the interior point under the built form keeps its rows to 1e-9
+    assert answer.bound <= built.objective + 1e-9
     assert program.objective(answer.W, answer.path) == pytest.approx(answer.objective, abs=1e-12)
     np.testing.assert_allclose(answer.cost.sum(), answer.objective)
     if program.path is not None:

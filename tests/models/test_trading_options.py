@@ -140,7 +140,7 @@ def test_one_chord_is_a_line_from_nothing_to_the_largest_trade():
         best = min(best, problem.solve(cp.CLARABEL))
     answer = program.solve()
     assert answer.ok, answer.failed
-    assert answer.objective == pytest.approx(best, abs=5e-6)
+    assert answer.answer.objective == pytest.approx(best, abs=5e-6)
     # the chord of v^1.5 over [0, 1] is farthest above it at 4/9, by 4/27
     assert program.impact_error == pytest.approx(4 / 27 * (EACH * reach**1.5).sum(), rel=1e-2)
     assert program.impact_error >= 4 / 27 * (EACH * reach**1.5).sum()
@@ -155,12 +155,31 @@ def test_pieces_of_the_power_stay_within_their_proved_error(pieces, way):
     answer = program.solve(*way)
     assert answer.ok, answer.failed
     assert answer.impact_error == program.impact_error > 0.0
-    assert exact - 1e-6 <= answer.objective <= exact + program.impact_error
-    declared = program.objective(answer.W, answer.path)
-    assert exact - 1e-6 <= declared <= answer.objective + 1e-6
-    assert answer.bound - answer.impact_error <= exact
+    built = answer.answer.objective
+    assert exact - 1e-6 <= built <= exact + program.impact_error
+    assert answer.objective == program.objective(answer.W, answer.path)
+    assert exact - 1e-6 <= answer.objective <= built + 1e-6
+    assert built - 1.001 * program.impact_error <= answer.bound <= exact
+    assert answer.gap == pytest.approx((answer.objective - answer.bound) / abs(answer.objective))
+    assert answer.status == ("verified-optimal" if answer.gap <= 1e-6 else "verified-feasible")
     finer = declare(0, impact_pieces=2 * pieces, **options)
     assert finer.impact_error < 0.3 * program.impact_error
+
+
+def test_with_pieces_the_bound_is_not_that_of_the_chords_and_the_status_says_what_is_left_open():
+    # one trade of 1/2 each way: the weights must leave (1, 0) for (1/2, 1/2), and no other path of weights is allowed
+    program = RegimeSwitching(
+        np.zeros((1, 2, 2)), np.zeros((1, 2)), periods=1, power_impact=1.0, impact_pieces=1,
+        initial=[1.0, 0.0], lower=0.0, upper=[0.5, 1.0], maxima=[],
+    )  # fmt: skip
+    optimum = 2 * 0.5**1.5  # selling less than a half is not allowed, and buying the rest has no other place
+    answer = program.solve()
+    assert answer.objective == pytest.approx(optimum, abs=1e-6)
+    assert answer.answer.bound > optimum + 0.1  # the chords cost more
+    assert answer.bound <= optimum
+    assert answer.status == "verified-feasible"
+    # asked for no more than the pieces can give, the answer is within the gap
+    assert program.solve(gap=1.0).status == "verified-optimal"
 
 
 def test_a_claim_beyond_the_proved_error_is_wrong():

@@ -8,6 +8,7 @@ from proofolio.errors import BadData
 from proofolio.program.expression import between
 from proofolio.program.model import Model
 from proofolio.solvers import clarabel, scip
+from proofolio.solvers.continuous_answer import answer
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings()
@@ -162,3 +163,12 @@ def test_options_pass_through_and_a_time_limit_holds(capfd):
         clarabel.solve(program, Settings(options={"max_iter": "one"}))
     assert clarabel.solve(program, Settings(time_limit=1e-9)).status == "limit"
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_point_that_is_no_number_is_no_answer():
+    program = simplex_qp(4, 0)
+    who = ("clarabel", clarabel.VERSION, "interior point")
+    claim = answer(program, PLAIN, 0.0, who, "Solved", "solved", np.full(program.n, np.nan), 0.0)
+    assert claim.status == "limit"
+    assert claim.x is None
+    assert claim.objective is None

@@ -187,3 +187,29 @@ def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():
         piqp.solve(program, PLAIN)
         fastest = min(fastest, time.perf_counter() - started)
     assert fastest < 3e-3
+
+
+def test_piqp_does_not_begin_what_its_first_iteration_says_is_too_long():
+    rng = np.random.default_rng(3)
+    m = Model()
+    x = m.variable("x", (300, 6), 0.0)
+    m.add("budget", x.sum(1) == 1)
+    m.minimise(
+        m.quadratic(np.diag(rng.uniform(1.0, 2.0, 6)), x).sum() + (rng.standard_normal((300, 6)) * x).sum()
+    )
+    program = m.freeze()
+    hurried = piqp.solve(program, Settings(time_limit=1e-4))
+    assert (hurried.status, hurried.x) == ("limit", None)
+    assert hurried.message.endswith(piqp.NOT_BEGUN)
+    free, limited = piqp.solve(program, PLAIN), piqp.solve(program, Settings(time_limit=1e4))
+    assert free.status == limited.status == "optimal"
+    np.testing.assert_array_equal(free.x, limited.x)
+
+
+def test_trying_one_iteration_first_does_not_change_the_answer(monkeypatch):
+    program = random_qp(5, n=160)
+    free = piqp.solve(program, PLAIN)
+    monkeypatch.setattr(piqp, "SETUPS", 1e12)
+    tried = piqp.solve(program, Settings(time_limit=1e3))
+    assert tried.message == free.message
+    np.testing.assert_array_equal(tried.x, free.x)

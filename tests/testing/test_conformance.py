@@ -22,6 +22,12 @@ def claims_of(construct, full):
     return claims if full else smallest.values()
 
 
+def writes_indicators(claim):
+    model = Model()
+    claim.function(model, **{name: box.variable(model, name) for name, box in claim.inputs.items()})
+    return len(model.freeze().indicators) > 0  # a convex side needs none, whatever the lowering asked for
+
+
 @pytest.mark.parametrize("construct", CONSTRUCTS)
 def test_what_ships_conforms(construct, pytestconfig):
     claims = claims_of(construct, pytestconfig.getoption("--full"))
@@ -32,7 +38,7 @@ def test_what_ships_conforms(construct, pytestconfig):
         native = any(word in claim.lowering for word in NATIVE)
         if not native:
             assert set(report.doors.values()) == {"agrees"}, str(report)
-        elif claim.lowering == "indicator":
+        elif claim.lowering == "indicator" and writes_indicators(claim):
             assert all(found.startswith("cannot express: ") for found in report.doors.values())
 
 

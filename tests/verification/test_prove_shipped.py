@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from proofolio import BadData, MaxTerm, maximum, product, selected_cost
+from proofolio import (
+    BadData,
+    MaxTerm,
+    Model,
+    absolute,
+    maximum,
+    minimum,
+    piecewise_linear,
+    positive_part,
+    product,
+    selected_cost,
+)
 from proofolio.formulations.costs import RegimeCosts
 from proofolio.formulations.maximum import maximum_meaning
 from proofolio.formulations.product import product_meaning
@@ -44,6 +55,37 @@ def test_the_catalogue_knows_its_words():
     with pytest.raises(BadData, match="median"):
         shipped_claims("median")
     assert {claim.lowering for claim in shipped_claims("product", ["tiny"])} == {"hull", "big-m"}
+
+
+VALUES = {
+    "maximum": lambda model, u, **options: maximum(model, "v", [u, 0.5 - u], **options),
+    "minimum": lambda model, u, **options: minimum(model, "v", [u, 0.5 - u], **options),
+    "absolute": lambda model, u, **options: absolute(model, "v", u, **options),
+    "positive_part": lambda model, u, **options: positive_part(model, "v", u, **options),
+    "piecewise_linear": lambda model, u, **options: piecewise_linear(
+        model, "v", u, [-1, 0, 1, 2], [0, 2, 1, 3], **options
+    ),
+}
+
+
+@pytest.mark.parametrize("word", VALUES)
+def test_every_side_in_every_lowering_has_a_claim(word):
+    """Whatever a user can write is among what is proved."""
+    claims = shipped_claims(word, ["signs"])
+    known = {(claim.name.removesuffix(" [signs]"), claim.lowering) for claim in claims}
+    count = 0
+    for side in ("exact", "at_least", "at_most"):
+        for lowering in sorted({lowering.partition(",")[0] for _, lowering in known}):
+            model = Model()
+            try:
+                VALUES[word](model, model.variable("u", 2, -1, 2), side=side, lowering=lowering)
+            except BadData:
+                continue  # a lowering that this side does not have
+            count += 1
+            name = word if side == "exact" else f"{word} {side}"
+            name = f"piecewise_linear wavy {side}" if word == "piecewise_linear" else name
+            assert (name, lowering) in known
+    assert count == (9 if word == "piecewise_linear" else 15)
 
 
 def random_claim(rng):
@@ -121,17 +163,40 @@ def test_a_budget_is_part_of_the_meaning_and_of_the_hull():
         assert prove(Claim(rows, inputs, ("cost",), selected_cost_meaning(costs, 1.0))).verdict == "proved"
 
 
-def test_quadratic_costs_are_undecided_with_the_reason():
-    costs = RegimeCosts(np.ones((1, 1, 1, 1)), np.zeros((1, 1, 1)), np.zeros((1, 1)))
-    inputs = {"Z": Box((1, 1), 0, 1, integer=True), "w": Box((1, 1), 0, 1)}
-    for lowering, word in (("big-m", "quadratic"), ("hull", "quadratic")):
-        proof = prove(
-            Claim(
-                lambda model, Z, w, lowering=lowering: regimes(model, Z, w, costs, lowering=lowering),
-                inputs,
-                ("cost",),
-                selected_cost_meaning(costs),
-            )
-        )
-        assert proof.verdict == "undecided"
-        assert word in proof.reason
+def quadratic_costs(lowering, Q, k=(0.0, 0.0), big_m="interval"):
+    costs = RegimeCosts(np.array(Q).reshape(2, 1, 1, 1), np.zeros((2, 1, 1)), np.array(k).reshape(2, 1))
+    inputs = {"Z": Box((2, 1), 0, 1, integer=True), "w": Box((1, 1), 0, 1)}
+
+    def rows(model, Z, w):
+        return regimes(model, Z, w, costs, lowering=lowering, big_m=big_m)
+
+    return Claim(rows, inputs, ("cost",), selected_cost_meaning(costs))
+
+
+def test_quadratic_costs_are_proved_where_they_may_be_taken_apart():
+    for lowering, Q in (("hull", (1, 2)), ("hull", (0.5, 0)), ("indicator", (1, 2)), ("big-m", (1, 0))):
+        proof = prove(quadratic_costs(lowering, Q))
+        assert proof.verdict == "proved", proof.reason
+        assert proof.certificates.check(quadratic_costs(lowering, Q)).ok
+    short = prove(quadratic_costs("big-m", (1, 0), big_m=[[0.999], [0.999]]))
+    assert short.verdict == "refuted"
+    assert short.witness.direction == "complete"
+    assert short.witness.values["w[0,0]"] == 1
+    assert short.certificates.check().ok
+
+
+def test_quadratic_costs_are_undecided_where_the_lemma_is_about_their_difference():
+    # 2 w^2 and w^2 are multiples of one square; two forms of two weights are not
+    assert prove(quadratic_costs("big-m", (1, 2), k=(0.25, 0.0))).verdict == "proved"
+    three = RegimeCosts(
+        np.array([np.eye(2), [[2, 0.5], [0.5, 1]]]).reshape(2, 1, 2, 2), np.zeros((2, 1, 2)), np.zeros((2, 1))
+    )
+    claim = Claim(
+        lambda model, Z, w: regimes(model, Z, w, three, lowering="big-m"),
+        {"Z": Box((2, 1), 0, 1, integer=True), "w": Box((1, 2), 0, 1)},
+        ("cost",),
+        selected_cost_meaning(three),
+    )
+    proof = prove(claim)
+    assert proof.verdict == "undecided"
+    assert "lemma about their differences" in proof.reason

@@ -289,14 +289,19 @@ def test_quadratics_and_cones():
 
     def cone(model, u):
         v = model.variable("w")
-        model.cone("square", u, v)
+        model.cone("square", u, v, v)
         return v
 
     one = {"u": Box(1, 0, 1)}
-    assert "quadratic rows" in reason(quadratic, one, ("v",), [lambda u, v: v >= 0])
-    assert "cones" in reason(cone, one, ("v",), [lambda u, v: v >= 0])
+    assert verdict(quadratic, one, ("v",), [lambda u, v: v >= 0]) == "refuted"  # v = 1/2 at u = 1
+    assert "cone that no binary switches" in reason(cone, one, ("v",), [lambda u, v: v >= 0])
     meaning = [lambda u, v: v >= v.owner.quadratic([[1.0]], u)]
-    assert "meaning holds a quadratic" in reason(lambda m, u: m.variable("w"), one, ("v",), meaning)
+    assert verdict(quadratic, one, ("v",), meaning) == "proved"
+    assert verdict(lambda m, u: m.variable("w"), one, ("v",), meaning) == "refuted"
+    free = {"u": Box(1, 0, np.inf)}
+    assert "without finite bounds" in reason(quadratic, free, ("v",), meaning)
+    of_output = [lambda u, v: v.owner.quadratic([[1.0]], v.reshape((1,))) <= 1]
+    assert "must be proved apart" in reason(quadratic, one, ("v",), of_output)
 
 
 def test_integers_without_bounds_and_time():

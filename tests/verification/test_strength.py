@@ -107,4 +107,4 @@ def test_what_cannot_be_read_has_its_reason():
 
     found = strength(Claim(rows, {"u": Box(1, 0, 1)}, ("v",), [lambda u, v: v >= 0]))
     assert (found.sharp, found.ideal) == (None, None)
-    assert "cones" in found.reason
+    assert "quadratic" in found.reason

@@ -1,6 +1,7 @@
-r"""One of several sets, each given by affine rows.
+r"""One of several sets, each given by affine rows and convex quadratic ones.
 
-Meaning: with one binary :math:`d_k` a set, :math:`d_k = 1 \Rightarrow x \in S_k = \{x : A_k x \le b_k\}`, and
+Meaning: with one binary :math:`d_k` a set, :math:`d_k = 1 \Rightarrow x \in S_k = \{x : A_k x \le b_k\}`, where
+rows may also be :math:`x'Qx + a'x \le b` with Q positive semidefinite, and
 :math:`\sum_k d_k = 1`, or :math:`\sum_k d_k \ge 1` (``at_least_one=True``).
 
 Lowering ``"big-m"``, with M over the box, row by row:
@@ -19,7 +20,15 @@ Lowering ``"hull"`` (Balas 1985), with copies :math:`y_k` of x, which is sharp a
 
 and, where several sets may be chosen, the hull of each implication apart (see `implies`).
 
-Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow A_k x \le b_k`.
+A quadratic row becomes a rotated cone, the perspective of its quadratic part (Ceria & Soares 1999):
+
+.. math:: s_k d_k \ge y_k'Q y_k, \qquad s_k + a'y_k \le b\,d_k
+
+Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow A_k x \le b_k`, and for a quadratic row
+:math:`d_k = 1 \Rightarrow s_k + a'x \le b` with :math:`s_k \ge x'Qx`.
+
+Outer approximation of either is how HiGHS solves them: with ``solver="highs"`` quadratic rows and cones become
+tangents, cut by cut.
 """
 
 from __future__ import annotations
@@ -29,15 +38,17 @@ from itertools import product as cartesian
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
+from proofolio.formulations.convex_rows import upright
+from proofolio.formulations.disjunction_given import checked, given_numbers
 from proofolio.formulations.disjunction_hull import hull_of_sets
 from proofolio.formulations.disjunction_sides import largest_over, sides_of
 from proofolio.formulations.implies import implies
 from proofolio.program.expression import Expression, Rows
 from proofolio.program.model import Model
-from proofolio.program.quadratic import Quadratic
 
 __all__ = ["disjunction", "disjunction_meaning"]
 
@@ -51,7 +62,8 @@ def disjunction(
     *,
     at_least_one: bool = False,
     lowering: str = "hull",
-    big_m: str = "interval",
+    big_m: str | ArrayLike = "interval",
+    keep: bool = False,
 ) -> Expression:
     r"""Put x into exactly one (or at least one) of K sets; return which.
 
@@ -60,14 +72,20 @@ def disjunction(
     model : Model
     name : str
         Name of the binaries; rows of set k are called ``{name}_{k}_...``.
-    sets : sequence of K, each affine rows or a sequence of them
-        All rows have one shape S, and every entry chooses its set on its own.
+    sets : sequence of K, each rows or a sequence of them
+        Affine rows, and quadratic ones with one finite side. All have one shape S, and every entry chooses its
+        set on its own.
     at_least_one : bool
         Let several sets be chosen at once.
     lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
-    big_m : str
-        For ``"big-m"``: a tier of bounds. ``"multiple-big-m"`` takes, for every row and other set, the least of
-        the interval bounds of the row less a multiple of one row of that set.
+    big_m : str or array_like
+        For ``"big-m"``: a tier of bounds, or numbers broadcasting to (K, \*S), one for all rows of a set.
+        ``"multiple-big-m"`` takes, for every row and other set, the least of the interval bounds of the row
+        less a multiple of one row of that set, or numbers broadcasting to (K, K, \*S): entry [k, s] is the room
+        rows of set k have in set s, and may be negative where K > 2 and exactly one set is chosen.
+    keep : bool
+        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        stays as given; otherwise it is tightened.
 
     Returns
     -------
@@ -79,20 +97,34 @@ def disjunction(
     UnboundedExpression
         When a body (Big-M) or a variable (hull) has no finite bounds.
     BadData
-        For fewer than two sets, rows that are not affine, or shapes that differ.
+        For fewer than two sets, things that are not rows, quadratic rows with two sides, or shapes that differ.
+    InvalidBigM
+        When numbers for M cut off a point of another set, and a checker is plugged into the model.
+    UnsupportedProgram
+        For an indefinite Q with the hull lowering.
     """
     check_lowering("disjunction", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     groups = [[rows] if isinstance(rows, Rows) else list(rows) for rows in sets]
     shape = _shape(name, groups)
+    groups = [[upright(name, rows) for rows in group] for group in groups]
     K = len(groups)
+    if lowering == "multiple-big-m" and isinstance(big_m, str) and big_m != "interval":
+        raise BadData(
+            f"multiple-big-m of disjunction {name!r} takes interval bounds or numbers, not {big_m!r}"
+        )
+    numbers = None
+    if lowering in ("big-m", "multiple-big-m") and not isinstance(big_m, str):
+        numbers = _numbers(big_m, K, shape, lowering, at_least_one)
     chosen = model.variable(name, (K, *shape), binary=True)
     model.add(f"{name}_one", chosen.sum(0) >= 1 if at_least_one else chosen.sum(0) == 1)
     if lowering == "hull" and not at_least_one:
         hull_of_sets(model, name, groups, chosen)
         return chosen
-    if lowering == "multiple-big-m":
-        _multiple(model, name, groups, chosen, at_least_one)
+    if lowering == "multiple-big-m" or numbers is not None:
+        one = at_least_one or K == 2 or lowering == "big-m"
+        _rooms(model, name, groups, chosen, numbers, one, at_least_one, keep)
         return chosen
+    assert isinstance(big_m, str)
     for k, group in enumerate(groups):
         for j, rows in enumerate(group):
             implies(model, f"{name}_{k}_{j}", chosen[k], rows, lowering=lowering, big_m=big_m)
@@ -103,28 +135,60 @@ def _shape(name: str, groups: list[list[Any]]) -> tuple[int, ...]:
     if len(groups) < 2 or not all(groups):
         raise BadData(f"disjunction {name!r} needs at least two sets, each with rows")
     for rows in (rows for group in groups for rows in group):
-        if not isinstance(rows, Rows) or isinstance(rows.body, Quadratic):
-            raise BadData(f"disjunction {name!r} needs affine rows, written with <=, >= or ==")
+        if not isinstance(rows, Rows):
+            raise BadData(f"disjunction {name!r} needs affine or quadratic rows, written with <=, >= or ==")
     shapes: set[tuple[int, ...]] = {rows.shape for group in groups for rows in group}
     if len(shapes) > 1:
         raise BadData(f"the rows of disjunction {name!r} have shapes {sorted(shapes)}: give them one")
     return shapes.pop()
 
 
-def _multiple(
-    model: Model, name: str, groups: list[list[Rows]], chosen: Expression, at_least_one: bool
+def _numbers(
+    big_m: ArrayLike, K: int, shape: tuple[int, ...], lowering: str, at_least_one: bool
+) -> NDArray[np.float64]:
+    """Return the numbers as (K, K, *S): the room that rows of set k have in set s."""
+    if lowering == "big-m":
+        each = given_numbers(big_m, (K, *shape), signed=False)
+        return np.broadcast_to(each[:, None], (K, K, *shape))
+    return given_numbers(big_m, (K, K, *shape), signed=K > 2 and not at_least_one)
+
+
+def _rooms(
+    model: Model,
+    name: str,
+    groups: list[list[Rows]],
+    chosen: Expression,
+    numbers: NDArray[np.float64] | None,
+    one: bool,
+    at_least_one: bool,
+    keep: bool,
 ) -> None:
+    """Add Big-M rows: one constant a row, or one for each other set."""
     sides = [sides_of(group) for group in groups]
     K = len(groups)
     for k in range(K):
         others = [s for s in range(K) if s != k]
         for j, body in enumerate(sides[k]):
-            M = np.stack([largest_over(model, body, sides[s]) for s in others])
             label = f"{name}_{k}_{j}"
-            if at_least_one or K == 2:
-                one = M.max(axis=0) if K == 2 and not at_least_one else np.maximum(M.max(axis=0), 0.0)
-                switch = model.switch("disjunction", chosen[k], 1, one, "interval", body.shape)
-                model.add(label, body <= one * (1 - chosen[k]), switch)
+            if numbers is None:
+                M = np.stack([largest_over(model, body, sides[s]) for s in others])
+            else:
+                M = np.stack([numbers[k, s] for s in others])
+                if model.checker is not None:
+                    each = zip(M, others, strict=True)
+                    M = np.stack(
+                        [
+                            checked(model, label, body, m, chosen[k], chosen[s], sides[s], keep, not one)
+                            for m, s in each
+                        ]
+                    )
+            if one:
+                most = M.max(axis=0)
+                if numbers is not None or at_least_one or K > 2:
+                    most = np.maximum(most, 0.0)
+                tier = "interval" if numbers is None else "given"
+                switch = model.switch("disjunction", chosen[k], 1, most, tier, body.shape)
+                model.add(label, body <= most * (1 - chosen[k]), switch)
             else:
                 model.add(label, body <= (M * chosen[others]).sum(0))
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from proofolio.formulations.convex_rows import affine_part, curved_columns, is_curved, perspective_squares
 from proofolio.program.expression import Expression, Rows, apply_matrix, broadcast_to
 from proofolio.program.model import Model
 
@@ -23,7 +24,7 @@ def hull_of_sets(model: Model, name: str, groups: Sequence[Sequence[Rows]], chos
     K = len(groups)
     entry, column = _used(groups)
     count = entry.size
-    body = groups[0][0].body
+    body = affine_part(groups[0][0])
     width = int(column.max(initial=-1)) + 1
     picked = sparse.csr_array((np.ones(count), (np.arange(count), column)), shape=(count, width))
     x = Expression(picked, np.zeros(count), body.owner)
@@ -38,18 +39,20 @@ def hull_of_sets(model: Model, name: str, groups: Sequence[Sequence[Rows]], chos
     place = {(int(e), int(j)): i for i, (e, j) in enumerate(zip(entry, column, strict=True))}
     for k, group in enumerate(groups):
         for index, rows in enumerate(group):
-            assert isinstance(rows.body, Expression)
             value = _on_copies(rows, place, y[k])
+            if is_curved(rows):
+                value = value + perspective_squares(
+                    model, f"{name}_{k}_{index}_square", rows, place, y[k], chosen[k]
+                )
             for word, limit in (("upper", rows.upper), ("lower", rows.lower)):
                 if np.all(np.isfinite(limit)):
-                    bound = (limit - rows.body.constant) * chosen[k]
+                    bound = (limit - affine_part(rows).constant) * chosen[k]
                     side = value <= bound if word == "upper" else value >= bound
                     model.add(f"{name}_{k}_{index}_{word}", side)
 
 
 def _merged(rows: Rows) -> Any:
-    assert isinstance(rows.body, Expression)
-    matrix = sparse.csr_array(rows.body.matrix, copy=True)
+    matrix = sparse.csr_array(affine_part(rows).matrix, copy=True)
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
     return matrix
@@ -61,7 +64,7 @@ def _used(groups: Sequence[Sequence[Rows]]) -> tuple[Any, Any]:
     for rows in (rows for group in groups for rows in group):
         matrix = _merged(rows)
         entry = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-        found |= set(zip(entry.tolist(), matrix.indices.tolist(), strict=True))
+        found |= set(zip(entry.tolist(), matrix.indices.tolist(), strict=True)) | set(curved_columns(rows))
     pairs = np.array(sorted(found), dtype=np.intp).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 

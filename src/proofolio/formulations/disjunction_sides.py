@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from proofolio.errors import BadData, UnboundedExpression
 from proofolio.program.expression import Expression, Rows
 from proofolio.program.model import Model
+from proofolio.program.quadratic import Quadratic
 
 __all__ = ["largest_over", "sides_of"]
 
 Floats = NDArray[np.float64]
 
 
-def sides_of(group: Sequence[Rows]) -> list[Expression]:
+def sides_of(group: Sequence[Rows]) -> list[Expression | Quadratic]:
     """Return every side of the rows as a body that must be <= 0; each is finite in every entry or in none."""
-    found: list[Expression] = []
+    found: list[Expression | Quadratic] = []
     for rows in group:
-        assert isinstance(rows.body, Expression)
         for limit, sign in ((rows.upper, 1.0), (rows.lower, -1.0)):
             finite = np.isfinite(limit)
             if np.any(finite) and not np.all(finite):
@@ -31,20 +31,27 @@ def sides_of(group: Sequence[Rows]) -> list[Expression]:
     return found
 
 
-def largest_over(model: Model, body: Expression, others: Sequence[Expression]) -> Floats:
+def largest_over(
+    model: Model, body: Expression | Quadratic, others: Sequence[Expression | Quadratic]
+) -> Floats:
     r"""Bound a body from above over the box and a set, rounded outward.
 
     For every row h <= 0 of the set, and every ratio :math:`\lambda` of the coefficients of a variable that the
     body and h share, :math:`\max (g - \lambda h)` over the box is a bound (g <= g - lambda h on the set); the
     least is taken. With one row in the set it is the true maximum, where the dual of that linear program lies.
+    A quadratic body is bounded over the box alone, and quadratic rows of the set bound nothing.
 
     Raises
     ------
     UnboundedExpression
         When none of the bounds is finite.
     """
+    if isinstance(body, Quadratic):
+        return model.bounds(body, side="upper").upper
     best = model.interval(body).upper
     for other in others:
+        if isinstance(other, Quadratic):
+            continue
         for ratio in _ratios(body, other):
             reduced = body - ratio * other
             # forming the difference rounds each coefficient: four units of its size pay for that

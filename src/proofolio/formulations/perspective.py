@@ -129,7 +129,7 @@ def square_root(Q: Floats) -> Floats:
     largest = np.abs(values).max(axis=-1, keepdims=True, initial=0.0)
     if np.any(values < -SEMIDEFINITE * largest):
         raise UnsupportedProgram(
-            "the hull lowering needs convex costs and Q is indefinite: use lowering='big-m' with solver='scip'"
+            "the hull lowering needs convex functions and Q is indefinite: use lowering='big-m' with solver='scip'"
         )
     noise = values <= 1e-14 * largest
     kept = ~np.all(noise, axis=0)

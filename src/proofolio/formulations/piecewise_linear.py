@@ -90,10 +90,7 @@ def piecewise_linear(
     if own == "convex":
         return _convex(model, name, value, x, y, side)
     shape = value.shape
-    low, high = (y.min(), y.max())
-    v = model.variable(
-        name, shape, -np.inf if side == "at_most" else low, np.inf if side == "at_least" else high
-    )
+    v = _variable(model, name, shape, y, side)
     if own == "incremental":
         reached, height = _incremental(model, name, shape, x, y)
     else:
@@ -102,6 +99,12 @@ def piecewise_linear(
     rows = {"exact": v == height, "at_least": v >= height, "at_most": v <= height}
     model.add(f"{name}_value", rows[side])
     return v
+
+
+def _variable(model: Model, name: str, shape: tuple[int, ...], y: Floats, side: str) -> Expression:
+    """Add v between the least and the greatest of f, which it takes at breakpoints; open where v may leave f."""
+    lower = -np.inf if side == "at_most" else y.min()
+    return model.variable(name, shape, lower, np.inf if side == "at_least" else y.max())
 
 
 def _points(name: str, breakpoints: ArrayLike, values: ArrayLike) -> tuple[Floats, Floats]:
@@ -128,7 +131,7 @@ def _is_convex(x: Floats, y: Floats, side: str) -> bool:
 def _convex(model: Model, name: str, u: Expression, x: Floats, y: Floats, side: str) -> Expression:
     if not _is_convex(x, y, side):
         raise BadData(f"the rows of {name!r} are not convex: use the lowering 'logarithmic' or 'incremental'")
-    v = model.variable(name, u.shape)
+    v = _variable(model, name, u.shape, y, side)
     slope = np.diff(y) / np.diff(x)
     for k in range(slope.size):
         rise, level = v - slope[k] * u, y[k] - slope[k] * x[k]

@@ -21,6 +21,9 @@ Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its
 .. math::
     w_t = \sum_d V_{d,t}, \quad G V_{d,t} \le b\,z_{d,t}, \quad s_{d,t} z_{d,t} \ge V_{d,t}'Q V_{d,t}, \quad
     \mathrm{cost}_t = \sum_d s_{d,t} + c_d'V_{d,t} + k_d z_{d,t} + \dots
+
+Outer approximation is not a lowering but how HiGHS solves any of these whose costs are quadratic: with
+``solver="highs"`` (`proofolio.solvers.outer_approximation`) quadratic rows and cones become tangents, cut by cut.
 """
 
 from __future__ import annotations

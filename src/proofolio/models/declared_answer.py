@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.models.regime_solution import NOT_OPTIMAL, RegimeSolution, raw_data_checks
+from proofolio.models.regime_solution import NOT_OPTIMAL, RegimeSolution, objective_size, raw_data_checks
+from proofolio.program.expression import between
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.deadline import Deadline
@@ -28,18 +29,22 @@ OBJECTIVE = 1e-6
 def declared_form(program: RegimeSwitching) -> Program:
     """Return the program in its own variables: weights, indicators, costs, trades, switches, and what ties them.
 
-    What a period costs in a regime is not among the rows: no lowering was chosen. The checks hold it
-    against the raw data instead.
+    What a period costs in a regime is not among the rows, as no lowering was chosen, nor are rules beyond the
+    budget and one regime a period; what curved trading costs is one column. The checks hold all of it against the
+    raw data instead.
     """
     n, T, R = program.n, program.T, program.R
     model = Model("regime_switching")
     W = model.variable("W", (n, T), program.lower.T, program.upper.T)
     Z = model.variable("Z", (R, T), binary=True)
-    model.add("budget", W.sum(0) == 1)
-    model.add("one_regime", Z.sum(0) == 1)
+    low, high = program.holdings.net
+    model.add("budget", W.sum(0) == low if low == high else between(low, W.sum(0), high))
+    model.add("one_regime", Z.sum(0) == 1 if program.rules.covered is None else Z.sum(0) >= 1)
     objective = model.variable("cost", T).sum()
-    first = 0 if program.initial is not None else 1
-    if program.turnover_cost and first < T:
+    first = program.trading.first
+    if program.trading.options or low != high:
+        objective = objective + model.variable("trading_cost", 1, 0.0).sum()
+    elif program.turnover_cost and first < T:
         buy = model.variable("buy", (n, T - first), 0.0)
         if program.initial is not None:
             model.add("bought_first", buy[:, 0] >= W[:, 0] - program.initial)
@@ -57,21 +62,21 @@ def declared_form(program: RegimeSwitching) -> Program:
 def declared_answer(
     program: RegimeSwitching,
     W: Floats,
-    path: NDArray[np.intp],
+    path: NDArray[np.intp] | Floats,
     bound: float,
     settings: Settings,
     deadline: Deadline,
     method: str,
     nodes: int = 0,
 ) -> RegimeSolution:
-    """Return weights (n, T) along a path as a checked answer, with a proven lower bound.
+    """Return weights (n, T) along a path (T,), or with covered regimes (R, T), as a checked answer with a bound.
 
     The indicators are exactly 0 and 1 and the costs are evaluated at the weights, so nothing can leak
     through a tolerance; the check named ``leak`` says so by recomputing the objective from the raw data.
     """
     form = declared_form(program)
-    chosen = (np.arange(program.R)[:, None] == path).astype(float)
-    cost = program.costs.value(W.T)[path, np.arange(program.T)]
+    chosen = program.indicators(path)
+    cost = program.period_costs(W, chosen)
     x = np.zeros(form.n)
     values = {"W": W, "Z": chosen, "cost": cost} | _moves(program, W, chosen)
     names = {block.name for block in form.variables}
@@ -93,7 +98,8 @@ def declared_answer(
     claim = replace(claim, status="optimal" if proven else "feasible", seconds=deadline.elapsed)
     if settings.progress is not None:
         settings.progress(claim.seconds, objective, bound)
-    return RegimeSolution(Verified(claim, checks, status), checks, status)
+    covered = program.rules.covered is not None
+    return RegimeSolution(Verified(claim, checks, status), checks, status, covered=covered)
 
 
 def _moves(program: RegimeSwitching, W: Floats, chosen: Floats) -> dict[str, Floats]:
@@ -101,12 +107,13 @@ def _moves(program: RegimeSwitching, W: Floats, chosen: Floats) -> dict[str, Flo
     after = W[:, 1:] if program.initial is None else W
     return {
         "buy": np.maximum(after - before, 0.0),
+        "trading_cost": np.array([program.trading.cost(W)]),
         "enter": np.maximum(chosen[:, 1:] - chosen[:, :-1], 0.0),
     }
 
 
-def _leak(program: RegimeSwitching, W: Floats, path: NDArray[np.intp], objective: float) -> Check:
+def _leak(program: RegimeSwitching, W: Floats, path: NDArray[np.intp] | Floats, objective: float) -> Check:
     """Hold the claim to what the declared program says of these weights with indicators of exactly 0 and 1."""
     again = program.objective(W, path)
-    worse = max(again - objective, 0.0) / max(abs(again), 1e-12)
+    worse = max(again - objective, 0.0) / objective_size(program, again)
     return Check("leak", worse <= OBJECTIVE, worse, OBJECTIVE)

@@ -49,7 +49,7 @@ def declared_periods(periods: Any, costs: RegimeCosts, others: dict[str, int]) -
     found = {name: part.shape[1] for name, part in zip("Qck", costs[:3], strict=True) if part.shape[1] > 1}
     found |= others
     if periods is not None:
-        if not isinstance(periods, (int, np.integer)):
+        if isinstance(periods, bool) or not isinstance(periods, (int, np.integer)):
             raise BadData(f"periods is {periods!r}; it must be a whole number")
         found["periods"] = int(periods)
     if not found:

@@ -26,7 +26,7 @@ from proofolio.models.declared_answer import declared_answer
 from proofolio.models.node_prices import NodePrices
 from proofolio.models.path_graph import PathGraph, path_graph
 from proofolio.models.pieces import Pieces, convex_pieces
-from proofolio.models.regime_solution import RegimeSolution
+from proofolio.models.regime_solution import RegimeSolution, objective_size
 from proofolio.models.trade_prices import Priced, TradePrices, through_every_state
 from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.simplex_qp import convexity_defect
@@ -52,6 +52,7 @@ GRAPH, ROUND, LONGEST, ROUNDS, ARCS = 1.5e-3, 30, 120, 10, 12_000
 WORTH, LEAST = 0.1, 1e-3
 # Of what is left of the gap, what the smoothing may hide before it is made colder.
 LOOSE = 0.3
+LEAST_SIZE = 1e-3
 
 
 def follows_paths(program: RegimeSwitching) -> bool:
@@ -136,7 +137,9 @@ class _Search:
         first = self.dual.at(y, allowed)
         self._offer_unsolved(first)
         self._offer_path(first.phi)
-        self._size = _size(np.where(allowed, first.phi, np.nan), self.value)
+        # where all costs are nothing, temperatures must stay above the rounding of what trades and switches cost
+        least = LEAST_SIZE * objective_size(self.program, 0.0) / T
+        self._size = max(_size(np.where(allowed, first.phi, np.nan), self.value), least)
         if self._prices is not None:
             y = self._prices
         self.bound = min(self.dual.bound(first), self.value)

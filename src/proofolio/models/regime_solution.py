@@ -22,11 +22,13 @@ from proofolio.verification.solve import GRACE, Verified, read_settings, solve_u
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["RegimeSolution", "raw_data_checks", "verified_solution"]
+__all__ = ["RegimeSolution", "objective_size", "raw_data_checks", "verified_solution"]
 
 Floats = NDArray[np.float64]
 FEASIBILITY = 1e-6
 RELATIVE = 1e-6
+# Costs that cancel are known to a part of their terms, as in `proofolio.verification.optimality`.
+CANCELLED = 1e-3
 # Failures that leave the point feasible: what they refute is the claim that nothing is better.
 SLACK = {"cost is the active regime's", "objective from raw data"}
 NOT_OPTIMAL = {"M", "optimum not cut off", *SLACK}
@@ -39,7 +41,7 @@ class RegimeSolution:
     Attributes
     ----------
     answer : Verified
-        The matrix-form answer.
+        The matrix-form answer; with ``impact_pieces`` its objective and bound are those of the built program.
     checks : tuple of Check
         The generic checks and those against the raw data.
     status : str
@@ -49,8 +51,11 @@ class RegimeSolution:
     covered : bool
         Whether Z marks regimes covered, any number a period, and not a path.
     impact_error : float
-        With ``impact_pieces``: the objective and the bound are those of the built program, which lies above the
-        declared one by no more than this. Subtracted from `bound` it leaves a bound on the declared program.
+        With ``impact_pieces``: by how much the built program can lie above the declared one. It is off the
+        `bound` already, so that `gap` is that of the declared program; where it is too much for the gap asked
+        for, the status is no more than ``verified-feasible``.
+    recomputed : float or None
+        With ``impact_pieces``: the declared objective at the weights and regimes, the power 3/2 taken as it is.
     """
 
     answer: Verified
@@ -59,6 +64,7 @@ class RegimeSolution:
     cut_off: CutOff | None = None
     covered: bool = False
     impact_error: float = 0.0
+    recomputed: float | None = None
 
     @property
     def ok(self) -> bool:
@@ -96,18 +102,25 @@ class RegimeSolution:
 
     @property
     def objective(self) -> float | None:
-        """The objective, recomputed."""
-        return self.answer.objective
+        """The declared objective, recomputed."""
+        return self.answer.objective if self.recomputed is None else self.recomputed
 
     @property
     def bound(self) -> float | None:
-        """The solver's proven lower bound."""
-        return self.answer.bound
+        """The proven lower bound on the declared program."""
+        bound = self.answer.bound
+        if bound is None or not self.impact_error:
+            return bound
+        bound = float(np.nextafter(bound - self.impact_error, -np.inf))
+        return bound if self.objective is None else min(bound, self.objective)
 
     @property
     def gap(self) -> float:
-        """Relative gap between objective and bound."""
-        return self.answer.gap
+        """Relative gap ``|objective - bound| / max(1e-10, |objective|)``; infinite without both."""
+        objective, bound = self.objective, self.bound
+        if objective is None or bound is None:
+            return float("inf")
+        return abs(objective - bound) / max(1e-10, abs(objective))
 
     @property
     def seconds(self) -> float:
@@ -156,7 +169,18 @@ def verified_solution(
         status = "verified-feasible"
     if failed and (answer.ok or answer.status == "limit"):
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
-    return RegimeSolution(answer, checks, status, cut_off, covered, error)
+    if not error:
+        return RegimeSolution(answer, checks, status, cut_off, covered)
+    recomputed = program.objective(answer["W"], answer["Z"]) if _chosen(answer) else None
+    found = RegimeSolution(answer, checks, status, cut_off, covered, error, recomputed)
+    if status == "verified-optimal" and found.gap > read_settings(settings).gap * (1 + 1e-6) + 1e-12:
+        return replace(found, status="verified-feasible")
+    return found
+
+
+def _chosen(answer: Verified) -> bool:
+    Z = np.round(answer["Z"])
+    return bool(np.all(np.isin(Z, (0.0, 1.0))) and np.all(Z.any(axis=0)))
 
 
 def _raw_data_checks(program: RegimeSwitching, answer: Verified, spare: float = 0.0) -> tuple[Check, ...]:
@@ -194,11 +218,11 @@ def raw_data_checks(
     # with no regime at all the first one stands in: the rule on the regimes has failed by then
     active = np.where(chosen.any(axis=0), chosen, np.arange(program.R)[:, None] == 0)
     f = program.period_costs(W, active)
-    scale = max(float(np.abs(f).max()), _curvature(program), 1e-12)
+    scale = max(float(np.abs(f).max()), CANCELLED * _largest_cost(program), 1e-12)
     short = max(float((f - cost).max()) / scale, 0.0)
     error = max(short, float((cost - f).max() - spare) / scale)
     again = float(f.sum()) + program.trading.cost(W) + program.rules.cost(active)
-    reach = max(abs(again), scale)
+    reach = max(objective_size(program, again), scale)
     above = objective - again
     mistaken = max(-above, above - program.impact_error - spare) / reach
     return (
@@ -236,10 +260,18 @@ def max_term_checks(program: RegimeSwitching, built: Program, answer: Verified) 
     ) * found
 
 
-def _curvature(program: RegimeSwitching) -> float:
-    """Return a size of the costs' terms, so that costs that cancel to nothing are not divided by nothing."""
-    Q, c, k, _ = program.costs
-    return 1e-3 * float(max(np.abs(Q).max(), np.abs(c).max(), np.abs(k).max()))
+def objective_size(program: RegimeSwitching, value: float) -> float:
+    """Return what an error of an objective is relative to: its value, or a part of its terms where they cancel."""
+    terms = program.T * (_largest_cost(program) + program.trading.largest_cost + program.switch_cost)
+    return max(abs(value), CANCELLED * terms, 1e-12)
+
+
+def _largest_cost(program: RegimeSwitching) -> float:
+    """Return a size of the terms of a period's cost."""
+    Q, c, k, maxima = program.costs
+    sizes = [float(np.abs(part).max()) for part in (Q, c, k)]
+    sizes += [max(abs(m.floor), abs(m.beta) + float(np.abs(m.alpha).max())) for m in maxima]
+    return max(sizes)
 
 
 def _where(cost: Floats, f: Floats, error: float) -> str:

@@ -18,10 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_cost import selected_cost
 from proofolio.models.arguments import finite
+from proofolio.models.asked_lowering import asked_lowering
 from proofolio.models.declared_costs import declared_costs, declared_periods
 from proofolio.models.holdings import FEASIBLE, Group, Holdings
 from proofolio.models.regime_path import Covered, RegimePath, read_path
@@ -247,6 +248,8 @@ class RegimeSwitching:
 
         Raises
         ------
+        BadData
+            For an unknown lowering or tier, and a `big_m` for a lowering without any M.
         UnsupportedProgram
             For the hull of an indefinite Q, and for lowerings that need one regime a period where regimes are
             covered.
@@ -258,17 +261,10 @@ class RegimeSwitching:
         cuts nothing off. Where several regimes are covered each of their rows has no M left. Multiple Big-M and
         the hull lean on exactly one regime a period.
         """
-        covered = self.rules.covered is not None
-        if lowering is None:
-            lowering = "big-m" if covered or not self.convex else "hull"
-        if covered and lowering in ("hull", "multiple-big-m"):
-            raise UnsupportedProgram(
-                f"lowering {lowering!r} needs one regime a period, and covered allows several: use 'big-m' or "
-                "'indicator'"
-            )
+        bounders = BOUNDERS if bounders is None else bounders
+        lowering = asked_lowering(self, lowering, big_m, bounders)
         n, T = self.n, self.T
-        # no checker: `solve` reports an M that cuts off
-        model = Model("regime_switching", BOUNDERS if bounders is None else bounders)
+        model = Model("regime_switching", bounders)  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         Z = self.rules.variable(model)
         self.holdings.add(model, W)
@@ -335,7 +331,10 @@ class RegimeSwitching:
         **settings
             `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`). The
             time limit is that of the whole call: building, searching and checking. With a tier of `big_m`,
-            at most half of it goes into bounds; those not reached by then are the interval's.
+            at most half of it goes into bounds; those not reached by then are the interval's. With a limit, a point
+            and a bound by simple means stand ready before the built form is solved (see
+            `proofolio.models.first_answer`), and are the answer, with ``method`` "constant weights", where the
+            solver has found nothing as good or where there is no time to build the form.
 
         Returns
         -------
@@ -344,6 +343,9 @@ class RegimeSwitching:
 
         Raises
         ------
+        BadData
+            For an unknown solver, lowering, tier, method or setting, and for what would have no effect: a `big_m`
+            where there is no M, and a form, a start or a solver's options beside ``"separation"`` or ``"path"``.
         UnsupportedProgram
             For a method named that the program does not fit, and an indefinite Q without SCIP.
         """

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.models.along_path import within_budget
 from proofolio.models.declared_answer import declared_answer
+from proofolio.models.gross_bound import least_with_gross
 from proofolio.models.pieces import Pieces, convex_pieces, distinct_periods
 from proofolio.models.regime_solution import RegimeSolution
 from proofolio.program.expression import stack
@@ -34,7 +35,7 @@ from proofolio.solvers.solution import Settings
 if TYPE_CHECKING:
     from proofolio.models.regime_switching import RegimeSwitching
 
-__all__ = ["separates", "solve_separately"]
+__all__ = ["least_costs", "separates", "solve_separately"]
 
 Floats = NDArray[np.float64]
 ROUNDING = 1e-15
@@ -81,6 +82,25 @@ def solve_separately(program: RegimeSwitching, settings: Settings, deadline: Dea
     weights = W[best, np.arange(T)].T
     total = float(bound.min(axis=0).sum())
     return declared_answer(program, weights, pieces.regime[best], total, settings, deadline, "separation")
+
+
+def least_costs(program: RegimeSwitching, deadline: Deadline) -> Floats | None:
+    """Return lower bounds (R, T) on what each regime can cost in each period, whatever else is asked for.
+
+    They are those of weights in their bounds that add up to 1, or of weights within the gross exposure. None where Q
+    is indefinite, or where the weights may add up to something else.
+    """
+    defect = convexity_defect(program.costs.Q)
+    if defect is None or program.holdings.net != (1.0, 1.0):
+        return None
+    pieces = convex_pieces(program)
+    S, gross = distinct_periods(program), program.holdings.gross
+    half = deadline if gross is None else deadline.within(0.5 * deadline.left)
+    _, bound = _minima(program, pieces, S, defect, half)
+    if gross is not None:
+        bound = np.maximum(bound, least_with_gross(pieces, S, gross, defect, deadline))
+    own = [bound[pieces.regime == r].min(axis=0) for r in range(program.R)]
+    return np.array(np.broadcast_to(np.array(own), (program.R, program.T)))
 
 
 def _used(pieces: Pieces, path: NDArray[np.intp]) -> Pieces:

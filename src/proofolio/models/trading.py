@@ -176,6 +176,11 @@ class Trading:
         return float((self.power_impact * reach**1.5).sum()) * each * (1.0 + ROUNDING)
 
     # --------------------------------------------------------------- evaluate
+    @property
+    def largest_cost(self) -> float:
+        """What a trade of size 1 costs at most."""
+        return float(self.turnover_cost + np.max(self.quadratic_impact + self.power_impact))
+
     def trades(self, W: Floats) -> Floats:
         """Return the trades that count at weights (n, T)."""
         return np.diff(W, axis=1) if self.initial is None else np.diff(np.column_stack([self.initial, W]))

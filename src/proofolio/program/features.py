@@ -36,6 +36,11 @@ def is_positive_semidefinite(matrix: Any) -> bool:
     _, label = csgraph.connected_components(rows, directed=False)
     used = np.flatnonzero(np.diff(rows.indptr))
     order = used[np.argsort(label[used], kind="stable")]
+    sizes = np.bincount(label)
+    alone = order[sizes[label[order]] == 1]  # thousands where every trade has a square of its own
+    if np.any(rows.diagonal()[alone] < 0.0):
+        return False
+    order = order[sizes[label[order]] > 1]
     groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if order.size else []
     return all(_dense_psd(rows[group][:, group].toarray()) for group in groups)
 

@@ -454,6 +454,19 @@ class Model:
         self._maximise = True
 
     # ----------------------------------------------------------------- freeze
+    def copy(self) -> Model:
+        """Return a plain model that holds the same so far; what either adds from now on is its own.
+
+        Expressions of this model become the copy's with `Expression(e.matrix, e.constant, copy)`. The list of
+        proofs is shared.
+        """
+        other = Model(self.name, self.bounders, self.checker)
+        for field, value in vars(self).items():
+            if field in vars(other) and field.startswith("_"):
+                setattr(other, field, value.copy() if isinstance(value, (list, set)) else value)
+        other.proofs = self.proofs
+        return other
+
     def freeze(self) -> Program:
         """Return the program as it stands; the model can be built on."""
         lower, upper = self.box

@@ -235,6 +235,16 @@ class Program:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_blocks", {b.name: b for b in self.variables})
 
+    def __repr__(self) -> str:
+        kinds = {
+            "integer": int(self.integer.sum()),
+            "quadratic rows": len(self.quadratic),
+            "cones": len(self.cones),
+            "indicators": len(self.indicators),
+        }
+        more = "".join(f", {count} {kind}" for kind, count in kinds.items() if count)
+        return f"Program({self.name!r}, {self.n} columns, {self.m} rows{more})"
+
     @property
     def n(self) -> int:
         """The number of columns."""

@@ -14,6 +14,7 @@ from proofolio.program.program import Block, Cones, Indicators, Program, Quadrat
 from proofolio.solvers import piqp
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
 from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.effort import convex_seconds
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.reductions import FORCED, leave_switched_off, merge, propagate, resolve, single_rows
 from proofolio.solvers.solution import Settings
@@ -56,16 +57,20 @@ class Assignment:
     merged: tuple[Integers, Integers, Floats]
 
     def solve(self, settings: Settings) -> Floats | None:
-        """Solve the program left and return the lifted point, or None when nobody can."""
+        """Solve the program left and return the lifted point, or None when nobody can in the time there is."""
         program, deadline = self.program, Deadline.after(settings.time_limit)
         if not program.n:
             return self.expand(np.empty(0))
+        if convex_seconds(program) > deadline.left:
+            return None
         try:
             if program.P.nnz and not len(program.cones):
                 # convex by construction, so the check of that in solve_continuous would be time lost
                 first = piqp.solve(program, settings)
                 if first.x is not None and kkt_residual(program, first) <= RESIDUAL:
                     return self.expand(first.x)
+                if first.message.endswith(piqp.NOT_BEGUN):
+                    return None
             answer = solve_continuous(program, settings.until(deadline))
         except ProofolioError:
             return None
@@ -121,10 +126,13 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
     lower[lifted.integer], upper[lifted.integer] = low, high
     if not propagate(lifted, lower, upper):
         return None
-    live = lower < upper
-    fixed = np.where(live, 0.0, lower)
-    kept = np.ones(lifted.row_lower.size, dtype=bool)
-    single_rows(lifted, live, kept, fixed, lower, upper)
+    live, fixed, kept = _bounded(lifted, lower, upper)
+    if np.any(
+        live & (lower == upper)
+    ):  # rows such as l z <= V <= u z with z = 0: what they fix may force more
+        if not propagate(lifted, lower, upper):
+            return None
+        live, fixed, kept = _bounded(lifted, lower, upper)
     if np.any(lower > upper):
         return None
     if hopeful and lifted.lazy is not None:
@@ -170,6 +178,15 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
         return None
     where = np.flatnonzero(alone)
     return Assignment(lifted, program, columns, fixed, (where, own[where], scale[where]), resolved, merged)
+
+
+def _bounded(lifted: Lifted, lower: Floats, upper: Floats) -> tuple[Mask, Floats, Mask]:
+    """Tighten the bounds (in place) by rows left with one column; return what is live, a point, the rows left."""
+    live = lower < upper
+    fixed = np.where(live, 0.0, lower)
+    kept = np.ones(lifted.row_lower.size, dtype=bool)
+    single_rows(lifted, live, kept, fixed, lower, upper)
+    return live, fixed, kept
 
 
 def _free(lifted: Lifted, live: Mask, in_cones: Any, tied: Integers, hopeful: bool) -> Mask:

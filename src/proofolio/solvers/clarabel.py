@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 VERSION: str = clarabel.__version__
 CAN = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 WHO = ("clarabel", VERSION, "interior point")
-TOLERANCES, REDUCED = (1e-9, 1e-8), 1e-7
+TOLERANCES, REDUCED = (1e-9, 1e-8, 1e-7), 1e-7
 # Units this many times too small or too large are measured again; a size below NOTHING is noise.
 FAR, NOTHING = 64.0, 1e-8
 STATUS = {
@@ -90,7 +90,7 @@ def solve(program: Program, settings: Settings) -> Solution:
 
 
 def _run(program: Program, unit: Floats, settings: Settings, started: float) -> tuple[ConicForm, Any]:
-    """Solve in these units; where the last digits cannot be had, with tolerances ten times as large."""
+    """Solve in these units; where the last digits cannot be had, with tolerances ten and a hundred times as large."""
     form = conic_form(program, unit)
     kinds = [(clarabel.ZeroConeT, form.equalities), (clarabel.NonnegativeConeT, form.inequalities)]
     kinds += [(clarabel.SecondOrderConeT, size) for size in form.orders.tolist()]

@@ -85,7 +85,7 @@ def answer(
     """
     objective, claimed, duals = None, None, None
     message = f"{who[0]}: {said}" + (f", {iterations} iterations" if iterations else "")
-    if status == "solved" and x is not None:
+    if status == "solved" and x is not None and np.all(np.isfinite(x)):
         x = np.clip(x, program.lower, program.upper)
         objective = program.objective(x)
         minimised = -objective if program.maximise else objective
@@ -101,7 +101,7 @@ def answer(
                 status = "optimal"
             claimed = -claimed if program.maximise else claimed
     else:
-        x = None
+        x, status = None, "limit" if status == "solved" else status
     solver, version, method = who
     seconds = time.perf_counter() - started
     return Solution(

@@ -14,6 +14,7 @@ from proofolio.program.features import features
 from proofolio.program.program import Program
 from proofolio.solvers import outer_approximation
 from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.coefficient_limits import LimitedRows, rows_for_highs
 from proofolio.solvers.highs_engine import VERSION, dual_bound, open_highs, run
 from proofolio.solvers.solution import Settings, Solution
 
@@ -61,7 +62,7 @@ def _linear(program: Program, settings: Settings) -> Solution:
     for name, value in (("mip_rel_gap", float(settings.gap)), ("mip_abs_gap", 0.0)):
         if name not in settings.options:
             highs.setOptionValue(name, value)
-    _pass(highs, program, program.q)
+    passed = _pass(highs, program, program.q)
     if settings.start is not None:
         _start(highs, np.asarray(settings.start, dtype=float))
     _listen(highs, program, settings, started)
@@ -78,9 +79,9 @@ def _linear(program: Program, settings: Settings) -> Solution:
     if word == "optimal" and x is None:
         raise SolverFailure("HiGHS says optimal and gives no point")
     status = "feasible" if word == "limit" and x is not None else word
-    duals = None if discrete or x is None else _duals(highs, program)
+    duals = None if discrete or x is None else _duals(highs, passed)
     known = word == "optimal" or (discrete and word == "limit")
-    bound = _bound(program, info, x, duals) if known else None
+    bound = _bound(program, passed, info, x, duals) if known else None
     sign = -1.0 if program.maximise else 1.0
     return Solution(
         program=program,
@@ -98,16 +99,17 @@ def _linear(program: Program, settings: Settings) -> Solution:
     )
 
 
-def _pass(highs: Any, program: Program, cost: Floats) -> None:
-    A = program.A
+def _pass(highs: Any, program: Program, cost: Floats) -> LimitedRows:
+    rows = rows_for_highs(program, highs)
     kind = program.integer.astype(np.int32)
-    arrays = (cost, program.lower, program.upper, program.row_lower, program.row_upper)
-    matrix = (A.indptr.astype(np.int32), A.indices.astype(np.int32), A.data.astype(float))
+    arrays = (cost, program.lower, program.upper, rows.lower, rows.upper)
+    matrix = (rows.pointer, rows.indices, rows.data)
     rowwise, minimise = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
-    sizes = (program.n, program.m, A.nnz)
+    sizes = (program.n, program.m, rows.data.size)
     done = highs.passModel(*sizes, rowwise, minimise, program.c, *arrays, *matrix, kind)
     if done == highspy.HighsStatus.kError:
         raise SolverFailure("HiGHS refused the program: its numbers may be too large or too small for it")
+    return rows
 
 
 def _start(highs: Any, start: Floats) -> None:
@@ -154,25 +156,28 @@ def _which(program: Program, settings: Settings, started: float) -> str:
     return {"optimal": "unbounded", "infeasible": "infeasible"}.get(word, "limit")
 
 
-def _duals(highs: Any, program: Program) -> dict[str, Floats] | None:
+def _duals(highs: Any, passed: LimitedRows) -> dict[str, Floats] | None:
     solution = highs.getSolution()
     if not solution.dual_valid:
         return None
     reduced = np.array(solution.col_dual, dtype=float)
     return {
-        "rows": np.array(solution.row_dual, dtype=float),
+        "rows": np.array(solution.row_dual, dtype=float) * passed.factor,
         "bounds": reduced,
         "lower": np.maximum(reduced, 0.0),
         "upper": np.maximum(-reduced, 0.0),
     }
 
 
-def _bound(program: Program, info: Any, x: Floats | None, duals: dict[str, Floats] | None) -> float | None:
+def _bound(
+    program: Program, passed: LimitedRows, info: Any, x: Floats | None, duals: dict[str, Floats] | None
+) -> float | None:
     if program.integer.any():
         return float(info.mip_dual_bound)
     if x is None or duals is None:
         return None
-    rows, columns = (program.row_lower, program.row_upper), (program.lower, program.upper)
+    rows = passed.lower / passed.factor, passed.upper / passed.factor
+    columns = program.lower, program.upper
     return dual_bound(rows, columns, x, duals["rows"], duals["bounds"]) + program.c
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from proofolio.errors import BadData, SolverFailure
 
-__all__ = ["STATUS", "VERSION", "dual_bound", "open_highs", "run"]
+__all__ = ["STATUS", "VERSION", "accepted", "dual_bound", "open_highs", "run"]
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +62,12 @@ def open_highs(seed: int, threads: int, options: Mapping[str, Any]) -> Any:
         if not taken:
             raise BadData(f"HiGHS does not take {value!r} as the value of its option {name!r}")
     return highs
+
+
+def accepted(status: Any, what: str) -> None:
+    """Raise `SolverFailure` when HiGHS refused what it was given, which it says by its return status alone."""
+    if status == highspy.HighsStatus.kError:
+        raise SolverFailure(f"HiGHS refused {what}: look for numbers beyond 1e15 among the model's")
 
 
 def run(highs: Any) -> str:

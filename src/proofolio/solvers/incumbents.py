@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from proofolio.solvers.assignment import assign
 from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.effort import reducing_seconds
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.repair import feasible_at_no_cost
 from proofolio.solvers.solution import Settings
@@ -77,6 +78,8 @@ class Incumbents:
         if self.deadline.passed or (self.point is not None and self.deadline.left < self.longest):
             return None
         before, until = self.deadline.elapsed, self.deadline.within(within)
+        if reducing_seconds(self.lifted) > until.left:
+            return None
         point = None
         for hopeful in ways:
             left = assign(self.lifted, lower, upper, hopeful)

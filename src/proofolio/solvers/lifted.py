@@ -263,8 +263,12 @@ class _Epigraphs:
         _, label = csgraph.connected_components(matrix, directed=False)
         used = np.flatnonzero(np.diff(matrix.indptr))
         order = used[np.argsort(label[used], kind="stable")]
+        root = np.sqrt(np.maximum(0.5 * matrix.diagonal(), 0.0))
         for group in np.split(order, np.flatnonzero(np.diff(label[order])) + 1):
-            self.add(group, _factor(0.5 * matrix[group][:, group].toarray()))
+            if group.size == 1:  # as `_factor` has it; slicing thousands of these takes seconds
+                self.add(group, root[group[root[group] > 0.0], None])
+            else:
+                self.add(group, _factor(0.5 * matrix[group][:, group].toarray()))
         self.in_objective = self.count
 
     def costs(self) -> Floats:

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
+from proofolio.solvers.coefficient_limits import rows_for_highs
 from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
 from proofolio.solvers.solution import Settings, Solution
 
@@ -41,7 +42,7 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
         "dual_feasibility_tolerance": 1e-9,
     }.items():
         highs.setOptionValue(name, value)
-    _pass(highs, program, unit)
+    factor = _pass(highs, program, unit)
     status = _run(highs, settings, started)
     if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
         highs.setOptionValue("presolve", "off")
@@ -55,21 +56,24 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
     if ours != "solved":
         return answer(program, settings, started, WHO, said, ours, iterations=iterations)
     found = highs.getSolution()
-    x, rows = np.array(found.col_value), unit * np.array(found.row_dual, dtype=float)
+    x, rows = np.array(found.col_value), unit * factor * np.array(found.row_dual, dtype=float)
     return answer(program, settings, started, WHO, said, ours, x, None, rows, iterations)
 
 
-def _pass(highs: Any, program: Program, unit: float) -> None:
-    A = sparse.csr_array(program.A)
+def _pass(highs: Any, program: Program, unit: float) -> Floats:
+    """Hand the program over; return what its rows were multiplied by."""
+    rows = rows_for_highs(program, highs)
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = program.n, program.m
     model.col_cost_ = program.q / unit
     model.col_lower_, model.col_upper_ = program.lower, program.upper
-    model.row_lower_, model.row_upper_ = program.row_lower, program.row_upper
+    model.row_lower_, model.row_upper_ = rows.lower, rows.upper
     model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = A.indptr, A.indices, A.data
+    matrix = model.a_matrix_
+    matrix.start_, matrix.index_, matrix.value_ = rows.pointer, rows.indices, rows.data
     if highs.passModel(model) == highspy.HighsStatus.kError:
         raise SolverFailure("HiGHS refused the linear program: check it for numbers beyond 1e15 or NaN")
+    return rows.factor
 
 
 def _run(highs: Any, settings: Settings, started: float) -> Any:

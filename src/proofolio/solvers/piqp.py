@@ -14,17 +14,20 @@ from scipy import sparse
 
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
-from proofolio.solvers.continuous_answer import answer, apply_options, empty, objective_unit
+from proofolio.solvers.continuous_answer import answer, apply_options, empty, objective_unit, seconds_left
 from proofolio.solvers.linear import diagnosis
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["CAN", "ENTRY", "VERSION", "solve"]
+__all__ = ["CAN", "ENTRY", "NOT_BEGUN", "VERSION", "solve"]
 
 VERSION: str = piqp.__version__
 CAN = frozenset({"quadratic-objective"})
 WHO = ("piqp", VERSION, "proximal interior point")
 # Up to this many columns dense factors are faster than sparse ones, whatever the program's pattern.
 DENSE = 150
+# Iterations that a solve takes, about; and how many times as long as setting it up it may take with much fill-in.
+ITERATIONS, SETUPS = 20, 50.0
+NOT_BEGUN = "not begun"
 STATUS = {
     piqp.PIQP_SOLVED: "solved",
     piqp.PIQP_PRIMAL_INFEASIBLE: "infeasible",
@@ -40,7 +43,9 @@ def solve(program: Program, settings: Settings) -> Solution:
     program : Program
         Convex, with linear rows only and without integers.
     settings : Settings
-        `options` are the names of PIQP's own settings. It cannot use a start, and has no time limit.
+        `options` are the names of PIQP's own settings. It cannot use a start. Nothing stops it once begun, so
+        with a time limit a solve that would not end in time by the length of its first iteration is not begun;
+        the message then ends in ``not begun``.
 
     Returns
     -------
@@ -75,6 +80,8 @@ def solve(program: Program, settings: Settings) -> Solution:
     solver.setup(
         P, program.q / unit, A, low[equal], G, low[ranged], high[ranged], program.lower, program.upper
     )
+    if _too_long(solver, settings, started):
+        return answer(program, settings, started, WHO, NOT_BEGUN, "limit")
     status = STATUS.get(solver.solve(), "limit")
     found = solver.result
     said, iterations = found.info.status.name.removeprefix("PIQP_").lower(), int(found.info.iter)
@@ -87,6 +94,20 @@ def solve(program: Program, settings: Settings) -> Solution:
     rows[equal] = -unit * found.y
     rows[ranged] = unit * (found.z_l - found.z_u)
     return answer(program, settings, started, WHO, said, status, found.x.copy(), None, rows, iterations)
+
+
+def _too_long(solver: Any, settings: Settings, started: float) -> bool:
+    """Whether one iteration, tried where it might matter, says that all of them take longer than there is."""
+    left = seconds_left(settings, started)
+    if not np.isfinite(left) or SETUPS * (time.perf_counter() - started) <= left:
+        return False
+    allowed = solver.settings.max_iter
+    before = time.perf_counter()
+    solver.settings.max_iter = 1
+    solver.solve()  # two factorisations; what comes next begins anew
+    solver.settings.max_iter = allowed
+    each = 0.5 * (time.perf_counter() - before)
+    return bool(min(ITERATIONS, allowed) * each > seconds_left(settings, started))
 
 
 def _parts(program: Program, equal: Any, ranged: Any, dense: bool) -> tuple[Any, Any]:

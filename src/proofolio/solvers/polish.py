@@ -12,12 +12,13 @@ from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.effort import finishing_seconds
 from proofolio.solvers.fix import fix
 from proofolio.solvers.integers_fixed import solve_with_integers
+from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["polish"]
 
 INTEGRAL = 1e-9
-EXPLAINED = 1e-4
+EXPLAINED, CANCELLED = 1e-4, 1e-3
 OUTRIGHT = 1e-9
 
 
@@ -59,6 +60,8 @@ def polish(program: Program, claim: Solution, settings: Settings, deadline: Dead
         point = fixed.expand(again.x)
     before, after = program.objective(x), program.objective(point)
     size = float(np.abs(program.q * x).sum() + abs(program.c)) + abs(before)
+    # where nothing is left of the objective, its size is a part of that of the columns it is made of
+    size = max(size, CANCELLED * float(np.abs(program.q) @ natural_units(program)))
     sign = -1.0 if program.maximise else 1.0
     best = -sign * np.inf if claim.bound is None else claim.bound
     explained = EXPLAINED * max(size, 1e-12)

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.solvers.coefficient_limits import limited_rows
 from proofolio.solvers.cuts import Cuts
 from proofolio.solvers.deadline import Deadline
-from proofolio.solvers.highs_engine import dual_bound, open_highs, run
+from proofolio.solvers.highs_engine import accepted, dual_bound, open_highs, run
 from proofolio.solvers.lifted import Lifted
 from proofolio.solvers.scaling import column_units, row_units
 
@@ -20,6 +21,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
 TOLERANCE = 1e-9
+SMALLEST = 1e-12
 
 
 class Answer(NamedTuple):
@@ -55,14 +57,17 @@ class Relaxation:
             {
                 "primal_feasibility_tolerance": TOLERANCE,
                 "dual_feasibility_tolerance": TOLERANCE,
-                "small_matrix_value": 1e-12,
+                "small_matrix_value": SMALLEST,
                 "simplex_scale_strategy": 0,  # scaled here already; twice as fast without a second time
                 **options,
             },
         )
         empty = np.empty(0)
         none = np.empty(0, dtype=np.int32)
-        self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
+        # what every row must hold for, whatever bounds a node of the tree has at the time
+        self.box = self.lower.copy(), self.upper.copy()
+        taken = self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
+        accepted(taken, "the columns of a linear relaxation")
         self.row_lower, self.row_upper = empty, empty
         self.linear_rows = 0
         first = np.arange(lifted.row_lower.size) if lifted.lazy is None else np.flatnonzero(~lifted.lazy)
@@ -76,22 +81,22 @@ class Relaxation:
         return self.row_lower.size - self.linear_rows
 
     def _add(self, matrix: Any, lower: Floats, upper: Floats) -> None:
-        data = matrix.data * self.units[matrix.indices]
-        scaled = type(matrix)((data, matrix.indices, matrix.indptr), shape=matrix.shape)
-        factor = row_units(scaled)
-        data = data * np.repeat(factor, np.diff(matrix.indptr))
-        lower, upper = lower * factor, upper * factor
-        self.highs.addRows(
-            lower.size,
-            lower,
-            upper,
-            data.size,
-            matrix.indptr[:-1].astype(np.int32),
-            matrix.indices.astype(np.int32),
-            data,
+        scaled = type(matrix)(
+            (matrix.data * self.units[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape
         )
-        self.row_lower = np.concatenate([self.row_lower, lower])
-        self.row_upper = np.concatenate([self.row_upper, upper])
+        rows = limited_rows(scaled, (lower, upper), self.box, row_units(scaled), SMALLEST)
+        taken = self.highs.addRows(
+            rows.lower.size,
+            rows.lower,
+            rows.upper,
+            rows.data.size,
+            rows.pointer[:-1],
+            rows.indices,
+            rows.data,
+        )
+        accepted(taken, "rows of a linear relaxation")
+        self.row_lower = np.concatenate([self.row_lower, rows.lower])
+        self.row_upper = np.concatenate([self.row_upper, rows.upper])
 
     def add(self, cuts: Cuts) -> None:
         """Add cuts; their slacks enter the basis, so the next solve goes on from here."""
@@ -102,7 +107,7 @@ class Relaxation:
         """Remove cuts by their positions."""
         if cuts.size:
             rows = (self.linear_rows + cuts).astype(np.int32)
-            self.highs.deleteRows(rows.size, rows)
+            accepted(self.highs.deleteRows(rows.size, rows), "to drop cuts")
             self.row_lower = np.delete(self.row_lower, rows)
             self.row_upper = np.delete(self.row_upper, rows)
 
@@ -113,9 +118,10 @@ class Relaxation:
     def bound_columns(self, columns: Integers, lower: Floats, upper: Floats) -> None:
         """Replace the bounds of some columns."""
         self.lower[columns], self.upper[columns] = lower / self.units[columns], upper / self.units[columns]
-        self.highs.changeColsBounds(
+        taken = self.highs.changeColsBounds(
             columns.size, columns.astype(np.int32), self.lower[columns], self.upper[columns]
         )
+        accepted(taken, "bounds of columns")
 
     def ray(self) -> Floats | None:
         """Return the direction along which the last solve found no end, if HiGHS has one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import highspy
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,9 +55,11 @@ def _repaired(lifted: Lifted, point: Floats, deadline: Deadline) -> Floats | Non
     if np.isfinite(deadline.left):
         highs.setOptionValue("time_limit", deadline.left)
     box = lifted.lower[columns], lifted.upper[columns]
-    highs.addCols(columns.size, lifted.q[columns], *box, 0, none, none, np.empty(0))
+    taken = [highs.addCols(columns.size, lifted.q[columns], *box, 0, none, none, np.empty(0))]
     starts, indices = rows.indptr[:-1].astype(np.int32), rows.indices.astype(np.int32)
-    highs.addRows(met.size, *sides, rows.nnz, starts, indices, rows.data)
+    taken.append(highs.addRows(met.size, *sides, rows.nnz, starts, indices, rows.data))
+    if highspy.HighsStatus.kError in taken:
+        return None
     try:
         said = run(highs)
     except SolverFailure:

@@ -15,6 +15,10 @@ __all__ = ["column_units", "row_units"]
 Floats = NDArray[np.float64]
 
 SWEEPS = 6
+# A coefficient below this part of the largest in its row says nothing about units.
+SPECK = 2.0**-60
+# A finite bound of a column in its unit, at most; HiGHS takes 1e20 for infinite.
+FARTHEST = 2.0**50
 
 
 def column_units(lifted: Lifted) -> Floats:
@@ -32,10 +36,8 @@ def column_units(lifted: Lifted) -> Floats:
         Powers of two, so that changing units rounds nothing.
     """
     matrix = sparse.csr_array(sparse.vstack([lifted.A, _cone_rows(lifted)], format="csr"))
-    size = np.abs(matrix.data)
-    logs = np.log(size, out=np.zeros(size.size), where=size > 0)
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    column = matrix.indices
+    telling, row = _telling(matrix)
+    logs, row, column = np.log(np.abs(matrix.data[telling])), row[telling], matrix.indices[telling]
     reach = np.maximum(np.abs(lifted.lower), np.abs(lifted.upper))
     bounded = np.isfinite(reach)
     units = np.zeros(lifted.q.size)
@@ -48,17 +50,29 @@ def column_units(lifted: Lifted) -> Floats:
         factor = -np.bincount(row, logs + units[column], minlength=matrix.shape[0]) / rows_count
         wanted = -np.bincount(column, logs + factor[row], minlength=units.size) / columns_count
         units[open_ended] = wanted[open_ended]
-    return np.asarray(np.exp2(np.clip(np.round(units / np.log(2.0)), -60, 60)))
+    exponent = np.clip(np.round(units / np.log(2.0)), -60, 60)
+    side = np.where(np.isfinite(lifted.lower), np.abs(lifted.lower), 0.0)
+    side = np.maximum(side, np.where(np.isfinite(lifted.upper), np.abs(lifted.upper), 0.0))
+    least = np.ceil(np.log2(np.maximum(side / FARTHEST, 2.0**-60)))
+    return np.asarray(np.exp2(np.where(open_ended, np.maximum(exponent, least), exponent)))
 
 
 def row_units(matrix: Any) -> Floats:
     """Return the factor of each row that brings the geometric mean of its coefficients near one."""
+    telling, row = _telling(matrix)
+    logs, row = np.log2(np.abs(matrix.data[telling])), row[telling]
+    count = np.bincount(row, minlength=matrix.shape[0])
+    mean = np.bincount(row, logs, minlength=matrix.shape[0]) / np.maximum(1, count)
+    return np.asarray(np.exp2(-np.clip(np.round(mean), -500, 500)))
+
+
+def _telling(matrix: Any) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """Return which entries are no specks in their rows, and the row of each entry."""
     size = np.abs(matrix.data)
-    logs = np.log2(size, out=np.zeros(size.size), where=size > 0)
-    lengths = np.diff(matrix.indptr)
-    row = np.repeat(np.arange(lengths.size), lengths)
-    mean = np.bincount(row, logs, minlength=lengths.size) / np.maximum(1, lengths)
-    return np.asarray(np.exp2(-np.clip(np.round(mean), -60, 60)))
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    largest = np.zeros(matrix.shape[0])
+    np.maximum.at(largest, row, size)
+    return (size > 0.0) & (size >= SPECK * largest[row]), row
 
 
 def _cone_rows(lifted: Lifted) -> Any:

@@ -1,21 +1,22 @@
-"""A formulation through the Pyomo and CVXPY doors, and what arrives there held against the matrix form."""
+"""A formulation through the Pyomo and CVXPY doors, and what arrives there held against the matrix form.
+
+Twice each: written by its function into a user's own model, where the objective is the user's, and as a whole
+program with a quadratic objective.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from math import isclose
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from proofolio.program.program import Program
+from proofolio.testing.differences import difference
 from proofolio.verification.claim import Claim
 
 __all__ = ["through_cvxpy", "through_pyomo"]
-
-Box = tuple[float, float, bool]
-Terms = tuple[tuple[str, float], ...]
 
 
 def through_pyomo(claim: Claim, program: Program) -> str:
@@ -34,13 +35,18 @@ def through_pyomo(claim: Claim, program: Program) -> str:
         axes = [range(n) for n in shape]
 
         def ends(_: Any, *at: int, low: Any = low, high: Any = high) -> tuple[float, float]:
-            return float(low[at]), float(high[at])
+            entry = at if low.ndim else ()  # a scalar is asked for at None
+            return float(low[entry]), float(high[entry])
 
         block.add_component(name, native.Var(*axes, bounds=ends, domain=domain))
     with attach_pyomo(block) as model:
         claim.function(model, **{name: model.lift(getattr(block, name)) for name in claim.inputs})
     block.nothing = native.Objective(expr=0.0)
-    return _difference(program, from_pyomo(block))
+    found = difference(program, from_pyomo(block))
+    if found != "agrees":
+        return found
+    whole = _with_objective(program)
+    return difference(whole, from_pyomo(whole.to_pyomo()), objective=True)
 
 
 def through_cvxpy(claim: Claim, program: Program) -> str:
@@ -59,63 +65,16 @@ def through_cvxpy(claim: Claim, program: Program) -> str:
     problem = native.Problem(native.Minimize(0), [])
     with attach_cvxpy(problem) as model:
         claim.function(model, **{name: model.lift(variable) for name, variable in variables.items()})
-    return _difference(program, from_cvxpy(model.problem))
+    found = difference(program, from_cvxpy(model.problem))
+    if found != "agrees":
+        return found
+    whole = _with_objective(program)
+    return difference(whole, from_cvxpy(whole.to_cvxpy()), objective=True)
 
 
-def _difference(program: Program, other: Program) -> str:
-    """Say what differs, with rows on one column read as its bounds (as the doors read a user's own)."""
-    (ours, own_rows), (theirs, other_rows) = _parts(program), _parts(other)
-    used = {name for (terms, _) in own_rows for name, _ in terms}
-    for name, box in ours.items():
-        if name not in theirs and name not in used:
-            continue  # a column in no row and no objective does not arrive
-        if name not in theirs or not _same_box(box, theirs[name]):
-            return f"the column {name} is {theirs.get(name)} and {box} in the matrix form"
-    missing, extra = own_rows - other_rows, other_rows - own_rows
-    if missing or extra:
-        (terms, limit), _ = (missing or extra).most_common(1)[0]
-        word = "missing" if missing else "extra"
-        return f"a row is {word}: {' + '.join(f'{a!r} {name}' for name, a in terms)} <= {limit!r}"
-    sets, found = (sorted(_sets(p)) for p in (program, other))
-    return "agrees" if sets == found else "the special ordered sets differ"
-
-
-def _same_box(a: Box, b: Box) -> bool:
-    return a[2] == b[2] and all(isclose(p, q, rel_tol=1e-15, abs_tol=0.0) for p, q in zip(a, b, strict=True))
-
-
-def _parts(program: Program) -> tuple[dict[str, Box], Counter[tuple[Terms, float]]]:
-    """Return the boxes of the columns by name, and every finite side of the other rows as terms <= limit."""
-    matrix = sparse.csr_array(program.A, copy=True)
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
-    names = program.column_names
-    lower, upper = program.lower.copy(), program.upper.copy()
-    found: Counter[tuple[Terms, float]] = Counter()
-    for k in range(matrix.shape[0]):
-        start, stop = matrix.indptr[k], matrix.indptr[k + 1]
-        columns, factors = matrix.indices[start:stop], matrix.data[start:stop]
-        low, high = float(program.row_lower[k]), float(program.row_upper[k])
-        if columns.size == 1:
-            ends = sorted((low / factors[0], high / factors[0]))
-            lower[columns[0]] = max(lower[columns[0]], ends[0])
-            upper[columns[0]] = min(upper[columns[0]], ends[1])
-            continue
-        terms = sorted((names[j], float(a)) for j, a in zip(columns, factors, strict=True))
-        if np.isfinite(high):
-            found[tuple(terms), high + 0.0] += 1
-        if np.isfinite(low):
-            found[tuple((name, -a) for name, a in terms), 0.0 - low] += 1
-    boxes = {
-        name: (float(low), float(high), bool(whole))
-        for name, low, high, whole in zip(names, lower, upper, program.integer, strict=True)
-    }
-    return boxes, found
-
-
-def _sets(program: Program) -> list[tuple[int, tuple[str, ...]]]:
-    names = program.column_names
-    return [
-        (s.kind, tuple(names[s.columns[k]] for k in np.argsort(s.weights, kind="stable")))
-        for s in program.sos
-    ]
+def _with_objective(program: Program) -> Program:
+    """Return the program with a strictly convex objective in every column, for doors to carry over."""
+    n = program.n
+    diagonal, beside = 2.0 + np.arange(n) / 8, np.full(max(n - 1, 0), 0.5)
+    P = sparse.csc_array(np.diag(diagonal) + np.diag(beside, -1) + np.diag(beside, 1))
+    return replace(program, P=P, q=1.0 - np.arange(n) / 4, c=3.0)

@@ -91,7 +91,9 @@ def piecewise_linears(family: str) -> list[Claim]:
         "convex": np.round(width * np.array([1.0, 0.3, 0.1, 0.2, 0.9]), 9),
         "concave": np.round(-width * np.array([1.0, 0.3, 0.1, 0.2, 0.9]), 9),
         "wavy": np.round(width * np.array([0.5, -0.25, 0.75, -0.5, 0.125]), 9),
+        "straight": np.round(width * np.array([0.5, -0.25]), 9),
     }
+    ends = np.array([x[0], x[-1]])
     cases = [
         ("convex", "at_least", "convex"),
         ("concave", "at_most", "convex"),
@@ -99,15 +101,23 @@ def piecewise_linears(family: str) -> list[Claim]:
         ("wavy", "exact", "logarithmic"),
         ("wavy", "exact", "incremental"),
         ("wavy", "at_least", "logarithmic"),
+        ("wavy", "at_least", "sos2"),
+        ("wavy", "at_least", "incremental"),
         ("wavy", "at_most", "incremental"),
+        ("wavy", "at_most", "sos2"),
+        ("wavy", "at_most", "logarithmic"),
+        ("straight", "exact", "convex"),
     ]
     found = []
     for word, side, lowering in cases:
         y = shapes[word]
+        at = ends if word == "straight" else x
 
-        def rows(model: Any, u: Any, y: Any = y, side: str = side, lowering: str = lowering) -> Any:
-            return piecewise_linear(model, "pwl", u, x, y, side=side, lowering=lowering)
+        def rows(
+            model: Any, u: Any, at: Any = at, y: Any = y, side: str = side, lowering: str = lowering
+        ) -> Any:
+            return piecewise_linear(model, "pwl", u, at, y, side=side, lowering=lowering)
 
         title = f"piecewise_linear {word} {side} [{family}]"
-        found.append(Claim(rows, boxes, ("v",), piecewise_linear_meaning(x, y, side), title, lowering))
+        found.append(Claim(rows, boxes, ("v",), piecewise_linear_meaning(at, y, side), title, lowering))
     return found

@@ -6,16 +6,19 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.disjunction import disjunction, disjunction_meaning
 from proofolio.formulations.implies import implies, implies_meaning
 from proofolio.formulations.selected_cost import selected_cost, selected_cost_meaning
-from proofolio.program.expression import Rows, between
+from proofolio.program.expression import Rows, between, concatenate
 from proofolio.verification.claim import Box, Claim
 from proofolio.verification.families import FAMILIES, SHAPE, bounds
 
 __all__ = ["disjunctions", "implications", "selected_costs"]
+
+Floats = NDArray[np.float64]
 
 
 def implications(family: str) -> list[Claim]:
@@ -55,7 +58,7 @@ def implications(family: str) -> list[Claim]:
             label = f"{lowering}, published M" if big_m == "published" else lowering
             meaning = implies_meaning(row, when)
             found.append(Claim(rows, boxes, (), meaning, f"implies {word} [{family}]", label))
-    return found
+    return [*found, *_convex_implications(family)]
 
 
 def disjunctions(family: str) -> list[Claim]:
@@ -84,6 +87,72 @@ def disjunctions(family: str) -> list[Claim]:
             outputs = tuple(f"d{k}" for k in range(len(own)))
             pieces = disjunction_meaning(own, several)
             found.append(Claim(rows, boxes, outputs, pieces, f"{word} [{family}]", lowering))
+    return [*found, *_convex_disjunctions(family)]
+
+
+def _ball(low: Floats, high: Floats) -> Callable[[Any], Rows]:
+    """Return rows x'Qx + a'x <= b around the middle of a box, for every entry: an ellipse of its own."""
+    Q = np.array([[1.0, 0.25], [0.25, 0.5]])
+    middle = np.round((low + high) / 2, 6)
+    a = np.round(-2 * np.einsum("ij,j...->i...", Q, middle), 9)
+    size = np.round(np.einsum("i...,ij,j...->...", middle, Q, middle), 9)
+    limit = np.round(0.05 * ((high - low) ** 2).sum(0) - size, 9)
+
+    def rows(x: Any) -> Rows:
+        each = concatenate([x[0].reshape((*SHAPE, 1)), x[1].reshape((*SHAPE, 1))], axis=-1)
+        made: Rows = x.owner.quadratic(Q, each) + a[0] * x[0] + a[1] * x[1] <= limit
+        return made
+
+    return rows
+
+
+def _convex_disjunctions(family: str) -> list[Claim]:
+    """Return the claims about an ellipse or a half-plane.
+
+    None is made about the hull in boxes of 1e4: squares of 1e8 beside what a square root's rounding leaves are
+    beyond what the exact linear programs settle, and `prove` would say ``undecided`` there.
+    """
+    low, high = bounds(family, (2, *SHAPE))
+    ball, limit = _ball(low, high), np.round((low + high).sum(0) / 2, 9)
+    sets: list[Callable[[Any], list[Any]]] = [lambda x: [ball(x)], lambda x: [x[0] + x[1] >= limit]]
+    found = []
+    for lowering in ("big-m", "multiple-big-m", "hull", "indicator"):
+        if (lowering, family) == ("hull", "large"):
+            continue
+        for several in (False, True):
+
+            def rows(model: Any, x: Any, lowering: str = lowering, several: bool = several) -> Any:
+                made = [part(x) for part in sets]
+                return list(disjunction(model, "d", made, at_least_one=several, lowering=lowering))
+
+            word = "disjunction, at least one" if several else "disjunction"
+            claim = Claim(
+                rows, {"x": Box((2, *SHAPE), low, high)}, ("d0", "d1"), disjunction_meaning(sets, several),
+                f"{word} [{family}]", f"{lowering}, quadratic rows",
+            )  # fmt: skip
+            found.append(claim)
+    return found
+
+
+def _convex_implications(family: str) -> list[Claim]:
+    """Return the claims of `implies` about an ellipse, on either value of the switch.
+
+    None about the hull in boxes of 1e4, as for `disjunction`.
+    """
+    low, high = bounds(family, (2, *SHAPE))
+    ball = _ball(low, high)
+    boxes = {"z": Box(SHAPE, 0, 1, integer=True), "x": Box((2, *SHAPE), low, high)}
+    found = []
+    for when in (0, 1):
+        for lowering in ("big-m", "hull", "indicator", "sos1"):
+            if (lowering, family) == ("hull", "large"):
+                continue
+
+            def rows(model: Any, z: Any, x: Any, when: int = when, lowering: str = lowering) -> None:
+                implies(model, "implies", z, ball(x), when=when, lowering=lowering)
+
+            name, meaning = f"implies a ball [{family}]", implies_meaning(ball, when)
+            found.append(Claim(rows, boxes, (), meaning, name, f"{lowering}, quadratic rows"))
     return found
 
 

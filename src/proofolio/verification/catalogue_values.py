@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from proofolio.formulations.absolute import absolute, absolute_meaning
+from proofolio.formulations.extremum import LOWERINGS
 from proofolio.formulations.maximum import maximum, maximum_meaning
 from proofolio.formulations.minimum import minimum, minimum_meaning
 from proofolio.formulations.positive_part import positive_part, positive_part_meaning
@@ -53,16 +54,19 @@ def products(family: str) -> list[Claim]:
 
 def maxima(family: str) -> list[Claim]:
     """Return the claims of `maximum` for three terms."""
-    cases = [*EXTREMA, ("at_least", "epigraph", "interval"), ("at_most", "big-m", "interval")]
-    cases += [("at_most", "hull", "interval"), ("at_most", "sos1", "interval")]
+    cases = [*EXTREMA, ("at_least", "epigraph", "interval"), *_one_sided("at_most", "at_least")]
     return _extrema(maximum, maximum_meaning, "maximum", cases, 3, family)
 
 
 def minima(family: str) -> list[Claim]:
     """Return the claims of `minimum` for two terms."""
-    cases = [*EXTREMA, ("at_most", "hypograph", "interval"), ("at_least", "big-m", "interval")]
-    cases += [("at_least", "indicator", "interval")]
+    cases = [*EXTREMA, ("at_most", "hypograph", "interval"), *_one_sided("at_least", "at_most")]
     return _extrema(minimum, minimum_meaning, "minimum", cases, 2, family)
+
+
+def _one_sided(*sides: str) -> list[tuple[str, str, str]]:
+    """Return every lowering on each side; on the convex side each of them writes the same rows."""
+    return [(side, lowering, "interval") for side in sides for lowering in LOWERINGS]
 
 
 def _extrema(
@@ -101,7 +105,8 @@ def positive_parts(family: str) -> list[Claim]:
 def _signs(function: Callable[..., Any], meaning: Callable[..., Any], word: str, family: str) -> list[Claim]:
     boxes = {"u": Box(SHAPE, *bounds(family, SHAPE))}
     cases = [("exact", lowering) for lowering in ("hull", "big-m", "six-row", "indicator", "sos1")]
-    cases += [("at_least", "epigraph"), ("at_most", "hull"), ("at_most", "sos1"), ("at_most", "big-m")]
+    cases += [("at_least", "epigraph")]
+    cases += [(side, lowering) for side, lowering, _ in _one_sided("at_most", "at_least")]
     found = []
     for side, lowering in cases:
 

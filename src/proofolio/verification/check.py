@@ -122,7 +122,7 @@ def _neighbours(
         return []
     sign = -1.0 if program.maximise else 1.0
     beaten = sign * claim.bound - allowance(program, claim.point, tol.objective)
-    better = better_neighbour(program, claim.point, beaten, tol, deadline)
+    better = better_neighbour(program, claim.point, beaten, deadline)
     return [] if better is None else [(better[0], f" with {better[1]}")]
 
 

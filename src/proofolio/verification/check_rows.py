@@ -13,7 +13,7 @@ from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.natural_units import natural_units
 from proofolio.verification.row_sizes import NOISE, Sides, largest_terms
 
-__all__ = ["Check", "Tolerances", "feasibility_checks", "relaxed", "rounded", "row_violation"]
+__all__ = ["FIRM", "Check", "Tolerances", "feasibility_checks", "relaxed", "rounded", "row_violation"]
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,10 @@ class Tolerances:
     integrality: float = 1e-6
     objective: float = 1e-6
     worse: float = 1e-6
+
+
+# Feasible enough to say that a value is reached: what a tolerance lends a point can be worth more than a gap.
+FIRM = Tolerances(feasibility=1e-8, integrality=0.0)
 
 
 def rounded(program: Program, x: Floats) -> Floats:

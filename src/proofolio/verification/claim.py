@@ -22,6 +22,7 @@ from proofolio.program.expression import Expression, Rows, as_expression, broadc
 from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
+from proofolio.verification.atoms import Atoms, form_polynomial
 from proofolio.verification.certificate import Row
 from proofolio.verification.statement import Line, Undecidable
 
@@ -129,6 +130,8 @@ class Built:
         Its variables by name.
     entries : tuple of tuples of pieces
         Rows in the columns of the space.
+    atoms : Atoms
+        The quadratic parts of the pieces.
     """
 
     program: Program
@@ -136,6 +139,7 @@ class Built:
     space: Model
     point: dict[str, Expression]
     entries: tuple[tuple[tuple[Line, ...], ...], ...]
+    atoms: Atoms
 
 
 def build(claim: Claim) -> Built:
@@ -165,9 +169,10 @@ def build(claim: Claim) -> Built:
         point[name] = space.variable(name, output.shape)
     pieces = [_rows_of(claim, piece, point) for piece in claim.meaning]
     shape = _entry_shape(claim, [output.shape for output in outputs], pieces)
-    cut = [_by_entry(claim, rows, shape, space.n) for rows in pieces]
+    atoms = Atoms(sum(point[name].size for name in claim.inputs))
+    cut = [_by_entry(claim, rows, shape, atoms) for rows in pieces]
     entries = tuple(zip(*cut, strict=True)) if cut else ()
-    return Built(model.freeze(), outputs, space, point, entries)
+    return Built(model.freeze(), outputs, space, point, entries, atoms)
 
 
 def _rows_of(claim: Claim, piece: Callable[..., Any], point: Mapping[str, Expression]) -> list[Any]:
@@ -219,7 +224,7 @@ def _is_row(row: Any) -> bool:
     return _is_truth(row) or isinstance(row, Rows)
 
 
-def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], width: int) -> list[tuple[Line, ...]]:
+def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], atoms: Atoms) -> list[tuple[Line, ...]]:
     """Return the rows of one piece, entry by entry of the shape."""
     size = int(np.prod(shape, dtype=int))
     found: list[list[Line]] = [[] for _ in range(size)]
@@ -236,7 +241,7 @@ def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], width: int)
                 f"a row of shape {row.shape} in a piece of claim {claim.title!r} does not fit entries of "
                 f"shape {shape}: match its trailing axes, or set elementwise=False"
             )
-        for k, line in enumerate(rational_rows(row)):
+        for k, line in enumerate(rational_rows(row, atoms)):
             if line is not None:
                 found[k % size].append(line)
     return [tuple(lines) for lines in found]
@@ -253,18 +258,19 @@ def exact(value: float) -> Fraction | None:
     return Fraction(repr(float(value))) if np.isfinite(value) else None
 
 
-def rational_rows(rows: Rows) -> list[Line | None]:
-    """Return affine rows in rationals, in row-major order; None for one that is always true."""
+def rational_rows(rows: Rows, atoms: Atoms) -> list[Line | None]:
+    """Return rows in rationals, in row-major order; None for one that is always true."""
     body = rows.body
+    curved: list[Row] = [{}] * rows.body.size
     if isinstance(body, Quadratic):
-        if any(body.forms):
-            raise Undecidable("the meaning holds a quadratic row: the lemma about it must be proved apart")
+        curved = [atoms.terms(form_polynomial(forms)) for forms in body.forms]
         body = body.affine
     constant = body.constant.ravel()
     lower, upper = rows.lower.ravel() - constant, rows.upper.ravel() - constant
     terms = rational_terms(body.matrix)
     found: list[Line | None] = []
-    for row, low, high in zip(terms, lower.tolist(), upper.tolist(), strict=True):
+    for straight, atom, low, high in zip(terms, curved, lower.tolist(), upper.tolist(), strict=True):
+        row = {**straight, **atom}
         line = Line(row, exact(low), exact(high))
         held = not row and (line.low is None or line.low <= 0) and (line.high is None or line.high >= 0)
         found.append(None if held else line)

@@ -12,8 +12,10 @@ import numpy as np
 from proofolio.errors import BadData
 from proofolio.program.expression import Expression, as_expression, broadcast_to
 from proofolio.program.program import Block, Program
+from proofolio.verification.atoms import Atoms, form_polynomial
 from proofolio.verification.certificate import Row
 from proofolio.verification.claim import Built, Claim, build, call, exact, rational_terms
+from proofolio.verification.cone_lines import cone_lines
 from proofolio.verification.statement import Line, Statement, Undecidable
 
 __all__ = ["AuthorLift", "Stated", "state"]
@@ -35,14 +37,10 @@ def state(claim: Claim) -> Stated:
     Raises
     ------
     Undecidable
-        For quadratic rows and cones, which this proof does not read.
+        For quadratic parts of anything but bounded inputs, and cones that no binary switches.
     """
     built = build(claim)
     program = built.program
-    if len(program.quadratic):
-        raise Undecidable("the function writes quadratic rows: only affine rows are proved")
-    if len(program.cones):
-        raise Undecidable("the function writes cones: only affine rows are proved")
     order, links = _order(claim, built)
     place = {j: k for k, j in enumerate(order) if j >= 0}
     given = sum(block.size for block in program.variables[: len(claim.inputs)])
@@ -55,6 +53,9 @@ def state(claim: Claim) -> Stated:
     integer = [bool(program.integer[j]) if j >= 0 else False for j in order]
     rows = [_moved(line, place) for line in _program_rows(program)]
     rows += [_linked(line, k, place) for k, line in links]
+    rows += [_moved(line, place) for line in _quadratic_rows(program, built.atoms)]
+    if len(program.cones):
+        rows += cone_lines(program, place, rows, lower, upper, integer, built.atoms)
     for members in _choices(program):
         selector = len(names)
         names.append(f"selector of {members[0]}")
@@ -66,9 +67,24 @@ def state(claim: Claim) -> Stated:
             allowed = frozenset(v for v, group in enumerate(members[2]) if column not in group)
             if allowed:
                 rows.append(Line({place[column]: Fraction(1)}, Fraction(0), Fraction(0), (selector, allowed)))
-    statement = Statement(
-        tuple(names), tuple(kinds), tuple(lower), tuple(upper), tuple(integer), tuple(rows), built.entries
+    start = len(names)
+    atoms = built.atoms.placed(start)
+    for atom in atoms:
+        ends = atom.interval(lower, upper)
+        if ends is None:
+            raise Undecidable("a quadratic part holds an input without finite bounds: bound it")
+        names.append(f"quadratic {atom.column - start} in {names[atom.terms[0][0]]}")
+        kinds.append("input")
+        lower.append(ends[0])
+        upper.append(ends[1])
+        integer.append(False)
+    entries = tuple(
+        tuple(tuple(Atoms.moved(line, start) for line in piece) for piece in entry) for entry in built.entries
     )
+    statement = Statement(
+        tuple(names), tuple(kinds), tuple(lower), tuple(upper), tuple(integer),
+        tuple(Atoms.moved(line, start) for line in rows), entries, atoms,
+    )  # fmt: skip
     return Stated(statement, _author_lifts(claim, built, names))
 
 
@@ -113,6 +129,17 @@ def _program_rows(program: Program) -> list[Line]:
     return rows
 
 
+def _quadratic_rows(program: Program, atoms: Atoms) -> list[Line]:
+    rows = program.quadratic
+    found = []
+    for terms, forms, low, high in zip(
+        rational_terms(rows.matrix), rows.forms, rows.lower.tolist(), rows.upper.tolist(), strict=True
+    ):
+        curved = atoms.terms(form_polynomial(forms))
+        found.append(Line({**terms, **curved}, exact(low), exact(high)))
+    return found
+
+
 def _choices(program: Program) -> Iterator[tuple[str, list[int], list[frozenset[int]]]]:
     """Yield each special ordered set: its name, columns, and the groups of which one may be nonzero."""
     for sos in program.sos:
@@ -127,7 +154,8 @@ def _choices(program: Program) -> Iterator[tuple[str, list[int], list[frozenset[
 
 def _moved(line: Line, place: Mapping[int, int]) -> Line:
     when = None if line.when is None else (place[line.when[0]], line.when[1])
-    return Line({place[j]: a for j, a in line.terms.items()}, line.low, line.high, when)
+    terms = {place[j] if j >= 0 else j: a for j, a in line.terms.items()}  # atoms have their place later
+    return Line(terms, line.low, line.high, when)
 
 
 def _linked(link: tuple[Row, float], column: int, place: Mapping[int, int]) -> Line:

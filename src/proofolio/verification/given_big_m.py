@@ -110,6 +110,8 @@ def check_big_m(
     if binary is not None and switch is None:
         raise BadData(f"the binary of {name!r} must be one variable, or one minus one, in each entry")
     program = model.freeze()
+    # points are held against linear rows alone: a quadratic row or a cone may exclude one
+    whole = whole and not len(program.quadratic) and not len(program.cones)
     bounding, matrix, constant = Reaching(program), linear_rows(affine, model.n), affine.constant.ravel()
     extra = np.broadcast_to(np.asarray(spread, dtype=float), shape).ravel()
     for k in range(M.size):

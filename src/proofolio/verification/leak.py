@@ -33,6 +33,7 @@ from proofolio.solvers.fix import Fixed, fix
 from proofolio.solvers.integers_fixed import solve_with_integers
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check_rows import (
+    FIRM,
     Check,
     Tolerances,
     feasibility_checks,
@@ -61,7 +62,8 @@ class Leak(NamedTuple):
         Named ``leak``; its value is the worsening relative to the objective, infinite when nothing is
         feasible and NaN when it could not be decided.
     reached : float or None
-        The objective of the exact point found, in the user's sense.
+        The objective of the exact point found, in the user's sense; nothing where that point satisfies the rows
+        only to a tolerance, or relaxed ones.
     finished : bool
         Whether what is left with the integers exact was solved again; time may have been up before.
     """
@@ -73,11 +75,15 @@ class Leak(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _Outcome:
-    """What was made of the rest: `value` is the minimised objective reached, or nothing; `kept` by the point itself."""
+    """What was made of the rest: `value` is the minimised objective, or nothing; `kept` by the point itself.
+
+    `firm` says that the point found satisfies the program itself, and not just to a tolerance.
+    """
 
     word: Literal["holds", "worse", "infeasible", "unbounded", "unknown"]
     value: float = float("nan")
     kept: bool = False
+    firm: bool = False
 
 
 def leak_check(program: Program, x: Floats, tol: Tolerances, deadline: Deadline = NEVER) -> Leak:
@@ -102,13 +108,14 @@ def leak_check(program: Program, x: Floats, tol: Tolerances, deadline: Deadline 
         said = f"{_breaks(program, x)}, and nothing feasible is left"
         return Leak(Check("leak", False, float("inf"), tol.worse, said), None, True)
     if outcome.word == "unbounded":
-        return Leak(Check("leak", True, 0.0, tol.worse), -sign * float("inf"), True)
+        return Leak(Check("leak", True, 0.0, tol.worse), -sign * float("inf") if outcome.firm else None, True)
     worse = outcome.value - claimed
     ok = outcome.word == "holds"
     said = (
         "" if ok else f"{sign * claimed:.9g} becomes {sign * outcome.value:.9g} once the integers are exact"
     )
-    return Leak(Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), sign * outcome.value, finished)
+    reached = sign * outcome.value if outcome.firm else None
+    return Leak(Check("leak", ok, max(worse / scale, 0.0), tol.worse, said), reached, finished)
 
 
 def _decide(
@@ -129,12 +136,12 @@ def _decide(
             upper=np.where(loose, program.upper + room, program.upper),
         )
         twice = replace(tol, feasibility=2.0 * tol.feasibility)
-        exact = _resolved(wider, x, claimed, allowed, twice, deadline)
+        exact = replace(_resolved(wider, x, claimed, allowed, twice, deadline), firm=False)
     if exact.word == "unknown":
         kept = rounded(program, x)
         value = (-1.0 if program.maximise else 1.0) * program.objective(kept)
         if value - claimed <= allowed and all(c.ok for c in feasibility_checks(program, kept, OUTRIGHT)):
-            return _Outcome("holds", value, kept=True)
+            return _Outcome("holds", value, kept=True, firm=True)
     return exact
 
 
@@ -150,7 +157,7 @@ def _quickly(
         return _Outcome("unknown")
     value = (-1.0 if program.maximise else 1.0) * program.objective(point)
     good = value - claimed <= allowed and all(c.ok for c in feasibility_checks(program, point, tol))
-    return _Outcome("holds", value) if good else _Outcome("unknown")
+    return _Outcome("holds", value, firm=_is_firm(program, point)) if good else _Outcome("unknown")
 
 
 def _resolved(
@@ -195,16 +202,24 @@ def _judged(
 ) -> _Outcome:
     sign = -1.0 if program.maximise else 1.0
     if again.x is None:
-        return _Outcome(again.status) if again.status in ("infeasible", "unbounded") else _Outcome("unknown")  # type: ignore[arg-type]
+        if again.status == "unbounded":
+            return _Outcome("unbounded", firm=True)
+        return _Outcome("infeasible" if again.status == "infeasible" else "unknown")
+    if not np.all(np.isfinite(again.x)):
+        return _Outcome("unknown")
     point = left.expand(again.x)
     value = sign * program.objective(point)
     if not all(c.ok for c in feasibility_checks(program, point, tol)):
         return _Outcome("infeasible") if _contradicted(program, left, point, tol) else _Outcome("unknown")
     if value - claimed <= allowed:
-        return _Outcome("holds", value)
+        return _Outcome("holds", value, firm=_is_firm(program, point))
     # worse: a leak only when it is proved that nothing is as good as what was claimed
     proven = again.bound is not None and sign * again.bound - claimed > 0.5 * allowed
-    return _Outcome("worse", value) if proven else _Outcome("unknown")
+    return _Outcome("worse", value, firm=_is_firm(program, point)) if proven else _Outcome("unknown")
+
+
+def _is_firm(program: Program, point: Floats) -> bool:
+    return all(c.ok for c in feasibility_checks(program, point, FIRM))
 
 
 def _contradicted(program: Program, left: Fixed, point: Floats, tol: Tolerances) -> bool:

@@ -22,7 +22,7 @@ from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.fix import fix
 from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Settings
-from proofolio.verification.check_rows import Tolerances, feasibility_checks, rounded
+from proofolio.verification.check_rows import FIRM, feasibility_checks, rounded
 from proofolio.verification.row_sizes import NOISE, largest_terms
 
 __all__ = ["better_neighbour", "delicate"]
@@ -48,7 +48,7 @@ def delicate(program: Program, x: Floats) -> bool:
 
 
 def better_neighbour(
-    program: Program, x: Floats, than: float, tol: Tolerances, deadline: Deadline = NEVER
+    program: Program, x: Floats, than: float, deadline: Deadline = NEVER
 ) -> tuple[float, str] | None:
     """Return a better objective, in the user's sense, and the change that reaches it; None when none is found.
 
@@ -70,7 +70,7 @@ def better_neighbour(
         if point is None:
             continue
         value = program.objective(point)
-        if sign * value < than and all(c.ok for c in feasibility_checks(program, point, tol)):
+        if sign * value < than and all(c.ok for c in feasibility_checks(program, point, FIRM)):
             names = [f"{program.column_names[j]} = {1.0 - exact[j]:g}" for j in change]
             return value, " and ".join(names)
     return None

@@ -24,10 +24,15 @@ from proofolio.verification.prove_complete import Incomplete, prove_complete
 from proofolio.verification.prove_points import meaning_point, program_point
 from proofolio.verification.prove_sound import Outside, prove_covered, prove_sound
 from proofolio.verification.statement import Statement, Undecidable, written
+from proofolio.verification.true_points import held_at, true_points
 
 __all__ = ["Proof", "Witness", "prove"]
 
 MEANT = "the rows cut off a point that the meaning allows"
+FREE = (
+    "with its quadratic parts anywhere within their bounds the claim does not hold, and no point was found where "
+    "it fails: the lemma about their differences must be proved apart"
+)
 ALLOWED = "the rows allow a point that lies in no piece of the meaning"
 
 
@@ -110,16 +115,34 @@ def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> 
     start = time.perf_counter()
     try:
         stated = state(claim)
-        attempt = _Attempt(stated, max_binaries, start + time_limit)
-        outcome = attempt.outcome()
+        outcome = _Attempt(stated, max_binaries, start + time_limit).outcome()
+        if stated.statement.atoms and outcome["verdict"] == "refuted":
+            outcome = _at_true_points(stated, outcome["witness"], max_binaries, start + time_limit)
     except Undecidable as missing:
         outcome = {"verdict": "undecided", "reason": str(missing)}
     return Proof(claim.title, claim.lowering, **outcome, seconds=time.perf_counter() - start)
 
 
+def _at_true_points(stated: Stated, near: Witness, max_binaries: int, deadline: float) -> dict[str, Any]:
+    """Look for a refutation where quadratic parts are what they stand for; the first one may not be there."""
+    for point in true_points(stated.statement, near.values):
+        held = Stated(held_at(stated.statement, point), stated.lifts)
+        outcome = _Attempt(held, max_binaries, deadline, stated.statement).outcome()
+        if outcome["verdict"] == "refuted":
+            return outcome
+        if time.perf_counter() > deadline:
+            break
+    return {"verdict": "undecided", "reason": FREE}
+
+
 class _Attempt:
-    def __init__(self, stated: Stated, max_binaries: int, deadline: float) -> None:
+    """A statement to be decided; what is found is certified as being about another, of which it is a part."""
+
+    def __init__(
+        self, stated: Stated, max_binaries: int, deadline: float, about: Statement | None = None
+    ) -> None:
         self.statement, self.lifts = stated
+        self.about = self.statement if about is None else about
         self.parts = parts(self.statement)
         self.max_binaries, self.deadline = max_binaries, deadline
         self.missing: list[str] = []
@@ -197,7 +220,12 @@ class _Attempt:
             refutation["entry"] = question
         else:
             refutation["tree"] = found.tree
-        certificates = Certificates.of(self.statement, {"verdict": "refuted", "refutation": refutation})
+        if self.about.atoms:
+            inputs = [j for j, kind in enumerate(self.about.kinds) if kind == "input"]
+            refutation["inputs"] = {str(j): str(self.statement.lower[j]) for j in inputs}
+        certificates = Certificates.of(self.about, {"verdict": "refuted", "refutation": refutation})
+        if self.about is self.statement and self.about.atoms:  # where to look, not yet a refutation
+            return {"verdict": "refuted", "witness": self._witness(refutation["direction"], points)}
         checked = certificates.check()
         if not checked.ok:
             self.missing.append(f"a refutation was found and not confirmed: {checked.reason}")
@@ -221,7 +249,8 @@ class _Attempt:
         for j in self.statement.points:  # an input that no row speaks of: any value of its box will do
             ends = (self.statement.lower[j], self.statement.upper[j])
             named.setdefault(self.statement.names[j], next((e for e in ends if e is not None), Fraction(0)))
-        order = [self.statement.names[j] for j in self.statement.points]
+        atoms = {atom.column for atom in self.about.atoms} if self.about is not self.statement else set()
+        order = [self.statement.names[j] for j in self.statement.points if j not in atoms]
         return Witness(direction, {name: named[name] for name in order}, auxiliary)
 
     # ----------------------------------------------------------------- proved
@@ -253,6 +282,8 @@ class _Attempt:
                         return None, None
                     tree, needed = prove_covered(part, entry, self.deadline)
                 except Outside as outside:
+                    if self.about.atoms:  # a point where they need not be what they stand for
+                        return None, None
                     point = {
                         j: outside.point.get(j, Fraction(0)) for j in part.points if part.kinds[j] == "input"
                     }

@@ -66,10 +66,12 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
         _require(document.get("numbers") == NUMBERS, f"its numbers are not {NUMBERS}")
         said = Statement.read(document["statement"])
         _require(statement is None or said == statement, "it is about another statement than this claim's")
+        _atoms(said)
         if document["verdict"] == "proved":
             _proved(said, document)
         elif document["verdict"] == "refuted":
             _refuted(parts(said), document["refutation"])
+            _true_atoms(said, document["refutation"])
         else:
             raise _Wrong(f"a verdict {document['verdict']!r} has no certificate")
     except _Wrong as wrong:
@@ -90,6 +92,43 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise _Wrong(sentence)
+
+
+def _atoms(statement: Statement) -> None:
+    """Require that every atom may take each value that its form takes."""
+    own = {atom.column for atom in statement.atoms}
+    for atom in statement.atoms:
+        used = {j for i, k, _ in atom.terms for j in (i, k)}
+        _require(not used & own, "an atom stands for another atom")
+        _require(all(statement.kinds[j] == "input" for j in used | own), "an atom is not one of inputs")
+        _require(not statement.integer[atom.column], "an atom is an integer")
+        ends = atom.interval(statement.lower, statement.upper)
+        low, high = statement.lower[atom.column], statement.upper[atom.column]
+        _require(
+            ends is not None and low is not None and high is not None and low <= ends[0] and ends[1] <= high,
+            "the bounds of an atom leave out values of its form",
+        )
+
+
+def _true_atoms(statement: Statement, refutation: Mapping[str, Any]) -> None:
+    """Require that a refutation's point gives every atom the value of its form."""
+    if not statement.atoms:
+        return
+    place = {name: j for j, name in enumerate(statement.names)}
+    _require(len(place) == len(statement.names), "two columns share a name")
+    whole = _numbers(refutation["inputs"])
+    for j, value in whole.items():
+        low, high = statement.lower[j], statement.upper[j]
+        inside = (low is None or low <= value) and (high is None or value <= high)
+        _require(
+            inside and (not statement.integer[j] or value.denominator == 1), "an input is outside its box"
+        )
+    for part, point in zip(parts(statement), refutation["points"], strict=True):
+        for k, value in _numbers(point).items():
+            j = place[part.names[k]]
+            _require(statement.kinds[j] != "input" or whole[j] == value, "the parts differ about an input")
+    for atom in statement.atoms:
+        _require(whole[atom.column] == atom.value(whole), "an atom is not what it stands for at the point")
 
 
 def _proved(statement: Statement, document: Mapping[str, Any]) -> None:

@@ -247,9 +247,11 @@ class Relaxation:
         self._change(highs, np.zeros(0, dtype=np.int32), np.zeros(0), freed, boxes, math.inf)
         at = np.arange(p.m, dtype=np.int32)
         for sign in (1.0, -1.0):
-            highs.addCols(
+            taken = highs.addCols(
                 p.m, np.ones(p.m), np.zeros(p.m), np.full(p.m, math.inf), p.m, at, at, np.full(p.m, sign)
             )
+            if taken == highspy.HighsStatus.kError:
+                return None
         highs.run()
         if highs.getModelStatus() != _Status.kOptimal or highs.getObjectiveValue() <= TOLERANCE:
             return None

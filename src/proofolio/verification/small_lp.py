@@ -272,5 +272,6 @@ def _passed(lp: SmallLP, system: System) -> highspy.Highs:
     model.a_matrix_.start_ = np.cumsum([0, *(len(row) for row in system.rows)])
     model.a_matrix_.index_ = np.array([j for row in system.rows for j in row], dtype=np.int32)
     model.a_matrix_.value_ = np.array([float(a) for row in system.rows for a in row.values()])
-    h.passModel(model)
+    if h.passModel(model) == highspy.HighsStatus.kError:
+        raise Undecidable("HiGHS refused the numbers of a small linear program")
     return h

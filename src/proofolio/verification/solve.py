@@ -25,7 +25,7 @@ from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.check import Check, check_until, status_after
 from proofolio.verification.opened import open_model
 
-__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until"]
+__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
@@ -151,11 +151,16 @@ def solve_until(deadline: Deadline, program: Program, solver: str, settings: Map
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
     claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
+    return verify_claim(deadline, program, claim, wanted.gap)
+
+
+def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Verified:
+    """Hold what a solver says of a program, its cones recognised, to the data, until shortly after a deadline."""
     if claim.status == "infeasible" and program.integer.any():
-        second = _second_opinion(program, solver, deadline)
+        second = _second_opinion(program, claim.solver, deadline)
         return Verified(claim, second, _status_of_infeasible(second))
     checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
-    return Verified(claim, checks, status_after(claim, checks, wanted.gap))
+    return Verified(claim, checks, status_after(claim, checks, gap))
 
 
 def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[Check, ...]:

@@ -17,6 +17,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from proofolio.verification.atom import Atom
 from proofolio.verification.certificate import Row, Side, System
 from proofolio.verification.line import Line, line_document, read_line, side_number, side_text
 
@@ -58,6 +59,8 @@ class Statement:
         What the function wrote.
     entries : tuple of tuples of pieces
         The meaning: every entry must lie in one of its pieces, each entry in a piece of its own.
+    atoms : tuple of Atom
+        Inputs that stand for quadratic parts of others; empty in the parts of a statement.
     """
 
     names: tuple[str, ...]
@@ -67,6 +70,7 @@ class Statement:
     integer: tuple[bool, ...]
     rows: tuple[Line, ...]
     entries: tuple[tuple[Piece, ...], ...]
+    atoms: tuple[Atom, ...] = ()
 
     @cached_property
     def points(self) -> tuple[int, ...]:
@@ -154,7 +158,7 @@ class Statement:
 
     def document(self) -> dict[str, Any]:
         """Return the statement as JSON can hold it."""
-        return {
+        document: dict[str, Any] = {
             "columns": [
                 {"name": n, "kind": k, "lower": side_text(low), "upper": side_text(high), "integer": i}
                 for n, k, low, high, i in zip(
@@ -166,6 +170,9 @@ class Statement:
                 [[line_document(line) for line in piece] for piece in entry] for entry in self.entries
             ],
         }
+        if self.atoms:
+            document["atoms"] = [atom.document() for atom in self.atoms]
+        return document
 
     @staticmethod
     def read(document: Mapping[str, Any]) -> Statement:
@@ -182,6 +189,7 @@ class Statement:
                 tuple(tuple(read_line(line) for line in piece) for piece in entry)
                 for entry in document["meaning"]
             ),
+            tuple(Atom.read(atom) for atom in document.get("atoms", ())),
         )
 
 

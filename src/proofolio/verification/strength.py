@@ -83,7 +83,10 @@ def strength(claim: Claim, *, directions: int = 200, seed: int = 0, time_limit: 
     found: list[tuple[Statement, _Found]] = []
     reason = ""
     try:
-        for part in parts(state(claim).statement):
+        statement = state(claim).statement
+        if statement.atoms:
+            raise Undecidable("rows are quadratic: strength is decided for affine rows only")
+        for part in parts(statement):
             search = _Strength(part, start + time_limit)
             found.append((part, search.exact() or search.random(directions, seed)))
     except Undecidable as missing:

@@ -1,0 +1,286 @@
+"""One run, from building to checking, in whatever process it is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from proofolio.benchmarking.measures import gap, primal_dual_integral
+from proofolio.benchmarking.permutation import Shuffled, shuffled
+from proofolio.benchmarking.problem import Answer
+from proofolio.benchmarking.process_memory import forget_peak, peak_megabytes, resident_megabytes
+from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.suite import Suite, open_suite
+from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
+from proofolio.program.features import features
+from proofolio.program.model import Model
+from proofolio.program.program import Program
+from proofolio.program.recognise import recognise_cones
+from proofolio.solvers import Settings, Solution, require
+from proofolio.solvers.blas_threads import one_blas_thread
+from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.deadline import Deadline
+from proofolio.verification.check import Tolerances
+from proofolio.verification.opened import open_model
+from proofolio.verification.optimality import allowance
+from proofolio.verification.solve import Verified, verify_claim
+
+__all__ = ["STATUSES", "Executor"]
+
+STATUSES = (
+    "verified-optimal",
+    "verified-feasible",
+    "infeasible",
+    "unbounded",
+    "claim-wrong",
+    "leaks",
+    "limit",
+    "memory",
+    "crash",
+    "error",
+    "unsupported",
+)
+"""What can become of a run, the best first."""
+JUDGED = ("verified-optimal", "verified-feasible")
+NEWS_KEPT = 200
+LEAST_CHECK = 5.0
+# what the progress of a solve can be asked for, in the program's own sense
+News = tuple[float, float | None, float | None]
+Judge = Callable[[Verified], tuple[str, str]]
+
+
+@dataclass
+class Executor:
+    """Does runs one after the other, warming each solver up before its first.
+
+    Attributes
+    ----------
+    warmed : set of (suite, solver)
+    done : int
+        Runs so far.
+    """
+
+    warmed: set[tuple[str, str]] = field(default_factory=set)
+    done: int = 0
+    _suites: dict[str, Suite] = field(default_factory=dict)
+
+    def __call__(self, run: Run) -> dict[str, Any]:
+        """Do a run and return what was measured; whatever goes wrong in Python is a status."""
+        forget_peak()
+        record: dict[str, Any] = {
+            "status": "error",
+            "message": "",
+            "load": _load(),
+            "memory_before": resident_megabytes(),
+        }
+        try:
+            with one_blas_thread():
+                self._do(run, record)
+        except MemoryError:
+            record |= {"status": "memory", "message": "an allocation was refused at the memory limit"}
+        except UnsupportedProgram as error:
+            record |= {"status": "unsupported", "message": str(error)}
+        except ContradictoryRows as error:
+            record |= {"status": "infeasible", "message": str(error)}
+        except ProofolioError as error:
+            record |= {"status": "error", "message": str(error)}
+        except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
+            record |= {"status": "error", "message": f"{type(error).__name__}: {error}"}
+        self.done += 1
+        return record | {"memory_peak": peak_megabytes(), "runs_before": self.done - 1}
+
+    def _do(self, run: Run, record: dict[str, Any]) -> None:
+        suite = self._suite(run)
+        started = time.perf_counter()
+        problem = suite.problems[run.problem]
+        extra = {"way": run.way} if problem.ways else {}
+        built = suite.build(run.problem, {**run.params, **extra})
+        if problem.ways:
+            if not callable(built):
+                raise BadData(f"{run.problem} has ways of its own, so it must return a function of Settings")
+            record["build_seconds"] = time.perf_counter() - started
+            _work(run, built, record)
+            return
+        judge = getattr(built, "judge", None)
+        if hasattr(built, "to_program"):
+            built = built.to_program()
+        program = open_model(built).program
+        record["build_seconds"] = time.perf_counter() - started
+        entry = require(recognise_cones(program), run.way, dict(suite.solvers))
+        self._warm(suite, entry)
+        _solve(run, entry, shuffled(program, run.permutation), judge, record)
+
+    def _suite(self, run: Run) -> Suite:
+        if run.source not in self._suites:
+            self._suites[run.source] = open_suite(run.source)
+        return self._suites[run.source]
+
+    def _warm(self, suite: Suite, entry: SolverEntry) -> None:
+        """Solve a tiny program: the first solve of a process pays for loading the solver."""
+        mark = (suite.name, entry.name)
+        if mark in self.warmed:
+            return
+        self.warmed.add(mark)
+        tiny = _tiny("integer" in entry.can)
+        verify_claim(Deadline.after(1.0), tiny, entry.solve(tiny, Settings(time_limit=1.0)), 1e-6)
+
+
+def _tiny(discrete: bool) -> Program:
+    model = Model("warm-up")
+    x = model.variable("x", 3, 0.0, 1.0, integer=discrete)
+    model.add("some", x.sum() >= 1.5)
+    model.minimise(x[0] + 2 * x[1] + 3 * x[2])
+    return model.freeze()
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def _solve(
+    run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
+) -> None:
+    record |= _size(shuffle.original)
+    history: list[News] = []
+    settings = Settings(
+        time_limit=run.time_limit,
+        gap=run.gap,
+        seed=run.seed,
+        options=run.options,
+        progress=lambda *news: history.append(news),
+    )
+    claim, spent = _timed(lambda: entry.solve(recognise_cones(shuffle.program), settings))
+    record |= spent
+    if not isinstance(claim, Solution):
+        raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
+    claim = shuffle.back(claim)
+    checking = time.perf_counter()
+    room = Deadline.after(max(run.time_limit, LEAST_CHECK))
+    program = recognise_cones(shuffle.original)
+    answer = verify_claim(room, program, claim, run.gap)
+    record |= _answered(program, claim, answer)
+    if judge is not None and claim.x is not None and record["status"] in JUDGED:
+        record["status"], record["message"] = _known(*judge(answer))
+    record["check_seconds"] = time.perf_counter() - checking
+    _history(record, history)
+
+
+def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, Any]:
+    status, message = _status(answer)
+    # what a point is worth is for the program to say, not for the one who found it
+    objective = None if claim.x is None else _finite(program.objective(claim.x))
+    bound = _finite(claim.bound)
+    allowed = 0.0 if claim.x is None else allowance(program, claim.x, Tolerances().objective)
+    return {
+        "status": status,
+        "message": message,
+        "objective": objective,
+        "bound": bound,
+        "maximise": program.maximise,
+        "allowance": _finite(allowed) or 0.0,
+        "nodes": claim.nodes,
+        "method": claim.method,
+    }
+
+
+def _status(answer: Verified) -> tuple[str, str]:
+    claim = answer.solution
+    words = "; ".join(
+        f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed
+    )
+    if answer.status == "infeasible-solution":
+        return "claim-wrong", f"the point breaks the model ({words})"
+    if claim.x is None and claim.status in ("optimal", "feasible"):
+        return "claim-wrong", f"it claims to be {claim.status} and gives no point"
+    if answer.status not in STATUSES:
+        return "claim-wrong", f"it claims {answer.status!r}, which is no status"
+    good = answer.status in ("verified-optimal", "infeasible", "unbounded")
+    return answer.status, words or ("" if good else claim.message)
+
+
+def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
+    """Do the work of a way of a problem's own."""
+    history: list[News] = []
+    settings = Settings(
+        time_limit=run.time_limit,
+        gap=run.gap,
+        seed=run.seed,
+        options=run.options,
+        progress=lambda *news: history.append(news),
+    )
+    answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+    record |= spent
+    if not isinstance(answer, Answer):
+        raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
+    status, message = answer.status, answer.message
+    if answer.verify is not None:
+        checking = time.perf_counter()
+        status, message = answer.verify()
+        record["check_seconds"] = time.perf_counter() - checking
+    status, message = _known(status, message)
+    record |= {
+        "status": status,
+        "message": message,
+        "objective": _finite(answer.objective),
+        "bound": _finite(answer.bound),
+        "maximise": answer.maximise,
+        "allowance": answer.allowance,
+        "nodes": answer.nodes,
+        "method": answer.method,
+    }
+    _history(record, history)
+
+
+def _known(status: str, message: str) -> tuple[str, str]:
+    if status == "infeasible-solution":
+        return "claim-wrong", f"the point breaks the model ({message})"
+    if status not in STATUSES:
+        raise BadData(f"a suite gave an answer the status {status!r}; there are {', '.join(STATUSES)}")
+    return status, message
+
+
+def _takes_settings(work: Callable[..., Any]) -> bool:
+    return bool(inspect.signature(work).parameters)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    cpu, started = time.process_time(), time.perf_counter()
+    found = work()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    return found, {"seconds": seconds, "cpu_seconds": cpu}
+
+
+def _history(record: dict[str, Any], history: list[News]) -> None:
+    """Add the gap and the primal-dual integral, whose last news is the answer itself."""
+    seconds = record["seconds"]
+    record["gap"] = _finite(gap(record["objective"], record["bound"]))
+    found = [
+        (round(at, 6), _finite(objective), _finite(bound))
+        for at, objective, bound in history
+        if at <= seconds
+    ]
+    found.append((seconds, record["objective"], record["bound"]))
+    record["integral"] = primal_dual_integral(found, seconds)
+    step = math.ceil(len(found) / NEWS_KEPT)
+    record["history"] = [*found[:-1:step], found[-1]]
+
+
+def _size(program: Program) -> dict[str, Any]:
+    return {
+        "columns": program.n,
+        "rows": program.m + len(program.quadratic) + len(program.cones) + len(program.indicators),
+        "integers": int(program.integer.sum()),
+        "features": sorted(features(program)),
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,268 @@
+"""What a set of judged records amounts to: who solved what, how fast, and which claims did not hold."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+from typing import Any
+
+from proofolio.benchmarking.bootstrap import Ratio, ratio_of
+from proofolio.benchmarking.judging import BAD, SOLVED, disagreements, judged
+from proofolio.benchmarking.measures import par10, shift_for, shifted_geometric_mean
+
+__all__ = ["Field", "Line", "Summary", "summarise"]
+
+Record = dict[str, Any]
+Times = dict[str, list[float | None]]
+LEAST_SECONDS = 1e-9
+# Without a point there is nothing to verify: a program said to have none (and of which no verified point says
+# otherwise, which judging has seen to) is nobody's success and nobody's failure.
+NOT_TIMED = ("unsupported", "infeasible", "unbounded")
+WORST = {
+    "claim-wrong": 0,
+    "leaks": 1,
+    "crash": 2,
+    "memory": 3,
+    "error": 4,
+    "limit": 5,
+    "verified-feasible": 6,
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One way over the runs of a field.
+
+    Attributes
+    ----------
+    name : str
+    runs, solved, wrong, unsupported : int
+        Of all its runs: verified optima, claims that did not hold, and programs it cannot take.
+    statuses : mapping
+    compared : int
+        Runs the means are over: those of programs that every way of the field can take.
+    mean, par10 : float
+        Seconds: shifted geometric mean, a failure counting its limit, and mean with failures at ten times that.
+    cpu : float
+        The same mean of CPU seconds, which other work on the machine changes less.
+    integral : float
+        Shifted geometric mean of the primal-dual integrals, in seconds; failures count their limit.
+    build, nodes : float
+        Medians, of the runs that have them.
+    memory : float
+        The most megabytes.
+    """
+
+    name: str
+    runs: int
+    solved: int
+    wrong: int
+    unsupported: int
+    statuses: dict[str, int]
+    compared: int
+    mean: float
+    par10: float
+    cpu: float
+    integral: float
+    build: float
+    nodes: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Field:
+    """Problems of one suite that the same ways were tried on.
+
+    Attributes
+    ----------
+    name : str
+    ways : tuple of str
+    compared : int
+        Programs that every way can take and nobody found infeasible or unbounded, with seeds and shuffles.
+    shift : float
+        Of the geometric means, in seconds.
+    lines, by_lowering : tuple of Line
+        By way; and by lowering and way where there is more than one lowering.
+    times : mapping from ways to seconds, None where the answer was not verified optimal
+        Without the ways that cannot take a single program.
+    ratios : tuple of (way, way, Ratio)
+        Of the times where both were verified optimal.
+    """
+
+    name: str
+    ways: tuple[str, ...]
+    compared: int
+    shift: float
+    lines: tuple[Line, ...]
+    by_lowering: tuple[Line, ...]
+    times: Times
+    ratios: tuple[tuple[str, str, Ratio], ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything a report says.
+
+    Attributes
+    ----------
+    records : tuple of records, judged, in the order of their names
+    by_status : mapping
+    wrong : tuple of records
+        Claims that did not hold.
+    differing : tuple of str
+        Programs whose lowerings have different optima.
+    worst : tuple of records
+        All that did not end in a verified optimum, the worst first.
+    fields : tuple of Field
+    """
+
+    records: tuple[Record, ...]
+    by_status: dict[str, int]
+    wrong: tuple[Record, ...]
+    differing: tuple[str, ...]
+    worst: tuple[Record, ...]
+    fields: tuple[Field, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every claim held, nothing crashed and no lowerings differ."""
+        return not (self.differing or set(self.by_status) & {*BAD, "crash", "error"})
+
+
+def summarise(records: Iterable[Record]) -> Summary:
+    """Return the summary of records as they were read; only the data decide it, not their order."""
+    found = judged(records)
+    counted = Counter(r["status"] for r in found)
+    bad = [r for r in found if r["status"] in WORST]
+    bad.sort(key=lambda r: (WORST[r["status"]], -(r.get("seconds") or 0.0), r["id"]))
+    return Summary(
+        tuple(found),
+        dict(sorted(counted.items())),
+        tuple(r for r in found if r["status"] in BAD),
+        tuple(disagreements(found)),
+        tuple(bad),
+        tuple(_fields(found)),
+    )
+
+
+def _fields(records: Sequence[Record]) -> list[Field]:
+    ways: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for r in records:
+        ways[r["suite"], r["problem"]].add(r["way"])
+    grouped: dict[tuple[str, tuple[str, ...]], list[Record]] = defaultdict(list)
+    for r in records:
+        grouped[r["suite"], tuple(sorted(ways[r["suite"], r["problem"]]))].append(r)
+    several = Counter(suite for suite, _ in grouped)
+    return [
+        _field(suite if several[suite] == 1 else f"{suite}: {_problems(group)}", names, group)
+        for (suite, names), group in sorted(grouped.items())
+    ]
+
+
+def _problems(records: Sequence[Record]) -> str:
+    return ", ".join(sorted({r["problem"] for r in records}))
+
+
+def _field(name: str, ways: tuple[str, ...], records: Sequence[Record]) -> Field:
+    by_instance: dict[tuple[str, int, int], dict[str, Record]] = defaultdict(dict)
+    for r in records:
+        by_instance[r["case"], r["seed"], r["permutation"]][r["way"]] = r
+    # one that can take nothing at all, as a peer that is not installed, leaves the others their comparison
+    able = [w for w in ways if any(r["way"] == w and r["status"] != "unsupported" for r in records)]
+    common = {
+        key
+        for key, found in by_instance.items()
+        if all(way in found and found[way]["status"] not in NOT_TIMED for way in able)
+    }
+    times: Times = {way: [_seconds(by_instance[key][way]) for key in sorted(common)] for way in able}
+    shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
+    compared = [r for r in records if r["way"] in able and (r["case"], r["seed"], r["permutation"]) in common]
+    return Field(
+        name,
+        ways,
+        len(common),
+        shift,
+        _lines(records, compared, shift, lambda r: r["way"]),
+        _by_lowering(records, shift),
+        times,
+        tuple(_ratios(ways, compared)),
+    )
+
+
+def _seconds(record: Record) -> float | None:
+    return max(record["seconds"], LEAST_SECONDS) if record["status"] == SOLVED else None
+
+
+def _by_lowering(records: Sequence[Record], shift: float) -> tuple[Line, ...]:
+    named = [r for r in records if r["params"].get("lowering") is not None]
+    if len({r["params"]["lowering"] for r in named}) < 2:
+        return ()
+    taken = [r for r in named if r["status"] not in NOT_TIMED]
+    return _lines(named, taken, shift, lambda r: f"{r['params']['lowering']}, {r['way']}")
+
+
+def _lines(
+    records: Sequence[Record], compared: Sequence[Record], shift: float, name: Callable[[Record], str]
+) -> tuple[Line, ...]:
+    mine: dict[str, list[Record]] = defaultdict(list)
+    means: dict[str, list[Record]] = defaultdict(list)
+    for r in records:
+        mine[name(r)].append(r)
+    for r in compared:
+        means[name(r)].append(r)
+    lines = [_line(word, group, means[word], shift) for word, group in mine.items()]
+    return tuple(sorted(lines, key=lambda x: (math.isnan(x.mean), x.mean if x.compared else 0.0, x.name)))
+
+
+def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shift: float) -> Line:
+    counted = Counter(r["status"] for r in records)
+    solved = [_seconds(r) for r in compared]
+    limits = [r["time_limit"] for r in compared]
+    at_limit = [limit if s is None else s for s, limit in zip(solved, limits, strict=True)]
+    cpu = [
+        limit if s is None else r.get("cpu_seconds", s)
+        for r, s, limit in zip(compared, solved, limits, strict=True)
+    ]
+    integrals = [
+        r["time_limit"] if s is None and r["status"] != "verified-feasible" else r.get("integral") or 0.0
+        for r, s in zip(compared, solved, strict=True)
+    ]
+    return Line(
+        name=name,
+        runs=len(records),
+        solved=counted[SOLVED],
+        wrong=sum(counted[status] for status in BAD),
+        unsupported=counted["unsupported"],
+        statuses=dict(sorted(counted.items())),
+        compared=len(compared),
+        mean=shifted_geometric_mean(at_limit, shift),
+        par10=par10(solved, limits),
+        cpu=shifted_geometric_mean(cpu, shift),
+        integral=shifted_geometric_mean(integrals, shift),
+        build=_median(r.get("build_seconds") for r in records),
+        nodes=_median(r.get("nodes") for r in records if r["status"] == SOLVED),
+        memory=max((r["memory_peak"] for r in records if r.get("memory_peak")), default=math.nan),
+    )
+
+
+def _median(values: Iterable[float | None]) -> float:
+    found = [v for v in values if v is not None]
+    return float(median(found)) if found else math.nan
+
+
+def _ratios(ways: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
+    times: dict[str, dict[tuple[str, int, int], float]] = defaultdict(dict)
+    for r in records:
+        if r["status"] == SOLVED:
+            times[r["way"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
+    for first, second in combinations(ways, 2):
+        pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        for key in sorted(times[first].keys() & times[second].keys()):
+            pairs[key[0]].append((times[first][key], times[second][key]))
+        ratio = ratio_of(pairs)
+        if ratio is not None:
+            yield first, second, ratio

@@ -1,0 +1,93 @@
+"""The process that does runs: alone in its session, silent, and gone when the one that asked is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import fcntl
+import json
+import os
+import select
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+from proofolio.benchmarking.execute import Executor
+from proofolio.benchmarking.process_memory import limited
+from proofolio.benchmarking.run import Run
+
+__all__ = ["READY", "work"]
+
+READY = b"ready"
+ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
+LATER = 30.0
+
+
+def work(connection: Connection, log: str) -> None:
+    """Do the runs that come, one at a time, until the other end is closed.
+
+    Parameters
+    ----------
+    connection : Connection
+        Runs arrive as JSON, and what was measured goes back as JSON.
+    log : str
+        The file that takes what is printed meanwhile; it begins anew with every run.
+    """
+    _alone()
+    with open(log, "w+b") as file:  # noqa: PTH123  # its descriptor is wanted
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
+        faulthandler.enable(file)
+        execute = Executor()
+        with suppress(EOFError, OSError):
+            connection.send_bytes(READY)
+            while True:
+                run = Run.from_json(connection.recv_bytes())
+                file.seek(0)
+                file.truncate()
+                # should nobody be left to kill this process, the system's own clock ends it
+                signal.setitimer(signal.ITIMER_REAL, run.hard_limit + LATER)
+                with limited(run.memory_limit):
+                    measured = execute(run)
+                signal.setitimer(signal.ITIMER_REAL, 0.0)
+                connection.send_bytes(json.dumps(measured, default=_plain).encode())
+    # what a broken solver left behind must not spoil the end
+    os._exit(0)
+
+
+def _alone() -> None:
+    """Leave the terminal's session, so that Ctrl-C is for the parent, and die when the parent dies."""
+    with suppress(OSError):
+        os.setsid()
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            # this is for the fork server, which is the parent to the system
+            ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
+    _die_with_main()
+
+
+def _die_with_main() -> None:
+    """Have the system end this process and its children when the main process is gone, whatever hangs here.
+
+    The main process holds the other end of the sentinel's pipe, and never writes to it again. Once that is
+    closed the system sends SIGIO, which ends a process by default; a thread would have to wait for Python's lock.
+    """
+    main = parent_process()
+    if main is None:
+        return
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    with suppress(OSError):
+        own = os.getpid() if os.getpgrp() != os.getpid() else -os.getpgrp()
+        fcntl.fcntl(main.sentinel, fcntl.F_SETOWN, own)
+        fcntl.fcntl(main.sentinel, fcntl.F_SETFL, fcntl.fcntl(main.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+        if select.select([main.sentinel], [], [], 0.0)[0]:
+            os._exit(1)
+
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy's as one of Python's, and words for anything else a solver left in its answer."""
+    return value.item() if hasattr(value, "item") else str(value)

@@ -1,0 +1,99 @@
+"""The quadratic parts of a claim, gathered while it is read: each becomes an atom, equal ones the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+
+from proofolio.program.quadratic import Form
+from proofolio.verification.atom import Atom, Polynomial
+from proofolio.verification.certificate import Row
+from proofolio.verification.line import Line
+from proofolio.verification.statement import Undecidable
+
+__all__ = ["Atoms", "form_polynomial"]
+
+NEAR = Fraction(1, 10**6)  # forms that differ by less, in parts of a coefficient, are one and a rest
+
+
+class Atoms:
+    """Forms of the first `inputs` columns; atom k is column -1 - k until all columns are known."""
+
+    def __init__(self, inputs: int) -> None:
+        self.inputs = inputs
+        self.forms: list[Polynomial] = []
+        self._first: list[Fraction] = []
+
+    def terms(self, polynomial: Polynomial, scaled: bool = True) -> Row:
+        """Return a form as a multiple of an atom, or as an atom of its own."""
+        form = {key: a for key, a in polynomial.items() if a}
+        if not form:
+            return {}
+        if any(j >= self.inputs for key in form for j in key):
+            raise Undecidable(
+                "a quadratic part holds an output or a variable that the function made: the lemma about it "
+                "must be proved apart"
+            )
+        first = form[min(form)] if scaled else Fraction(1)
+        unit = {key: form[key] / first for key in sorted(form)}
+        if unit not in self.forms:
+            self.forms.append(unit)
+            self._first.append(first)
+        return {-1 - self.forms.index(unit): first}
+
+    def near_terms(self, polynomial: Polynomial) -> Row:
+        """Return a form as a known atom, and what a square root's rounding left as another, where that fits."""
+        for k, (unit, first) in enumerate(zip(self.forms, self._first, strict=True)):
+            known = {key: first * a for key, a in unit.items()}
+            size = max(abs(a) for a in known.values())
+            rest = {
+                key: polynomial.get(key, Fraction(0)) - known.get(key, Fraction(0))
+                for key in known.keys() | polynomial.keys()
+            }
+            if all(abs(a) <= NEAR * size for a in rest.values()):
+                # coefficients of the size of rounding would look like zero to a solver: the column is small instead
+                return {**self.terms(rest, scaled=False), -1 - k: first}
+        return self.terms(polynomial)
+
+    def placed(self, start: int) -> tuple[Atom, ...]:
+        """Return the atoms as columns from `start` on."""
+        return tuple(
+            Atom(start + k, tuple((i, j, a) for (i, j), a in form.items()))
+            for k, form in enumerate(self.forms)
+        )
+
+    @staticmethod
+    def moved(line: Line, start: int) -> Line:
+        """Return a line with its atoms as columns from `start` on."""
+        if all(j >= 0 for j in line.terms):
+            return line
+        terms = {j if j >= 0 else start - 1 - j: a for j, a in line.terms.items()}
+        return Line(terms, line.low, line.high, line.when)
+
+
+def form_polynomial(forms: Iterable[Form]) -> dict[tuple[int, int], Fraction]:
+    """Return the sum of forms in rationals, its numbers read as decimals."""
+    found: dict[tuple[int, int], Fraction] = {}
+    for form in forms:
+        columns = form.columns.tolist()
+        for i, row in zip(columns, form.matrix.tolist(), strict=True):
+            for j, value in zip(columns, row, strict=True):
+                if value:
+                    key = (min(i, j), max(i, j))
+                    found[key] = found.get(key, Fraction(0)) + Fraction(repr(value))
+    return found
+
+
+def squares(parts: Iterable[tuple[Mapping[int, Fraction], Fraction]]) -> tuple[Polynomial, Row, Fraction]:
+    """Return a sum of squares of affine functions: its quadratic part, linear part and constant."""
+    curved: dict[tuple[int, int], Fraction] = {}
+    linear: dict[int, Fraction] = {}
+    total = Fraction(0)
+    for terms, constant in parts:
+        total += constant * constant
+        for i, a in terms.items():
+            linear[i] = linear.get(i, Fraction(0)) + 2 * a * constant
+            for j, b in terms.items():
+                key = (min(i, j), max(i, j))
+                curved[key] = curved.get(key, Fraction(0)) + a * b
+    return curved, {j: a for j, a in linear.items() if a}, total

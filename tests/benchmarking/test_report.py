@@ -1,0 +1,177 @@
+"""Reports are whole, offline, small, and the same bytes for the same records; a comparison says what got slower."""
+
+import copy
+import random
+import re
+
+import numpy as np
+import pytest
+
+from proofolio.benchmarking.comparison import compare
+from proofolio.benchmarking.summary import summarise
+from proofolio.errors import BadData
+from proofolio.report.bench_comparison import change_grid, comparison_sentences
+from proofolio.report.bench_markdown import bench_markdown
+from proofolio.report.bench_page import bench_page
+
+ENVIRONMENT = {
+    "id": "e",
+    "machine": {"processor": "P", "cores": "2"},
+    "versions": {"highspy": "1"},
+    "command": "x y",
+}
+
+
+def record(case, way, seconds, status="verified-optimal", seed=0, **rest):
+    known = {
+        "id": f"{case} {way} seed={seed}",
+        "key": f"{case}{way}{seed}",
+        "case": case,
+        "suite": "s",
+        "problem": "p",
+        "params": {"lowering": "hull" if case.endswith("hull") else "big-m"},
+        "way": way,
+        "seed": seed,
+        "permutation": seed,
+        "status": status,
+        "objective": 1.0,
+        "bound": 1.0,
+        "seconds": seconds,
+        "integral": seconds,
+        "build_seconds": 0.1,
+        "nodes": 3,
+        "memory_peak": 100.0,
+        "gap_asked": 1e-6,
+        "time_limit": 10.0,
+        "load": 1.0,
+        "message": "",
+        "environment": ENVIRONMENT,
+    }
+    return known | rest
+
+
+def many(factor=1.0, cases=12, seed=0):
+    rng = np.random.default_rng(seed)
+    found = []
+    for k in range(cases):
+        base = float(rng.uniform(0.5, 5.0))
+        for s in range(2):
+            for way, slow in (("highs", 1.0), ("scip", factor)):
+                noise = float(np.exp(0.05 * rng.standard_normal()))
+                found.append(record(f"{k},{'hull' if k % 2 else 'big-m'}", way, base * slow * noise, seed=s))
+    return found
+
+
+def test_the_same_records_in_any_order_give_the_same_bytes():
+    records = many()
+    records[3] |= {"status": "leaks", "message": "leaks | <b>much</b>"}
+    mixed = copy.deepcopy(records)
+    random.Random(1).shuffle(mixed)
+    for write in (bench_page, bench_markdown):
+        assert write(summarise(records), "t") == write(summarise(mixed), "t")
+
+
+def test_the_page_is_one_file_without_anything_from_outside():
+    page = bench_page(summarise(many(cases=400)), "t")
+    assert len(page.encode()) < 500_000
+    assert not re.search(r"(?:src|href)=|@import|url\(|<script", page)
+    assert page.count("<svg") == 2
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_thousand_failures_and_a_hundred_ways_stay_small_and_whole():
+    records = [
+        record(f"{k}", f"w{w}", 1.0, "crash", message="<i>" * 50) for k in range(30) for w in range(100)
+    ]
+    page = bench_page(summarise(records), "t")
+    assert len(page.encode()) < 500_000
+    assert "<i>" not in page
+
+
+def test_a_table_by_hand():
+    records = [
+        record("a", "highs", 1.0),
+        record("b", "highs", 7.0, "limit", objective=None),
+        record("a", "scip", 2.0),
+        record("b", "scip", 3.0, "unsupported", objective=None),
+    ]
+    (field,) = summarise(records).fields
+    lines = {line.name: line for line in field.lines}
+    # only a is for both: b is unsupported by one of them
+    assert field.compared == 1
+    assert lines["highs"].mean == pytest.approx(1.0)
+    assert (lines["highs"].runs, lines["highs"].solved) == (2, 1)
+    assert lines["scip"].unsupported == 1
+    ((first, second, ratio),) = field.ratios
+    assert (first, second) == ("highs", "scip")
+    assert ratio.value == pytest.approx((1.0 + 0.001) / (2.0 + 0.001))
+
+
+def test_a_way_that_can_take_nothing_leaves_the_others_their_comparison():
+    records = [record(c, w, 1.0) for c in "ab" for w in ("highs", "scip")]
+    records += [record(c, "missing", None, "unsupported", objective=None) for c in "ab"]
+    (field,) = summarise(records).fields
+    assert field.compared == 2
+    assert set(field.times) == {"highs", "scip"}
+    assert {line.name: line.compared for line in field.lines} == {"highs": 2, "scip": 2, "missing": 0}
+
+
+def test_a_program_that_all_call_infeasible_counts_for_nobody():
+    records = [record("a", w, 1.0) for w in ("highs", "scip")]
+    records += [record("b", w, 0.1, "infeasible", objective=None, bound=None) for w in ("highs", "scip")]
+    (field,) = summarise(records).fields
+    assert field.compared == 1
+    assert [line.mean for line in field.lines] == [pytest.approx(1.0)] * 2
+
+
+def test_all_failed_and_one_way_only_are_reported():
+    failed = [record(str(k), way, 1.0, "limit", objective=None) for k in range(3) for way in ("a", "b")]
+    summary = summarise(failed)
+    lines = {line.name: line for line in summary.fields[0].lines}
+    assert lines["a"].mean == pytest.approx(10.0)
+    assert lines["a"].par10 == 100.0
+    assert bench_page(summary, "t").count("<svg") == 2
+    alone = summarise([record("x", "only", 0.5)])
+    assert alone.fields[0].ratios == ()
+    assert "only" in bench_page(alone, "t")
+    assert summarise([]).fields == ()
+    assert bench_markdown(summarise([]), "t")
+
+
+def test_twice_as_slow_is_called_slower_and_the_same_is_not():
+    before, after = many(1.0, seed=1), many(2.0, seed=2)
+    # the same times apart from noise, and the factor on one way
+    for old, new in zip(before, after, strict=True):
+        scale = 2.0 if new["way"] == "scip" else 1.0
+        new["seconds"] = old["seconds"] * scale * (1.01 if int(new["case"].partition(",")[0]) % 2 else 0.99)
+    found = compare(before, after)
+    verdicts = {c.way: c.verdict for c in found.changes}
+    assert verdicts == {"scip": "slower", "highs": "same"}
+    assert not found.ok
+    (slow, _) = change_grid(found).rows
+    assert slow[2] == "scip"
+    assert slow[4].startswith("2.0")
+    assert compare(before, before).ok
+    assert {c.verdict for c in compare(after, before).changes} == {"faster", "same"}
+
+
+def test_what_was_lost_gained_and_went_wrong_is_told():
+    before = [record("a", "highs", 1.0), record("b", "highs", 1.0, "limit"), record("c", "highs", 1.0)]
+    after = [
+        record("a", "highs", 9.0, "crash"),
+        record("b", "highs", 1.0),
+        record("c", "highs", 1.0, "leaks"),
+    ]
+    found = compare(before, after)
+    assert [b["case"] for _, b in found.lost] == ["a"]
+    assert [b["case"] for _, b in found.gained] == ["b"]
+    assert [r["case"] for r in found.wrong] == ["c"]
+    assert "1 lost, 1 gained, 1 claims" in " ".join(comparison_sentences(found))
+
+
+def test_another_machine_is_a_warning_and_nothing_in_common_an_error():
+    before = many(cases=3)
+    other = [r | {"environment": ENVIRONMENT | {"machine": {"processor": "Q"}}} for r in before]
+    assert any("machine" in s for s in comparison_sentences(compare(before, other)))
+    with pytest.raises(BadData, match="no run in common"):
+        compare(before, [record("else", "highs", 1.0)])
