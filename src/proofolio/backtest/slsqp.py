@@ -17,10 +17,11 @@ def slsqp_risk_parity(
 ) -> tuple[Floats, float, bool]:
     """Return weights (n, H), their objective and whether SLSQP says it has converged.
 
-        minimise sum_t sum_i g_ti(w_t)^2 + gamma_trade sum_t 1'(b_t + s_t)
-        w_t - w_{t-1} = b_t - s_t,  1'w_t = 1,  w, b, s >= 0,  g_ti(w) = w_i (Sigma_t w)_i / w'Sigma_t w - 1/n
+        minimise sum_t sum_i g_ti(w_t)^2 + gamma_trade sum_t ||w_t - w_{t-1}||_1
+        1'w_t = 1,  w >= 0,  g_ti(w) = w_i (Sigma_t w)_i / w'Sigma_t w - 1/n
 
-    Bought and sold shares ``b, s`` make the trade term smooth; gradients are exact.
+    The trades keep their kinks, as in the published comparison: SLSQP is given a gradient of one side there, exact
+    elsewhere. (With bought and sold shares as variables of their own it takes minutes from 15 periods on.)
 
     Parameters
     ----------
@@ -33,43 +34,35 @@ def slsqp_risk_parity(
     """
     H, n, _ = covariance.shape
     size = H * n
-    W = np.tile(w0, (H, 1)) if start is None else start.T.copy()
-    moves = np.diff(np.vstack([w0, W]), axis=0)
-    x0 = np.concatenate([W.ravel(), np.maximum(moves, 0).ravel(), np.maximum(-moves, 0).ravel()])
+    x0 = (np.tile(w0, (H, 1)) if start is None else start.T).ravel()
 
-    def parts(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        w = x[:size].reshape(H, n)
+    def value(x: Floats) -> tuple[float, Floats]:
+        w = x.reshape(H, n)
         marginal = np.einsum("hij,hj->hi", covariance, w)
         variance = (w * marginal).sum(axis=1, keepdims=True)
-        return w, marginal, variance, w * marginal / variance - 1.0 / n
-
-    def value(x: Floats) -> float:
-        return float((parts(x)[3] ** 2).sum() + gamma_trade * x[size:].sum())
-
-    def gradient(x: Floats) -> Floats:
-        w, marginal, variance, g = parts(x)
-        share = g + 1.0 / n
+        share = w * marginal / variance
+        g = share - 1.0 / n
         # d/dw_j sum_i g_i^2 = 2/v (g_j m_j + sum_i g_i w_i S_ij - 2 m_j sum_i g_i share_i)
         inner = (g * share).sum(axis=1, keepdims=True)
         pulled = np.einsum("hij,hi->hj", covariance, g * w)
         slope = 2.0 / variance * (g * marginal + pulled - 2.0 * marginal * inner)
-        return np.concatenate([slope.ravel(), np.full(2 * size, gamma_trade)])
+        moves = np.diff(w, axis=0, prepend=w0[None])
+        side = gamma_trade * np.sign(moves)
+        slope += side
+        slope[:-1] -= side[1:]
+        return float((g * g).sum() + gamma_trade * np.abs(moves).sum()), slope.ravel()
 
-    budget = np.hstack([np.kron(np.eye(H), np.ones(n)), np.zeros((H, 2 * size))])
-    step = np.eye(size) - np.eye(size, k=-n)
-    balance = np.hstack([step, -np.eye(size), np.eye(size)])
-    rows = np.vstack([budget, balance])
-    right = np.concatenate([np.ones(H), w0, np.zeros(size - n)])
+    budget = np.kron(np.eye(H), np.ones(n))
     found: Any = minimize(  # type: ignore[call-overload]  # the stubs know no exact gradient beside constraints
         value,
         x0,
-        jac=gradient,
+        jac=True,
         method="SLSQP",
-        bounds=[(0.0, 1.0)] * (3 * size),
-        constraints={"type": "eq", "fun": lambda x: rows @ x - right, "jac": lambda x: rows},
+        bounds=[(0.0, 1.0)] * size,
+        constraints={"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda x: budget},
         options={"maxiter": 200, "ftol": 1e-10},
     )
-    w = found.x[:size].reshape(H, n)
+    w = found.x.reshape(H, n)
     return w.T, objective(w.T, covariance, w0, gamma_trade), bool(found.success)
 
 
