@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from proofolio.cli import command_line
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = [DOCS / "audit.md", DOCS / "prove.md", DOCS / "regime-options.md"]
+PAGES = [
+    DOCS / "audit.md",
+    DOCS / "prove.md",
+    DOCS / "regime-options.md",
+    DOCS / "mpc.md",
+    DOCS / "risk-parity.md",
+]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 # Times differ from run to run, and nodes from machine to machine.

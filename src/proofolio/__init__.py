@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         UnprovenBigM,
         UnsupportedProgram,
     )
-    from proofolio.forecasts import load_prices, read_prices
+    from proofolio.forecasts import Forecast, Historical, RollingRegimes, load_prices, read_prices
     from proofolio.formulations import (
         Approximation,
         MaxTerm,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proofolio.models import (
         Covered,
         Group,
+        MeanVariance,
         RegimeSolution,
         RegimeSwitching,
         market_instance,
@@ -74,7 +75,7 @@ _HOMES = {
         "UnprovenBigM",
         "UnsupportedProgram",
     ),
-    "proofolio.forecasts": ("load_prices", "read_prices"),
+    "proofolio.forecasts": ("Forecast", "Historical", "RollingRegimes", "load_prices", "read_prices"),
     "proofolio.formulations": (
         "Approximation",
         "MaxTerm",
@@ -99,6 +100,7 @@ _HOMES = {
     "proofolio.models": (
         "Covered",
         "Group",
+        "MeanVariance",
         "RegimeSolution",
         "RegimeSwitching",
         "market_instance",
@@ -129,15 +131,19 @@ __all__ = [
     "ContradictoryRows",
     "Covered",
     "Expression",
+    "Forecast",
     "Group",
+    "Historical",
     "InvalidBigM",
     "MaxTerm",
+    "MeanVariance",
     "Model",
     "Program",
     "Proof",
     "ProofolioError",
     "RegimeSolution",
     "RegimeSwitching",
+    "RollingRegimes",
     "SolverFailure",
     "UnboundedExpression",
     "UnprovenBigM",

@@ -12,12 +12,15 @@ from typing import Any
 import click
 
 from proofolio.commands.audit import audit_command
+from proofolio.commands.backtest import backtest_command
 from proofolio.commands.bench import bench_command
 from proofolio.commands.demo import demo_command
 from proofolio.commands.doctor import doctor_command
 from proofolio.commands.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
 from proofolio.commands.prove import prove_command
 from proofolio.commands.solve import solve_command
+from proofolio.commands.trade import trade_command
+from proofolio.commands.tune import tune_command
 from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["command_line", "main"]
@@ -32,6 +35,7 @@ Examples:
   proofolio prove maximum
   proofolio audit model.mps --html audit.html
   proofolio solve model.mps --solver scip
+  proofolio backtest prices.csv
   proofolio bench my_models.py --solvers highs,scip
   proofolio doctor
 """
@@ -101,7 +105,17 @@ def command_line(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (demo_command, prove_command, audit_command, solve_command, bench_command, doctor_command):
+for _command in (
+    demo_command,
+    prove_command,
+    audit_command,
+    solve_command,
+    backtest_command,
+    tune_command,
+    trade_command,
+    bench_command,
+    doctor_command,
+):
     command_line.add_command(_command)
 
 

@@ -1,6 +1,9 @@
-"""What the data says: prices, returns, market regimes, and moments in each of them."""
+"""What the data says: prices, returns, market regimes, moments in each of them, and forecasts."""
 
+from proofolio.forecasts.covariance import ewma, ledoit_wolf, sample
+from proofolio.forecasts.forecast import Forecast, Forecaster
 from proofolio.forecasts.hidden_markov import fit_regimes
+from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.moments import (
     forecast_probabilities,
     mixed_moments,
@@ -16,17 +19,25 @@ from proofolio.forecasts.prices import (
     validate_returns,
 )
 from proofolio.forecasts.regime_fit import RegimeFit
+from proofolio.forecasts.rolling_regimes import RollingRegimes
 
 __all__ = [
+    "Forecast",
+    "Forecaster",
+    "Historical",
     "RegimeFit",
+    "RollingRegimes",
+    "ewma",
     "fit_regimes",
     "forecast_probabilities",
+    "ledoit_wolf",
     "load_market",
     "load_prices",
     "mixed_moments",
     "read_prices",
     "read_returns",
     "regime_moments",
+    "sample",
     "simple_returns",
     "validate_prices",
     "validate_returns",

@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
 from proofolio.forecasts.forward_backward import Floats
@@ -104,39 +104,44 @@ def fit_regimes(
             f"K={K}, restarts={restarts}, max_iterations={max_iterations} and "
             f"tolerance={tolerance} must all be positive."
         )
-    parameters = K * K - 1 + K * d + K * d * (d + 1) // 2
-    if days < 2 * parameters:
-        raise BadData(
-            f"{days} days are too few for the {parameters} parameters of {K} regimes "
-            f"on {d} series; give at least {2 * parameters} days or fewer regimes."
-        )
+    check_days(days, K, d)
     if start is not None and (start.names != names or len(start.initial) != K):
         raise BadData(
             f"start has {len(start.initial)} regimes on {', '.join(start.names)}, but "
             f"{K} on {', '.join(names)} are asked for; fit without start."
         )
-    scale = _scale(values, names)
+    scale = scale_of(values, names)
     scaled = values / scale
 
     best: Estimate | None = None
     if start is not None and _alike(start, scale):
         best = maximise(scaled, _resumed(start, scale), max_iterations, tolerance)
-    cold = best is None or _collapsed(best)
+    cold = best is None or collapsed(best)
     if cold:
         best = None
         for first in cold_starts(scaled, K, restarts, seed):
             estimate = maximise(scaled, first, max_iterations, tolerance)
-            if estimate is not None and (best is None or _rank(estimate) > _rank(best)):
+            if estimate is not None and (best is None or rank(estimate) > rank(best)):
                 best = estimate
     if best is None:
         raise BadData(
             f"every start of {K} regimes on {', '.join(names)} ended with an empty or "
             "constant regime; use fewer regimes, more days, or drop repeated prices."
         )
-    return _in_order(best, order_by, scale, names, days, cold)
+    return in_order(best, order_by, scale, names, days, cold)
 
 
-def _scale(values: Floats, names: tuple[str, ...]) -> Floats:
+def check_days(days: int, K: int, d: int) -> None:
+    """Raise BadData if there are fewer than two days a parameter."""
+    parameters = K * K - 1 + K * d + K * d * (d + 1) // 2
+    if days < 2 * parameters:
+        raise BadData(
+            f"{days} days are too few for the {parameters} parameters of {K} regimes "
+            f"on {d} series; give at least {2 * parameters} days or fewer regimes."
+        )
+
+
+def scale_of(values: Floats, names: tuple[str, ...]) -> Floats:
     """Return the standard deviation of each series; refuse degenerate ones."""
     scale = values.std(axis=0)
     for name, column, deviation in zip(names, values.T, scale, strict=True):
@@ -161,31 +166,45 @@ def _alike(start: RegimeFit, scale: Floats) -> bool:
 
 
 def _resumed(start: RegimeFit, scale: Floats) -> Parameters:
-    """Return the parameters of `start` on the scaled series, without zeros.
-
-    Expectation maximisation multiplies, so a probability that has reached zero in one
-    window would stay zero in every later one.
-    """
-    initial = np.maximum(start.initial, 1e-3)
-    transition = np.maximum(start.transition, 1e-4)
+    """Return the parameters of `start` on the scaled series, without zeros."""
     return Parameters(
-        initial / initial.sum(),
-        transition / transition.sum(axis=1, keepdims=True),
+        without_zeros(start.initial, 1e-3),
+        without_zeros(start.transition, 1e-4),
         start.means / scale,
         start.covariances / np.outer(scale, scale),
     )
 
 
-def _collapsed(estimate: Estimate) -> bool:
+def without_zeros(distributions: Floats, least: float) -> Floats:
+    """Return distributions, a row each, with no probability much below `least`.
+
+    Expectation maximisation multiplies, so a probability that has reached zero in one window would stay
+    zero in every later one.
+    """
+    raised = np.maximum(distributions, least)
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def regime_order(found: Parameters, order_by: OrderBy) -> NDArray[np.intp]:
+    """Return the regimes as found, in the order that the rule numbers them."""
+    mean, variance = found.means[:, 0], found.covariances[:, 0, 0]
+    # The last key of lexsort is the first to decide.
+    keys = (-mean, variance) if order_by == "volatility" else (variance, -mean)
+    return np.lexsort(keys)
+
+
+def collapsed(estimate: Estimate) -> bool:
+    """Return whether a regime has less than 1 % of the days or a singular covariance."""
     smallest = float(np.linalg.eigvalsh(estimate.parameters.covariances).min())
     return float(estimate.shares.min()) < LEAST_SHARE or smallest < LEAST_VARIANCE
 
 
-def _rank(estimate: Estimate) -> tuple[bool, float]:
-    return not _collapsed(estimate), estimate.log_likelihood
+def rank(estimate: Estimate) -> tuple[bool, float]:
+    """Return a key by which a real regime is preferred to a likelier collapsed one."""
+    return not collapsed(estimate), estimate.log_likelihood
 
 
-def _in_order(
+def in_order(
     estimate: Estimate,
     order_by: OrderBy,
     scale: Floats,
@@ -195,10 +214,7 @@ def _in_order(
 ) -> RegimeFit:
     """Number the regimes by the rule and give them back in the units of the returns."""
     found = estimate.parameters
-    mean, variance = found.means[:, 0], found.covariances[:, 0, 0]
-    # The last key of lexsort is the first to decide.
-    keys = (-mean, variance) if order_by == "volatility" else (variance, -mean)
-    order = np.lexsort(keys)
+    order = regime_order(found, order_by)
     return RegimeFit(
         initial=found.initial[order],
         transition=found.transition[np.ix_(order, order)],
@@ -211,6 +227,6 @@ def _in_order(
         order_by=order_by,
         names=names,
         shares=estimate.shares[order],
-        collapsed=_collapsed(estimate),
+        collapsed=collapsed(estimate),
         cold=cold,
     )

@@ -1,6 +1,8 @@
 """The style sheet of the pages: one set of names for colours, given twice, for light and for dark."""
 
-__all__ = ["STYLE"]
+import re
+
+__all__ = ["LIGHT_COLOURS", "STYLE"]
 
 # Series colours are Tableau's ten, toned to stand on both grounds; r0, r1, r2... are the regimes, calm first.
 _LIGHT = """
@@ -41,6 +43,8 @@ table{border-collapse:collapse;width:100%;font-size:.92rem;margin:14px 0 6px;
 th{font-weight:600;text-align:left;color:var(--muted);font-size:.84rem}
 th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
 table.compact{width:auto;min-width:26em} table.compact td{padding-top:4px;padding-bottom:4px}
+table.dense{font-size:.84rem} table.dense th{white-space:normal;vertical-align:bottom}
+table.dense th,table.dense td{padding:5px 9px 5px 0} table.dense .number{padding-right:9px}
 h3{font-size:1rem;margin:26px 0 6px}
 th.number,td.number{text-align:right;padding-right:18px}
 .good{color:var(--good)} .bad{color:var(--bad)}
@@ -62,6 +66,8 @@ svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
 _SERIES = "".join(
     f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count)
 )
+
+LIGHT_COLOURS = dict(re.findall(r"--(\w+):(#\w{6});", _LIGHT))
 
 STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace(
     "\n", ""

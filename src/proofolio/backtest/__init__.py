@@ -1,0 +1,1 @@
+"""What the decisions would have earned: simulator, strategies, costs, metrics, tuning."""

@@ -1,0 +1,38 @@
+"""Data classes of arrays in .npz files, written whole or not at all."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+__all__ = ["read_arrays", "write_arrays"]
+
+T = TypeVar("T")
+
+
+def write_arrays(path: Path, record: Any) -> None:
+    """Write the fields of a data class (arrays, numbers, texts; None is left out) to an .npz file.
+
+    The file appears under its name only when it is complete: an interrupted run leaves no half of one.
+    """
+    values = {f.name: getattr(record, f.name) for f in fields(record)}
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with unfinished.open("wb") as file:
+        arrays: dict[str, Any] = {name: np.asarray(v) for name, v in values.items() if v is not None}
+        np.savez(file, **arrays)
+    unfinished.replace(path)
+
+
+def read_arrays(path: Path, kind: type[T]) -> T | None:
+    """Return what `write_arrays` wrote, or None when there is no such file or it cannot be read."""
+    try:
+        # Opened here: of a broken file numpy would leave its own handle open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            values = {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return kind(**{name: value.item() if value.ndim == 0 else value for name, value in values.items()})

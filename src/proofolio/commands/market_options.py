@@ -1,0 +1,185 @@
+"""What `backtest`, `tune` and `trade` have in common: the table, the regimes, the strategies, the costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.errors import BadData
+
+if TYPE_CHECKING:
+    from proofolio.backtest.costs import Costs
+    from proofolio.backtest.forecast_plan import ForecastPlan
+    from proofolio.backtest.market import Market
+
+__all__ = ["costs_asked", "market_asked", "market_options", "numbers", "plan_asked", "span_rows", "words"]
+
+PREFERRED = ("VTI", "TLT")
+
+_OPTIONS = (
+    click.argument("table", metavar="PRICES.csv"),
+    click.option(
+        "--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices."
+    ),
+    click.option(
+        "--risk-free",
+        default="0",
+        show_default=True,
+        metavar="COLUMN|RATE",
+        help="A column (then no asset), or a yearly rate like 0.02.",
+    ),
+    click.option(
+        "--regime-assets",
+        metavar="NAMES",
+        help="Columns the hidden Markov model is fitted to; VTI,TLT where there are such, else the first two.",
+    ),
+    click.option("--window", default=2000, show_default=True, help="Days the forecasts look back on."),
+    click.option("--regimes", "K", default=2, show_default=True, help="Regimes of the hidden Markov model."),
+    click.option("--refit", default=1, show_default=True, help="Days between its fits."),
+    click.option("--soft", is_flag=True, help="Weigh days by the regimes' probabilities, not by labels."),
+    click.option(
+        "--hysteresis", default=0.0, show_default=True, help="Probability a new regime needs to be believed."
+    ),
+    click.option(
+        "--covariance",
+        type=click.Choice(["sample", "ewma", "ledoit-wolf"]),
+        default="sample",
+        show_default=True,
+        help="Estimator, in each regime and without regimes.",
+    ),
+    click.option(
+        "--cost-bps", default=10.0, show_default=True, help="Cost in basis points of what is traded."
+    ),
+    click.option("--impact", default=0.0, help="Coefficient of 3/2-power market impact; with --volume."),
+    click.option(
+        "--volume", type=float, metavar="MONEY", help="Value traded in each asset a day, for --impact."
+    ),
+    click.option(
+        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio, for --impact."
+    ),
+    click.option("--seed", default=0, show_default=True, help="Of the random starts of the fits."),
+)
+
+
+def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the table and the common options to a command; they arrive as keywords."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
+    """Return the market in the file, whose days are the window's and at least `spare` more.
+
+    Raises
+    ------
+    BadData
+        Naming the file, the column and the date, or the option.
+    """
+    from proofolio.backtest.market import Market
+    from proofolio.forecasts import read_prices, read_returns, simple_returns
+
+    path = Path(given["table"])
+    least = given["window"] + spare
+    name = f"{path}"
+    if given["are_returns"]:
+        frame = read_returns(path, minimum_rows=2, minimum_assets=1)
+    else:
+        frame = simple_returns(read_prices(path, minimum_rows=3, minimum_assets=1))
+    if len(frame) < least:
+        more = " and some days to trade" if spare else ""
+        raise BadData(
+            f"{path}: {len(frame)} daily returns ({frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}) are fewer "
+            f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
+        )
+    return Market.from_returns(frame, _rate(given["risk_free"]), where=name)
+
+
+def _rate(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
+    """Return the forecasts asked for."""
+    from proofolio.backtest.forecast_plan import ForecastPlan
+
+    if given["regime_assets"]:
+        driving = tuple(market.column(name) for name in words(given["regime_assets"]))
+    elif all(name in market.names for name in PREFERRED):
+        driving = tuple(market.column(name) for name in PREFERRED)
+    else:
+        driving = tuple(range(min(2, len(market.names))))
+    return ForecastPlan(
+        driving=driving,
+        window=given["window"],
+        K=given["K"],
+        refit=given["refit"],
+        weighting="soft" if given["soft"] else "labels",
+        hysteresis=given["hysteresis"],
+        covariance=given["covariance"],
+        seed=given["seed"],
+    )
+
+
+def costs_asked(given: dict[str, Any], market: Market) -> Costs:
+    """Return what trades are charged."""
+    from proofolio.backtest.costs import LinearCost, SpreadAndImpact
+
+    rate = given["cost_bps"] / 1e4
+    if given["impact"] == 0:
+        return LinearCost(rate)
+    if given["volume"] is None:
+        raise BadData("--impact needs --volume, the value traded in each asset a day.")
+    return SpreadAndImpact(rate, given["impact"], (given["volume"],) * len(market.names), given["value"])
+
+
+def span_rows(market: Market, text: str | None, option: str, first: int, stop: int) -> tuple[int, int]:
+    """Return the rows of a span ``FROM:TO`` of dates, both included; an empty side is `first` or `stop`.
+
+    Raises
+    ------
+    BadData
+        When it is no span, or holds no day of the table.
+    """
+    if not text:
+        return first, stop
+    from_, colon, to = text.partition(":")
+    try:
+        start = market.row(from_) if from_ else first
+        end = market.row(to) + (to in market.dates.astype(str)) if to else stop
+    except ValueError:
+        start, end, colon = 0, 0, ""
+    if not colon:
+        raise BadData(
+            f"{option} is {text!r}; give dates like 2015-01-01:2019-12-31, or with one side left out."
+        )
+    if start >= end:
+        raise BadData(
+            f"{option} {text} holds no day of the table, whose days are {market.dates[0]} to {market.dates[-1]}."
+        )
+    return start, end
+
+
+def words(text: str) -> list[str]:
+    """Return what commas separate."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """Return the numbers commas separate.
+
+    Raises
+    ------
+    BadData
+        When one is none.
+    """
+    try:
+        return tuple(float(word) for word in words(text))
+    except ValueError:
+        raise BadData(f"{option} is {text!r}; give numbers separated by commas.") from None

@@ -1,0 +1,112 @@
+"""Expectation maximisation for a daily refit: hmmlearn's recursions in C with nothing around them.
+
+`GaussianHMM.fit` spends most of a warm-started refit, two or three steps of 2,000 days, on validating its
+arguments and building triangular solves. Here the log-densities of all days are one matrix product
+
+    log N(x; mu, Sigma) = f(x) . c(mu, Sigma),    f(x) = (1, x_i, x_i x_j for i <= j)
+
+and so are the sums that the maximisation step needs, ``sum_t p_tk f(x_t)``. The forward and backward
+recursions and the expected transitions are hmmlearn's compiled routines. A step does what a step of
+`GaussianHMM` (full covariances, ``covars_prior = PRIOR I``) does; source: Rabiner (1989), "A tutorial on
+hidden Markov models", section III.C.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from hmmlearn import _hmmc
+from numpy.typing import NDArray
+
+from proofolio.forecasts.forward_backward import Floats
+from proofolio.forecasts.maximum_likelihood import PRIOR, Estimate, Parameters
+
+
+def ascend(
+    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float
+) -> tuple[Estimate, Floats] | None:
+    """Climb the likelihood of (T, d) `scaled` from `start`; None where that breaks down.
+
+    Returns the estimate and the (T, K) smoothed probabilities under these very parameters, of which the
+    last row is the filtered one. With ``max_iterations = 0`` nothing moves: the answer is what `start`
+    says about the window. Series should have a standard deviation of about one, since `PRIOR` is
+    absolute.
+    """
+    features = _features(scaled)
+    parameters, last = start, -np.inf
+    with np.errstate(all="ignore"):
+        for iterations in range(max_iterations + 1):
+            try:
+                log_likelihood, smoothed, transitions = _expect(features, parameters)
+            except (ValueError, np.linalg.LinAlgError):
+                # A day no regime can explain, or a covariance no longer positive definite.
+                return None
+            if not np.isfinite(log_likelihood):
+                return None
+            converged = log_likelihood - last < tolerance
+            if converged or iterations == max_iterations:
+                shares = np.ones(len(smoothed)) @ smoothed / len(smoothed)
+                return Estimate(parameters, log_likelihood, shares, iterations, converged), smoothed
+            last = log_likelihood
+            parameters = _maximise(features, smoothed, transitions, scaled.shape[1])
+    return None
+
+
+@cache
+def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the places i <= j of a symmetric matrix."""
+    return np.triu_indices(d)
+
+
+def _features(scaled: Floats) -> Floats:
+    """Return (p, T): one, the series, and their products, a row each."""
+    i, j = _pairs(scaled.shape[1])
+    series = np.ascontiguousarray(scaled.T)
+    return np.concatenate([np.ones((1, len(scaled))), series, series[i] * series[j]])
+
+
+def _log_density_coefficients(means: Floats, covariances: Floats) -> Floats:
+    """Return (K, p): the log-density of each regime as a combination of the features."""
+    d = means.shape[1]
+    factors = np.linalg.cholesky(covariances)
+    precisions = np.linalg.inv(covariances)
+    linear = (precisions @ means[:, :, None])[:, :, 0]
+    log_volumes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
+    constant = -0.5 * (linear * means).sum(axis=1) - log_volumes - 0.5 * d * np.log(2 * np.pi)
+    i, j = _pairs(d)
+    # Off the diagonal each product stands for two equal terms of the quadratic form.
+    squares = np.where(i == j, -0.5, -1.0) * precisions[:, i, j]
+    return np.concatenate([constant[:, None], linear, squares], axis=1)
+
+
+def _expect(features: Floats, parameters: Parameters) -> tuple[float, Floats, Floats]:
+    """Return the log-likelihood, the (T, K) smoothed probabilities and the expected transitions."""
+    log_b = _log_density_coefficients(parameters.means, parameters.covariances) @ features
+    # Densities relative to the likeliest regime's: a day far from all of them does not underflow.
+    top = log_b.max(axis=0)
+    b = np.ascontiguousarray(np.exp(log_b - top).T)
+    initial, transition = parameters.initial, parameters.transition
+    log_likelihood, alpha, scale = _hmmc.forward_scaling(initial, transition, b)
+    beta = _hmmc.backward_scaling(initial, transition, b, scale)
+    smoothed = alpha * beta
+    smoothed /= (smoothed @ np.ones(len(initial)))[:, None]
+    transitions = _hmmc.compute_scaling_xi_sum(alpha, transition, beta, b)
+    return float(log_likelihood + top.sum()), smoothed, transitions
+
+
+def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -> Parameters:
+    """Return the parameters that the expectations call for."""
+    K = smoothed.shape[1]
+    sums = smoothed.T @ features.T
+    days = sums[:, 0]
+    means = sums[:, 1 : d + 1] / days[:, None]
+    i, j = _pairs(d)
+    seconds = np.empty((K, d, d))
+    seconds[:, i, j] = seconds[:, j, i] = sums[:, d + 1 :]
+    covariances = (seconds + PRIOR * np.eye(d)) / days[:, None, None]
+    covariances -= means[:, :, None] * means[:, None, :]
+    left = transitions.sum(axis=1, keepdims=True)
+    # A regime visited on the last day only was never seen to be left: nothing is known of its row.
+    transition = np.where(left > 0, transitions / left, 1 / K)
+    return Parameters(smoothed[0].copy(), transition, means, covariances)

@@ -1,0 +1,207 @@
+"""A hidden Markov model that is fitted cold once, and then kept up to date from day to day."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData
+from proofolio.forecasts.expectation_maximisation import ascend
+from proofolio.forecasts.forward_backward import Floats
+from proofolio.forecasts.hidden_markov import (
+    check_days,
+    collapsed,
+    in_order,
+    rank,
+    regime_order,
+    scale_of,
+    without_zeros,
+)
+from proofolio.forecasts.maximum_likelihood import Estimate, Parameters, cold_starts
+from proofolio.forecasts.regime_fit import OrderBy, RegimeFit
+
+# A cold fit goes on for as long as it gains; a warm one is as good after a few steps.
+COLD_ITERATIONS = 500
+WARM_ITERATIONS = 200
+# Nats by which another fit must be better before the one held is given up: regimes that change their
+# parameters every few weeks for nothing are worth less.
+SHORT = 0.1
+# Nats within which two fits are the same maximum, reached from two sides.
+SAME = 0.01
+# Other maxima followed beside the best, and nats below the best at which one is let go.
+RIVALS = 2
+HOPELESS = 20.0
+
+# An estimate and the smoothed probabilities of the window under it.
+Fitted = tuple[Estimate, Floats]
+
+
+class RollingFit:
+    """Maximum-likelihood regimes of a window of driving series that moves by a day at a time.
+
+    A refit starts from yesterday's parameters, with yesterday's smoothed probability of the day that is
+    now the first as its initial distribution. That follows a local maximum of the likelihood, while
+    another may become the higher one as days come and go. So every `cold_every` refits a cold start is
+    tried, another each time, and the maxima it finds are followed warm beside the best for as long as they
+    are within reach; the best is given up for one that is more than 0.1 nats higher. Where the fit breaks
+    down or a regime collapses, all cold starts are tried at once.
+
+    Parameters
+    ----------
+    driving : (T, d) array
+        The first window, fitted cold.
+    K, order_by, seed, restarts, tolerance
+        As in `fit_regimes`.
+    cold_every : int
+        Refits from one cold start to the next.
+
+    Raises
+    ------
+    BadData
+        If a series is constant, two move as one, there are too few days, or no start can be fitted.
+    """
+
+    def __init__(
+        self,
+        driving: Floats,
+        K: int,
+        order_by: OrderBy,
+        seed: int,
+        restarts: int,
+        tolerance: float,
+        cold_every: int,
+    ) -> None:
+        """Fit the first window cold."""
+        self._names = tuple(f"series {i + 1}" for i in range(driving.shape[1]))
+        check_days(len(driving), K, driving.shape[1])
+        self._scale = scale_of(driving, self._names)
+        self._K, self._order_by, self._seed, self._starts = K, order_by, seed, restarts
+        self._tolerance, self._cold_every = tolerance, cold_every
+        self._refits = 0
+        self._unrepaired = False
+        self._rivals: list[Fitted] = []
+        self.restarts = 0
+        self._take(self._cold(driving / self._scale), cold=True)
+
+    def update(self, driving: Floats, *, refit: bool) -> NDArray[np.intp]:
+        """Move to the window `driving`, one day after the last one.
+
+        Returns
+        -------
+        order : (K,) array
+            Regime k of today was regime ``order[k]`` yesterday; where the fit has been given up for
+            another, regimes are the same if their numbers are.
+
+        Raises
+        ------
+        BadData
+            If neither yesterday's parameters nor any cold start can be fitted.
+        """
+        scaled = driving / self._scale
+        if not refit:
+            same = ascend(scaled, self._held[0].parameters, 0, self._tolerance)
+            if same is not None:
+                return self._take(same, cold=False)
+        self._refits += 1
+        warm = self._resume(scaled, self._held)
+        rivals = [self._resume(scaled, rival) for rival in self._rivals]
+        broken = warm is None or collapsed(warm[0])
+        # A collapse that cold starts could not repair is not tried again every day.
+        if warm is None or (broken and not self._unrepaired):
+            rivals.append(self._cold(scaled))
+        elif self._refits % self._cold_every == 0:
+            rivals.append(self._another(scaled, self._refits // self._cold_every))
+        others = _different([rival for rival in rivals if rival is not None], warm)
+        if warm is None or (others and _better(others[0][0], warm[0])):
+            best = others[0]
+            others = [*others[1:], *([] if warm is None else [warm])]
+        else:
+            best = warm
+        reach = best[0].log_likelihood - HOPELESS
+        self._rivals = [
+            other for other in others if other[0].log_likelihood > reach and not collapsed(other[0])
+        ][:RIVALS]
+        self._unrepaired = collapsed(best[0])
+        if best is warm:
+            return self._take(warm, cold=False)
+        self.restarts += 1
+        self._take(best, cold=True)
+        return np.arange(self._K)
+
+    def _resume(self, scaled: Floats, last: Fitted) -> Fitted | None:
+        """Fit the window from yesterday's estimate."""
+        found, smoothed = last
+        start = Parameters(
+            without_zeros(smoothed[1], 1e-3),
+            without_zeros(found.parameters.transition, 1e-4),
+            found.parameters.means,
+            found.parameters.covariances,
+        )
+        return ascend(scaled, start, WARM_ITERATIONS, self._tolerance)
+
+    def _another(self, scaled: Floats, number: int) -> Fitted | None:
+        """Fit the window from one cold start, the `number`-th tried."""
+        *_, start = cold_starts(scaled, self._K, 1 + number % self._starts, self._seed + number)
+        return ascend(scaled, start, COLD_ITERATIONS, self._tolerance)
+
+    def _cold(self, scaled: Floats) -> Fitted:
+        """Fit the window from all cold starts and return the best."""
+        found = [
+            ascend(scaled, start, COLD_ITERATIONS, self._tolerance)
+            for start in cold_starts(scaled, self._K, self._starts, self._seed)
+        ]
+        sound = [one for one in found if one is not None]
+        if not sound:
+            raise BadData(
+                f"every start of {self._K} regimes ended with an empty or constant regime; use fewer "
+                "regimes, a longer window, or drop repeated prices."
+            )
+        return max(sound, key=lambda one: rank(one[0]))
+
+    def _take(self, fitted: Fitted, *, cold: bool) -> NDArray[np.intp]:
+        """Number the regimes by the rule, and keep them."""
+        estimate, smoothed = fitted
+        found = estimate.parameters
+        order = regime_order(found, self._order_by)
+        ordered = Parameters(
+            found.initial[order],
+            found.transition[np.ix_(order, order)],
+            found.means[order],
+            found.covariances[order],
+        )
+        self._held = (
+            replace(estimate, parameters=ordered, shares=estimate.shares[order]),
+            smoothed[:, order],
+        )
+        self._was_cold = cold
+        return order
+
+    @property
+    def smoothed(self) -> Floats:
+        """Probability of each regime on each day of the window, (T, K); the last row is the filtered one."""
+        return self._held[1]
+
+    @property
+    def fit(self) -> RegimeFit:
+        """The model as of the last window, in the units of the driving series."""
+        estimate, smoothed = self._held
+        return in_order(estimate, self._order_by, self._scale, self._names, len(smoothed), self._was_cold)
+
+
+def _different(found: list[Fitted], warm: Fitted | None) -> list[Fitted]:
+    """Return the maxima among `found`, each once and without that of `warm`, best first."""
+    taken = [] if warm is None else [warm]
+    others: list[Fitted] = []
+    for one in sorted(found, key=lambda fitted: rank(fitted[0]), reverse=True):
+        if all(abs(one[0].log_likelihood - other[0].log_likelihood) > SAME for other in taken + others):
+            others.append(one)
+    return others
+
+
+def _better(other: Estimate, held: Estimate) -> bool:
+    """Return whether to give up `held` for `other`."""
+    if collapsed(other) != collapsed(held):
+        return collapsed(held)
+    return other.log_likelihood > held.log_likelihood + SHORT

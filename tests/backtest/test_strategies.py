@@ -1,0 +1,144 @@
+"""The strategies that ship: causal, charged for what they trade, and told apart by their names."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from proofolio.backtest.backtest import backtest, set_scene
+from proofolio.backtest.costs import LinearCost
+from proofolio.backtest.forecast_plan import ForecastPlan
+from proofolio.backtest.strategies import RegimeBudgets, strategies_named
+from proofolio.errors import BadData
+from proofolio.models.equal_risk import risk_contributions
+
+WINDOW, CHANGE = 120, 150
+PLAN = ForecastPlan(driving=(0, 1), window=WINDOW)
+
+
+def every(names, horizon=3):
+    return strategies_named(["all"], names, horizon=horizon, gamma_trade=0.0005)
+
+
+def run_all(market, stop=None, rebalance="daily"):
+    scene = set_scene(market, every(market.names), PLAN, stop=stop, rebalance=rebalance)
+    return {run.name: run for run in backtest(scene, every(market.names), LinearCost(0.001))}
+
+
+@pytest.fixture(scope="module")
+def market(market_of, two_regimes):
+    return market_of(two_regimes(days=180), 0.01)
+
+
+@pytest.fixture(scope="module")
+def runs(market):
+    return run_all(market)
+
+
+@pytest.fixture(scope="module")
+def runs_of_another_future(market_of, two_regimes):
+    returns = two_regimes(days=180)
+    returns[CHANGE:] = two_regimes(days=180, seed=5)[CHANGE:] * 3 - 0.01
+    return run_all(market_of(returns, 0.01))
+
+
+def test_all_is_every_strategy_with_and_without_the_hidden_markov_model(runs):
+    assert list(runs) == [
+        "buy-and-hold:A0", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc",
+        "spo-no-hmm", "mpo-no-hmm", "spo-rp-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [s.name for s in every(["A0", "A1"])])
+def test_no_strategy_looks_ahead(runs, runs_of_another_future, name):
+    one, other = runs[name], runs_of_another_future[name]
+    same = CHANGE - WINDOW + 1  # the trade at the close before the change is the last that cannot know
+    assert (one.weights[:same] == other.weights[:same]).all()
+    assert (one.trades[:same] == other.trades[:same]).all()
+    assert (one.costs[:same] == other.costs[:same]).all()
+    assert (one.returns[: same - 1] == other.returns[: same - 1]).all()
+    if name not in ("buy-and-hold:A0", "fix-mix"):
+        assert (one.weights[same:] != other.weights[same:]).any()
+
+
+def test_cutting_the_data_short_changes_nothing_either(market, runs):
+    for name, run in run_all(market, stop=CHANGE).items():
+        days = CHANGE - WINDOW
+        assert (run.wealth == runs[name].wealth[: days + 1]).all(), name
+
+
+def test_everyone_starts_from_equal_shares_and_stays_long_only(market, runs):
+    for run in runs.values():
+        assert np.abs(run.trades[0] + 1 / 4 - run.weights[0]).max() < 1e-15
+        assert run.weights.min() >= -1e-9
+        assert run.weights.sum(axis=1) == pytest.approx(1, abs=1e-12)
+        assert run.costs == pytest.approx(0.001 * np.abs(run.trades).sum(axis=1), abs=1e-15)
+        assert not run.unanswered.any()
+
+
+def test_buy_and_hold_is_its_asset_and_fix_mix_its_mean(market, runs):
+    asset = np.prod(1 + market.returns[WINDOW:, 0])
+    assert runs["buy-and-hold:A0"].wealth[-1] == pytest.approx(asset * (1 - 0.001 * 1.5), rel=1e-12)
+    assert runs["fix-mix"].gross == pytest.approx(market.returns[WINDOW:].mean(axis=1), abs=1e-15)
+
+
+def test_erc_has_equal_contributions_under_the_forecast(market, runs):
+    scene = set_scene(market, every(market.names), PLAN)
+    for name, book in (("erc", scene.regimes), ("erc-no-hmm", scene.history)):
+        shares = risk_contributions(runs[name].weights, book.covariance[:, 0])
+        assert shares == pytest.approx(0.25, abs=1e-9)
+
+
+def test_without_regime_scores_regime_erc_is_erc(market, runs):
+    strategies = [RegimeBudgets(kappa=0.0)]
+    (plain,) = backtest(set_scene(market, strategies, PLAN), strategies, LinearCost(0.001))
+    assert plain.weights == pytest.approx(runs["erc"].weights, abs=1e-9)
+    assert np.abs(runs["regime-erc"].weights - runs["erc"].weights).max() > 1e-3
+
+
+def test_dear_trades_are_avoided_and_risk_aversion_lowers_risk(market):
+    def run(**changes):
+        (mpo,) = strategies_named(["mpo"], market.names, horizon=3, gamma_trade=0.0, gamma_risk=1.0)
+        mpo = replace(mpo, **changes)
+        (found,) = backtest(set_scene(market, [mpo], PLAN), [mpo], LinearCost(0.0))
+        return found.metrics
+
+    free = run()
+    assert run(gamma_trade=0.01).turnover < 0.5 * free.turnover
+    assert run(gamma_trade=10.0).turnover < 1e-6
+    assert run(gamma_risk=100.0).volatility < free.volatility
+
+
+def test_one_period_of_mpo_is_spo(market, runs):
+    (mpo,) = strategies_named(["mpo"], market.names, horizon=1, gamma_trade=0.0005)
+    (run,) = backtest(set_scene(market, [mpo], PLAN), [mpo], LinearCost(0.001))
+    assert run.wealth == pytest.approx(runs["spo"].wealth, rel=1e-9)
+
+
+def test_the_same_forecasts_whatever_the_horizon_of_the_book(market):
+    """A book made for the longest horizon serves the shorter ones: its first days are the same."""
+    short = PLAN.forecaster("regimes", 2).fit(market.returns[:WINDOW]).predict()
+    long = set_scene(market, every(market.names, horizon=6), PLAN).regimes.at(WINDOW - 1, 2)
+    for name in ("mean", "covariance", "probabilities"):
+        assert getattr(long, name) == pytest.approx(getattr(short, name), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("divine", "choose from buy-and-hold"),
+        ("fix-mix-no-hmm", "no strategy"),
+        ("regime-erc-no-hmm", "erc-no-hmm"),
+        ("buy-and-hold:B", "no asset 'B'"),
+    ],
+)
+def test_a_name_that_is_none_is_refused(name, words):
+    with pytest.raises(BadData, match=words):
+        strategies_named([name], ["A", "C"])
+
+
+def test_a_window_that_leaves_nothing_is_refused(market):
+    with pytest.raises(BadData, match="leave nothing to trade"):
+        set_scene(market, every(market.names), replace(PLAN, window=180))
+    with pytest.raises(BadData, match="shorter window"):
+        set_scene(market, every(market.names), PLAN, start=100)

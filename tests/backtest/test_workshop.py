@@ -1,0 +1,135 @@
+"""Pieces of work: kept, found again, the same in several processes and on a cluster."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from proofolio.backtest.backtest import backtest, set_scene
+from proofolio.backtest.costs import LinearCost
+from proofolio.backtest.digest import digest
+from proofolio.backtest.forecast_plan import ForecastPlan
+from proofolio.backtest.strategies import FixMix, strategies_named
+from proofolio.backtest.workshop import Piece, Workshop
+from proofolio.errors import BadData
+
+PLAN = ForecastPlan(driving=(0, 1), window=120)
+
+
+@dataclass(frozen=True)
+class Number:
+    value: int
+
+
+class Interrupted(Exception):
+    pass
+
+
+def pieces(count):
+    return [Piece(digest("number", k), str(k), k) for k in range(count)]
+
+
+def strategies(market):
+    return strategies_named(["fix-mix", "mpo", "erc"], market.names, horizon=2)
+
+
+def same(one, other):
+    for a, b in zip(one, other, strict=True):
+        assert a.name == b.name
+        for name in ("weights", "trades", "costs", "gross", "dates", "unanswered", "unproved"):
+            assert (getattr(a, name) == getattr(b, name)).all()
+
+
+def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
+    done = []
+
+    def work(limit, k):
+        if len(done) == limit:
+            raise Interrupted
+        done.append(k)
+        return Number(k * k)
+
+    workshop = Workshop(folder=tmp_path)
+    with pytest.raises(Interrupted):
+        workshop.run(work, 3, pieces(5), Number)
+    assert done == [0, 1, 2]
+    assert workshop.run(work, 99, pieces(5), Number) == [Number(k * k) for k in range(5)]
+    assert done == [0, 1, 2, 3, 4]
+    assert workshop.run(work, 0, pieces(5), Number) == [Number(k * k) for k in range(5)]
+
+
+def test_half_a_file_is_not_taken_for_a_result(tmp_path):
+    workshop = Workshop(folder=tmp_path)
+    (piece,) = pieces(1)
+    workshop.keep(piece.key, Number(7))
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:40])
+    assert workshop.run(lambda shared, k: Number(8), None, [piece], Number) == [Number(8)]
+    assert workshop.found(piece.key, Number) == Number(8)
+
+
+def test_how_far_it_is_counts_what_was_found(tmp_path):
+    said = []
+    workshop = Workshop(folder=tmp_path, progress=lambda *news: said.append(news))
+    workshop.run(lambda shared, k: Number(k), None, pieces(2), Number)
+    workshop.run(lambda shared, k: Number(k), None, pieces(3), Number)
+    assert said == [("found", 0, 2), ("0", 1, 2), ("1", 2, 2), ("found", 2, 3), ("2", 3, 3)]
+
+
+def test_a_backtest_is_not_done_twice_and_read_back_to_the_bit(market, tmp_path, monkeypatch):
+    workshop = Workshop(folder=tmp_path)
+    scene = set_scene(market, strategies(market), PLAN, workshop=workshop)
+    first = backtest(scene, strategies(market), LinearCost(), workshop)
+
+    def never(*_, **__):
+        raise AssertionError("this was done before")
+
+    monkeypatch.setattr("proofolio.backtest.backtest.simulate", never)
+    monkeypatch.setattr("proofolio.backtest.forecast_plan.record_forecasts", never)
+    scene = set_scene(market, strategies(market), PLAN, workshop=workshop)
+    same(first, backtest(scene, strategies(market), LinearCost(), workshop))
+    for changed in ({"costs": LinearCost(0.002)}, {"scene": replace(scene, rebalance="weekly")}):
+        with pytest.raises(AssertionError, match="before"):
+            backtest(
+                **({"scene": scene, "strategies": [FixMix()], "costs": LinearCost()} | changed),
+                workshop=workshop,
+            )
+
+
+def test_two_processes_find_what_one_finds(market):
+    scene = set_scene(market, strategies(market), PLAN)
+    one = backtest(scene, strategies(market), LinearCost(), Workshop(jobs=1))
+    two = backtest(scene, strategies(market), LinearCost(), Workshop(jobs=2))
+    same(one, two)
+
+
+# dask's own servers leave sockets to the garbage collector when they close.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_dask_cluster_finds_what_one_process_finds(market):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    scene = set_scene(market, strategies(market), PLAN)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        found = backtest(
+            scene, strategies(market), LinearCost(), Workshop(scheduler=cluster.scheduler_address)
+        )
+    same(backtest(scene, strategies(market), LinearCost()), found)
+
+
+def test_everything_that_decides_a_result_is_in_its_name():
+    array = np.arange(4.0)
+    names = [
+        digest(array), digest(np.nextafter(array, 9.0)), digest(array.reshape(2, 2)), digest(array.astype(np.float32)),
+        digest(FixMix()), digest(FixMix("other")), digest(LinearCost()), digest(LinearCost(0.002)),
+        digest(1), digest("1"), digest(1.0), digest(True), digest(None), digest((1, 2)), digest(1, 2), digest((1,), 2),
+    ]  # fmt: skip
+    assert len(set(names)) == len(names)
+    assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    with pytest.raises(BadData, match="object"):
+        digest(object())
+
+
+def test_no_processes_and_no_scheduler_are_refused(market):
+    with pytest.raises(BadData, match="1 or more"):
+        Workshop(jobs=0)

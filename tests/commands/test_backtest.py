@@ -1,0 +1,306 @@
+"""``proofolio backtest``, ``tune`` and ``trade``: what they print, write and refuse."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from proofolio.backtest.backtest import backtest, set_scene
+from proofolio.backtest.costs import LinearCost
+from proofolio.backtest.forecast_plan import ForecastPlan
+from proofolio.backtest.market import Market
+from proofolio.backtest.strategies import strategies_named
+from proofolio.cli import command_line
+from proofolio.report.pictures import COLOURS, picture
+
+DAYS = 160
+SMALL = ("--window", "100", "--regime-assets", "US,BONDS")
+
+
+def prices():
+    rng = np.random.default_rng(3)
+    wild = (np.arange(DAYS) // 40) % 2
+    returns = rng.normal(0.0004, 1.0, (DAYS, 3)) * np.where(wild, 0.02, 0.006)[:, None]
+    table = 100 * np.exp(np.cumsum(returns, axis=0))
+    days = pd.bdate_range("2021-01-04", periods=DAYS)
+    return pd.DataFrame(table, index=days, columns=["US", "BONDS", "GOLD"]).rename_axis("Date")
+
+
+def run(*arguments):
+    return CliRunner().invoke(command_line, [str(a) for a in arguments])
+
+
+def one_sentence(result):
+    assert result.exit_code == 2, result.output
+    (line,) = result.stderr.splitlines()
+    return line.removeprefix("proofolio: ")
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "prices.csv"
+    prices().to_csv(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp("out")
+
+
+@pytest.fixture(scope="module")
+def document(file, out):
+    found = run(
+        "backtest", file, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out, "--json"
+    )
+    assert found.exit_code == 0, found.output
+    return json.loads(found.stdout)
+
+
+def test_the_document_has_the_promised_keys(document):
+    assert {"span", "assets", "strategies", "seconds", "files"} <= set(document)
+    assert document["assets"] == ["US", "BONDS", "GOLD"]
+    assert document["span"]["days"] == DAYS - 1 - 100
+    for figures in document["strategies"].values():
+        keys = {
+            "return",
+            "volatility",
+            "sharpe",
+            "max_drawdown",
+            "calmar",
+            "turnover",
+            "costs",
+            "worst_month",
+        }
+        assert keys <= set(figures)
+
+
+def test_the_figures_are_those_of_the_prices(document):
+    shares = prices().pct_change().iloc[101:].mean(axis=1)
+    figures = document["strategies"]["fix-mix"]
+    assert figures["volatility"] == pytest.approx(shares.std() * 252**0.5, rel=1e-2)
+    assert 1 + figures["total_return"] == pytest.approx((1 + shares).prod(), abs=2e-3)
+
+
+def test_the_report_stands_alone(document, out):
+    page = (out / "report.html").read_text(encoding="utf-8")
+    for name in document["strategies"]:
+        assert name in page
+    for name in ("wealth", "drawdown", "regimes", "weights", "risk", "turnover", "costs"):
+        assert f'id="{name}-' in page, name
+    assert not re.findall(r"<(?:script|link|img|iframe)\b", page)
+    assert not re.findall(r"(?:href|src)=\"(?!#)|url\((?!#)|@import", page)
+    # every colour of a drawing is one of the page's own, so that it can be read on a dark ground
+    drawings = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
+    assert set(re.findall(r"(?:fill|stroke): (#\w+)", drawings)) <= {"#000000"}
+    references = set(re.findall(r'href="#([^"]+)"', page)) | set(re.findall(r"url\(#([^)]+)\)", page))
+    assert references <= set(re.findall(r'\bid="([^"]+)"', page))
+
+
+def test_the_second_call_finds_the_pieces_and_the_same_drawings(file, out, document, tmp_path):
+    first = (out / "report.html").read_text(encoding="utf-8")
+    again = run("backtest", file, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out)
+    assert again.exit_code == 0
+    assert "regime-erc" in again.stdout
+    second = (out / "report.html").read_text(encoding="utf-8")
+    assert re.findall(r"<svg .*?</svg>", first) == re.findall(r"<svg .*?</svg>", second)
+    fresh = run("backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path, "--json")
+    for name, figures in json.loads(fresh.stdout)["strategies"].items():
+        expected = document["strategies"][name]
+        # forecasts one day ahead only, instead of five, are the same to rounding
+        assert {k: v for k, v in figures.items() if k != "seconds"} == {
+            k: pytest.approx(v, rel=1e-12) if isinstance(v, float) else v
+            for k, v in expected.items()
+            if k != "seconds"
+        }
+
+
+def test_returns_prices_and_a_risk_free_column(tmp_path):
+    table = prices()
+    returns = table.pct_change().iloc[1:]
+    returns["CASH"] = 0.0001 + 0.00001 * (np.arange(len(returns)) % 2)
+    returns.to_csv(tmp_path / "returns.csv")
+    found = run(
+        "backtest", tmp_path / "returns.csv", "--returns", "--risk-free", "CASH", *SMALL, "--strategies", "fix-mix",
+        "--cost-bps", "0", "--out", tmp_path / "out", "--json",
+    )  # fmt: skip
+    document = json.loads(found.stdout)
+    assert document["assets"] == ["US", "BONDS", "GOLD"]
+    excess = returns[["US", "BONDS", "GOLD"]].mean(axis=1).iloc[100:] - returns["CASH"].iloc[100:]
+    expected = excess.mean() / excess.std() * 252**0.5
+    assert document["strategies"]["fix-mix"]["sharpe"] == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_spans_are_what_is_traded(file, tmp_path):
+    found = run(
+        "backtest", file, *SMALL, "--strategies", "erc", "--train", "2021-01-08:2021-07-01", "--test",
+        "2021-06-15:2021-07-30", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert found.exit_code == 2  # what is known cannot be traded
+    for train in ("2021-01-08:2021-06-14", "2021-01-08:"):
+        found = run(
+            "backtest", file, *SMALL, "--strategies", "erc", "--train", train, "--test", "2021-06-15:2021-07-30",
+            "--out", tmp_path, "--json",
+        )  # fmt: skip
+        span = json.loads(found.stdout)["span"]
+        assert (span["first"], span["last"]) == ("2021-06-15", "2021-07-30")
+
+
+def test_tuning_chooses_on_the_first_span_and_runs_once_on_the_second(file, tmp_path):
+    found = run(
+        "tune", file, *SMALL, "--horizon", "1,2", "--gamma-risk", "1,10", "--gamma-trade", "1e-4,1", "--test",
+        "2021-07-01:", "--train", ":2021-06-30", "--out", tmp_path, "--json",
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    document = json.loads(found.stdout)
+    assert len(document["trials"]) == 8
+    best = max(document["trials"], key=lambda trial: trial["sharpe"])
+    assert all(best[name] == value for name, value in document["chosen"].items())
+    assert document["train"]["last"] < document["test"]["first"]
+    assert set(document["out_of_sample"]) == {"mpo", "fix-mix"}
+    # the same choice, run by hand on the test span
+    chosen = document["chosen"]
+    by_hand = run(
+        "backtest", file, *SMALL, "--strategies", "mpo" if chosen["horizon"] > 1 else "spo", "--horizon",
+        chosen["horizon"], "--gamma-risk", chosen["gamma_risk"], "--gamma-trade", chosen["gamma_trade"], "--test",
+        "2021-07-01:", "--out", tmp_path / "hand", "--json",
+    )  # fmt: skip
+    (figures,) = json.loads(by_hand.stdout)["strategies"].values()
+    assert figures["sharpe"] == pytest.approx(document["out_of_sample"]["mpo"]["sharpe"], rel=1e-6)
+    assert "[" in (tmp_path / "tuning.html").read_text(encoding="utf-8")
+
+
+def test_today_s_trades_add_up_and_say_why(file, tmp_path):
+    held = tmp_path / "held.csv"
+    held.write_text("asset,amount\nUS,600\nGOLD,400\n", encoding="utf-8")
+    arguments = ("trade", file, *SMALL, "--holdings", held, "--strategy", "mpo-rp", "--gamma-trade", "1e-4")
+    words = run(*arguments)
+    assert words.exit_code == 0, words.output
+    for reason in ("regime", "forecast", "cost"):
+        assert f"  {reason} " in words.stdout
+    document = json.loads(run(*arguments, "--json").stdout)
+    trades = document["trades"]
+    assert document["date"] == f"{prices().index[-1]:%Y-%m-%d}"
+    assert sum(t["amount"] for t in trades.values()) == pytest.approx(0, abs=1e-6)
+    assert trades["US"]["held"] == pytest.approx(0.6)
+    assert document["cost"] == pytest.approx(0.001 * document["turnover"])
+    assert trades["BONDS"]["trade"] > 0
+
+
+def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
+    """What `trade` says after the last close is what a backtest does there that knows the days after."""
+    shorter, held = tmp_path / "shorter.csv", tmp_path / "held.json"
+    table = prices()
+    table.iloc[:-2].to_csv(shorter)
+    held.write_text('{"US": 1, "BONDS": 1, "GOLD": 1}', encoding="utf-8")
+    arguments = ("--strategy", "erc", "--holdings", held, "--json")
+    # as many days as the window are enough
+    today = json.loads(
+        run("trade", shorter, "--window", DAYS - 3, "--regime-assets", "US", *arguments).stdout
+    )
+    assert today["date"] == f"{table.index[-3]:%Y-%m-%d}"
+    market = Market.from_returns(table.pct_change().iloc[1:], 0.0)
+    (erc,) = strategies = strategies_named(["erc"], market.names)
+    scene = set_scene(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
+    (expected,) = backtest(scene, [erc], LinearCost(0.001))
+    assert [today["trades"][name]["trade"] for name in market.names] == pytest.approx(
+        expected.trades[0], abs=1e-9
+    )
+    assert today["turnover"] > 0.01
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{}", "holds nothing"),
+        ('{"OIL": 1}', "'OIL', which is not in the table"),
+        ('{"US": -1}', "'US' is -1"),
+        ("US;3", "no amounts by asset"),
+        ('{"US": "much"}', "no amounts by asset"),
+    ],
+)
+def test_holdings_that_cannot_be_meant(file, tmp_path, text, words):
+    held = tmp_path / "held"
+    held.write_text(text, encoding="utf-8")
+    assert words in one_sentence(run("trade", file, *SMALL, "--holdings", held))
+
+
+def changed(change):
+    table = prices()
+    return change(table)
+
+
+def negative(table):
+    table.iloc[7, 1] = -3.0
+    return table
+
+
+def gap(table):
+    table.iloc[9, 2] = np.nan
+    return table
+
+
+def constant(table):
+    return table.assign(GOLD=5.0)
+
+
+@pytest.mark.parametrize("command", ["backtest", "tune", "trade"])
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (gap, r"missing.*column 'GOLD' at 2021-01-15"),
+        (lambda t: pd.concat([t.iloc[:5], t.iloc[4:]]), r"repeated.*2021-01-08"),
+        (lambda t: t.iloc[[0, 2, 1, *range(3, DAYS)]], r"go back from 2021-01-06.*2021-01-05"),
+        (negative, r"column 'BONDS' at 2021-01-13.*is -3"),
+        (constant, r"column 'GOLD' at 2021-01-04.*never changes"),
+        (lambda t: t.iloc[:90], r"89 daily returns \(2021-01-05 to .*fewer than the window of 100"),
+        (lambda t: t.pct_change().iloc[1:], r"look like returns.*column.*--returns"),
+    ],
+    ids=["gap", "repeated", "unsorted", "negative", "constant", "short", "returns"],
+)
+def test_bad_data_is_one_sentence_that_says_where(tmp_path, command, change, words):
+    path = tmp_path / "bad.csv"
+    changed(change).to_csv(path)
+    held = tmp_path / "held.json"
+    held.write_text('{"US": 1}', encoding="utf-8")
+    more = ("--holdings", held) if command == "trade" else ("--out", tmp_path / "out")
+    sentence = one_sentence(run(command, path, *SMALL, *more))
+    assert re.search(words, sentence), sentence
+    assert "bad.csv" in sentence
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--strategies", "luck"), "no strategy 'luck'"),
+        (("--regime-assets", "US,OIL"), "no asset 'OIL'"),
+        (("--risk-free", "EURIBOR"), "'EURIBOR'"),
+        (("--risk-free", "3"), "0.02 for two percent"),
+        (("--test", "2021-13-01:"), "dates like"),
+        (("--test", "2030-01-01:"), "holds no day"),
+        (("--test", "2021-02-01:"), "fewer than the window"),
+        (("--impact", "1"), "--volume"),
+        (("--cost-bps", "-5"), "0.001 for 10 bp"),
+        (("--jobs", "0"), "1 or more"),
+    ],
+)
+def test_options_that_cannot_be_meant(file, tmp_path, arguments, words):
+    assert words in one_sentence(run("backtest", file, *SMALL, "--out", tmp_path, *arguments))
+
+
+def test_a_drawing_is_the_same_whatever_the_user_s_matplotlib_settings():
+    import matplotlib as mpl
+
+    def draw(figure):
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [1, 2], color=COLOURS["s0"], label="one")
+        axes.legend()
+
+    plain = picture("test", "a < b", draw)
+    with mpl.rc_context({"font.size": 30, "axes.grid": False, "axes.facecolor": "red"}):
+        assert picture("test", "a < b", draw) == plain
+    assert 'aria-label="a &lt; b"' in plain
+    assert "var(--s0)" in plain

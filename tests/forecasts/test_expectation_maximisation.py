@@ -1,0 +1,96 @@
+"""The quick steps are hmmlearn's own steps."""
+
+import numpy as np
+import pytest
+from hmmlearn.hmm import GaussianHMM
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from proofolio.forecasts.expectation_maximisation import ascend
+from proofolio.forecasts.maximum_likelihood import PRIOR, Parameters
+
+
+def random_start(seed, K, d):
+    random = np.random.default_rng(seed)
+    roots = random.standard_normal((K, d, d))
+    return Parameters(
+        random.dirichlet(np.ones(K)),
+        random.dirichlet(np.ones(K), size=K),
+        random.standard_normal((K, d)),
+        roots @ roots.transpose(0, 2, 1) + 0.3 * np.eye(d),
+    )
+
+
+def hmmlearn_after(series, start, steps):
+    K, d = start.means.shape
+    model = GaussianHMM(
+        K,
+        "full",
+        covars_prior=PRIOR * np.eye(d),
+        n_iter=steps,
+        tol=-np.inf,
+        init_params="",
+        implementation="log",
+    )
+    model.startprob_, model.transmat_ = start.initial, start.transition
+    model.means_, model.covars_ = start.means, start.covariances
+    model.n_features = d
+    return model.fit(series) if steps else model
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 3), st.integers(0, 6))
+def test_every_step_is_hmmlearns(seed, K, d, steps):
+    series = np.random.default_rng(seed + 1).standard_normal((150, d))
+    start = random_start(seed, K, d)
+    estimate, smoothed = ascend(series, start, steps, -np.inf)
+    model = hmmlearn_after(series, start, steps)
+    assert estimate.iterations == steps
+    np.testing.assert_allclose(estimate.parameters.initial, model.startprob_, atol=1e-9)
+    np.testing.assert_allclose(estimate.parameters.transition, model.transmat_, atol=1e-9)
+    np.testing.assert_allclose(estimate.parameters.means, model.means_, atol=1e-8)
+    np.testing.assert_allclose(estimate.parameters.covariances, model.covars_, atol=1e-8)
+    # What is said about the days is said under the parameters given back, not those a step before.
+    assert estimate.log_likelihood == pytest.approx(model.score(series), abs=1e-7)
+    np.testing.assert_allclose(smoothed, model.predict_proba(series), atol=1e-8)
+    np.testing.assert_allclose(estimate.shares, smoothed.mean(axis=0))
+
+
+def test_the_likelihood_never_falls_and_the_end_is_a_maximum():
+    random = np.random.default_rng(0)
+    wild = np.repeat(random.integers(0, 2, 40), 25)
+    series = random.standard_normal((1000, 2)) * np.where(wild, 2.0, 0.7)[:, None]
+    start = random_start(1, 2, 2)
+    likelihoods = [ascend(series, start, steps, -np.inf)[0].log_likelihood for steps in range(25)]
+    assert (np.diff(likelihoods) > -1e-6).all()
+    end, _ = ascend(series, start, 1000, 1e-9)
+    assert end.converged
+    shorter, _ = ascend(series, start, 3, 1e-9)
+    assert not shorter.converged
+    assert shorter.iterations == 3
+    for step in random.standard_normal((20, 2, 2)) * 0.01:
+        moved = Parameters(
+            end.parameters.initial,
+            end.parameters.transition,
+            end.parameters.means + step,
+            end.parameters.covariances,
+        )
+        assert ascend(series, moved, 0, 1e-9)[0].log_likelihood < end.log_likelihood
+
+
+def test_a_day_a_hundred_deviations_away_is_taken_in():
+    series = np.random.default_rng(0).standard_normal((300, 1))
+    series[150] = 100.0
+    start = random_start(0, 2, 1)
+    estimate, smoothed = ascend(series, start, 0, 1e-4)
+    assert estimate.log_likelihood == pytest.approx(hmmlearn_after(series, start, 0).score(series))
+    np.testing.assert_allclose(smoothed.sum(axis=1), 1)
+
+
+def test_a_broken_start_is_none():
+    series = np.random.default_rng(0).standard_normal((100, 1))
+    start = random_start(0, 2, 1)
+    flat = Parameters(start.initial, start.transition, start.means, np.zeros((2, 1, 1)))
+    assert ascend(series, flat, 10, 1e-4) is None
+    nowhere = Parameters(start.initial, start.transition, start.means * np.nan, start.covariances)
+    assert ascend(series, nowhere, 10, 1e-4) is None
