@@ -49,7 +49,7 @@ class CurvedSizes:
     def of(
         atoms: Sequence[Atom], lower: Sequence[Side], upper: Sequence[Side], lines: Iterable[Line]
     ) -> CurvedSizes:
-        """Return the sizes that atoms, the bounds of all columns, and the rows of a meaning give."""
+        """Return the sizes that atoms, the bounds of inputs, and the rows of a meaning give."""
         forms = {atom.column: {(i, j): a for i, j, a in atom.terms} for atom in atoms}
         units = {k: max((abs(a) for a in form.values()), default=ZERO) for k, form in forms.items()}
         reach = {

@@ -110,7 +110,12 @@ class Statement:
         if not self.atoms:
             return self.given_sizes
         lines = [line for entry in self.entries for piece in entry for line in piece]
-        found = CurvedSizes.of(self.atoms, self.lower, self.upper, lines)
+        own: list[tuple[Side, Side]] = [
+            (low, high) if kind == "input" else (None, None)  # bounds that the function gave say no size
+            for low, high, kind in zip(self.lower, self.upper, self.kinds, strict=True)
+        ]
+        lower, upper = zip(*own, strict=True)
+        found = CurvedSizes.of(self.atoms, lower, upper, lines)
         if found.curved == 0:
             raise Undecidable(
                 "a quadratic row of the meaning has no size to measure errors by: it is met at a single point, "
