@@ -34,26 +34,38 @@ class Atoms:
                 "a quadratic part holds an output or a variable that the function made: the lemma about it "
                 "must be proved apart"
             )
-        first = form[min(form)] if scaled else Fraction(1)
-        unit = {key: form[key] / first for key in sorted(form)}
+        unit, first = _unit(form) if scaled else (form, Fraction(1))
         if unit not in self.forms:
-            self.forms.append(unit)
+            self.forms.append({key: unit[key] for key in sorted(unit)})
             self._first.append(first)
-        return {-1 - self.forms.index(unit): first}
+        return self._confirmed({-1 - self.forms.index(unit): first}, form)
 
     def near_terms(self, polynomial: Polynomial) -> Row:
         """Return a form as a known atom, and what a square root's rounding left as another, where that fits."""
+        form = {key: a for key, a in polynomial.items() if a}
         for k, (unit, first) in enumerate(zip(self.forms, self._first, strict=True)):
             known = {key: first * a for key, a in unit.items()}
             size = max(abs(a) for a in known.values())
             rest = {
-                key: polynomial.get(key, Fraction(0)) - known.get(key, Fraction(0))
-                for key in known.keys() | polynomial.keys()
+                key: form.get(key, Fraction(0)) - known.get(key, Fraction(0))
+                for key in known.keys() | form.keys()
             }
             if all(abs(a) <= NEAR * size for a in rest.values()):
                 # coefficients of the size of rounding would look like zero to a solver: the column is small instead
-                return {**self.terms(rest, scaled=False), -1 - k: first}
-        return self.terms(polynomial)
+                row = dict(self.terms(rest, scaled=False))
+                row[-1 - k] = row.get(-1 - k, Fraction(0)) + first
+                return self._confirmed(row, form)
+        return self.terms(form)
+
+    def _confirmed(self, row: Row, form: Polynomial) -> Row:
+        """Return a row of atoms that, written out, is the form: provers and checkers both come through here."""
+        left = dict(form)
+        for j, a in row.items():
+            for key, b in self.forms[-1 - j].items():
+                left[key] = left.get(key, Fraction(0)) - a * b
+        if any(left.values()):
+            raise Undecidable("a quadratic part is not the sum of atoms it was written as: report this")
+        return row
 
     def placed(self, start: int) -> tuple[Atom, ...]:
         """Return the atoms as columns from `start` on."""
@@ -69,6 +81,12 @@ class Atoms:
             return line
         terms = {j if j >= 0 else start - 1 - j: a for j, a in line.terms.items()}
         return Line(terms, line.low, line.high, line.when)
+
+
+def _unit(form: Polynomial) -> tuple[Polynomial, Fraction]:
+    """Return a form in parts of its largest coefficient, and that coefficient."""
+    largest = max(sorted(form), key=lambda key: abs(form[key]))
+    return {key: a / form[largest] for key, a in form.items()}, form[largest]
 
 
 def form_polynomial(forms: Iterable[Form]) -> dict[tuple[int, int], Fraction]:

@@ -61,6 +61,7 @@ def _restricted(
         tuple(statement.integer[j] for j in columns),
         tuple(moved(line) for line in rows),
         tuple(tuple(tuple(moved(line) for line in piece) for piece in entry) for entry in entries),
+        given_sizes=None if statement.curved_sizes is None else statement.curved_sizes.moved(place),
     )
 
 

@@ -99,6 +99,7 @@ def _atoms(statement: Statement) -> None:
     own = {atom.column for atom in statement.atoms}
     for atom in statement.atoms:
         used = {j for i, k, _ in atom.terms for j in (i, k)}
+        _require(used | {atom.column} <= set(range(len(statement.names))), "an atom is of no column")
         _require(not used & own, "an atom stands for another atom")
         _require(all(statement.kinds[j] == "input" for j in used | own), "an atom is not one of inputs")
         _require(not statement.integer[atom.column], "an atom is an integer")
@@ -152,6 +153,8 @@ def _proved(statement: Statement, document: Mapping[str, Any]) -> None:
     _require(delta <= DELTA, "it needs a delta beyond 1e-9")
     _require(Fraction(document["delta"]) == delta, "the delta it states is not the delta it reaches")
     if total is False:
+        # the parts do not say what atoms stand for, so a point of theirs need not be true
+        _require(not statement.atoms, "a point without outputs says nothing beside quadratic parts")
         _without_output(found, document["gap"])
     _require(total in (True, False, None), "total is neither true, false nor unknown")
 

@@ -6,7 +6,7 @@ cut it into independent parts (`proofolio.verification.parts`) and read toleranc
 A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
 counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; what a proof needed is part of its
 answer. Bounds that the function gave its own columns count no more than those of the inputs: careless ones must
-not make room for errors.
+not make room for errors. Beside quadratic parts rows count for less: `proofolio.verification.curved_sizes`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 from proofolio.verification.atom import Atom
 from proofolio.verification.certificate import Row, Side, System
+from proofolio.verification.curved_sizes import CurvedSizes
 from proofolio.verification.line import Line, line_document, read_line, side_number, side_text
 
 __all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "written"]
@@ -61,6 +62,8 @@ class Statement:
         The meaning: every entry must lie in one of its pieces, each entry in a piece of its own.
     atoms : tuple of Atom
         Inputs that stand for quadratic parts of others; empty in the parts of a statement.
+    given_sizes : CurvedSizes or None
+        For a part of a statement: what the atoms of the whole say about its rows.
     """
 
     names: tuple[str, ...]
@@ -71,6 +74,7 @@ class Statement:
     rows: tuple[Line, ...]
     entries: tuple[tuple[Piece, ...], ...]
     atoms: tuple[Atom, ...] = ()
+    given_sizes: CurvedSizes | None = None
 
     @cached_property
     def points(self) -> tuple[int, ...]:
@@ -95,21 +99,57 @@ class Statement:
         return range(-int(-low // 1), int(high // 1) + 1)
 
     @cached_property
+    def curved_sizes(self) -> CurvedSizes | None:
+        """What quadratic parts say about the sizes of rows; None where there are none.
+
+        Raises
+        ------
+        Undecidable
+            For a quadratic row of the meaning that holds at one point or for one value only.
+        """
+        if not self.atoms:
+            return self.given_sizes
+        lines = [line for entry in self.entries for piece in entry for line in piece]
+        own: list[tuple[Side, Side]] = [
+            (low, high) if kind == "input" else (None, None)  # bounds that the function gave say no size
+            for low, high, kind in zip(self.lower, self.upper, self.kinds, strict=True)
+        ]
+        lower, upper = zip(*own, strict=True)
+        found = CurvedSizes.of(self.atoms, lower, upper, lines)
+        if found.curved == 0:
+            raise Undecidable(
+                "a quadratic row of the meaning has no size to measure errors by: it is met at a single point, "
+                "which linear rows can say"
+            )
+        return found
+
+    @cached_property
     def sizes(self) -> tuple[Fraction, ...]:
         """The size of each column: 0 for integers, at most the inputs' for what the function added."""
         ends = [
             [abs(end) for end in pair if end is not None] for pair in zip(self.lower, self.upper, strict=True)
         ]
         one = Fraction(1)
-        given = [max(e, default=one) for e, kind in zip(ends, self.kinds, strict=True) if kind == "input"]
+        own = {} if self.curved_sizes is None else self.curved_sizes.sizes
+        given = [
+            max(e, default=one)
+            for j, (e, kind) in enumerate(zip(ends, self.kinds, strict=True))
+            if kind == "input" and j not in own
+        ]
         reach = max([one, *given])
         return tuple(
-            Fraction(0) if whole else min(reach, max(e, default=one))
-            for e, whole in zip(ends, self.integer, strict=True)
+            own[j] if j in own else Fraction(0) if whole else min(reach, max(e, default=one))
+            for j, (e, whole) in enumerate(zip(ends, self.integer, strict=True))
         )
 
     def scale(self, terms: Row) -> Fraction:
         """Return the size of a row: its tolerance is delta times this."""
+        size = self.extent(terms)
+        most = None if self.curved_sizes is None else self.curved_sizes.most(terms, self.sizes)
+        return size if most is None else min(size, most)
+
+    def extent(self, terms: Row) -> Fraction:
+        """Return how far the terms of a row reach, at least 1."""
         return max([Fraction(1), *(abs(a) * self.sizes[j] for j, a in terms.items())])
 
     @cached_property

@@ -13,8 +13,8 @@ __all__ = ["held_at", "true_points"]
 
 Point = dict[int, Fraction]
 CORNERS = 16
-HALVINGS = 30
-NEAR = Fraction(1, 10**6)
+HALVINGS = 60  # of a wide box: a point must lie closer to a facet than errors are large
+OFFSETS = tuple(sign * Fraction(1, 10**k) for k in (6, 8) for sign in (1, -1))
 
 
 def true_points(statement: Statement, near: Mapping[str, Fraction]) -> Iterator[Point]:
@@ -57,7 +57,7 @@ def _corners(statement: Statement, start: Point, used: Iterable[int]) -> list[Po
 
 def _across(statement: Statement, facet: Facet, a: Point, b: Point) -> Iterator[Point]:
     """Yield points of the segment from a to b just inside and just outside a facet, where it crosses that."""
-    for offset in (NEAR, -NEAR):
+    for offset in OFFSETS:
         wanted = facet.limit + offset * facet.scale
 
         def beyond(share: Fraction, wanted: Fraction = wanted) -> bool:
@@ -87,4 +87,5 @@ def held_at(statement: Statement, point: Mapping[int, Fraction]) -> Statement:
         lower=tuple(point.get(j, end) for j, end in enumerate(statement.lower)),
         upper=tuple(point.get(j, end) for j, end in enumerate(statement.upper)),
         atoms=(),
+        given_sizes=statement.curved_sizes,
     )
