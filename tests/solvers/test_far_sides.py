@@ -117,3 +117,27 @@ def test_an_error_of_scips_own_is_a_solver_failure(monkeypatch):
     monkeypatch.setattr(scip, "ScipModel", refuses)
     with pytest.raises(SolverFailure, match="error in input data"):
         scip.solve(with_upper(1.0), Settings())
+
+
+@pytest.mark.parametrize("size", [1e3, 1e10, 1e13, 1e15, 1e17])
+def test_a_small_coefficient_of_a_large_column_is_not_lost(size):
+    """y <= x / size with x up to 10 size allows y = 5; without its term the row would say y <= 0."""
+    m = Model()
+    x, y = m.variable("x", lower=0, upper=10 * size), m.variable("y", lower=0, upper=10)
+    m.add("small", y <= x / size)
+    m.add("least", y >= 5)
+    m.minimise(y)
+    answer = solve(m, "scip")
+    assert answer.status != "infeasible"
+    assert answer.bound == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e12, 1e17])
+def test_a_program_that_a_small_coefficient_makes_infeasible_is_never_verified(size):
+    """x is at most 4 size, so y <= x / size cuts off y = 5; where the row is too much for SCIP the checks say it."""
+    m = Model()
+    x, y = m.variable("x", lower=0, upper=4 * size), m.variable("y", lower=0, upper=10)
+    m.add("small", y <= x / size)
+    m.add("least", y >= 5)
+    m.minimise(y)
+    assert solve(m, "scip").status in ("infeasible", "infeasible-solution")

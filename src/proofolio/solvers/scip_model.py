@@ -31,6 +31,7 @@ from proofolio.solvers.affine_parts import AffineParts
 from proofolio.solvers.deadline import NEVER, Deadline
 from proofolio.solvers.far_sides import INFINITE
 from proofolio.solvers.natural_units import natural_units, power_of_two
+from proofolio.solvers.scip_rows import MOST, reach, without_small_terms
 
 __all__ = ["OutOfTime", "ScipModel"]
 
@@ -38,7 +39,6 @@ Floats = NDArray[np.float64]
 # SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
 # always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0
-MOST = 2.0**1000  # that rows are multiplied by
 SURELY = 0.5  # of a side that a row must reach: it stays below this part of it whatever the rounding
 
 
@@ -159,10 +159,16 @@ class ScipModel:
             raise _too_large(f"a coefficient of {self._named(part)}")
         if low * factor >= INFINITE or high * factor <= -INFINITE:
             factor = self._missed(terms, low, high, part)
+        elif not nonlinear and terms:
+            given = low, high
+            terms, low, high, factor = without_small_terms(terms, low, high, factor)
+            self.relaxed |= (np.isfinite(given[0]) and low == -np.inf) or (
+                np.isfinite(given[1]) and high == np.inf
+            )
         scaled = {term: a * factor for term, a in terms.items()} if factor != 1.0 else terms
         has_low, has_high = low * factor > -INFINITE, high * factor < INFINITE
         if (not has_low and low > -np.inf) or (not has_high and high < np.inf):
-            least, most = self._reach(terms)
+            least, most = reach(terms)
             self.relaxed |= (not has_low and least < low) or (not has_high and most > high)
         if not has_low and not has_high:
             return None
@@ -170,24 +176,12 @@ class ScipModel:
 
     def _missed(self, terms: dict[Any, float], low: float, high: float, part: int | None) -> float:
         """Return a factor for a row that no point within the bounds satisfies; refuse any other one."""
-        least, most = self._reach(terms)
+        least, most = reach(terms)
         if low > 0.0 and most < SURELY * low:
             return 1.0 / low
         if high < 0.0 and least > SURELY * high:
             return -1.0 / high
         raise _too_large(f"a side of {self._named(part)}, beside its coefficients,")
-
-    def _reach(self, terms: dict[Any, float]) -> tuple[float, float]:
-        """Return the least and the largest value of the terms over the bounds that SCIP was given."""
-        least = most = 0.0
-        for term, a in terms.items():
-            ends = (a, a)
-            for v in term.vartuple:
-                bounds = [b if abs(b) < INFINITE else np.copysign(np.inf, b) for b in _bounds(v)]
-                products = [x * y if x and y else 0.0 for x in ends for y in bounds]
-                ends = (min(products), max(products))
-            least, most = least + ends[0], most + ends[1]
-        return least, most
 
     def _named(self, part: int | None) -> str:
         return "the objective" if part is None else AffineParts.of(self.program).name(part)
@@ -321,10 +315,6 @@ class ScipModel:
 
 def _too_large(what: str) -> SolverFailure:
     return SolverFailure(f"{what} is 1e20 or more, which is infinite to SCIP: rescale the model")
-
-
-def _bounds(variable: Any) -> tuple[float, float]:
-    return variable.getLbOriginal(), variable.getUbOriginal()
 
 
 def _product(a: Any, b: Any) -> Any:
