@@ -250,3 +250,15 @@ def test_the_large_perspective_form_is_fixed_and_solved_quickly():
     x = left.expand(found.x)
     assert program.cones.violation(x).max() <= 1e-7
     assert np.abs(program.A @ x - np.clip(program.A @ x, program.row_lower, program.row_upper)).max() <= 1e-7
+
+
+@pytest.mark.parametrize("coefficient", [1e-320, -1e-320])
+def test_a_side_beyond_the_largest_number_is_not_taken_for_a_bound(coefficient):
+    m = Model()
+    x, y = m.variable("x", lower=0.0), m.variable("y", upper=1.0)
+    m.add("far", coefficient * x + y >= 2.0 if coefficient > 0 else coefficient * x + y <= -2.0)
+    m.add("slack", coefficient * x + y >= -3.0)
+    m.minimise(x)
+    left = fix(m.freeze(), [1], 0.0).program
+    assert np.isfinite(left.lower).all()
+    assert list(left.row_names) == ["far"]

@@ -7,7 +7,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from proofolio import BadData, Model, UnsupportedProgram, check, solve, write_program
+from proofolio import BadData, Model, SolverFailure, UnsupportedProgram, check, solve, write_program
 from proofolio.solvers import SOLVERS, Solution
 
 
@@ -159,3 +159,47 @@ def test_an_infeasible_that_another_solver_refutes_is_a_wrong_claim(monkeypatch)
     assert "scip found a point" in answer.failed[0].detail
     model.add("three", x.sum() >= 3)
     assert solve(model.freeze()).status == "infeasible"
+
+
+def _says_infeasible(monkeypatch):
+    entry = SOLVERS["highs"]
+
+    def mistaken(asked, settings):
+        return Solution(asked, "infeasible", None, None, None, 0.0, "highs", entry.version)
+
+    monkeypatch.setitem(SOLVERS, "highs", replace(entry, solve=mistaken))
+
+
+def test_a_point_refutes_infeasible_whatever_is_claimed_of_its_objective(monkeypatch):
+    _says_infeasible(monkeypatch)
+    model = cover()
+    entry = SOLVERS["scip"]
+
+    def boasting(point):
+        def found(asked, settings):
+            return Solution(asked, "optimal", 5.0, 100.0, np.array(point), 0.0, "scip", entry.version)
+
+        return found
+
+    for point, status in (([1.0, 1.0, 0.0], "claim-wrong"), ([1.0, 0.0, 0.0], "infeasible")):
+        monkeypatch.setitem(SOLVERS, "scip", replace(entry, solve=boasting(point)))
+        assert solve(model).status == status
+
+
+def test_a_feasible_program_of_large_numbers_is_not_called_infeasible():
+    """x = -2e-14 and b = 0 satisfies the row, whatever HiGHS's presolve makes of it."""
+    model = Model()
+    b, x = model.variable("b", 2, binary=True), model.variable("x", lower=-3.3e17, upper=1.23e18)
+    model.add("r", -0.256 * b[0] - 0.465 * b[1] + 80849603593068.64 * x <= -1.59)
+    model.minimise(1.476 * b[0] - 1e-10 * b[1] - 1.661 * x)
+    assert solve(model).status != "infeasible"
+
+
+def test_a_second_opinion_that_fails_leaves_the_first(monkeypatch):
+    _says_infeasible(monkeypatch)
+
+    def refuses(asked, settings):
+        raise SolverFailure("SCIP cannot take it")
+
+    monkeypatch.setitem(SOLVERS, "scip", replace(SOLVERS["scip"], solve=refuses))
+    assert solve(cover()).status == "infeasible"

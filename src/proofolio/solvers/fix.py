@@ -208,10 +208,13 @@ class _Deduction:
             part = self.parts.matrix[single]
             mine = free[part.indices] & (part.data != 0.0)
             j, a = part.indices[mine], part.data[mine]
-            with np.errstate(invalid="ignore"):
+            with np.errstate(invalid="ignore", over="ignore"):
                 first = (self.parts.lower[single] - base[single]) / a
                 last = (self.parts.upper[single] - base[single]) / a
             low, high = np.where(a > 0, first, last), np.where(a > 0, last, first)
+            # a side beyond the largest number is no bound: such a row stays a row
+            told = (low < np.inf) & (high > -np.inf)
+            single, j, low, high = single[told], j[told], low[told], high[told]
             whole = self.program.integer[j]
             low[whole], high[whole] = np.ceil(low[whole] - SLACK), np.floor(high[whole] + SLACK)
             np.maximum.at(self.lower, j, low)

@@ -15,6 +15,7 @@ from proofolio.program.program import Program
 from proofolio.solvers import outer_approximation
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.coefficient_limits import LimitedRows, rows_for_highs
+from proofolio.solvers.far_sides import has_far_sides, without_false_ray
 from proofolio.solvers.highs_engine import VERSION, dual_bound, open_highs, run
 from proofolio.solvers.solution import Settings, Solution
 
@@ -50,8 +51,10 @@ def solve(program: Program, settings: Settings) -> Solution:
         lacking = features(program) - CAN
         if lacking:
             raise UnsupportedProgram(f"highs cannot take {', '.join(sorted(lacking))}: scip can")
-        return outer_approximation.solve(program, settings, VERSION)
-    return _linear(program, settings)
+        claim = outer_approximation.solve(program, settings, VERSION)
+    else:
+        claim = _linear(program, settings)
+    return without_false_ray(claim, claim.status == "unbounded" and has_far_sides(program))
 
 
 def _linear(program: Program, settings: Settings) -> Solution:

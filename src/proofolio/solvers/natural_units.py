@@ -99,7 +99,8 @@ def _from_rows(matrix: Any, constant: Floats, size: Floats) -> Floats:
     total = _row_sizes(matrix, constant, size)
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     use = (total[rows] > 0.0) & np.isnan(size[matrix.indices]) & (matrix.data > 0.0)
-    np.minimum.at(guess, matrix.indices[use], total[rows[use]] / matrix.data[use])
+    with np.errstate(over="ignore"):  # a guess beyond the largest number is none
+        np.minimum.at(guess, matrix.indices[use], total[rows[use]] / matrix.data[use])
     return guess
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from pyscipopt import Model
 from pyscipopt.scip import PY_SCIP_EVENTTYPE
 
-from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
+from proofolio.errors import BadData, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.program.features import FEATURES, features
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
@@ -24,9 +24,10 @@ from proofolio.solvers.continuous_answer import closes
 from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.early_point import early_point
 from proofolio.solvers.effort import finishing_seconds
+from proofolio.solvers.far_sides import INFINITE, has_far_sides, without_false_ray
 from proofolio.solvers.fix import fix
 from proofolio.solvers.polish import polish
-from proofolio.solvers.scip_model import INFINITE, OutOfTime, ScipModel
+from proofolio.solvers.scip_model import OutOfTime, ScipModel
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
@@ -77,7 +78,7 @@ def solve(program: Program, settings: Settings) -> Solution:
     BadData
         For an option SCIP does not have or does not take, and a start of the wrong length.
     SolverFailure
-        When SCIP itself fails.
+        When SCIP itself fails, and for numbers of 1e20 and more where SCIP needs finite ones.
     """
     deadline = Deadline.after(settings.time_limit)
     used = features(program)
@@ -112,6 +113,12 @@ def _claim(program: Program, settings: Settings, deadline: Deadline, tight: bool
         built = ScipModel(program, deadline=deadline)
     except OutOfTime:
         return _unasked(program, deadline)
+    except ProofolioError:
+        raise
+    except Exception as error:  # pyscipopt raises bare ones
+        raise SolverFailure(
+            f"SCIP does not take the program: {str(error) or type(error).__name__}"
+        ) from error
     writing = deadline.elapsed - before
     deadline = deadline.earlier(FREEING * writing * (1.0 + built.curved_share))
     if deadline.left < READING * writing * built.curved_share:
@@ -122,7 +129,13 @@ def _claim(program: Program, settings: Settings, deadline: Deadline, tight: bool
         built.model.setParam("numerics/dualfeastol", CONVEX_TOLERANCE)
     _configure(built.model, settings)
     if settings.start is not None:
-        built.start(_completed(program, _checked_start(program, settings.start), deadline))
+        start = _completed(program, _checked_start(program, settings.start), deadline)
+        try:
+            built.start(start)
+        except Exception as error:
+            raise SolverFailure(
+                f"SCIP does not take the start: {str(error) or type(error).__name__}"
+            ) from error
     watch = _Watch(built, settings, deadline)
     _optimise(built, settings, deadline, watch)
     return _answer(built, settings, deadline)
@@ -214,7 +227,7 @@ def _answer(built: ScipModel, settings: Settings, deadline: Deadline) -> Solutio
                 status = "optimal"
             elif said in ("optimal", "gaplimit"):
                 message += f"; its tolerances leave a gap of {abs(objective - bound):.1e}"
-    return Solution(
+    claim = Solution(
         program=program,
         status=status,
         objective=objective,
@@ -227,6 +240,7 @@ def _answer(built: ScipModel, settings: Settings, deadline: Deadline) -> Solutio
         nodes=nodes,
         message=message,
     )
+    return without_false_ray(claim, status == "unbounded" and (built.relaxed or has_far_sides(program)))
 
 
 def _status(said: str, x: Any) -> str:

@@ -22,21 +22,24 @@ from pyscipopt.scip import Expr, ExprCons, Term
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 from proofolio.program.features import is_positive_semidefinite
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
+from proofolio.solvers.affine_parts import AffineParts
 from proofolio.solvers.deadline import NEVER, Deadline
+from proofolio.solvers.far_sides import INFINITE
 from proofolio.solvers.natural_units import natural_units, power_of_two
+from proofolio.solvers.scip_rows import MOST, reach, without_small_terms
 
 __all__ = ["OutOfTime", "ScipModel"]
 
 Floats = NDArray[np.float64]
-INFINITE = 1e20
 # SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
 # always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0
+SURELY = 0.5  # of a side that a row must reach: it stays below this part of it whatever the rounding
 
 
 class OutOfTime(Exception):
@@ -46,6 +49,9 @@ class OutOfTime(Exception):
 @dataclass
 class ScipModel:
     """A SCIP model of a program, and the way back; `OutOfTime` when a deadline passes while it is written.
+
+    To SCIP numbers of 1e20 and more are infinite. A side that far out is left out; a side no point may miss and
+    a coefficient cannot be, and are a `SolverFailure`.
 
     Attributes
     ----------
@@ -57,6 +63,8 @@ class ScipModel:
         The program's (minimised) objective is this times SCIP's.
     products : int
         Products of two columns written so far, cones apart.
+    relaxed : bool
+        Whether a finite side was left out that the bounds of the columns do not imply.
     """
 
     program: Program
@@ -66,6 +74,7 @@ class ScipModel:
     objective_unit: float = 1.0
     deadline: Deadline = NEVER
     products: int = 0
+    relaxed: bool = False
     _terms: list[Any] = field(default_factory=list)
     _made: list[tuple[Any, Any]] = field(default_factory=list)
 
@@ -95,6 +104,10 @@ class ScipModel:
         p = self.program
         lower, upper = (p.lower / self.unit).tolist(), (p.upper / self.unit).tolist()
         cost = (p.q * self.unit / self.objective_unit).tolist()
+        for j, (low, high) in enumerate(zip(lower, upper, strict=True)):
+            if low >= INFINITE or high <= -INFINITE:
+                raise _too_large(f"the bound of {p.column_names[j]}")
+            self.relaxed |= -np.inf < low <= -INFINITE or INFINITE <= high < np.inf
         kind = np.where(p.binary, "B", np.where(p.integer, "I", "C")).tolist()
         self.variables = [self._variable(*each) for each in zip(lower, upper, cost, kind, strict=True)]
         self._terms = [Term(v) for v in self.variables]
@@ -119,7 +132,7 @@ class ScipModel:
         top = self._new(low / unit, lambda x: 0.5 * float(x[columns] @ H @ x[columns]) / unit, obj)
         terms = self._squares(columns, 0.5 * H / unit)
         terms[Term(top)] = -1.0
-        self._add(terms, -np.inf, 0.0, nonlinear=True)
+        self._add(terms, -np.inf, 0.0, None, nonlinear=True)
 
     # ------------------------------------------------------------------- rows
     def _squares(self, columns: Any, matrix: Floats) -> dict[Any, float]:
@@ -133,26 +146,61 @@ class ScipModel:
         self.products += len(terms)
         return terms
 
-    def _scaled(self, terms: dict[Any, float], low: float, high: float, nonlinear: bool) -> Any:
+    def _scaled(
+        self, terms: dict[Any, float], low: float, high: float, part: int | None, nonlinear: bool
+    ) -> Any | None:
+        """Return a row in natural size; None for one without sides; `part` is where it stands in `AffineParts`."""
         largest = max(map(abs, terms.values()), default=0.0)
+        factor = 1.0
         if largest > 0.0 and (nonlinear or largest < 0.75):
-            factor = float(power_of_two((NONLINEAR_WEIGHT if nonlinear else 1.0) / largest))
-            terms = {term: a * factor for term, a in terms.items()}
-            low, high = low * factor, high * factor
-        return ExprCons(Expr(terms), low if low > -INFINITE else None, high if high < INFINITE else None)
+            weight = NONLINEAR_WEIGHT if nonlinear else 1.0
+            factor = float(power_of_two(min(weight / max(largest, 1.0 / MOST), MOST)))
+        if not largest * factor < INFINITE:
+            raise _too_large(f"a coefficient of {self._named(part)}")
+        if low * factor >= INFINITE or high * factor <= -INFINITE:
+            factor = self._missed(terms, low, high, part)
+        elif not nonlinear and terms:
+            given = low, high
+            terms, low, high, factor = without_small_terms(terms, low, high, factor)
+            self.relaxed |= (np.isfinite(given[0]) and low == -np.inf) or (
+                np.isfinite(given[1]) and high == np.inf
+            )
+        scaled = {term: a * factor for term, a in terms.items()} if factor != 1.0 else terms
+        has_low, has_high = low * factor > -INFINITE, high * factor < INFINITE
+        if (not has_low and low > -np.inf) or (not has_high and high < np.inf):
+            least, most = reach(terms)
+            self.relaxed |= (not has_low and least < low) or (not has_high and most > high)
+        if not has_low and not has_high:
+            return None
+        return ExprCons(Expr(scaled), low * factor if has_low else None, high * factor if has_high else None)
 
-    def _add(self, terms: dict[Any, float], low: float, high: float, nonlinear: bool = False) -> None:
+    def _missed(self, terms: dict[Any, float], low: float, high: float, part: int | None) -> float:
+        """Return a factor for a row that no point within the bounds satisfies; refuse any other one."""
+        least, most = reach(terms)
+        if low > 0.0 and most < SURELY * low:
+            return 1.0 / low
+        if high < 0.0 and least > SURELY * high:
+            return -1.0 / high
+        raise _too_large(f"a side of {self._named(part)}, beside its coefficients,")
+
+    def _named(self, part: int | None) -> str:
+        return "the objective" if part is None else AffineParts.of(self.program).name(part)
+
+    def _add(
+        self, terms: dict[Any, float], low: float, high: float, part: int | None, nonlinear: bool = False
+    ) -> None:
         if self.deadline.passed:
             raise OutOfTime
-        if low > -INFINITE or high < INFINITE:
-            self.model.addCons(self._scaled(terms, low, high, nonlinear))
+        if low > -np.inf or high < np.inf:
+            row = self._scaled(terms, low, high, part, nonlinear)
+            if row is not None:
+                self.model.addCons(row)
 
     def _linear_rows(self) -> None:
         p = self.program
-        for terms, low, high in zip(
-            self._affine_rows(p.A), p.row_lower.tolist(), p.row_upper.tolist(), strict=True
-        ):
-            self._add(terms, low, high)
+        sides = p.row_lower.tolist(), p.row_upper.tolist()
+        for i, (terms, low, high) in enumerate(zip(self._affine_rows(p.A), *sides, strict=True)):
+            self._add(terms, low, high, i)
 
     def _affine_rows(self, matrix: Any) -> list[dict[Any, float]]:
         rows = matrix.tocsr()
@@ -164,17 +212,19 @@ class ScipModel:
     def _quadratic_rows(self) -> None:
         rows = self.program.quadratic
         bodies = self._affine_rows(rows.matrix)
-        for terms, forms, low, high in zip(
-            bodies, rows.forms, rows.lower.tolist(), rows.upper.tolist(), strict=True
+        first = self.program.m + len(self.program.indicators)
+        for i, (terms, forms, low, high) in enumerate(
+            zip(bodies, rows.forms, rows.lower.tolist(), rows.upper.tolist(), strict=True), first
         ):
             for form in forms:
                 for term, a in self._squares(form.columns, form.matrix).items():
                     terms[term] = terms.get(term, 0.0) + a
-            self._add(terms, low, high, nonlinear=True)
+            self._add(terms, low, high, i, nonlinear=True)
 
     def _cones(self) -> None:
         cones = self.program.cones
         matrix = cones.matrix.tocsr()
+        first = self.program.m + len(self.program.indicators) + len(self.program.quadratic)
         for start, stop in pairwise(cones.pointer.tolist()):
             lows = [0.0, 0.0] + [-np.inf] * (stop - start - 2)
             members = [self._member(matrix, cones.constant, start + k, low) for k, low in enumerate(lows)]
@@ -186,7 +236,7 @@ class ScipModel:
             key = _product(t, z)
             terms[key] = terms.get(key, 0.0) - ut * uz
             constant = terms.pop(Term(), 0.0)
-            self._add(terms, -np.inf, -constant, nonlinear=True)
+            self._add(terms, -np.inf, -constant, first + start, nonlinear=True)
 
     def _member(self, matrix: Any, constants: Floats, row: int, low: float) -> tuple[Any, float]:
         """Return a variable and a number whose product is one member of a cone; None for a constant."""
@@ -207,21 +257,24 @@ class ScipModel:
         scaled = (data * self.unit[columns] / size).tolist()
         terms = {self._terms[j]: a for j, a in zip(columns.tolist(), scaled, strict=True)}
         terms[Term(made)] = -1.0
-        self._add(terms, -constant / size, -constant / size)
+        first = self.program.m + len(self.program.indicators) + len(self.program.quadratic)
+        self._add(terms, -constant / size, -constant / size, first + row)
         return made, size
 
     def _indicators(self) -> None:
         implied = self.program.indicators
-        for j, on, terms, low, high in zip(
-            implied.binary.tolist(), implied.on.tolist(), self._affine_rows(implied.matrix),
-            implied.lower.tolist(), implied.upper.tolist(), strict=True,
+        for i, j, on, terms, low, high in zip(
+            range(len(implied)), implied.binary.tolist(), implied.on.tolist(),
+            self._affine_rows(implied.matrix), implied.lower.tolist(), implied.upper.tolist(), strict=True,
         ):  # fmt: skip
             if not self.program.binary[j]:
                 name = self.program.column_names[j]
                 raise BadData(f"an indicator is switched by {name}, which is not binary: make it binary")
             for one_low, one_high in ((low, np.inf), (-np.inf, high)):
-                if one_low > -INFINITE or one_high < INFINITE:
-                    row = self._scaled(terms, one_low, one_high, nonlinear=False)
+                if one_low == -np.inf and one_high == np.inf:
+                    continue
+                row = self._scaled(terms, one_low, one_high, self.program.m + i, nonlinear=False)
+                if row is not None:
                     self.model.addConsIndicator(row, self.variables[j], activeone=bool(on))
 
     def _special_ordered_sets(self) -> None:
@@ -258,6 +311,10 @@ class ScipModel:
         values = np.array([self.model.getSolVal(best, v) for v in self.variables], dtype=float)
         clipped: Floats = np.clip(values * self.unit, self.program.lower, self.program.upper)
         return clipped
+
+
+def _too_large(what: str) -> SolverFailure:
+    return SolverFailure(f"{what} is 1e20 or more, which is infinite to SCIP: rescale the model")
 
 
 def _product(a: Any, b: Any) -> Any:

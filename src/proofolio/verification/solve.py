@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, ProofolioError
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
@@ -22,13 +22,14 @@ from proofolio.solvers.capabilities import require
 from proofolio.solvers.deadline import Deadline
 from proofolio.solvers.effort import finishing_seconds
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.check import Check, check_until, status_after
+from proofolio.verification.check import BREAKS, LIMIT, Check, check_until, status, status_after
 from proofolio.verification.opened import open_model
 
 __all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
 
 Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
+REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
 SECOND_OPINION = 5.0  # seconds
 # A time limit is kept within a second: of that one the checks may use half.
 GRACE = 0.5
@@ -169,14 +170,18 @@ def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[
     for other in SOLVERS.values():
         if other.name == solver or other.lacks(program):
             continue
-        found = other.solve(program, brief)
+        try:
+            found = other.solve(program, brief)
+        except ProofolioError:
+            continue  # it cannot be given the program, which says nothing about the first solver's answer
         if found.x is None:
             continue
-        status = status_after(found, check_until(program, found, deadline.later(GRACE)), ANY_GAP)
+        checks = check_until(program, found, deadline.later(GRACE))
+        stands = status([c for c in checks if c.name in REFUTES])
         said = f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
-        if status in GOOD:
+        if stands in GOOD:
             return (Check("infeasible", False, float("inf"), 0.0, said),)
-        if status == "limit":
+        if stands == "limit":
             said = f"{other.name} found a point, and no time was left to check it"
             return (Check("infeasible", False, float("nan"), 0.0, said),)
     return (Check("infeasible", True, 0.0, 0.0),)
