@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from proofolio.benchmarking.evidence import program_hash, reached, second_opinion
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
 from proofolio.benchmarking.problem import Answer
@@ -47,6 +51,7 @@ STATUSES = (
 )
 """What can become of a run, the best first."""
 JUDGED = ("verified-optimal", "verified-feasible")
+POINTLESS = ("infeasible", "unbounded")
 NEWS_KEPT = 200
 LEAST_CHECK = 5.0
 # what the progress of a solve can be asked for, in the program's own sense
@@ -86,7 +91,8 @@ class Executor:
         except UnsupportedProgram as error:
             record |= {"status": "unsupported", "message": str(error)}
         except ContradictoryRows as error:
-            record |= {"status": "infeasible", "message": str(error)}
+            # of the model as it was written, before any solver saw it
+            record |= {"status": "infeasible", "message": str(error), "confirmed": True}
         except ProofolioError as error:
             record |= {"status": "error", "message": str(error)}
         except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
@@ -148,7 +154,9 @@ def _load() -> float | None:
 def _solve(
     run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
 ) -> None:
-    record |= _size(shuffle.original)
+    record |= _size(shuffle.original) | {"program": program_hash(shuffle.original)}
+    # what a solver does to the program it is given must not reach the one its answer is held against
+    given = copy.deepcopy(shuffle.program)
     history: list[News] = []
     settings = Settings(
         time_limit=run.time_limit,
@@ -157,7 +165,7 @@ def _solve(
         options=run.options,
         progress=lambda *news: history.append(news),
     )
-    claim, spent = _timed(lambda: entry.solve(recognise_cones(shuffle.program), settings))
+    claim, spent = _timed(lambda: _asked(entry, given, settings))
     record |= spent
     if not isinstance(claim, Solution):
         raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
@@ -165,12 +173,32 @@ def _solve(
     checking = time.perf_counter()
     room = Deadline.after(max(run.time_limit, LEAST_CHECK))
     program = recognise_cones(shuffle.original)
-    answer = verify_claim(room, program, claim, run.gap)
-    record |= _answered(program, claim, answer)
-    if judge is not None and claim.x is not None and record["status"] in JUDGED:
-        record["status"], record["message"] = _known(*judge(answer))
+    if claim.status in POINTLESS:
+        claim = replace(claim, x=None, objective=None, bound=None)
+        record |= _answered(program, claim, Verified(claim, (), claim.status))
+        said = second_opinion(program, entry, claim.status, room)
+        record["status"], record["message"], record["confirmed"] = said
+    else:
+        answer = verify_claim(room, program, claim, run.gap)
+        record |= _answered(program, claim, answer)
+        if claim.x is not None and record["status"] in JUDGED:
+            record["reached"] = reached(program, claim.x, room)
+        if judge is not None and claim.x is not None and record["status"] in JUDGED:
+            record["status"], record["message"] = _known(*judge(answer))
     record["check_seconds"] = time.perf_counter() - checking
     _history(record, history)
+
+
+def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
+    """Return a solver's claim; once asked, it can no longer leave the program to others."""
+    try:
+        return entry.solve(recognise_cones(program), settings)
+    except UnsupportedProgram as error:
+        raise SolverFailure(
+            f"{entry.name} refused the program only when asked to solve it: {error}"
+        ) from None
+    except ContradictoryRows as error:
+        return Solution(program, "infeasible", None, None, None, 0.0, entry.name, "", message=str(error))
 
 
 def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, Any]:
@@ -186,8 +214,9 @@ def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, 
         "bound": bound,
         "maximise": program.maximise,
         "allowance": _finite(allowed) or 0.0,
-        "nodes": claim.nodes,
-        "method": claim.method,
+        "reached": None,
+        "nodes": _count(claim.nodes),
+        "method": str(claim.method),
     }
 
 
@@ -216,7 +245,13 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         options=run.options,
         progress=lambda *news: history.append(news),
     )
-    answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+    try:
+        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+    except UnsupportedProgram as error:
+        raise SolverFailure(f"{run.way} refused the problem only when asked to solve it: {error}") from None
+    except ContradictoryRows as error:
+        record |= {"status": "infeasible", "message": str(error)}
+        return
     record |= spent
     if not isinstance(answer, Answer):
         raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
@@ -225,18 +260,37 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         checking = time.perf_counter()
         status, message = answer.verify()
         record["check_seconds"] = time.perf_counter() - checking
-    status, message = _known(status, message)
+    elif status in JUDGED:
+        raise BadData(
+            f"{run.way} says {status} of {run.problem} and brings no verify: nothing has checked the answer"
+        )
+    status, message = _fitting(run, answer, *_known(status, message))
     record |= {
         "status": status,
         "message": message,
         "objective": _finite(answer.objective),
         "bound": _finite(answer.bound),
         "maximise": answer.maximise,
-        "allowance": answer.allowance,
-        "nodes": answer.nodes,
+        "allowance": _finite(answer.allowance) or 0.0,
+        "reached": _finite(answer.reached) if status in JUDGED else None,
+        "nodes": _count(answer.nodes),
         "method": answer.method,
     }
     _history(record, history)
+
+
+def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, str]:
+    """Return a status that the numbers of the answer bear out."""
+    if status not in JUDGED:
+        return status, message
+    objective, bound = _finite(answer.objective), _finite(answer.bound)
+    if objective is None:
+        return "claim-wrong", f"it says {status} and gives no finite objective"
+    room = (_finite(answer.allowance) or 0.0) + run.gap * abs(objective) * (1.0 + 1e-6)
+    if status == "verified-optimal" and answer.bound is not None:
+        if bound is None or abs(objective - bound) > room:
+            return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
+    return status, message
 
 
 def _known(status: str, message: str) -> tuple[str, str]:
@@ -280,6 +334,10 @@ def _size(program: Program) -> dict[str, Any]:
         "integers": int(program.integer.sum()),
         "features": sorted(features(program)),
     }
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, np.integer)) else None
 
 
 def _finite(value: float | None) -> float | None:

@@ -45,7 +45,7 @@ class Shuffled:
     def back(self, claim: Solution) -> Solution:
         """Return a claim about the shuffled program as one about the original."""
         if self.program is self.original:
-            return claim
+            return replace(claim, program=self.original)
         x = None if claim.x is None else self._unshuffled(claim.x, self.columns)
         duals = None
         if claim.duals is not None:

@@ -31,7 +31,11 @@ class Answer:
     nodes : int
     method, message, version : str
     verify : function, optional
-        Called once the clock has stopped; returns the status and a message.
+        Called once the clock has stopped; returns the status and a message. Nothing is a verified answer
+        without it.
+    reached : float, optional
+        The objective of a point that satisfies everything firmly: rows to 1e-8, integers exact. Only that speaks
+        against the bounds and optima of others.
     """
 
     status: str
@@ -44,6 +48,7 @@ class Answer:
     message: str = ""
     version: str = ""
     verify: Callable[[], tuple[str, str]] | None = None
+    reached: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
