@@ -136,12 +136,13 @@ def _held(program: pf.RegimeSwitching, W: Any, Z: Any, bound: float | None, opti
 @problem(ways=("skfolio", "proofolio-highs"), assets=[5, 10, 20], quick=lambda assets: assets == 5)
 def minimum_variance(assets: int, way: str) -> Callable[[Settings], Answer]:
     """Find the long-only weights of least variance of the bundled prices."""
+    solve = _skfolio() if way == "skfolio" else None
     prices = pf.load_prices().iloc[:, :assets]
     returns = prices.pct_change().dropna()
     covariance = np.cov(returns.to_numpy().T)
 
     def work(settings: Settings) -> Answer:
-        w = _skfolio(returns) if way == "skfolio" else _ours(covariance, settings)
+        w = _ours(covariance, settings) if solve is None else solve(returns)
         variance = float(w @ covariance @ w)
         # the tangent at w lies below a convex function, and its least value over the weights is at a corner
         slope = 2 * covariance @ w
@@ -153,17 +154,19 @@ def minimum_variance(assets: int, way: str) -> Callable[[Settings], Answer]:
             near = variance - bound <= NEAR * variance
             return ("verified-optimal" if near else "verified-feasible"), ""
 
-        return Answer("verified-feasible", variance, bound, allowance=NEAR * variance, verify=verify)
+        firm = variance if abs(w.sum() - 1) <= 1e-8 and w.min() >= -1e-8 else None
+        allowance = NEAR * variance
+        return Answer("verified-feasible", variance, bound, allowance=allowance, verify=verify, reached=firm)
 
     return work
 
 
-def _skfolio(returns: Any) -> Any:
+def _skfolio() -> Callable[[Any], Any]:
     try:
         from skfolio.optimization import MeanRisk
     except ImportError:
         raise UnsupportedProgram("skfolio is not installed: pip install skfolio") from None
-    return np.asarray(MeanRisk().fit(returns).weights_)
+    return lambda returns: np.asarray(MeanRisk().fit(returns).weights_)
 
 
 def _ours(covariance: Any, settings: Settings) -> Any:

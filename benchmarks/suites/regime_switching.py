@@ -14,6 +14,7 @@ import numpy as np
 
 import proofolio as pf
 from proofolio.benchmarking import Answer, problem
+from proofolio.benchmarking.evidence import reached
 from proofolio.models.cut_off import find_cut_off, unproved_big_m
 from proofolio.models.regime_solution import max_term_checks, raw_data_checks
 from proofolio.solvers import Settings
@@ -188,6 +189,16 @@ def answer_of(found: pf.RegimeSolution) -> Answer:
         allowance=1e-6 * max(1.0, abs(found.objective or 0.0)),
         nodes=claim.nodes,
         method=claim.method,
-        message=words or claim.message,
         version=claim.version,
+        # what was declared is checked where it is solved, inside the clock
+        verify=lambda: (found.status, words or claim.message),
+        reached=lambda: _reached(found),
     )
+
+
+def _reached(found: pf.RegimeSolution) -> float | None:
+    """Return the objective when the point satisfies the built program firmly, and that is the declared one."""
+    claim = found.answer.solution
+    if claim.x is None or found.impact_error:
+        return None
+    return reached(claim.program, claim.x, Deadline.after(5.0))

@@ -118,7 +118,8 @@ def test_a_verified_point_refutes_the_bounds_it_beats_and_no_others():
     assert status_of([point, record("b", "limit", None, 11.0)], "b") == "claim-wrong"
     assert status_of([point, record("b", "limit", None, 9.0)], "b") == "limit"
     assert status_of([point, record("b", "verified-optimal", 10.0, 10.0)], "b") == "verified-optimal"
-    assert status_of([point, record("b", "unbounded")], "b") == "unbounded"  # a point alone is no proof
+    agreed = [point, record("b", "unbounded", confirmed=True)]
+    assert status_of(agreed, "b") == "unbounded"  # a point alone is no proof
 
 
 def test_a_maximum_is_refuted_from_above():

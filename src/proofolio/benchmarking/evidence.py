@@ -37,8 +37,10 @@ def program_hash(program: Program) -> str:
 
 
 def _add(digest: Any, part: Any) -> None:
+    whole: Any = part
     if sparse.issparse(part):
-        matrix = sparse.csr_array(part, copy=True)
+        # by way of coordinates it is a copy: the program keeps its own order
+        matrix = sparse.csr_array(sparse.coo_array(whole))
         matrix.sum_duplicates()
         matrix.eliminate_zeros()
         for item in (np.asarray(matrix.shape), matrix.indptr, matrix.indices, matrix.data):

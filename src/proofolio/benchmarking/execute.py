@@ -91,8 +91,9 @@ class Executor:
         except UnsupportedProgram as error:
             record |= {"status": "unsupported", "message": str(error)}
         except ContradictoryRows as error:
-            # of the model as it was written, before any solver saw it
-            record |= {"status": "infeasible", "message": str(error), "confirmed": True}
+            # found while building: of a model as it was written, before any solver saw it, that is certain
+            own = bool(self._suite(run).problems[run.problem].ways)
+            record |= {"status": "infeasible", "message": str(error), "confirmed": not own}
         except ProofolioError as error:
             record |= {"status": "error", "message": str(error)}
         except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
@@ -253,6 +254,8 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         record |= {"status": "infeasible", "message": str(error)}
         return
     record |= spent
+    if isinstance(answer, Answer) and answer.status == "unsupported":
+        raise SolverFailure(f"{run.way} called the problem unsupported only once it was at work")
     if not isinstance(answer, Answer):
         raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
     status, message = answer.status, answer.message
@@ -264,6 +267,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         raise BadData(
             f"{run.way} says {status} of {run.problem} and brings no verify: nothing has checked the answer"
         )
+    firm = answer.reached() if callable(answer.reached) else answer.reached
     status, message = _fitting(run, answer, *_known(status, message))
     record |= {
         "status": status,
@@ -272,7 +276,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         "bound": _finite(answer.bound),
         "maximise": answer.maximise,
         "allowance": _finite(answer.allowance) or 0.0,
-        "reached": _finite(answer.reached) if status in JUDGED else None,
+        "reached": _finite(firm) if status in JUDGED else None,
         "nodes": _count(answer.nodes),
         "method": answer.method,
     }
@@ -287,9 +291,9 @@ def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, 
     if objective is None:
         return "claim-wrong", f"it says {status} and gives no finite objective"
     room = (_finite(answer.allowance) or 0.0) + run.gap * abs(objective) * (1.0 + 1e-6)
-    if status == "verified-optimal" and answer.bound is not None:
-        if bound is None or abs(objective - bound) > room:
-            return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
+    closed = answer.bound is None or (bound is not None and abs(objective - bound) <= room)
+    if status == "verified-optimal" and not closed:
+        return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
     return status, message
 
 

@@ -33,9 +33,9 @@ class Answer:
     verify : function, optional
         Called once the clock has stopped; returns the status and a message. Nothing is a verified answer
         without it.
-    reached : float, optional
-        The objective of a point that satisfies everything firmly: rows to 1e-8, integers exact. Only that speaks
-        against the bounds and optima of others.
+    reached : float or function, optional
+        The objective of a point that satisfies everything firmly: rows to 1e-8, integers exact; or a function
+        that finds it once the clock has stopped. Only that speaks against the bounds and optima of others.
     """
 
     status: str
@@ -48,7 +48,7 @@ class Answer:
     message: str = ""
     version: str = ""
     verify: Callable[[], tuple[str, str]] | None = None
-    reached: float | None = None
+    reached: float | Callable[[], float | None] | None = None
 
 
 @dataclass(frozen=True, eq=False)

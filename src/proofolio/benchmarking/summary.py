@@ -11,7 +11,14 @@ from statistics import median
 from typing import Any
 
 from proofolio.benchmarking.bootstrap import Ratio, ratio_of
-from proofolio.benchmarking.judging import BAD, SOLVED, disagreements, judged
+from proofolio.benchmarking.judging import (
+    BAD,
+    SOLVED,
+    claims,
+    different_programs,
+    disagreements,
+    judged,
+)
 from proofolio.benchmarking.measures import par10, shift_for, shifted_geometric_mean
 
 __all__ = ["Field", "Line", "Summary", "summarise"]
@@ -19,8 +26,8 @@ __all__ = ["Field", "Line", "Summary", "summarise"]
 Record = dict[str, Any]
 Times = dict[str, list[float | None]]
 LEAST_SECONDS = 1e-9
-# Without a point there is nothing to verify: a program said to have none (and of which no verified point says
-# otherwise, which judging has seen to) is nobody's success and nobody's failure.
+# Without a point there is nothing to verify: a program that more than one solver says has none (and of which no
+# verified point says otherwise, which judging has seen to) is nobody's success and nobody's failure.
 NOT_TIMED = ("unsupported", "infeasible", "unbounded")
 WORST = {
     "claim-wrong": 0,
@@ -115,6 +122,10 @@ class Summary:
         Claims that did not hold.
     differing : tuple of str
         Programs whose lowerings have different optima.
+    claims : int
+        Records that claim anything of their program.
+    notes : tuple of str
+        Cases whose runs were not asked the same program.
     worst : tuple of records
         All that did not end in a verified optimum, the worst first.
     fields : tuple of Field
@@ -124,6 +135,8 @@ class Summary:
     by_status: dict[str, int]
     wrong: tuple[Record, ...]
     differing: tuple[str, ...]
+    claims: int
+    notes: tuple[str, ...]
     worst: tuple[Record, ...]
     fields: tuple[Field, ...]
 
@@ -135,7 +148,8 @@ class Summary:
 
 def summarise(records: Iterable[Record]) -> Summary:
     """Return the summary of records as they were read; only the data decide it, not their order."""
-    found = judged(records)
+    read = list(records)
+    found = judged(read)
     counted = Counter(r["status"] for r in found)
     bad = [r for r in found if r["status"] in WORST]
     bad.sort(key=lambda r: (WORST[r["status"]], -(r.get("seconds") or 0.0), r["id"]))
@@ -144,6 +158,8 @@ def summarise(records: Iterable[Record]) -> Summary:
         dict(sorted(counted.items())),
         tuple(r for r in found if r["status"] in BAD),
         tuple(disagreements(found)),
+        claims(found),
+        tuple(different_programs(read)),
         tuple(bad),
         tuple(_fields(found)),
     )

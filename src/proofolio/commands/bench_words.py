@@ -50,6 +50,8 @@ def document(summary: Summary, folder: Path, files: Sequence[Path]) -> dict[str,
         "table": table,
         "wrong": [_short(r) for r in summary.wrong],
         "differing": list(summary.differing),
+        "claims": summary.claims,
+        "notes": list(summary.notes),
         "files": [str(file) for file in files],
         "ok": summary.ok,
     }
@@ -78,14 +80,24 @@ def show(summary: Summary, files: Sequence[Path]) -> None:
             print_grid(_narrow(line_grid(field.by_lowering, "lowering, way")))
     for words in summary.differing:
         click.echo(f"Different optima: {words}.")
+    for words in summary.notes:
+        click.echo(f"Different programs: {words}.")
     if summary.wrong:
         print_grid(record_grid(summary.wrong[:SHOWN]), "Claims that did not hold")
     elif not summary.differing:
-        click.echo("Every claim held.")
+        click.echo(_held(summary))
     rest = [r for r in summary.worst if r["status"] in ("crash", "memory", "error")]
     if rest:
         print_grid(record_grid(rest[:SHOWN]), "Lost runs")
     click.echo(f"Written: {', '.join(str(file) for file in files)}")
+
+
+def _held(summary: Summary) -> str:
+    if not summary.claims:
+        return f"No claims were made in {len(summary.records)} runs."
+    if summary.claims == 1:
+        return "The only claim made held."
+    return f"Every claim held: {summary.claims} were made in {len(summary.records)} runs."
 
 
 def _narrow(grid: Grid) -> Grid:

@@ -21,6 +21,7 @@ def bench_markdown(summary: Summary, title: str) -> str:
     """Return the results as Markdown; the same records give the same bytes."""
     counted = ", ".join(f"{n} {status}" for status, n in summary.by_status.items())
     parts = [f"# Benchmark: {title}", f"{len(summary.records)} runs: {counted}.", *_wrong(summary)]
+    parts += [f"- Different programs: {words}." for words in summary.notes]
     if summary.fields:
         parts.append(LINE_NOTE)
     for field in summary.fields:
@@ -56,7 +57,8 @@ def _row(cells: tuple[str, ...]) -> str:
 
 def _wrong(summary: Summary) -> list[str]:
     if not summary.wrong and not summary.differing:
-        return ["## Claims that did not hold", "None."]
+        none = "None." if summary.claims else f"No claims were made in {len(summary.records)} runs."
+        return ["## Claims that did not hold", none]
     parts = ["## Claims that did not hold"]
     parts += [f"- Different optima: {words}." for words in summary.differing[:LISTED]]
     if summary.wrong:

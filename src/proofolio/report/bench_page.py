@@ -32,6 +32,8 @@ STYLE = (
 def bench_page(summary: Summary, title: str) -> str:
     """Return the whole page; the same records give the same bytes."""
     parts = [STYLE, _headline(summary), _wrong(summary)]
+    if summary.notes:
+        parts.append(section("Different programs", *(paragraph(f"{words}.") for words in summary.notes)))
     if summary.fields:
         parts.append(section("How to read the tables", paragraph(LINE_NOTE)))
     parts += [_field(field) for field in summary.fields]
@@ -76,7 +78,10 @@ def _table(grid: Grid, class_: str = "bench") -> str:
 
 def _wrong(summary: Summary) -> str:
     if not summary.wrong and not summary.differing:
-        return section("Claims that did not hold", paragraph("None: every claim survived its checks."))
+        none = "None: every claim survived its checks."
+        if not summary.claims:
+            none = f"No claims were made in {len(summary.records)} runs."
+        return section("Claims that did not hold", paragraph(none))
     parts = [paragraph(f"Different optima: {words}.") for words in summary.differing[:LISTED]]
     if summary.wrong:
         parts.append(_runs(summary.wrong[:LISTED]))
