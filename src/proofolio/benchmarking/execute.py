@@ -119,7 +119,10 @@ class Executor:
         program = open_model(built).program
         record["build_seconds"] = time.perf_counter() - started
         entry = require(recognise_cones(program), run.way, dict(suite.solvers))
-        self._warm(suite, entry)
+        try:
+            self._warm(suite, entry)
+        except UnsupportedProgram as error:
+            raise SolverFailure(f"{entry.name} refused even a program of three variables: {error}") from None
         _solve(run, entry, shuffled(program, run.permutation), judge, record)
 
     def _suite(self, run: Run) -> Suite:
