@@ -71,7 +71,7 @@ def test_ten_mps_files_without_any_option(folder, monkeypatch):
     monkeypatch.chdir(folder)
     result = bench("models")
     assert result.exit_code == 0, result.output
-    assert "Every claim held: 30 were made in 30 runs." in result.stdout
+    assert "Every claim held: 60 were made in 60 runs." in result.stdout
     assert "models: 30 programs every way can take" in result.stdout
     for name in ("report.html", "report.md", "runs.jsonl"):
         assert (folder / "bench-models" / name).stat().st_size > 0
