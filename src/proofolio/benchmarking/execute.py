@@ -257,8 +257,6 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         record |= {"status": "infeasible", "message": str(error)}
         return
     record |= spent
-    if isinstance(answer, Answer) and answer.status == "unsupported":
-        raise SolverFailure(f"{run.way} called the problem unsupported only once it was at work")
     if not isinstance(answer, Answer):
         raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
     status, message = answer.status, answer.message
@@ -270,6 +268,8 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         raise BadData(
             f"{run.way} says {status} of {run.problem} and brings no verify: nothing has checked the answer"
         )
+    if status == "unsupported":
+        raise SolverFailure(f"{run.way} called the problem unsupported only once it was at work")
     firm = answer.reached() if callable(answer.reached) else answer.reached
     status, message = _fitting(run, answer, *_known(status, message))
     record |= {
