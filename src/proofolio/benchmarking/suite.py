@@ -131,7 +131,8 @@ def _of_module(file: Path) -> Suite:
             "with proofolio.benchmarking.problem"
         )
     mark = module_digest(file)
-    return Suite(encodable(file.stem.replace("_", "-")), file, problems, dict.fromkeys(problems, mark), _solvers(module))
+    name = encodable(file.stem.replace("_", "-"))
+    return Suite(name, file, problems, dict.fromkeys(problems, mark), _solvers(module))
 
 
 def _plain(module: ModuleType) -> dict[str, Problem]:
