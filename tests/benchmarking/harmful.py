@@ -60,7 +60,8 @@ def hungry_child():
 @problem
 def hangs_with_child():
     """Leave two processes in sessions of their own, one of which has lost its parent."""
-    script = f"import subprocess; print(subprocess.Popen({SLEEPER!r}, start_new_session=True).pid)"
+    apart = "start_new_session=True, stdout=-3, stderr=-3"
+    script = f"import subprocess; print(subprocess.Popen({SLEEPER!r}, {apart}).pid)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     child = subprocess.Popen(SLEEPER, start_new_session=True)
     Path(os.environ["HARMFUL_PIDS"]).write_text(f"{child.pid} {done.stdout}", encoding="utf-8")

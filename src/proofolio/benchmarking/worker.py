@@ -51,8 +51,8 @@ def work(connection: Connection, log: str) -> None:
 
         def warming(begins: bool) -> None:
             nonlocal before
-            if not begins:  # what a solver keeps for good, such as a pool of threads, it has by now
-                before = threads() or 0
+            # what a solver keeps for good, such as a pool of threads, it has after its warm-up
+            before += (threads() or 0) * (-1 if begins else 1)
             connection.send_bytes(WARMING if begins else WARMED)
 
         execute = Executor(warming)
