@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from contextlib import suppress
 from multiprocessing import parent_process
@@ -47,12 +48,14 @@ def work(connection: Connection, log: str) -> None:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
         faulthandler.enable(file)
-        place, before = Path.cwd(), 0
+        place, before, pythons = Path.cwd(), 0, 0
 
         def warming(begins: bool) -> None:
-            nonlocal before
-            # what a solver keeps for good, such as a pool of threads, it has after its warm-up
-            before += (threads() or 0) * (-1 if begins else 1)
+            nonlocal before, pythons
+            # what a solver keeps for good, such as a pool of threads, it has after its warm-up; what building
+            # loads may keep some too, but then none of Python's
+            pythons += threading.active_count() * (-1 if begins else 1)
+            before = threads() or 0
             connection.send_bytes(WARMING if begins else WARMED)
 
         execute = Executor(warming)
@@ -63,13 +66,13 @@ def work(connection: Connection, log: str) -> None:
                 run = Run.from_json(asked["run"])
                 file.seek(0)
                 file.truncate()
-                before = threads() or 0
+                before, pythons = threads() or 0, threading.active_count()
                 # should nobody be left to kill this process, the system's own clock ends it
                 signal.setitimer(signal.ITIMER_REAL, run.hard_limit + WARM_LIMIT + LATER)
                 with limited(run.memory_limit):
                     measured = execute(run, warm=asked["warm"])
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
-                spoiled = _spoiled(file.fileno(), before)
+                spoiled = _spoiled(file.fileno(), before, pythons)
                 connection.send_bytes(json.dumps({"measured": fit(measured), "spoiled": spoiled}).encode())
                 with suppress(OSError):
                     os.chdir(place)
@@ -109,7 +112,7 @@ def _die_with_main() -> None:
             os._exit(1)
 
 
-def _spoiled(log: int, before: int) -> bool:
+def _spoiled(log: int, before: int, pythons: int) -> bool:
     """Return whether a run left something that later runs here would suffer from."""
     try:
         if not all(os.path.samestat(os.fstat(stream), os.fstat(log)) for stream in (1, 2)):
@@ -117,7 +120,7 @@ def _spoiled(log: int, before: int) -> bool:
     except OSError:
         return True
     patience = time.monotonic() + ENDING  # threads that are asked to end take a moment
-    while (threads() or 0) > before:
+    while (threads() or 0) > before or threading.active_count() > pythons:
         if time.monotonic() > patience:
             return True
         time.sleep(0.005)
