@@ -35,7 +35,12 @@ def test_a_process_that_a_run_has_harmed_is_replaced():
 def test_runs_lost_with_the_fork_server_are_done_again_and_only_the_guilty_is_lost():
     found = measured(planned("orphan"), jobs=2)
     statuses = {name.partition("k=")[2][0]: record["status"] for name, record in found.items()}
-    assert statuses == {"0": "verified-optimal", "1": "crash", "2": "verified-optimal", "3": "verified-optimal"}
+    assert statuses == {
+        "0": "verified-optimal",
+        "1": "crash",
+        "2": "verified-optimal",
+        "3": "verified-optimal",
+    }
 
 
 def test_the_memory_of_children_counts():
@@ -74,7 +79,9 @@ def test_nothing_a_killed_run_has_started_outlives_it(started, tmp_path):
 
 
 def test_a_family_is_ended_with_children_in_sessions_of_their_own():
-    inner = "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); time.sleep(60)"
+    inner = (
+        "import subprocess, time; subprocess.Popen(['sleep', '60'], start_new_session=True); time.sleep(60)"
+    )
     head = subprocess.Popen([sys.executable, "-c", inner])
     family = Family(head.pid)
     until = time.monotonic() + 10.0

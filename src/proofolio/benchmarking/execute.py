@@ -154,9 +154,7 @@ def _warm_way(suite: Suite, problem: Problem, run: Run) -> None:
         return
     work = suite.build(run.problem, {**case, "way": run.way})
     limit = min(run.time_limit, WARM_WAY)
-    settings = Settings(
-        time_limit=limit, gap=run.gap, seed=run.seed, options=run.options, progress=_unheard
-    )
+    settings = Settings(time_limit=limit, gap=run.gap, seed=run.seed, options=run.options, progress=_unheard)
     answer = work(settings) if _takes_settings(work) else work()
     if answer.verify is not None:
         answer.verify()

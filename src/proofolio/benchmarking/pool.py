@@ -166,7 +166,9 @@ class Pool:
         return sum(w.run is not None for w in self._workers)
 
     def _supply(self, waiting: deque[Run]) -> None:
-        alone = bool(self._suspects) or any(w.run is not None and self._is_suspect(w.run) for w in self._workers)
+        alone = bool(self._suspects) or any(
+            w.run is not None and self._is_suspect(w.run) for w in self._workers
+        )
         wanted = min(1 if alone else self._jobs, len(waiting) + len(self._suspects) + self._busy())
         while len(self._workers) < wanted:
             self._started += 1

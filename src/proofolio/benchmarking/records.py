@@ -202,7 +202,9 @@ def _record(line: bytes) -> Record:
     needed = NEEDED if record["kind"] == "run" else {"id": str}
     for name, kinds in needed.items():
         if not isinstance(record.get(name), kinds):
-            raise ValueError(f"its {name} is missing or of another kind than this version of proofolio writes")
+            raise ValueError(
+                f"its {name} is missing or of another kind than this version of proofolio writes"
+            )
     if record["kind"] == "run":
         for name in NUMBERS:
             if not isinstance(record.get(name), (int, float, type(None))):
