@@ -7,12 +7,14 @@ pays for setting up. Every plan is held against a bound that is proved from the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import proofolio as pf
 from proofolio.benchmarking import Answer, problem
+from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.solvers import Settings
 
 DIRECT = ("riccati", "piqp", "osqp", "clarabel")
@@ -21,6 +23,7 @@ CONIC: dict[str, dict[str, Any]] = {
     "cvxpy-clarabel": {"solver": "CLARABEL"},
     "cvxpy-osqp": {"solver": "OSQP", "eps_abs": 1e-9, "eps_rel": 1e-9, "max_iter": 100_000},
 }
+PEER = "cvxportfolio"
 # Relative to the objective: what the direct solvers prove by default.
 NEAR = 1e-6
 FEASIBLE = 1e-6
@@ -39,7 +42,7 @@ def day(n: int, H: int, instance: int) -> tuple[Any, Any, Any]:
 
 
 @problem(
-    ways=(*DIRECT, *CONIC, "highs"),
+    ways=(*DIRECT, *CONIC, "highs", PEER),
     n=[10, 50],
     H=[5, 15],
     instance=[0, 1, 2],
@@ -49,7 +52,7 @@ def step(n: int, H: int, instance: int, way: str) -> Callable[[Settings], Answer
     """Plan one day."""
     mpc = pf.MeanVariance(n=n, H=H, gamma_risk=5.0, gamma_trade=0.001)
     first, today = day(n, H, instance + 100), day(n, H, instance)
-    plan = _road(mpc, way)
+    plan = _cvxportfolio(mpc, first, today) if way == PEER else _road(mpc, way)
     plan(first)
 
     def work(settings: Settings) -> Answer:
@@ -88,6 +91,24 @@ def _road(mpc: Any, way: str) -> Callable[[tuple[Any, Any, Any]], Any]:
 
         return conic
     return lambda data: mpc.solve(*data, solver="highs")["W"].T
+
+
+def _cvxportfolio(mpc: Any, *days: tuple[Any, Any, Any]) -> Callable[[tuple[Any, Any, Any]], Any]:
+    """Give its policy the forecasts of all days, which it looks up by their dates."""
+    from benchmarks import mpc_peers
+
+    if not mpc_peers.cvxportfolio_found():
+        raise UnsupportedProgram("cvxportfolio is not installed: pip install cvxportfolio")
+    asked = [SimpleNamespace(day=SimpleNamespace(mean=mean, covariance=cov)) for mean, cov, _ in days]
+    road = mpc_peers.through_cvxportfolio(mpc, asked)
+
+    def plan(data: tuple[Any, Any, Any]) -> Any:
+        W = road(*data)
+        if W is None:
+            raise SolverFailure("cvxportfolio gave no plan")
+        return W
+
+    return plan
 
 
 def _objective(mpc: Any, W: Any, data: tuple[Any, Any, Any]) -> float:

@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from proofolio.benchmarking.evidence import program_hash, reached, second_opinion
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
-from proofolio.benchmarking.problem import Answer
+from proofolio.benchmarking.problem import Answer, Problem
 from proofolio.benchmarking.process_memory import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.benchmarking.run import Run
 from proofolio.benchmarking.suite import Suite, open_suite
@@ -54,6 +55,7 @@ JUDGED = ("verified-optimal", "verified-feasible")
 POINTLESS = ("infeasible", "unbounded")
 NEWS_KEPT = 200
 LEAST_CHECK = 5.0
+WARM_WAY = 2.0
 # what the progress of a solve can be asked for, in the program's own sense
 News = tuple[float, float | None, float | None]
 Judge = Callable[[Verified], tuple[str, str]]
@@ -61,21 +63,27 @@ Judge = Callable[[Verified], tuple[str, str]]
 
 @dataclass
 class Executor:
-    """Does runs one after the other, warming each solver up before its first.
+    """Does runs one after the other, warming each solver or way up before its first.
 
     Attributes
     ----------
-    warmed : set of (suite, solver)
+    warming : function of a truth value
+        Told when a warm-up begins (true) and when it has ended (false): its time is no run's.
+    warmed : set of (suite, solver) or (suite, problem, way)
     done : int
         Runs so far.
     """
 
-    warmed: set[tuple[str, str]] = field(default_factory=set)
+    warming: Callable[[bool], None] = lambda begins: None
+    warmed: set[tuple[str, ...]] = field(default_factory=set)
     done: int = 0
     _suites: dict[str, Suite] = field(default_factory=dict)
 
-    def __call__(self, run: Run) -> dict[str, Any]:
-        """Do a run and return what was measured; whatever goes wrong in Python is a status."""
+    def __call__(self, run: Run, warm: bool = True) -> dict[str, Any]:
+        """Do a run, after a warm-up unless told not to, and return what was measured.
+
+        Whatever goes wrong in Python is a status.
+        """
         forget_peak()
         record: dict[str, Any] = {
             "status": "error",
@@ -85,7 +93,7 @@ class Executor:
         }
         try:
             with one_blas_thread():
-                self._do(run, record)
+                self._do(run, record, warm)
         except MemoryError:
             record |= {"status": "memory", "message": "an allocation was refused at the memory limit"}
         except UnsupportedProgram as error:
@@ -101,10 +109,12 @@ class Executor:
         self.done += 1
         return record | {"memory_peak": peak_megabytes(), "runs_before": self.done - 1}
 
-    def _do(self, run: Run, record: dict[str, Any]) -> None:
+    def _do(self, run: Run, record: dict[str, Any], warm: bool) -> None:
         suite = self._suite(run)
-        started = time.perf_counter()
         problem = suite.problems[run.problem]
+        if problem.ways and warm:
+            self._warm((suite.name, run.problem, run.way), lambda: _warm_way(suite, problem, run))
+        started = time.perf_counter()
         extra = {"way": run.way} if problem.ways else {}
         built = suite.build(run.problem, {**run.params, **extra})
         if problem.ways:
@@ -119,10 +129,8 @@ class Executor:
         program = open_model(built).program
         record["build_seconds"] = time.perf_counter() - started
         entry = require(recognise_cones(program), run.way, dict(suite.solvers))
-        try:
-            self._warm(suite, entry)
-        except UnsupportedProgram as error:
-            raise SolverFailure(f"{entry.name} refused even a program of three variables: {error}") from None
+        if warm:
+            self._warm((suite.name, entry.name), lambda: _warm_solver(entry))
         _solve(run, entry, shuffled(program, run.permutation), judge, record)
 
     def _suite(self, run: Run) -> Suite:
@@ -130,14 +138,37 @@ class Executor:
             self._suites[run.source] = open_suite(run.source)
         return self._suites[run.source]
 
-    def _warm(self, suite: Suite, entry: SolverEntry) -> None:
-        """Solve a tiny program: the first solve of a process pays for loading the solver."""
-        mark = (suite.name, entry.name)
+    def _warm(self, mark: tuple[str, ...], work: Callable[[], object]) -> None:
+        """Do what pays for loading a solver or a peer; whatever comes of it is no run's doing."""
         if mark in self.warmed:
             return
         self.warmed.add(mark)
-        tiny = _tiny("integer" in entry.can)
-        verify_claim(Deadline.after(1.0), tiny, entry.solve(tiny, Settings(time_limit=1.0)), 1e-6)
+        self.warming(True)
+        with suppress(BaseException):
+            work()
+        self.warming(False)
+
+
+def _warm_solver(entry: SolverEntry) -> None:
+    tiny = _tiny("integer" in entry.can)
+    claim = entry.solve(tiny, Settings(time_limit=1.0, progress=_unheard))
+    verify_claim(Deadline.after(1.0), tiny, claim, 1e-6)
+
+
+def _warm_way(suite: Suite, problem: Problem, run: Run) -> None:
+    case = problem.warm if problem.warm is not None else next(problem.cases(quick=True), None)
+    if case is None:
+        return
+    work = suite.build(run.problem, {**case, "way": run.way})
+    limit = min(run.time_limit, WARM_WAY)
+    settings = Settings(time_limit=limit, gap=run.gap, seed=run.seed, options=run.options, progress=_unheard)
+    answer = work(settings) if _takes_settings(work) else work()
+    if answer.verify is not None:
+        answer.verify()
+
+
+def _unheard(*news: float | None) -> None:
+    pass
 
 
 def _tiny(discrete: bool) -> Program:

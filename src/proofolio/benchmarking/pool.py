@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from proofolio.benchmarking.process_memory import resident_megabytes
+from proofolio.benchmarking.family import Family, is_alive
 from proofolio.benchmarking.run import Run
-from proofolio.benchmarking.worker import READY, work
+from proofolio.benchmarking.worker import READY, WARM_LIMIT, WARMED, WARMING, work
 from proofolio.errors import SolverFailure
 
 __all__ = ["Pool"]
@@ -45,24 +45,38 @@ class _Worker:
         self.process = context.Process(target=work, args=(theirs, str(self.log)), daemon=True)
         self.process.start()
         theirs.close()
+        self.family = Family(self.process.pid)
         self.ready = False
+        self.server = 0
+        # what is left of a run's limit while it waits for a warm-up
+        self.left: float | None = None
         self.run: Run | None = None
         self.done = 0
         self.peak = 0.0
         self.began = time.monotonic()
         self.until = self.began + START_LIMIT
 
-    def give(self, run: Run) -> None:
+    def give(self, run: Run, warm: bool) -> None:
         self.run, self.began, self.peak = run, time.monotonic(), 0.0
         self.until = self.began + run.hard_limit
         with suppress(OSError):  # one that has just died is noticed by its end
-            self.connection.send_bytes(run.to_json().encode())
+            self.connection.send_bytes(json.dumps({"run": run.to_json(), "warm": warm}).encode())
+
+    def warming(self, begins: bool) -> None:
+        """Stop the clock of the run for a warm-up that begins, or let it go on after one that has ended."""
+        now = time.monotonic()
+        if begins:
+            self.left, self.until = self.until - now, now + WARM_LIMIT
+        elif self.left is not None:
+            self.until, self.left = now + self.left, None
+
+    def orphaned(self) -> bool:
+        """Return whether the fork server, whose end is that of all its children, has ended."""
+        return self.server > 0 and not is_alive(self.server)
 
     def kill(self) -> None:
         """End the process and all it has started; a signal that cannot be ignored."""
-        with suppress(OSError):
-            if self.process.pid is not None and os.getpgid(self.process.pid) == self.process.pid:
-                os.killpg(self.process.pid, signal.SIGKILL)
+        self.family.kill()
         with suppress(OSError, AttributeError):
             self.process.kill()
         self.process.join()
@@ -109,6 +123,11 @@ class Pool:
         self._workers: list[_Worker] = []
         self._started = 0
         self._failed_starts = 0
+        # whoever failed to warm up, and does without
+        self._cold: set[tuple[str, str]] = set()
+        # lost together, one of them by its own doing: each is tried again with nobody beside it
+        self._suspects: deque[Run] = deque()
+        self._tried_again: set[str] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -139,18 +158,44 @@ class Pool:
             When processes cannot be started at all.
         """
         waiting = deque(runs)
-        while waiting or any(w.run is not None for w in self._workers):
+        while waiting or self._suspects or self._busy():
             self._supply(waiting)
             yield from self._ended(self._news())
 
+    def _busy(self) -> int:
+        return sum(w.run is not None for w in self._workers)
+
     def _supply(self, waiting: deque[Run]) -> None:
-        wanted = min(self._jobs, len(waiting) + sum(w.run is not None for w in self._workers))
+        alone = bool(self._suspects) or any(
+            w.run is not None and self._is_suspect(w.run) for w in self._workers
+        )
+        wanted = min(1 if alone else self._jobs, len(waiting) + len(self._suspects) + self._busy())
         while len(self._workers) < wanted:
             self._started += 1
             self._workers.append(_Worker(self._context, Path(self._folder.name), self._started))
         for worker in self._workers:
-            if worker.ready and worker.run is None and waiting:
-                worker.give(waiting.popleft())
+            queue = self._suspects or waiting
+            if worker.ready and worker.run is None and queue and not (alone and self._busy()):
+                run = queue.popleft()
+                worker.give(run, _kind(run) not in self._cold)
+
+    def _is_suspect(self, run: Run) -> bool:
+        return run.key in self._tried_again
+
+    def _again(self, worker: _Worker) -> bool:
+        """Put a run back that was lost by no doing of its own, as far as is known; say whether it was."""
+        run = worker.run
+        if run is None:
+            return False
+        if worker.left is not None:  # it was only warming up
+            self._cold.add(_kind(run))
+        elif worker.orphaned() and not self._is_suspect(run):
+            self._tried_again.add(run.key)
+        else:
+            return False
+        self._suspects.append(run)
+        worker.run = None
+        return True
 
     def _news(self) -> set[Any]:
         """Wait for an answer, an end or a limit."""
@@ -178,18 +223,23 @@ class Pool:
                 message = worker.connection.recv_bytes()
             except (EOFError, OSError):
                 return self._died(worker)
-            if message == READY:
-                worker.ready, self._failed_starts = True, 0
+            if message.startswith(READY):
+                worker.ready, worker.server, self._failed_starts = True, int(message[len(READY) :]), 0
                 return None
-            measured: dict[str, Any] = json.loads(message)
-            if measured["status"] == "memory" or worker.done + 1 >= RUNS_EACH:
+            if message in (WARMING, WARMED):
+                worker.warming(message == WARMING)
+                return None
+            answer = json.loads(message)
+            measured: dict[str, Any] = answer["measured"]
+            measured["memory_peak"] = max(measured["memory_peak"] or 0.0, worker.peak) or None
+            if answer["spoiled"] or measured["status"] == "memory" or worker.done + 1 >= RUNS_EACH:
                 self._drop(worker)
             return measured
         if worker.process.sentinel in news:
             return self._died(worker)
         if worker.run is None and worker.ready:
             return None
-        held = resident_megabytes(worker.process.pid)
+        held = worker.family.megabytes()
         worker.peak = max(worker.peak, held or 0.0)
         if worker.run is not None and worker.peak > worker.run.memory_limit:
             return self._killed(worker, "memory", f"killed above its limit of {worker.run.memory_limit:g} MB")
@@ -201,6 +251,8 @@ class Pool:
     def _killed(self, worker: _Worker, status: str, message: str) -> dict[str, Any] | None:
         elapsed = worker.elapsed
         self._drop(worker)
+        if self._again(worker):
+            return None
         if worker.run is None:
             self._not_started(worker, message)
             return None
@@ -212,6 +264,8 @@ class Pool:
         code = worker.process.exitcode
         self._drop(worker)
         how = _ending(code)
+        if self._again(worker):
+            return None
         if worker.run is None:
             if not worker.ready:
                 self._not_started(worker, how)
@@ -232,6 +286,10 @@ class Pool:
     def _drop(self, worker: _Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
+
+
+def _kind(run: Run) -> tuple[str, str]:
+    return run.source, run.way
 
 
 def _quiet_tracker() -> None:

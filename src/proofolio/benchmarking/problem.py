@@ -67,6 +67,9 @@ class Problem:
         Called with a case's arguments; false leaves the case out.
     quick : callable, optional
         Likewise: true for the cases of a quick run. Without it all are.
+    warm : mapping, optional
+        The arguments of a small case on which each way is tried once in a process, untimed, before its first
+        run there: imports and compilation are not what is measured. Without it that is the first quick case.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Problem:
     ways: tuple[str, ...] = ()
     where: Callable[..., bool] | None = None
     quick: Callable[..., bool] | None = None
+    warm: Mapping[str, Any] | None = None
 
     def cases(self, quick: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the arguments of each case, or of the quick ones; the last argument of the grid changes fastest."""
@@ -93,6 +97,7 @@ def problem(
     ways: Sequence[str] = (),
     where: Callable[..., bool] | None = None,
     quick: Callable[..., bool] | None = None,
+    warm: Mapping[str, Any] | None = None,
     **grid: Iterable[Any],
 ) -> Any:
     """Make a function a benchmark problem.
@@ -113,6 +118,8 @@ def problem(
         Takes the same arguments; false leaves a combination out.
     quick : callable, optional
         Takes the same arguments; true for the combinations that a quick run takes.
+    warm : mapping, optional
+        Arguments, in the grid or not, of the small case on which a way is warmed up; see `Problem`.
     **grid
         Lists of numbers, strings or truth values.
 
@@ -129,11 +136,13 @@ def problem(
     [[2, 'hull'], [2, 'big-m'], [3, 'hull']]
     """
     if function is None:
-        return lambda found: problem(found, ways=ways, where=where, quick=quick, **grid)
+        return lambda found: problem(found, ways=ways, where=where, quick=quick, warm=warm, **grid)
     lists = {name: _values(function, name, values) for name, values in grid.items()}
     asked = {*lists, *(("way",) if ways else ())}
     _fitting(function, asked)
-    found = Problem(function.__name__, function, lists, tuple(ways), where, quick)
+    if warm is not None:
+        _fitting(function, {*warm, *(("way",) if ways else ())})
+    found = Problem(function.__name__, function, lists, tuple(ways), where, quick, warm)
     setattr(function, MARK, found)
     return function
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from proofolio.benchmarking.measured import NUMBERS, fit, plain
 from proofolio.benchmarking.run import Run
 from proofolio.errors import BadData
 
@@ -19,6 +19,17 @@ __all__ = ["FILE", "Records", "read_records"]
 
 FILE = "runs.jsonl"
 Record = dict[str, Any]
+# How the first line of every file of records begins.
+OURS = b'{"kind": "environment", "id": "'
+WORDS = ("key", "id", "case", "suite", "problem", "way", "status", "environment")
+NEEDED: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(WORDS, str),
+    "params": dict,
+    "seed": int,
+    "permutation": int,
+    "gap_asked": (int, float),
+    "time_limit": (int, float),
+}
 
 
 class Records:
@@ -51,10 +62,15 @@ class Records:
             raise BadData(
                 f"{folder} is in use by another benchmark: wait for it, or choose another --out"
             ) from None
-        self._mend()
-        self._runs, self._environments = _parsed(self.path)
-        text = json.dumps(environment, sort_keys=True)
-        self._environment = {"id": hashlib.sha256(text.encode()).hexdigest()[:12], **environment}
+        try:
+            self._mend()
+            self._runs, self._environments = _parsed(self.path)
+        except BaseException:
+            self._file.close()
+            raise
+        known = plain(environment)
+        text = json.dumps(known, sort_keys=True)
+        self._environment = {"id": hashlib.sha256(text.encode()).hexdigest()[:12], **known}
 
     def __enter__(self) -> Self:
         return self
@@ -76,15 +92,16 @@ class Records:
         known = asdict(run)
         del known["source"]
         known["gap_asked"] = known.pop("gap")
-        record = {
+        record: Record = {
             "kind": "run",
             "key": run.key,
             "id": run.id,
             "case": run.case,
             **known,
             "environment": self._environment["id"],
-            **measured,
+            **fit(measured),
         }
+        record = plain(record)
         self._write(record)
         self._runs[run.key] = record
         return record
@@ -95,17 +112,31 @@ class Records:
         return _sorted([record for key, record in self._runs.items() if key in keys], self._environments)
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        line = json.dumps(_plain(record), ensure_ascii=False, allow_nan=False) + "\n"
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
         self._file.write(line.encode())
         self._file.flush()
 
     def _mend(self) -> None:
-        """Drop the half line that a benchmark killed while writing has left."""
+        """Drop the half line that a benchmark killed while writing has left; nothing of a file that is not ours.
+
+        Raises
+        ------
+        BadData
+            When the file does not begin as a file of records does.
+        """
         self._file.seek(0)
         data = self._file.read()
+        if data[: len(OURS)] != OURS[: len(data)]:
+            raise BadData(
+                f"{self.path} was not written by `proofolio bench`, and is left as it is: choose another --out"
+            )
         whole = data.rfind(b"\n") + 1
         if whole < len(data):
-            self._file.truncate(whole)
+            if _is_whole(data[whole:]):  # only its end is missing, as an editor may leave it
+                self._file.write(b"\n")
+                self._file.flush()
+            else:
+                self._file.truncate(whole)
         self._file.seek(0, 2)
 
 
@@ -136,32 +167,61 @@ def _sorted(records: list[Record], environments: Mapping[str, Record]) -> list[R
 def _parsed(file: Path) -> tuple[dict[str, Record], dict[str, Record]]:
     runs: dict[str, Record] = {}
     environments: dict[str, Record] = {}
-    lines = file.read_text(encoding="utf-8").split("\n")
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
+        raise BadData(f"{file} cannot be read: {error.strerror}") from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
-            if record["kind"] == "environment":
-                environments[record["id"]] = record
-            else:
-                # a later line of the same run takes the place of the earlier one, also in the order
-                runs.pop(record["key"], None)
-                runs[record["key"]] = record
-        except (ValueError, TypeError, KeyError):
+            record = _record(line)
+        except ValueError as error:
             if number == len(lines):
                 continue  # being written
-            raise BadData(f"{file}, line {number}, is no record of a benchmark") from None
+            raise BadData(f"{file}, line {number}, is no record of a benchmark: {error}") from None
+        if record["kind"] == "environment":
+            environments[record["id"]] = record
+        else:
+            # a later line of the same run takes the place of the earlier one, also in the order
+            runs.pop(record["key"], None)
+            runs[record["key"]] = record
     return runs, environments
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def _record(line: bytes) -> Record:
+    """Return the record of a line; a ValueError says what it lacks."""
+    try:
+        record = json.loads(line.decode("utf-8"), parse_constant=_no_number)
+    except UnicodeDecodeError:
+        raise ValueError("its bytes are not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    if not isinstance(record, dict) or record.get("kind") not in ("environment", "run"):
+        raise ValueError("it has no kind")
+    needed = NEEDED if record["kind"] == "run" else {"id": str}
+    for name, kinds in needed.items():
+        if not isinstance(record.get(name), kinds):
+            raise ValueError(
+                f"its {name} is missing or of another kind than this version of proofolio writes"
+            )
+    if record["kind"] == "run":
+        for name in NUMBERS:
+            if not isinstance(record.get(name), (int, float, type(None))):
+                raise ValueError(f"its {name} is no number")
+        if record["status"] == "verified-optimal" and record.get("seconds") is None:
+            raise ValueError("it is of a solved run and has no seconds")
+    found: Record = plain(record)
+    return found
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        _record(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number")

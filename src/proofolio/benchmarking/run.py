@@ -11,6 +11,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any
 
+from proofolio import __version__
 from proofolio.benchmarking.problem import Problem
 from proofolio.benchmarking.suite import Suite
 from proofolio.errors import BadData
@@ -86,8 +87,9 @@ class Run:
 
     @cached_property
     def key(self) -> str:
-        """A hash of everything that decides the outcome; where the files lie does not."""
+        """A hash of everything that decides the outcome, proofolio's version too; where the files lie does not."""
         known = {name: value for name, value in asdict(self).items() if name != "source"}
+        known["proofolio"] = __version__
         text = json.dumps(known, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 

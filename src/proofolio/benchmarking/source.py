@@ -2,22 +2,71 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 
 from proofolio.errors import BadData, ProofolioError
 
-__all__ = ["blamed", "digest", "import_file", "importable"]
+__all__ = ["blamed", "digest", "import_file", "importable", "module_digest"]
 
 
 def digest(file: Path) -> str:
     """Return a short hash of a file's bytes."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def module_digest(file: Path) -> str:
+    """Return a short hash of a Python file and of all it imports, however far, from where `importable` lets it.
+
+    Neither modules that are installed nor files read as data are in it, and where the files lie is not.
+    """
+    file = file.resolve()
+    folders = _folders(file)
+    found = {file: ""}
+    front = [file]
+    while front:
+        front = [near for some in front for near in _imported(some, folders) if near not in found]
+        for near in front:
+            found[near] = next(near.relative_to(f).as_posix() for f in folders if near.is_relative_to(f))
+    lines = sorted(f"{name} {digest(path)}" for path, name in found.items())
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+
+def _imported(file: Path, folders: Sequence[Path]) -> list[Path]:
+    """Return the files of some folders that the import statements of a file can mean."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return []  # importing it says what is wrong
+    found: dict[Path, None] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            places, names = folders, [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            places = [file.parents[node.level - 1]] if 0 < node.level <= len(file.parents) else folders
+            module = f"{node.module}." if node.module else ""
+            names = [module + alias.name for alias in node.names]
+        else:
+            continue
+        for place, name in product(places, names):
+            found.update(dict.fromkeys(_files(place, name)))
+    return [path for path in found if any(path.is_relative_to(folder) for folder in folders)]
+
+
+def _files(place: Path, name: str) -> Iterator[Path]:
+    """Yield the files that importing a dotted name executes, as far as they lie in a folder."""
+    for part in name.split("."):
+        place = place / part
+        for path in (place.with_name(part + ".py"), place / "__init__.py"):
+            if path.is_file():
+                yield path.resolve()
 
 
 def import_file(file: Path) -> ModuleType:
@@ -49,9 +98,7 @@ def import_file(file: Path) -> ModuleType:
 @contextmanager
 def importable(file: Path) -> Iterator[None]:
     """Let a file import its neighbours, and one of the repository's suites the package `benchmarks`."""
-    folders = [str(file.parent)]
-    if file.parent.name == "suites" and file.parent.parent.name == "benchmarks":
-        folders.append(str(file.parent.parent.parent))
+    folders = [str(folder) for folder in _folders(file)]
     sys.path[:0] = folders
     try:
         yield
@@ -59,6 +106,11 @@ def importable(file: Path) -> Iterator[None]:
         for folder in folders:
             if folder in sys.path:
                 sys.path.remove(folder)
+
+
+def _folders(file: Path) -> list[Path]:
+    suite = file.parent.name == "suites" and file.parent.parent.name == "benchmarks"
+    return [file.parent, file.parent.parent.parent] if suite else [file.parent]
 
 
 @contextmanager

@@ -10,8 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from proofolio.benchmarking.measured import encodable
 from proofolio.benchmarking.problem import Problem, problem_of
-from proofolio.benchmarking.source import blamed, digest, import_file, importable
+from proofolio.benchmarking.source import blamed, digest, import_file, importable, module_digest
 from proofolio.errors import BadData
 from proofolio.solvers import SOLVERS, SolverEntry
 
@@ -110,10 +111,10 @@ def _model_files(folder: Path) -> list[Path]:
 def _of_models(source: Path, files: list[Path], folder: Path) -> Suite:
     problems, digests = {}, {}
     for file in files:
-        name = file.relative_to(folder).as_posix()
+        name = encodable(file.relative_to(folder).as_posix())
         problems[name] = Problem(name, partial(_itself, file), {})
         digests[name] = digest(file)
-    return Suite(source.resolve().name or "models", source, problems, digests)
+    return Suite(encodable(source.resolve().name) or "models", source, problems, digests)
 
 
 def _itself(file: Path) -> Path:
@@ -129,8 +130,9 @@ def _of_module(file: Path) -> Suite:
             f"{file} holds no benchmark: define a function without arguments that returns a model, or mark one "
             "with proofolio.benchmarking.problem"
         )
-    mark = digest(file)
-    return Suite(file.stem.replace("_", "-"), file, problems, dict.fromkeys(problems, mark), _solvers(module))
+    mark = module_digest(file)
+    name = encodable(file.stem.replace("_", "-"))
+    return Suite(name, file, problems, dict.fromkeys(problems, mark), _solvers(module))
 
 
 def _plain(module: ModuleType) -> dict[str, Problem]:

@@ -10,19 +10,26 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
 
 from proofolio.benchmarking.execute import Executor
+from proofolio.benchmarking.family import Family, threads
+from proofolio.benchmarking.measured import fit
 from proofolio.benchmarking.process_memory import limited
 from proofolio.benchmarking.run import Run
 
-__all__ = ["READY", "work"]
+__all__ = ["READY", "WARMED", "WARMING", "WARM_LIMIT", "work"]
 
-READY = b"ready"
+READY, WARMING, WARMED = b"ready", b"warming", b"warmed"
+WARM_LIMIT = 30.0
 ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
+ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
+ENDING = 0.1
 LATER = 30.0
 
 
@@ -41,19 +48,34 @@ def work(connection: Connection, log: str) -> None:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
         faulthandler.enable(file)
-        execute = Executor()
+        place, before, pythons = Path.cwd(), 0, 0
+
+        def warming(begins: bool) -> None:
+            nonlocal before, pythons
+            # what a solver keeps for good, such as a pool of threads, it has after its warm-up; what building
+            # loads may keep some too, but then none of Python's
+            pythons += threading.active_count() * (-1 if begins else 1)
+            before = threads() or 0
+            connection.send_bytes(WARMING if begins else WARMED)
+
+        execute = Executor(warming)
         with suppress(EOFError, OSError):
-            connection.send_bytes(READY)
+            connection.send_bytes(READY + str(os.getppid()).encode())
             while True:
-                run = Run.from_json(connection.recv_bytes())
+                asked = json.loads(connection.recv_bytes())
+                run = Run.from_json(asked["run"])
                 file.seek(0)
                 file.truncate()
+                before, pythons = threads() or 0, threading.active_count()
                 # should nobody be left to kill this process, the system's own clock ends it
-                signal.setitimer(signal.ITIMER_REAL, run.hard_limit + LATER)
+                signal.setitimer(signal.ITIMER_REAL, run.hard_limit + WARM_LIMIT + LATER)
                 with limited(run.memory_limit):
-                    measured = execute(run)
+                    measured = execute(run, warm=asked["warm"])
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
-                connection.send_bytes(json.dumps(measured, default=_plain).encode())
+                spoiled = _spoiled(file.fileno(), before, pythons)
+                connection.send_bytes(json.dumps({"measured": fit(measured), "spoiled": spoiled}).encode())
+                with suppress(OSError):
+                    os.chdir(place)
     # what a broken solver left behind must not spoil the end
     os._exit(0)
 
@@ -67,6 +89,8 @@ def _alone() -> None:
         with suppress(OSError, AttributeError):
             # this is for the fork server, which is the parent to the system
             ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
+            # children of children stay in the family, where they are found
+            ctypes.CDLL(None).prctl(ADOPTS, 1)
     _die_with_main()
 
 
@@ -88,6 +112,16 @@ def _die_with_main() -> None:
             os._exit(1)
 
 
-def _plain(value: Any) -> Any:
-    """Return a number of numpy's as one of Python's, and words for anything else a solver left in its answer."""
-    return value.item() if hasattr(value, "item") else str(value)
+def _spoiled(log: int, before: int, pythons: int) -> bool:
+    """Return whether a run left something that later runs here would suffer from."""
+    try:
+        if not all(os.path.samestat(os.fstat(stream), os.fstat(log)) for stream in (1, 2)):
+            return True
+    except OSError:
+        return True
+    patience = time.monotonic() + ENDING  # threads that are asked to end take a moment
+    while (threads() or 0) > before or threading.active_count() > pythons:
+        if time.monotonic() > patience:
+            return True
+        time.sleep(0.005)
+    return bool(Family(os.getpid()).look())
