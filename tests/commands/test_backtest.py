@@ -283,7 +283,12 @@ def test_bad_data_is_one_sentence_that_says_where(tmp_path, command, change, wor
         (("--test", "2030-01-01:"), "holds no day"),
         (("--test", "2021-02-01:"), "fewer than the window"),
         (("--impact", "1"), "--volume"),
-        (("--cost-bps", "-5"), "0.001 for 10 bp"),
+        (("--cost-bps", "-5"), "--cost-bps is -5"),
+        (("--cost-bps", "nan"), "--cost-bps is nan"),
+        (("--horizon", "0"), "'--horizon': 0"),
+        (("--window", "0"), "'--window': 0"),
+        (("--seed", "-1"), "'--seed': -1"),
+        (("--regimes", "0"), "'--regimes': 0"),
         (("--jobs", "0"), "1 or more"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -160,7 +161,8 @@ class _RiskParityPlayer:
 
 class _EqualRiskPlayer:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
-        return Decision(equal_risk(_given(forecast).covariance[0]))
+        with _unanswered(day):
+            return Decision(equal_risk(_given(forecast).covariance[0]))
 
 
 class _RegimeBudgetsPlayer:
@@ -171,11 +173,21 @@ class _RegimeBudgetsPlayer:
         known = _given(forecast)
         if known.probabilities is None or known.means is None or known.covariances is None:
             raise BadData("regime-erc needs forecasts with regimes, and these have none.")
-        return Decision(
-            self._model.weights(
-                known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+        with _unanswered(day):
+            return Decision(
+                self._model.weights(
+                    known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+                )
             )
-        )
+
+
+@contextmanager
+def _unanswered(day: int) -> Iterator[None]:
+    """Turn a forecast without equal-risk weights (an asset that did not move, say) into a day without an answer."""
+    try:
+        yield
+    except BadData as error:
+        raise SolverFailure(f"after row {day}, {error}") from None
 
 
 def _first_move(weights: Floats, proved: bool, day: int) -> Decision:
