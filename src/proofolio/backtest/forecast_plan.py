@@ -90,7 +90,7 @@ class ForecastPlan:
             scale_of(known.returns[-self.window :][:, self.driving], names)
         except BadData as error:
             raise BadData(
-                f"the regime assets from {dates[0]} to {dates[-1]}: {str(error).rstrip('.')}; choose others."
+                f"other regime assets are needed: from {dates[0]} to {dates[-1]}, {error}"
             ) from None
 
     def book(

@@ -189,8 +189,10 @@ def trades_today(
         try:
             wanted, proved = player.decide(last, market.returns[last].copy(), forecast, held.copy())
         except SolverFailure:
-            still = [] if forecast is None else np.flatnonzero(np.diagonal(forecast.covariance[0]) <= 0.0)
-            if not len(still):
+            if (
+                forecast is None
+                or not (still := np.flatnonzero(np.diagonal(forecast.covariance[0]) <= 0.0)).size
+            ):
                 raise
             names = ", ".join(market.names[i] for i in still)
             raise BadData(

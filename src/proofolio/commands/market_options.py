@@ -179,7 +179,7 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
     rate = given["cost_bps"] / 1e4
     if not 0.0 <= rate < 0.5:  # NaN fails too
         raise BadData(
-            f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, 0 or more and below 5000, like 10."
+            f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
         )
     if given["impact"] == 0:
         return LinearCost(rate)

@@ -78,7 +78,9 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
     colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
 
     def draw(figure: Figure) -> None:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+        from matplotlib import dates
+
+        matplotlib_dates: Any = dates  # its classes have no annotations
 
         grid = figure.subplots(-(-len(moving) // 2), 2, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(moving) :]:
@@ -95,8 +97,9 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
             axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
             axes.tick_params(axis="x", labelsize=8)
             # Panels are narrow: four dates side by side are all that does not overlap.
-            axes.xaxis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=4))
-            axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+            locator: Any = matplotlib_dates.AutoDateLocator(minticks=2, maxticks=4)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(matplotlib_dates.ConciseDateFormatter(locator))
         if len(moving) % 2 and len(moving) > 1:
             grid[-2, 1].tick_params(
                 axis="x", labelbottom=True
