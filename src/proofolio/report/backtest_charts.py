@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proofolio.backtest.backtest import Scene
+from proofolio.backtest.market import Dates
 from proofolio.backtest.metrics import drawdowns
 from proofolio.backtest.simulator import Run
 from proofolio.models.equal_risk import risk_contributions
@@ -78,10 +79,6 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
     colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
 
     def draw(figure: Figure) -> None:
-        from matplotlib import dates
-
-        matplotlib_dates: Any = dates  # its classes have no annotations
-
         grid = figure.subplots(-(-len(moving) // 2), 2, sharex=True, sharey=True, squeeze=False)
         for axes in grid.flat[len(moving) :]:
             axes.set_visible(False)
@@ -96,14 +93,10 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
             axes.set_xlim(run.dates[0], run.dates[-1])
             axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
             axes.tick_params(axis="x", labelsize=8)
-            # Panels are narrow: four dates side by side are all that does not overlap.
-            locator: Any = matplotlib_dates.AutoDateLocator(minticks=2, maxticks=4)
-            axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(matplotlib_dates.ConciseDateFormatter(locator))
+            axes.set_xticks(*_few_dates(run.dates))
         if len(moving) % 2 and len(moving) > 1:
-            grid[-2, 1].tick_params(
-                axis="x", labelbottom=True
-            )  # nothing is below it that would have the dates
+            # Nothing is below this one that would have the dates.
+            grid[-2, 1].tick_params(axis="x", labelbottom=True)
         handles, words = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, words, loc="outside right upper")
 
@@ -220,6 +213,14 @@ def _lines(runs: Sequence[Run]) -> list[dict[str, Any]]:
         }
         for run in runs
     ]
+
+
+def _few_dates(dates: Dates) -> tuple[Dates, list[str]]:
+    """Return three dates and what to call them: more overlap below a panel half as wide as the page."""
+    days = (dates[-1] - dates[0]).astype(int)
+    marks = dates[0] + np.array([days // 6, days // 2, days - days // 6]).astype("timedelta64[D]")
+    unit = "datetime64[M]" if days > 90 else "datetime64[D]"
+    return marks, [str(mark) for mark in marks.astype(unit)]
 
 
 def _thinned(count: int, points: int = POINTS) -> Any:
