@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
 from proofolio.errors import BadData
 
@@ -225,7 +225,7 @@ def _is_date(text: str) -> bool:
     # numpy alone would read 20071231 as a year, 2008-02 as the first of February, and "now".
     try:
         return re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None and bool(
-            np.datetime64(text, "D")
+            date.fromisoformat(text)
         )
     except ValueError:
         return False
