@@ -163,3 +163,26 @@ def test_an_empty_span_and_missing_forecasts_are_refused(market):
         simulate(market, EqualShares(), LinearCost(), start=len(market.dates))
     with pytest.raises(BadData, match="needs forecasts"):
         simulate(market, replace(EqualShares(), needs="regimes"), LinearCost(), start=50)
+
+
+@dataclass(frozen=True)
+class Charging:
+    rate: float
+    memory: int = 0
+
+    def paid(self, trade, recent, wealth):
+        return np.full(len(trade), self.rate)
+
+
+@pytest.mark.parametrize("rate", [np.nan, 0.3, np.inf])
+def test_wealth_that_cannot_go_on_is_refused_with_the_day(market, rate):
+    """Four assets at 0.3 each are more than the portfolio."""
+    with pytest.raises(BadData, match=rf"equal on {market.dates[49]}: the trade costs"):
+        simulate(market, EqualShares(), Charging(rate), start=50)
+
+
+def test_impact_needs_a_volatility(market):
+    costs = SpreadAndImpact(0.0005, 1.0, (1e7,) * 4, value=1e6)
+    with pytest.raises(BadData, match="know 2 days or more"):
+        simulate(market, EqualShares(), costs, start=1)
+    assert np.isfinite(simulate(market, EqualShares(), costs, start=2).wealth).all()

@@ -8,8 +8,9 @@ import pytest
 from proofolio.backtest.backtest import backtest, set_scene
 from proofolio.backtest.costs import LinearCost
 from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.strategies import RegimeBudgets, strategies_named
-from proofolio.errors import BadData
+from proofolio.backtest.strategies import EqualRisk, RegimeBudgets, strategies_named
+from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.forecast import Forecast
 from proofolio.models.equal_risk import risk_contributions
 
 WINDOW, CHANGE = 120, 150
@@ -142,3 +143,18 @@ def test_a_window_that_leaves_nothing_is_refused(market):
         set_scene(market, every(market.names), replace(PLAN, window=180))
     with pytest.raises(BadData, match="shorter window"):
         set_scene(market, every(market.names), PLAN, start=100)
+
+
+def test_a_riskless_forecast_is_no_answer_and_a_broken_one_an_error():
+    player = EqualRisk().start(np.zeros((1, 2)))
+
+    def decide(covariance):
+        forecast = Forecast(mean=np.zeros((1, 2)), covariance=np.array([covariance]))
+        return player.decide(0, np.zeros(2), forecast, np.full(2, 0.5))
+
+    assert decide([[1.0, 0.0], [0.0, 1.0]]).weights == pytest.approx([0.5, 0.5])
+    for riskless in ([[1.0, 0.0], [0.0, 0.0]], [[1.0, -1.0], [-1.0, 1.0]]):
+        with pytest.raises(SolverFailure, match="after row 0"):
+            decide(riskless)
+    with pytest.raises(BadData):
+        decide([[1.0, 0.5], [0.1, 1.0]])

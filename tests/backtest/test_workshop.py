@@ -133,3 +133,20 @@ def test_everything_that_decides_a_result_is_in_its_name():
 def test_no_processes_and_no_scheduler_are_refused(market):
     with pytest.raises(BadData, match="1 or more"):
         Workshop(jobs=0)
+
+
+def test_files_of_another_kind_under_a_piece_s_name_are_done_again(tmp_path):
+    found = Workshop(folder=tmp_path)
+    (piece,) = pieces(1)
+    file = tmp_path / f"{piece.key}.npz"
+    for save in (
+        lambda f: np.savez(f, foo=1),
+        lambda f: np.savez(f, value=1, more=2),
+        lambda f: np.savez(f),
+        lambda f: np.save(f, np.ones(3)),
+    ):
+        with file.open("wb") as opened:
+            save(opened)
+        assert found.found(piece.key, Number) is None
+        assert found.run(lambda shared, told: Number(7), None, [piece], Number) == [Number(7)]
+        assert found.found(piece.key, Number) == Number(7)

@@ -219,6 +219,13 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
         ('{"OIL": 1}', "'OIL', which is not in the table"),
         ('{"US": -1}', "'US' is -1"),
         ("US;3", "no amounts by asset"),
+        ("US,1\nGOLD,1\nUS,2", "line 3: 'US' is there twice"),
+        ('{"US": 1,\n "GOLD": 1,\n "US": 2}', "line 3: 'US' is there twice"),
+        ('{"US": 1' + "0" * 400 + "}", "no amounts by asset"),
+        ('{"a":' * 100_000, "no amounts by asset"),
+        ("US," + "1" * 200_000, "no amounts by asset"),
+        ('{"US": 1e308, "GOLD": 1e308}', "larger unit"),
+        ('{"US": true}', "no amounts"),
         ('{"US": "much"}', "no amounts by asset"),
     ],
 )
@@ -280,10 +287,22 @@ def test_bad_data_is_one_sentence_that_says_where(tmp_path, command, change, wor
         (("--risk-free", "EURIBOR"), "'EURIBOR'"),
         (("--risk-free", "3"), "0.02 for two percent"),
         (("--test", "2021-13-01:"), "dates like"),
+        (("--test", ":20210701"), "dates like"),
+        (("--test", ":2021-07"), "dates like"),
+        (("--test", "now:"), "dates like"),
+        (("--train", "NaT:"), "dates like"),
+        (("--test", ":2021-03-01"), "before 2021-05-25, where it begins when no beginning is given"),
+        (("--train", "2021-06-01:"), "no day is left to trade after --train 2021-06-01:"),
+        (("--train", "2021-03-01:2021-04-01", "--test", "2021-04-02:"), "fewer than the window"),
         (("--test", "2030-01-01:"), "holds no day"),
         (("--test", "2021-02-01:"), "fewer than the window"),
         (("--impact", "1"), "--volume"),
-        (("--cost-bps", "-5"), "0.001 for 10 bp"),
+        (("--cost-bps", "-5"), "--cost-bps is -5"),
+        (("--cost-bps", "nan"), "--cost-bps is nan"),
+        (("--horizon", "0"), "'--horizon': 0"),
+        (("--window", "0"), "'--window': 0"),
+        (("--seed", "-1"), "'--seed': -1"),
+        (("--regimes", "0"), "'--regimes': 0"),
         (("--jobs", "0"), "1 or more"),
     ],
 )
@@ -304,3 +323,170 @@ def test_a_drawing_is_the_same_whatever_the_user_s_matplotlib_settings():
         assert picture("test", "a < b", draw) == plain
     assert 'aria-label="a &lt; b"' in plain
     assert "var(--s0)" in plain
+
+
+def test_words_and_ticks_of_a_drawing_are_left_as_they_are():
+    words = ["0.75", "0.85", "gamma 0.001", "id=0.123456"]
+
+    def draw(figure):
+        axes = figure.add_subplot()
+        axes.plot([0, 1], [1 / 3, 2 / 3], alpha=0.85)
+        axes.set_yticks([0.4, 0.5], words[:2])
+        axes.set_title(words[2])
+        axes.set_xlabel(words[3])
+
+    drawn = picture("test", "numbers", draw)
+    assert set(words) <= set(re.findall(r">([^<>]*)</text>", drawn))
+    assert "opacity: 0.85" in drawn
+    # while coordinates are short
+    path = re.search(r'<path d="([^"]*)"', drawn).group(1)
+    assert all(len(number.partition(".")[2]) <= 1 for number in path.split())
+
+
+def test_the_end_of_train_left_out_is_the_window_s(file, tmp_path):
+    found = run(
+        "backtest", file, "--window", "60", "--strategies", "fix-mix", "--train", "2021-03-01:", "--out", tmp_path,
+        "--json",
+    )  # fmt: skip
+    span = json.loads(found.stdout)["span"]
+    days = prices().index[1:]
+    first = days.get_loc("2021-03-01")
+    assert span["first"] == f"{days[first + 60]:%Y-%m-%d}"
+    assert span["known_before"] == 60
+
+
+def test_tuning_refuses_horizons_that_are_no_days(file, tmp_path):
+    for text in ("inf", "nan", "0", "1.5"):
+        sentence = one_sentence(run("tune", file, *SMALL, "--horizon", text, "--out", tmp_path))
+        assert f"--horizon is {text!r}" in sentence
+
+
+def test_one_strategy_is_traded_by(file, tmp_path):
+    held = tmp_path / "held.json"
+    held.write_text('{"US": 1}', encoding="utf-8")
+    sentence = one_sentence(run("trade", file, *SMALL, "--holdings", held, "--strategy", "all"))
+    assert "name the one to trade by" in sentence
+
+
+def test_a_report_of_the_user_s_own_is_not_overwritten(file, tmp_path):
+    for command, name in (("backtest", "report.html"), ("backtest", "figures.json"), ("tune", "tuning.html")):
+        folder = tmp_path / f"{command}-{name}"
+        folder.mkdir()
+        (folder / name).write_text("mine", encoding="utf-8")
+        assert f"{name} is there already" in one_sentence(run(command, file, *SMALL, "--out", folder))
+        assert (folder / name).read_text(encoding="utf-8") == "mine"
+        assert [p.name for p in folder.iterdir()] == [name]  # refused before the work
+
+
+def test_a_rate_that_never_changes_is_a_rate(tmp_path):
+    returns = prices().pct_change().iloc[1:]
+    returns.assign(CASH=1e-4).to_csv(tmp_path / "returns.csv")
+    arguments = (
+        "--returns",
+        *SMALL,
+        "--strategies",
+        "fix-mix",
+        "--cost-bps",
+        "0",
+        "--out",
+        tmp_path,
+        "--json",
+    )
+    document = json.loads(run("backtest", tmp_path / "returns.csv", "--risk-free", "CASH", *arguments).stdout)
+    excess = returns.mean(axis=1).iloc[100:] - 1e-4
+    assert document["assets"] == ["US", "BONDS", "GOLD"]
+    assert document["strategies"]["fix-mix"]["sharpe"] == pytest.approx(
+        excess.mean() / excess.std() * 252**0.5
+    )
+    # as an asset it is still refused, and a yearly rate in a column is not taken for a daily one
+    assert "'CASH'" in one_sentence(run("backtest", tmp_path / "returns.csv", *arguments))
+    returns.assign(CASH=0.02).to_csv(tmp_path / "yearly.csv")
+    sentence = one_sentence(run("backtest", tmp_path / "yearly.csv", "--risk-free", "CASH", *arguments))
+    assert "'CASH' is 0.02 on every day" in sentence
+
+
+def still(table):
+    """GOLD does not move from row 20 to row 139."""
+    return table.assign(
+        GOLD=np.where((np.arange(DAYS) >= 20) & (np.arange(DAYS) < 140), 5.0, table["GOLD"] / 20)
+    )
+
+
+def test_days_on_which_an_asset_is_riskless_are_counted_and_the_rest_is_traded(tmp_path):
+    still(prices()).to_csv(tmp_path / "still.csv")
+    names = ("erc", "regime-erc", "spo-rp", "erc-no-hmm")
+    found = run(
+        "backtest", tmp_path / "still.csv", *SMALL, "--strategies", ",".join(names), "--out", tmp_path / "o", "--json"
+    )  # fmt: skip
+    assert found.exit_code == 0, found.output
+    figures = json.loads(found.stdout)["strategies"]
+    # returns 20 to 138 are 0 (139 moves again): windows of 100 that begin at 20 and end by 138
+    assert figures["erc-no-hmm"]["unanswered"] == 138 - 119 + 1
+    for name in names:
+        # with regimes more: one may hold still days only
+        assert 20 <= figures[name]["unanswered"]
+    assert figures["spo-rp"]["unanswered"] < figures["spo-rp"]["days"]
+
+
+def test_trading_by_risk_names_the_asset_without_any(tmp_path):
+    still(prices()).iloc[:135].to_csv(tmp_path / "still.csv")
+    (tmp_path / "held.json").write_text('{"US": 1}', encoding="utf-8")
+    arguments = ("trade", tmp_path / "still.csv", *SMALL, "--holdings", tmp_path / "held.json", "--strategy")
+    for name in ("erc-no-hmm", "spo-rp-no-hmm"):
+        sentence = one_sentence(run(*arguments, name))
+        assert re.search(r"^GOLD did not move in the days .* up to 2021-07-0", sentence), sentence
+
+
+@pytest.mark.parametrize("driving", ["US,GOLD", "US,TWIN"])
+def test_regime_assets_that_tell_nothing_are_named_with_the_days(tmp_path, driving):
+    still(prices()).assign(TWIN=prices()["US"]).iloc[20:].to_csv(tmp_path / "still.csv")
+    found = run(
+        "backtest",
+        tmp_path / "still.csv",
+        "--window",
+        "100",
+        "--regime-assets",
+        driving,
+        "--out",
+        tmp_path / "o",
+    )
+    words = {"US,GOLD": "GOLD is constant", "US,TWIN": "US, TWIN are linearly dependent"}[driving]
+    assert re.search(rf"from 2021-02-02 to 2021-06-21, .*{words}", one_sentence(found))
+
+
+def test_a_table_of_names_only_is_a_sentence_about_the_table(tmp_path):
+    (tmp_path / "names.csv").write_text("Date,A,B\n", encoding="utf-8")
+    sentence = one_sentence(run("backtest", tmp_path / "names.csv", "--out", tmp_path / "o"))
+    assert "0 lines of prices" in sentence
+    assert "minimum_rows" not in sentence
+
+
+def test_a_crisis_is_said_to_cover_the_days_traded(tmp_path):
+    rows = prices().set_axis(pd.bdate_range("2020-01-01", periods=DAYS, name="Date"))
+    rows.to_csv(tmp_path / "prices.csv")
+    arguments = (
+        "--window",
+        "40",
+        "--strategies",
+        "fix-mix",
+        "--experiment",
+        "crises",
+        "--out",
+        tmp_path,
+        "--json",
+    )
+    (crisis,) = json.loads(run("backtest", tmp_path / "prices.csv", *arguments).stdout)["crises"]
+    # 40 returns are known on 2020-02-26; the pandemic's fall began on the 19th
+    assert (crisis["first"], crisis["last"], crisis["days"]) == ("2020-02-27", "2020-03-23", 18)
+    assert "pandemic, 2020-02-27 to 2020-03-23, 18 days" in (tmp_path / "report.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_every_column_of_weights_has_dates_that_do_not_overlap(file, tmp_path):
+    names = "erc,spo-rp,mpo-rp"
+    assert run("backtest", file, *SMALL, "--strategies", names, "--out", tmp_path).exit_code == 0
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    drawing = next(d for d in re.findall(r"<svg .*?</svg>", page) if 'id="weights-' in d)
+    dates = [text for text in re.findall(r">([^<>]*)</text>", drawing) if re.match(r"20\d\d-", text)]
+    assert len(dates) == 6  # three below the lowest panel of either column

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import fields
+import zlib
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 __all__ = ["read_arrays", "write_arrays"]
 
@@ -28,11 +30,19 @@ def write_arrays(path: Path, record: Any) -> None:
 
 
 def read_arrays(path: Path, kind: type[T]) -> T | None:
-    """Return what `write_arrays` wrote, or None when there is no such file or it cannot be read."""
+    """Return what `write_arrays` wrote, or None: no such file, not to be read, or of something else than a `kind`."""
     try:
         # Opened here: of a broken file numpy would leave its own handle open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-            values = {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, NpzFile):  # a lone array
+                return None
+            with found:
+                values = {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+    known = fields(kind)  # type: ignore[arg-type]  # T is a data class
+    needed = {f.name for f in known if f.default is MISSING and f.default_factory is MISSING}
+    if not needed <= set(values) <= {f.name for f in known if f.init}:
         return None
     return kind(**{name: value.item() if value.ndim == 0 else value for name, value in values.items()})

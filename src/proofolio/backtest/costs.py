@@ -103,6 +103,11 @@ class SpreadAndImpact:
         """Return the formula above for each asset."""
         if len(self.volume) != len(trade):
             raise BadData(f"{len(self.volume)} volumes are given for {len(trade)} assets; give one each.")
+        if len(recent) < 2:
+            raise BadData(
+                f"market impact follows volatility, which {len(recent)} days do not have; know 2 days or more before "
+                "the first trade."
+            )
         size = np.abs(trade)
         sigma = recent.std(axis=0, ddof=1)
         share = np.sqrt(size * self.value * wealth / np.array(self.volume))

@@ -13,6 +13,7 @@ from proofolio.backtest.workshop import Workshop
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecaster
+from proofolio.forecasts.hidden_markov import scale_of
 from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.rolling_regimes import RollingRegimes
 
@@ -74,6 +75,24 @@ class ForecastPlan:
             return Historical(self.window, horizon, covariance=self.covariance, half_life=self.half_life)
         raise BadData(f"there is no forecaster of {needs!r}; strategies need regimes, history or nothing.")
 
+    def require_regimes(self, known: Market, needs: Needs) -> None:
+        """Refuse regime assets whose first window tells regimes from nothing, by their names and its dates.
+
+        Raises
+        ------
+        BadData
+            When one never moves in the last `window` days known, or two move as one.
+        """
+        if needs != "regimes" or len(known.dates) < self.window or len(set(self.driving)) < len(self.driving):
+            return  # the forecaster's own messages say it all
+        dates, names = known.dates[-self.window :], tuple(known.names[i] for i in self.driving)
+        try:
+            scale_of(known.returns[-self.window :][:, self.driving], names)
+        except BadData as error:
+            raise BadData(
+                f"other regime assets are needed: from {dates[0]} to {dates[-1]}, {error}"
+            ) from None
+
     def book(
         self,
         market: Market,
@@ -88,6 +107,7 @@ class ForecastPlan:
         key = digest("forecasts", self, needs, horizon, start, market.returns[:stop])
         found = workshop.found(key, ForecastBook)
         if found is None:
+            self.require_regimes(market.until(start), needs)
             forecaster = self.forecaster(needs, horizon)
             found = record_forecasts(market.returns, forecaster, start, stop, progress)
             workshop.keep(key, found)

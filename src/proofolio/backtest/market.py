@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from proofolio.errors import BadData
 from proofolio.forecasts import validate_returns
 
-__all__ = ["PERIODS_PER_YEAR", "Dates", "Floats", "Market", "risk_free_per_day"]
+__all__ = ["PERIODS_PER_YEAR", "Dates", "Floats", "Market", "never_changes", "risk_free_per_day"]
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
@@ -68,8 +68,19 @@ class Market:
         BadData
             As `proofolio.forecasts.validate_returns`; or when `risk_free` is no column and no rate.
         """
-        frame = validate_returns(frame, where=where, minimum_rows=minimum_rows, minimum_assets=1)
-        rate, kept = risk_free_per_day(frame, risk_free, where)
+        if isinstance(risk_free, str) and never_changes(frame, risk_free):
+            fixed = float(frame[risk_free].iloc[0])
+            if not -0.5 < (1.0 + fixed) ** PERIODS_PER_YEAR - 1.0 < 1.0:
+                raise BadData(
+                    f"{where}: the risk-free rate in column {risk_free!r} is {fixed:g} on every day, and rates in a "
+                    "column are a day; give a yearly one as a number, 0.02 for two percent."
+                )
+            frame = frame.drop(columns=risk_free)
+            kept = validate_returns(frame, where=where, minimum_rows=minimum_rows, minimum_assets=1)
+            rate = np.full(len(kept), fixed)
+        else:
+            frame = validate_returns(frame, where=where, minimum_rows=minimum_rows, minimum_assets=1)
+            rate, kept = risk_free_per_day(frame, risk_free, where)
         return cls(
             dates=_frozen(kept.index.to_numpy().astype("datetime64[D]")),
             names=tuple(str(name) for name in kept.columns),
@@ -100,6 +111,14 @@ class Market:
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
         return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
+
+
+def never_changes(frame: pd.DataFrame, column: str) -> bool:
+    """Return whether a column beside others holds one finite number on every day: sound as a rate, not as an asset."""
+    if list(frame.columns).count(column) != 1 or len(frame.columns) < 2 or len(frame) == 0:
+        return False
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return bool(np.isfinite(values[0]) and (values == values[0]).all())
 
 
 def risk_free_per_day(

@@ -40,11 +40,13 @@ CRISES = (
 
 @dataclass(frozen=True)
 class CrisisFigures:
-    """What one strategy did within a crisis."""
+    """What one strategy did within a crisis, on the days of it that were traded: `first` to `last`."""
 
     crisis: Crisis
     strategy: str
     metrics: Metrics
+    first: str
+    last: str
 
 
 def cost_sensitivity(
@@ -73,5 +75,6 @@ def crisis_figures(
             first = int(np.searchsorted(run.dates, np.datetime64(crisis.first, "D"), side="right"))
             stop = int(np.searchsorted(run.dates, np.datetime64(crisis.last, "D"), side="right"))
             if stop - first >= least_days:
-                found.append(CrisisFigures(crisis, run.name, run.within(first, stop)))
+                days = str(run.dates[first]), str(run.dates[stop - 1])
+                found.append(CrisisFigures(crisis, run.name, run.within(first, stop), *days))
     return found

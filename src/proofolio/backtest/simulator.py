@@ -158,12 +158,22 @@ def simulate(
             trades[d] = wanted - held
             recent = returns[max(0, day + 1 - costs.memory) : day + 1]
             paid[d] = costs.paid(trades[d], recent, wealth).sum()
+            if not paid[d] < 1.0:  # NaN fails too
+                raise BadData(
+                    f"{strategy.name} on {market.dates[day]}: the trade costs {paid[d]:g} of the portfolio, and wealth "
+                    "cannot go on from there; check the costs, and the volume and value if there is market impact."
+                )
             held = wanted
         weights[d] = held
         earned = returns[start + d]
         gross[d] = held @ earned
         held = held * (1.0 + earned) / (1.0 + gross[d])
         wealth *= (1.0 - paid[d]) * (1.0 + gross[d])
+        if not 0.0 < wealth < np.inf:
+            raise BadData(
+                f"{strategy.name} on {market.dates[start + d]}: wealth is {wealth:g} times the first, and cannot be "
+                "followed on; check the returns of that day."
+            )
         if progress is not None:
             progress(strategy.name, d + 1, days)
     return Run(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,7 @@ __all__ = [
 
 WITHOUT = "-no-hmm"
 ALLOWED = 1e-6
+SINGULAR = 1e-12  # smallest eigenvalue over the largest
 NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
 
 
@@ -154,13 +156,17 @@ class _RiskParityPlayer:
         self._stepper = model.stepper()
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
-        step = self._stepper.solve(_given(forecast).covariance, holdings)
+        covariance = _given(forecast).covariance
+        with _unanswered(day, covariance):
+            step = self._stepper.solve(covariance, holdings)
         return _first_move(step.W[0], step.ok, day)
 
 
 class _EqualRiskPlayer:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
-        return Decision(equal_risk(_given(forecast).covariance[0]))
+        covariance = _given(forecast).covariance[0]
+        with _unanswered(day, covariance):
+            return Decision(equal_risk(covariance))
 
 
 class _RegimeBudgetsPlayer:
@@ -171,11 +177,27 @@ class _RegimeBudgetsPlayer:
         known = _given(forecast)
         if known.probabilities is None or known.means is None or known.covariances is None:
             raise BadData("regime-erc needs forecasts with regimes, and these have none.")
-        return Decision(
-            self._model.weights(
-                known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+        with _unanswered(day, known.covariance[0], known.covariances):
+            return Decision(
+                self._model.weights(
+                    known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+                )
             )
-        )
+
+
+@contextmanager
+def _unanswered(day: int, *covariances: Floats) -> Iterator[None]:
+    """Make a day without an answer of a forecast that is refused as riskless: an asset that did not move, say.
+
+    What is refused for another reason stays an error.
+    """
+    try:
+        yield
+    except BadData as error:
+        values = [np.linalg.eigvalsh(covariance) for covariance in covariances]
+        if all((v[..., 0] > SINGULAR * v[..., -1]).all() for v in values):
+            raise
+        raise SolverFailure(f"after row {day}, {error}") from None
 
 
 def _first_move(weights: Floats, proved: bool, day: int) -> Decision:

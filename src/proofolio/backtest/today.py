@@ -13,6 +13,7 @@ from proofolio.backtest.costs import Costs
 from proofolio.backtest.forecast_plan import ForecastPlan
 from proofolio.backtest.market import PERIODS_PER_YEAR, Floats, Market
 from proofolio.backtest.strategy import Strategy
+from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.equal_risk import risk_contributions
 
@@ -181,10 +182,23 @@ def trades_today(
     with threadpool_limits(1):  # as in the backtest: the last digits depend on the number of threads
         forecast = None
         if strategy.needs != "nothing":
+            plan.require_regimes(market, strategy.needs)
             forecaster = plan.forecaster(strategy.needs, strategy.horizon)
             forecast = forecaster.fit(market.returns).predict()
         player = strategy.start(market.returns[:last].copy())
-        wanted, proved = player.decide(last, market.returns[last].copy(), forecast, held.copy())
+        try:
+            wanted, proved = player.decide(last, market.returns[last].copy(), forecast, held.copy())
+        except SolverFailure:
+            if (
+                forecast is None
+                or not (still := np.flatnonzero(np.diagonal(forecast.covariance[0]) <= 0.0)).size
+            ):
+                raise
+            names = ", ".join(market.names[i] for i in still)
+            raise BadData(
+                f"{names} did not move in the days {strategy.name} decides on, up to {market.dates[last]}, and without "
+                "variance there is no share of risk; leave it out, or use a longer --window."
+            ) from None
     wanted = wanted / wanted.sum()
     trade = wanted - held
     recent = market.returns[max(0, len(market.returns) - costs.memory) :]

@@ -16,13 +16,15 @@ from proofolio.commands.market_options import (
     span_rows,
     words,
 )
-from proofolio.commands.output import GOOD, print_document, stdout_kept_free, write_json
+from proofolio.commands.output import GOOD, print_document, stdout_kept_free
+from proofolio.commands.report_files import folder_for, write_document, write_page
 from proofolio.errors import BadData
 
 if TYPE_CHECKING:
+    from proofolio.backtest.market import Market
     from proofolio.report.backtest_result import BacktestResult
 
-__all__ = ["backtest_command", "make_folder", "print_figures"]
+__all__ = ["backtest_command", "print_figures"]
 
 REPORT, FIGURES, PIECES = "report.html", "figures.json", "pieces"
 EXPERIMENTS = ("costs", "crises", "sca")
@@ -45,7 +47,13 @@ Examples:
     help="Of buy-and-hold:ASSET, fix-mix, spo, mpo, spo-rp, mpo-rp, erc, regime-erc; with -no-hmm after a name the "
     "forecasts without regimes; or all.",
 )
-@click.option("--horizon", default=5, show_default=True, help="Days ahead that mpo and mpo-rp plan.")
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Days ahead that mpo and mpo-rp plan.",
+)
 @click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo.")
 @click.option(
     "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
@@ -84,11 +92,13 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     """
     with stdout_kept_free():
         result = _run(out, given)
+    from proofolio.report.backtest_page import backtest_page
+
     files = [out / REPORT, out / FIGURES]
     document = result.document()
     document["files"] = [str(file) for file in files]
-    _write(files[0], result)
-    write_json(files[1], document)
+    write_page(files[0], backtest_page(result))
+    write_document(files[1], document)
     if as_json:
         print_document(document)
     else:
@@ -120,7 +130,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
         kappa=given["kappa"],
     )
     costs = costs_asked(given, market)
-    make_folder(out)
+    folder_for(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         workshop = Workshop(given["jobs"], out / PIECES, given["scheduler"], progress)
         scene = set_scene(
@@ -144,45 +154,32 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     )
 
 
-def traded_span(market: Any, given: dict[str, Any]) -> tuple[Any, int, int]:
-    """Return the market from the training span on, and the rows traded."""
-    total = len(market.dates)
-    known, until = span_rows(market, given["train"], "--train", 0, given["window"])
-    start, stop = span_rows(market, given["test"], "--test", max(until, given["window"]), total)
-    if given["train"] and start < until:
+def traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int]:
+    """Return the market from the training span on, and the rows traded.
+
+    Where the end of ``--train`` is left out, it is the window's, or the day before ``--test`` begins.
+    """
+    total, window = len(market.dates), given["window"]
+    known, until = span_rows(market, given["train"], "--train", 0, total)
+    ends = bool(given["train"]) and not given["train"].endswith(":")
+    first = max(until if ends else known + window, window)
+    start, stop = span_rows(market, given["test"], "--test", min(first, total), total)
+    if start >= stop:
+        raise BadData(
+            f"no day is left to trade after --train {given['train']} and the window of {window} days, since the table "
+            f"ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
+        )
+    if ends and start < until:
         raise BadData(
             f"--test begins on {market.dates[start]}, within --train, which ends on {market.dates[until - 1]}; "
             "what is traded must come after what was known."
         )
-    if start - known < given["window"]:
+    if start - known < window:
         raise BadData(
             f"{start - known} days are known before the first trade on {market.dates[start]}, fewer than the window "
-            f"of {given['window']}; begin later or use a smaller --window."
+            f"of {window}; begin later or use a smaller --window."
         )
     return market.since(known), start - known, stop - known
-
-
-def make_folder(out: Path) -> None:
-    """Make the folder of the report.
-
-    Raises
-    ------
-    BadData
-        When that is not possible.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise BadData(f"the folder {out} cannot be made: {error.strerror}; choose another --out.") from None
-
-
-def _write(path: Path, result: BacktestResult) -> None:
-    from proofolio.report.backtest_page import backtest_page
-
-    try:
-        path.write_text(backtest_page(result), encoding="utf-8")
-    except OSError as error:
-        raise BadData(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def _in_words(given: dict[str, Any], driving: list[str]) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,8 @@ import click
 from proofolio.errors import BadData
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from proofolio.backtest.costs import Costs
     from proofolio.backtest.forecast_plan import ForecastPlan
     from proofolio.backtest.market import Market
@@ -36,9 +40,24 @@ _OPTIONS = (
         metavar="NAMES",
         help="Columns the hidden Markov model is fitted to; VTI,TLT where there are such, else the first two.",
     ),
-    click.option("--window", default=2000, show_default=True, help="Days the forecasts look back on."),
-    click.option("--regimes", "K", default=2, show_default=True, help="Regimes of the hidden Markov model."),
-    click.option("--refit", default=1, show_default=True, help="Days between its fits."),
+    click.option(
+        "--window",
+        type=click.IntRange(min=1),
+        default=2000,
+        show_default=True,
+        help="Days the forecasts look back on.",
+    ),
+    click.option(
+        "--regimes",
+        "K",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Regimes of the hidden Markov model.",
+    ),
+    click.option(
+        "--refit", type=click.IntRange(min=1), default=1, show_default=True, help="Days between its fits."
+    ),
     click.option("--soft", is_flag=True, help="Weigh days by the regimes' probabilities, not by labels."),
     click.option(
         "--hysteresis", default=0.0, show_default=True, help="Probability a new regime needs to be believed."
@@ -60,7 +79,13 @@ _OPTIONS = (
     click.option(
         "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio, for --impact."
     ),
-    click.option("--seed", default=0, show_default=True, help="Of the random starts of the fits."),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of the random starts of the fits.",
+    ),
 )
 
 
@@ -80,15 +105,11 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
         Naming the file, the column and the date, or the option.
     """
     from proofolio.backtest.market import Market
-    from proofolio.forecasts import read_prices, read_returns, simple_returns
 
     path = Path(given["table"])
     least = given["window"] + spare
     name = f"{path}"
-    if given["are_returns"]:
-        frame = read_returns(path, minimum_rows=2, minimum_assets=1)
-    else:
-        frame = simple_returns(read_prices(path, minimum_rows=3, minimum_assets=1))
+    frame = _returns(path, given["are_returns"], given["risk_free"])
     if len(frame) < least:
         more = " and some days to trade" if spare else ""
         raise BadData(
@@ -96,6 +117,30 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
             f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
         )
     return Market.from_returns(frame, _rate(given["risk_free"]), where=name)
+
+
+def _returns(path: Path, are_returns: bool, risk_free: str) -> DataFrame:
+    """Return the table as returns, checked; a risk-free column may be the same every day, an asset may not."""
+    from proofolio.backtest.market import never_changes
+    from proofolio.forecasts import simple_returns
+    from proofolio.forecasts.soundness import sound_prices, sound_returns
+    from proofolio.forecasts.table_file import Table, read_table
+
+    table = read_table(path)
+    fixed = never_changes(table.frame, risk_free)
+    judged = Table(table.frame.drop(columns=risk_free), table.lines) if fixed else table
+    sound = sound_returns if are_returns else sound_prices
+    # How many days are needed is said below, by the options that ask for them.
+    frame = sound(judged, f"{path}", 0, 1)
+    least = 2 if are_returns else 3
+    if len(frame) < least:
+        what = "returns" if are_returns else "prices"
+        raise BadData(
+            f"{path}: {len(frame)} lines of {what} leave nothing to trade on; give a longer history."
+        )
+    if fixed:
+        frame[risk_free] = float(table.frame[risk_free].iloc[0])
+    return frame if are_returns else simple_returns(frame)
 
 
 def _rate(text: str) -> str | float:
@@ -132,6 +177,10 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
     from proofolio.backtest.costs import LinearCost, SpreadAndImpact
 
     rate = given["cost_bps"] / 1e4
+    if not 0.0 <= rate < 0.5:  # NaN fails too
+        raise BadData(
+            f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
+        )
     if given["impact"] == 0:
         return LinearCost(rate)
     if given["volume"] is None:
@@ -150,20 +199,36 @@ def span_rows(market: Market, text: str | None, option: str, first: int, stop: i
     if not text:
         return first, stop
     from_, colon, to = text.partition(":")
-    try:
-        start = market.row(from_) if from_ else first
-        end = market.row(to) + (to in market.dates.astype(str)) if to else stop
-    except ValueError:
-        start, end, colon = 0, 0, ""
-    if not colon:
+    if not (colon and all(_is_date(side) for side in (from_, to) if side)):
         raise BadData(
             f"{option} is {text!r}; give dates like 2015-01-01:2019-12-31, or with one side left out."
         )
-    if start >= end:
+    dates = market.dates
+    start = market.row(from_) if from_ else first
+    end = market.row(to) + (to in dates.astype(str)) if to else stop
+    if start < end:
+        return start, end
+    if from_ and not to and start < len(dates):
         raise BadData(
-            f"{option} {text} holds no day of the table, whose days are {market.dates[0]} to {market.dates[-1]}."
+            f"{option} {text} begins on {dates[start]}, after {dates[end - 1]}, where it ends when no end is given; "
+            "give both dates."
         )
-    return start, end
+    if to and not from_ and 0 < end and start < len(dates):
+        raise BadData(
+            f"{option} {text} ends on {dates[end - 1]}, before {dates[start]}, where it begins when no beginning is "
+            "given; give a later end, or both dates."
+        )
+    raise BadData(f"{option} {text} holds no day of the table, whose days are {dates[0]} to {dates[-1]}.")
+
+
+def _is_date(text: str) -> bool:
+    # numpy alone would read 20071231 as a year, 2008-02 as the first of February, and "now".
+    try:
+        return re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None and bool(
+            date.fromisoformat(text)
+        )
+    except ValueError:
+        return False
 
 
 def words(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["read_holdings", "trade_command"]
 
+SHOWN = 120  # characters of a reason
 EXAMPLE = """
 \b
 Examples:
@@ -36,7 +38,13 @@ Examples:
     help='What is held: JSON {"ASSET": amount} or CSV lines ASSET,amount; weights, or money in one currency.',
 )
 @click.option("--strategy", default="mpo-rp", show_default=True, help="As for `proofolio backtest`.")
-@click.option("--horizon", default=5, show_default=True, help="Days ahead that mpo and mpo-rp plan.")
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Days ahead that mpo and mpo-rp plan.",
+)
 @click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo.")
 @click.option(
     "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
@@ -54,7 +62,7 @@ def trade_command(holdings: Path, strategy: str, as_json: bool, **given: Any) ->
     with stdout_kept_free():
         market = market_asked(given, spare=0)
         amounts = read_holdings(holdings, market.names)
-        (wanted,) = strategies_named(
+        named = strategies_named(
             [strategy],
             market.names,
             horizon=given["horizon"],
@@ -62,8 +70,12 @@ def trade_command(holdings: Path, strategy: str, as_json: bool, **given: Any) ->
             gamma_trade=given["gamma_trade"],
             kappa=given["kappa"],
         )
+        if len(named) > 1:
+            raise BadData(
+                f"--strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
+            )
         plan = plan_asked(given, market)
-        today = trades_today(market, wanted, plan, costs_asked(given, market), amounts)
+        today = trades_today(market, named[0], plan, costs_asked(given, market), amounts)
     if as_json:
         print_document(today.document())
     else:
@@ -86,17 +98,20 @@ def read_holdings(path: Path, names: tuple[str, ...]) -> dict[str, float]:
     except (OSError, UnicodeDecodeError) as error:
         raise BadData(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
     try:
-        if text.lstrip().startswith("{"):
-            found = {str(name): float(amount) for name, amount in json.loads(text).items()}
-        else:
-            rows = [row for row in csv.reader(text.splitlines()) if row]
-            if len(rows) > 1 and not _is_number(rows[0][-1]):
-                rows = rows[1:]  # a line of names
-            found = {name.strip(): float(amount) for name, amount in rows}
-    except (ValueError, TypeError) as error:
+        rows = _json_rows(text) if text.lstrip().startswith("{") else _csv_rows(text)
+        amounts = [(name.strip(), _amount(amount), line) for name, amount, line in rows]
+    except (ValueError, TypeError, OverflowError, RecursionError, csv.Error) as error:
+        why = "brackets too deep" if isinstance(error, RecursionError) else str(error)
+        if len(why) > SHOWN:
+            why = why[:SHOWN] + "..."
         raise BadData(
-            f'{path} holds no amounts by asset ({error}); write JSON like {{"SPY": 0.6}} or lines like SPY,0.6.'
+            f'{path} holds no amounts by asset ({why}); write JSON like {{"SPY": 0.6}} or lines like SPY,0.6.'
         ) from None
+    found: dict[str, float] = {}
+    for name, amount, line in amounts:
+        if name in found:
+            raise BadData(f"{path}, line {line}: {name!r} is there twice; give each asset one amount.")
+        found[name] = amount
     for name, amount in found.items():
         if name not in names:
             raise BadData(
@@ -106,7 +121,36 @@ def read_holdings(path: Path, names: tuple[str, ...]) -> dict[str, float]:
             raise BadData(f"{path}: the amount of {name!r} is {amount:g}; give a finite one, 0 or more.")
     if not sum(found.values()) > 0:
         raise BadData(f"{path} holds nothing; give one amount above 0.")
+    if sum(found.values()) == float("inf"):
+        raise BadData(f"{path}: the amounts add to more than a number can hold; give them in a larger unit.")
     return {name: found.get(name, 0.0) for name in names}
+
+
+def _json_rows(text: str) -> list[tuple[str, Any, int]]:
+    """Return asset, amount and line of each pair, the repeated ones too, which a dictionary would lose."""
+    document = json.loads(text, object_pairs_hook=list)
+    seen: dict[str, int] = {}
+    rows = []
+    for name, amount in document:
+        ends = [m.end() for m in re.finditer(re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:", text)]
+        nth = seen.get(name, 0)
+        seen[name] = nth + 1
+        rows.append((name, amount, 1 + text.count("\n", 0, ends[min(nth, len(ends) - 1)] if ends else 0)))
+    return rows
+
+
+def _csv_rows(text: str) -> list[tuple[str, Any, int]]:
+    reader = csv.reader(text.splitlines())
+    rows = [(row, reader.line_num) for row in reader if row]
+    if len(rows) > 1 and not _is_number(rows[0][0][-1]):
+        rows = rows[1:]  # a line of names
+    return [(name, amount, line) for (name, amount), line in rows]
+
+
+def _amount(given: Any) -> float:
+    if isinstance(given, bool):
+        raise TypeError("true and false are no amounts")
+    return float(given)
 
 
 def _is_number(text: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from proofolio.commands.backtest import PIECES, make_folder
+from proofolio.commands.backtest import PIECES
 from proofolio.commands.market_options import (
     costs_asked,
     market_asked,
@@ -17,7 +18,8 @@ from proofolio.commands.market_options import (
     plan_asked,
     span_rows,
 )
-from proofolio.commands.output import GOOD, print_document, stdout_kept_free, write_json
+from proofolio.commands.output import GOOD, print_document, stdout_kept_free
+from proofolio.commands.report_files import folder_for, write_document, write_page
 from proofolio.errors import BadData
 
 if TYPE_CHECKING:
@@ -80,11 +82,8 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
     document = result.document() | {"files": [str(file) for file in files]}
     from proofolio.report.tuning_page import tuning_page
 
-    try:
-        files[0].write_text(tuning_page(result), encoding="utf-8")
-    except OSError as error:
-        raise BadData(f"{files[0]} cannot be written: {error.strerror}.") from None
-    write_json(files[1], document)
+    write_page(files[0], tuning_page(result))
+    write_document(files[1], document)
     if as_json:
         print_document(document)
     else:
@@ -124,7 +123,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     (strategy,) = strategies_named([given["strategy"]], market.names)
     assert isinstance(strategy, MeanVarianceControl | RiskParityControl)
     plan, costs = plan_asked(given, market), costs_asked(given, market)
-    make_folder(out)
+    folder_for(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "tune") as progress:
         found = tune(
             market,
@@ -146,7 +145,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
 
 def _horizons(text: str) -> list[int]:
     found = numbers(text, "--horizon")
-    if any(h != int(h) or h < 1 for h in found):
+    if not all(1 <= h < math.inf and h == int(h) for h in found):  # NaN fails too
         raise BadData(f"--horizon is {text!r}; give whole days, 1 or more, separated by commas.")
     return [int(h) for h in found]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proofolio.backtest.backtest import Scene
+from proofolio.backtest.market import Dates
 from proofolio.backtest.metrics import drawdowns
 from proofolio.backtest.simulator import Run
 from proofolio.models.equal_risk import risk_contributions
@@ -92,6 +93,10 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
             axes.set_xlim(run.dates[0], run.dates[-1])
             axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
             axes.tick_params(axis="x", labelsize=8)
+            axes.set_xticks(*_few_dates(run.dates))
+        if len(moving) % 2 and len(moving) > 1:
+            # Nothing is below this one that would have the dates.
+            grid[-2, 1].tick_params(axis="x", labelbottom=True)
         handles, words = grid.flat[0].get_legend_handles_labels()
         figure.legend(handles, words, loc="outside right upper")
 
@@ -208,6 +213,14 @@ def _lines(runs: Sequence[Run]) -> list[dict[str, Any]]:
         }
         for run in runs
     ]
+
+
+def _few_dates(dates: Dates) -> tuple[Dates, list[str]]:
+    """Return three dates and what to call them: more overlap below a panel half as wide as the page."""
+    days = (dates[-1] - dates[0]).astype(int)
+    marks = dates[0] + np.array([days // 6, days // 2, days - days // 6]).astype("timedelta64[D]")
+    unit = "datetime64[M]" if days > 90 else "datetime64[D]"
+    return marks, [str(mark) for mark in marks.astype(unit)]
 
 
 def _thinned(count: int, points: int = POINTS) -> Any:

@@ -184,10 +184,17 @@ def _crisis_section(result: BacktestResult) -> str:
         ]
         for name in names
     ]
-    head = ["strategy", *(f"{c.name}, {c.first} to {c.last}" for c in crises)]
+    covered = {c.crisis: (c.first, c.last, c.metrics.days) for c in result.crises}
+    head = ["strategy"]
+    for c in crises:
+        first, last, days = covered[c]
+        head.append(f"{c.name}, {first} to {last}, {days} days")
     return section(
         "In the crises",
-        paragraph("Return over the span / deepest fall within it."),
+        paragraph(
+            "Return over the span / deepest fall within it. The span is the days of the crisis that were traded, "
+            "each earned from the close before it."
+        ),
         table(head, rows, range(1, len(head)), "dense"),
     )
 

@@ -80,8 +80,8 @@ class BacktestResult:
             found["crises"] = [
                 {
                     "crisis": c.crisis.name,
-                    "first": c.crisis.first,
-                    "last": c.crisis.last,
+                    "first": c.first,
+                    "last": c.last,
                     "strategy": c.strategy,
                 }
                 | c.metrics.document()

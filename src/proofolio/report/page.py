@@ -7,9 +7,12 @@ from html import escape
 
 from proofolio.report.style import STYLE
 
-__all__ = ["Cell", "chart", "page", "paragraph", "section", "table", "tiles"]
+__all__ = ["GENERATOR", "Cell", "chart", "page", "paragraph", "section", "table", "tiles"]
 
 Cell = str | tuple[str, str]
+
+# By this a command knows a page of its own, which it may write again, from a file of the user's.
+GENERATOR = '<meta name="generator" content="proofolio"/>'
 
 
 def page(title: str, lead: str, parts: Iterable[str], footer: str = "") -> str:
@@ -30,6 +33,7 @@ def page(title: str, lead: str, parts: Iterable[str], footer: str = "") -> str:
             '<meta charset="utf-8"/>',
             '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
             '<meta name="color-scheme" content="light dark"/>',
+            GENERATOR,
             f"<title>{escape(title)}</title>",
             f"<style>{STYLE}</style>",
             "</head>",

@@ -84,13 +84,18 @@ def picture(
 def _inline(svg: str, name: str, description: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\bid="', f'id="{name}-', svg)
-    svg = re.sub(r'href="#', f'href="#{name}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{name}-", svg)
-    svg = re.sub(r"(font: [^;\"']*?px )[^;\"]*", rf"\1{FONT}", svg)
-    for variable, colour in COLOURS.items():
-        svg = svg.replace(colour, f"var(--{variable})")
-    # Six decimals of a pixel are three times the page.
-    svg = re.sub(r"-?\d+\.\d{2,}", lambda m: f"{float(m.group()):.1f}".removesuffix(".0"), svg)
+    # Within tags only: what stands between them is read by people, and 0.85 must stay 0.85.
+    svg = re.sub(r"<[^>]*>", lambda m: _tag(m.group(), name), svg)
     svg = re.sub(r"\s*\n\s*", " ", svg)
     return re.sub(r"<svg ", f'<svg role="img" aria-label="{escape(description)}" ', svg, count=1).strip()
+
+
+def _tag(tag: str, name: str) -> str:
+    tag = re.sub(r'\bid="', f'id="{name}-', tag)
+    tag = re.sub(r'href="#', f'href="#{name}-', tag)
+    tag = re.sub(r"url\(#", f"url(#{name}-", tag)
+    tag = re.sub(r"(font: [^;\"']*?px )[^;\"]*", rf"\1{FONT}", tag)
+    for variable, colour in COLOURS.items():
+        tag = tag.replace(colour, f"var(--{variable})")
+    # Six decimals of a pixel are three times the page; an opacity is no pixel.
+    return re.sub(r"(?<!opacity: )-?\d+\.\d{2,}", lambda m: f"{float(m.group()):.1f}".removesuffix(".0"), tag)
