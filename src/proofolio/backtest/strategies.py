@@ -146,7 +146,7 @@ class _MeanVariancePlayer:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
         step = self._stepper.solve(known.mean, known.covariance, holdings)
-        return _first_move(step.W[0], step.ok, day)
+        return _first_move(step.W[0], step.residuals.violation, step.ok, day)
 
 
 class _RiskParityPlayer:
@@ -155,7 +155,8 @@ class _RiskParityPlayer:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         step = self._stepper.solve(_given(forecast).covariance, holdings)
-        return _first_move(step.W[0], step.ok, day)
+        missed = next(check.value for check in step.checks if check.name == "weights allowed")
+        return _first_move(step.W[0], missed, step.ok, day)
 
 
 class _EqualRiskPlayer:
@@ -178,9 +179,11 @@ class _RegimeBudgetsPlayer:
         )
 
 
-def _first_move(weights: Floats, proved: bool, day: int) -> Decision:
-    """Return the decision, or raise SolverFailure for what are no long-only weights."""
-    if not (weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED):  # NaN fails too
+def _first_move(weights: Floats, missed: float, proved: bool, day: int) -> Decision:
+    """Return the decision, or raise SolverFailure for a plan that misses a rule or whose weights are not long-only."""
+    if not (
+        missed <= ALLOWED and weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED
+    ):  # NaN fails too
         raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
     return Decision(weights, proved)
 

@@ -27,7 +27,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite
 from proofolio.models.equal_risk_newton import budgeted_weights
 from proofolio.models.mpc_form import DirectForm
@@ -102,7 +102,9 @@ class Stepper:
         Raises
         ------
         BadData
-            For data of other shapes, NaN, and limits that no weights meet.
+            For data of other shapes, and NaN.
+        NoPlan
+            When no weights meet all rules from these first holdings; a `BadData`, and a `SolverFailure`.
         SolverFailure
             When a quadratic program has no answer.
         """
@@ -269,7 +271,7 @@ class Stepper:
         strict = DirectForm(held.rules, 0.5, self.solver, tolerance=EXACT)
         try:
             alive = gauss_newton(held, strict, self._moved_in(held, strict, erc), "erc", enough, self.limit)
-        except BadData:  # the limits leave no plan that holds them all
+        except SolverFailure:  # the limits leave no plan that holds them all, or none is found
             return found, np.nan
         if alive.objective < found.objective:
             found = gauss_newton(periods, form, alive.W, "revived", enough, self.limit)
