@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, sparse
@@ -29,7 +31,8 @@ def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
     N = H * n
     every = sparse.eye_array(H)
     budget = sparse.hstack([sparse.kron(every, np.ones((1, n))), sparse.csr_array((H, N))])
-    blocks, most = [], []
+    blocks: list[Any] = []
+    most: list[NDArray[np.float64]] = []
     if rules.turnover_limit is not None:
         change = sparse.eye_array(N) - sparse.eye_array(N, k=-n)
         held = np.zeros(N)
@@ -46,7 +49,7 @@ def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
         rows = sparse.kron(every, rules.groups)
         for sign, side in ((1.0, rules.group_upper), (-1.0, -rules.group_lower)):
             kept = np.tile(np.isfinite(side), H)
-            both = sparse.hstack([sign * rows, sparse.csr_array(rows.shape)]).tocsr()
+            both = sparse.csr_array(sparse.hstack([sign * rows, sparse.csr_array(rows.shape)]))
             blocks.append(both[kept])
             most.append(np.tile(side, H)[kept])
     bounds = np.column_stack(
@@ -55,7 +58,8 @@ def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
             np.concatenate([rules.upper.ravel(), np.full(N, np.inf)]),
         ]
     )
-    found = optimize.linprog(
+    linprog: Any = optimize.linprog  # its annotations leave sparse matrices out
+    found = linprog(
         np.zeros(2 * N),
         A_ub=sparse.vstack(blocks) if blocks else None,
         b_ub=np.concatenate(most) if most else None,
