@@ -21,6 +21,8 @@ from proofolio.models.equal_risk import risk_contributions
 from proofolio.models.holdings import Group
 from proofolio.models.mean_variance import MeanVariance
 from proofolio.models.risk_parity import RiskParity
+from proofolio.report.backtest_page import _table_section
+from proofolio.report.backtest_result import BacktestResult
 
 WINDOW, CHANGE = 120, 150
 PLAN = ForecastPlan(driving=(0, 1), window=WINDOW)
@@ -109,6 +111,17 @@ def test_a_day_whose_rules_contradict_keeps_the_holdings_and_is_counted(market, 
         assert run.unanswered.tolist() == [not possible]
         if not possible:
             assert np.abs(run.trades).max() < 1e-15
+
+
+def test_days_on_a_collapsed_regime_are_told_on_the_page_and_in_json(market, runs):
+    doubtful = replace(runs["mpo"], collapsed=np.arange(len(runs["mpo"].dates)) < 7)
+    scene = set_scene(market, every(market.names), PLAN)
+    result = BacktestResult("prices.csv", scene, [doubtful, runs["fix-mix"]], {}, 0.0)
+    counted = {name: figures["collapsed"] for name, figures in result.document()["strategies"].items()}
+    assert counted == {"mpo": 7, "fix-mix": 0}
+    assert "mpo on 7 of 60 days" in str(_table_section(result))
+    sound = BacktestResult("prices.csv", scene, [runs["fix-mix"]], {}, 0.0)
+    assert "collapsed" not in str(_table_section(sound))
 
 
 def test_buy_and_hold_is_its_asset_and_fix_mix_its_mean(market, runs):
