@@ -4,6 +4,7 @@ __all__ = [
     "BadData",
     "ContradictoryRows",
     "InvalidBigM",
+    "NoPlan",
     "ProofolioError",
     "SolverFailure",
     "UnboundedExpression",
@@ -38,6 +39,10 @@ class InvalidBigM(ProofolioError, ValueError):
 
 class SolverFailure(ProofolioError, RuntimeError):
     """A solver stopped without an answer or refused its input; the text repeats the solver's own words."""
+
+
+class NoPlan(BadData, SolverFailure):
+    """No plan keeps all rules from the holdings of this day; on another day, from others, one may."""
 
 
 class UnprovenBigM(UserWarning):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from proofolio.backtest.costs import LinearCost, SpreadAndImpact
+from proofolio.backtest.forecast_book import record_forecasts
 from proofolio.backtest.rebalancing import trading_days
 from proofolio.backtest.simulator import simulate
 from proofolio.backtest.strategy import Decision
 from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.forecast import Forecast
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,34 @@ def test_a_day_without_an_answer_keeps_the_holdings_and_is_counted(market):
     run = simulate(market, Fails(), LinearCost(), start=50)
     assert np.flatnonzero(run.unanswered).tolist() == [11]
     assert np.abs(run.trades[11]).max() < 1e-15
+
+
+def test_days_decided_on_a_collapsed_regime_are_counted(market):
+    @dataclass(frozen=True)
+    class OnForecasts(EqualShares):
+        needs: str = "regimes"
+
+    @dataclass
+    class Doubtful:
+        window: int = 50
+        H: int = 1
+        seen: int = 0
+
+        def fit(self, returns):
+            return replace(self, seen=len(returns))
+
+        def predict(self):
+            n = len(market.names)
+            return Forecast(np.zeros((1, n)), np.eye(n)[None], collapsed=self.seen in (52, 55))
+
+        def predict_online(self, row):
+            self.seen += 1
+            return self.predict()
+
+    book = record_forecasts(market.returns, Doubtful(), 50)
+    run = simulate(market, OnForecasts(), LinearCost(), start=50, forecasts=book)
+    assert np.flatnonzero(run.collapsed).tolist() == [2, 5]
+    assert not simulate(market, EqualShares(), LinearCost(), start=50).collapsed.any()
 
 
 @pytest.mark.parametrize("weights", [[0.5, 0.5, 0.5, 0.5], [1.0], [np.nan] * 4])

@@ -1,6 +1,6 @@
 """The strategies that ship: causal, charged for what they trade, and told apart by their names."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -8,10 +8,23 @@ import pytest
 from proofolio.backtest.backtest import backtest, set_scene
 from proofolio.backtest.costs import LinearCost
 from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.strategies import EqualRisk, RegimeBudgets, strategies_named
+from proofolio.backtest.simulator import simulate
+from proofolio.backtest.strategies import (
+    EqualRisk,
+    MeanVarianceControl,
+    RegimeBudgets,
+    _MeanVariancePlayer,
+    _RiskParityPlayer,
+    strategies_named,
+)
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.equal_risk import risk_contributions
+from proofolio.models.holdings import Group
+from proofolio.models.mean_variance import MeanVariance
+from proofolio.models.risk_parity import RiskParity
+from proofolio.report.backtest_page import _table_section
+from proofolio.report.backtest_result import BacktestResult
 
 WINDOW, CHANGE = 120, 150
 PLAN = ForecastPlan(driving=(0, 1), window=WINDOW)
@@ -75,6 +88,42 @@ def test_everyone_starts_from_equal_shares_and_stays_long_only(market, runs):
         assert run.weights.sum(axis=1) == pytest.approx(1, abs=1e-12)
         assert run.costs == pytest.approx(0.001 * np.abs(run.trades).sum(axis=1), abs=1e-15)
         assert not run.unanswered.any()
+
+
+@pytest.mark.parametrize("kind", ["mean-variance", "risk parity"])
+def test_a_day_whose_rules_contradict_keeps_the_holdings_and_is_counted(market, kind):
+    # at least 40 % in the first two, and next to no turnover: from 1/4 each it is kept, from a drift away it is not
+    rules = {"groups": (Group((0, 1), 0.4, 1.0),), "turnover_limit": 0.001}
+
+    @dataclass(frozen=True)
+    class Ruled(MeanVarianceControl):
+        def start(self, history):
+            n = history.shape[1]
+            if kind == "risk parity":
+                return _RiskParityPlayer(RiskParity(n, 1, 1e-3, **rules))
+            return _MeanVariancePlayer(MeanVariance(n, 1, 5.0, 1e-3, **rules))
+
+    strategy = Ruled("ruled", 1, needs="history")
+    book = set_scene(market, [strategy], PLAN).book("history")
+    for holdings, possible in (([0.25, 0.25, 0.25, 0.25], True), ([0.1, 0.1, 0.4, 0.4], False)):
+        run = simulate(
+            market, strategy, LinearCost(0.001), start=WINDOW, stop=WINDOW + 1, forecasts=book,
+            holdings=np.array(holdings),
+        )  # fmt: skip
+        assert run.unanswered.tolist() == [not possible]
+        if not possible:
+            assert np.abs(run.trades).max() < 1e-15
+
+
+def test_days_on_a_collapsed_regime_are_told_on_the_page_and_in_json(market, runs):
+    doubtful = replace(runs["mpo"], collapsed=np.arange(len(runs["mpo"].dates)) < 7)
+    scene = set_scene(market, every(market.names), PLAN)
+    result = BacktestResult("prices.csv", scene, [doubtful, runs["fix-mix"]], {}, 0.0)
+    counted = {name: figures["collapsed"] for name, figures in result.document()["strategies"].items()}
+    assert counted == {"mpo": 7, "fix-mix": 0}
+    assert "mpo on 7 of 60 days" in str(_table_section(result))
+    sound = BacktestResult("prices.csv", scene, [runs["fix-mix"]], {}, 0.0)
+    assert "collapsed" not in str(_table_section(sound))
 
 
 def test_buy_and_hold_is_its_asset_and_fix_mix_its_mean(market, runs):

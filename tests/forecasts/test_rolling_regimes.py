@@ -308,6 +308,38 @@ def test_a_regime_that_dies_out_is_replaced_on_the_day():
     assert means[21] < 0.02
 
 
+@pytest.mark.parametrize("refit", [1, 7])
+def test_a_series_that_goes_constant_is_flagged_and_then_refused(refit):
+    returns, _ = simulate(400, seed=2)
+    returns[200:, 1] = 0.0004  # a price that grows by itself: constant, not zero
+    fitted = RollingRegimes([0, 1], window=200, restarts=2, refit=refit).fit(returns[:200])
+    assert not fitted.predict().collapsed
+    for t in range(200, 399):  # one row of the window still moves at the end
+        forecast = fitted.predict_online(returns[t])
+        assert np.isfinite(forecast.mean).all()
+        assert np.isfinite(forecast.covariance).all()
+        assert np.isfinite(fitted.regime_fit.covariances).all()
+        # no variance of a regime is above what the days of the window have
+        largest = np.square(returns[t - 199 : t + 1, :2]).max()
+        if (t - 199) % refit == 0:
+            assert fitted.regime_fit.covariances.max() <= 1.01 * largest
+            variance = np.linalg.eigvalsh(fitted.regime_fit.covariances / returns[:200, 1].var()).min()
+            assert forecast.collapsed or variance > 1e-5
+    assert forecast.collapsed  # regimes of a series that stood still on 199 of 200 days
+    with pytest.raises(BadData, match="series 2 is constant"):
+        fitted.predict_online(returns[399])
+
+
+def test_a_regime_without_variance_is_left_for_one_with_as_soon_as_there_is_one():
+    # Every day of a holiday is 0: a regime of its own, that no restart avoids while it is half of the window.
+    returns, _ = simulate(900, n=2, seed=4)
+    returns[300:420] = 0.0
+    fitted = RollingRegimes([0], window=300, restarts=3).fit(returns[:300])
+    flags = np.array([fitted.predict_online(row).collapsed for row in returns[300:]])
+    assert flags[100:120].all()
+    assert not flags[430:].any()  # 120 + 300 days on the window holds none of them
+
+
 def test_a_day_never_seen_the_like_of_does_no_harm(planted):
     returns = planted[0][:330].copy()
     returns[310] = -0.5

@@ -1,16 +1,16 @@
 """The mean-variance MPC: every solver and door against CVXPY and enumeration, and a gap that is a bound."""
 
-from contextlib import suppress
 from itertools import combinations, product
 
 import cvxpy as cp
 import numpy as np
 import pytest
 
-from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
+from proofolio.errors import BadData, NoPlan, UnsupportedProgram
 from proofolio.models.holdings import Group
 from proofolio.models.mean_variance import MeanVariance
 from proofolio.models.mpc_step import Multipliers, measure, settle
+from proofolio.models.possible_plan import possible
 from proofolio.program.cvxpy_read import from_cvxpy
 from proofolio.program.pyomo_read import from_pyomo
 from proofolio.solvers.continuous import solve_continuous
@@ -280,9 +280,58 @@ def test_rules_that_contradict_each_other_are_never_ok_and_spoil_nothing():
     mpc = MeanVariance(3, 2, 3.0, 1e-3, lower=[0.0, 0.0, 0.5], turnover_limit=0.2)
     mean, covariance = np.zeros((2, 3)), np.tile(1e-4 * np.eye(3), (2, 1, 1))
     stepper = mpc.stepper()
-    with suppress(SolverFailure):
-        assert not stepper.solve(mean, covariance, [1.0, 0.0, 0.0]).ok  # half of it would have to be sold
+    with pytest.raises(NoPlan, match="no weights meet"):
+        stepper.solve(mean, covariance, [1.0, 0.0, 0.0])  # half of it would have to be sold
+    assert mpc.solve(mean, covariance, [1.0, 0.0, 0.0]).status == "infeasible"
     assert stepper.solve(mean, covariance, [0.2, 0.2, 0.6]).ok
+
+
+def test_a_day_on_which_group_and_turnover_limit_contradict_is_said_to_be_one():
+    mpc = MeanVariance(3, 1, 5.0, 1e-3, groups=(Group((0, 1), 0.5, 1.0),), turnover_limit=0.05)
+    stepper = mpc.stepper()
+    with pytest.raises(NoPlan, match="no weights meet"):
+        stepper.solve(np.zeros(3), 1e-4 * np.eye(3), [0.0, 0.0, 1.0])
+    assert stepper.solve(np.zeros(3), 1e-4 * np.eye(3), [0.3, 0.19, 0.51]).ok  # 0.02 is enough
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whether_a_plan_is_possible_is_what_another_solver_says(seed):
+    g = np.random.default_rng(seed)
+    n, H = 4, 2
+    mpc = MeanVariance(
+        n, H, 1.0, 1e-3, lower=g.uniform(0, 0.25, n), upper=g.uniform(0.3, 1.0, n), cash=0 if seed % 2 else None,
+        groups=(Group((0, 2), g.uniform(0.1, 0.6), g.uniform(0.6, 0.9)),), turnover_limit=[g.uniform(0, 1), np.inf],
+    )  # fmt: skip
+    for _ in range(6):
+        w0 = g.dirichlet(np.ones(n) * 0.5)
+        W = cp.Variable((H, n))
+        traded = cp.abs(W[0] - w0) @ mpc.rules.counted.astype(float)
+        rows = [cp.sum(W, axis=1) == 1, mpc.holdings.lower <= W, mpc.holdings.upper >= W]
+        rows += [traded <= mpc.turnover_limit[0]]
+        group = mpc.holdings.groups[0]
+        rows += [W[:, 0] + W[:, 2] >= group.lower, W[:, 0] + W[:, 2] <= group.upper]
+        problem = cp.Problem(cp.Minimize(0), rows)
+        problem.solve(solver="CLARABEL")
+        assert possible(mpc.rules, w0) == (problem.status == "optimal")
+
+
+@pytest.mark.parametrize(
+    ("n", "solver"), [(1, "auto"), (3, "auto"), (3, "clarabel"), (5, "riccati"), (60, "auto")]
+)
+@pytest.mark.parametrize("level", [0.0, 0.01])
+def test_where_every_plan_is_worth_the_same_any_is_answered(n, solver, level):
+    for H in (1, 3):
+        w0 = np.random.default_rng(n).dirichlet(np.ones(n))
+        for options in ({}, {"upper": 0.6, "turnover_limit": 0.3} if n > 1 and solver != "riccati" else {}):
+            mpc = MeanVariance(n, H, 5.0, 0.0, **options)
+            step = mpc.stepper(solver).solve(np.full(n, level), np.zeros((n, n)), np.full(n, 1 / n))
+            assert step.ok
+            assert step.objective == pytest.approx(H * level, abs=1e-12)
+            assert step.W.sum(axis=1) == pytest.approx(1.0)
+            assert step.residuals.violation <= 1e-8
+        # equal but for rounding
+        tilted = MeanVariance(n, H, 0.0, 0.0).stepper(solver).solve(level * (1 + 1e-16 * w0), np.eye(n), w0)
+        assert tilted.ok
 
 
 # ------------------------------------------------------------------- cardinality

@@ -14,7 +14,7 @@ from proofolio.errors import BadData
 __all__ = ["digest"]
 
 # Raised when the same inputs would give another result or another file.
-FORMAT = 1
+FORMAT = 2
 
 
 def digest(*parts: Any) -> str:

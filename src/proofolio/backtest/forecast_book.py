@@ -33,6 +33,8 @@ class ForecastBook:
     regime : (D,) integers or None
     means : (D, K, n) array or None
     covariances : (D, K, n, n) array or None
+    collapsed : (D,) booleans or None
+        Where a regime had collapsed, see `Forecast`.
     """
 
     first: int
@@ -42,6 +44,7 @@ class ForecastBook:
     regime: NDArray[np.int64] | None = None
     means: Floats | None = None
     covariances: Floats | None = None
+    collapsed: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         for array in (getattr(self, f.name) for f in fields(self)):
@@ -78,6 +81,7 @@ class ForecastBook:
             regime=None if self.regime is None else int(self.regime[k]),
             means=None if self.means is None else self.means[k],
             covariances=None if self.covariances is None else self.covariances[k],
+            collapsed=self.collapsed is not None and bool(self.collapsed[k]),
         )
 
 
@@ -136,6 +140,7 @@ def record_forecasts(
         regime=None if made[0].regime is None else np.array([f.regime for f in made], dtype=np.int64),
         means=_stacked([f.means for f in made]),
         covariances=_stacked([f.covariances for f in made]),
+        collapsed=np.array([f.collapsed for f in made], dtype=np.bool_),
     )
 
 

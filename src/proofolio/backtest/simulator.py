@@ -43,6 +43,8 @@ class Run:
         Closes at which the strategy had no answer and kept its holdings.
     unproved : (D,) booleans
         Closes at which what was traded was not proved to be the best; see `Decision`.
+    collapsed : (D,) booleans
+        Closes at which the forecast decided on came of a collapsed regime; see `Forecast`.
     seconds : float
     """
 
@@ -56,6 +58,7 @@ class Run:
     risk_free: Floats
     unanswered: NDArray[np.bool_]
     unproved: NDArray[np.bool_]
+    collapsed: NDArray[np.bool_]
     seconds: float
 
     @property
@@ -139,7 +142,7 @@ def simulate(
     trading = trading_days(market.dates, rebalance)
     weights, trades = np.empty((days, n)), np.zeros((days, n))
     paid, gross = np.zeros(days), np.empty(days)
-    unanswered, unproved = np.zeros(days, dtype=np.bool_), np.zeros(days, dtype=np.bool_)
+    unanswered, unproved, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(3))
     wealth, began = 1.0, time.perf_counter()
     player = strategy.start(returns[: start - 1].copy())
     for d in range(days):
@@ -148,6 +151,7 @@ def simulate(
             forecast = (
                 forecasts.at(day, strategy.horizon) if forecasts and strategy.needs != "nothing" else None
             )
+            collapsed[d] = forecast is not None and forecast.collapsed
             try:
                 wanted, proved = player.decide(day, returns[day].copy(), forecast, held.copy())
                 unproved[d] = not proved
@@ -187,6 +191,7 @@ def simulate(
         risk_free=market.risk_free[start:stop],
         unanswered=unanswered,
         unproved=unproved,
+        collapsed=collapsed,
         seconds=time.perf_counter() - began,
     )
 

@@ -148,7 +148,7 @@ class _MeanVariancePlayer:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
         step = self._stepper.solve(known.mean, known.covariance, holdings)
-        return _first_move(step.W[0], step.ok, day)
+        return _first_move(step.W[0], step.residuals.violation, step.ok, day)
 
 
 class _RiskParityPlayer:
@@ -159,7 +159,8 @@ class _RiskParityPlayer:
         covariance = _given(forecast).covariance
         with _unanswered(day, covariance):
             step = self._stepper.solve(covariance, holdings)
-        return _first_move(step.W[0], step.ok, day)
+        missed = next(check.value for check in step.checks if check.name == "weights allowed")
+        return _first_move(step.W[0], missed, step.ok, day)
 
 
 class _EqualRiskPlayer:
@@ -200,9 +201,11 @@ def _unanswered(day: int, *covariances: Floats) -> Iterator[None]:
         raise SolverFailure(f"after row {day}, {error}") from None
 
 
-def _first_move(weights: Floats, proved: bool, day: int) -> Decision:
-    """Return the decision, or raise SolverFailure for what are no long-only weights."""
-    if not (weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED):  # NaN fails too
+def _first_move(weights: Floats, missed: float, proved: bool, day: int) -> Decision:
+    """Return the decision, or raise SolverFailure for a plan that misses a rule or whose weights are not long-only."""
+    if not (
+        missed <= ALLOWED and weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED
+    ):  # NaN fails too
         raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
     return Decision(weights, proved)
 

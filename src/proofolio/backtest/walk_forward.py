@@ -106,8 +106,9 @@ def _drifted(scene: Scene, run: Run) -> Floats:
 
 
 def _joined(runs: Sequence[Run]) -> Run:
+    told = ("unanswered", "unproved", "collapsed")
     joined = {
         name: np.concatenate([getattr(run, name) for run in runs])
-        for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", "unanswered", "unproved")
+        for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", *told)
     }
     return Run(name="walk-forward", start=runs[0].start, seconds=sum(run.seconds for run in runs), **joined)

@@ -33,6 +33,7 @@ LOG_READ = 4000
 PRELOADED = ("proofolio.benchmarking.worker", "proofolio.program.files")
 PRELOADED_IF_USED = ("pyomo.environ", "cvxpy", "proofolio.models", "proofolio.formulations")
 NEAR_LIMIT = 0.9
+REFUSALS, PAUSE = 100, 0.02
 LOST_ALLOCATIONS = ("bad_alloc", "MemoryError", "Cannot allocate memory", "out of memory")
 
 
@@ -43,7 +44,7 @@ class _Worker:
         self.log = folder / f"worker-{number}.log"
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, str(self.log)), daemon=True)
-        self.process.start()
+        _start(self.process)
         theirs.close()
         self.family = Family(self.process.pid)
         self.ready = False
@@ -290,6 +291,18 @@ class Pool:
 
 def _kind(run: Run) -> tuple[str, str]:
     return run.source, run.way
+
+
+def _start(process: Any) -> None:
+    """Start a process; a fork server that is dying refuses until Python has noticed and made another."""
+    for _ in range(REFUSALS):
+        try:
+            process.start()
+        except (ConnectionError, EOFError):
+            time.sleep(PAUSE)
+        else:
+            return
+    process.start()
 
 
 def _quiet_tracker() -> None:

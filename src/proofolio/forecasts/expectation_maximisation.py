@@ -35,6 +35,8 @@ def ascend(
     """
     features = _features(scaled)
     parameters, last = start, -np.inf
+    # A variance is a mean of squares, and the prior is small but for a regime without days.
+    most = float(np.square(scaled).max()) + 1.0
     with np.errstate(all="ignore"):
         for iterations in range(max_iterations + 1):
             try:
@@ -50,6 +52,8 @@ def ascend(
                 return Estimate(parameters, log_likelihood, shares, iterations, converged), smoothed
             last = log_likelihood
             parameters = _maximise(features, smoothed, transitions, scaled.shape[1])
+            if not parameters.covariances.max() <= most:  # NaN is not
+                return None  # a regime has lost all its days: its moments are sums over nothing
     return None
 
 

@@ -34,6 +34,9 @@ class Forecast:
         Of all assets in each regime.
     covariances : (K, n, n) array or None
         Of all assets in each regime.
+    collapsed : bool
+        Whether a regime is read from next to no days, or from days without any variance, and no restart found
+        better: its moments, and so the forecast, are to be doubted.
 
     Raises
     ------
@@ -47,6 +50,7 @@ class Forecast:
     regime: int | None = None
     means: Floats | None = None
     covariances: Floats | None = None
+    collapsed: bool = False
 
     def __post_init__(self) -> None:
         """Compare the shapes."""

@@ -24,6 +24,8 @@ __all__ = ["RegimeFit", "fit_regimes"]
 # smaller eigenvalue, describes a few outliers or a run of repeated prices.
 LEAST_SHARE = 0.01
 LEAST_VARIANCE = 1e-5
+# A standard deviation of at most this part of the largest size is rounding.
+CONSTANT = 1e-12
 
 
 def fit_regimes(
@@ -143,15 +145,21 @@ def check_days(days: int, K: int, d: int) -> None:
 
 def scale_of(values: Floats, names: tuple[str, ...]) -> Floats:
     """Return the standard deviation of each series; refuse degenerate ones."""
-    scale = values.std(axis=0)
-    for name, column, deviation in zip(names, values.T, scale, strict=True):
-        if deviation <= 1e-12 * np.abs(column).max():
-            raise BadData(f"{name} is constant; a regime cannot be read from it.")
+    scale = check_moving(values, names)
     if len(names) > 1:
         least = np.linalg.eigvalsh(np.cov((values / scale).T))[0]
         if least < 1e-4:
             raise BadData(f"the series {', '.join(names)} are linearly dependent; drop one.")
     return np.asarray(scale)
+
+
+def check_moving(values: Floats, names: tuple[str, ...]) -> Floats:
+    """Return the standard deviation of each series; refuse one that is numerically constant."""
+    scale = np.asarray(values.std(axis=0))
+    still = np.flatnonzero(scale <= CONSTANT * np.abs(values).max(axis=0))
+    if still.size:
+        raise BadData(f"{names[still[0]]} is constant; a regime cannot be read from it.")
+    return scale
 
 
 def _alike(start: RegimeFit, scale: Floats) -> bool:
@@ -195,8 +203,12 @@ def regime_order(found: Parameters, order_by: OrderBy) -> NDArray[np.intp]:
 
 def collapsed(estimate: Estimate) -> bool:
     """Return whether a regime has less than 1 % of the days or a singular covariance."""
-    smallest = float(np.linalg.eigvalsh(estimate.parameters.covariances).min())
-    return float(estimate.shares.min()) < LEAST_SHARE or smallest < LEAST_VARIANCE
+    covariances = estimate.parameters.covariances
+    if not np.isfinite(covariances).all():  # of a regime without any days
+        return True
+    smallest = float(np.linalg.eigvalsh(covariances).min())
+    # written so that NaN has collapsed too
+    return not (float(estimate.shares.min()) >= LEAST_SHARE and smallest >= LEAST_VARIANCE)
 
 
 def rank(estimate: Estimate) -> tuple[bool, float]:

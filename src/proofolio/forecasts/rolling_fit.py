@@ -12,6 +12,7 @@ from proofolio.forecasts.expectation_maximisation import ascend
 from proofolio.forecasts.forward_backward import Floats
 from proofolio.forecasts.hidden_markov import (
     check_days,
+    check_moving,
     collapsed,
     in_order,
     rank,
@@ -97,8 +98,9 @@ class RollingFit:
         Raises
         ------
         BadData
-            If neither yesterday's parameters nor any cold start can be fitted.
+            If a series has become constant, or neither yesterday's parameters nor any cold start can be fitted.
         """
+        check_moving(driving, self._names)
         scaled = driving / self._scale
         if not refit:
             same = ascend(scaled, self._held[0].parameters, 0, self._tolerance)
@@ -182,6 +184,11 @@ class RollingFit:
     def smoothed(self) -> Floats:
         """Probability of each regime on each day of the window, (T, K); the last row is the filtered one."""
         return self._held[1]
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether a regime has collapsed, and could not be repaired, in the last window."""
+        return collapsed(self._held[0])
 
     @property
     def fit(self) -> RegimeFit:

@@ -222,7 +222,7 @@ class RollingRegimes:
         ------
         BadData
             If the forecaster has not been fitted, the row has another length, a number is missing, or the
-            window can no longer be fitted (a driving series constant for 2,000 days, say).
+            window can no longer be fitted (a driving series that is constant in all of it, say).
         """
         seen, rolling = self._state()
         seen.append(row)
@@ -248,7 +248,9 @@ class RollingRegimes:
         ahead = forecast_probabilities(today, rolling.fit.transition, self.H)
         means, covariances = self._regime_moments(seen.rows, rolling.smoothed)
         mean, covariance = mixed_moments(ahead, means, covariances)
-        return Forecast(mean, covariance, np.vstack([today, ahead]), self._regime, means, covariances)
+        return Forecast(
+            mean, covariance, np.vstack([today, ahead]), self._regime, means, covariances, rolling.collapsed
+        )
 
     def _state(self) -> tuple[RollingWindow, RollingFit]:
         if self._seen is None or self._rolling is None:

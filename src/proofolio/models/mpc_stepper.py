@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, NoPlan, SolverFailure
 from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import (
     FEASIBLE,
@@ -22,6 +22,7 @@ from proofolio.models.mpc_step import (
     objective_size,
     settle,
 )
+from proofolio.models.possible_plan import possible
 from proofolio.solvers.multiperiod import Multiperiod
 
 __all__ = ["SOLVERS", "MpcStepper", "step_data"]
@@ -35,6 +36,8 @@ MANY, MORE = 30, 70
 # largest coefficient is 1.
 SHARE = {"piqp": 1e-3, "osqp": 1e-1, "clarabel": 1e-3}
 SYMMETRIC = 1e-9
+FLAT = 1e-14  # of the largest mean: differences below it are rounding
+NOTHING = 1e-200
 CONVEX = 1e-12  # far below what a gap of the tolerance could notice
 
 
@@ -100,6 +103,8 @@ class MpcStepper:
         BadData
             For shapes that do not fit, numbers that are not finite, and covariances that are not symmetric
             positive semidefinite.
+        NoPlan
+            When no plan meets all rules from these first holdings; a `SolverFailure`, and a `BadData`.
         SolverFailure
             When no solver comes up with any plan.
         """
@@ -108,9 +113,13 @@ class MpcStepper:
         mu, sigma, held = step_data(H, n, mean, covariance, w0)
         self._check_convex(sigma)
         size = objective_size(self._rules, mu, sigma, self._gamma)
+        told = mu
+        if size <= FLAT * float(np.abs(mu).max()) or size <= NOTHING:
+            # the objective is the same for every plan, and any that is allowed is best
+            size, told = 1.0, np.zeros_like(mu)
         best: tuple[Floats, float, Kkt, str] | None = None
         for name in self._names:
-            found = self._way(name)(mu, sigma, held, size)
+            found = self._way(name)(told, sigma, held, size)
             if found is None:
                 continue
             W = settle(found[0], self._rules)
@@ -119,8 +128,12 @@ class MpcStepper:
                 best = W, value, kkt, name
             if self._good(kkt):
                 break
+        if (best is None or best[2].violation > FEASIBLE) and not possible(self._rules, held):
+            raise NoPlan(
+                "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
+            )
         if best is None:
-            raise SolverFailure(f"no plan came of {', '.join(self._names)}: are the rules contradictory?")
+            raise SolverFailure(f"no plan came of {', '.join(self._names)}, though the rules allow one")
         W, value, kkt, name = best
         return MpcStep(W, -value, kkt, time.perf_counter() - started, name, self._good(kkt))
 

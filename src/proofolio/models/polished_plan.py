@@ -21,7 +21,7 @@ DUST = 1e-6  # a trade smaller than this may be the solver's inaccuracy
 WITHIN = (
     0.99,
     1.0 - 1e-5,
-    np.inf,
+    1e300,
 )  # of its cost, the multiplier of a trade that is none: one guess after the other
 TOUCHING = 1e-8  # a weight so near its bound stands there
 ROUNDS = 4
@@ -53,13 +53,14 @@ def polished(periods: Periods, Q: Floats, q: Floats, V: Floats, held: Multiplier
 
     u = np.diff(V, axis=0, prepend=periods.w0[None])
     enough, small, s = value(V), np.abs(u) < DUST, np.abs(held.s)
+    priced = rules.cost > 0.0  # what is traded for nothing has no reason to stand still
     for share in WITHIN:
-        still = small & (s <= share * rules.cost)
+        still = small & priced & (s <= share * rules.cost)
         for _ in range(ROUNDS):
             found = _levelled(periods, Q, q, V, u, still)
             if found is None:
                 break
-            turned = ~still & (np.diff(found, axis=0, prepend=periods.w0[None]) * u < 0.0)
+            turned = ~still & priced & (np.diff(found, axis=0, prepend=periods.w0[None]) * u < 0.0)
             if not turned.any():
                 break
             still = still | turned  # it wants to trade the other way, so for now not at all

@@ -14,7 +14,7 @@ from proofolio.models.risk_errors import death_threshold
 from proofolio.models.risk_parity import RiskParity
 from proofolio.verification.check_rows import Check
 
-__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap"]
+__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap", "ruled"]
 
 Floats = NDArray[np.float64]
 DEAD = 1e-6  # a weight of at most this size is taken for none
@@ -70,9 +70,11 @@ class RiskParityStep:
     dead : tuple of int
         Assets with a budget and weight 0 in some period.
     penalty_choice : tuple of int
-        Those of them that were not held before, and that the cost of trading keeps out.
+        Those of them that were not held before, and that the cost of trading keeps out: where there are rules, the
+        plan without them does not hold these either.
     rules_choice : tuple of int
-        Those that bounds, groups or the turnover limit keep out.
+        Those that bounds, groups or the turnover limit keep out: their upper bound is 0, or the plan without all
+        these rules holds them.
     alternative : float
         The best objective found with every dead asset held at a tenth of its ERC weight or more, where there is
         any; the choices are only called so where it is not below the objective.
@@ -103,7 +105,11 @@ class RiskParityStep:
 
     @property
     def ok(self) -> bool:
-        """Whether every check holds."""
+        """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
+
+        Stationary is not globally best: the program is not convex, and where bounds, groups or a turnover limit
+        hold, a better plan may exist beside the best of the two that were descended to.
+        """
         return all(check.ok for check in self.checks)
 
 
@@ -167,6 +173,7 @@ def checked_step(
     *,
     start_objective: float,
     alternative: float,
+    unruled: Floats | None = None,
     begun: str,
     tolerance: float,
     solver: str,
@@ -185,6 +192,8 @@ def checked_step(
     multipliers : Multipliers
         For all H periods.
     iterations : tuple of Iteration
+    unruled : ndarray, shape (H, n), optional
+        The weights without bounds, groups and limits, to tell what these keep out.
     start_objective, alternative, begun, tolerance, solver, method
     """
     b = program.budgets
@@ -207,8 +216,8 @@ def checked_step(
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
     holds = below >= 0.0 and stationarity <= tolerance
     # without an alternative: none is feasible under the rules, or the method does not look for one
-    looked = method != "published" and (alternative >= objective or (np.isnan(alternative) and _ruled(rules)))
-    dead, penalty, shut = _dead(program, rules, W, w0, holds and looked)
+    looked = method != "published" and (alternative >= objective or (np.isnan(alternative) and ruled(rules)))
+    dead, penalty, shut = _dead(program, rules, W, w0, holds and looked, unruled)
     lost = tuple(i for i in dead if i not in {*penalty, *shut})
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     checks = (
@@ -225,7 +234,7 @@ def checked_step(
 
 
 def _dead(
-    program: RiskParity, rules: Rules, W: Floats, w0: Floats, explained: bool
+    program: RiskParity, rules: Rules, W: Floats, w0: Floats, explained: bool, unruled: Floats | None
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Return the dead assets, those that the cost of trading keeps out, and those that the rules keep out."""
     missing = (W <= DEAD) & (program.budgets > 0.0)
@@ -238,11 +247,18 @@ def _dead(
         return dead, (), closed
     # not held and never bought: what was sold down to nothing is not the cost of buying
     never = {i for i in dead if w0[i] <= DEAD and missing[:, i].all() and i not in closed}
-    penalty = tuple(i for i in dead if i in never) if program.gamma_trade > 0.0 else ()
-    return dead, penalty, tuple(i for i in dead if i not in penalty) if _ruled(rules) else closed
+    if not ruled(rules):
+        return dead, tuple(i for i in dead if i in never) if program.gamma_trade > 0.0 else (), closed
+    if unruled is None:
+        return dead, (), closed
+    # what the rules keep out is held without them; what is missing without them too, the cost may keep out
+    free = {i for i in dead if np.all(unruled[missing[:, i], i] > DEAD)}
+    penalty = tuple(i for i in dead if i in never and i not in free) if program.gamma_trade > 0.0 else ()
+    return dead, penalty, tuple(i for i in dead if i in free or i in closed)
 
 
-def _ruled(rules: Rules) -> bool:
+def ruled(rules: Rules) -> bool:
+    """Return whether bounds, groups or a turnover limit say more than that the weights are long-only."""
     return not rules.simplex or rules.groups is not None or rules.turnover_limit is not None
 
 

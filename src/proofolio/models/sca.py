@@ -11,6 +11,10 @@ The published rule instead takes :math:`w^{k+1} = w^k + \gamma_k (\hat w - w^k)`
 :math:`\gamma_k = \gamma_{k-1} (1 - 10^{-7} \gamma_{k-1})` from wherever it is told to begin (Feng & Palomar,
 "SCRIP: Successive Convex Optimization Methods for Risk Parity Portfolio Design", 2015).
 
+Bounds, groups and turnover limits may leave several optima. With any of them in force the descent is made twice, from
+the ERC moved inside the rules and from the holdings, and the better end is kept: a stationary point still, of which
+nothing says that it is the best there is.
+
 Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
 best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
 """
@@ -23,14 +27,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite
 from proofolio.models.equal_risk_newton import budgeted_weights
 from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import Multipliers, Rules
 from proofolio.models.periods import Periods
 from proofolio.models.risk_parity import RiskParity
-from proofolio.models.risk_parity_step import DEAD, RiskParityStep, checked_step
+from proofolio.models.risk_parity_step import DEAD, RiskParityStep, checked_step, ruled
 from proofolio.models.sca_methods import Run, gauss_newton, published, solved
 
 __all__ = ["Stepper"]
@@ -81,6 +85,7 @@ class Stepper:
         self._steady = steady & ~np.isfinite(program.turnover_limit).any()
         self._rules, self._once = program.rules, np.ones(program.H)
         self._forms: dict[tuple[int, ...], DirectForm] = {}
+        self._free: Stepper | None = None
 
     def solve(self, covariance: ArrayLike, w0: ArrayLike, start: ArrayLike | None = None) -> RiskParityStep:
         """Return the weights of the H periods, checked.
@@ -97,7 +102,9 @@ class Stepper:
         Raises
         ------
         BadData
-            For data of other shapes, NaN, and limits that no weights meet.
+            For data of other shapes, and NaN.
+        NoPlan
+            When no weights meet all rules from these first holdings; a `BadData`, and a `SolverFailure`.
         SolverFailure
             When a quadratic program has no answer.
         """
@@ -117,13 +124,14 @@ class Stepper:
         else:
             found = gauss_newton(periods, form, erc, "erc", enough, self.limit)
             found = self._from_holdings(periods, form, found, enough)
-        alternative = np.nan
+        alternative, unruled = np.nan, None
         if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
             found, alternative = self._revived(periods, form, erc, found, enough)
+            unruled = self._unruled(sigma, held)
         step = checked_step(
             program, self._rules, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
-            start_objective=start_objective, alternative=alternative, tolerance=enough,
-            solver=self.solver, method=self.method,
+            start_objective=start_objective, alternative=alternative, unruled=unruled,
+            tolerance=enough, solver=self.solver, method=self.method,
         )  # fmt: skip
         return replace(step, seconds=time.perf_counter() - began)
 
@@ -220,16 +228,36 @@ class Stepper:
         return bool(W.min() >= 0.0)
 
     def _from_holdings(self, periods: Periods, form: DirectForm, found: Run, enough: float) -> Run:
-        """Begin once more from no trade at all, where that alone is better than what was found."""
+        """Begin once more from no trade at all, and return the better plan.
+
+        Without rules only where that alone is better than what was found. With rules always, from the nearest
+        allowed weights: the ERC moved inside them may stand in the valley of a worse optimum.
+        """
         stay: Floats = np.broadcast_to(periods.w0, found.W.shape)
-        if abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
+        if ruled(periods.rules):
+            stay = self._moved_in(periods, form, stay)
+        elif abs(float(periods.w0.sum()) - 1.0) > 1e-9 or not self._allowed(periods, stay):
             return found
         with np.errstate(invalid="ignore", divide="ignore"):
             value = periods.objective(stay)
-        if not value < found.objective:
+        # NaN: holdings without any risk have no risk contributions to begin from
+        if not value < (np.inf if ruled(periods.rules) else found.objective):
             return found
         other = gauss_newton(periods, form, stay, "holdings", enough, self.limit)
         return other if other.objective < found.objective else found
+
+    def _unruled(self, sigma: Floats, w0: Floats) -> Floats | None:
+        """Return the plan that bounds, groups and limits change, where there are any and it passes its checks."""
+        if not ruled(self._rules):
+            return None
+        if self._free is None:
+            program = self.program
+            alone = RiskParity(
+                program.n, program.H, program.gamma_trade, budgets=program.budgets, cash=program.cash
+            )
+            self._free = Stepper(alone, solver=self.solver, tolerance=self.tolerance, limit=self.limit)
+        step = self._free.solve(sigma, w0)
+        return step.W if step.ok else None
 
     def _revived(
         self, periods: Periods, form: DirectForm, erc: Floats, found: Run, enough: float
@@ -243,7 +271,7 @@ class Stepper:
         strict = DirectForm(held.rules, 0.5, self.solver, tolerance=EXACT)
         try:
             alive = gauss_newton(held, strict, self._moved_in(held, strict, erc), "erc", enough, self.limit)
-        except BadData:  # the limits leave no plan that holds them all
+        except SolverFailure:  # the limits leave no plan that holds them all, or none is found
             return found, np.nan
         if alive.objective < found.objective:
             found = gauss_newton(periods, form, alive.W, "revived", enough, self.limit)

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import NoPlan, SolverFailure
 from proofolio.models.mpc_form import DirectForm
 from proofolio.models.mpc_step import Multipliers, measure, objective_size, settle
 from proofolio.models.periods import Periods
 from proofolio.models.polished_plan import polished
+from proofolio.models.possible_plan import possible
 from proofolio.models.risk_errors import curvature, errors_and_jacobian
 from proofolio.models.risk_parity import PROXIMAL
 from proofolio.models.risk_parity_step import Iteration, first_order_gap
@@ -134,10 +135,10 @@ def solved(periods: Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Fl
 
     Raises
     ------
-    BadData
+    NoPlan
         When no weights meet all rules.
     SolverFailure
-        When the solver gives no numbers.
+        When the solver gives no numbers, or none that meet rules that some do.
     """
     size = objective_size(periods.rules, -q, Q, 0.5)
     answer = form.solve(-q, Q, periods.w0, size)
@@ -145,8 +146,12 @@ def solved(periods: Periods, form: DirectForm, Q: Floats, q: Floats) -> tuple[Fl
         raise SolverFailure("the solver gave no answer to a quadratic program of the approximation")
     found, held = answer
     kkt = measure(periods.rules, -q, Q, 0.5, periods.w0, found, held, size).kkt
-    if kkt.violation > INFEASIBLE:
-        raise BadData(
+    if not kkt.violation <= INFEASIBLE:
+        if possible(periods.rules, periods.w0):
+            raise SolverFailure(
+                "the solver found no allowed answer to a quadratic program of the approximation"
+            )
+        raise NoPlan(
             "no weights meet the bounds, groups and turnover limits from these first holdings: widen one of them"
         )
     return settle(found, periods.rules), held, max(kkt.violation, kkt.gap)

@@ -128,6 +128,15 @@ def _table_section(result: BacktestResult) -> str:
                 f"tolerance: {', '.join(unproved)} of {len(result.runs[0].dates)} days."
             )
         )
+    collapsed = [f"{run.name} on {run.collapsed.sum()}" for run in result.runs if run.collapsed.any()]
+    if collapsed:
+        notes.append(
+            paragraph(
+                "On some days a regime of the hidden Markov model had collapsed to next to no days or no variance, no "
+                "restart found better, and the forecast decided on is to be doubted: "
+                f"{', '.join(collapsed)} of {len(result.runs[0].dates)} days."
+            )
+        )
     rows = [figures_row(run, result.reference) for run in result.runs]
     return section("Figures", table(HEAD, rows, range(1, len(HEAD)), "dense"), *notes)
 

@@ -65,6 +65,7 @@ class BacktestResult:
                     **run.metrics.document(),
                     "unanswered": int(run.unanswered.sum()),
                     "unproved": int(run.unproved.sum()),
+                    "collapsed": int(run.collapsed.sum()),
                     "seconds": run.seconds,
                 }
                 for run in self.runs
