@@ -32,6 +32,8 @@ WARM = {"n": 2, "T": 2}
 # What the tolerances of conic solvers leave open on daily variances.
 NEAR = 1e-3
 PUBLISHED = "published-cvxpy-scip"
+# SCIP's own tolerances lend rows 1e-6, which was worth up to 4e-6 of these objectives: peers stand on their own terms.
+PEERS_OWN = 1e-5
 
 
 @problem(
@@ -140,7 +142,7 @@ def _held(
             return "claim-wrong", f"fails: {', '.join(failed)}"
         return ("verified-optimal" if optimal else "verified-feasible"), ""
 
-    allowance = 1e-6 * max(1.0, abs(objective))
+    allowance = PEERS_OWN * max(1.0, abs(objective))
     return Answer("verified-feasible", objective, bound, allowance=allowance, verify=verify)
 
 
