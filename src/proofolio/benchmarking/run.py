@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 from functools import cached_property
+from importlib.metadata import version
 from itertools import product
 from typing import Any
 
-from proofolio import __version__
 from proofolio.benchmarking.problem import Problem
 from proofolio.benchmarking.suite import Suite
 from proofolio.errors import BadData
@@ -89,7 +89,7 @@ class Run:
     def key(self) -> str:
         """A hash of everything that decides the outcome, proofolio's version too; where the files lie does not."""
         known = {name: value for name, value in asdict(self).items() if name != "source"}
-        known["proofolio"] = __version__
+        known["proofolio"] = version("proofolio")
         text = json.dumps(known, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
