@@ -30,14 +30,14 @@ from rich.table import Table
 from scipy import sparse
 
 from proofolio import Model, read_program
+from proofolio.interfaces.opening import open_model
 from proofolio.program import apply_matrix
 from proofolio.program.program import Program
-from proofolio.verification.audit import Audit, audit
-from proofolio.verification.candidates import candidates
-from proofolio.verification.certificate import bound, proves_empty, violation
-from proofolio.verification.opened import open_model
-from proofolio.verification.rational import system_of
-from proofolio.verification.reaching import Reaching
+from proofolio.verification.audit.audit import Audit, audit
+from proofolio.verification.audit.candidates import candidates
+from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.exact.certificate import bound, proves_empty, violation
+from proofolio.verification.exact.lp_bounds import system_of
 
 REPEATS = 3
 

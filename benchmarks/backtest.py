@@ -32,15 +32,15 @@ from benchmarks import mpc_peers, risk_parity_peers
 from benchmarks.mpc import Asked
 from benchmarks.mpc_data import FUNDS, WINDOW, Day, read_returns, synthetic_returns
 from benchmarks.record import Sheet, add_options, keep
-from proofolio.backtest.backtest import Scene
-from proofolio.backtest.costs import LinearCost
-from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.market import Market
-from proofolio.backtest.simulator import Run, simulate
-from proofolio.backtest.strategies import strategies_named
-from proofolio.backtest.workshop import Workshop
-from proofolio.models.equal_risk import equal_risk
-from proofolio.models.risk_parity import RiskParity
+from proofolio.backtesting.costs import LinearCost
+from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.market import Market
+from proofolio.backtesting.run import Scene
+from proofolio.backtesting.simulator import Run, simulate
+from proofolio.backtesting.strategies import strategies_named
+from proofolio.backtesting.tasks import Workshop
+from proofolio.models.portfolio.risk_budgeting import equal_risk
+from proofolio.models.portfolio.risk_parity import RiskParity
 
 Floats = NDArray[np.float64]
 NAMES = ("spo", "mpo", "spo-rp", "mpo-rp")

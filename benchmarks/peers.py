@@ -14,7 +14,7 @@ from pyomo.contrib.solver.common.factory import SolverFactory
 from pyomo.gdp import Disjunct, Disjunction
 
 import proofolio as pf
-from proofolio.models.regime_solution import raw_data_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 
 STOPPED = "checked, not optimal in time"
 

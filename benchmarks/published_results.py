@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from proofolio.benchmarking.bootstrap import ratio_of
-from proofolio.benchmarking.judging import BAD, SOLVED
+from proofolio.benchmarking.comparison import ratio_of
+from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.records import read_records
 from proofolio.benchmarking.summary import Summary, summarise
-from proofolio.report.bench_markdown import bench_markdown, markdown_table
-from proofolio.report.bench_page import bench_page
-from proofolio.report.bench_words import Grid, ratio_words, seconds_words
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import Grid, bench_markdown, markdown_table, ratio_words, seconds_words
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

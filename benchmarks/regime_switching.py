@@ -28,12 +28,11 @@ from rich.table import Table
 
 import proofolio as pf
 from benchmarks.peers import STOPPED, Answer, gdp, published
-from proofolio.solvers.blas_threads import one_blas_thread
-from proofolio.solvers.cutting_planes import Approximation
-from proofolio.solvers.deadline import NEVER
-from proofolio.solvers.lifted import lift
+from proofolio.solvers.limits import NEVER, one_blas_thread
+from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.lifted import lift
+from proofolio.solvers.outer_approximation.reductions import substitute
 from proofolio.solvers.solution import Settings
-from proofolio.solvers.substitution import substitute
 
 LIMIT = 60.0
 QUICK_LIMIT = 5.0

@@ -34,8 +34,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks import risk_parity_peers as peers
 from benchmarks.mpc_data import WINDOW, days, read_returns
 from benchmarks.record import Sheet, add_options, keep
-from proofolio.models.equal_risk import equal_risk, risk_contributions
-from proofolio.models.risk_parity import RiskParity
+from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
+from proofolio.models.portfolio.risk_parity import RiskParity
 
 Floats = NDArray[np.float64]
 TARGETS = {1: 1.0, 5: 3.0, 15: 6.0, 30: 12.0}  # milliseconds

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 import proofolio
 import proofolio.verification
-from proofolio.cli import command_line
+from proofolio.cli.group import command_line
 
 
 def run(*arguments):
@@ -63,6 +63,6 @@ def test_version_and_bare_command():
 
 def test_help_imports_nothing_heavy():
     heavy = {"numpy", "pandas", "rich", "highspy", "pyscipopt", "pyomo", "cvxpy"}
-    code = f"import sys, proofolio.cli; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, proofolio.cli.group; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from proofolio.cli import command_line
+from proofolio.cli.group import command_line
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = [

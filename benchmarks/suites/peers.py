@@ -16,7 +16,7 @@ import proofolio as pf
 from benchmarks.suites.regime_switching import answer_of
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import UnsupportedProgram
-from proofolio.models.regime_solution import raw_data_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 from proofolio.solvers import Settings
 
 R = 4

@@ -14,9 +14,9 @@ import numpy as np
 
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import UnsupportedProgram
-from proofolio.models.equal_risk import EqualRisk, risk_contributions
-from proofolio.models.regime_equal_risk import RegimeEqualRisk
-from proofolio.models.risk_parity import RiskParity
+from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
+from proofolio.models.portfolio.risk_budgeting import EqualRisk, risk_contributions
+from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.solvers import Settings
 
 # The largest error of a risk contribution, of the smallest budget: what conic solvers come to by default.

@@ -1,6 +1,6 @@
 """A formulation of v = max(u[0], u[1]) written by hand, what it is meant to say, and a copy with a mistake."""
 
-from proofolio.verification.claim import Box, Claim
+from proofolio.verification.proofs.claim import Box, Claim
 
 LOW, HIGH = [[-2.0, 0.0, 1.0], [-1.0, -3.0, 2.0]], [[3.0, 4.0, 2.0], [2.5, 1.0, 6.0]]
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         switches,
         transitions,
     )
+    from proofolio.interfaces.files.model_files import read_program, write_program
     from proofolio.models import (
         Covered,
         Group,
@@ -49,17 +50,16 @@ if TYPE_CHECKING:
         random_instance,
     )
     from proofolio.program import Expression, Program, between, concatenate, stack
-    from proofolio.program.files import read_program, write_program
     from proofolio.verification import Check, Verified, check, solve
-    from proofolio.verification.audit import assert_valid, audit
-    from proofolio.verification.audit_certificates import check_certificates, save_certificates
-    from proofolio.verification.catalogue import shipped_claims
-    from proofolio.verification.claim import Box, Claim
-    from proofolio.verification.infeasibility import explain_infeasible
-    from proofolio.verification.modelling import Model, attach
-    from proofolio.verification.prove import Proof, prove
-    from proofolio.verification.strength import strength
-    from proofolio.verification.tighten import tighten
+    from proofolio.verification.audit.audit import assert_valid, audit
+    from proofolio.verification.audit.certificates import check_certificates, save_certificates
+    from proofolio.verification.audit.tightening import tighten
+    from proofolio.verification.big_m.model import Model, attach
+    from proofolio.verification.checks.infeasibility import explain_infeasible
+    from proofolio.verification.proofs.catalogue.claims import shipped_claims
+    from proofolio.verification.proofs.claim import Box, Claim
+    from proofolio.verification.proofs.prove import Proof, prove
+    from proofolio.verification.proofs.strengths import strength
 
 __version__ = version("proofolio")
 
@@ -110,17 +110,17 @@ _HOMES = {
         "random_instance",
     ),
     "proofolio.program": ("Expression", "Program", "between", "concatenate", "stack"),
-    "proofolio.program.files": ("read_program", "write_program"),
+    "proofolio.interfaces.files.model_files": ("read_program", "write_program"),
     "proofolio.verification": ("Check", "Verified", "check", "solve"),
-    "proofolio.verification.modelling": ("Model", "attach"),
-    "proofolio.verification.audit": ("assert_valid", "audit"),
-    "proofolio.verification.audit_certificates": ("check_certificates", "save_certificates"),
-    "proofolio.verification.catalogue": ("shipped_claims",),
-    "proofolio.verification.claim": ("Box", "Claim"),
-    "proofolio.verification.infeasibility": ("explain_infeasible",),
-    "proofolio.verification.prove": ("Proof", "prove"),
-    "proofolio.verification.strength": ("strength",),
-    "proofolio.verification.tighten": ("tighten",),
+    "proofolio.verification.big_m.model": ("Model", "attach"),
+    "proofolio.verification.audit.audit": ("assert_valid", "audit"),
+    "proofolio.verification.audit.certificates": ("check_certificates", "save_certificates"),
+    "proofolio.verification.proofs.catalogue.claims": ("shipped_claims",),
+    "proofolio.verification.proofs.claim": ("Box", "Claim"),
+    "proofolio.verification.checks.infeasibility": ("explain_infeasible",),
+    "proofolio.verification.proofs.prove": ("Proof", "prove"),
+    "proofolio.verification.proofs.strengths": ("strength",),
+    "proofolio.verification.audit.tightening": ("tighten",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from proofolio.backtest.market import Market
-from proofolio.backtest.strategy import Decision
+from proofolio.backtesting.market import Market
+from proofolio.backtesting.strategy import Decision
 
 
 def _market_of(returns, risk_free=0.0, first="2019-01-01", names=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proofolio.backtest.costs import LinearCost, SpreadAndImpact
+from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
 from proofolio.errors import BadData
 
 NO_PAST = np.empty((0, 3))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from proofolio.backtest.metrics import drawdowns, max_drawdown, measure, monthly_returns, sharpe_ratio
+from proofolio.backtesting.metrics import drawdowns, max_drawdown, measure, monthly_returns, sharpe_ratio
 from proofolio.errors import BadData
 
 DAYS = np.array(["2020-01-30", "2020-01-31", "2020-02-03", "2020-02-04"], dtype="datetime64[D]")

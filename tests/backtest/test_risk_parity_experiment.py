@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from proofolio.backtest import slsqp
-from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.risk_parity_experiment import compare_solvers
-from proofolio.models.equal_risk import equal_risk
-from proofolio.models.risk_parity import RiskParity
+from proofolio.backtesting import risk_parity_experiment as slsqp
+from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.risk_parity_experiment import compare_solvers
+from proofolio.models.portfolio.risk_budgeting import equal_risk
+from proofolio.models.portfolio.risk_parity import RiskParity
 
 
 def test_both_ways_are_judged_alike_and_sca_is_never_the_worse(market_of, two_regimes):

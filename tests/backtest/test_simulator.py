@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from proofolio.backtest.costs import LinearCost, SpreadAndImpact
-from proofolio.backtest.forecast_book import record_forecasts
-from proofolio.backtest.rebalancing import trading_days
-from proofolio.backtest.simulator import simulate
-from proofolio.backtest.strategy import Decision
+from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
+from proofolio.backtesting.forecast_book import record_forecasts
+from proofolio.backtesting.simulator import simulate, trading_days
+from proofolio.backtesting.strategy import Decision
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from proofolio.backtest.backtest import backtest, set_scene
-from proofolio.backtest.costs import LinearCost
-from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.simulator import simulate
-from proofolio.backtest.strategies import (
+from proofolio.backtesting.costs import LinearCost
+from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.run import backtest, set_scene
+from proofolio.backtesting.simulator import simulate
+from proofolio.backtesting.strategies import (
     EqualRisk,
     MeanVarianceControl,
     RegimeBudgets,
@@ -19,12 +19,11 @@ from proofolio.backtest.strategies import (
 )
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
-from proofolio.models.equal_risk import risk_contributions
-from proofolio.models.holdings import Group
-from proofolio.models.mean_variance import MeanVariance
-from proofolio.models.risk_parity import RiskParity
-from proofolio.report.backtest_page import _table_section
-from proofolio.report.backtest_result import BacktestResult
+from proofolio.models.portfolio.mean_variance import MeanVariance
+from proofolio.models.portfolio.plan_set import Group
+from proofolio.models.portfolio.risk_budgeting import risk_contributions
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.report.backtest import BacktestResult, _table_section
 
 WINDOW, CHANGE = 120, 150
 PLAN = ForecastPlan(driving=(0, 1), window=WINDOW)

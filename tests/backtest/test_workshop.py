@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from proofolio.backtest.backtest import backtest, set_scene
-from proofolio.backtest.costs import LinearCost
-from proofolio.backtest.digest import digest
-from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.strategies import FixMix, strategies_named
-from proofolio.backtest.workshop import Piece, Workshop
+from proofolio.backtesting.costs import LinearCost
+from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.run import backtest, set_scene
+from proofolio.backtesting.strategies import FixMix, strategies_named
+from proofolio.backtesting.tasks import Piece, Workshop, digest
 from proofolio.errors import BadData
 
 PLAN = ForecastPlan(driving=(0, 1), window=120)
@@ -84,8 +83,8 @@ def test_a_backtest_is_not_done_twice_and_read_back_to_the_bit(market, tmp_path,
     def never(*_, **__):
         raise AssertionError("this was done before")
 
-    monkeypatch.setattr("proofolio.backtest.backtest.simulate", never)
-    monkeypatch.setattr("proofolio.backtest.forecast_plan.record_forecasts", never)
+    monkeypatch.setattr("proofolio.backtesting.run.simulate", never)
+    monkeypatch.setattr("proofolio.backtesting.forecast_plan.record_forecasts", never)
     scene = set_scene(market, strategies(market), PLAN, workshop=workshop)
     same(first, backtest(scene, strategies(market), LinearCost(), workshop))
     for changed in ({"costs": LinearCost(0.002)}, {"scene": replace(scene, rebalance="weekly")}):

@@ -6,13 +6,13 @@ import pytest
 
 from proofolio.benchmarking import open_suite, plan
 from proofolio.benchmarking.evidence import boxed_in, program_hash, reached
-from proofolio.benchmarking.judging import judged
+from proofolio.benchmarking.judgement import judged
 from proofolio.benchmarking.permutation import shuffled
-from proofolio.benchmarking.source import import_file
+from proofolio.benchmarking.suite import import_file
 from proofolio.benchmarking.summary import summarise
-from proofolio.report.bench_markdown import bench_markdown
-from proofolio.report.bench_page import bench_page
-from proofolio.solvers.deadline import NEVER
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import bench_markdown
+from proofolio.solvers.limits import NEVER
 
 from .test_liars import record, recorded, status_of
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from proofolio.benchmarking import open_suite, plan
-from proofolio.benchmarking.execute import Executor
-from proofolio.benchmarking.judging import disagreements, judged
+from proofolio.benchmarking.execution import Executor
+from proofolio.benchmarking.judgement import disagreements, judged
 from proofolio.benchmarking.summary import summarise
-from proofolio.report.bench_markdown import bench_markdown
-from proofolio.report.bench_page import bench_page
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import bench_markdown
 
 PLANTED = Path(__file__).parent / "planted.py"
 LIARS = ("leaks", "wrong-bound", "too-early", "infeasible-point", "says-infeasible", "no-point")

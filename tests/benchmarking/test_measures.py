@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from proofolio.benchmarking.bootstrap import ratio_of
+from proofolio.benchmarking.comparison import ratio_of
 from proofolio.benchmarking.measures import (
     berthold_gap,
     gap,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from proofolio.benchmarking import Pool, Records, open_suite, plan
-from proofolio.benchmarking.execute import Executor
-from proofolio.benchmarking.family import Family, is_alive
+from proofolio.benchmarking.execution import Executor
+from proofolio.benchmarking.processes import Family, is_alive
 
 HARMFUL = Path(__file__).parent / "harmful.py"
 

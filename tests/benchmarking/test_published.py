@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from proofolio.report.bench_markdown import bench_markdown
-from proofolio.report.bench_page import bench_page
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import bench_markdown
 
 ROOT = Path(__file__).parents[2]
 

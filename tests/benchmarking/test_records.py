@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import proofolio.benchmarking.run as run_module
+import proofolio.benchmarking.runs as run_module
 from proofolio.benchmarking import Records, open_suite, plan
 from proofolio.benchmarking.records import read_records
 from proofolio.errors import BadData

@@ -10,9 +10,8 @@ import pytest
 from proofolio.benchmarking.comparison import compare
 from proofolio.benchmarking.summary import summarise
 from proofolio.errors import BadData
-from proofolio.report.bench_comparison import change_grid, comparison_sentences
-from proofolio.report.bench_markdown import bench_markdown
-from proofolio.report.bench_page import bench_page
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import bench_markdown, change_grid, comparison_sentences
 
 ENVIRONMENT = {
     "id": "e",

@@ -7,9 +7,9 @@ import pytest
 
 import proofolio as pf
 from proofolio.benchmarking import find_suites, open_suite, plan
-from proofolio.benchmarking.execute import Executor
-from proofolio.benchmarking.source import import_file
-from proofolio.verification.catalogue import shipped_claims
+from proofolio.benchmarking.execution import Executor
+from proofolio.benchmarking.suite import import_file
+from proofolio.verification.proofs.catalogue.claims import shipped_claims
 
 SUITES = find_suites(Path(__file__))
 CONSTRUCTS = [name for name in pf._HOMES["proofolio.formulations"] if inspect.isfunction(getattr(pf, name))]
@@ -77,7 +77,7 @@ def test_the_published_bound_is_refuted_where_it_cuts_off_the_optimum(tmp_path):
     suite.write_text(
         "import numpy as np\nimport proofolio as pf\n"
         "from proofolio.benchmarking import problem\n"
-        "from pathlib import Path\nfrom proofolio.benchmarking.source import import_file\n"
+        "from pathlib import Path\nfrom proofolio.benchmarking.suite import import_file\n"
         f"Form = import_file(Path({str(SUITES['regime_switching'])!r})).Form\n\n\n"
         "@problem(lowering=['hull', 'big-m', 'published big-m'])\n"
         "def corner(lowering):\n"

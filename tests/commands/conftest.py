@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from proofolio.cli import command_line
+from proofolio.cli.group import command_line
 
 MODELS = Path(__file__).with_name("models_for_solve.py")
 

@@ -157,7 +157,7 @@ def test_tightened_models_are_written_and_tight(audited, name):
 
 
 def test_an_optimum_that_changes_is_bad_news(run, monkeypatch):
-    import proofolio.verification.tighten as engine
+    import proofolio.verification.audit.tightening as engine
 
     def wrong(found):
         model = proofolio.Model()
@@ -274,7 +274,7 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 
 
 def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
-    import proofolio.verification.tiers as engine
+    import proofolio.verification.audit.tiers as engine
 
     once = []
 

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from proofolio.backtest.backtest import backtest, set_scene
-from proofolio.backtest.costs import LinearCost
-from proofolio.backtest.forecast_plan import ForecastPlan
-from proofolio.backtest.market import Market
-from proofolio.backtest.strategies import strategies_named
-from proofolio.cli import command_line
-from proofolio.report.pictures import COLOURS, picture
+from proofolio.backtesting.costs import LinearCost
+from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.market import Market
+from proofolio.backtesting.run import backtest, set_scene
+from proofolio.backtesting.strategies import strategies_named
+from proofolio.cli.group import command_line
+from proofolio.report.figures import COLOURS, picture
 
 DAYS = 160
 SMALL = ("--window", "100", "--regime-assets", "US,BONDS")

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import proofolio as pf
 from proofolio.benchmarking import open_suite
-from proofolio.cli import command_line
+from proofolio.cli.group import command_line
 from proofolio.errors import BadData
 
 MODELS = """

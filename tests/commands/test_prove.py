@@ -5,12 +5,12 @@ from fractions import Fraction
 
 import pytest
 
-import proofolio.verification.prove as engine
+import proofolio.verification.proofs.prove as engine
 
 CLAIMS = """
 from proofolio import product
-from proofolio.formulations.product import product_meaning
-from proofolio.verification.claim import Box, Claim
+from proofolio.formulations.products import product_meaning
+from proofolio.verification.proofs.claim import Box, Claim
 
 BOX = {"b": Box(2, 0, 1, integer=True), "u": Box(2, [-2, 1], [3, 4])}
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from proofolio.commands.report_files import folder_for, write_document, write_page
 from proofolio.errors import BadData
+from proofolio.report.files import folder_for, write_document, write_page
 from proofolio.report.page import page
 
 

@@ -97,7 +97,7 @@ def test_an_unbounded_model_is_explained_by_the_columns_that_run_away(folder, ru
 
 
 def test_bad_news_without_a_reason_in_time_is_still_bad_news(folder, monkeypatch, run):
-    monkeypatch.setattr(proofolio.commands.solve, "EXPLAIN_SECONDS", 1e-9)
+    monkeypatch.setattr(proofolio.cli.solve, "EXPLAIN_SECONDS", 1e-9)
     assert len(run("solve", "models.py:infeasible").stdout.splitlines()) == 1
     document = json.loads(run("solve", "models.py:infeasible", "--json").stdout)
     assert (document["status"], "iis" in document) == ("infeasible", False)
@@ -123,7 +123,7 @@ def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
 
 
 def test_a_leak_nobody_could_decide_is_said_in_words_and_json(folder, monkeypatch, run):
-    solve = proofolio.verification.solve
+    solve = proofolio.verification.solving
 
     def undecided(*arguments, **settings):
         answer = solve(*arguments, **settings)
@@ -146,7 +146,7 @@ def test_nothing_found_within_the_limit_is_bad_news(folder, run):
 
 
 def test_an_answer_that_does_not_hold_is_shown_and_is_bad_news(folder, monkeypatch, run):
-    solve = proofolio.verification.solve
+    solve = proofolio.verification.solving
 
     def leaking(*arguments, **settings):
         answer = solve(*arguments, **settings)

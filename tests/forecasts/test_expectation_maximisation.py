@@ -6,8 +6,7 @@ from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofolio.forecasts.expectation_maximisation import ascend
-from proofolio.forecasts.maximum_likelihood import PRIOR, Parameters
+from proofolio.forecasts.expectation_maximisation import PRIOR, Parameters, ascend
 
 
 def random_start(seed, K, d):

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofolio import MaxTerm, UnsupportedProgram
-from proofolio.formulations.cost_range import quadratic_range
-from proofolio.formulations.costs import RegimeCosts, settled
+from proofolio.formulations.costs import RegimeCosts, quadratic_range, settled
 from proofolio.formulations.perspective import square_root
 
 SIXTEENTHS = st.integers(-16, 32).map(lambda k: k / 16)

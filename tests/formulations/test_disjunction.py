@@ -5,8 +5,8 @@ import pytest
 
 from proofolio import BadData, Model, UnboundedExpression, disjunction, solve
 from proofolio.program import between
-from proofolio.verification.catalogue import shipped_claims
-from proofolio.verification.strength import strength
+from proofolio.verification.proofs.catalogue.claims import shipped_claims
+from proofolio.verification.proofs.strengths import strength
 
 LOWERINGS = ("big-m", "multiple-big-m", "hull", "indicator")
 

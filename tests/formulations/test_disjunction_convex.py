@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import proofolio.verification.modelling as checked
+import proofolio.verification.big_m.model as checked
 from proofolio import (
     BadData,
     InvalidBigM,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, dwell, solve, switches, transitions
-from proofolio.verification.catalogue import shipped_claims
-from proofolio.verification.strength import strength
+from proofolio.verification.proofs.catalogue.claims import shipped_claims
+from proofolio.verification.proofs.strengths import strength
 
 
 def relaxed(build, shape, seed, one_hot):

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, maximum, piecewise_linear, piecewise_linear_of, solve
-from proofolio.formulations.piecewise_linear import gray_bits
-from proofolio.formulations.piecewise_linear_of import interpolation_error
+from proofolio.formulations.piecewise import gray_bits, interpolation_error
 
 X = np.array([-1.0, 0.0, 0.5, 2.0, 3.0, 4.5])
 Y = np.array([2.0, -1.0, 0.25, -2.0, 1.0, 0.0])

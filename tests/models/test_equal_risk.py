@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
-from proofolio.models.equal_risk import EqualRisk, equal_risk, risk_contributions
+from proofolio.models.portfolio.risk_budgeting import EqualRisk, equal_risk, risk_contributions
 
 from .trap_market import CALM, N, periods
 

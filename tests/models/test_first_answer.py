@@ -8,11 +8,10 @@ import pytest
 from proofolio import RegimeSwitching, random_instance
 from proofolio.errors import BadData
 from proofolio.models import Covered
-from proofolio.models.allowed_path import cheapest_allowed
-from proofolio.models.first_answer import first_answer
-from proofolio.models.regime_path import RegimePath
-from proofolio.models.separation import least_costs
-from proofolio.solvers.deadline import NEVER, Deadline
+from proofolio.models.regime_switching.methods.separation import least_costs
+from proofolio.models.regime_switching.methods.start import cheapest_allowed, first_answer
+from proofolio.models.regime_switching.rules import RegimePath
+from proofolio.solvers.limits import NEVER, Deadline
 
 from .option_oracle import brute_force, random_options
 

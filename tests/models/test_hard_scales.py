@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.program.pyomo_door import from_pyomo
+from proofolio.interfaces.pyomo.interface import from_pyomo
 
 ROUTES = list(itertools.product(("highs", "scip"), ("hull", "big-m")))
 
@@ -52,7 +52,7 @@ def test_a_hull_read_from_pyomo_can_be_given_to_cvxpy():
 def test_a_spoiled_max_variable_is_noticed():
     from dataclasses import replace
 
-    from proofolio.models.regime_solution import max_term_checks
+    from proofolio.models.regime_switching.solution import max_term_checks
 
     program = pf.random_instance(3, 2, 4, lower=-0.5, exact=True)
     built = program.to_program("big-m")
@@ -69,7 +69,7 @@ def test_a_spoiled_max_variable_is_noticed():
 def test_a_claim_that_is_no_number_is_wrong(field):
     from dataclasses import replace
 
-    from proofolio.verification.check import status_after
+    from proofolio.verification.checks.check import status_after
 
     solution = pf.solve(pf.random_instance(3, 2, 3).to_program()).solution
     claim = replace(solution, **{field: float("nan")})

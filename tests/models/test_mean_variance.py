@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from proofolio.errors import BadData, NoPlan, UnsupportedProgram
-from proofolio.models.holdings import Group
-from proofolio.models.mean_variance import MeanVariance
-from proofolio.models.mpc_step import Multipliers, measure, settle
-from proofolio.models.possible_plan import possible
-from proofolio.program.cvxpy_read import from_cvxpy
-from proofolio.program.pyomo_read import from_pyomo
+from proofolio.interfaces.cvxpy.reading import from_cvxpy
+from proofolio.interfaces.pyomo.reading import from_pyomo
+from proofolio.models.portfolio.mean_variance import MeanVariance
+from proofolio.models.portfolio.plan_set import Group
+from proofolio.models.portfolio.step import Multipliers, measure, settle
+from proofolio.models.portfolio.stepper import possible
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.solution import Settings
 
@@ -269,7 +269,7 @@ def test_many_assets_take_the_interior_point_by_blocks():
 
 
 def test_where_the_first_solver_fails_the_next_answers(monkeypatch):
-    from proofolio.models import mpc_stepper
+    from proofolio.models.portfolio import stepper as mpc_stepper
 
     monkeypatch.setitem(mpc_stepper.SHARE, "piqp", 1e5)  # a tolerance that is worth nothing
     step = declared("plain").stepper().solve(*day(0))

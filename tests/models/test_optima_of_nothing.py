@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import RegimeSwitching
-from proofolio.models.regime_solution import raw_data_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 
 CASES = {
     # w'w is 1/2 at (1/2, 1/2) and no less, and nothing is traded: 1/2 - 1/2 in each period

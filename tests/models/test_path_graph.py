@@ -5,16 +5,15 @@ from functools import partial
 
 import numpy as np
 import pytest
+from proofolio.models.regime_switching.methods import path as path_road
 
 from proofolio import random_instance
-from proofolio.models import path_road
-from proofolio.models.along_path import best_along
-from proofolio.models.node_prices import NodePrices
-from proofolio.models.path_graph import IN, OUT, path_graph
-from proofolio.models.pieces import convex_pieces
-from proofolio.models.trade_prices import TradePrices, through_every_state
-from proofolio.solvers.deadline import Deadline
-from proofolio.solvers.simplex_qp import convexity_defect
+from proofolio.models.regime_switching.methods.along_path import best_along
+from proofolio.models.regime_switching.methods.path_graph import IN, OUT, path_graph
+from proofolio.models.regime_switching.methods.prices import NodePrices, TradePrices, through_every_state
+from proofolio.models.regime_switching.pieces import convex_pieces
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.quadratic.batch import convexity_defect
 
 ALLOWED = np.array([[1, 1, 0, 1], [1, 1, 1, 0], [0, 1, 1, 1]], dtype=bool)
 SWITCH = 0.4 * (1 - np.eye(3))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from proofolio import MaxTerm, RegimeSwitching, UnsupportedProgram, random_instance
-from proofolio.models.along_path import best_along
-from proofolio.models.pieces import convex_pieces
-from proofolio.models.trade_prices import TradePrices, through_every_state
-from proofolio.solvers.simplex_qp import convexity_defect
+from proofolio.models.regime_switching.methods.along_path import best_along
+from proofolio.models.regime_switching.methods.prices import TradePrices, through_every_state
+from proofolio.models.regime_switching.pieces import convex_pieces
+from proofolio.solvers.quadratic.batch import convexity_defect
 
 SHORT = {"lower": -0.5, "upper": 1.0}
 COUPLED = {

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from proofolio.models.mpc_step import Multipliers
-from proofolio.models.periods import Periods
-from proofolio.models.polished_plan import polished
-from proofolio.models.risk_parity import RiskParity
+from proofolio.models.portfolio.convex_approximation import polished
+from proofolio.models.portfolio.risk_errors import Periods
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.step import Multipliers
 
 from .trap_market import N, periods
 

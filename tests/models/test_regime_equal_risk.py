@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from proofolio.errors import BadData
-from proofolio.models.equal_risk import equal_risk, risk_contributions
-from proofolio.models.regime_equal_risk import RegimeEqualRisk, volatility_clusters
+from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk, volatility_clusters
+from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
 
 from .trap_market import CALM, N, periods
 

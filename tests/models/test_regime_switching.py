@@ -15,8 +15,8 @@ from proofolio import (
     published_maxima,
     random_instance,
 )
-from proofolio.models.cut_off import cheapest_path
-from proofolio.models.regime_solution import raw_data_checks
+from proofolio.models.regime_switching.cut_off import cheapest_path
+from proofolio.models.regime_switching.solution import raw_data_checks
 
 R, T, N = 2, 4, 3
 Q = np.stack([np.eye(N), 2 * np.eye(N)])

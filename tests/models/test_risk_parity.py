@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
 
-from proofolio.models.equal_risk import equal_risk, risk_contributions
-from proofolio.models.mpc_step import Multipliers
-from proofolio.models.risk_errors import curvature, death_threshold, errors_and_jacobian, risk_errors
-from proofolio.models.risk_parity import RiskParity
-from proofolio.models.risk_parity_step import first_order_gap
+from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
+from proofolio.models.portfolio.risk_errors import (
+    curvature,
+    death_threshold,
+    errors_and_jacobian,
+    risk_errors,
+)
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.risk_parity_step import first_order_gap
+from proofolio.models.portfolio.step import Multipliers
 
 from .trap_market import CALM, N, periods
 

@@ -6,11 +6,11 @@ from scipy.optimize import minimize
 
 import proofolio as pf
 from proofolio.errors import BadData, SolverFailure
-from proofolio.models.equal_risk import equal_risk, risk_contributions
-from proofolio.models.holdings import Group
-from proofolio.models.risk_errors import errors_and_jacobian
-from proofolio.models.risk_parity import RiskParity
-from proofolio.solvers import piqp
+from proofolio.models.portfolio.plan_set import Group
+from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
+from proofolio.models.portfolio.risk_errors import errors_and_jacobian
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.solvers.quadratic import piqp
 from proofolio.solvers.solution import Settings
 
 from .trap_market import CALM, N, periods

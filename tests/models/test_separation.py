@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, MaxTerm, RegimeSwitching, UnsupportedProgram, random_instance
-from proofolio.solvers.simplex_qp import cheapest_point
+from proofolio.solvers.quadratic.batch import cheapest_point
 
 MIXED = (
     MaxTerm(0, -1, np.array([1.0, -1.0, 0.5]), 0.1, 0.2),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofolio import MaxTerm, RegimeSwitching, random_instance
-from proofolio.solvers import deadline as clockwork
+from proofolio.solvers import limits as clockwork
 
 MIXED = (
     MaxTerm(0, -1, np.array([1.0, -1.0, 0.5]), 0.1, 0.2),

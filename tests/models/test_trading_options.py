@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, RegimeSwitching
-from proofolio.models.regime_solution import raw_data_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 
 N, T, R = 3, 3, 2
 WAYS = [("highs", None), ("scip", "big-m"), ("highs", "big-m"), ("scip", None), ("scip", "indicator")]

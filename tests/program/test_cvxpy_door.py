@@ -6,11 +6,11 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
-from proofolio.program.cvxpy_door import CvxpyModel, attach_cvxpy, from_cvxpy, read_cvxpy, to_cvxpy
+from proofolio.interfaces.cvxpy.interface import CvxpyModel, attach_cvxpy, from_cvxpy, read_cvxpy, to_cvxpy
 from proofolio.program.expression import between, stack
-from proofolio.program.forms import gathered_forms
 from proofolio.program.model import Model
 from proofolio.program.program import Program
+from proofolio.program.quadratic import gathered_forms
 
 SHAPES = [(), (4,), (2, 3), (3, 1), (2, 2, 2)]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from proofolio.program.features import is_positive_semidefinite
+from proofolio.program.structure import is_positive_semidefinite
 
 
 @pytest.mark.parametrize(("third", "convex"), [(1.0, True), (0.0, True), (-1e-13, False)])

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy.optimize import LinearConstraint, milp
 
 from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.interfaces.files.model_files import read_program, write_program
 from proofolio.program.expression import between
-from proofolio.program.files import read_program, write_program
-from proofolio.program.forms import gathered_forms
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.program.recognise import recognise_cones
+from proofolio.program.quadratic import gathered_forms
+from proofolio.program.structure import recognise_cones
 
 FORMATS = [".mps", ".lp", ".mps.gz", ".lp.gz"]
 

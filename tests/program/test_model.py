@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, ContradictoryRows, Model, ProofolioError, between
-from proofolio.program.features import features
+from proofolio.program.structure import features
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, stack
-from proofolio.program.features import features
+from proofolio.program.structure import features
 
 POINT = np.array([0.5, -2.0, 3.0, 1.0, 0.25, -1.5, 1.0, 0.0])
 X, B = POINT[:6].reshape(2, 3), POINT[6:]

@@ -12,9 +12,9 @@ from pyomo.contrib.solver.common.factory import SolverFactory
 from scipy import optimize, sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
+from proofolio.interfaces.pyomo.interface import attach_pyomo, from_pyomo, read_pyomo, to_pyomo
 from proofolio.program.expression import between
 from proofolio.program.model import Model
-from proofolio.program.pyomo_door import attach_pyomo, from_pyomo, read_pyomo, to_pyomo
 
 INF = np.inf
 

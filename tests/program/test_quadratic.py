@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from proofolio import BadData, Model, concatenate, stack
 from proofolio.program import Quadratic
-from proofolio.program.features import features, is_positive_semidefinite
 from proofolio.program.quadratic import symmetric
+from proofolio.program.structure import features, is_positive_semidefinite
 
 RNG = np.random.default_rng(7)
 POINT = RNG.normal(size=8)

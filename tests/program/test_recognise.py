@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from proofolio.program.expression import stack
-from proofolio.program.features import features
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.program.recognise import recognise_cones
+from proofolio.program.structure import features, recognise_cones
 
 
 def cone_as_quadratic(Q: np.ndarray, factor: float = 1.0, side: float = 0.0, t_lower: float = 0.0) -> Program:

@@ -8,11 +8,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from proofolio.report.audit_charts import BINS, needed_chart, ratio_bin, ratio_chart, short
-from proofolio.report.audit_page import audit_page
-from proofolio.report.verdict_words import WORDS
-from proofolio.verification.audit import audit
-from proofolio.verification.verdicts import VERDICTS
+from proofolio.report.audit import BINS, audit_page, needed_chart, ratio_bin, ratio_chart, short
+from proofolio.report.verdicts import WORDS
+from proofolio.verification.audit.audit import audit
+from proofolio.verification.audit.verdicts import VERDICTS
 
 MODELS = Path(__file__).with_name("models_for_audit.py")
 

@@ -13,16 +13,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from proofolio.cli import command_line
+from proofolio.cli.group import command_line
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, load_market, load_prices, simple_returns
 from proofolio.report import svg
 from proofolio.report.demo import run_demo
-from proofolio.report.demo_result import Refutation, agreement
-from proofolio.report.market_case import CaseSettings, market_case
+from proofolio.report.demo_case import CaseSettings, Refutation, agreement, market_case
+from proofolio.report.demo_charts import refutation_chart
+from proofolio.report.demo_page import regime_page
 from proofolio.report.page import page, paragraph, table
-from proofolio.report.regime_charts import refutation_chart
-from proofolio.report.regime_report import regime_page
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -120,7 +119,7 @@ def test_the_page_is_the_same_in_another_process(result, html, tmp_path):
     stored = tmp_path / "result.pickle"
     stored.write_bytes(pickle.dumps(result))
     code = (
-        "import pickle, sys; from proofolio.report.regime_report import regime_page; "
+        "import pickle, sys; from proofolio.report.demo_page import regime_page; "
         "sys.stdout.reconfigure(encoding='utf-8'); "
         "print(regime_page(pickle.load(open(sys.argv[1], 'rb'))), end='')"
     )

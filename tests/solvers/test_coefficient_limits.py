@@ -8,11 +8,10 @@ from scipy import sparse
 
 from proofolio import MaxTerm, Model, RegimeSwitching, solve
 from proofolio.errors import SolverFailure
-from proofolio.solvers.coefficient_limits import limited_rows
-from proofolio.solvers.deadline import NEVER
-from proofolio.solvers.lifted import lift
-from proofolio.solvers.relaxation import Relaxation
-from proofolio.solvers.scaling import row_units
+from proofolio.solvers.highs.session import limited_rows
+from proofolio.solvers.limits import NEVER
+from proofolio.solvers.outer_approximation.lifted import lift
+from proofolio.solvers.outer_approximation.relaxation import Relaxation, row_units
 
 SMALLEST = 1e-9
 

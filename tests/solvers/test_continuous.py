@@ -9,11 +9,11 @@ from scipy.optimize import linprog
 from proofolio.errors import UnsupportedProgram
 from proofolio.program.expression import between, stack
 from proofolio.program.model import Model
-from proofolio.solvers import clarabel, piqp
 from proofolio.solvers import continuous as module
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
 from proofolio.solvers.epigraphs import absorb_epigraphs
-from proofolio.solvers.linear import solve_linear
+from proofolio.solvers.highs.linear import solve_linear
+from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings()

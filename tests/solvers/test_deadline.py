@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from proofolio import Model, random_instance
-from proofolio.solvers import deadline as module
-from proofolio.solvers import scip
+from proofolio.solvers import limits as module
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.deadline import NEVER, Deadline
-from proofolio.solvers.early_point import early_point
-from proofolio.solvers.fix import fix
-from proofolio.solvers.integers_fixed import solve_with_integers
-from proofolio.solvers.outer_approximation import solve as outer_approximation
-from proofolio.solvers.scip_model import OutOfTime
-from proofolio.solvers.simplex_qp import SimplexQPs
+from proofolio.solvers.fixing import fix
+from proofolio.solvers.limits import NEVER, Deadline
+from proofolio.solvers.outer_approximation.incumbents import early_point
+from proofolio.solvers.outer_approximation.tree import solve as outer_approximation
+from proofolio.solvers.polishing import solve_with_integers
+from proofolio.solvers.quadratic.batch import SimplexQPs
+from proofolio.solvers.scip import solver as scip
+from proofolio.solvers.scip.loading import OutOfTime
 from proofolio.solvers.solution import Settings
-from proofolio.verification.check_rows import Tolerances, feasibility_checks
+from proofolio.verification.checks.rows import Tolerances, feasibility_checks
 
 
 class Clock:

@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.solvers.direct_qp import DIRECT, QP, direct_qp, residuals
+from proofolio.solvers.quadratic.choice import DIRECT, QP, direct_qp, residuals
 
 ACCURATE = {"piqp": 1e-9, "osqp": 1e-6, "clarabel": 1e-9}
 

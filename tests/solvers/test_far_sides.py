@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from proofolio import Model, SolverFailure, solve
-from proofolio.solvers import scip
 from proofolio.solvers.far_sides import has_far_sides
+from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings
 
 SOLVERS = ["highs", "scip"]

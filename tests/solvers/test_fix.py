@@ -10,10 +10,10 @@ import pytest
 from proofolio.errors import BadData, ContradictoryRows
 from proofolio.program.expression import between, stack
 from proofolio.program.model import Model
-from proofolio.solvers import clarabel
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.fix import fix
-from proofolio.solvers.scip import solve as scip
+from proofolio.solvers.fixing import fix
+from proofolio.solvers.quadratic import clarabel
+from proofolio.solvers.scip.solver import solve as scip
 from proofolio.solvers.solution import Settings
 
 

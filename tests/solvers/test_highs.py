@@ -10,7 +10,7 @@ from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.expression import between
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.solvers.highs import CAN, ENTRY, solve
+from proofolio.solvers.highs.solver import CAN, ENTRY, solve
 from proofolio.solvers.solution import Settings
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from proofolio.solvers import multiperiod
-from proofolio.solvers.direct_qp import QP, direct_qp
-from proofolio.solvers.multiperiod import Multiperiod
+from proofolio.solvers.quadratic import multiperiod
+from proofolio.solvers.quadratic.choice import QP, direct_qp
+from proofolio.solvers.quadratic.multiperiod import Multiperiod
 
 
 def instance(seed):

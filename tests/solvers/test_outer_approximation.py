@@ -13,16 +13,16 @@ from proofolio import random_instance
 from proofolio.program.expression import stack
 from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.solvers import clarabel
-from proofolio.solvers.assignment import assign
-from proofolio.solvers.cuts import cuts_at, tangents
-from proofolio.solvers.cutting_planes import Approximation
-from proofolio.solvers.deadline import NEVER
-from proofolio.solvers.highs import solve
-from proofolio.solvers.lifted import lift
-from proofolio.solvers.rounding import leaves, one_hot_groups
+from proofolio.solvers.highs.solver import solve
+from proofolio.solvers.limits import NEVER
+from proofolio.solvers.outer_approximation.assignment import assign
+from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.lifted import lift
+from proofolio.solvers.outer_approximation.reductions import substitute
+from proofolio.solvers.outer_approximation.relaxation import cuts_at, tangents
+from proofolio.solvers.outer_approximation.rounding import leaves, one_hot_groups
+from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.solvers.substitution import substitute
 
 RELATIVE = 2e-6
 # CVXPY says so of the enumeration, where an assignment is nearly infeasible

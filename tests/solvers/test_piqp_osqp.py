@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from proofolio.errors import BadData
 from proofolio.program.expression import between
 from proofolio.program.model import Model
-from proofolio.solvers import clarabel, osqp, piqp
+from proofolio.solvers.quadratic import clarabel, osqp, piqp
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings()

@@ -8,13 +8,13 @@ import pytest
 from scipy.optimize import LinearConstraint, milp
 
 from proofolio.errors import BadData
-from proofolio.models.instances import random_instance
+from proofolio.models.regime_switching.instances import random_instance
 from proofolio.program.expression import between, stack
-from proofolio.program.features import FEATURES
 from proofolio.program.model import Model
-from proofolio.solvers import clarabel
-from proofolio.solvers.fix import fix
-from proofolio.solvers.scip import CAN, ENTRY, VERSION, solve
+from proofolio.program.structure import FEATURES
+from proofolio.solvers.fixing import fix
+from proofolio.solvers.quadratic import clarabel
+from proofolio.solvers.scip.solver import CAN, ENTRY, VERSION, solve
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings(time_limit=60)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from proofolio import Model
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.simplex_qp import SimplexQPs, cheapest_point, convexity_defect
+from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from proofolio import Model, product
-from proofolio.formulations.product import product_meaning
+from proofolio.formulations.products import product_meaning
 from proofolio.testing import conformance
-from proofolio.verification.catalogue import CONSTRUCTS, shipped_claims
-from proofolio.verification.claim import Box, Claim
+from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS, shipped_claims
+from proofolio.verification.proofs.claim import Box, Claim
 
 NATIVE = ("indicator", "sos1", "sos2")
 

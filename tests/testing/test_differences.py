@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import proofolio.program.cvxpy_read
-import proofolio.program.pyomo_door
-import proofolio.program.pyomo_read
+import proofolio.interfaces.cvxpy.reading
+import proofolio.interfaces.pyomo.interface
+import proofolio.interfaces.pyomo.reading
 from proofolio import Model
 from proofolio.program.program import Cones, Indicators, QuadraticRows
 from proofolio.testing import conformance
 from proofolio.testing.differences import difference
-from proofolio.verification.claim import Box, Claim
+from proofolio.verification.proofs.claim import Box, Claim
 
 
 def curved_rows(model, x, z):
@@ -83,7 +83,7 @@ def test_a_door_that_drops_something_is_caught(monkeypatch, door, mutant, words)
         elementwise=False,
     )
     assert set(conformance(claim, sharpness=False).doors.values()) == {"agrees"}
-    module = proofolio.program.pyomo_read if door == "pyomo" else proofolio.program.cvxpy_read
+    module = proofolio.interfaces.pyomo.reading if door == "pyomo" else proofolio.interfaces.cvxpy.reading
     right = getattr(module, f"from_{door}")
     monkeypatch.setattr(module, f"from_{door}", lambda native: mutant(right(native)))
     report = conformance(claim, sharpness=False)
@@ -95,11 +95,11 @@ def test_cones_with_open_heads_arrive_with_rows_that_close_them():
     program = full().freeze()
     assert difference(program, program, objective=True) == "agrees"
     for other in (
-        proofolio.program.pyomo_read.from_pyomo(program.to_pyomo()),
-        proofolio.program.cvxpy_read.from_cvxpy(program.to_cvxpy()),
+        proofolio.interfaces.pyomo.reading.from_pyomo(program.to_pyomo()),
+        proofolio.interfaces.cvxpy.reading.from_cvxpy(program.to_cvxpy()),
     ):
         assert difference(program, other, objective=True) == "agrees"
-    arrived = proofolio.program.pyomo_read.from_pyomo(program.to_pyomo())
+    arrived = proofolio.interfaces.pyomo.reading.from_pyomo(program.to_pyomo())
     t = arrived.columns("t")
     open_ = replace(arrived, lower=np.where(np.arange(arrived.n) == t, -np.inf, arrived.lower))
     narrow = np.flatnonzero(
@@ -153,14 +153,14 @@ def test_a_door_that_drops_indicators_is_caught(monkeypatch):
     found = conformance(claim, sharpness=False)
     assert found.ok
     assert all(words.startswith("cannot express") for words in found.doors.values())
-    right = proofolio.program.pyomo_door.attach_pyomo
+    right = proofolio.interfaces.pyomo.interface.attach_pyomo
 
     def careless(block):
         model = right(block)
         model.indicator = lambda *_, **__: None
         return model
 
-    monkeypatch.setattr(proofolio.program.pyomo_door, "attach_pyomo", careless)
+    monkeypatch.setattr(proofolio.interfaces.pyomo.interface, "attach_pyomo", careless)
     report = conformance(claim, sharpness=False)
     assert report.doors["pyomo"].startswith("an indicator is missing: z[")
     assert not report.ok

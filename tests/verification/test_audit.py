@@ -10,10 +10,10 @@ import pytest
 
 from proofolio import BadData, InvalidBigM, Model, between
 from proofolio.program.program import Switch
-from proofolio.verification.audit import Audit as AuditResult
-from proofolio.verification.audit import assert_valid, audit
-from proofolio.verification.certificate import violation
-from proofolio.verification.rational import system_of
+from proofolio.verification.audit.audit import Audit as AuditResult
+from proofolio.verification.audit.audit import assert_valid, audit
+from proofolio.verification.exact.certificate import violation
+from proofolio.verification.exact.lp_bounds import system_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pyomo")
 ROW_KEYS = [

@@ -6,9 +6,9 @@ import json
 import pytest
 
 from proofolio import BadData, Model
-from proofolio.verification import audit_certificates
-from proofolio.verification.audit import audit
-from proofolio.verification.audit_certificates import FILE, check_certificates, save_certificates
+from proofolio.verification.audit.audit import audit
+from proofolio.verification.audit import certificates as audit_certificates
+from proofolio.verification.audit.certificates import FILE, check_certificates, save_certificates
 
 
 def every_verdict():

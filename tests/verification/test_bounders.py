@@ -7,8 +7,8 @@ import pytest
 
 from proofolio import BadData, InvalidBigM, Model, implies
 from proofolio.errors import UnprovenBigM
-from proofolio.verification.bounders import BOUNDERS, lp_bounder, mip_bounder
-from proofolio.verification.given_big_m import check_big_m
+from proofolio.verification.big_m.given import check_big_m
+from proofolio.verification.big_m.tiers import BOUNDERS, lp_bounder, mip_bounder
 
 
 def budget():

@@ -9,10 +9,10 @@ from scipy.optimize import brentq
 
 from proofolio import Model
 from proofolio.program import Model as PlainModel
-from proofolio.verification.bounders import lp_bounder, mip_bounder
-from proofolio.verification.certificate import bound
-from proofolio.verification.curved import curved
-from proofolio.verification.rational import system_of
+from proofolio.verification.big_m.curved import curved
+from proofolio.verification.big_m.tiers import lp_bounder, mip_bounder
+from proofolio.verification.exact.certificate import bound
+from proofolio.verification.exact.lp_bounds import system_of
 
 
 def quadratic(D, g, h, low, high, budget=1.0, rows=(), integer=False):

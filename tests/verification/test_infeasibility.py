@@ -9,9 +9,9 @@ from proofolio import BadData, Model, read_program, write_program
 from proofolio.errors import SolverFailure
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.solution import Settings
-from proofolio.verification import infeasibility
-from proofolio.verification.elements import elements, members, part_of
-from proofolio.verification.infeasibility import explain_infeasible
+from proofolio.verification.checks import infeasibility
+from proofolio.verification.checks.elements import elements, members, part_of
+from proofolio.verification.checks.infeasibility import explain_infeasible
 
 
 def only(program, names):

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from proofolio import Model
 from proofolio.program import Rows
-from proofolio.verification.catalogue import shipped_claims
-from proofolio.verification.prove import prove
+from proofolio.verification.proofs.catalogue.claims import shipped_claims
+from proofolio.verification.proofs.prove import prove
 
 SHORT = 1e-3
 

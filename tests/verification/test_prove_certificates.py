@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, maximum, product
-from proofolio.formulations.maximum import maximum_meaning
-from proofolio.formulations.product import product_meaning
-from proofolio.verification.certificates import Certificates
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.claim_statement import state
-from proofolio.verification.prove import prove
-from proofolio.verification.recheck import digest, recheck
+from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.products import product_meaning
+from proofolio.verification.proofs.certificates import Certificates
+from proofolio.verification.proofs.checker import digest, recheck
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.reading import state
 
 
 def claims():
@@ -187,7 +187,7 @@ def test_the_checker_imports_no_solver():
         "package = types.ModuleType('proofolio.verification'); package.__path__ = [str(root)]\n"
         "sys.modules['proofolio.verification'] = package\n"
         "before = set(sys.modules)\n"
-        "import proofolio.verification.recheck\n"
+        "import proofolio.verification.proofs.checker\n"
         "new = set(sys.modules) - before\n"
         "assert not any(m.split('.')[0] in ('highspy', 'numpy', 'scipy', 'pyscipopt') for m in new), new\n"
     )

@@ -5,13 +5,13 @@ import pytest
 
 from proofolio import concatenate, implies, maximum, product, selected_cost
 from proofolio.formulations.costs import RegimeCosts
-from proofolio.formulations.implies import implies_meaning
-from proofolio.formulations.maximum import maximum_meaning
-from proofolio.formulations.product import product_meaning
-from proofolio.formulations.selected_cost import selected_cost_meaning
+from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.implications import implies_meaning
+from proofolio.formulations.products import product_meaning
+from proofolio.formulations.selected_costs import selected_cost_meaning
 from proofolio.program import Rows
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.prove import prove
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.prove import prove
 
 S = (2, 3)
 SHORT = 1e-3

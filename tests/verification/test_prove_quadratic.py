@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from proofolio import disjunction, implies
-from proofolio.formulations.disjunction import disjunction_meaning
-from proofolio.formulations.implies import implies_meaning
-from proofolio.verification.atom import interval
-from proofolio.verification.certificates import Certificates
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.prove import prove
-from proofolio.verification.recheck import digest
-from proofolio.verification.strength import strength
+from proofolio.formulations.disjunctions import disjunction_meaning
+from proofolio.formulations.implications import implies_meaning
+from proofolio.verification.proofs.certificates import Certificates
+from proofolio.verification.proofs.checker import digest
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.lines import interval
+from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.strengths import strength
 
 Q = np.array([[1, 0.25], [0.25, 0.5]])
 LOWERINGS = ("big-m", "multiple-big-m", "hull", "indicator")

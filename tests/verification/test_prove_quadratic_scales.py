@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from proofolio import implies, stack
-from proofolio.formulations.implies import implies_meaning
-from proofolio.verification.atoms import Atoms
-from proofolio.verification.certificate import violation
-from proofolio.verification.certificates import Certificates
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.claim_statement import state
-from proofolio.verification.outside import total_question
-from proofolio.verification.parts import parts
-from proofolio.verification.prove import prove
-from proofolio.verification.recheck import digest
+from proofolio.formulations.implications import implies_meaning
+from proofolio.verification.exact.certificate import violation
+from proofolio.verification.proofs.atoms import Atoms
+from proofolio.verification.proofs.certificates import Certificates
+from proofolio.verification.proofs.checker import digest
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.outside import total_question
+from proofolio.verification.proofs.parts import parts
+from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.reading import state
 
 LOWERINGS = ("indicator", "big-m", "hull")
 

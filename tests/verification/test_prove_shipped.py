@@ -16,12 +16,12 @@ from proofolio import (
     selected_cost,
 )
 from proofolio.formulations.costs import RegimeCosts
-from proofolio.formulations.maximum import maximum_meaning
-from proofolio.formulations.product import product_meaning
-from proofolio.formulations.selected_cost import selected_cost_meaning
-from proofolio.verification.catalogue import CONSTRUCTS, FAMILIES, bounds, shipped_claims
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.prove import prove
+from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.products import product_meaning
+from proofolio.formulations.selected_costs import selected_cost_meaning
+from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS, FAMILIES, bounds, shipped_claims
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.prove import prove
 
 LIGHT = ("product", "semicontinuous", "cardinality", "round_lot", "fixed_charge")  # every family, every time
 TWO = ("signs", "two-decimal")

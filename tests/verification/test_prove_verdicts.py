@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from proofolio import ContradictoryRows, maximum, product, stack
-from proofolio.formulations.implies import implies_meaning
-from proofolio.formulations.maximum import maximum_meaning
-from proofolio.formulations.product import product_meaning
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.prove import prove
+from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.implications import implies_meaning
+from proofolio.formulations.products import product_meaning
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.prove import prove
 
 U = {"u": Box((2, 1), [[-1.5], [-0.25]], [[0.75], [2]])}
 LOW, HIGH = np.array([-1.5, -0.25]), np.array([0.75, 2.0])

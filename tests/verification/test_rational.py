@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofolio import Model, between
-from proofolio.verification.certificate import bound, proves_empty, violation
-from proofolio.verification.decimals import as_decimal, outward
-from proofolio.verification.elimination import solve_exactly
-from proofolio.verification.rational import ExactRows, Question, system_of
-from proofolio.verification.relaxation import Relaxation
+from proofolio.verification.audit.relaxation import Relaxation
+from proofolio.verification.exact.certificate import bound, proves_empty, violation
+from proofolio.verification.exact.elimination import solve_exactly
+from proofolio.verification.exact.lp_bounds import ExactRows, Question, system_of
+from proofolio.verification.exact.numbers import as_decimal, outward
 
 tenths = st.integers(-40, 40).map(lambda k: k / 10)
 

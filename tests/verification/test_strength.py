@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from proofolio import implies, maximum, product
-from proofolio.formulations.implies import implies_meaning
-from proofolio.formulations.maximum import maximum_meaning
-from proofolio.formulations.product import product_meaning
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.strength import strength
+from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.implications import implies_meaning
+from proofolio.formulations.products import product_meaning
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.strengths import strength
 
 BU = {"b": Box(1, 0, 1, integer=True), "u": Box(1, -1, 2)}
 

@@ -8,14 +8,14 @@ import pytest
 
 import proofolio as pf
 from proofolio.solvers import SOLVERS
-from proofolio.solvers import deadline as clockwork
+from proofolio.solvers import limits as clockwork
 from proofolio.solvers.capabilities import SolverEntry
-from proofolio.solvers.deadline import NEVER, Deadline
+from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Solution
-from proofolio.verification.bounders import bounders_until
-from proofolio.verification.check import check_until, status_after
-from proofolio.verification.check_rows import Tolerances
-from proofolio.verification.leak import leak_check
+from proofolio.verification.big_m.tiers import bounders_until
+from proofolio.verification.checks.check import check_until, status_after
+from proofolio.verification.checks.leak import leak_check
+from proofolio.verification.checks.rows import Tolerances
 
 PAST = Deadline(0.0, 0.0)
 
@@ -66,7 +66,7 @@ def test_a_broken_point_is_called_so_however_late_it_is():
 
 
 def test_no_solver_is_begun_after_the_deadline(monkeypatch):
-    from proofolio.verification import leak
+    from proofolio.verification.checks import leak
 
     monkeypatch.setattr(leak, "_solvers", lambda *_: pytest.fail("a solver was begun"))
     monkeypatch.setattr(leak, "solve_with_integers", lambda *_: pytest.fail("a solver was begun"))

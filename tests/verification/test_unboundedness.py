@@ -5,7 +5,7 @@ import pytest
 
 from proofolio import Model
 from proofolio.errors import SolverFailure
-from proofolio.verification.unboundedness import explain_unbounded
+from proofolio.verification.checks.unboundedness import explain_unbounded
 
 
 def holds(program, point):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from proofolio import Model, between
-from proofolio.verification.certificate import bound, violation
-from proofolio.verification.rational import ExactRows, Question, system_of
-from proofolio.verification.whole import Multipliers
+from proofolio.verification.exact.certificate import bound, violation
+from proofolio.verification.exact.lp_bounds import ExactRows, Question, system_of
+from proofolio.verification.exact.numbers import Multipliers
 
 
 def program(rng, size, digits):

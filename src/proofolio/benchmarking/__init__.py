@@ -5,11 +5,11 @@ in a process apart, `Records` keeps what was measured, line by line, and `judged
 against each other.
 """
 
-from proofolio.benchmarking.judging import judged
+from proofolio.benchmarking.judgement import judged
 from proofolio.benchmarking.pool import Pool
 from proofolio.benchmarking.problem import Answer, Problem, problem
 from proofolio.benchmarking.records import Records
-from proofolio.benchmarking.run import Run, plan
+from proofolio.benchmarking.runs import Run, plan
 from proofolio.benchmarking.suite import Suite, find_suites, open_suite
 
 __all__ = [

@@ -10,9 +10,10 @@ from typing import Any
 from proofolio.benchmarking.cluster import measure_on_cluster
 from proofolio.benchmarking.pool import Pool
 from proofolio.benchmarking.records import Records
-from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.runs import Run
 
 __all__ = ["benchmark"]
+
 
 Progress = Callable[[str, int, int], None]
 

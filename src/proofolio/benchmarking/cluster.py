@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
-from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.runs import Run
 from proofolio.errors import BadData, SolverFailure
 
 __all__ = ["measure_on_cluster", "measured_apart"]
+
 
 TOGETHER = 16
 SPARE = 180.0

@@ -14,12 +14,13 @@ from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.solvers import SOLVERS, Settings, Solution
 from proofolio.solvers.capabilities import SolverEntry
-from proofolio.solvers.deadline import Deadline
-from proofolio.verification.check_rows import FIRM, Tolerances, feasibility_checks, rounded
-from proofolio.verification.leak import leak_check
-from proofolio.verification.solve import verify_claim
+from proofolio.solvers.limits import Deadline
+from proofolio.verification.checks.leak import leak_check
+from proofolio.verification.checks.rows import FIRM, Tolerances, feasibility_checks, rounded
+from proofolio.verification.solving import verify_claim
 
 __all__ = ["boxed_in", "program_hash", "reached", "second_opinion"]
+
 
 OPINION = 5.0  # seconds
 LEAST = 0.25

@@ -8,6 +8,7 @@ from typing import Any
 
 __all__ = ["NUMBERS", "encodable", "fit", "plain"]
 
+
 LONGEST = 2000
 # Beyond it a whole number is no float any more, and no count that a solver could have reached.
 LARGEST = 1e300

@@ -5,14 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "berthold_gap",
-    "gap",
-    "par10",
-    "primal_dual_integral",
-    "shift_for",
-    "shifted_geometric_mean",
-]
+__all__ = ["berthold_gap", "gap", "par10", "primal_dual_integral", "shift_for", "shifted_geometric_mean"]
+
 
 History = Sequence[tuple[float, "float | None", "float | None"]]
 QUICK_SHIFT, LONG_SHIFT = 0.01, 1.0

@@ -23,6 +23,7 @@ from proofolio.solvers.solution import Solution
 
 __all__ = ["Shuffled", "shuffled"]
 
+
 Integers = NDArray[np.intp]
 
 

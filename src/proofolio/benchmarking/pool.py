@@ -17,12 +17,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from proofolio.benchmarking.family import Family, is_alive
-from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.processes import Family, is_alive
+from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.worker import READY, WARM_LIMIT, WARMED, WARMING, work
 from proofolio.errors import SolverFailure
 
 __all__ = ["Pool"]
+
 
 START_LIMIT = 120.0
 STARTS_TRIED = 3
@@ -30,7 +31,7 @@ POLL = 0.02
 # What a worker's predecessors leave in memory is not for the rest of a long benchmark to carry.
 RUNS_EACH = 250
 LOG_READ = 4000
-PRELOADED = ("proofolio.benchmarking.worker", "proofolio.program.files")
+PRELOADED = ("proofolio.benchmarking.worker", "proofolio.interfaces.files.model_files")
 PRELOADED_IF_USED = ("pyomo.environ", "cvxpy", "proofolio.models", "proofolio.formulations")
 NEAR_LIMIT = 0.9
 REFUSALS, PAUSE = 100, 0.02

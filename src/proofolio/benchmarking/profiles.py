@@ -9,6 +9,7 @@ from proofolio.errors import BadData
 
 __all__ = ["Curve", "performance_profile", "share_at", "solved_within"]
 
+
 Curve = tuple[tuple[float, float], ...]
 """Steps: from each abscissa on, the share beside it."""
 Times = Mapping[str, Sequence["float | None"]]

@@ -12,10 +12,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from proofolio.benchmarking.measured import NUMBERS, fit, plain
-from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.runs import Run
 from proofolio.errors import BadData
 
 __all__ = ["FILE", "Records", "read_records"]
+
 
 FILE = "runs.jsonl"
 Record = dict[str, Any]

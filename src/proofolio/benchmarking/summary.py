@@ -10,8 +10,8 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from proofolio.benchmarking.bootstrap import Ratio, ratio_of
-from proofolio.benchmarking.judging import (
+from proofolio.benchmarking.comparison import Ratio, ratio_of
+from proofolio.benchmarking.judgement import (
     BAD,
     SOLVED,
     claims,
@@ -22,6 +22,7 @@ from proofolio.benchmarking.judging import (
 from proofolio.benchmarking.measures import par10, shift_for, shifted_geometric_mean
 
 __all__ = ["Field", "Line", "Summary", "summarise"]
+
 
 Record = dict[str, Any]
 Times = dict[str, list[float | None]]

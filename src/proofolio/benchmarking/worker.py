@@ -17,13 +17,13 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from proofolio.benchmarking.execute import Executor
-from proofolio.benchmarking.family import Family, threads
+from proofolio.benchmarking.execution import Executor
 from proofolio.benchmarking.measured import fit
-from proofolio.benchmarking.process_memory import limited
-from proofolio.benchmarking.run import Run
+from proofolio.benchmarking.processes import Family, limited, threads
+from proofolio.benchmarking.runs import Run
 
 __all__ = ["READY", "WARMED", "WARMING", "WARM_LIMIT", "work"]
+
 
 READY, WARMING, WARMED = b"ready", b"warming", b"warmed"
 WARM_LIMIT = 30.0

@@ -1,4 +1,6 @@
-"""Expectation maximisation for a daily refit: hmmlearn's recursions in C with nothing around them.
+"""Expectation maximisation from given starting points, done by hmmlearn.
+
+Expectation maximisation for a daily refit: hmmlearn's recursions in C with nothing around them.
 
 `GaussianHMM.fit` spends most of a warm-started refit, two or three steps of 2,000 days, on validating its
 arguments and building triangular solves. Here the log-densities of all days are one matrix product
@@ -13,14 +15,19 @@ hidden Markov models", section III.C.
 
 from __future__ import annotations
 
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from hmmlearn import _hmmc
+from hmmlearn.hmm import GaussianHMM
 from numpy.typing import NDArray
 
 from proofolio.forecasts.forward_backward import Floats
-from proofolio.forecasts.maximum_likelihood import PRIOR, Estimate, Parameters
 
 
 def ascend(
@@ -114,3 +121,156 @@ def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -
     # A regime visited on the last day only was never seen to be left: nothing is known of its row.
     transition = np.where(left > 0, transitions / left, 1 / K)
     return Parameters(smoothed[0].copy(), transition, means, covariances)
+
+
+# Keeps a covariance positive definite on the way to a collapse, and no more: on series
+# scaled to unit variance it adds 1e-5 / days to the variance of a regime.
+PRIOR = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Of a hidden Markov model of K regimes on d series scaled to unit variance."""
+
+    initial: Floats
+    transition: Floats
+    means: Floats
+    covariances: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Where expectation maximisation ended: parameters, and what they are worth."""
+
+    parameters: Parameters
+    log_likelihood: float
+    shares: Floats
+    iterations: int
+    converged: bool
+
+
+def cold_starts(scaled: Floats, K: int, restarts: int, seed: int) -> Iterator[Parameters]:
+    """Yield `restarts` starting points for K regimes on (T, d) scaled series.
+
+    Days are cut into K groups of equal size by an exponentially weighted mean of the
+    squared returns (half-life 20 days), since regimes last and differ most in
+    volatility; k-means on single returns, hmmlearn's way, separates up days from down
+    days instead. Later starts blend that score with a random walk, and vary how long
+    regimes are first believed to last.
+    """
+    random = np.random.default_rng(seed)
+    days = len(scaled)
+    calm = _ranks(_recent((scaled**2).sum(axis=1), half_life=20))
+    for attempt in range(restarts):
+        score, stay = calm, 0.95
+        if attempt:
+            drift = _ranks(_recent(random.standard_normal(days), half_life=60))
+            blend = random.uniform()
+            score = (1 - blend) * calm + blend * drift
+            stay = random.uniform(0.7, 0.995)
+        group = _ranks(score) * K // days
+        means = np.stack([scaled[group == k].mean(axis=0) for k in range(K)])
+        covariances = np.stack([np.atleast_2d(np.cov(scaled[group == k].T)) for k in range(K)])
+        # A short window of repeated prices can make a group constant.
+        covariances = covariances + 1e-3 * np.eye(scaled.shape[1])
+        uniform = np.full(K, 1 / K)
+        transition = stay * np.eye(K) + (1 - stay) * uniform
+        yield Parameters(uniform, transition, means, covariances)
+
+
+def _ranks(values: Floats) -> Floats:
+    ranks = np.empty(len(values))
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks
+
+
+def _recent(values: Floats, half_life: float) -> Floats:
+    """Exponentially weighted mean of each day and those before it."""
+    keep = 0.5 ** (1 / half_life)
+    result = np.empty_like(values)
+    level = float(values[: round(half_life)].mean())
+    for t, value in enumerate(values.tolist()):
+        level = keep * level + (1 - keep) * value
+        result[t] = level
+    return result
+
+
+def maximise(scaled: Floats, start: Parameters, max_iterations: int, tolerance: float) -> Estimate | None:
+    """Return the estimate that `start` leads to, or None if it breaks down on the way.
+
+    hmmlearn works with scaled probabilities, four times faster than logarithms; where a
+    return is so extreme that they underflow, the run is repeated with logarithms.
+    """
+    with _silent(), np.errstate(all="ignore"):
+        for implementation in ("scaling", "log"):
+            try:
+                return _run(scaled, start, max_iterations, tolerance, implementation)
+            except (ValueError, np.linalg.LinAlgError):
+                # Underflow, a regime never left, or a covariance no longer positive.
+                continue
+    return None
+
+
+def _run(
+    scaled: Floats,
+    start: Parameters,
+    max_iterations: int,
+    tolerance: float,
+    implementation: str,
+) -> Estimate:
+    K, d = start.means.shape
+    model = GaussianHMM(
+        K,
+        covariance_type="full",
+        # A matrix: hmmlearn would add a number to the off-diagonal terms too.
+        covars_prior=PRIOR * np.eye(d),
+        n_iter=max_iterations,
+        tol=tolerance,
+        init_params="",
+        implementation=implementation,
+    )
+    model.startprob_ = start.initial
+    model.transmat_ = start.transition
+    model.means_ = start.means
+    model.covars_ = start.covariances
+    model.fit(scaled)
+    # A regime visited on the last day only was never seen to be left: nothing is known of its row.
+    never_left = model.transmat_.sum(axis=1) == 0
+    model.transmat_ = np.where(never_left[:, None], 1 / K, model.transmat_)
+    # The monitor's likelihood is that of the parameters before the last step.
+    log_likelihood, smoothed = model.score_samples(scaled)
+    history = list(model.monitor_.history)
+    covariances = np.asarray(model.covars_)
+    if not np.isfinite(log_likelihood):
+        raise ValueError("the likelihood is not finite")
+    return Estimate(
+        Parameters(
+            initial=np.asarray(model.startprob_),
+            transition=np.asarray(model.transmat_),
+            means=np.asarray(model.means_),
+            covariances=0.5 * (covariances + covariances.transpose(0, 2, 1)),
+        ),
+        log_likelihood=float(log_likelihood),
+        shares=smoothed.mean(axis=0),
+        iterations=int(model.monitor_.iter),
+        # hmmlearn also calls running out of iterations convergence.
+        converged=len(history) > 1 and history[-1] - history[-2] < tolerance,
+    )
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Drop what hmmlearn logs in this thread; the result says it instead."""
+    here = threading.get_ident()
+
+    def elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != here
+
+    loggers = [logging.getLogger(f"hmmlearn.{name}") for name in ("base", "hmm")]
+    for logger in loggers:
+        logger.addFilter(elsewhere)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(elsewhere)

@@ -9,16 +9,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from proofolio.errors import BadData
-from proofolio.forecasts.forward_backward import Floats
-from proofolio.forecasts.maximum_likelihood import (
+from proofolio.forecasts.expectation_maximisation import (
     Estimate,
     Parameters,
     cold_starts,
     maximise,
 )
+from proofolio.forecasts.forward_backward import Floats
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit, driving_series
 
 __all__ = ["RegimeFit", "fit_regimes"]
+
 
 # A regime with a smaller share of the days, or on scaled series a covariance with a
 # smaller eigenvalue, describes a few outliers or a run of repeated prices.

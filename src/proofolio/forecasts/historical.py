@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
 from proofolio.forecasts.forecast import Forecast
-from proofolio.forecasts.rolling_window import RollingWindow
+from proofolio.forecasts.rolling_fit import RollingWindow
 
 
 class Historical:

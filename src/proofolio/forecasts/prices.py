@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from proofolio.errors import BadData
-from proofolio.forecasts.soundness import sound_prices, sound_returns
-from proofolio.forecasts.table_file import Table, read_table
+from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
 
 MARKET = "SP500"
 

@@ -14,10 +14,8 @@ from proofolio.forecasts.covariance import Covariance, estimate
 from proofolio.forecasts.forecast import Floats, Forecast
 from proofolio.forecasts.moments import forecast_probabilities, mixed_moments
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit
-from proofolio.forecasts.rolling_fit import RollingFit
-from proofolio.forecasts.rolling_window import RollingWindow
-from proofolio.forecasts.transformers.asymmetric_weights import AsymmetricWeights
-from proofolio.forecasts.transformers.hysteresis import Hysteresis
+from proofolio.forecasts.rolling_fit import RollingFit, RollingWindow
+from proofolio.forecasts.transformers.probabilities import AsymmetricWeights, Hysteresis
 from proofolio.forecasts.transformers.transformer import Transformer
 
 Weighting = Literal["labels", "soft"]

@@ -1,23 +1,15 @@
 """Formulations: plain functions that write a construct's rows into a model, one file a construct."""
 
-from proofolio.formulations.absolute import absolute
-from proofolio.formulations.cardinality import cardinality
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
-from proofolio.formulations.disjunction import disjunction
-from proofolio.formulations.dwell import dwell
-from proofolio.formulations.fixed_charge import fixed_charge
-from proofolio.formulations.implies import implies
-from proofolio.formulations.maximum import maximum
-from proofolio.formulations.minimum import minimum
-from proofolio.formulations.piecewise_linear import piecewise_linear
-from proofolio.formulations.piecewise_linear_of import Approximation, piecewise_linear_of
-from proofolio.formulations.positive_part import positive_part
-from proofolio.formulations.product import product
-from proofolio.formulations.round_lot import round_lot
-from proofolio.formulations.selected_cost import selected_cost
-from proofolio.formulations.semicontinuous import semicontinuous
-from proofolio.formulations.switches import switches
-from proofolio.formulations.transitions import transitions
+from proofolio.formulations.disjunctions import disjunction
+from proofolio.formulations.extrema import maximum, minimum
+from proofolio.formulations.implications import implies
+from proofolio.formulations.paths import dwell, switches, transitions
+from proofolio.formulations.piecewise import Approximation, piecewise_linear, piecewise_linear_of
+from proofolio.formulations.positions import cardinality, fixed_charge, round_lot, semicontinuous
+from proofolio.formulations.products import product
+from proofolio.formulations.selected_costs import selected_cost
+from proofolio.formulations.signs import absolute, positive_part
 
 __all__ = [
     "Approximation",

@@ -16,6 +16,7 @@ from proofolio.program.quadratic import Quadratic
 
 __all__ = ["BigM", "Need", "check_lowering", "given", "named", "resolve"]
 
+
 Floats = NDArray[np.float64]
 
 

@@ -11,11 +11,11 @@ from scipy import sparse
 from proofolio.errors import BadData
 from proofolio.formulations.perspective import square_root
 from proofolio.program.expression import Expression, Rows, apply_matrix
-from proofolio.program.forms import gathered_forms
 from proofolio.program.model import Model
-from proofolio.program.quadratic import Quadratic
+from proofolio.program.quadratic import Quadratic, gathered_forms
 
 __all__ = ["affine_part", "curved_columns", "is_curved", "perspective_squares", "upright"]
+
 
 Floats = NDArray[np.float64]
 

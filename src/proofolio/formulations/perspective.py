@@ -1,4 +1,4 @@
-r"""The hull (perspective) lowering of the selected regime's cost: see `selected_cost` for the mathematics."""
+"""The hull (perspective) lowering of the selected regime's cost: see `selected_cost` for the mathematics."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from proofolio.program.expression import Expression, apply_matrix, stack
 from proofolio.program.model import Model
 
 __all__ = ["perspective_cost", "square_root"]
+
 
 Floats = NDArray[np.float64]
 SEMIDEFINITE = 1e-10

@@ -11,6 +11,7 @@ from proofolio.errors import BadData
 
 __all__ = ["each_asset", "finite", "not_negative", "numbers", "whole"]
 
+
 Floats = NDArray[np.float64]
 
 

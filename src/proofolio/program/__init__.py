@@ -1,6 +1,5 @@
 """The ground: array expressions, the builder, the frozen program, and the doors."""
 
-from proofolio.program.attach import attach
 from proofolio.program.expression import (
     Expression,
     Rows,
@@ -27,7 +26,6 @@ __all__ = [
     "Switch",
     "apply_matrix",
     "as_expression",
-    "attach",
     "between",
     "broadcast_to",
     "concatenate",

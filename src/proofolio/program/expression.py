@@ -27,6 +27,7 @@ __all__ = [
     "stack",
 ]
 
+
 Floats = NDArray[np.float64]
 
 

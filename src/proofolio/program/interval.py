@@ -14,6 +14,7 @@ from proofolio.program.quadratic import Form
 
 __all__ = ["affine_bounds", "quadratic_bounds"]
 
+
 Floats = NDArray[np.float64]
 
 _SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for doubles

@@ -26,6 +26,7 @@ __all__ = [
     "Switch",
 ]
 
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 
@@ -284,21 +285,23 @@ class Program:
         return -value if self.maximise else value
 
     def to_pyomo(self) -> Any:
-        """Return a Pyomo model with the same names; see `proofolio.program.pyomo_door`."""
-        from proofolio.program.pyomo_door import to_pyomo  # the door is heavy: opened only when used
+        """Return a Pyomo model with the same names; see `proofolio.interfaces.pyomo.interface`."""
+        from proofolio.interfaces.pyomo.interface import to_pyomo  # the door is heavy: opened only when used
 
         return to_pyomo(self)
 
     def to_cvxpy(self) -> Any:
-        """Return a CVXPY problem with the same names; see `proofolio.program.cvxpy_door`."""
-        from proofolio.program.cvxpy_door import to_cvxpy  # the door is heavy: opened only when used
-        from proofolio.program.recognise import recognise_cones  # it stands on this module
+        """Return a CVXPY problem with the same names; see `proofolio.interfaces.cvxpy.interface`."""
+        from proofolio.interfaces.cvxpy.interface import to_cvxpy  # the door is heavy: opened only when used
+        from proofolio.program.structure import recognise_cones  # it stands on this module
 
         return to_cvxpy(recognise_cones(self))
 
     def write(self, path: str | Path) -> None:
-        """Write an .mps or .lp file; see `proofolio.program.files`."""
-        from proofolio.program.files import write_program  # the door is heavy: opened only when used
+        """Write an .mps or .lp file; see `proofolio.interfaces.files.model_files`."""
+        from proofolio.interfaces.files.model_files import (
+            write_program,  # the door is heavy: opened only when used
+        )
 
         write_program(self, path)
 

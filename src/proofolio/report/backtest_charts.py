@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from proofolio.backtest.backtest import Scene
-from proofolio.backtest.market import Dates
-from proofolio.backtest.metrics import drawdowns
-from proofolio.backtest.simulator import Run
-from proofolio.models.equal_risk import risk_contributions
-from proofolio.report.pictures import COLOURS, picture
+from proofolio.backtesting.market import Dates
+from proofolio.backtesting.metrics import drawdowns
+from proofolio.backtesting.run import Scene
+from proofolio.backtesting.simulator import Run
+from proofolio.models.portfolio.risk_budgeting import risk_contributions
+from proofolio.report.figures import COLOURS, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +27,7 @@ __all__ = [
     "wealth_picture",
     "weights_picture",
 ]
+
 
 POINTS = 450  # across a drawing 700 pixels wide a daily line is wider than a day
 STACKED = 19

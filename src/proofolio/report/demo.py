@@ -14,12 +14,22 @@ import numpy as np
 from proofolio.errors import BadData, ProofolioError, UnsupportedProgram
 from proofolio.forecasts import fit_regimes, load_market, load_prices, simple_returns
 from proofolio.models import RegimeSwitching
-from proofolio.report.demo_result import DemoResult, Refutation, Run, agreement, small
+from proofolio.report.demo_case import (
+    CaseSettings,
+    DemoResult,
+    MarketCase,
+    Refutation,
+    Run,
+    agreement,
+    market_case,
+    market_history,
+    small,
+)
+from proofolio.report.demo_page import regime_page
 from proofolio.report.environment import machine, package_versions
-from proofolio.report.market_case import CaseSettings, MarketCase, market_case, market_history
-from proofolio.report.regime_report import regime_page
 
 __all__ = ["LOWERINGS", "REPORT", "SOLVERS", "Steps", "run_demo"]
+
 
 REPORT = "report.html"
 LOWERINGS = ("hull", "big-m")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 __all__ = ["PACKAGES", "cores", "machine", "package_versions"]
 
+
 PACKAGES = (
     "proofolio",
     "numpy",

@@ -1,13 +1,96 @@
-"""A self-contained HTML page, light and dark, without scripts or outside resources."""
+"""A self-contained HTML page, light and dark, without scripts or outside resources.
+
+The style sheet of the pages: one set of names for colours, given twice, for light and for dark.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from proofolio.report.style import STYLE
+__all__ = [
+    "GENERATOR",
+    "LIGHT_COLOURS",
+    "STYLE",
+    "Cell",
+    "chart",
+    "page",
+    "paragraph",
+    "section",
+    "table",
+    "tiles",
+]
 
-__all__ = ["GENERATOR", "Cell", "chart", "page", "paragraph", "section", "table", "tiles"]
+
+# Series colours are Tableau's ten, toned to stand on both grounds; r0, r1, r2... are the regimes, calm first.
+_LIGHT = """
+  --ground:#fcfcfb; --panel:#ffffff; --ink:#1c1f24; --muted:#626a75; --rule:#e4e6ea; --grid:#e9ebee;
+  --good:#1f7a55; --bad:#b3362b; --accent:#2f5d8c; --edge:#ffffff;
+  --s0:#4c78a8; --s1:#e3923b; --s2:#d1605e; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0;
+  --s7:#f09aa2; --s8:#97765f; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#8b6fa8;
+"""
+_DARK = """
+  --ground:#15171a; --panel:#1c1f23; --ink:#e7e9ec; --muted:#9aa2ad; --rule:#2e3339; --grid:#2a2e34;
+  --good:#5fc297; --bad:#f0796b; --accent:#84b4e3; --edge:#1c1f23;
+  --s0:#6a9bd0; --s1:#eba556; --s2:#de7572; --s3:#7fc4bd; --s4:#78b86c; --s5:#e3c95c; --s6:#bd8fb5;
+  --s7:#f2a9b0; --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#cf6148; --r3:#a58bc4;
+"""
+_RULES = """
+*{box-sizing:border-box}
+body{margin:0;background:var(--ground);color:var(--ink);line-height:1.55;
+  font:16px/1.55 system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif}
+main{max-width:1020px;margin:0 auto;padding:48px 28px 40px}
+h1{font-size:2rem;line-height:1.2;letter-spacing:-.015em;margin:0 0 12px;font-weight:650}
+h2{font-size:1.25rem;letter-spacing:-.005em;margin:0 0 8px;font-weight:620}
+.lead{font-size:1.08rem;color:var(--muted);max-width:46em;margin:0}
+section{margin-top:48px;padding-top:28px;border-top:1px solid var(--rule)}
+p{max-width:46em;margin:0 0 14px}
+code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:var(--grid);padding:1px 5px;
+  border-radius:4px}
+figure{margin:18px 0 8px}
+figcaption{color:var(--muted);font-size:.88rem;max-width:52em;margin-top:6px}
+.drawing,.scroll{overflow-x:auto}
+.drawing svg{display:block;width:100%;min-width:700px;height:auto}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:30px 0 0}
+.tiles div{display:flex;flex-direction:column-reverse;justify-content:flex-end;background:var(--panel);
+  border:1px solid var(--rule);border-radius:10px;padding:14px 16px}
+.tiles dd{margin:0;font-size:1.45rem;font-weight:640;letter-spacing:-.01em;font-variant-numeric:tabular-nums}
+.tiles dt{color:var(--muted);font-size:.86rem;order:-1;line-height:1.35}
+table{border-collapse:collapse;width:100%;font-size:.92rem;margin:14px 0 6px;
+  font-variant-numeric:tabular-nums}
+th{font-weight:600;text-align:left;color:var(--muted);font-size:.84rem}
+th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--rule);vertical-align:top;white-space:nowrap}
+table.compact{width:auto;min-width:26em} table.compact td{padding-top:4px;padding-bottom:4px}
+table.dense{font-size:.84rem} table.dense th{white-space:normal;vertical-align:bottom}
+table.dense th,table.dense td{padding:5px 9px 5px 0} table.dense .number{padding-right:9px}
+h3{font-size:1rem;margin:26px 0 6px}
+th.number,td.number{text-align:right;padding-right:18px}
+.good{color:var(--good)} .bad{color:var(--bad)}
+td.good,td.bad{font-weight:600}
+footer{margin-top:56px;color:var(--muted);font-size:.84rem}
+svg text{font:12px system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:var(--ink)}
+svg .axis,svg .note{fill:var(--muted)} svg .title{font-weight:600;font-size:13px}
+svg .key{font-size:12px} svg .strong{font-weight:650} svg .mono{font-variant-numeric:tabular-nums}
+svg text.bad{fill:var(--bad)} svg text.good{fill:var(--good)} svg .inside{fill:#1c1f24;font-size:11px}
+svg .grid{stroke:var(--grid);stroke-width:1} svg .rule{stroke:var(--muted);stroke-width:1}
+svg .price{fill:none;stroke:var(--ink);stroke-width:1.4;stroke-linejoin:round}
+svg .window{fill:var(--accent);opacity:.12} svg .hover{fill:transparent}
+svg .hover:hover{fill:var(--ink);opacity:.08}
+svg rect.cell{stroke:var(--edge);stroke-width:1}
+svg .lost{fill:var(--bad);opacity:.16} svg circle.good{fill:var(--good)} svg circle.bad{fill:var(--bad)}
+svg .needed{fill:var(--ink)} svg .between{fill:var(--muted);opacity:.4}
+svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
+"""
+_SERIES = "".join(
+    f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count)
+)
+
+LIGHT_COLOURS = dict(re.findall(r"--(\w+):(#\w{6});", _LIGHT))
+
+STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace(
+    "\n", ""
+)
 
 Cell = str | tuple[str, str]
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from proofolio.errors import BadData, UnsupportedProgram
-from proofolio.program.features import features
 from proofolio.program.program import Program
+from proofolio.program.structure import features
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["Solver", "SolverEntry", "require"]
@@ -28,7 +28,7 @@ class SolverEntry:
     ----------
     name, version : str
     can : frozenset of str
-        Features (see `proofolio.program.features`) the solver takes.
+        Features (see `proofolio.program.structure`) the solver takes.
     solve : Solver
     """
 

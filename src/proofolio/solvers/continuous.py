@@ -1,4 +1,4 @@
-r"""Continuous convex programs: the fastest solver whose answer passes the optimality conditions."""
+"""Continuous convex programs: the fastest solver whose answer passes the optimality conditions."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from dataclasses import replace
 import numpy as np
 
 from proofolio.errors import UnsupportedProgram
-from proofolio.program.features import features
 from proofolio.program.program import Program
-from proofolio.solvers import clarabel, piqp
+from proofolio.program.structure import features
 from proofolio.solvers.continuous_answer import seconds_left
 from proofolio.solvers.epigraphs import Absorbed, absorb_epigraphs
-from proofolio.solvers.linear import solve_linear
+from proofolio.solvers.highs.linear import solve_linear
 from proofolio.solvers.natural_units import natural_units
+from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["kkt_residual", "solve_continuous"]
+
 
 RESIDUAL = 1e-7
 

@@ -1,4 +1,4 @@
-r"""What the continuous solvers share: the bound their multipliers prove, and the answer made of it."""
+"""What the continuous solvers share: the bound their multipliers prove, and the answer made of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from proofolio.errors import BadData
 from proofolio.program.program import Program
-from proofolio.solvers.fix import fix
+from proofolio.solvers.fixing import fix
 from proofolio.solvers.natural_units import power_of_two
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["answer", "apply_options", "closes", "dual_bound", "empty", "objective_unit", "seconds_left"]
+
 
 Floats = NDArray[np.float64]
 # A gap below what double precision can tell apart is closed.

@@ -18,6 +18,7 @@ from proofolio.program.program import Cones, Program
 
 __all__ = ["Absorbed", "absorb_epigraphs"]
 
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 

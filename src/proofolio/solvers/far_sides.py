@@ -18,6 +18,7 @@ from proofolio.solvers.solution import Solution
 
 __all__ = ["INFINITE", "has_far_sides", "without_false_ray"]
 
+
 Floats = NDArray[np.float64]
 INFINITE = 1e20
 

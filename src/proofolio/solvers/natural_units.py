@@ -1,4 +1,4 @@
-r"""Natural units: the size each column is expected to have, so that absolute tolerances mean something.
+"""Natural units: the size each column is expected to have, so that absolute tolerances mean something.
 
 A solver that accepts a row violated by 1e-6 is exact for weights of order one and useless for daily variances
 of order 1e-4. Measured in its natural unit every continuous column is of order one, and so is every row.
@@ -15,6 +15,7 @@ from scipy import sparse
 from proofolio.program.program import Program
 
 __all__ = ["natural_units", "power_of_two"]
+
 
 Floats = NDArray[np.float64]
 SMALLEST, LARGEST = 2.0**-24, 2.0**24

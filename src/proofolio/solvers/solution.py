@@ -13,9 +13,10 @@ from proofolio.errors import BadData, SolverFailure
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
-from proofolio.solvers.deadline import Deadline
+from proofolio.solvers.limits import Deadline
 
 __all__ = ["Progress", "Settings", "Solution"]
+
 
 Floats = NDArray[np.float64]
 LEAST = 1e-3

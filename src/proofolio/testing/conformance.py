@@ -18,14 +18,15 @@ from typing import Any
 import numpy as np
 
 from proofolio.errors import BadData, ProofolioError, UnboundedExpression, UnsupportedProgram
-from proofolio.program.features import features
 from proofolio.program.model import Model
-from proofolio.testing.doors import through_cvxpy, through_pyomo
-from proofolio.verification.claim import Box, Claim
-from proofolio.verification.prove import Proof, prove
-from proofolio.verification.strength import Strength, strength
+from proofolio.program.structure import features
+from proofolio.testing.interfaces import through_cvxpy, through_pyomo
+from proofolio.verification.proofs.claim import Box, Claim
+from proofolio.verification.proofs.prove import Proof, prove
+from proofolio.verification.proofs.strengths import Strength, strength
 
 __all__ = ["Conformance", "conformance"]
+
 
 NATIVE = frozenset({"indicators", "sos1", "sos2"})
 
@@ -96,7 +97,7 @@ def conformance(
     Examples
     --------
     >>> from proofolio import product
-    >>> from proofolio.formulations.product import product_meaning
+    >>> from proofolio.formulations.products import product_meaning
     >>> claim = Claim(
     ...     lambda model, b, u: product(model, "v", b, u),
     ...     {"b": Box(2, 0, 1, integer=True), "u": Box(2, [-1, 0.5], [1, 2])},

@@ -23,6 +23,7 @@ from proofolio.program.program import Program
 
 __all__ = ["difference"]
 
+
 Box = tuple[float, float, bool]
 Terms = tuple[tuple[str, float], ...]
 Polynomial = Mapping[tuple[str, ...], float]

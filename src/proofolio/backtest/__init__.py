@@ -1,1 +1,0 @@
-"""What the decisions would have earned: simulator, strategies, costs, metrics, tuning."""

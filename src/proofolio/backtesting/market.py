@@ -1,0 +1,148 @@
+"""The numbers a backtest runs on: dates, names, returns and the risk-free rate, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData
+from proofolio.forecasts import validate_returns
+
+__all__ = ["PERIODS_PER_YEAR", "Dates", "Floats", "Market", "never_changes", "risk_free_per_day"]
+
+
+Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+PERIODS_PER_YEAR = 252
+
+
+@dataclass(frozen=True, eq=False)
+class Market:
+    """Simple daily returns of n assets and of the risk-free asset; the arrays are read-only.
+
+    Parameters
+    ----------
+    dates : (T,) array of datetime64[D]
+    names : tuple of str
+        The n assets.
+    returns : (T, n) array
+        Row t holds what was earned from the close before ``dates[t]`` to the close of ``dates[t]``.
+    risk_free : (T,) array
+        Per day.
+    """
+
+    dates: Dates
+    names: tuple[str, ...]
+    returns: Floats
+    risk_free: Floats
+
+    @classmethod
+    def from_returns(
+        cls,
+        frame: pd.DataFrame,
+        risk_free: str | float = 0.0,
+        *,
+        where: str = "returns",
+        minimum_rows: int = 2,
+    ) -> Market:
+        """Return the market in a table of simple returns.
+
+        Parameters
+        ----------
+        frame : (T, n) DataFrame
+            By date, oldest first.
+        risk_free : str or float
+            A column, which is then no asset, or a yearly rate r, charged as ``(1 + r)^(1/252) - 1`` a day.
+        where : str
+            What messages call the table.
+        minimum_rows : int
+            Fewer are refused.
+
+        Raises
+        ------
+        BadData
+            As `proofolio.forecasts.validate_returns`; or when `risk_free` is no column and no rate.
+        """
+        if isinstance(risk_free, str) and never_changes(frame, risk_free):
+            fixed = float(frame[risk_free].iloc[0])
+            if not -0.5 < (1.0 + fixed) ** PERIODS_PER_YEAR - 1.0 < 1.0:
+                raise BadData(
+                    f"{where}: the risk-free rate in column {risk_free!r} is {fixed:g} on every day, and rates in a "
+                    "column are a day; give a yearly one as a number, 0.02 for two percent."
+                )
+            frame = frame.drop(columns=risk_free)
+            kept = validate_returns(frame, where=where, minimum_rows=minimum_rows, minimum_assets=1)
+            rate = np.full(len(kept), fixed)
+        else:
+            frame = validate_returns(frame, where=where, minimum_rows=minimum_rows, minimum_assets=1)
+            rate, kept = risk_free_per_day(frame, risk_free, where)
+        return cls(
+            dates=_frozen(kept.index.to_numpy().astype("datetime64[D]")),
+            names=tuple(str(name) for name in kept.columns),
+            returns=_frozen(np.ascontiguousarray(kept.to_numpy(dtype=np.float64))),
+            risk_free=_frozen(rate),
+        )
+
+    def column(self, name: str) -> int:
+        """Return the number of an asset.
+
+        Raises
+        ------
+        BadData
+            When there is none of this name; the message lists those there are.
+        """
+        if name not in self.names:
+            raise BadData(f"there is no asset {name!r}; the assets are {', '.join(self.names)}.")
+        return self.names.index(name)
+
+    def row(self, date: str) -> int:
+        """Return the first row on or after a date; `len(dates)` when all are before it."""
+        return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
+
+    def since(self, first: int) -> Market:
+        """Return the market from row `first` on."""
+        return Market(self.dates[first:], self.names, self.returns[first:], self.risk_free[first:])
+
+    def until(self, stop: int) -> Market:
+        """Return the market as it was known before row `stop`."""
+        return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
+
+
+def never_changes(frame: pd.DataFrame, column: str) -> bool:
+    """Return whether a column beside others holds one finite number on every day: sound as a rate, not as an asset."""
+    if list(frame.columns).count(column) != 1 or len(frame.columns) < 2 or len(frame) == 0:
+        return False
+    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return bool(np.isfinite(values[0]) and (values == values[0]).all())
+
+
+def risk_free_per_day(
+    frame: pd.DataFrame, risk_free: str | float, where: str = "returns"
+) -> tuple[Floats, pd.DataFrame]:
+    """Return the daily risk-free rate and the columns that remain as assets; see `Market.from_returns`."""
+    if isinstance(risk_free, str):
+        if risk_free not in frame.columns:
+            raise BadData(
+                f"{where}: the risk-free rate is {risk_free!r}, which is no number and no column; give a yearly "
+                f"rate like 0.02 or one of {', '.join(str(c) for c in frame.columns)}."
+            )
+        if len(frame.columns) < 2:
+            raise BadData(
+                f"{where}: {risk_free!r} is the only column; give an asset beside the risk-free rate."
+            )
+        return np.array(frame[risk_free], dtype=np.float64), frame.drop(columns=risk_free)
+    if not -0.5 < risk_free < 1.0:
+        raise BadData(f"the risk-free rate is {risk_free:g} a year; give a decimal, 0.02 for two percent.")
+    return np.full(len(frame), (1.0 + risk_free) ** (1.0 / PERIODS_PER_YEAR) - 1.0), frame
+
+
+def _frozen(array: NDArray[_Kind]) -> NDArray[_Kind]:
+    array = array.copy()
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,284 @@
+"""The strategies that ship: one declaration each, and their names on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from proofolio.backtesting.market import Floats
+from proofolio.backtesting.strategy import Decision, Needs, Player, Strategy
+from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.forecast import Forecast
+from proofolio.models.portfolio.mean_variance import MeanVariance
+from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
+from proofolio.models.portfolio.risk_budgeting import equal_risk
+from proofolio.models.portfolio.risk_parity import RiskParity
+
+__all__ = [
+    "NAMES",
+    "BuyAndHold",
+    "EqualRisk",
+    "FixMix",
+    "MeanVarianceControl",
+    "RegimeBudgets",
+    "RiskParityControl",
+    "strategies_named",
+]
+
+
+WITHOUT = "-no-hmm"
+ALLOWED = 1e-6
+SINGULAR = 1e-12  # smallest eigenvalue over the largest
+NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
+
+
+@dataclass(frozen=True)
+class BuyAndHold:
+    """All of it in one asset, bought on the first day."""
+
+    asset: int
+    name: str = "buy-and-hold"
+    needs: Needs = field(default="nothing", init=False)
+    horizon: int = field(default=1, init=False)
+
+    def start(self, history: Floats) -> Player:
+        """Begin; no past is needed."""
+        return _Constant(np.eye(history.shape[1])[self.asset])
+
+
+@dataclass(frozen=True)
+class FixMix:
+    """The same share of every asset, ``w_i = 1/n``."""
+
+    name: str = "fix-mix"
+    needs: Needs = field(default="nothing", init=False)
+    horizon: int = field(default=1, init=False)
+
+    def start(self, history: Floats) -> Player:
+        """Begin; no past is needed."""
+        n = history.shape[1]
+        return _Constant(np.full(n, 1.0 / n))
+
+
+@dataclass(frozen=True)
+class MeanVarianceControl:
+    """The first move of `proofolio.models.MeanVariance` over the horizon; SPO with one period, MPO with more."""
+
+    name: str = "mpo"
+    horizon: int = 5
+    gamma_risk: float = 5.0
+    gamma_trade: float = 0.01
+    lower: float = 0.0
+    upper: float = 1.0
+    needs: Needs = "regimes"
+
+    def start(self, history: Floats) -> Player:
+        """Set the quadratic program up once."""
+        model = MeanVariance(
+            history.shape[1],
+            self.horizon,
+            gamma_risk=self.gamma_risk,
+            gamma_trade=self.gamma_trade,
+            lower=self.lower,
+            upper=self.upper,
+        )
+        return _MeanVariancePlayer(model)
+
+
+@dataclass(frozen=True)
+class RiskParityControl:
+    """The first move of `proofolio.models.RiskParity` over the horizon; SPO-RP with one period, MPO-RP with more."""
+
+    name: str = "mpo-rp"
+    horizon: int = 5
+    gamma_trade: float = 0.01
+    lower: float = 0.0
+    upper: float = 1.0
+    needs: Needs = "regimes"
+
+    def start(self, history: Floats) -> Player:
+        """Set the model up once."""
+        model = RiskParity(
+            history.shape[1], self.horizon, gamma_trade=self.gamma_trade, lower=self.lower, upper=self.upper
+        )
+        return _RiskParityPlayer(model)
+
+
+@dataclass(frozen=True)
+class EqualRisk:
+    """Equal risk contributions under tomorrow's covariance."""
+
+    name: str = "erc"
+    needs: Needs = "regimes"
+    horizon: int = field(default=1, init=False)
+
+    def start(self, history: Floats) -> Player:
+        """Begin; no past is needed."""
+        return _EqualRiskPlayer()
+
+
+@dataclass(frozen=True)
+class RegimeBudgets:
+    """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`."""
+
+    name: str = "regime-erc"
+    kappa: float = 0.5
+    needs: Needs = field(default="regimes", init=False)
+    horizon: int = field(default=1, init=False)
+
+    def start(self, history: Floats) -> Player:
+        """Begin; no past is needed."""
+        return _RegimeBudgetsPlayer(RegimeEqualRisk(kappa=self.kappa))
+
+
+@dataclass(frozen=True, eq=False)
+class _Constant:
+    weights: Floats
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        return Decision(self.weights)
+
+
+class _MeanVariancePlayer:
+    def __init__(self, model: MeanVariance) -> None:
+        self._stepper = model.stepper()
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        known = _given(forecast)
+        step = self._stepper.solve(known.mean, known.covariance, holdings)
+        return _first_move(step.W[0], step.residuals.violation, step.ok, day)
+
+
+class _RiskParityPlayer:
+    def __init__(self, model: RiskParity) -> None:
+        self._stepper = model.stepper()
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        covariance = _given(forecast).covariance
+        with _unanswered(day, covariance):
+            step = self._stepper.solve(covariance, holdings)
+        missed = next(check.value for check in step.checks if check.name == "weights allowed")
+        return _first_move(step.W[0], missed, step.ok, day)
+
+
+class _EqualRiskPlayer:
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        covariance = _given(forecast).covariance[0]
+        with _unanswered(day, covariance):
+            return Decision(equal_risk(covariance))
+
+
+class _RegimeBudgetsPlayer:
+    def __init__(self, model: RegimeEqualRisk) -> None:
+        self._model = model
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        known = _given(forecast)
+        if known.probabilities is None or known.means is None or known.covariances is None:
+            raise BadData("regime-erc needs forecasts with regimes, and these have none.")
+        with _unanswered(day, known.covariance[0], known.covariances):
+            return Decision(
+                self._model.weights(
+                    known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+                )
+            )
+
+
+@contextmanager
+def _unanswered(day: int, *covariances: Floats) -> Iterator[None]:
+    """Make a day without an answer of a forecast that is refused as riskless: an asset that did not move, say.
+
+    What is refused for another reason stays an error.
+    """
+    try:
+        yield
+    except BadData as error:
+        values = [np.linalg.eigvalsh(covariance) for covariance in covariances]
+        if all((v[..., 0] > SINGULAR * v[..., -1]).all() for v in values):
+            raise
+        raise SolverFailure(f"after row {day}, {error}") from None
+
+
+def _first_move(weights: Floats, missed: float, proved: bool, day: int) -> Decision:
+    """Return the decision, or raise SolverFailure for a plan that misses a rule or whose weights are not long-only."""
+    if not (
+        missed <= ALLOWED and weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED
+    ):  # NaN fails too
+        raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
+    return Decision(weights, proved)
+
+
+def _given(forecast: Forecast | None) -> Forecast:
+    if forecast is None:
+        raise BadData("this strategy decides on forecasts, and none was given.")
+    return forecast
+
+
+def strategies_named(
+    names: Sequence[str],
+    assets: Sequence[str],
+    *,
+    horizon: int = 5,
+    gamma_risk: float = 5.0,
+    gamma_trade: float = 0.01,
+    kappa: float = 0.5,
+) -> tuple[Strategy, ...]:
+    """Return the strategies called by their names on the command line.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `NAMES`; ``buy-and-hold:ASSET`` names the asset, the first by default; ``-no-hmm`` after the name of
+        a strategy that forecasts gives it the forecasts without regimes; ``all`` is every one of them.
+    assets : sequence of str
+    horizon : int
+        Of mpo and mpo-rp.
+    gamma_risk, gamma_trade, kappa : float
+        Of the models.
+
+    Raises
+    ------
+    BadData
+        When a name is unknown; the message lists those there are.
+    """
+    wanted = [name for given in names for name in (_all() if given == "all" else (given,))]
+    made = [_made(name, assets, horizon, gamma_risk, gamma_trade, kappa) for name in dict.fromkeys(wanted)]
+    if not made:
+        raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
+    return tuple(made)
+
+
+def _all() -> tuple[str, ...]:
+    forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
+    return (*NAMES, *(name + WITHOUT for name in forecasting))
+
+
+def _made(
+    name: str, assets: Sequence[str], horizon: int, gamma_risk: float, gamma_trade: float, kappa: float
+) -> Strategy:
+    kind, _, asset = name.partition(":")
+    if kind == "buy-and-hold":
+        if asset and asset not in assets:
+            raise BadData(f"{name}: there is no asset {asset!r}; the assets are {', '.join(assets)}.")
+        return BuyAndHold(list(assets).index(asset) if asset else 0, f"buy-and-hold:{asset or assets[0]}")
+    kind = name.removesuffix(WITHOUT)
+    needs: Needs = "history" if name.endswith(WITHOUT) else "regimes"
+    single, multi = {"spo": 1, "spo-rp": 1}, {"mpo": horizon, "mpo-rp": horizon}
+    if kind in ("spo", "mpo"):
+        return MeanVarianceControl(name, (single | multi)[kind], gamma_risk, gamma_trade, needs=needs)
+    if kind in ("spo-rp", "mpo-rp"):
+        return RiskParityControl(name, (single | multi)[kind], gamma_trade, needs=needs)
+    if kind == "erc":
+        return EqualRisk(name, needs)
+    if name == "regime-erc":
+        return RegimeBudgets(name, kappa)
+    if name == "fix-mix":
+        return FixMix()
+    hint = "; regime-erc without regimes is erc-no-hmm" if name == "regime-erc" + WITHOUT else ""
+    raise BadData(
+        f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
+        f"{WITHOUT} after the name, or all."
+    )

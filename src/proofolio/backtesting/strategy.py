@@ -1,0 +1,91 @@
+"""What a strategy is to the simulator: a declaration, and what it starts, which is shown one day at a time."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, Protocol
+
+from proofolio.backtesting.market import Floats
+from proofolio.forecasts.forecast import Forecast
+
+__all__ = ["Decision", "Needs", "Player", "Strategy"]
+
+
+Needs = Literal["nothing", "regimes", "history"]
+
+
+class Decision(NamedTuple):
+    """What a strategy wants to hold.
+
+    Attributes
+    ----------
+    weights : (n,) array
+        They add to 1.
+    proved : bool
+        Whether the weights passed every check of the model that made them; False for weights that keep all the
+        rules but were not proved to be the best. They are traded all the same, and the days counted.
+    """
+
+    weights: Floats
+    proved: bool = True
+
+
+class Player(Protocol):
+    """A strategy under way. It may remember what it has seen; it is shown nothing else."""
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        """Return what to hold from this day's close on.
+
+        Parameters
+        ----------
+        day : int
+            Row number of the day whose close it is.
+        row : (n,) array
+            Its returns.
+        forecast : Forecast or None
+            Made after this close, of the days that follow; None for a strategy that needs none.
+        holdings : (n,) array
+            Weights at this close, drifted, before any trade.
+
+        Returns
+        -------
+        Decision
+
+        Raises
+        ------
+        SolverFailure
+            When there is no answer; the simulator then keeps the holdings and counts the day.
+        """
+
+
+class Strategy(Protocol):
+    """A declaration that can be sent to another process and told apart from others by its fields.
+
+    Attributes
+    ----------
+    name : str
+    needs : {"nothing", "regimes", "history"}
+        Which forecasts `decide` is given: none, those of the hidden Markov model, or those without it.
+    horizon : int
+        Periods ahead it looks; 1 when it needs nothing.
+    """
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    @property
+    def needs(self) -> Needs:
+        """Which forecasts it is given."""
+
+    @property
+    def horizon(self) -> int:
+        """Periods ahead it looks."""
+
+    def start(self, history: Floats) -> Player:
+        """Begin.
+
+        Parameters
+        ----------
+        history : (t, n) array
+            Returns before the first day that `decide` is asked about, oldest first.
+        """

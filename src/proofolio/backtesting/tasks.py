@@ -1,0 +1,237 @@
+"""Independent pieces of work: in parallel, with news of how far they are, and none done twice.
+
+Data classes of arrays in .npz files, written whole or not at all.
+
+A name for a piece of work made of all that decides its result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from proofolio.backtesting.forecast_book import Progress
+from proofolio.errors import BadData
+
+__all__ = ["Piece", "Workshop", "digest", "read_arrays", "write_arrays"]
+
+
+T = TypeVar("T")
+
+
+def write_arrays(path: Path, record: Any) -> None:
+    """Write the fields of a data class (arrays, numbers, texts; None is left out) to an .npz file.
+
+    The file appears under its name only when it is complete: an interrupted run leaves no half of one.
+    """
+    values = {f.name: getattr(record, f.name) for f in fields(record)}
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    with unfinished.open("wb") as file:
+        arrays: dict[str, Any] = {name: np.asarray(v) for name, v in values.items() if v is not None}
+        np.savez(file, **arrays)
+    unfinished.replace(path)
+
+
+def read_arrays(path: Path, kind: type[T]) -> T | None:
+    """Return what `write_arrays` wrote, or None: no such file, not to be read, or of something else than a `kind`."""
+    try:
+        # Opened here: of a broken file numpy would leave its own handle open.
+        with path.open("rb") as file:
+            found = np.load(file, allow_pickle=False)
+            if not isinstance(found, NpzFile):  # a lone array
+                return None
+            with found:
+                values = {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
+    known = fields(kind)  # type: ignore[arg-type]  # T is a data class
+    needed = {f.name for f in known if f.default is MISSING and f.default_factory is MISSING}
+    if not needed <= set(values) <= {f.name for f in known if f.init}:
+        return None
+    return kind(**{name: value.item() if value.ndim == 0 else value for name, value in values.items()})
+
+
+# Raised when the same inputs would give another result or another file.
+FORMAT = 2
+
+
+def digest(*parts: Any) -> str:
+    """Return 32 hexadecimal digits that differ when any part differs.
+
+    Parts are numbers, texts, None, numpy arrays, dataclasses (all their fields count, and their class), and
+    tuples, lists and dictionaries of these. The package's version counts too.
+
+    Raises
+    ------
+    BadData
+        When a part is anything else: what cannot be compared must not be taken for the same.
+
+    Examples
+    --------
+    >>> digest(1, "a") == digest(1, "a"), digest(1, "a") == digest(1, "b"), digest("1") == digest(1)
+    (True, False, False)
+    """
+    hashed = hashlib.sha256(f"{FORMAT} {version('proofolio')}".encode())
+    _feed(hashed, parts)
+    return hashed.hexdigest()[:32]
+
+
+def _feed(hashed: Any, part: Any) -> None:
+    if isinstance(part, np.ndarray):
+        hashed.update(f"array {part.dtype.str} {part.shape} ".encode())
+        hashed.update(np.ascontiguousarray(part).tobytes())
+    elif is_dataclass(part) and not isinstance(part, type):
+        hashed.update(f"{type(part).__module__}.{type(part).__qualname__}(".encode())
+        for f in fields(part):
+            hashed.update(f"{f.name}=".encode())
+            _feed(hashed, getattr(part, f.name))
+        hashed.update(b")")
+    elif isinstance(part, (tuple, list)):
+        hashed.update(f"({len(part)} ".encode())
+        for item in part:
+            _feed(hashed, item)
+        hashed.update(b")")
+    elif isinstance(part, dict):
+        _feed(hashed, sorted(part.items()))
+    elif part is None or isinstance(part, (bool, int, float, str, np.generic)):
+        hashed.update(f"{type(part).__name__} {part!r};".encode())
+    else:
+        raise BadData(f"a {type(part).__name__} cannot be part of a digest; use a dataclass of plain values.")
+
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One piece: what names its result (see `digest`), what people call it, and what the work is told."""
+
+    key: str
+    title: str
+    told: Any
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where and how pieces are done; the results are the same whatever is chosen here.
+
+    Parameters
+    ----------
+    jobs : int
+        Processes on this machine; 1 works in this one.
+    folder : Path, optional
+        Results are kept here as they come, and what is found here is not done again.
+    scheduler : str, optional
+        Address of a dask scheduler (``tcp://host:8786``): the pieces then go to its workers, through joblib's
+        dask backend; needs ``proofolio[dask]``.
+    progress : function of (what, done, total), optional
+    """
+
+    jobs: int = 1
+    folder: Path | None = None
+    scheduler: str | None = None
+    progress: Progress | None = None
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise BadData(f"jobs is {self.jobs}; give the number of processes, 1 or more.")
+
+    def run(self, work: Callable[[S, Any], T], shared: S, pieces: Sequence[Piece], kind: type[T]) -> list[T]:
+        """Return ``work(shared, piece.told)`` for each piece, in their order.
+
+        Parameters
+        ----------
+        work : function
+            Of a module, so that it can be sent to another process.
+        shared : object
+            What all pieces need; its large arrays reach other processes once, through memory they share.
+        pieces : sequence of Piece
+        kind : type
+            The data class of the results, to read them back.
+        """
+        done: dict[int, T] = {}
+        for k, piece in enumerate(pieces):
+            found = self.found(piece.key, kind)
+            if found is not None:
+                done[k] = found
+        waiting = [k for k in range(len(pieces)) if k not in done]
+        self._say("found", len(done), len(pieces))
+        for k, result in self._worked(work, shared, pieces, waiting):
+            done[k] = result
+            self.keep(pieces[k].key, result)
+            self._say(pieces[k].title, len(done), len(pieces))
+        return [done[k] for k in range(len(pieces))]
+
+    def found(self, key: str, kind: type[T]) -> T | None:
+        """Return a result kept earlier, or None."""
+        return None if self.folder is None else read_arrays(self.folder / f"{key}.npz", kind)
+
+    def keep(self, key: str, result: Any) -> None:
+        """Keep a result for another time.
+
+        Raises
+        ------
+        BadData
+            When the folder cannot be written to.
+        """
+        if self.folder is None:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_arrays(self.folder / f"{key}.npz", result)
+        except OSError as error:
+            raise BadData(f"results cannot be kept in {self.folder}: {error.strerror}.") from None
+
+    def _worked(
+        self, work: Callable[[S, Any], T], shared: S, pieces: Sequence[Piece], waiting: Sequence[int]
+    ) -> Iterator[tuple[int, T]]:
+        if self.scheduler is None and (self.jobs == 1 or len(waiting) < 2):
+            for k in waiting:
+                yield k, work(shared, pieces[k].told)
+            return
+        import joblib
+
+        with self._backend(shared):
+            parallel = joblib.Parallel(
+                n_jobs=-1 if self.scheduler else min(self.jobs, len(waiting)),
+                return_as="generator_unordered",
+                batch_size=1,
+            )
+            yield from parallel(joblib.delayed(_numbered)(work, shared, k, pieces[k].told) for k in waiting)
+
+    @contextmanager
+    def _backend(self, shared: Any) -> Iterator[None]:
+        import joblib
+
+        if self.scheduler is None:
+            with joblib.parallel_config(backend="loky"):
+                yield
+            return
+        try:
+            from distributed import Client
+        except ImportError:
+            raise BadData('a dask scheduler needs distributed: pip install "proofolio[dask]".') from None
+        try:
+            client = Client(self.scheduler, timeout=10)  # type: ignore[no-untyped-call,unused-ignore]
+        except (OSError, ValueError) as error:
+            raise BadData(f"no dask scheduler answers at {self.scheduler} ({error}).") from None
+        with client, joblib.parallel_config(backend="dask", scatter=[shared]):
+            yield
+
+    def _say(self, what: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(what, done, total)
+
+
+def _numbered(work: Callable[[S, Any], T], shared: S, k: int, told: Any) -> tuple[int, T]:
+    return k, work(shared, told)

@@ -1,0 +1,381 @@
+"""One run, from building to checking, in whatever process it is asked for."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import math
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from proofolio.benchmarking.evidence import program_hash, reached, second_opinion
+from proofolio.benchmarking.measures import gap, primal_dual_integral
+from proofolio.benchmarking.permutation import Shuffled, shuffled
+from proofolio.benchmarking.problem import Answer, Problem
+from proofolio.benchmarking.processes import forget_peak, peak_megabytes, resident_megabytes
+from proofolio.benchmarking.runs import Run
+from proofolio.benchmarking.suite import Suite, open_suite
+from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
+from proofolio.interfaces.opening import open_model
+from proofolio.program.model import Model
+from proofolio.program.program import Program
+from proofolio.program.structure import features, recognise_cones
+from proofolio.solvers import Settings, Solution, require
+from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.limits import Deadline, one_blas_thread
+from proofolio.verification.checks.check import Tolerances
+from proofolio.verification.checks.optimality import allowance
+from proofolio.verification.solving import Verified, verify_claim
+
+__all__ = ["STATUSES", "Executor"]
+
+
+STATUSES = (
+    "verified-optimal",
+    "verified-feasible",
+    "infeasible",
+    "unbounded",
+    "claim-wrong",
+    "leaks",
+    "limit",
+    "memory",
+    "crash",
+    "error",
+    "unsupported",
+)
+"""What can become of a run, the best first."""
+JUDGED = ("verified-optimal", "verified-feasible")
+POINTLESS = ("infeasible", "unbounded")
+NEWS_KEPT = 200
+LEAST_CHECK = 5.0
+WARM_WAY = 2.0
+# what the progress of a solve can be asked for, in the program's own sense
+News = tuple[float, float | None, float | None]
+Judge = Callable[[Verified], tuple[str, str]]
+
+
+@dataclass
+class Executor:
+    """Does runs one after the other, warming each solver or way up before its first.
+
+    Attributes
+    ----------
+    warming : function of a truth value
+        Told when a warm-up begins (true) and when it has ended (false): its time is no run's.
+    warmed : set of (suite, solver) or (suite, problem, way)
+    done : int
+        Runs so far.
+    """
+
+    warming: Callable[[bool], None] = lambda begins: None
+    warmed: set[tuple[str, ...]] = field(default_factory=set)
+    done: int = 0
+    _suites: dict[str, Suite] = field(default_factory=dict)
+
+    def __call__(self, run: Run, warm: bool = True) -> dict[str, Any]:
+        """Do a run, after a warm-up unless told not to, and return what was measured.
+
+        Whatever goes wrong in Python is a status.
+        """
+        forget_peak()
+        record: dict[str, Any] = {
+            "status": "error",
+            "message": "",
+            "load": _load(),
+            "memory_before": resident_megabytes(),
+        }
+        try:
+            with one_blas_thread():
+                self._do(run, record, warm)
+        except MemoryError:
+            record |= {"status": "memory", "message": "an allocation was refused at the memory limit"}
+        except UnsupportedProgram as error:
+            record |= {"status": "unsupported", "message": str(error)}
+        except ContradictoryRows as error:
+            # found while building: of a model as it was written, before any solver saw it, that is certain
+            own = bool(self._suite(run).problems[run.problem].ways)
+            record |= {"status": "infeasible", "message": str(error), "confirmed": not own}
+        except ProofolioError as error:
+            record |= {"status": "error", "message": str(error)}
+        except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
+            record |= {"status": "error", "message": f"{type(error).__name__}: {error}"}
+        self.done += 1
+        return record | {"memory_peak": peak_megabytes(), "runs_before": self.done - 1}
+
+    def _do(self, run: Run, record: dict[str, Any], warm: bool) -> None:
+        suite = self._suite(run)
+        problem = suite.problems[run.problem]
+        if problem.ways and warm:
+            self._warm((suite.name, run.problem, run.way), lambda: _warm_way(suite, problem, run))
+        started = time.perf_counter()
+        extra = {"way": run.way} if problem.ways else {}
+        built = suite.build(run.problem, {**run.params, **extra})
+        if problem.ways:
+            if not callable(built):
+                raise BadData(f"{run.problem} has ways of its own, so it must return a function of Settings")
+            record["build_seconds"] = time.perf_counter() - started
+            _work(run, built, record)
+            return
+        judge = getattr(built, "judge", None)
+        if hasattr(built, "to_program"):
+            built = built.to_program()
+        program = open_model(built).program
+        record["build_seconds"] = time.perf_counter() - started
+        entry = require(recognise_cones(program), run.way, dict(suite.solvers))
+        if warm:
+            self._warm((suite.name, entry.name), lambda: _warm_solver(entry))
+        _solve(run, entry, shuffled(program, run.permutation), judge, record)
+
+    def _suite(self, run: Run) -> Suite:
+        if run.source not in self._suites:
+            self._suites[run.source] = open_suite(run.source)
+        return self._suites[run.source]
+
+    def _warm(self, mark: tuple[str, ...], work: Callable[[], object]) -> None:
+        """Do what pays for loading a solver or a peer; whatever comes of it is no run's doing."""
+        if mark in self.warmed:
+            return
+        self.warmed.add(mark)
+        self.warming(True)
+        with suppress(BaseException):
+            work()
+        self.warming(False)
+
+
+def _warm_solver(entry: SolverEntry) -> None:
+    tiny = _tiny("integer" in entry.can)
+    claim = entry.solve(tiny, Settings(time_limit=1.0, progress=_unheard))
+    verify_claim(Deadline.after(1.0), tiny, claim, 1e-6)
+
+
+def _warm_way(suite: Suite, problem: Problem, run: Run) -> None:
+    case = problem.warm if problem.warm is not None else next(problem.cases(quick=True), None)
+    if case is None:
+        return
+    work = suite.build(run.problem, {**case, "way": run.way})
+    limit = min(run.time_limit, WARM_WAY)
+    settings = Settings(time_limit=limit, gap=run.gap, seed=run.seed, options=run.options, progress=_unheard)
+    answer = work(settings) if _takes_settings(work) else work()
+    if answer.verify is not None:
+        answer.verify()
+
+
+def _unheard(*news: float | None) -> None:
+    pass
+
+
+def _tiny(discrete: bool) -> Program:
+    model = Model("warm-up")
+    x = model.variable("x", 3, 0.0, 1.0, integer=discrete)
+    model.add("some", x.sum() >= 1.5)
+    model.minimise(x[0] + 2 * x[1] + 3 * x[2])
+    return model.freeze()
+
+
+def _load() -> float | None:
+    try:
+        return os.getloadavg()[0]
+    except OSError:
+        return None
+
+
+def _solve(
+    run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
+) -> None:
+    record |= _size(shuffle.original) | {"program": program_hash(shuffle.original)}
+    # what a solver does to the program it is given must not reach the one its answer is held against
+    given = copy.deepcopy(shuffle.program)
+    history: list[News] = []
+    settings = Settings(
+        time_limit=run.time_limit,
+        gap=run.gap,
+        seed=run.seed,
+        options=run.options,
+        progress=lambda *news: history.append(news),
+    )
+    claim, spent = _timed(lambda: _asked(entry, given, settings))
+    record |= spent
+    if not isinstance(claim, Solution):
+        raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
+    claim = shuffle.back(claim)
+    checking = time.perf_counter()
+    room = Deadline.after(max(run.time_limit, LEAST_CHECK))
+    program = recognise_cones(shuffle.original)
+    if claim.status in POINTLESS:
+        claim = replace(claim, x=None, objective=None, bound=None)
+        record |= _answered(program, claim, Verified(claim, (), claim.status))
+        said = second_opinion(program, entry, claim.status, room)
+        record["status"], record["message"], record["confirmed"] = said
+    else:
+        answer = verify_claim(room, program, claim, run.gap)
+        record |= _answered(program, claim, answer)
+        if claim.x is not None and record["status"] in JUDGED:
+            record["reached"] = reached(program, claim.x, room)
+        if judge is not None and claim.x is not None and record["status"] in JUDGED:
+            record["status"], record["message"] = _known(*judge(answer))
+    record["check_seconds"] = time.perf_counter() - checking
+    _history(record, history)
+
+
+def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
+    """Return a solver's claim; once asked, it can no longer leave the program to others."""
+    try:
+        return entry.solve(recognise_cones(program), settings)
+    except UnsupportedProgram as error:
+        raise SolverFailure(
+            f"{entry.name} refused the program only when asked to solve it: {error}"
+        ) from None
+    except ContradictoryRows as error:
+        return Solution(program, "infeasible", None, None, None, 0.0, entry.name, "", message=str(error))
+
+
+def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, Any]:
+    status, message = _status(answer)
+    # what a point is worth is for the program to say, not for the one who found it
+    objective = None if claim.x is None else _finite(program.objective(claim.x))
+    bound = _finite(claim.bound)
+    allowed = 0.0 if claim.x is None else allowance(program, claim.x, Tolerances().objective)
+    return {
+        "status": status,
+        "message": message,
+        "objective": objective,
+        "bound": bound,
+        "maximise": program.maximise,
+        "allowance": _finite(allowed) or 0.0,
+        "reached": None,
+        "nodes": _count(claim.nodes),
+        "method": str(claim.method),
+    }
+
+
+def _status(answer: Verified) -> tuple[str, str]:
+    claim = answer.solution
+    words = "; ".join(
+        f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed
+    )
+    if answer.status == "infeasible-solution":
+        return "claim-wrong", f"the point breaks the model ({words})"
+    if claim.x is None and claim.status in ("optimal", "feasible"):
+        return "claim-wrong", f"it claims to be {claim.status} and gives no point"
+    if answer.status not in STATUSES:
+        return "claim-wrong", f"it claims {answer.status!r}, which is no status"
+    good = answer.status in ("verified-optimal", "infeasible", "unbounded")
+    return answer.status, words or ("" if good else claim.message)
+
+
+def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
+    """Do the work of a way of a problem's own."""
+    history: list[News] = []
+    settings = Settings(
+        time_limit=run.time_limit,
+        gap=run.gap,
+        seed=run.seed,
+        options=run.options,
+        progress=lambda *news: history.append(news),
+    )
+    try:
+        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+    except UnsupportedProgram as error:
+        raise SolverFailure(f"{run.way} refused the problem only when asked to solve it: {error}") from None
+    except ContradictoryRows as error:
+        record |= {"status": "infeasible", "message": str(error)}
+        return
+    record |= spent
+    if not isinstance(answer, Answer):
+        raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
+    status, message = answer.status, answer.message
+    if answer.verify is not None:
+        checking = time.perf_counter()
+        status, message = answer.verify()
+        record["check_seconds"] = time.perf_counter() - checking
+    elif status in JUDGED:
+        raise BadData(
+            f"{run.way} says {status} of {run.problem} and brings no verify: nothing has checked the answer"
+        )
+    if status == "unsupported":
+        raise SolverFailure(f"{run.way} called the problem unsupported only once it was at work")
+    firm = answer.reached() if callable(answer.reached) else answer.reached
+    status, message = _fitting(run, answer, *_known(status, message))
+    record |= {
+        "status": status,
+        "message": message,
+        "objective": _finite(answer.objective),
+        "bound": _finite(answer.bound),
+        "maximise": answer.maximise,
+        "allowance": _finite(answer.allowance) or 0.0,
+        "reached": _finite(firm) if status in JUDGED else None,
+        "nodes": _count(answer.nodes),
+        "method": answer.method,
+    }
+    _history(record, history)
+
+
+def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, str]:
+    """Return a status that the numbers of the answer bear out."""
+    if status not in JUDGED:
+        return status, message
+    objective, bound = _finite(answer.objective), _finite(answer.bound)
+    if objective is None:
+        return "claim-wrong", f"it says {status} and gives no finite objective"
+    room = (_finite(answer.allowance) or 0.0) + run.gap * abs(objective) * (1.0 + 1e-6)
+    closed = answer.bound is None or (bound is not None and abs(objective - bound) <= room)
+    if status == "verified-optimal" and not closed:
+        return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
+    return status, message
+
+
+def _known(status: str, message: str) -> tuple[str, str]:
+    if status == "infeasible-solution":
+        return "claim-wrong", f"the point breaks the model ({message})"
+    if status not in STATUSES:
+        raise BadData(f"a suite gave an answer the status {status!r}; there are {', '.join(STATUSES)}")
+    return status, message
+
+
+def _takes_settings(work: Callable[..., Any]) -> bool:
+    return bool(inspect.signature(work).parameters)
+
+
+def _timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    cpu, started = time.process_time(), time.perf_counter()
+    found = work()
+    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    return found, {"seconds": seconds, "cpu_seconds": cpu}
+
+
+def _history(record: dict[str, Any], history: list[News]) -> None:
+    """Add the gap and the primal-dual integral, whose last news is the answer itself."""
+    seconds = record["seconds"]
+    record["gap"] = _finite(gap(record["objective"], record["bound"]))
+    found = [
+        (round(at, 6), _finite(objective), _finite(bound))
+        for at, objective, bound in history
+        if at <= seconds
+    ]
+    found.append((seconds, record["objective"], record["bound"]))
+    record["integral"] = primal_dual_integral(found, seconds)
+    step = math.ceil(len(found) / NEWS_KEPT)
+    record["history"] = [*found[:-1:step], found[-1]]
+
+
+def _size(program: Program) -> dict[str, Any]:
+    return {
+        "columns": program.n,
+        "rows": program.m + len(program.quadratic) + len(program.cones) + len(program.indicators),
+        "integers": int(program.integer.sum()),
+        "features": sorted(features(program)),
+    }
+
+
+def _count(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, np.integer)) else None
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,332 @@
+"""``proofolio audit``: whether the Big-M's of a model are enough, too large, or leak.
+
+What `proofolio audit` reads and writes beside the model: solutions, certificates, confirmations.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.cli.output import (
+    BAD_NEWS,
+    GOOD,
+    INTERRUPTED,
+    complain,
+    print_document,
+    stdout_kept_free,
+)
+from proofolio.errors import BadData, UnsupportedProgram
+
+if TYPE_CHECKING:
+    from proofolio.interfaces.opening import Opened
+    from proofolio.program.program import Program
+    from proofolio.verification.audit.audit import Audit
+    from proofolio.verification.solving import Verified
+
+__all__ = ["audit_command", "check_saved", "confirmed", "read_solution", "require_folder"]
+
+
+SHOWN = 10
+
+
+def require_folder(option: str, file: Path | None, suffixes: Sequence[str] = ()) -> None:
+    """Refuse, before any work is done, a file that could not be written after it."""
+    if file is None:
+        return
+    if suffixes and not file.name.endswith(tuple(suffixes)):
+        raise BadData(f"{option} {file} is not a model file: its name must end in {', '.join(suffixes)}")
+    if file.is_dir() or not file.resolve().parent.is_dir():
+        why = "it is a folder" if file.is_dir() else "its folder does not exist"
+        raise BadData(f"{option} {file} cannot be written: {why}")
+
+
+def read_solution(file: Path) -> dict[str, float]:
+    """Return the values of a JSON file ``{"values": {name: number}}``.
+
+    Raises
+    ------
+    BadData
+        For a file that cannot be read or holds no values.
+    """
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadData(f"--solution {file} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadData(f"--solution {file} is not JSON: {error}") from None
+    values = document.get("values") if isinstance(document, dict) else None
+    if not isinstance(values, dict):
+        raise BadData(f'--solution {file} holds no values: it must be {{"values": {{"name": number, ...}}}}')
+    return values
+
+
+def confirmed(before: Program, after: Program, time_limit: float | None) -> tuple[dict[str, Any], bool]:
+    """Solve two programs and say what became of the optimum, and whether that is good news."""
+    from proofolio.cli.output import SolveProgress, progress_console
+    from proofolio.verification.audit.tightening import Confirmation
+
+    answers: list[Verified] = []
+    for program, words in ((before, "before tightening"), (after, "after tightening")):
+        with SolveProgress(progress_console(), f"confirm, {words}") as progress:
+            answers.append(_solved(program, time_limit, progress))
+    both = Confirmation(*answers)
+    found = {
+        "same": both.same,
+        "before": _answer(both.before),
+        "after": _answer(both.after),
+        "faster": both.faster,
+    }
+    return found, both.after.ok and (both.same or not both.before.ok)
+
+
+def _solved(program: Program, time_limit: float | None, progress: Any) -> Verified:
+    from proofolio.verification.solving import solve_program
+
+    settings = {} if time_limit is None else {"time_limit": time_limit}
+    try:
+        return solve_program(program, "highs", progress=progress, **settings)
+    except UnsupportedProgram:
+        return solve_program(program, "scip", progress=progress, **settings)
+
+
+def _answer(answer: Verified) -> dict[str, Any]:
+    return {
+        "solver": f"{answer.solution.solver} {answer.solution.version}",
+        "status": answer.status,
+        "objective": answer.objective,
+        "seconds": answer.solution.seconds,
+        "nodes": answer.solution.nodes,
+    }
+
+
+def check_saved(folder: Path, model: str, as_json: bool) -> int:
+    """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
+    import click
+
+    from proofolio.cli.models import load_model
+    from proofolio.verification.audit.certificates import check_certificates
+
+    started = time.perf_counter()
+    with stdout_kept_free():
+        found = check_certificates(folder, load_model(model))
+    wrong = [one for one in found if not one.ok]
+    if as_json:
+        keys = ("row", "side", "binary", "verdict", "ok", "reason")
+        print_document(
+            {
+                "model": model,
+                "certificates": [{key: getattr(one, key) for key in keys} for one in found],
+                "summary": {"hold": len(found) - len(wrong), "fail": len(wrong)},
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        return BAD_NEWS if wrong else GOOD
+    for one in wrong[:SHOWN]:
+        click.echo(f"fails  row {one.row}, {one.side} side, {one.binary} ({one.verdict}): {one.reason}")
+    if len(wrong) > SHOWN:
+        click.echo(f"and {len(wrong) - SHOWN} more (--json has all)")
+    verdicts = [one.verdict for one in found if one.ok]
+    kinds = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+    counted = f" ({kinds})" if kinds else ""
+    click.echo(f"{len(verdicts)} of {len(found)} certificates hold{counted}, checked without a solver.")
+    return BAD_NEWS if wrong else GOOD
+
+
+EXAMPLE = """
+\b
+Examples:
+  proofolio audit model.mps
+  proofolio audit model.mps --big-m 'link*' --html audit.html
+  proofolio audit plan.py:build --tighten tighter.mps --confirm
+  proofolio audit model.mps --solution plan.json
+"""
+
+
+@click.command("audit", epilog=EXAMPLE, short_help="Judge the Big-M's of a model.")
+@click.argument("model")
+@click.option(
+    "--big-m",
+    "patterns",
+    multiple=True,
+    metavar="GLOB",
+    help="Rows with these names are Big-M rows: one that cuts is invalid, not binding; repeatable.",
+)
+@click.option(
+    "--tighten",
+    type=click.Path(path_type=Path),
+    metavar="OUT",
+    help="Write the model with every loose M replaced by the one proved to be enough (.mps or .lp).",
+)
+@click.option("--confirm", is_flag=True, help="Solve the model before and after tightening, and compare.")
+@click.option(
+    "--solution",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help='Check a solution as well: JSON {"values": {name: number}}.',
+)
+@click.option(
+    "--certificates",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the certificates to a folder.",
+)
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Audit nothing: check certificates in a folder again, without a solver.",
+)
+@click.option("--time-limit", type=float, metavar="S", help="Stop after this many seconds.")
+@click.option(
+    "--meaningful", type=float, metavar="X", help="The smallest amount that matters in the rows' bodies."
+)
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a chart.")
+@click.option("--strict", is_flag=True, help="Count undecided rows as bad news.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def audit_command(
+    model: str,
+    patterns: tuple[str, ...],
+    tighten: Path | None,
+    confirm: bool,
+    solution: Path | None,
+    certificates: Path | None,
+    checked: Path | None,
+    time_limit: float | None,
+    meaningful: float | None,
+    html: Path | None,
+    strict: bool,
+    as_json: bool,
+) -> int:
+    """Judge every row of MODEL that may be a Big-M row: enough, too large, too small, or leaking.
+
+    MODEL is an .mps or .lp file (also .gz), or FILE.py:FUNCTION or package.module:function for a function
+    that returns a Pyomo model, a CVXPY problem or a proofolio Program.
+
+    The exit status is 0 when nothing is wrong, 1 when a row is invalid or leaks, or a solution given does
+    not hold, and 2 for input that cannot be used. Ctrl-C shows what is known by then.
+    """
+    if checked is not None:
+        return check_saved(checked, model, as_json)
+    for option, file in (("--tighten", tighten), ("--html", html)):
+        require_folder(option, file, (".mps", ".lp", ".mps.gz", ".lp.gz") if option == "--tighten" else ())
+    values = read_solution(solution) if solution is not None else None
+    options = {
+        "big_m": patterns or None,
+        "time_limit": math.inf if time_limit is None else time_limit,
+        "meaningful": meaningful,
+    }
+    extras: dict[str, Any] = {}
+    with stdout_kept_free():
+        found = _audited(model, patterns, options)
+        good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
+        if solution is not None and values is not None:
+            good = _solution(found, solution, values, extras) and good
+        if html is not None:
+            _page(found, html)
+            extras["html"] = str(html)
+    if as_json:
+        print_document(found.document() | {"model": model} | extras)
+    else:
+        from proofolio.report.audit_text import show
+
+        show(model, found, extras, patterns)
+    if found.interrupted:
+        complain("interrupted: this is what was found until then")
+        return INTERRUPTED
+    undecided = strict and found.summary["undecided"] > 0
+    return BAD_NEWS if found.bad or undecided or not good else GOOD
+
+
+def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Audit:
+    from proofolio.cli.models import load_model
+    from proofolio.cli.output import (
+        CountProgress,
+        progress_console,  # rich and the solvers are slow to import
+    )
+    from proofolio.interfaces.opening import open_model
+    from proofolio.verification.audit.audit import audit
+
+    opened = open_model(load_model(model))
+    _require_rows(opened, patterns)
+    with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
+        return audit(
+            opened, progress=lambda tier, done, total: progress(f"{tier} bounds", done, total), **options
+        )
+
+
+def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
+    program = opened.program
+    names = [
+        *program.row_names,
+        *(name for block in program.quadratic.blocks for name in block.element_names()),
+    ]
+    for pattern in patterns:
+        literal = pattern.replace("[", "[[]")  # as the audit reads it: row[1] is a name
+        if not any(fnmatchcase(name, literal) for name in names):
+            shown = ", ".join(names[:3]) or "none"
+            raise BadData(f"--big-m {pattern} matches no row of the model: its rows are {shown}, ...")
+
+
+def _followed(
+    found: Audit,
+    extras: dict[str, Any],
+    tighten: Path | None,
+    confirm: bool,
+    certificates: Path | None,
+    time_limit: float | None,
+) -> bool:
+    """Tighten, confirm and save as asked; what came of it goes to `extras`, and whether it is good is said."""
+    from proofolio.interfaces.files.model_files import write_program
+    from proofolio.verification.audit.certificates import save_certificates
+    from proofolio.verification.audit.tightening import tightened
+
+    if certificates is not None:
+        file = save_certificates(found, certificates)
+        extras["certificates"] = {"file": str(file), "certified": sum(row.certified for row in found.rows)}
+    if tighten is None and not confirm:
+        return True
+    program, rows = tightened(found)
+    if tighten is not None:
+        files = write_program(program, tighten)
+        extras["tightened"] = {"files": [str(file) for file in files], "rows": len(rows)}
+    if not confirm:
+        return True
+    extras["confirmed"], good = confirmed(found.opened.program, program, time_limit)
+    return good
+
+
+def _solution(found: Audit, file: Path, values: dict[str, float], extras: dict[str, Any]) -> bool:
+    from proofolio.verification.checks.check import check, status
+
+    try:
+        checks = check(found.opened.program, values)
+    except BadData as error:
+        raise BadData(f"--solution {file}: {error}") from None
+    said = status(checks)
+    extras["solution"] = {
+        "file": str(file),
+        "status": said,
+        "checks": [
+            {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
+            for c in checks
+        ],
+    }
+    return said.startswith("verified")
+
+
+def _page(found: Audit, file: Path) -> None:
+    from proofolio.report.audit import audit_page
+
+    try:
+        file.write_text(audit_page(found), encoding="utf-8")
+    except OSError as error:
+        raise BadData(f"{file} cannot be written: {error.strerror}") from None

@@ -1,0 +1,219 @@
+"""``proofolio backtest``: what the strategies would have earned."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.cli.market_options import (
+    costs_asked,
+    market_asked,
+    market_options,
+    plan_asked,
+    span_rows,
+    words,
+)
+from proofolio.cli.output import GOOD, print_document, stdout_kept_free
+from proofolio.errors import BadData
+from proofolio.report.files import folder_for, write_document, write_page
+
+if TYPE_CHECKING:
+    from proofolio.backtesting.market import Market
+    from proofolio.report.backtest import BacktestResult
+
+__all__ = ["backtest_command", "print_figures"]
+
+
+REPORT, FIGURES, PIECES = "report.html", "figures.json", "pieces"
+EXPERIMENTS = ("costs", "crises", "sca")
+EXAMPLE = """
+\b
+Examples:
+  proofolio backtest prices.csv
+  proofolio backtest returns.csv --returns --risk-free RF --regime-assets VTI,TLT --strategies all --jobs 2
+  proofolio backtest prices.csv --strategies fix-mix,mpo,mpo-rp --test 2015-01-01: --experiment costs
+"""
+
+
+@click.command("backtest", epilog=EXAMPLE, short_help="What strategies would have earned, after costs.")
+@market_options
+@click.option(
+    "--strategies",
+    default="fix-mix,mpo,mpo-rp,regime-erc",
+    show_default=True,
+    metavar="NAMES",
+    help="Of buy-and-hold:ASSET, fix-mix, spo, mpo, spo-rp, mpo-rp, erc, regime-erc; with -no-hmm after a name the "
+    "forecasts without regimes; or all.",
+)
+@click.option(
+    "--horizon",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Days ahead that mpo and mpo-rp plan.",
+)
+@click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo.")
+@click.option(
+    "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
+)
+@click.option("--kappa", default=0.5, show_default=True, help="How far regime-erc leans on the regimes.")
+@click.option(
+    "--train", metavar="FROM:TO", help="Dates known before the first trade; all of them by default."
+)
+@click.option("--test", metavar="FROM:TO", help="Dates traded; all after the window, or --train, by default.")
+@click.option(
+    "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
+)
+@click.option(
+    "--experiment",
+    "experiments",
+    multiple=True,
+    type=click.Choice(EXPERIMENTS),
+    help="Also: costs of 1 to 150 bp, crises, or SCA against SLSQP; repeatable.",
+)
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler instead of processes here.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("proofolio-backtest"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the report, and of finished pieces: what is found there is not computed again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
+    """Trade strategies day by day over a table of prices, and report what they earned.
+
+    The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once,
+    day by day, and shared. An interrupted run goes on where it was when it is called again.
+    """
+    with stdout_kept_free():
+        result = _run(out, given)
+    from proofolio.report.backtest import backtest_page
+
+    files = [out / REPORT, out / FIGURES]
+    document = result.document()
+    document["files"] = [str(file) for file in files]
+    write_page(files[0], backtest_page(result))
+    write_document(files[1], document)
+    if as_json:
+        print_document(document)
+    else:
+        print_figures(result)
+        click.echo(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
+    return GOOD
+
+
+def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
+    from proofolio.backtesting.risk_parity_experiment import compare_solvers
+    from proofolio.backtesting.run import backtest, set_scene
+    from proofolio.backtesting.sensitivity import cost_sensitivity, crisis_figures
+    from proofolio.backtesting.strategies import strategies_named
+    from proofolio.backtesting.tasks import Workshop
+    from proofolio.cli.output import CountProgress, progress_console
+    from proofolio.report.backtest import BacktestResult
+
+    began = time.perf_counter()
+    market = market_asked(given)
+    market, start, stop = traded_span(market, given)
+    plan = plan_asked(given, market)
+    strategies = strategies_named(
+        words(given["strategies"]),
+        market.names,
+        horizon=given["horizon"],
+        gamma_risk=given["gamma_risk"],
+        gamma_trade=given["gamma_trade"],
+        kappa=given["kappa"],
+    )
+    costs = costs_asked(given, market)
+    folder_for(out, (REPORT, FIGURES))
+    with CountProgress(progress_console(), "backtest") as progress:
+        workshop = Workshop(given["jobs"], out / PIECES, given["scheduler"], progress)
+        scene = set_scene(
+            market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], workshop=workshop
+        )
+        runs = backtest(scene, strategies, costs, workshop)
+        asked = given["experiments"]
+        tried = cost_sensitivity(scene, strategies, workshop=workshop) if "costs" in asked else {}
+        solvers = (
+            compare_solvers(market, plan, start=start, stop=stop, progress=progress) if "sca" in asked else []
+        )
+    return BacktestResult(
+        source=Path(given["table"]).name,
+        scene=scene,
+        runs=runs,
+        options=_in_words(given, [market.names[i] for i in plan.driving]),
+        seconds=time.perf_counter() - began,
+        costs_tried=tried,
+        crises=crisis_figures(runs) if "crises" in asked else [],
+        solvers=solvers,
+    )
+
+
+def traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int]:
+    """Return the market from the training span on, and the rows traded.
+
+    Where the end of ``--train`` is left out, it is the window's, or the day before ``--test`` begins.
+    """
+    total, window = len(market.dates), given["window"]
+    known, until = span_rows(market, given["train"], "--train", 0, total)
+    ends = bool(given["train"]) and not given["train"].endswith(":")
+    first = max(until if ends else known + window, window)
+    start, stop = span_rows(market, given["test"], "--test", min(first, total), total)
+    if start >= stop:
+        raise BadData(
+            f"no day is left to trade after --train {given['train']} and the window of {window} days, since the table "
+            f"ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
+        )
+    if ends and start < until:
+        raise BadData(
+            f"--test begins on {market.dates[start]}, within --train, which ends on {market.dates[until - 1]}; "
+            "what is traded must come after what was known."
+        )
+    if start - known < window:
+        raise BadData(
+            f"{start - known} days are known before the first trade on {market.dates[start]}, fewer than the window "
+            f"of {window}; begin later or use a smaller --window."
+        )
+    return market.since(known), start - known, stop - known
+
+
+def _in_words(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
+    found = {
+        "regime assets": ", ".join(driving),
+        "window": f"{given['window']} days",
+        "regimes": str(given["K"]),
+        "refitted every": f"{given['refit']} days",
+        "days weighed by": "probabilities" if given["soft"] else "labels",
+        "hysteresis": f"{given['hysteresis']:g}",
+        "covariance": given["covariance"],
+        "risk-free": given["risk_free"],
+        "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
+        "horizon": f"{given['horizon']} days",
+        "gamma risk": f"{given['gamma_risk']:g}",
+        "gamma trade": f"{given['gamma_trade']:g}",
+        "kappa": f"{given['kappa']:g}",
+        "rebalance": given["rebalance"],
+        "seed": str(given["seed"]),
+    }
+    return found
+
+
+def print_figures(result: BacktestResult) -> None:
+    """Print the table of figures."""
+    from rich.table import Table
+
+    from proofolio.cli.output import answer_console
+    from proofolio.report.backtest import HEAD, figures_row
+
+    console = answer_console()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for k, name in enumerate(HEAD):
+        table.add_column(name, justify="left" if k == 0 else "right")
+    for run in result.runs:
+        table.add_row(*[str(cell) for cell in figures_row(run, result.reference)])
+    console.print(table)

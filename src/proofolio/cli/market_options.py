@@ -1,0 +1,250 @@
+"""What `backtest`, `tune` and `trade` have in common: the table, the regimes, the strategies, the costs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.errors import BadData
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from proofolio.backtesting.costs import Costs
+    from proofolio.backtesting.forecast_plan import ForecastPlan
+    from proofolio.backtesting.market import Market
+
+__all__ = ["costs_asked", "market_asked", "market_options", "numbers", "plan_asked", "span_rows", "words"]
+
+
+PREFERRED = ("VTI", "TLT")
+
+_OPTIONS = (
+    click.argument("table", metavar="PRICES.csv"),
+    click.option(
+        "--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices."
+    ),
+    click.option(
+        "--risk-free",
+        default="0",
+        show_default=True,
+        metavar="COLUMN|RATE",
+        help="A column (then no asset), or a yearly rate like 0.02.",
+    ),
+    click.option(
+        "--regime-assets",
+        metavar="NAMES",
+        help="Columns the hidden Markov model is fitted to; VTI,TLT where there are such, else the first two.",
+    ),
+    click.option(
+        "--window",
+        type=click.IntRange(min=1),
+        default=2000,
+        show_default=True,
+        help="Days the forecasts look back on.",
+    ),
+    click.option(
+        "--regimes",
+        "K",
+        type=click.IntRange(min=1),
+        default=2,
+        show_default=True,
+        help="Regimes of the hidden Markov model.",
+    ),
+    click.option(
+        "--refit", type=click.IntRange(min=1), default=1, show_default=True, help="Days between its fits."
+    ),
+    click.option("--soft", is_flag=True, help="Weigh days by the regimes' probabilities, not by labels."),
+    click.option(
+        "--hysteresis", default=0.0, show_default=True, help="Probability a new regime needs to be believed."
+    ),
+    click.option(
+        "--covariance",
+        type=click.Choice(["sample", "ewma", "ledoit-wolf"]),
+        default="sample",
+        show_default=True,
+        help="Estimator, in each regime and without regimes.",
+    ),
+    click.option(
+        "--cost-bps", default=10.0, show_default=True, help="Cost in basis points of what is traded."
+    ),
+    click.option("--impact", default=0.0, help="Coefficient of 3/2-power market impact; with --volume."),
+    click.option(
+        "--volume", type=float, metavar="MONEY", help="Value traded in each asset a day, for --impact."
+    ),
+    click.option(
+        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio, for --impact."
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Of the random starts of the fits.",
+    ),
+)
+
+
+def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the table and the common options to a command; they arrive as keywords."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
+    """Return the market in the file, whose days are the window's and at least `spare` more.
+
+    Raises
+    ------
+    BadData
+        Naming the file, the column and the date, or the option.
+    """
+    from proofolio.backtesting.market import Market
+
+    path = Path(given["table"])
+    least = given["window"] + spare
+    name = f"{path}"
+    frame = _returns(path, given["are_returns"], given["risk_free"])
+    if len(frame) < least:
+        more = " and some days to trade" if spare else ""
+        raise BadData(
+            f"{path}: {len(frame)} daily returns ({frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}) are fewer "
+            f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
+        )
+    return Market.from_returns(frame, _rate(given["risk_free"]), where=name)
+
+
+def _returns(path: Path, are_returns: bool, risk_free: str) -> DataFrame:
+    """Return the table as returns, checked; a risk-free column may be the same every day, an asset may not."""
+    from proofolio.backtesting.market import never_changes
+    from proofolio.forecasts import simple_returns
+    from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
+
+    table = read_table(path)
+    fixed = never_changes(table.frame, risk_free)
+    judged = Table(table.frame.drop(columns=risk_free), table.lines) if fixed else table
+    sound = sound_returns if are_returns else sound_prices
+    # How many days are needed is said below, by the options that ask for them.
+    frame = sound(judged, f"{path}", 0, 1)
+    least = 2 if are_returns else 3
+    if len(frame) < least:
+        what = "returns" if are_returns else "prices"
+        raise BadData(
+            f"{path}: {len(frame)} lines of {what} leave nothing to trade on; give a longer history."
+        )
+    if fixed:
+        frame[risk_free] = float(table.frame[risk_free].iloc[0])
+    return frame if are_returns else simple_returns(frame)
+
+
+def _rate(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
+    """Return the forecasts asked for."""
+    from proofolio.backtesting.forecast_plan import ForecastPlan
+
+    if given["regime_assets"]:
+        driving = tuple(market.column(name) for name in words(given["regime_assets"]))
+    elif all(name in market.names for name in PREFERRED):
+        driving = tuple(market.column(name) for name in PREFERRED)
+    else:
+        driving = tuple(range(min(2, len(market.names))))
+    return ForecastPlan(
+        driving=driving,
+        window=given["window"],
+        K=given["K"],
+        refit=given["refit"],
+        weighting="soft" if given["soft"] else "labels",
+        hysteresis=given["hysteresis"],
+        covariance=given["covariance"],
+        seed=given["seed"],
+    )
+
+
+def costs_asked(given: dict[str, Any], market: Market) -> Costs:
+    """Return what trades are charged."""
+    from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
+
+    rate = given["cost_bps"] / 1e4
+    if not 0.0 <= rate < 0.5:  # NaN fails too
+        raise BadData(
+            f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
+        )
+    if given["impact"] == 0:
+        return LinearCost(rate)
+    if given["volume"] is None:
+        raise BadData("--impact needs --volume, the value traded in each asset a day.")
+    return SpreadAndImpact(rate, given["impact"], (given["volume"],) * len(market.names), given["value"])
+
+
+def span_rows(market: Market, text: str | None, option: str, first: int, stop: int) -> tuple[int, int]:
+    """Return the rows of a span ``FROM:TO`` of dates, both included; an empty side is `first` or `stop`.
+
+    Raises
+    ------
+    BadData
+        When it is no span, or holds no day of the table.
+    """
+    if not text:
+        return first, stop
+    from_, colon, to = text.partition(":")
+    if not (colon and all(_is_date(side) for side in (from_, to) if side)):
+        raise BadData(
+            f"{option} is {text!r}; give dates like 2015-01-01:2019-12-31, or with one side left out."
+        )
+    dates = market.dates
+    start = market.row(from_) if from_ else first
+    end = market.row(to) + (to in dates.astype(str)) if to else stop
+    if start < end:
+        return start, end
+    if from_ and not to and start < len(dates):
+        raise BadData(
+            f"{option} {text} begins on {dates[start]}, after {dates[end - 1]}, where it ends when no end is given; "
+            "give both dates."
+        )
+    if to and not from_ and 0 < end and start < len(dates):
+        raise BadData(
+            f"{option} {text} ends on {dates[end - 1]}, before {dates[start]}, where it begins when no beginning is "
+            "given; give a later end, or both dates."
+        )
+    raise BadData(f"{option} {text} holds no day of the table, whose days are {dates[0]} to {dates[-1]}.")
+
+
+def _is_date(text: str) -> bool:
+    # numpy alone would read 20071231 as a year, 2008-02 as the first of February, and "now".
+    try:
+        return re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text) is not None and bool(
+            date.fromisoformat(text)
+        )
+    except ValueError:
+        return False
+
+
+def words(text: str) -> list[str]:
+    """Return what commas separate."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """Return the numbers commas separate.
+
+    Raises
+    ------
+    BadData
+        When one is none.
+    """
+    try:
+        return tuple(float(word) for word in words(text))
+    except ValueError:
+        raise BadData(f"{option} is {text!r}; give numbers separated by commas.") from None

@@ -1,0 +1,302 @@
+"""``proofolio solve``: solve a model, check the answer, and say both."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.cli.output import (
+    BAD_INPUT,
+    BAD_NEWS,
+    GOOD,
+    INTERRUPTED,
+    complain,
+    print_document,
+    stdout_kept_free,
+    write_json,
+)
+from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
+
+if TYPE_CHECKING:
+    from proofolio.cli.output import SolveProgress
+    from proofolio.verification import Verified
+
+__all__ = ["solve_command"]
+
+
+SHOWN = 12
+STOPPED_BY_USER = "userinterrupt"
+SHOWN_ABOVE = 1e-6
+EXPLAIN_SECONDS = 5.0
+MEANINGS = {
+    "verified-optimal": "every check holds and the gap is proven",
+    "verified-feasible": "every check holds, but the gap asked for is not reached",
+    "leaks": "the solution is no longer one when its integers are exact",
+    "infeasible-solution": "the solution breaks the model's own rows",
+    "claim-wrong": "the solver's claim does not hold",
+    "limit": "time was up before a solution was found and checked",
+    "infeasible": "no point satisfies the model",
+    "unbounded": "the objective has no limit",
+}
+EXAMPLE = """
+\b
+Examples:
+  proofolio solve model.mps --solver highs --gap 1e-4
+  proofolio solve portfolio.py:build --solver scip --time-limit 60 --out plan.json
+  proofolio solve package.models:monthly --start plan.json --json
+"""
+
+
+@click.command("solve", epilog=EXAMPLE)
+@click.argument("model")
+@click.option("--solver", default="highs", show_default=True, metavar="highs|scip", help="Who solves it.")
+@click.option("--time-limit", type=float, metavar="S", help="Stop after this many seconds.")
+@click.option(
+    "--gap", type=float, default=1e-6, show_default=True, metavar="G", help="Stop at this relative gap."
+)
+@click.option(
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="An option of the solver's own; repeatable.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="The solver's random seed.")
+@click.option(
+    "--threads", type=int, default=1, show_default=True, metavar="N", help="Threads the solver may use."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write the values found as JSON."
+)
+@click.option(
+    "--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the values in a JSON file."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def solve_command(
+    model: str,
+    solver: str,
+    time_limit: float | None,
+    gap: float,
+    options: tuple[str, ...],
+    seed: int,
+    threads: int,
+    out: Path | None,
+    start: Path | None,
+    as_json: bool,
+) -> int:
+    """Solve MODEL and check the answer before it is believed.
+
+    MODEL is an .mps or .lp file (also .gz), or FILE.py:FUNCTION or package.module:function for a function
+    that returns a Pyomo model, a CVXPY problem or a proofolio Program.
+
+    A model without a solution, or without a limit, is explained: which rows, bounds and integers cannot hold
+    together, or along which direction nothing stops the objective.
+
+    The exit status is 0 for a verified solution, 1 when there is none or it does not hold, and 2 for input
+    that cannot be used.
+    """
+    settings: dict[str, Any] = {"gap": gap, "seed": seed, "threads": threads, "options": _options(options)}
+    if time_limit is not None:
+        settings["time_limit"] = time_limit
+    if start is not None:
+        settings["start"] = _start(start)
+    if out is not None and not out.resolve().parent.is_dir():
+        raise BadData(f"{out} cannot be written: its folder does not exist")
+    document: dict[str, Any] = {
+        "model": model,
+        "solver": solver,
+        "solver_version": None,
+        "status": "limit",
+        "objective": None,
+        "bound": None,
+        "gap": None,
+        "seconds": 0.0,
+        "nodes": None,
+        "checks": [],
+        "values": None,
+    }
+    try:
+        answer = _answer(model, solver, settings, document)
+    except (UnsupportedProgram, ContradictoryRows) as error:
+        unsupported = isinstance(error, UnsupportedProgram)
+        document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
+        if as_json:
+            print_document(document)
+        complain(f"{model}: {error}")
+        return BAD_INPUT if unsupported else BAD_NEWS
+    if answer is None:
+        if as_json:
+            print_document(document)
+        return INTERRUPTED
+    document |= _found(answer)
+    if out is not None:
+        _write(out, document)
+    if as_json:
+        print_document(document)
+    else:
+        _print(document)
+    if STOPPED_BY_USER in answer.solution.message:  # SCIP takes Ctrl-C itself, and hands over what it has
+        complain("interrupted: this is what was found until then")
+        return INTERRUPTED
+    return GOOD if answer.ok else BAD_NEWS
+
+
+def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Verified | None:
+    """Load and solve; None after Ctrl-C, with what is known by then in the document."""
+    from proofolio.cli.models import load_model
+    from proofolio.cli.output import (
+        SolveProgress,
+        progress_console,  # rich and the solvers are slow to import
+    )
+    from proofolio.solvers import SOLVERS
+    from proofolio.verification import solve
+
+    if solver not in SOLVERS:
+        raise BadData(f"no solver is named {solver!r}: there are {', '.join(sorted(SOLVERS))}")
+    document["solver_version"] = SOLVERS[solver].version
+    console = progress_console()
+    with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
+        try:
+            answer = solve(load_model(spec), solver, progress=progress, **settings)
+            document |= _explained(answer)
+            return answer
+        except KeyboardInterrupt:
+            _interrupted(progress, document)
+            return None
+
+
+def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
+    from proofolio.cli.output import solve_line
+
+    known = solve_line(progress.seconds, progress.objective, progress.bound)
+    complain(f"interrupted after {known}")
+    document |= {
+        "objective": progress.objective,
+        "bound": progress.bound,
+        "seconds": progress.seconds,
+        "message": "interrupted",
+    }
+
+
+def _explained(answer: Verified) -> dict[str, Any]:
+    """Return why there is no solution, or no limit; nothing when that is not found out soon."""
+    if answer.status not in ("infeasible", "unbounded"):
+        return {}
+    from proofolio.verification.checks.infeasibility import explain_infeasible
+    from proofolio.verification.checks.unboundedness import explain_unbounded
+
+    with suppress(ProofolioError, KeyboardInterrupt):
+        if answer.status == "infeasible":
+            return {"iis": explain_infeasible(answer.solution.program, EXPLAIN_SECONDS).document}
+        return {"ray": explain_unbounded(answer.solution.program, EXPLAIN_SECONDS).document}
+    return {}
+
+
+def _found(answer: Verified) -> dict[str, Any]:
+    claim = answer.solution
+    both = claim.objective is not None and claim.bound is not None
+    return {
+        "solver_version": claim.version,
+        "status": answer.status,
+        "objective": claim.objective,
+        "bound": claim.bound,
+        "gap": claim.gap if both else None,
+        "seconds": claim.seconds,
+        "nodes": claim.nodes,
+        "checks": [
+            {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
+            for c in answer.checks
+        ],
+        "values": claim.values if claim.x is not None else None,
+        "method": claim.method,
+        "message": claim.message,
+    }
+
+
+def _write(out: Path, document: Mapping[str, Any]) -> None:
+    if document["values"] is None:
+        complain(f"{out} was not written: there is no solution to write")
+        return
+    write_json(out, {"status": document["status"], "values": document["values"]})
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    status, who = document["status"], f"{document['solver']} {document['solver_version']}"
+    how = f", {document['method']}" if document["method"] else ""
+    if document["values"] is None:
+        known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
+        click.echo(f"{status}: {MEANINGS[status]} ({who}{how}, {document['seconds']:.2f} s{known})")
+        reason = document.get("iis") or document.get("ray")
+        if reason:
+            click.echo(reason["sentence"])
+        return
+    lines = [("status", f"{status}: {MEANINGS[status]}"), ("objective", f"{document['objective']:.10g}")]
+    if document["bound"] is not None:
+        lines.append(("bound", f"{document['bound']:.10g}, gap {document['gap']:.1e}"))
+    lines.append(("solver", f"{who}{how}, {document['seconds']:.2f} s, {document['nodes']} nodes"))
+    failed = [check for check in document["checks"] if not check["ok"]]
+    lines.append(("checks", f"{len(document['checks']) - len(failed)} of {len(document['checks'])} hold"))
+    lines += [
+        (
+            "failed",
+            f"{c['name']}: {_measured(c)}{c['detail']}".rstrip("; "),
+        )
+        for c in failed
+    ]
+    values = {name: v for name, v in document["values"].items() if abs(v) > SHOWN_ABOVE}
+    shown = ", ".join(f"{name} = {v:.6g}" for name, v in list(values.items())[:SHOWN])
+    rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
+    lines.append(("values", (shown + rest) if values else "all are zero"))
+    for name, words in lines:
+        click.echo(f"{name:<10} {words}")
+
+
+def _measured(found: Mapping[str, Any]) -> str:
+    if math.isnan(found["value"]):
+        return ""
+    return f"{found['value']:.2g} where {found['tolerance']:.2g} is allowed; "
+
+
+def _options(given: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for entry in given:
+        key, equals, text = entry.partition("=")
+        if not equals or not key.strip():
+            raise BadData(f"--option {entry} is not of the form KEY=VALUE")
+        found[key.strip()] = _value(text.strip())
+    return found
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _start(path: Path) -> dict[str, float]:
+    """Return the values of a JSON file ``{"values": {name: number}}``; names it leaves out are free."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadData(f"--start {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise BadData(f"--start {path} is not JSON: {error}") from None
+    values = document.get("values") if isinstance(document, dict) else None
+    if not isinstance(values, dict):
+        raise BadData(f'--start {path} holds no values: it must be {{"values": {{"name": number, ...}}}}')
+    for name, value in values.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise BadData(f"--start {path} gives {name!r} the value {value!r}; it must be a finite number")
+    return {name: float(value) for name, value in values.items()}

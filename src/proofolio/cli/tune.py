@@ -1,0 +1,167 @@
+"""``proofolio tune``: a grid on a training span, then the choice on the test span, once."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from proofolio.cli.backtest import PIECES
+from proofolio.cli.market_options import (
+    costs_asked,
+    market_asked,
+    market_options,
+    numbers,
+    plan_asked,
+    span_rows,
+)
+from proofolio.cli.output import GOOD, print_document, stdout_kept_free
+from proofolio.errors import BadData
+from proofolio.report.files import folder_for, write_document, write_page
+
+if TYPE_CHECKING:
+    from proofolio.report.tuning import TuningResult
+
+__all__ = ["tune_command"]
+
+
+REPORT, FIGURES = "tuning.html", "tuning.json"
+EXAMPLE = """
+\b
+Examples:
+  proofolio tune prices.csv --train :2018-12-31 --test 2019-01-01:
+  proofolio tune prices.csv --strategy mpo-rp --horizon 1,5,15 --gamma-trade 1e-4,1e-3 --jobs 2
+  proofolio tune prices.csv --scheduler tcp://192.0.2.1:8786
+"""
+
+
+@click.command("tune", epilog=EXAMPLE, short_help="Parameters tried on one span and judged on the next.")
+@market_options
+@click.option(
+    "--strategy",
+    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm"]),
+    default="mpo",
+    show_default=True,
+)
+@click.option("--horizon", default="1,2,5,10,15,30", show_default=True, metavar="LIST", help="Days ahead.")
+@click.option("--gamma-risk", default="0.01,0.1,1,3,5,10", show_default=True, metavar="LIST")
+@click.option("--gamma-trade", default="1e-4,1e-3,1e-2,0.1,1,5,25", show_default=True, metavar="LIST")
+@click.option(
+    "--train",
+    metavar="FROM:TO",
+    help="Dates traded while choosing; by default the first half of those after the window.",
+)
+@click.option("--test", metavar="FROM:TO", help="Dates traded once, with the choice; the rest by default.")
+@click.option(
+    "--choose", type=click.Choice(["sharpe", "return", "calmar"]), default="sharpe", show_default=True
+)
+@click.option(
+    "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
+)
+@click.option("--jobs", default=1, show_default=True, help="Processes.")
+@click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler instead of processes here.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("proofolio-tuning"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the report, and of finished pieces: what is found there is not computed again.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+def tune_command(out: Path, as_json: bool, **given: Any) -> int:
+    """Try every combination of horizon, risk aversion and trade aversion, choose, and judge the choice.
+
+    The grid sees the training span only; what is chosen then runs on the test span, once.
+    """
+    with stdout_kept_free():
+        result = _run(out, given)
+    files = [out / REPORT, out / FIGURES]
+    document = result.document() | {"files": [str(file) for file in files]}
+    from proofolio.report.tuning import tuning_page
+
+    write_page(files[0], tuning_page(result))
+    write_document(files[1], document)
+    if as_json:
+        print_document(document)
+    else:
+        _print(result)
+        click.echo(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
+    return GOOD
+
+
+def _run(out: Path, given: dict[str, Any]) -> TuningResult:
+    from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
+    from proofolio.backtesting.tasks import Workshop
+    from proofolio.backtesting.tuning import Grid, tune
+    from proofolio.cli.output import CountProgress, progress_console
+    from proofolio.report.tuning import TuningResult
+
+    began = time.perf_counter()
+    market = market_asked(given)
+    total, window = len(market.dates), given["window"]
+    train = span_rows(market, given["train"], "--train", window, window + (total - window) // 2)
+    test = span_rows(market, given["test"], "--test", train[1], total)
+    if train[0] < window:
+        raise BadData(
+            f"--train begins on {market.dates[train[0]]}, with {train[0]} days before it, fewer than the window of "
+            f"{window}; begin on {market.dates[window]} or later, or use a smaller --window."
+        )
+    if test[0] < train[1]:
+        raise BadData(
+            f"--test begins on {market.dates[test[0]]}, within --train, which ends on {market.dates[train[1] - 1]}; "
+            "what was used to choose cannot judge the choice."
+        )
+    grid = Grid(
+        tuple(_horizons(given["horizon"])),
+        numbers(given["gamma_risk"], "--gamma-risk"),
+        numbers(given["gamma_trade"], "--gamma-trade"),
+    )
+    (strategy,) = strategies_named([given["strategy"]], market.names)
+    assert isinstance(strategy, MeanVarianceControl | RiskParityControl)
+    plan, costs = plan_asked(given, market), costs_asked(given, market)
+    folder_for(out, (REPORT, FIGURES))
+    with CountProgress(progress_console(), "tune") as progress:
+        found = tune(
+            market,
+            strategy,
+            grid,
+            plan,
+            costs,
+            train=train,
+            test=test,
+            choose=given["choose"],
+            rebalance=given["rebalance"],
+            workshop=Workshop(given["jobs"], out / PIECES, given["scheduler"], progress),
+        )
+    spans = [(str(market.dates[a]), str(market.dates[b - 1])) for a, b in (train, test)]
+    return TuningResult(
+        Path(given["table"]).name, found, given["choose"], spans[0], spans[1], time.perf_counter() - began
+    )
+
+
+def _horizons(text: str) -> list[int]:
+    found = numbers(text, "--horizon")
+    if not all(1 <= h < math.inf and h == int(h) for h in found):  # NaN fails too
+        raise BadData(f"--horizon is {text!r}; give whole days, 1 or more, separated by commas.")
+    return [int(h) for h in found]
+
+
+def _print(result: TuningResult) -> None:
+    from rich.table import Table
+
+    from proofolio.cli.output import answer_console
+    from proofolio.report.tuning import COMPARED, TRIED, best_rows, compared_rows
+
+    console = answer_console()
+    for head, rows in ((TRIED, best_rows(result, 10)), (COMPARED, compared_rows(result))):
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        for k, name in enumerate(head):
+            table.add_column(name, justify="left" if k == 0 else "right")
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+        console.print()

@@ -1,0 +1,282 @@
+"""Free MPS: the text of a program, and the sections HiGHS does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.interfaces.files.names import NameMap, Spelling, changed, mps_name
+from proofolio.interfaces.files.rows import Beyond, FileRows, number
+from proofolio.program.program import Program
+
+__all__ = ["lift_mps", "mps_text"]
+
+
+_PLAIN = frozenset(
+    {"NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "BOUNDS", "QUADOBJ", "QMATRIX", "ENDATA"}
+)
+_BEYOND = frozenset({"QCMATRIX", "INDICATORS", "SOS", "SOS1", "SOS2"})
+_FOREIGN = frozenset(
+    {"CSECTION", "GENCONS", "LAZYCONS", "USERCUTS", "PWLOBJ", "SCENARIOS", "QSECTION", "MODELCUTS", "SETS"}
+)
+FREE_ROW = "-1e30"
+_Taker = Callable[[list[str], int], None]
+
+
+def mps_text(program: Program) -> tuple[str, NameMap]:
+    """Return the program as free MPS, and a map of the names that had to be spelled differently.
+
+    A row whose two sides no range can give to the bit becomes two rows, which the map makes one again.
+
+    Raises
+    ------
+    UnsupportedProgram
+        For finite bounds of 1e20 and more, and cones whose t or z has no lower bound of zero.
+    """
+    rows = FileRows.of(program, "an .mps file")
+    columns = Spelling(mps_name)(program.column_names)
+    sides = [
+        _Side(suffix, k, *rest)
+        for k, (low, high) in enumerate(zip(rows.lower.tolist(), rows.upper.tolist(), strict=True))
+        for suffix, *rest in _sides(low, high)
+    ]
+    spell = Spelling(mps_name)
+    names = spell(rows.names[side.row] + side.suffix for side in sides)
+    (objective,) = spell(["obj"])
+    named = list(zip(names, sides, strict=True))
+    sets = Spelling(mps_name)(s.name for s in program.sos)
+    sign = -1.0 if program.maximise else 1.0
+    lines = [f"NAME {mps_name(program.name)}", *(["OBJSENSE", "    MAX"] if program.maximise else [])]
+    lines += ["ROWS", f" N {objective}", *(f" {side.kind} {name}" for name, side in named)]
+    lines += _columns_section(program, rows.matrix[[side.row for side in sides]], columns, names, objective)
+    lines += ["RHS", *([f"    RHS {objective} {number(-sign * program.c)}"] if program.c else [])]
+    lines += [f"    RHS {name} {side.rhs}" for name, side in named]
+    lines += ["RANGES", *(f"    RNG {name} {side.width}" for name, side in named if side.width)]
+    lines += ["BOUNDS", *_bounds_section(program, columns)]
+    lines += _beyond_sections(program, rows, named, columns, sets)
+    lines.append("ENDATA")
+    spelled = NameMap(
+        changed(columns, program.column_names),
+        changed(names, (rows.names[side.row] for side in sides)),
+        changed(sets, (s.name for s in program.sos)),
+    )
+    return "\n".join(lines) + "\n", spelled
+
+
+class _Side(NamedTuple):
+    """A row of the file: which row of the program it is, or which side of it."""
+
+    suffix: str
+    row: int
+    kind: str
+    rhs: str
+    width: str
+
+
+def _sides(low: float, high: float) -> list[tuple[str, str, str, str]]:
+    """Return suffix, type, right-hand side and range of the file's rows for one row of the program."""
+    if low == high:
+        return [("", "E", number(low), "")]
+    if np.isneginf(low):
+        return [("", "G", FREE_ROW, "") if np.isposinf(high) else ("", "L", number(high), "")]
+    if np.isposinf(high):
+        return [("", "G", number(low), "")]
+    for width in (high - low, np.nextafter(high - low, 0.0), np.nextafter(high - low, np.inf)):
+        if low + width == high:
+            return [("", "G", number(low), number(width))]
+        if high - width == low:
+            return [("", "L", number(high), number(width))]
+    return [("_low", "G", number(low), ""), ("_high", "L", number(high), "")]
+
+
+def _beyond_sections(
+    program: Program, rows: FileRows, named: list[tuple[str, _Side]], columns: list[str], sets: list[str]
+) -> Iterator[str]:
+    """Yield the sections after BOUNDS, in the one order SCIP reads them."""
+    triangle = sparse.tril(sparse.csc_array(program.P), format="coo")
+    if triangle.nnz:
+        sign = -1.0 if program.maximise else 1.0
+        yield "QUADOBJ"
+        for i, j, value in _entries(triangle):
+            yield f"    {columns[j]} {columns[i]} {number(sign * value)}"
+    if sets:
+        yield "SOS"
+    for group, name in zip(program.sos, sets, strict=True):
+        yield f" S{group.kind} {name}"
+        for j, weight in zip(group.columns, group.weights, strict=True):
+            yield f"    {columns[j]} {number(weight)}"
+    for name, side in named:
+        form = rows.quadratic[side.row]
+        if form is not None:
+            yield f"QCMATRIX {name}"
+            for i, j, value in _entries(form.tocoo()):
+                yield f"    {columns[i]} {columns[j]} {number(value)}"
+    if len(program.indicators):
+        yield "INDICATORS"
+    for name, side in named:
+        switch = rows.implied[side.row]
+        if switch is not None:
+            yield f" IF {name} {columns[switch[0]]} {switch[1]}"
+
+
+def _entries(matrix: Any) -> Iterator[tuple[int, int, float]]:
+    rows, cols = matrix.coords
+    return zip(rows.tolist(), cols.tolist(), matrix.data.tolist(), strict=True)
+
+
+def _columns_section(
+    program: Program, matrix: Any, columns: list[str], rows: list[str], objective: str
+) -> list[str]:
+    by_column = sparse.csc_array(matrix)
+    by_column.sort_indices()
+    cost = (-program.q if program.maximise else program.q).tolist()
+    pointer, entries = by_column.indptr.tolist(), by_column.indices.tolist()
+    data = by_column.data.tolist()
+    lines, inside = ["COLUMNS"], False
+    for j, integer in enumerate(program.integer.tolist()):
+        if integer != inside:
+            lines.append(f"    MARKER 'MARKER' '{'INTORG' if integer else 'INTEND'}'")
+            inside = integer
+        start, stop = pointer[j], pointer[j + 1]
+        if cost[j] or start == stop:
+            lines.append(f"    {columns[j]} {objective} {number(cost[j])}")
+        lines += [f"    {columns[j]} {rows[entries[k]]} {number(data[k])}" for k in range(start, stop)]
+    if inside:
+        lines.append("    MARKER 'MARKER' 'INTEND'")
+    return lines
+
+
+def _bounds_section(program: Program, columns: list[str]) -> Iterator[str]:
+    triples = zip(program.lower.tolist(), program.upper.tolist(), program.integer.tolist(), strict=True)
+    for name, (low, high, integer) in zip(columns, triples, strict=True):
+        if low == high:
+            yield f" FX BND {name} {number(low)}"
+            continue
+        if np.isneginf(low) and np.isposinf(high):
+            yield f" FR BND {name}"
+            continue
+        if integer and (low, high) == (0.0, 1.0):
+            yield f" BV BND {name}"
+            continue
+        if np.isneginf(low):
+            yield f" MI BND {name}"
+        elif low or integer or high < 0:
+            yield f" LO BND {name} {number(low)}"
+        if np.isfinite(high):
+            yield f" UP BND {name} {number(high)}"
+        elif integer:  # without it, readers take an integer column for a binary one
+            yield f" PL BND {name}"
+
+
+def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
+    """Return the text without the sections HiGHS does not read, and what those sections say.
+
+    Raises
+    ------
+    BadData
+        For a file without ENDATA (cut short), and for lines of a section that cannot be read.
+    UnsupportedProgram
+        For sections a Program has no place for, such as lazy constraints.
+    """
+    beyond = Beyond()
+    kept: list[str] = []
+    take: _Taker | None = None
+    section, seen, lines = "", set(), _Lines()
+    for line in text.splitlines():
+        words = line.split()
+        if "ENDATA" in seen:
+            break  # what stands after the end is no part of the model, as in some files of MIPLIB
+        if not words or line.startswith("*"):
+            continue
+        head = words[0].upper() if not line[0].isspace() and (len(words) <= 2 or words[0] == "NAME") else ""
+        if head in _PLAIN | _BEYOND | _FOREIGN or (head and len(words) == 1):
+            if head in _FOREIGN:
+                raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
+            if head in seen or head not in _PLAIN | _BEYOND:
+                raise BadData(f"{file} is not a model HiGHS can read: {head} is no section, or stands twice")
+            section, take = head, None
+            if head in _PLAIN:
+                seen.add(head)
+                kept.append(line)
+                beyond.name = line[4:].strip() if head == "NAME" else beyond.name
+            else:
+                take = _taker(beyond, head, words[1:], file)
+            continue
+        try:
+            if take is not None:
+                take(words, len(line) - len(line.lstrip()))
+                continue
+            fits = lines.fits(section, words)
+        except (IndexError, ValueError, KeyError):
+            fits = False
+        if not fits:
+            why = f"the line {line.strip()!r} does not fit its section"
+            raise BadData(f"{file} is not a model HiGHS can read: {why}")
+        kept.append(line)
+    for needed in ("ROWS", "COLUMNS", "ENDATA"):
+        if needed not in seen:
+            raise BadData(f"{file} is not a whole .mps file: it has no line {needed}")
+    return "\n".join(kept) + "\n", beyond
+
+
+class _Lines:
+    """Whether lines fit their sections: HiGHS hangs on some that do not, or loses its memory."""
+
+    _LEAST: Final = {"ROWS": 2, "COLUMNS": 3, "RHS": 2, "RANGES": 2, "BOUNDS": 2, "QUADOBJ": 3, "QMATRIX": 3}
+    _BOUNDS: Final = frozenset({"LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI"})
+
+    def __init__(self) -> None:
+        self._rows: set[str] = set()
+        self._blanks = False  # names of fixed MPS may hold blanks: then words say little
+
+    def fits(self, section: str, words: list[str]) -> bool:
+        """Check one line; a number that is none raises ValueError."""
+        if len(words) < self._LEAST.get(section, 1):
+            return False
+        if section == "ROWS":
+            self._rows.add(words[1])
+            self._blanks = self._blanks or len(words) > 2
+            return words[0].upper() in ("N", "L", "G", "E")
+        if section == "BOUNDS":
+            return words[0].upper() in self._BOUNDS
+        if section == "COLUMNS" and any("MARKER" in word for word in words[1:2]):
+            return len(words) == 3 and words[2].strip("'") in ("INTORG", "INTEND")
+        if section == "COLUMNS" and not self._blanks and len(words) in (3, 5):
+            values = [float(word) for word in words[2::2]]
+            return bool(values) and all(row in self._rows for row in words[1::2])
+        return True
+
+
+def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> _Taker:
+    if head == "INDICATORS":
+
+        def take(line: list[str], indent: int) -> None:
+            _, row, binary, on = line
+            beyond.indicators[row] = (binary, {"0": 0, "1": 1}[on])
+
+        return take
+    if head == "QCMATRIX":
+        if not words:
+            raise BadData(f"{file} has a section QCMATRIX that names no row")
+        terms = beyond.quadratic.setdefault(words[0], [])
+
+        def take_term(line: list[str], indent: int) -> None:
+            first, second, value = line
+            terms.append((first, second, float(value)))
+
+        return take_term
+
+    def take_member(line: list[str], indent: int) -> None:
+        kind = line[0].upper()
+        if indent <= 2 and kind in ("S1", "S2"):  # members stand further in, and may be called S1 too
+            beyond.sos.append((line[-1], int(kind[1]), [], []))
+            return
+        column, weight = line[-1].rsplit(":", 1) if ":" in line[-1] else line[-2:]
+        beyond.sos[-1][2].append(column)
+        beyond.sos[-1][3].append(float(weight))
+
+    return take_member

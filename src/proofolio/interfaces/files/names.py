@@ -1,0 +1,195 @@
+"""Names in model files: what a format can spell, the map beside a file, and arrays found again in names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from proofolio.errors import BadData
+from proofolio.program.program import Block, RowBlock, element_name
+
+__all__ = [
+    "NameMap",
+    "Spelling",
+    "changed",
+    "lp_name",
+    "map_path",
+    "mps_name",
+    "row_blocks",
+    "variable_blocks",
+]
+
+
+_LONGEST = 200  # readers keep names in buffers of 255 bytes
+_INDEXED = re.compile(r"(?s)(.+)\[(\d+(?:,\d+)*)\]")
+# HiGHS loses its way when a name is a word of the format
+_MPS_WORDS = re.compile(
+    r"(?i)name|objsense:?|rows|columns|rhs|ranges|bounds|quadobj|q?c?matrix|[qc]section|sos[12]?|indicators|endata"
+    r"|(max|min)(imize)?|'marker'"
+)
+_LP_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+# a word of the format is read as such wherever it stands, and e1 as an exponent after a number
+_LP_WORDS = re.compile(
+    r"(?i)e\d*|free|inf|infinity|min(imi[sz]e|imum)?|max(imi[sz]e|imum)?|st|s\.t\.|subject|such|to|that|bounds?"
+    r"|bin(ary|aries)?|gen(erals?)?|int(egers?)?|sos[12]?|s[12]|semi(s|nteger)?|sc|si|end"
+)
+
+
+def mps_name(name: str) -> str:
+    """Return the name as free MPS can spell it: visible ASCII without blanks."""
+    plain = re.sub(r"[^!-~]", "_", name)[:_LONGEST]
+    return plain if plain and plain[0] not in "$*" and not _MPS_WORDS.fullmatch(plain) else f"_{plain}"
+
+
+def lp_name(name: str) -> str:
+    """Return the name as every LP reader can spell it: letters, digits, dots and underscores."""
+    plain = re.sub(r"[^A-Za-z0-9_.]", "_", re.sub(r"[])}]", "", name))[:_LONGEST]
+    return plain if _LP_PLAIN.fullmatch(plain) and not _LP_WORDS.fullmatch(plain) else f"n_{plain}"
+
+
+class Spelling:
+    """Gives each name of a model a spelling of its own in a file."""
+
+    def __init__(self, spell: Callable[[str], str]) -> None:
+        self._spell = spell
+        self._taken: set[str] = set()
+
+    def __call__(self, names: Iterable[str]) -> list[str]:
+        """Return the spellings, in order; names the format can hold as they are come first."""
+        wanted = list(names)
+        spelled = [self._spell(name) for name in wanted]
+        kept = []
+        for name, spelling in zip(wanted, spelled, strict=True):
+            kept.append(name == spelling and name not in self._taken)
+            if kept[-1]:
+                self._taken.add(name)
+        return [s if keep else self._fresh(s) for s, keep in zip(spelled, kept, strict=True)]
+
+    def _fresh(self, name: str) -> str:
+        found, k = name, 2
+        while found in self._taken:
+            found, k = f"{name}_{k}", k + 1
+        self._taken.add(found)
+        return found
+
+
+def changed(spelled: Iterable[str], names: Iterable[str]) -> dict[str, str]:
+    """Return the names that are spelled differently, by their spelling."""
+    return {s: n for s, n in zip(spelled, names, strict=True) if s != n}
+
+
+def map_path(path: Path) -> Path:
+    """Return where the name map of a model file stands: ``model.lp.names.json``."""
+    return path.with_name(path.name.removesuffix(".gz") + ".names.json")
+
+
+@dataclass(frozen=True)
+class NameMap:
+    """From the names in a file to the names of the model; two rows of one name are the sides of one row."""
+
+    variables: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Write the map as JSON."""
+        entries = {"variables": self.variables, "rows": self.rows, "sets": self.sets}
+        text = json.dumps(entries, indent=1, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> NameMap:
+        """Read a map; an empty one where there is no file."""
+        if not path.exists():
+            return NameMap()
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            return NameMap(dict(found["variables"]), dict(found["rows"]), dict(found["sets"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise BadData(
+                f"{path} is not a map of names ({why}): delete it or write the model again"
+            ) from None
+
+    def __bool__(self) -> bool:
+        return bool(self.variables or self.rows or self.sets)
+
+    def check(self, path: Path, variables: Sequence[str], rows: Sequence[str], sets: Sequence[str]) -> None:
+        """Raise `BadData` when the map names what the file does not have."""
+        stray = sorted(
+            ({*self.variables} - {*variables}) | ({*self.rows} - {*rows}) | ({*self.sets} - {*sets})
+        )
+        if stray:
+            raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it")
+
+
+def _indexed(name: str) -> tuple[str, tuple[int, ...]] | None:
+    found = _INDEXED.fullmatch(name)
+    if found is None:
+        return None
+    index = tuple(int(i) for i in found[2].split(","))
+    return (found[1], index) if element_name(found[1], index) == name else None
+
+
+def _runs(names: Sequence[str]) -> list[tuple[str, list[tuple[int, ...]] | None, int]]:
+    """Cut names into runs: (base, indices) of neighbours of one array, (name, None) for single names."""
+    found = [_indexed(name) for name in names]
+    runs: list[tuple[str, list[tuple[int, ...]] | None, int]] = []
+    keys = [(f[0], len(f[1])) if f else (k, -1) for k, f in enumerate(found)]
+    for _, group in groupby(range(len(names)), key=lambda k: keys[k]):
+        members = list(group)
+        first = found[members[0]]
+        if first is None:
+            runs.append((names[members[0]], None, members[0]))
+        else:
+            runs.append((first[0], [found[k][1] for k in members], members[0]))  # type: ignore[index]
+    return runs
+
+
+def _unique(runs: list[tuple[str, list[tuple[int, ...]] | None, int]]) -> Counter[str]:
+    return Counter(base for base, _, _ in runs)
+
+
+def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
+    """Return blocks with these element names: arrays where ``w[0,0], w[0,1], ...`` stand in order."""
+    runs = _runs(names)
+    seen = _unique(runs)
+    blocks: list[Block] = []
+    for base, indices, start in runs:
+        if indices is None:
+            blocks.append(Block(base, (), start))
+            continue
+        shape = tuple(max(axis) + 1 for axis in zip(*indices, strict=True))
+        whole = seen[base] == 1 and len(indices) == prod(shape) and indices == list(np.ndindex(shape))
+        if whole:
+            blocks.append(Block(base, shape, start))
+        else:
+            blocks += [Block(names[start + k], (), start + k) for k in range(len(indices))]
+    return tuple(blocks)
+
+
+def row_blocks(names: Sequence[str]) -> tuple[RowBlock, ...]:
+    """Return row blocks whose element names are these; an array of rows may skip some."""
+    runs = _runs(names)
+    seen = _unique(runs)
+    blocks: list[RowBlock] = []
+    for base, indices, start in runs:
+        if indices is not None and seen[base] == 1:
+            shape = tuple(max(axis) + 1 for axis in zip(*indices, strict=True))
+            if prod(shape) < 2**62:
+                positions = np.ravel_multi_index(tuple(np.array(indices, dtype=np.intp).T), shape)
+                if np.all(np.diff(positions) > 0):
+                    blocks.append(RowBlock(base, shape, start, positions.astype(np.intp)))
+                    continue
+        count = 1 if indices is None else len(indices)
+        one = np.zeros(1, dtype=np.intp)
+        blocks += [RowBlock(names[start + k], (), start + k, one) for k in range(count)]
+    return tuple(blocks)

@@ -1,0 +1,141 @@
+"""Terms of Pyomo expressions, bounds of Pyomo variables and shapes of Pyomo index sets."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from pyomo.common.errors import PyomoException
+from pyomo.core.base.set import SetProduct
+from pyomo.repn.linear import LinearRepnVisitor
+from pyomo.repn.quadratic import QuadraticRepnVisitor
+from pyomo.repn.util import OrderedVarRecorder, VarRecorder
+
+from proofolio.errors import BadData, UnsupportedProgram
+
+__all__ = ["PyomoTerms", "TermReader", "grid_shape", "shortened", "variable_box"]
+
+
+FIXED_INTEGRALITY = 1e-6  # a variable fixed at a solver's answer is this close to its integer
+
+
+class PyomoTerms(NamedTuple):
+    """A quadratic function of Pyomo variables, which are named by their `id`; equal terms are merged."""
+
+    constant: float
+    linear: dict[int, float]
+    quadratic: dict[tuple[int, int], float]
+
+
+class TermReader:
+    """Reads Pyomo expressions into `PyomoTerms`.
+
+    Attributes
+    ----------
+    variables : dict from id to VarData
+        The variables met so far.
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[int, Any] = {}
+        self._linear = LinearRepnVisitor({}, var_recorder=VarRecorder(self.variables, None))
+        self._linear.record_monomial = _record_also_fixed
+        self._quadratic = QuadraticRepnVisitor({}, var_recorder=OrderedVarRecorder({}, {}, None))
+
+    def forget_expressions(self) -> None:
+        """Forget what named expressions came to, which changes when they or their Params are set anew."""
+        self._linear.subexpression_cache.clear()
+        self._quadratic.subexpression_cache.clear()
+
+    def read(self, expression: Any, name: str = "") -> PyomoTerms | None:
+        """Return the terms of an expression, or None when it is neither affine nor quadratic.
+
+        Raises
+        ------
+        BadData
+            For NaN, infinities and Params without a value; the text says `name`, or the expression itself.
+        """
+        try:
+            found = self._linear.walk_expression(expression)
+            if found.nonlinear is None:
+                return self._checked(found.constant, found.linear, {})
+            found = self._quadratic.walk_expression(expression)
+            if found.nonlinear is not None:
+                return None
+            quadratic = {pair: c for pair, c in (found.quadratic or {}).items() if c}
+            for key in [*found.linear, *(key for pair in quadratic for key in pair)]:
+                self.variables.setdefault(key, self._quadratic.var_map[key])
+            return self._checked(found.constant, found.linear, quadratic)
+        except (PyomoException, ValueError, TypeError, ArithmeticError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            named = name or f"the expression {shortened(expression)}"
+            raise BadData(f"{named} cannot be read at its present values: {reason}") from None
+
+    @staticmethod
+    def _checked(
+        constant: Any, linear: dict[int, float], quadratic: dict[tuple[int, int], float]
+    ) -> PyomoTerms:
+        if not all(map(math.isfinite, (constant, *linear.values(), *quadratic.values()))):
+            raise ValueError("it holds NaN or an infinite coefficient")
+        return PyomoTerms(float(constant), linear, quadratic)
+
+
+def _record_also_fixed(visitor: Any, result: Any, coefficient: Any, variable: Any) -> None:
+    """Collect a linear term; Pyomo's own method would replace a fixed variable by its value."""
+    key = id(variable)
+    if key not in visitor.var_map:
+        visitor.var_map[key] = variable
+    if key in result.linear:
+        result.linear[key] += coefficient
+    elif coefficient:
+        result.linear[key] = coefficient
+
+
+def shortened(expression: Any) -> str:
+    """Return the text of an expression, in quotes and not too long."""
+    text = " ".join(str(expression).split())
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def variable_box(variable: Any) -> tuple[float, float, bool]:
+    """Return lower bound, upper bound and integrality of a Pyomo variable; a fixed one has its value twice.
+
+    Raises
+    ------
+    UnsupportedProgram
+        For a domain with holes.
+    BadData
+        For bounds that cross, or a variable fixed at nothing or at a fraction where it must be integer.
+    """
+    integer = not variable.is_continuous()
+    if integer and not variable.is_integer():
+        raise UnsupportedProgram(
+            f"variable {variable.name!r} has the domain {variable.domain}: use reals, integers or binaries"
+        )
+    if variable.fixed:
+        value = variable.value
+        if value is None or not math.isfinite(value):
+            raise BadData(f"variable {variable.name!r} is fixed at {value}: set a finite value or unfix it")
+        if integer and abs(value - round(value)) > FIXED_INTEGRALITY:
+            raise BadData(f"integer variable {variable.name!r} is fixed at {value}: round it or unfix it")
+        at = float(round(value)) if integer else float(value)
+        return at, at, integer
+    low, high = variable.bounds
+    lower, upper = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    if integer:
+        lower = lower if math.isinf(lower) else float(math.ceil(lower))
+        upper = upper if math.isinf(upper) else float(math.floor(upper))
+    if not lower <= upper:
+        raise BadData(f"variable {variable.name!r} has no value between its bounds {lower:g} and {upper:g}")
+    return lower, upper, integer
+
+
+def grid_shape(index_set: Any) -> tuple[int, ...] | None:
+    """Return the shape of an index set that is a product of one-dimensional sets, or None."""
+    if not index_set.isfinite():
+        return None
+    # the axes are asked, not their product: Pyomo calls a product of Python ranges unordered, and walks it in order
+    axes = list(index_set.subsets()) if isinstance(index_set, SetProduct) else [index_set]
+    if not all(axis.isordered() for axis in axes):
+        return None
+    return tuple(len(axis) for axis in axes) if all(axis.dimen == 1 for axis in axes) else None

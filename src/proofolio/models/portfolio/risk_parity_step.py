@@ -1,0 +1,274 @@
+"""One answer of the risk-parity program, and the checks it went through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.models.portfolio.plan_set import FEASIBLE
+from proofolio.models.portfolio.risk_errors import death_threshold
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.step import Kkt, Multipliers, Rules, measure
+from proofolio.verification.checks.rows import Check
+
+__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap", "ruled"]
+
+
+Floats = NDArray[np.float64]
+DEAD = 1e-6  # a weight of at most this size is taken for none
+KKT = 1e-7
+NOT_ABOVE = 1e-12
+ABSOLUTE = 1.0  # the size that relative gaps refer to; here gaps are read as they are
+
+
+class Iteration(NamedTuple):
+    """One iteration of the successive convex approximation.
+
+    Attributes
+    ----------
+    objective : float
+        After it.
+    step : float
+        The part of the way to the subproblem's answer that was taken.
+    moved : float
+        The largest change of a weight.
+    residual : float
+        `first_order_gap` where it ended, with its own multipliers; NaN where it was not measured.
+    kkt : float
+        Violation or proven gap of the iteration's quadratic program, whichever is larger; NaN where there was none.
+    """
+
+    objective: float
+    step: float
+    moved: float
+    residual: float
+    kkt: float
+
+
+@dataclass(frozen=True, eq=False)
+class RiskParityStep:
+    """Weights over H periods, and what is known of them.
+
+    Attributes
+    ----------
+    W : ndarray, shape (H, n)
+        The first row is the move to make now.
+    objective, start_objective : float
+        Here, and at the start whose every asset is held: each period's ERC, moved within bounds and limits.
+    begun : {"erc", "holdings", "revived", "given"}
+        Which start led here.
+    contributions : ndarray, shape (H, n)
+        Risk contributions.
+    smallest_weight : float
+        Of the assets with a budget.
+    stationarity : float
+        By no more than this any feasible point is better to first order (see `first_order_gap`).
+    cannot_die : bool
+        Whether the start lies so low that no descent from it can bring a weight to 0 (see `death_threshold`).
+    dead : tuple of int
+        Assets with a budget and weight 0 in some period.
+    penalty_choice : tuple of int
+        Those of them that were not held before, and that the cost of trading keeps out: where there are rules, the
+        plan without them does not hold these either.
+    rules_choice : tuple of int
+        Those that bounds, groups or the turnover limit keep out: their upper bound is 0, or the plan without all
+        these rules holds them.
+    alternative : float
+        The best objective found with every dead asset held at a tenth of its ERC weight or more, where there is
+        any; the choices are only called so where it is not below the objective.
+    iterations : tuple of Iteration
+        Of the run that led here; the first entry is its start.
+    checks : tuple of Check
+    seconds : float
+    solver, method : str
+    """
+
+    W: Floats
+    objective: float
+    start_objective: float
+    begun: str
+    contributions: Floats
+    smallest_weight: float
+    stationarity: float
+    cannot_die: bool
+    dead: tuple[int, ...]
+    penalty_choice: tuple[int, ...]
+    rules_choice: tuple[int, ...]
+    alternative: float
+    iterations: tuple[Iteration, ...]
+    checks: tuple[Check, ...]
+    seconds: float
+    solver: str
+    method: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
+
+        Stationary is not globally best: the program is not convex, and where bounds, groups or a turnover limit
+        hold, a better plan may exist beside the best of the two that were descended to.
+        """
+        return all(check.ok for check in self.checks)
+
+
+def first_order_gap(
+    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float = -np.inf
+) -> float:
+    r"""Bound by how much any feasible plan improves on W to first order; 0 where W is stationary.
+
+    The objective with its smooth part made linear, :math:`s'V + \gamma \sum_t \|V_t - V_{t-1}\|_1`, is convex, and
+    the multipliers bound it from below over all feasible plans by weak duality (see `proofolio.models.portfolio.step`).
+    Poor multipliers make the bound large, never wrong.
+
+    Parameters
+    ----------
+    rules : Rules
+    slope, W : ndarray, shape (H, n)
+    w0 : ndarray, shape (n,)
+    multipliers : Multipliers
+    enough : float
+        A gap below which no better multipliers are looked for.
+    """
+    return _first_order(rules, slope, w0, W, multipliers, enough).gap
+
+
+def _first_order(
+    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float
+) -> Kkt:
+    """Measure with the multipliers given, and with those that the weights ask for: the smaller gap is one too."""
+    none = np.zeros((*slope.shape, slope.shape[1]))
+    found = measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt
+    if found.gap <= enough or multipliers.limit is not None or multipliers.groups is not None:
+        return found
+    asked = Multipliers(_asked(rules, slope, w0, W, multipliers.s))
+    return min(found, measure(rules, -slope, none, 0.0, w0, W, asked, ABSOLUTE).kkt, key=lambda kkt: kkt.gap)
+
+
+def _asked(rules: Rules, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Floats:
+    r"""Return the multipliers of trades that weights ask for; a solver's are as inexact as its trades.
+
+    Of an asset that is held :math:`slope_t + s_t - s_{t+1} = \nu_t`, so that :math:`s_t = \sum_{\tau \ge t}
+    (\nu_\tau - slope_\tau)`, and of one that is traded :math:`s_t = \pm c`. The latter give the sums of
+    :math:`\nu`; where nothing is traded, the given multipliers do.
+    """
+    ahead = np.cumsum(slope[::-1], axis=0)[::-1]
+    u = np.diff(W, axis=0, prepend=w0[None])
+    size = np.abs(u)
+    total = size.sum(axis=1)
+    known = (size * (ahead + rules.cost * np.sign(u))).sum(axis=1) / np.where(total > 0.0, total, 1.0)
+    level = np.where(total > 0.0, known, (ahead + s).mean(axis=1))
+    return np.where((W > DEAD).all(axis=0), level[:, None] - ahead, s)
+
+
+def checked_step(
+    program: RiskParity,
+    rules: Rules,
+    sigma: Floats,
+    w0: Floats,
+    W: Floats,
+    multipliers: Multipliers,
+    iterations: tuple[Iteration, ...],
+    *,
+    start_objective: float,
+    alternative: float,
+    unruled: Floats | None = None,
+    begun: str,
+    tolerance: float,
+    solver: str,
+    method: str,
+) -> RiskParityStep:
+    """Return the answer with all that is claimed of it recomputed from the raw data.
+
+    Parameters
+    ----------
+    program : RiskParity
+    rules : Rules
+        The program's.
+    sigma : ndarray, shape (H, n, n)
+    w0 : ndarray, shape (n,)
+    W : ndarray, shape (H, n)
+    multipliers : Multipliers
+        For all H periods.
+    iterations : tuple of Iteration
+    unruled : ndarray, shape (H, n), optional
+        The weights without bounds, groups and limits, to tell what these keep out.
+    start_objective, alternative, begun, tolerance, solver, method
+    """
+    b = program.budgets
+    m = np.matmul(sigma, W[..., None])[..., 0]
+    part = W * m
+    variance = part.sum(axis=1, keepdims=True)
+    contributions = part / variance
+    g = contributions - b
+    # With g held, the derivative of sum g_i w_i m_i / w'm; every w_j is in its own product and in all m
+    pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
+    slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
+    slope *= 2.0 / variance
+    found = _first_order(rules, slope, w0, W, multipliers, tolerance)
+    stationarity, missed = found.gap, found.violation
+    u = W - np.concatenate([w0[None], W[:-1]])
+    objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())
+    budgeted = b > 0.0
+    smallest = float(W[budgeted].min())
+    cannot_die = bool(start_objective < death_threshold(b))
+    below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
+    holds = below >= 0.0 and stationarity <= tolerance
+    # without an alternative: none is feasible under the rules, or the method does not look for one
+    looked = method != "published" and (alternative >= objective or (np.isnan(alternative) and ruled(rules)))
+    dead, penalty, shut = _dead(program, rules, W, w0, holds and looked, unruled)
+    lost = tuple(i for i in dead if i not in {*penalty, *shut})
+    kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
+    checks = (
+        Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
+        Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
+        Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
+        Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
+        Check("no asset dead", not lost, float(len(lost)), 0.0, _words(penalty, shut, lost)),
+    )
+    return RiskParityStep(
+        W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
+        alternative, iterations, checks, 0.0, solver, method,
+    )  # fmt: skip
+
+
+def _dead(
+    program: RiskParity, rules: Rules, W: Floats, w0: Floats, explained: bool, unruled: Floats | None
+) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Return the dead assets, those that the cost of trading keeps out, and those that the rules keep out."""
+    missing = (W <= DEAD) & (program.budgets > 0.0)
+    if not missing.any():
+        return (), (), ()
+    dead = tuple(int(i) for i in np.flatnonzero(missing.any(axis=0)))
+    upper = program.holdings.upper
+    closed = tuple(i for i in dead if np.all(upper[missing[:, i], i] <= DEAD))
+    if not explained:
+        return dead, (), closed
+    # not held and never bought: what was sold down to nothing is not the cost of buying
+    never = {i for i in dead if w0[i] <= DEAD and missing[:, i].all() and i not in closed}
+    if not ruled(rules):
+        return dead, tuple(i for i in dead if i in never) if program.gamma_trade > 0.0 else (), closed
+    if unruled is None:
+        return dead, (), closed
+    # what the rules keep out is held without them; what is missing without them too, the cost may keep out
+    free = {i for i in dead if np.all(unruled[missing[:, i], i] > DEAD)}
+    penalty = tuple(i for i in dead if i in never and i not in free) if program.gamma_trade > 0.0 else ()
+    return dead, penalty, tuple(i for i in dead if i in free or i in closed)
+
+
+def ruled(rules: Rules) -> bool:
+    """Return whether bounds, groups or a turnover limit say more than that the weights are long-only."""
+    return not rules.simplex or rules.groups is not None or rules.turnover_limit is not None
+
+
+def _words(penalty: tuple[int, ...], shut: tuple[int, ...], lost: tuple[int, ...]) -> str:
+    said = []
+    if penalty:
+        said.append(f"assets {list(penalty)} were not held, and buying them costs more than it is worth")
+    if shut:
+        said.append(f"assets {list(shut)} are kept out by bounds, groups or the turnover limit")
+    if lost:
+        said.append(f"assets {list(lost)} have no weight and so no risk: a dead-asset trap")
+    return "; ".join(said)

@@ -1,0 +1,259 @@
+"""Does a Big-M cut off points the model is meant to allow? A search for the point that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import ProofolioError
+from proofolio.models.regime_switching.pieces import Pieces, convex_pieces
+from proofolio.program.program import Program, Switch
+from proofolio.solvers import SOLVERS
+from proofolio.solvers.limits import NEVER, Deadline
+from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
+from proofolio.solvers.solution import Settings
+from proofolio.verification.big_m.tiers import bounders_until
+from proofolio.verification.checks.check import LIMIT, Check
+from proofolio.verification.solving import Verified
+
+if TYPE_CHECKING:
+    from proofolio.models.regime_switching.problem import RegimeSwitching
+
+__all__ = ["CutOff", "find_cut_off", "unproved_big_m"]
+
+
+Floats = NDArray[np.float64]
+BEYOND = 1e-9
+SECONDS = 10.0
+UNPROVED = ("published", "given")
+
+
+@dataclass(frozen=True, eq=False)
+class CutOff:
+    r"""What was found about the M of the cost rows :math:`\mathrm{cost}_t \ge f_r - M(1 - Z_r)`.
+
+    Attributes
+    ----------
+    regime, other, period : int
+        The row ``cost_at_least[regime, period]`` and the active regime `other` under which it binds.
+    weights : ndarray, shape (n,)
+        Feasible weights at which f_regime - f_other exceeds M.
+    big_m, needed : float
+        M as built, and f_regime - f_other at the weights: a lower bound on the M needed.
+    objective : float or None
+        Objective of a feasible path better than the solver's proven bound, if one was found.
+    checks : tuple of Check
+    """
+
+    regime: int
+    other: int
+    period: int
+    weights: Floats
+    big_m: float
+    needed: float
+    objective: float | None
+    checks: tuple[Check, ...]
+
+
+def find_cut_off(
+    program: RegimeSwitching, built: Program, answer: Verified, deadline: Deadline = NEVER
+) -> CutOff | None:
+    """Look for a feasible point cut off by an M that nobody proved (published, or given).
+
+    Candidates are the vertices of each period's weight set in the coordinate directions and each regime's
+    own minimiser; a better objective is sought along each period's cheapest regime. A program with options that
+    this search does not know is left to `unproved_big_m`. Minimisers that there is no time for are replaced by
+    vertices, and a check named ``time limit`` says so.
+    """
+    switch = _cost_switch(built)
+    if switch is None or switch.tier not in ("published", "given") or program.options:
+        return None
+    M = switch.big_m.reshape(program.R, program.T)
+    worst: tuple[float, int, int, int, Floats] | None = None
+    minimisers, finished = _minimisers(program, deadline)
+    for t in _distinct_periods(program):
+        points = [*_vertices(program.lower[t], program.upper[t]), *minimisers[:, t]]
+        f = _values(program, np.array(points), t)
+        for r in range(program.R):
+            for s in range(program.R):
+                beyond = f[r] - f[s] - M[r, t]
+                at = int(beyond.argmax())
+                if r != s and (worst is None or beyond[at] > worst[0]):
+                    worst = (float(beyond[at]), r, s, t, points[at])
+    if worst is None:
+        return None
+    beyond, r, s, t, w = worst
+    size = BEYOND * max(1.0, float(M[r, t]))
+    sufficient = Check(
+        "M",
+        beyond <= size,
+        max(beyond, 0.0),
+        size,
+        ""
+        if beyond <= size
+        else f"cost_at_least[{r},{t}] has M = {M[r, t]:.6g} but f_{r} - f_{s} reaches {M[r, t] + beyond:.6g} "
+        f"at weights {np.array2string(w, precision=3)}",
+    )
+    checks = [sufficient]
+    better = None
+    if not sufficient.ok and answer.bound is not None:
+        reached = _best_known(program, minimisers, deadline)
+        allowed = 1e-6 * max(abs(answer.bound), 1e-9)
+        better = reached if reached < answer.bound - allowed else None
+        said = (
+            ""
+            if better is None
+            else f"{reached:.6g} is feasible, and the program as built says {answer.bound:.6g}"
+        )
+        checks.append(
+            Check("optimum not cut off", better is None, max(answer.bound - reached, 0.0), allowed, said)
+        )
+    if not finished:
+        checks.append(
+            Check(LIMIT, False, float("nan"), 0.0, "no time was left for each regime's best weights")
+        )
+    return CutOff(r, s, t, w, float(M[r, t]), float(M[r, t] + beyond), better, tuple(checks))
+
+
+def unproved_big_m(
+    program: RegimeSwitching, built: Program, pairs_given: bool, deadline: Deadline = NEVER
+) -> tuple[Check, ...]:
+    """Say of an M nobody proved (published, or given) whether the bounds of intervals or linear programs prove it.
+
+    Where they do not, the check is undecided (NaN): a smaller M may do, and the answer may then claim no more
+    than to be feasible. Numbers given for multiple Big-M (`pairs_given`) are never held to anything.
+    """
+    if pairs_given:
+        said = "nothing proves the numbers given for multiple Big-M to be enough: big_m='interval' is proved"
+        return (Check("M", False, float("nan"), 0.0, said),)
+    asked = {name: switch for name, switch in _switches(built).items() if switch.tier in UNPROVED}
+    if not asked:
+        return ()
+    for tier in ("interval", "lp"):
+        proved = _switches(program.model("big-m", tier, bounders_until(deadline)).freeze())
+        checks = [_enough(name, switch, proved.get(name), tier) for name, switch in asked.items()]
+        worst = max(checks, key=lambda c: np.inf if np.isnan(c.value) else c.value)
+        if worst.ok:
+            break
+    return (worst,)
+
+
+def _enough(name: str, switch: Switch, proved: Switch | None, tier: str) -> Check:
+    if proved is None or switch.big_m.shape != proved.big_m.shape:
+        return Check("M", False, float("nan"), 0.0, f"nothing proves the M of {name} to be enough")
+    beyond = proved.big_m - switch.big_m
+    size = BEYOND * max(1.0, float(np.abs(proved.big_m).max()))
+    i = int(beyond.argmax())
+    if beyond[i] <= size:
+        return Check("M", True, max(float(beyond[i]), 0.0), size)
+    said = (
+        f"row {i} of {name} has M = {switch.big_m[i]:.6g}, which nothing proves to be enough: "
+        f"{proved.big_m[i]:.6g} is (big_m={tier!r})"
+    )
+    return Check("M", False, float("nan"), size, said)
+
+
+def _switches(built: Program) -> dict[str, Switch]:
+    blocks = (*built.rows, *built.quadratic.blocks)
+    return {block.name: block.switch for block in blocks if block.switch is not None}
+
+
+def _cost_switch(built: Program) -> Switch | None:
+    for block in (*built.rows, *built.quadratic.blocks):
+        if block.switch is not None and block.switch.construct == "selected_cost":
+            return block.switch
+    return None
+
+
+def _distinct_periods(program: RegimeSwitching) -> range:
+    same = (
+        not program.costs.varies
+        and np.ptp(program.lower, axis=0).max() == np.ptp(program.upper, axis=0).max() == 0
+    )
+    return range(1 if same else program.T)
+
+
+def _vertices(lower: Floats, upper: Floats) -> list[Floats]:
+    """Return, for each asset, the weights with as much of it as possible, then of the next ones."""
+    n = lower.size
+    found = []
+    for first in range(n):
+        w = lower.copy()
+        rest = 1.0 - w.sum()
+        for i in (first + np.arange(n)) % n:
+            step = min(rest, upper[i] - lower[i])
+            w[i] += step
+            rest -= step
+        found.append(w)
+    return found
+
+
+def _values(program: RegimeSwitching, points: Floats, t: int) -> Floats:
+    """Return f of every regime in period t at points (m, n): shape (R, m)."""
+    one = program.costs._replace(
+        Q=program.costs.Q[:, [t if program.costs.Q.shape[1] > 1 else 0]],
+        c=program.costs.c[:, [t if program.costs.c.shape[1] > 1 else 0]],
+        k=program.costs.k[:, [t if program.costs.k.shape[1] > 1 else 0]],
+    )
+    return one.value(points)
+
+
+def _minimisers(program: RegimeSwitching, deadline: Deadline) -> tuple[Floats, bool]:
+    """Return each regime's own best weights in each period, shape (R, T, n), and whether time sufficed."""
+    alone, defect = program.uncoupled(), convexity_defect(program.costs.Q)
+    pieces = None if defect is None else convex_pieces(alone)
+    if pieces is not None and pieces.quadratic:
+        return _of_pieces(alone, pieces, deadline), not deadline.passed
+    found = [_weights(alone.with_path(np.full(program.T, r)), deadline) for r in range(program.R)]
+    return np.array(found), not deadline.passed
+
+
+def _of_pieces(program: RegimeSwitching, pieces: Pieces, deadline: Deadline) -> Floats:
+    """Return the same of convex quadratic costs, from the small programs they separate into."""
+    D, T, n = pieces.regime.size, program.T, program.n
+    family = SimplexQPs(pieces.Q, program.lower, program.upper)
+    W, value, _ = family.minimise(np.broadcast_to(pieces.c, (D, T, n)), deadline=deadline)
+    value = value + pieces.k
+    own = [np.flatnonzero(pieces.regime == r) for r in range(program.R)]
+    return np.array([W[d[value[d].argmin(axis=0)], np.arange(T)] for d in own])
+
+
+def _weights(fixed: RegimeSwitching, deadline: Deadline) -> Floats:
+    """Solve a program whose path is fixed; where that fails, any feasible weights will do for a search."""
+    with contextlib.suppress(ProofolioError):
+        built = fixed.to_program("hull") if deadline.left else None
+        limited = Settings().until(deadline.within(SECONDS))
+        answer = None if built is None else SOLVERS["highs"].solve(built, limited)
+        if built is not None and answer is not None and answer.x is not None:
+            weights: Floats = answer.x[built.columns("W")].T
+            return weights
+    return cheapest_point(np.zeros_like(fixed.lower), fixed.lower, fixed.upper)
+
+
+def _best_known(program: RegimeSwitching, minimisers: Floats, deadline: Deadline) -> float:
+    """Return the objective along the path that is cheapest when each regime keeps its own best weights."""
+    phi = np.array([program.costs.value(minimisers[r])[r] for r in range(program.R)])
+    path = cheapest_path(phi, program.switch_cost) if program.path is None else program.path
+    W = _weights(program.with_path(path), deadline).T
+    return program.objective(W, path)
+
+
+def cheapest_path(phi: Floats, switch_cost: float) -> NDArray[np.intp]:
+    """Return the path minimising the sum of phi[path[t], t] and a cost per change, by dynamic programming."""
+    R, T = phi.shape
+    came_from = np.zeros((R, T), dtype=np.intp)
+    reach = phi[:, 0].copy()
+    for t in range(1, T):
+        best = int(reach.argmin())
+        stay = reach <= reach[best] + switch_cost
+        came_from[:, t] = np.where(stay, np.arange(R), best)
+        reach = np.where(stay, reach, reach[best] + switch_cost) + phi[:, t]
+    path = np.empty(T, dtype=np.intp)
+    path[-1] = reach.argmin()
+    for t in range(T - 1, 0, -1):
+        path[t - 1] = came_from[path[t], t]
+    return path

@@ -1,0 +1,277 @@
+"""The cutting-plane side of outer approximation: one relaxation, its cuts, its bound and its incumbents."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.outer_approximation.incumbents import Incumbents, first_choices
+from proofolio.solvers.outer_approximation.lifted import Lifted
+from proofolio.solvers.outer_approximation.relaxation import (
+    Answer,
+    Cuts,
+    Relaxation,
+    cut_values,
+    cuts_at,
+    tangents,
+)
+from proofolio.solvers.outer_approximation.rounding import DECIDED, one_hot_groups, round_and_try, roundings
+from proofolio.solvers.solution import Settings
+
+__all__ = ["Approximation"]
+
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.intp]
+
+OUTER = 0.25
+MEMORY = 0.5
+WORTH = 0.1
+VIOLATED = 1e-9
+STALL = 5
+PATIENCE = 6
+SLOW = 0.1
+REPEAT = 0.1
+ROOT_ROUNDS = 400
+RAYS = 200
+PRIMING = 0.25
+LATE = 1e-8
+
+
+class Approximation:
+    """The state of one solve: the linear relaxation, the cuts' centres, the incumbent and the bound."""
+
+    def __init__(self, lifted: Lifted, settings: Settings, deadline: Deadline, sign: float = 1.0) -> None:
+        self.lifted = lifted
+        self.settings = settings
+        self.sign = sign
+        self.deadline = deadline
+        self.absolute_gap = 0.0
+        self.relaxation = Relaxation(lifted, settings.seed, self.deadline, settings.options)
+        self.incumbents = Incumbents(lifted, self.deadline)
+        self.integers = np.flatnonzero(self.lifted.integer)
+        self.binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
+        self.group = one_hot_groups(self.lifted, self.binary)
+        self.centre: Floats | None = None
+        self.bound = -np.inf
+        self.floor = np.inf
+        self.nodes = 0
+        self.age = np.empty(0, dtype=np.intp)
+        self.lazy_rows = _lazy_rows(lifted)
+        unit = abs(self.lifted.K) @ self.relaxation.units
+        self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
+
+    # ---------------------------------------------------------------- the gap
+    @property
+    def cutoff(self) -> float:
+        """A node whose bound is above this cannot improve the incumbent by more than the gap asked for."""
+        value = self.incumbents.value
+        if not np.isfinite(value):
+            return np.inf
+        return value - max(self.absolute_gap, (1.0 - 1e-6) * self.settings.gap * max(1e-10, abs(value)))
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return self.deadline.passed
+
+    def report(self) -> None:
+        """Tell the caller how far things are."""
+        if self.settings.progress is not None:
+            value = self.sign * self.incumbents.value if np.isfinite(self.incumbents.value) else None
+            bound = self.sign * self.bound if np.isfinite(self.bound) else None
+            self.settings.progress(self.deadline.elapsed, value, bound)
+
+    # ------------------------------------------------------------------- cuts
+    def relax(self) -> Answer:
+        """Solve the linear relaxation as it stands, and let the cuts it does not use age.
+
+        Its status is ``"unbounded"`` only along a ray that lies in all cones.
+        """
+        answer = self.relaxation.solve()
+        for _ in range(RAYS):
+            if answer.status != "unbounded" or not self._cut_ray():
+                break
+            answer = self.relaxation.solve()
+        if answer.status == "unbounded" and np.isfinite(self.bound):
+            answer = answer._replace(status="stuck")  # it had been bounded: this is rounding
+        self.age = np.where(answer.cut_duals == 0, self.age + 1, 0)
+        return answer
+
+    def _cut_ray(self) -> bool:
+        r"""Cut off the ray along which the relaxation is unbounded; say whether any cone does.
+
+        Along a ray r a cut with slope y gains :math:`t_r - 2 y'Y_r + |y|^2 z_r` a unit, which a slope far
+        enough in the direction of :math:`Y_r` makes negative whenever r leaves the cone.
+        """
+        ray, lifted = self.relaxation.ray(), self.lifted
+        if ray is None or not lifted.cones:
+            return False
+        members = np.asarray(lifted.K @ ray)
+        members = members / max(float(np.max(np.abs(members), initial=0.0)), 1e-300)
+        slopes = tangents(lifted, members)
+        if self.centre is not None:
+            direction = slopes / np.repeat(np.sqrt(_largest(slopes, lifted)), np.diff(lifted.pointer))
+            near = self.centre + direction * np.maximum(1.0, np.abs(self.centre))
+            better = cut_values(lifted, near, members) > VIOLATED
+            slopes = np.where(np.repeat(better, np.diff(lifted.pointer)), near, slopes)
+        leaving = np.flatnonzero(cut_values(lifted, slopes, members) > VIOLATED)
+        self._add(slopes, leaving)
+        return leaving.size > 0
+
+    def learn(self, point: Floats) -> None:
+        """Cut at a point of the program, and separate around its slopes from now on."""
+        lifted = self.lifted
+        if not lifted.cones:
+            return
+        members = lifted.members(point)
+        slopes = tangents(lifted, members)
+        z = members[lifted.pointer[:-1] + 1]
+        told = z > 1e-6
+        if self.centre is None:
+            self.centre = slopes
+        else:
+            self.centre = np.where(np.repeat(told, np.diff(lifted.pointer)), slopes, self.centre)
+        self._add(slopes, np.flatnonzero(told))
+
+    def cut(self, answer: Answer) -> int:
+        """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""
+        lifted = self.lifted
+        self._purge()
+        late_rows = self._add_lazy_rows(answer.x)
+        if not lifted.cones:
+            return late_rows
+        members = lifted.members(answer.x)
+        slopes = tangents(lifted, members)
+        outside = cut_values(lifted, slopes, members)
+        steep = _largest(slopes, lifted)
+        violated = np.flatnonzero(outside > VIOLATED * self.t_unit * np.maximum(1.0, steep))
+        if not violated.size:
+            return late_rows
+        if self.centre is None:
+            self.centre = slopes
+        else:
+            between = OUTER * slopes + (1.0 - OUTER) * self.centre
+            deep = cut_values(lifted, between, members) > WORTH * outside
+            slopes = np.where(np.repeat(deep, np.diff(lifted.pointer)), between, slopes)
+            moved = np.zeros(lifted.cones, dtype=bool)
+            moved[violated] = True
+            blend = MEMORY * self.centre + (1.0 - MEMORY) * slopes
+            self.centre = np.where(np.repeat(moved, np.diff(lifted.pointer)), blend, self.centre)
+        self._add(slopes, violated)
+        return int(violated.size) + late_rows
+
+    def _add_lazy_rows(self, x: Floats) -> int:
+        body = self.lazy_rows.matrix @ x
+        broken = np.flatnonzero(self.lazy_rows.lower - body > LATE)
+        if broken.size:
+            self._include(Cuts(self.lazy_rows.matrix[broken], self.lazy_rows.lower[broken]))
+        return int(broken.size)
+
+    def _add(self, slopes: Floats, cones: Integers) -> None:
+        self._include(cuts_at(self.lifted, slopes, cones))
+
+    def _include(self, cuts: Cuts) -> None:
+        self.relaxation.add(cuts)
+        self.age = np.concatenate([self.age, np.zeros(len(cuts), dtype=np.intp)])
+
+    def _purge(self) -> None:
+        old = self.age > PATIENCE
+        if np.count_nonzero(old) > max(20, 0.2 * self.age.size):
+            self.relaxation.remove(np.flatnonzero(old))
+            self.age = self.age[~old]
+
+    # ------------------------------------------------------------------- root
+    def prime(self) -> None:
+        """Learn from convex programs solved exactly (see `first_choices`), and round when none is integral.
+
+        Once there is an incumbent the rest of them may use up a quarter of the time limit.
+        """
+        start = self.settings.start
+        if start is not None and self.integers.size and not np.any(np.isnan(start[self.integers])):
+            self.try_values(start[self.integers])
+        point = None
+        open_ = list(first_choices(self.lifted, self.group))
+        for solve in (self.incumbents.quick, self.incumbents.solve):
+            left = []
+            for low, high in open_:
+                found = self.incumbents.point is not None
+                share = PRIMING * self.settings.time_limit - self.deadline.elapsed if found else np.inf
+                if self.late or share <= 0:
+                    return
+                point = solve(low, high, share)
+                if point is None:
+                    left.append((low, high))
+                    continue
+                self.learn(point)
+                self.incumbents_from(point)
+            open_ = left
+        if point is not None and self.integers.size:
+            for values in roundings(self.lifted, self.group, point):
+                if self.incumbents.point is None:
+                    self.try_values(values)
+
+    def incumbents_from(self, point: Floats) -> None:
+        """Offer a point of the relaxation when its integers are integral."""
+        values = point[self.integers]
+        if np.array_equal(values, np.round(values)):
+            self.incumbents.offer(point)
+        elif np.all(np.abs(values - np.round(values)) <= DECIDED):
+            self.try_values(values)
+
+    def try_values(self, values: Floats) -> None:
+        """Solve the program with its integers at these values, unless that was done before."""
+        point = self.incumbents.consider(values)
+        if point is not None:
+            self.learn(point)
+            self.report()
+
+    def root(self) -> str:
+        """Cut the relaxation without branching; return its last status."""
+        while True:
+            before = self.bound
+            status, answer = self._cut_until_stall()
+            if status != "optimal" or not self.integers.size:
+                return status
+            round_and_try(self, answer.x)
+            self.report()
+            if self.bound >= self.cutoff:
+                return "closed"
+            if self.late:
+                return "limit"
+            if self.bound - before <= REPEAT * min(self.cutoff - before, 1e3 * abs(before)):
+                return status
+
+    def _cut_until_stall(self) -> tuple[str, Answer]:
+        history: list[float] = []
+        while True:
+            answer = self.relax()
+            if answer.status != "optimal":
+                return answer.status, answer
+            self.bound = max(self.bound, answer.bound)
+            history.append(self.bound)
+            if self.bound >= self.cutoff:
+                return "closed", answer
+            if not self.cut(answer) or len(history) > ROOT_ROUNDS:
+                return "optimal", answer
+            if self.integers.size and len(history) > STALL:
+                gained = self.bound - history[-1 - STALL]
+                if gained <= SLOW * min(self.cutoff - self.bound, 1e3 * abs(self.bound)):
+                    return "optimal", answer
+
+
+def _lazy_rows(lifted: Lifted) -> Cuts:
+    """Return the lazy rows of a program, each side a row of its own."""
+    own = np.flatnonzero(lifted.lazy) if lifted.lazy is not None else np.empty(0, dtype=np.intp)
+    low = own[np.isfinite(lifted.row_lower[own])]
+    high = own[np.isfinite(lifted.row_upper[own])]
+    matrix = sparse.csr_array(sparse.vstack([lifted.A[low], -lifted.A[high]], format="csr"))
+    return Cuts(matrix, np.concatenate([lifted.row_lower[low], -lifted.row_upper[high]]))
+
+
+def _largest(slopes: Floats, lifted: Lifted) -> Floats:
+    """Return the squared length of each cone's slope, at least a little."""
+    total: Floats = np.add.reduceat(slopes * slopes, lifted.pointer[:-1])
+    return np.maximum(total, 1e-300)

@@ -1,0 +1,215 @@
+r"""A convex quadratic program as plain arrays, and how far a point and its multipliers are from solving it.
+
+.. math::
+    \min\ \tfrac12 x'Px + q'x \quad\text{s.t.}\quad \ell \le Ax \le u, \quad \underline x \le x \le \overline x
+
+Multipliers y of the rows and z of the bounds are positive at an upper side, negative at a lower one:
+
+.. math:: Px + q + A'y + z = 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import isnan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from proofolio.errors import BadData
+
+__all__ = ["QP", "DirectAnswer", "Residuals", "residuals"]
+
+
+Floats = NDArray[np.float64]
+FIELDS = ("P", "q", "A", "row_lower", "row_upper", "lower", "upper")
+
+
+@dataclass(frozen=True, eq=False)
+class QP:
+    """Data of a convex quadratic program; what is left out does not bind.
+
+    Attributes
+    ----------
+    P : ndarray or scipy.sparse, shape (n, n)
+        Symmetric positive semidefinite, both triangles. Whether P and A are arrays or sparse says how the
+        solver is to store them; of a sparse one the pattern stays, so put a zero where a number may come.
+    q : ndarray, shape (n,)
+    A : ndarray or scipy.sparse, shape (m, n), optional
+    row_lower, row_upper : ndarray, shape (m,), optional
+    lower, upper : ndarray, shape (n,), optional
+
+    Raises
+    ------
+    BadData
+        For shapes that do not fit, NaN, and limits that cross.
+    """
+
+    P: Any
+    q: Floats
+    A: Any = None
+    row_lower: Any = None
+    row_upper: Any = None
+    lower: Any = None
+    upper: Any = None
+
+    def __post_init__(self) -> None:
+        n = np.size(self.q)
+        A = np.zeros((0, n)) if self.A is None else self.A
+        defaults = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -np.inf, "upper": np.inf}
+        for name, default in defaults.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.full(A.shape[0] if "row" in name else n, default))
+        object.__setattr__(self, "A", A)
+        self._check(FIELDS)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> QP:
+        """Return the program with some of its arrays replaced; only those are looked at again."""
+        made = object.__new__(QP)
+        for name in changes:
+            if name not in FIELDS:
+                raise BadData(f"a quadratic program has no {name!r}: it has {', '.join(FIELDS)}")
+        made.__dict__.update(self.__dict__, **changes)  # plain: this runs in control loops
+        made._check(tuple(changes))
+        return made
+
+    def _check(self, names: tuple[str, ...]) -> None:
+        m, n = self.A.shape[0], np.size(self.q)
+        shapes = {"P": (n, n), "A": (m, n), "row_lower": (m,), "row_upper": (m,)}
+        for name in names:
+            value: Any = self.__dict__[name]
+            stored = not isinstance(value, np.ndarray) and sparse.issparse(value)
+            if not stored:
+                value = self.__dict__[name] = np.asarray(value, dtype=float)
+            if value.shape != shapes.get(name, (n,)):
+                raise BadData(f"{name} has shape {value.shape}; it must be {shapes.get(name, (n,))}")
+            numbers = value.data if stored else value
+            if isnan(np.vdot(numbers, numbers)):  # the fastest way to ask
+                raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
+        for low, high in (("row_lower", "row_upper"), ("lower", "upper")):
+            if low in names or high in names:
+                crossed = self.__dict__[low] > self.__dict__[high]
+                if crossed.any():
+                    raise BadData(f"{low} is above {high} at {int(np.argmax(crossed))}")
+
+    @property
+    def n(self) -> int:
+        """The number of variables."""
+        return int(self.q.size)
+
+    @property
+    def m(self) -> int:
+        """The number of rows."""
+        return int(self.A.shape[0])
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """How far a point and its multipliers are from optimal, from the raw data; 0 everywhere is optimal.
+
+    Attributes
+    ----------
+    primal : float
+        The largest amount by which a row or bound is missed.
+    dual : float
+        The largest entry of Px + q + A'y + z, multipliers of an infinite side taken as zero.
+    gap : float
+        Objective minus the dual objective, in size: for a feasible pair the sum of all complementarity products.
+    primal_relative, dual_relative, gap_relative : float
+        The same over the largest term of the sum each comes from (of the gap: of the objective's size).
+    """
+
+    primal: float
+    dual: float
+    gap: float
+    primal_relative: float
+    dual_relative: float
+    gap_relative: float
+
+    def within(self, tolerance: float) -> bool:
+        """Whether all three relative residuals are at most a tolerance; NaN never is."""
+        return (
+            self.primal_relative <= tolerance
+            and self.dual_relative <= tolerance
+            and self.gap_relative <= tolerance
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DirectAnswer:
+    """What a direct solver found.
+
+    Attributes
+    ----------
+    status : str
+        The solver's claim: ``"solved"``, ``"limit"`` (no answer to its own tolerance), ``"infeasible"`` or
+        ``"unbounded"``. Look at `residuals` before believing it.
+    x, y, z : ndarray
+        The last iterate: point, multipliers of rows, multipliers of bounds.
+    iterations : int
+    qp : QP
+        What was solved.
+    """
+
+    status: str
+    x: Floats
+    y: Floats
+    z: Floats
+    iterations: int
+    qp: QP
+
+    @cached_property
+    def residuals(self) -> Residuals:
+        """How far from optimal the iterate is, computed from the data when asked for."""
+        return residuals(self.qp, self.x, self.y, self.z)
+
+
+def residuals(qp: QP, x: Floats, y: Floats, z: Floats) -> Residuals:
+    """Measure a point and its multipliers against the data of a program.
+
+    Parameters
+    ----------
+    qp : QP
+    x : ndarray, shape (n,)
+    y : ndarray, shape (m,)
+    z : ndarray, shape (n,)
+
+    Returns
+    -------
+    Residuals
+    """
+    Px, Ax = qp.P @ x, qp.A @ x
+    missed_rows, support_rows, y = _side(Ax, y, qp.row_lower, qp.row_upper)
+    missed_box, support_box, z = _side(x, z, qp.lower, qp.upper)
+    Ay = qp.A.T @ y
+    dual = _size(Px + qp.q + Ay + z)
+    curved, linear = float(x @ Px), float(qp.q @ x)
+    gap = abs(curved + linear + support_rows + support_box)
+    primal = max(missed_rows, missed_box)
+    return Residuals(
+        primal,
+        dual,
+        gap,
+        primal / max(_size(Ax), _size(x), 1e-12),
+        dual / max(_size(Px), _size(qp.q), _size(Ay), _size(z), 1e-12),
+        gap / max(abs(0.5 * curved + linear), 1e-12),
+    )
+
+
+def _side(body: Floats, multiplier: Floats, low: Any, high: Any) -> tuple[float, float, Floats]:
+    """Return the worst violation, the support function of the interval at the multipliers, and these, admissible."""
+    if not body.size:
+        return 0.0, 0.0, multiplier
+    missed = float(max(np.max(low - body), np.max(body - high), 0.0))
+    limit = np.where(multiplier > 0.0, high, low)
+    admissible = np.where(np.isfinite(limit), multiplier, 0.0)
+    support = float(admissible @ np.where(np.isfinite(limit), limit, 0.0))
+    return missed, support, admissible
+
+
+def _size(values: Floats) -> float:
+    return float(np.abs(values).max()) if values.size else 0.0

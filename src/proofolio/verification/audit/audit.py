@@ -1,0 +1,269 @@
+r"""The audit of the Big-M rows of a model that somebody else wrote.
+
+For every candidate side :math:`\mathrm{body} + d y \le \mathrm{rhs}` (see
+`proofolio.verification.audit.candidates`), let R be everything else in the model with y fixed at its off-value. M =
+abs(d) is enough when
+
+.. math:: \mathrm{needed} = \max_R \mathrm{body} - \mathrm{tight} \le M
+
+which is bounded from above by intervals, linear programs and integer programs, and from below by points of R.
+The objective plays no part. Quadratic rows, cones, indicators and special ordered sets are left out of R
+where bounds are computed (that can only raise them) and count where points are judged.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from proofolio.errors import BadData, InvalidBigM
+from proofolio.interfaces.opening import Opened, open_model
+from proofolio.program.program import Program
+from proofolio.solvers.limits import one_blas_thread
+from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
+from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.audit.tiers import Limits, Progress, Run
+from proofolio.verification.audit.verdicts import VERDICTS, Finding, RowVerdict, row_verdict
+
+__all__ = ["Audit", "Progress", "assert_valid", "audit"]
+
+
+TIERS = ("interval", "lp", "mip")
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What was found about the Big-M rows of a model.
+
+    Attributes
+    ----------
+    model : str
+        The file, or the model's name.
+    rows_total : int
+        Linear and quadratic rows of the model.
+    rows : tuple of RowVerdict
+        One for each candidate, in the order of the model's rows.
+    indicators : tuple of RowVerdict
+        Native indicators, with the M that would replace each; they are not judged.
+    notes : tuple of str
+        What the model has beside rows, and what was made of it.
+    seconds : float
+    interrupted : bool
+        Whether Ctrl-C ended the audit early.
+    opened, judged, asked : Opened, sequence of candidates, sequence of findings
+        What the verdicts were made from: `tighten` and the certificates need it.
+    """
+
+    model: str
+    rows_total: int
+    rows: tuple[RowVerdict, ...]
+    indicators: tuple[RowVerdict, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    interrupted: bool
+    opened: Opened = field(repr=False)
+    judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
+    bounding: Reaching = field(repr=False)
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many rows have each verdict, and how many are unsafe."""
+        count = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in VERDICTS}
+        return count | {"unsafe": sum(row.safe is False for row in self.rows)}
+
+    @property
+    def bad(self) -> bool:
+        """Whether a row is invalid or unsafe."""
+        return any(row.verdict == "invalid" or row.safe is False for row in self.rows)
+
+    def worst(self, n: int = 10) -> tuple[RowVerdict, ...]:
+        """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
+        order = {
+            "invalid": 0,
+            "undecided": 2,
+            "binding": 3,
+            "loose": 4,
+            "redundant": 5,
+            "forcing": 6,
+            "tight": 7,
+        }
+
+        def key(row: RowVerdict) -> tuple[int, float]:
+            rank = 1 if row.safe is False and row.verdict != "invalid" else order[row.verdict]
+            return rank, -row.leak if rank == 1 else -(row.ratio or 0.0)
+
+        return tuple(sorted(self.rows, key=key)[:n])
+
+    def document(self) -> dict[str, Any]:
+        """Return the audit as JSON has it."""
+        found: dict[str, Any] = {
+            "model": self.model,
+            "rows_total": self.rows_total,
+            "candidates": len(self.rows),
+            "rows": [row.document() for row in self.rows],
+            "summary": self.summary,
+            "seconds": self.seconds,
+        }
+        if self.indicators:
+            found["indicators"] = [row.document() for row in self.indicators]
+        if self.notes:
+            found["notes"] = list(self.notes)
+        if self.interrupted:
+            found["interrupted"] = True
+        return found
+
+
+@one_blas_thread()
+def audit(
+    model: Any,
+    *,
+    big_m: str | Sequence[str] | None = None,
+    time_limit: float = math.inf,
+    meaningful: float | None = None,
+    tiers: Sequence[str] = TIERS,
+    mip_time_limit: float = 10.0,
+    integrality: float = 1e-6,
+    progress: Progress | None = None,
+) -> Audit:
+    """Judge every row of a model that may be a Big-M row.
+
+    Parameters
+    ----------
+    model : Program, Model, pyomo model, cvxpy.Problem, str or Path
+    big_m : str or sequence of str, optional
+        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``; rows that formulations or
+        gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
+    time_limit : float
+        Wall seconds for everything; what is not reached is ``undecided``.
+    meaningful : float, optional
+        The smallest amount that matters in the rows' bodies; by default each row's own.
+    tiers : sequence of {"interval", "lp", "mip"}
+        What bounds may come from.
+    mip_time_limit : float
+        Seconds for each integer program.
+    integrality : float
+        How far from an integer the solver may leave a binary.
+    progress : function of (tier, done, total), optional
+
+    Returns
+    -------
+    Audit
+        Ctrl-C ends it early with what is known so far.
+
+    Raises
+    ------
+    BadData
+        For something that is no model, an unknown tier, or a limit that is not a positive number.
+
+    Examples
+    --------
+    >>> from proofolio import Model
+    >>> model = Model()
+    >>> x, y = model.variable("x", lower=0, upper=30), model.variable("y", lower=0, upper=7)
+    >>> model.add("link", x + y <= 1000 * model.variable("z", binary=True))
+    >>> (row,) = audit(model).rows
+    >>> row.verdict, round(row.ratio, 2), row.suggested_big_m
+    ('loose', 27.03, 37.0)
+    """
+    _check(tiers, time_limit, mip_time_limit, integrality, meaningful)
+    started = time.perf_counter()
+    opened = open_model(model)
+    program = opened.program
+    asked = candidates(program, _declared(opened, big_m))
+    limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
+    run = Run(Reaching(program), asked, [*implied_rows(program)], limits, progress)
+    interrupted = run.everything(tuple(tiers))
+    names = program.column_names
+
+    def rows(pairs: Sequence[tuple[Candidate, Finding]]) -> tuple[RowVerdict, ...]:
+        return tuple(row_verdict(c, f, names, integrality, meaningful) for c, f in pairs)
+
+    pairs = tuple(zip(asked, run.findings, strict=True))
+    native = tuple(zip(run.implied, run.implied_findings, strict=True))
+    try:
+        judged, implied = rows(pairs), rows(native)
+    except KeyboardInterrupt:  # all is known but for its words: they are found once more
+        judged, implied, interrupted = rows(pairs), rows(native), True
+    return Audit(
+        model=opened.name,
+        rows_total=program.m + len(program.quadratic),
+        rows=judged,
+        indicators=implied,
+        notes=_notes(program),
+        seconds=time.perf_counter() - started,
+        interrupted=interrupted,
+        opened=opened,
+        judged=pairs,
+        bounding=run.bounding,
+    )
+
+
+def assert_valid(model: Any, **options: Any) -> Audit:
+    """Raise `InvalidBigM` when a declared Big-M of a model cuts off a point; for a test suite of one's own.
+
+    Rows nobody declared count as declared, unless `big_m` says which do; the options are those of `audit`.
+    """
+    found = audit(model, **({"big_m": "*"} | options))
+    for row in found.worst(len(found.rows)):
+        if row.verdict == "invalid":
+            point = ", ".join(f"{name} = {float(v):g}" for name, v in list((row.witness or {}).items())[:8])
+            raise InvalidBigM(
+                f"row {row.row!r} has M = {row.big_m:g} for {row.binary!r} and needs at least "
+                f"{row.needed[0]:.9g}: it cuts off {point}"
+            )
+    return found
+
+
+def _check(
+    tiers: Sequence[str],
+    time_limit: float,
+    mip_time_limit: float,
+    integrality: float,
+    meaningful: float | None,
+) -> None:
+    unknown = [tier for tier in tiers if tier not in TIERS]
+    if unknown or isinstance(tiers, str):
+        raise BadData(f"tiers are {tiers!r}: give a list out of {', '.join(TIERS)}")
+    limits = {"time_limit": time_limit, "mip_time_limit": mip_time_limit, "integrality": integrality}
+    if meaningful is not None:
+        limits["meaningful"] = meaningful
+    for name, value in limits.items():
+        if not value > 0:
+            raise BadData(f"{name} is {value}: give a positive number")
+
+
+def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+    patterns = [] if big_m is None else [big_m] if isinstance(big_m, str) else list(big_m)
+    if not patterns:
+        return opened.declared()
+    program = opened.program
+    names = [*program.row_names, *(n for b in program.quadratic.blocks for n in b.element_names())]
+    # row[1] is a name here and not a choice of letters
+    literal = [pattern.replace("[", "[[]") for pattern in patterns]
+    matched = {n for n in names if any(fnmatchcase(n, p) for p in literal)}
+    return opened.declared() | matched
+
+
+def _notes(program: Program) -> tuple[str, ...]:
+    found = []
+    held = int((program.binary & (program.lower == program.upper)).sum())
+    if held:
+        found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
+    if len(program.indicators):
+        found.append(
+            f"{len(program.indicators)} native indicators: they have no M, and come with the M they need"
+        )
+    if program.sos:
+        names = ", ".join(s.name for s in program.sos[:3])
+        found.append(
+            f"{len(program.sos)} special ordered sets ({names}): left out of bounds, kept in witnesses"
+        )
+    if len(program.cones):
+        found.append(
+            f"{len(program.cones)} second-order cones: not judged, left out of bounds, kept in witnesses"
+        )
+    return tuple(found)

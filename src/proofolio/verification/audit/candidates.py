@@ -1,0 +1,248 @@
+r"""Which rows of a model may be Big-M rows, and what each would need.
+
+A candidate is (row, binary y, side): a finite side of a row with a column that is not binary, in which y has
+the coefficient d of largest size among the binaries (each of several equal ones is a candidate). The side is
+written :math:`\mathrm{body} + d\,y \le \mathrm{rhs}`, a lower side negated. y is *off* at the value that
+leaves more room:
+
+.. math::
+    \mathrm{off} = [d < 0],\quad \mathrm{loose} = \mathrm{rhs} - \min(0, d),\quad
+    \mathrm{tight} = \mathrm{rhs} - \max(0, d),\quad M = |d| = \mathrm{loose} - \mathrm{tight}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.program.program import Program, RowBlock
+from proofolio.program.quadratic import Form
+from proofolio.verification.exact.lp_bounds import Freed
+from proofolio.verification.exact.numbers import as_decimal
+
+__all__ = ["Candidate", "Place", "candidates", "implied_rows"]
+
+
+Floats = NDArray[np.float64]
+SIDES = ("upper", "lower")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a side stands: its row and binary, by position (-1 where there is none) and by name."""
+
+    row: int
+    name: str
+    side: str
+    binary: int
+    binary_name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """A side of a row that a binary may switch off.
+
+    Attributes
+    ----------
+    place : Place
+    off : int
+        The value of the binary that leaves more room.
+    columns, values : ndarray
+        The body without the binary, negated for a lower side.
+    big_m, loose, tight : Fraction
+        M, and what the body may reach with the binary off and on.
+    declared : bool
+        Whether somebody said that this is a Big-M row.
+    forms : tuple of Form
+        The quadratic part of the body, negated for a lower side.
+    kind : str
+        ``"row"``, ``"quadratic row"``, ``"indicator"`` or ``"expression"``.
+    why_not : str
+        Why the side cannot be judged; empty when it can.
+    """
+
+    place: Place
+    off: int
+    columns: NDArray[np.int32]
+    values: Floats
+    big_m: Fraction
+    loose: Fraction
+    tight: Fraction
+    declared: bool = False
+    forms: tuple[Form, ...] = ()
+    kind: str = "row"
+    why_not: str = ""
+
+    @property
+    def freed(self) -> Freed | None:
+        """The side of the linear rows that is set free when its M is asked for."""
+        return (self.place.row, self.place.side) if self.kind == "row" else None
+
+    def held(self, value: int) -> dict[int, int]:
+        """Return the column that is held at a value: the binary, or none for a body that nothing switches."""
+        return {} if self.place.binary < 0 else {self.place.binary: value}
+
+    @cached_property
+    def limit(self) -> Fraction:
+        """What the body may reach with the binary off, and eps = 1e-9 max(1, M) more."""
+        return self.loose + max(Fraction(1), self.big_m) / 10**9
+
+    @cached_property
+    def close(self) -> Fraction:
+        """What the body must be able to reach for M to be at most one percent too large."""
+        return self.tight + self.big_m * Fraction(100, 101)
+
+    @cached_property
+    def tight_float(self) -> float:
+        """What the body certainly exceeds `tight` beyond, in floating numbers."""
+        return float(self.tight) + 1e-6 * max(1.0, abs(float(self.tight)))
+
+    @property
+    def on(self) -> int:
+        """The value of the binary at which the side must hold."""
+        return 1 - self.off
+
+    @property
+    def body(self) -> dict[int, Fraction]:
+        """The body's coefficients as the decimals they were written as."""
+        return {j: as_decimal(v) for j, v in zip(self.columns.tolist(), self.values.tolist(), strict=True)}
+
+    def value(self, point: dict[int, Fraction]) -> Fraction:
+        """Evaluate the linear body at an exact point."""
+        return sum((a * point[j] for j, a in self.body.items() if j in point), Fraction(0))
+
+
+def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list[Candidate]:
+    """Return all candidates of a program, in the order of its rows; upper sides before lower ones.
+
+    Parameters
+    ----------
+    program : Program
+    declared : frozenset of str
+        Names of rows declared to be Big-M rows, besides those that formulations tagged.
+    """
+    found = list(_of_rows(program, declared))
+    found += _of_quadratic_rows(program, declared)
+    return found
+
+
+def _switches(program: Program) -> NDArray[np.bool_]:
+    """Mark the binaries that can still take both values."""
+    free: NDArray[np.bool_] = program.binary & (program.lower < program.upper)
+    return free
+
+
+def _tagged(blocks: Sequence[RowBlock]) -> dict[int, int]:
+    """Return the binary of every row that a formulation tagged."""
+    found: dict[int, int] = {}
+    for block in blocks:
+        if block.switch is not None:
+            found.update(
+                zip(range(block.rows.start, block.rows.stop), block.switch.binary.tolist(), strict=True)
+            )
+    return found
+
+
+def _largest(matrix: Any, switch: NDArray[np.bool_], binary: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the positions of the largest entries among the binaries of rows that have other columns."""
+    m = matrix.shape[0]
+    row = np.repeat(np.arange(m), np.diff(matrix.indptr))
+    size = np.where(switch[matrix.indices], np.abs(matrix.data), 0.0)
+    top, other = np.zeros(m), np.zeros(m, dtype=bool)
+    np.maximum.at(top, row, size)
+    other[row[~binary[matrix.indices] & (matrix.data != 0)]] = True
+    return np.flatnonzero((size > 0) & (size == top[row]) & other[row])
+
+
+def _of_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
+    A, names = program.A, program.row_names
+    tagged = _tagged(program.rows)
+    columns = program.column_names
+    for k in _largest(A, _switches(program), program.binary).tolist():
+        row = int(np.searchsorted(A.indptr, k, side="right")) - 1
+        a, b = int(A.indptr[row]), int(A.indptr[row + 1])
+        binary = int(A.indices[k])
+        rest = np.r_[a:k, k + 1 : b]
+        rest = rest[A.data[rest] != 0]
+        is_declared = names[row] in declared or tagged.get(row) == binary
+        for side, limit, sign in _sides(program.row_lower[row], program.row_upper[row]):
+            place = Place(row, names[row], side, binary, columns[binary])
+            index, values = A.indices[rest].astype(np.int32), sign * A.data[rest]
+            yield _candidate(place, sign * float(A.data[k]), sign * limit, index, values, is_declared)
+
+
+def _sides(low: float, high: float) -> list[tuple[str, float, float]]:
+    both = ((SIDES[0], float(high), 1.0), (SIDES[1], float(low), -1.0))
+    return [side for side in both if np.isfinite(side[1])]
+
+
+def _candidate(
+    place: Place,
+    d: float,
+    limit: float,
+    columns: NDArray[np.int32],
+    values: Floats,
+    declared: bool,
+    **more: Any,
+) -> Candidate:
+    slope, rhs = as_decimal(d), as_decimal(limit)
+    return Candidate(
+        place=place,
+        off=int(d < 0),
+        columns=columns,
+        values=values,
+        big_m=abs(slope),
+        loose=rhs - min(Fraction(0), slope),
+        tight=rhs - max(Fraction(0), slope),
+        declared=declared,
+        **more,
+    )
+
+
+def _of_quadratic_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
+    rows = program.quadratic
+    names = [name for block in rows.blocks for name in block.element_names()]
+    tagged, columns, switch = _tagged(rows.blocks), program.column_names, _switches(program)
+    for row, forms in enumerate(rows.forms):
+        a, b = int(rows.matrix.indptr[row]), int(rows.matrix.indptr[row + 1])
+        index, data = rows.matrix.indices[a:b], rows.matrix.data[a:b]
+        size = np.where(switch[index], np.abs(data), 0.0)
+        for k in np.flatnonzero((size > 0) & (size == np.max(size, initial=0.0))).tolist():
+            binary = int(index[k])
+            inside = any(binary in form.columns and _enters(form, binary) for form in forms)
+            why = "the binary also stands in the row's quadratic part" if inside else ""
+            rest = np.r_[0:k, k + 1 : index.size]
+            is_declared = names[row] in declared or tagged.get(row) == binary
+            for side, limit, sign in _sides(rows.lower[row], rows.upper[row]):
+                place = Place(row, names[row], side, binary, columns[binary])
+                curved = tuple(Form(f.columns, sign * f.matrix) for f in forms)
+                yield _candidate(
+                    place, sign * float(data[k]), sign * limit, index[rest].astype(np.int32),
+                    sign * data[rest], is_declared, forms=curved, kind="quadratic row", why_not=why,
+                )  # fmt: skip
+
+
+def _enters(form: Form, column: int) -> bool:
+    at = form.columns == column
+    return bool(np.any(form.matrix[at] != 0))
+
+
+def implied_rows(program: Program) -> Iterator[Candidate]:
+    """Yield each side of each native indicator: what M would replace it is asked like that of a Big-M row."""
+    implied = program.indicators
+    names = [name for block in implied.blocks for name in block.element_names()]
+    columns = program.column_names
+    for row in range(len(implied)):
+        a, b = int(implied.matrix.indptr[row]), int(implied.matrix.indptr[row + 1])
+        index, data = implied.matrix.indices[a:b].astype(np.int32), implied.matrix.data[a:b]
+        binary, on = int(implied.binary[row]), int(implied.on[row])
+        for side, limit, sign in _sides(implied.lower[row], implied.upper[row]):
+            place = Place(row, names[row], side, binary, columns[binary])
+            rhs = as_decimal(sign * limit)
+            yield Candidate(place, 1 - on, index, sign * data, Fraction(0), rhs, rhs, kind="indicator")

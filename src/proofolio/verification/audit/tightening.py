@@ -1,0 +1,200 @@
+r"""Tightening loose Big-M rows to the M that was proved to be enough.
+
+A loose side :math:`\mathrm{body} + d y \le \mathrm{rhs}` becomes, with M' the proved bound rounded outward,
+
+.. math:: \mathrm{body} + \mathrm{sign}(d) M' y \le \mathrm{tight} + \max(0, \mathrm{sign}(d) M')
+
+which says the same while y is on and is implied by the rest while it is off. All rows can change at once:
+each M' was proved over the rest as it was, whose points with y off are all points of the model. Rows with two
+finite sides share one coefficient between them and stay as they are, and so do quadratic rows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from proofolio.errors import BadData
+from proofolio.interfaces.opening import Opened, open_model
+from proofolio.program.program import Program, RowBlock
+from proofolio.verification.audit.audit import Audit, audit
+from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.verdicts import Finding, judge, needed
+from proofolio.verification.exact.numbers import outward
+from proofolio.verification.solving import Verified, solve_program
+
+__all__ = ["Confirmation", "TightenedRow", "confirm", "tighten", "tightened"]
+
+
+SAME = 1e-6
+
+
+@dataclass(frozen=True)
+class TightenedRow:
+    """One row that changes: its new coefficient of the binary and its new side, as they stand in the row."""
+
+    row: int
+    name: str
+    binary: int
+    side: str
+    coefficient: float
+    limit: float
+    big_m: float
+    tier: str
+
+
+@dataclass(frozen=True, eq=False)
+class Confirmation:
+    """The model solved before and after: the optimum must not change."""
+
+    before: Verified
+    after: Verified
+
+    @property
+    def same(self) -> bool:
+        """Whether both solves end alike, with optima within 1e-6 relative or the gaps they were solved to."""
+        a, b = self.before.objective, self.after.objective
+        if a is None or b is None:
+            return self.before.status == self.after.status
+        gaps = sum(gap * abs(v) for gap, v in ((self.before.gap, a), (self.after.gap, b)) if np.isfinite(gap))
+        return abs(a - b) <= SAME * max(1.0, abs(a)) + gaps
+
+    @property
+    def faster(self) -> float:
+        """Seconds before over seconds after."""
+        return self.before.solution.seconds / max(self.after.solution.seconds, 1e-9)
+
+
+def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = None, **options: Any) -> Any:
+    """Give every loose Big-M row of a model the M that was proved to be enough.
+
+    Parameters
+    ----------
+    model : Program, Model, pyomo model, cvxpy.Problem, str or Path
+    out : str or Path, optional
+        Model file to be written as well.
+    found : Audit, optional
+        An audit of this very model; without one it is made, with `options`.
+
+    Returns
+    -------
+    Program, pyomo model or cvxpy.Problem
+        A new Program for a Program, a builder or a file; the same Pyomo model, changed in place (the changed
+        constraints hold numbers where they held Params); a CVXPY problem built anew, with the names of the
+        matrix form.
+
+    Raises
+    ------
+    BadData
+        For something that is no model, or a row that cannot be found again in a Pyomo model.
+    """
+    opened = open_model(model) if found is None else found.opened
+    if found is not None and opened.native is not model and opened is not model:
+        raise BadData("the audit given is of another model: audit this one, or leave it out")
+    result = found or audit(opened, **options)
+    program, rows = tightened(result)
+    if out is not None:
+        program.write(out)
+    if opened.kind == "pyomo":
+        _in_place(opened, program, rows)
+        return opened.native
+    return program.to_cvxpy() if opened.kind == "cvxpy" else program
+
+
+def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
+    """Return the program of an audit with its loose rows tightened, and which rows changed."""
+    program = found.opened.program
+    rows: dict[int, TightenedRow] = {}
+    for candidate, finding in found.judged:
+        place = candidate.place
+        if candidate.kind != "row" or place.row in rows or judge(candidate, finding) != "loose":
+            continue  # of two binaries in one row only the first changes: the other was judged beside it
+        if np.isfinite(program.row_lower[place.row]) and np.isfinite(program.row_upper[place.row]):
+            continue
+        changed = _changed(candidate, finding)
+        if changed is not None:
+            rows[place.row] = changed
+    return _rebuilt(program, rows), tuple(rows.values())
+
+
+def _changed(candidate: Candidate, finding: Finding) -> TightenedRow | None:
+    hi = needed(candidate, finding).hi
+    if not isinstance(hi, Fraction):
+        return None
+    M = outward(max(hi, Fraction(0)), 1)
+    if Fraction(M) >= candidate.big_m:
+        return None
+    d = -M if candidate.off else M
+    # rounded outward: with the binary on, the row may give way by one unit in the last place, never cut
+    limit = outward(candidate.tight + max(Fraction(0), Fraction(d)), 1)
+    sign = 1.0 if candidate.place.side == "upper" else -1.0
+    place = candidate.place
+    return TightenedRow(
+        place.row, place.name, place.binary, place.side, sign * d, sign * limit, M, finding.tier
+    )
+
+
+def _rebuilt(program: Program, rows: dict[int, TightenedRow]) -> Program:
+    A = program.A.copy()
+    low, high = program.row_lower.copy(), program.row_upper.copy()
+    for i, row in rows.items():
+        a, b = A.indptr[i], A.indptr[i + 1]
+        A.data[a:b][A.indices[a:b] == row.binary] = row.coefficient
+        (high if row.side == "upper" else low)[i] = row.limit
+    A.eliminate_zeros()
+    blocks = tuple(_retagged(block, rows) for block in program.rows)
+    return dataclasses.replace(program, A=A, row_lower=low, row_upper=high, rows=blocks)
+
+
+def _retagged(block: RowBlock, rows: dict[int, TightenedRow]) -> RowBlock:
+    if block.switch is None:
+        return block
+    changed = {i - block.start: rows[i] for i in range(block.rows.start, block.rows.stop) if i in rows}
+    if not changed:
+        return block
+    M = block.switch.big_m.copy()
+    for k, row in changed.items():
+        M[k] = row.big_m
+    tiers = {row.tier for row in changed.values()}
+    tier = tiers.pop() if len(tiers) == 1 and len(changed) == block.size else block.switch.tier
+    return dataclasses.replace(block, switch=dataclasses.replace(block.switch, big_m=M, tier=tier))
+
+
+def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) -> None:
+    import pyomo.environ as pyo  # heavy: only for Pyomo models
+
+    from proofolio.interfaces.pyomo.writing import affine_terms, native_sum
+
+    model = opened.native
+    active = model.component_data_objects(pyo.Constraint, active=True, descend_into=pyo.Block)
+    constraints = {c.name: c for c in active}
+    lost = [row.name for row in rows if row.name not in constraints]
+    if lost:
+        raise BadData(
+            f"row {lost[0]!r} is no constraint of the Pyomo model: tighten a copy read from a file instead"
+        )
+    for row in rows:
+        body = native_sum(affine_terms(program.A, row.row, opened.variables), 0.0)
+        limit = row.limit
+        constraints[row.name].set_value((None, body, limit) if row.side == "upper" else (limit, body, None))
+
+
+def confirm(before: Any, after: Any, solver: str = "highs", **settings: Any) -> Confirmation:
+    """Solve two models and compare their optima.
+
+    A Pyomo model that will be tightened in place is given as the Program read before.
+
+    Parameters
+    ----------
+    before, after : Program, Model, pyomo model, cvxpy.Problem, str or Path
+    solver : str
+    **settings
+        As for `proofolio.solve`.
+    """
+    first, second = open_model(before).program, open_model(after).program
+    return Confirmation(solve_program(first, solver, **settings), solve_program(second, solver, **settings))

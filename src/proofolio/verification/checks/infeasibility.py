@@ -1,0 +1,266 @@
+"""Why a model has no solution: requirements that cannot hold together, none of which can be spared."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+
+from proofolio.errors import BadData, ProofolioError, SolverFailure
+from proofolio.interfaces.opening import open_model
+from proofolio.program.program import Program
+from proofolio.program.structure import features, recognise_cones
+from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.highs import solver as highs
+from proofolio.solvers.highs.session import open_highs
+from proofolio.solvers.quadratic import clarabel
+from proofolio.solvers.scip import solver as scip
+from proofolio.solvers.solution import Settings
+from proofolio.verification.checks.elements import Element, Member, elements, members, part_of
+
+__all__ = ["Iis", "Member", "explain_infeasible", "has_point"]
+
+
+SHOWN, ALIKE = 8, 3
+CURVED = ("quadratic", "cone")
+DISCRETE = ("integer", "indicator", "sos")
+
+
+@dataclass(frozen=True, eq=False)
+class Iis:
+    """An infeasible subset of a model's requirements.
+
+    Attributes
+    ----------
+    members : tuple of Member
+        They cannot hold together: a solver says so of these alone.
+    irreducible : bool
+        Whether a point was found that satisfies all the others, for each of them. False when the time
+        limit came first, or a solver could not tell.
+    barely : bool
+        Whether SCIP, which forgives rows 1e-6, finds a point after all: they miss one another by less.
+    seconds : float
+    """
+
+    members: tuple[Member, ...]
+    irreducible: bool
+    barely: bool
+    seconds: float
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The members' names."""
+        return tuple(member.name for member in self.members)
+
+    @property
+    def sentence(self) -> str:
+        """What a person can act on: one of these has to give."""
+        groups: dict[tuple[str, str], list[Member]] = {}
+        for member in self.members:
+            groups.setdefault((member.kind, member.name.partition("[")[0]), []).append(member)
+        said = []
+        for (_, block), group in groups.items():
+            few = group if len(group) <= ALIKE else group[:1]
+            said += [str(member) for member in few]
+            if len(group) > ALIKE:
+                said[-1] += f" and {len(group) - 1} more {block}[...]"
+        shown = ", ".join(said[:SHOWN]) + (", ..." if len(said) > SHOWN else "")
+        hair = "; they miss one another by less than 1e-6" if self.barely else ""
+        if len(self.members) == 1:
+            return f"this cannot hold by itself: {shown}{hair}"
+        fewer = "" if self.irreducible else " (perhaps fewer of them)"
+        return f"these {len(self.members)}{fewer} cannot hold together: {shown}{hair}"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Everything, in the words of the command line's JSON."""
+        listed = [{"kind": m.kind, "name": m.name, "says": m.says} for m in self.members]
+        return {
+            "members": listed,
+            "irreducible": self.irreducible,
+            "barely": self.barely,
+            "sentence": self.sentence,
+            "seconds": self.seconds,
+        }
+
+
+def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
+    """Return requirements of an infeasible model that cannot hold together, in the model's own names.
+
+    The sides of rows, bounds, integrality, quadratic rows, cones, indicators and special ordered sets are
+    spared one group at a time for as long as the rest stays infeasible (QuickXplain), and then one by one.
+    Where the continuous relaxation is infeasible already, integrality has no part in the explanation, and
+    for linear rows HiGHS's own subset is the start.
+
+    Parameters
+    ----------
+    model : Program, Model, pyomo model, cvxpy.Problem, str or Path
+    time_limit : float
+        Seconds; what is left of the subset by then is returned.
+
+    Raises
+    ------
+    BadData
+        When the model has a solution.
+    SolverFailure
+        When no solver can tell within the time limit.
+
+    References
+    ----------
+    Junker, "QuickXplain: preferred explanations and relaxations for over-constrained problems", AAAI 2004.
+    Gleeson, Ryan, "Identifying minimally infeasible subsystems of inequalities", ORSA J. Computing 2 (1990).
+
+    Examples
+    --------
+    >>> from proofolio import Model
+    >>> model = Model()
+    >>> x = model.variable("x", 2, lower=0)
+    >>> model.add("most", x.sum() <= 1)
+    >>> model.add("least", x[0] >= 2)
+    >>> explain_infeasible(model).names
+    ('row most', 'row least', 'lower bound of x[1]')
+    """
+    started = time.perf_counter()
+    program = recognise_cones(model if isinstance(model, Program) else open_model(model).program)
+    search = _Search(program, started + time_limit)
+    found, irreducible = search.deleted(_crossed(program) or search.smallest())
+    barely = _scip_finds_a_point(part_of(program, found), search.left())
+    return Iis(members(program, found), irreducible, barely, time.perf_counter() - started)
+
+
+def has_point(program: Program, seconds: float) -> bool | None:
+    """Whether anything satisfies a program without objective; None when no solver could tell in time."""
+    if seconds <= 0.0:
+        return None
+    settings = Settings(time_limit=max(seconds, 1e-2))
+    used = features(program)
+    asked = []
+    if used <= clarabel.CAN:
+        asked.append(solve_continuous)
+    elif used <= highs.CAN and not used - {"integer"}:
+        asked.append(highs.solve)
+    if used or not asked:
+        asked.append(scip.solve)
+    for ask in asked:
+        try:
+            answer = ask(program, settings)
+        except ProofolioError:
+            continue
+        if answer.x is not None or answer.status == "infeasible":
+            return answer.x is not None
+    return None
+
+
+class _Search:
+    """Subsets of a program's elements, and what solvers say of them."""
+
+    def __init__(self, program: Program, deadline: float) -> None:
+        self.program, self.deadline = program, deadline
+
+    def left(self) -> float:
+        return self.deadline - time.perf_counter()
+
+    def feasible(self, kept: Sequence[Element]) -> bool | None:
+        return has_point(part_of(self.program, kept), self.left())
+
+    def smallest(self) -> list[Element]:
+        """Return an infeasible subset, as small as the time allows."""
+        every = elements(self.program)
+        linear = [e for e in every if e.part not in DISCRETE and e.part not in CURVED]
+        smooth = [e for e in every if e.part not in DISCRETE]
+        if self.feasible(linear) is False:
+            seed = _highs_subset(self.program, linear, self.left())
+            return seed if seed and self.feasible(seed) is False else self.shrink(linear)
+        if len(smooth) > len(linear) and self.feasible(smooth) is False:
+            return self.shrink(smooth)
+        found = self.feasible(every)
+        if found:
+            raise BadData("the model has a solution: there is nothing to explain")
+        if found is None:
+            raise SolverFailure("no solver could tell within the time limit whether the model has a solution")
+        return self.shrink(every)
+
+    def shrink(self, infeasible: list[Element]) -> list[Element]:
+        return self._spare(infeasible, [], False)
+
+    def _spare(self, some: list[Element], others: list[Element], grown: bool) -> list[Element]:
+        """Return a small part of `some` that is infeasible together with the others (all of it is)."""
+        if grown and self.feasible(others) is False:
+            return []
+        if len(some) == 1 or self.left() <= 0.0:
+            return some
+        half = len(some) // 2
+        first, last = some[:half], some[half:]
+        needed = self._spare(last, others + first, True)
+        return self._spare(first, others + needed, bool(needed)) + needed
+
+    def deleted(self, found: list[Element]) -> tuple[list[Element], bool]:
+        """Spare one element after the other where that can be done; say whether all the rest are needed."""
+        kept, sure = list(found), True
+        for e in found:
+            rest = [other for other in kept if other != e]
+            point = self.feasible(rest)
+            sure = sure and point is not None
+            kept = rest if point is False else kept
+        return kept, sure
+
+
+def _scip_finds_a_point(part: Program, seconds: float) -> bool:
+    """Whether SCIP, at its own tolerances, sees nothing wrong with a part that another solver found infeasible."""
+    if seconds <= 0.0 or np.any(part.lower > part.upper) or np.any(part.row_lower > part.row_upper):
+        return False
+    try:
+        return scip.solve(part, Settings(time_limit=seconds)).x is not None
+    except ProofolioError:
+        return False
+
+
+def _crossed(program: Program) -> list[Element]:
+    """Return two sides that leave nothing between them, which solvers refuse rather than report."""
+    for part, lower, upper in (
+        ("bound", program.lower, program.upper),
+        ("row", program.row_lower, program.row_upper),
+    ):
+        crossed = np.flatnonzero(lower > upper)
+        if crossed.size:
+            i = int(crossed[0])
+            return [Element(part, i, "lower"), Element(part, i, "upper")]
+    return []
+
+
+def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -> list[Element]:
+    """Return HiGHS's irreducible subset of the linear elements; nothing when it finds none in time."""
+    part = part_of(program, linear)
+    solver = open_highs(0, 1, {})
+    solver.setOptionValue("iis_time_limit", max(0.5 * seconds, 1e-2))
+    solver.setOptionValue("time_limit", max(0.5 * seconds, 1e-2))
+    solver.setOptionValue("iis_strategy", int(highspy.IisStrategy.kIisStrategyIrreducible))
+    model = highspy.HighsLp()
+    model.num_col_, model.num_row_ = part.n, part.m
+    model.col_cost_, model.col_lower_, model.col_upper_ = part.q, part.lower, part.upper
+    model.row_lower_, model.row_upper_ = part.row_lower, part.row_upper
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_, model.a_matrix_.index_ = part.A.indptr, part.A.indices
+    model.a_matrix_.value_ = part.A.data
+    if solver.passModel(model) == highspy.HighsStatus.kError:
+        return []
+    said, iis = solver.getIis()
+    if said == highspy.HighsStatus.kError or not iis.valid_:
+        return []
+    sides = {
+        int(highspy.IisBoundStatus.kIisBoundStatusLower): ("lower",),
+        int(highspy.IisBoundStatus.kIisBoundStatusUpper): ("upper",),
+        int(highspy.IisBoundStatus.kIisBoundStatusBoxed): ("lower", "upper"),
+    }
+    wanted = set()
+    for name, index, status in (
+        ("row", iis.row_index_, iis.row_bound_),
+        ("bound", iis.col_index_, iis.col_bound_),
+    ):
+        for i, word in zip(index, status, strict=True):
+            wanted |= {Element(name, int(i), side) for side in sides.get(int(word), ())}
+    return [e for e in linear if e in wanted]

@@ -1,0 +1,99 @@
+r"""The checker of certificates: no solver, no floating point, nothing but fractions and the model's data.
+
+A bound on a linear expression over a polyhedron is proved by multipliers. For any y, with
+:math:`r = c - A'y`, every x with :math:`a \le Ax \le b` and :math:`l \le x \le u` has
+
+.. math:: c'x = y'Ax + r'x \le \sum_i \max(y_i a_i, y_i b_i) + \sum_j \max(r_j l_j, r_j u_j)
+
+where a term with an infinite factor proves nothing unless its multiplier is zero. With c = 0 and a right-hand
+side below zero the polyhedron is empty. That is all there is to check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+__all__ = ["System", "bound", "proves_empty", "violation"]
+
+
+Row = Mapping[int, Fraction]
+Side = Fraction | None
+
+
+@dataclass(frozen=True)
+class System:
+    """Linear rows ``low <= row x <= high`` and bounds of columns; None is an infinite side.
+
+    `freed` holds (row, "lower" | "upper") sides to be ignored and `fixed` columns held at a value, so that
+    one system serves many questions.
+    """
+
+    rows: tuple[Row, ...]
+    low: tuple[Side, ...]
+    high: tuple[Side, ...]
+    lower: tuple[Side, ...]
+    upper: tuple[Side, ...]
+    freed: frozenset[tuple[int, str]] = frozenset()
+    fixed: Mapping[int, Fraction] = field(default_factory=dict)
+
+    def side(self, i: int, which: str) -> Side:
+        """Return one side of a row."""
+        return None if (i, which) in self.freed else (self.low if which == "lower" else self.high)[i]
+
+    def box(self, j: int) -> tuple[Side, Side]:
+        """Return the bounds of a column."""
+        return (self.fixed[j], self.fixed[j]) if j in self.fixed else (self.lower[j], self.upper[j])
+
+
+def _most(factor: Fraction, low: Side, high: Side) -> Side:
+    """Return the largest value of factor * v over low <= v <= high, None for infinity."""
+    end = high if factor > 0 else low
+    return None if end is None else factor * end
+
+
+def bound(system: System, c: Row, y: Row) -> Side:
+    """Return the upper bound of c'x that the multipliers y prove, None when they prove nothing."""
+    reduced = dict(c)
+    total = Fraction(0)
+    for i, factor in y.items():
+        if factor == 0:
+            continue
+        part = _most(factor, system.side(i, "lower"), system.side(i, "upper"))
+        if part is None:
+            return None
+        total += part
+        for j, a in system.rows[i].items():
+            reduced[j] = reduced.get(j, Fraction(0)) - factor * a
+    for j, factor in reduced.items():
+        if factor == 0:
+            continue
+        part = _most(factor, *system.box(j))
+        if part is None:
+            return None
+        total += part
+    return total
+
+
+def proves_empty(system: System, y: Row) -> bool:
+    """Whether the multipliers prove that no point satisfies the system."""
+    proved = bound(system, {}, y)
+    return proved is not None and proved < 0
+
+
+def violation(system: System, x: Row) -> Fraction:
+    """Return the largest violation of any row or bound at a point (absent columns are zero)."""
+    worst = Fraction(0)
+    for i, row in enumerate(system.rows):
+        value = sum((a * x.get(j, Fraction(0)) for j, a in row.items()), Fraction(0))
+        worst = max(worst, _outside(value, system.side(i, "lower"), system.side(i, "upper")))
+    for j in range(len(system.lower)):
+        worst = max(worst, _outside(x.get(j, Fraction(0)), *system.box(j)))
+    return worst
+
+
+def _outside(value: Fraction, low: Side, high: Side) -> Fraction:
+    above = Fraction(0) if high is None else value - high
+    below = Fraction(0) if low is None else low - value
+    return max(above, below, Fraction(0))

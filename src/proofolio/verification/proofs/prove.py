@@ -1,0 +1,352 @@
+r"""Prove a claim, refute it with a point, or say what was missing.
+
+A claim is **sound** when every point of the rows lies in some piece of its meaning, and **complete** when
+every point of the meaning has integers and auxiliary values that satisfy the rows. Both are decided in
+rational arithmetic on the numbers as written, up to :math:`\delta \le 10^{-9}` of a row's size; see
+`prove_sound` and `prove_complete` for how.
+
+Exact points: one that satisfies the rows of a part, one that its meaning allows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import log2, prod
+from typing import Any
+
+from proofolio.solvers.limits import one_blas_thread
+from proofolio.verification.proofs.certificates import Certificates
+from proofolio.verification.proofs.claim import Claim
+from proofolio.verification.proofs.completeness import Incomplete, prove_complete
+from proofolio.verification.proofs.outside import combinations, disjoint_outputs
+from proofolio.verification.proofs.parts import parts
+from proofolio.verification.proofs.reading import Stated, state
+from proofolio.verification.proofs.small_lp import SmallLP
+from proofolio.verification.proofs.soundness import Outside, prove_covered, prove_sound
+from proofolio.verification.proofs.statement import Line, Statement, Undecidable, freed_rows, written
+from proofolio.verification.proofs.true_points import held_at, true_points
+
+__all__ = ["Proof", "Witness", "meaning_point", "program_point", "prove"]
+
+
+Point = dict[int, Fraction]
+
+
+def program_point(part: Statement, deadline: float) -> Point:
+    """Return a point that satisfies the rows of a part; `Undecidable` when none was found."""
+    lp = SmallLP(part.program, deadline)
+    columns = [j for j in range(len(part.names)) if part.integer[j]]
+    point = _search(part, lp, part.rows, columns, {})
+    if point is None:
+        raise Undecidable("the rows of another part allow no point at all")
+    return point
+
+
+def meaning_point(part: Statement, deadline: float) -> Point:
+    """Return inputs and outputs that the meaning of a part allows; `Undecidable` when none was found."""
+    for way in combinations(part):
+        lines = [line for entry, k in zip(part.entries, way, strict=True) for line in entry[k]]
+        lp = SmallLP(part.cell(lines), deadline)
+        point = _search(part, lp, (), list(part.given), {})
+        if point is not None:
+            return {j: point[j] for j in part.points}
+    raise Undecidable("the meaning of another part allows no point at all")
+
+
+def _search(
+    part: Statement,
+    lp: SmallLP,
+    rows: Sequence[Line],
+    columns: list[int],
+    fixed: Point,
+) -> Point | None:
+    system = lp.question(freed_rows(rows, fixed), fixed)
+    answer = lp.maximise({}, system)
+    if answer.status != "optimal":
+        return None
+    column = next((j for j in columns if j not in fixed), None)
+    if column is None:
+        return lp.exact_point(system, answer)
+    for v in part.values(column):
+        point = _search(part, lp, rows, columns, {**fixed, column: Fraction(v)})
+        if point is not None:
+            return point
+    return None
+
+
+MEANT = "the rows cut off a point that the meaning allows"
+FREE = (
+    "with its quadratic parts anywhere within their bounds the claim does not hold, and no point was found where "
+    "it fails: the lemma about their differences must be proved apart"
+)
+ALLOWED = "the rows allow a point that lies in no piece of the meaning"
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A rational point that refutes a claim.
+
+    Attributes
+    ----------
+    direction : str
+        ``"sound"``: the rows allow it and the meaning does not; ``"complete"``: the other way around.
+    values : dict
+        Inputs and outputs by name.
+    auxiliary : dict
+        The function's other variables by name, when the rows allow the point.
+    """
+
+    direction: str
+    values: dict[str, Fraction]
+    auxiliary: dict[str, Fraction]
+
+    def __str__(self) -> str:
+        sentence = ALLOWED if self.direction == "sound" else MEANT
+        return f"{sentence}: " + ", ".join(f"{name} = {value}" for name, value in self.values.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Proof:
+    """The verdict on a claim.
+
+    Attributes
+    ----------
+    name, lowering : str
+    verdict : {"proved", "refuted", "undecided"}
+    delta : Fraction or None
+        For ``proved``: the largest part of a row's size by which any bound was missed (0: exactly true).
+    reason : str
+        One sentence: what fails, or what was missing; empty when proved.
+    witness : Witness or None
+    total : bool or None
+        Whether every input of the box has an output; None where that was not decided.
+    certificates : Certificates or None
+        None when undecided.
+    seconds : float
+    """
+
+    name: str
+    lowering: str
+    verdict: str
+    delta: Fraction | None = None
+    reason: str = ""
+    witness: Witness | None = None
+    total: bool | None = None
+    certificates: Certificates | None = None
+    seconds: float = 0.0
+
+
+@one_blas_thread()
+def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> Proof:
+    """Decide whether the rows a function writes say what they are meant to say.
+
+    Parameters
+    ----------
+    claim : Claim
+    max_binaries : int
+        Integers that share rows or pieces are enumerated up to ``2 ** max_binaries`` assignments.
+    time_limit : float
+        Seconds; past them the verdict is ``undecided``.
+
+    Returns
+    -------
+    Proof
+        ``proved`` and ``refuted`` carry certificates, already checked without a solver.
+
+    Raises
+    ------
+    ProofolioError
+        What the function itself raises, and `BadData` for a meaning that does not fit the outputs.
+    """
+    start = time.perf_counter()
+    try:
+        stated = state(claim)
+        outcome = _Attempt(stated, max_binaries, start + time_limit).outcome()
+        if stated.statement.atoms and outcome["verdict"] == "refuted":
+            outcome = _at_true_points(stated, outcome["witness"], max_binaries, start + time_limit)
+    except Undecidable as missing:
+        outcome = {"verdict": "undecided", "reason": str(missing)}
+    return Proof(claim.title, claim.lowering, **outcome, seconds=time.perf_counter() - start)
+
+
+def _at_true_points(stated: Stated, near: Witness, max_binaries: int, deadline: float) -> dict[str, Any]:
+    """Look for a refutation where quadratic parts are what they stand for; the first one may not be there."""
+    for point in true_points(stated.statement, near.values):
+        held = Stated(held_at(stated.statement, point), stated.lifts)
+        outcome = _Attempt(held, max_binaries, deadline, stated.statement).outcome()
+        if outcome["verdict"] == "refuted":
+            return outcome
+        if time.perf_counter() > deadline:
+            break
+    return {"verdict": "undecided", "reason": FREE}
+
+
+class _Attempt:
+    """A statement to be decided; what is found is certified as being about another, of which it is a part."""
+
+    def __init__(
+        self, stated: Stated, max_binaries: int, deadline: float, about: Statement | None = None
+    ) -> None:
+        self.statement, self.lifts = stated
+        self.about = self.statement if about is None else about
+        self.parts = parts(self.statement)
+        self.max_binaries, self.deadline = max_binaries, deadline
+        self.missing: list[str] = []
+        self.delta = Fraction(0)
+
+    def outcome(self) -> dict[str, Any]:
+        """Return the fields of the proof."""
+        proofs = []
+        for index, part in enumerate(self.parts):
+            proof: dict[str, Any] = {"sound": [], "complete": []}
+            proofs.append(proof)
+            try:
+                self._countable(part)
+                ways = combinations(part)
+            except Undecidable as missing:
+                self.missing.append(str(missing))
+                continue
+            for question in [*range(len(part.entries)), *ways]:
+                try:
+                    self._ask(part, question, proof)
+                except (Outside, Incomplete) as found:
+                    refuted = self._refuted(index, question, found)
+                    if refuted is not None:
+                        return refuted
+                except Undecidable as missing:
+                    self.missing.append(str(missing))
+        if self.missing:
+            return {"verdict": "undecided", "reason": self.missing[0]}
+        return self._proved(proofs)
+
+    def _countable(self, part: Statement) -> None:
+        columns = [*part.given, *part.chosen]
+        assignments = prod(len(part.values(j)) for j in columns)
+        if assignments > 2**self.max_binaries:
+            raise Undecidable(
+                f"{len(columns)} integers that share rows have 2^{log2(assignments):.3g} assignments, more "
+                f"than 2^{self.max_binaries}: prove smaller sizes, or raise max_binaries"
+            )
+
+    def _ask(self, part: Statement, question: int | tuple[int, ...], proof: dict[str, Any]) -> None:
+        if isinstance(question, int):
+            tree, delta = prove_sound(part, question, self.deadline)
+            proof["sound"].append(tree)
+        else:
+            same = len(set(question)) == 1 and bool(self.lifts)
+            lift = self.lifts[question[0]] if same else None
+            tree, delta = prove_complete(part, question, lift, self.deadline)
+            proof["complete"].append(tree)
+        self.delta = max(self.delta, delta)
+
+    # ---------------------------------------------------------------- refuted
+    def _refuted(
+        self, index: int, question: int | tuple[int, ...], found: Outside | Incomplete
+    ) -> dict[str, Any] | None:
+        """Return the refutation with its point filled in for the other parts, None when they have none."""
+        points = []
+        sound = isinstance(found, Outside)
+        for k, part in enumerate(self.parts):
+            try:
+                if k != index:
+                    point = (program_point if sound else meaning_point)(part, self.deadline)
+                else:
+                    columns = range(len(part.names)) if sound else part.points
+                    point = {j: found.point[j] for j in columns}
+            except Undecidable as missing:
+                self.missing.append(f"a part of the claim is refuted, but another is not settled: {missing}")
+                return None
+            points.append(point)
+        refutation: dict[str, Any] = {
+            "direction": "sound" if sound else "complete",
+            "part": index,
+            "points": [{str(j): str(v) for j, v in point.items()} for point in points],
+        }
+        if isinstance(found, Outside):
+            refutation["entry"] = question
+        else:
+            refutation["tree"] = found.tree
+        if self.about.atoms:
+            inputs = [j for j, kind in enumerate(self.about.kinds) if kind == "input"]
+            refutation["inputs"] = {str(j): str(self.statement.lower[j]) for j in inputs}
+        certificates = Certificates.of(self.about, {"verdict": "refuted", "refutation": refutation})
+        if self.about is self.statement and self.about.atoms:  # where to look, not yet a refutation
+            return {"verdict": "refuted", "witness": self._witness(refutation["direction"], points)}
+        checked = certificates.check()
+        if not checked.ok:
+            self.missing.append(f"a refutation was found and not confirmed: {checked.reason}")
+            return None
+        witness = self._witness(refutation["direction"], points)
+        return {
+            "verdict": "refuted",
+            "reason": ALLOWED if sound else MEANT,
+            "witness": witness,
+            "certificates": certificates,
+        }
+
+    def _witness(self, direction: str, points: list[dict[int, Fraction]]) -> Witness:
+        named: dict[str, Fraction] = {}
+        auxiliary: dict[str, Fraction] = {}
+        for part, point in zip(self.parts, points, strict=True):
+            for j, value in point.items():
+                target = named if j in part.points else auxiliary
+                if part.kinds[j] != "selector":
+                    target[part.names[j]] = value
+        for j in self.statement.points:  # an input that no row speaks of: any value of its box will do
+            ends = (self.statement.lower[j], self.statement.upper[j])
+            named.setdefault(self.statement.names[j], next((e for e in ends if e is not None), Fraction(0)))
+        atoms = {atom.column for atom in self.about.atoms} if self.about is not self.statement else set()
+        order = [self.statement.names[j] for j in self.statement.points if j not in atoms]
+        return Witness(direction, {name: named[name] for name in order}, auxiliary)
+
+    # ----------------------------------------------------------------- proved
+    def _proved(self, proofs: list[dict[str, Any]]) -> dict[str, Any]:
+        total, gap = self._total(proofs)
+        content: dict[str, Any] = {
+            "verdict": "proved",
+            "delta": str(self.delta),
+            "total": total,
+            "parts": proofs,
+        }
+        if gap is not None:
+            content["gap"] = gap
+        certificates = Certificates.of(self.statement, content)
+        checked = certificates.check()
+        if not checked.ok:
+            return {"verdict": "undecided", "reason": f"the proof was not confirmed: {checked.reason}"}
+        return {"verdict": "proved", "delta": self.delta, "total": total, "certificates": certificates}
+
+    def _total(self, proofs: list[dict[str, Any]]) -> tuple[bool | None, dict[str, Any] | None]:
+        """Return whether every input has an output, and the input that has none."""
+        delta = self.delta
+        found = []
+        for index, part in enumerate(self.parts):
+            trees = []
+            for entry in range(len(part.entries)):
+                try:
+                    if not disjoint_outputs(part):
+                        return None, None
+                    tree, needed = prove_covered(part, entry, self.deadline)
+                except Outside as outside:
+                    if self.about.atoms:  # a point where they need not be what they stand for
+                        return None, None
+                    point = {
+                        j: outside.point.get(j, Fraction(0)) for j in part.points if part.kinds[j] == "input"
+                    }
+                    return False, {"part": index, "entry": entry, "point": _all_written(point)}
+                except Undecidable:
+                    return None, None
+                delta = max(delta, needed)
+                trees.append(tree)
+            found.append(trees)
+        for proof, trees in zip(proofs, found, strict=True):
+            proof["total"] = trees
+        self.delta = delta
+        return True, None
+
+
+def _all_written(point: dict[int, Fraction]) -> dict[str, str]:
+    return {**{str(j): "0" for j in point}, **written(point)}

@@ -1,0 +1,277 @@
+"""Small linear programs by HiGHS, and exact answers made of its floating ones.
+
+HiGHS only suggests. What it says is used as (a) multipliers, projected and rounded until
+`proofolio.verification.exact.certificate` accepts them, or (b) a basis, solved in fractions, or (c) nothing at all,
+and the system is solved in fractions from the start: these systems have a few dozen columns, so the fractions
+stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to linear programming problems).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import inf
+
+import highspy
+import numpy as np
+
+from proofolio.verification.exact.certificate import Row, Side, System, bound, proves_empty, violation
+from proofolio.verification.exact.elimination import exact_feasible, solve_square
+from proofolio.verification.proofs.statement import DELTA, Undecidable
+
+__all__ = ["Answer", "SmallLP"]
+
+
+DENOMINATORS = (1, 1000, 10**6)
+_STATUS = highspy.HighsModelStatus
+_BASIC = highspy.HighsBasisStatus.kBasic
+_UPPER = highspy.HighsBasisStatus.kUpper
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What HiGHS said: a status, the value of max c'x, a point and multipliers (a ray's when empty)."""
+
+    status: str  # "optimal", "empty" or "unbounded"
+    value: float
+    point: list[float]
+    multipliers: list[float]
+
+
+class SmallLP:
+    """One system held in HiGHS, asked many questions that differ in freed sides, fixed columns and objective.
+
+    Parameters
+    ----------
+    system : System
+        Its own `freed` and `fixed` are ignored: each question brings them.
+    deadline : float
+        On the clock of `time.perf_counter`; past it every question is `Undecidable`.
+    """
+
+    def __init__(self, system: System, deadline: float = inf) -> None:
+        self.system = replace(system, freed=frozenset(), fixed={})
+        self.deadline = deadline
+        self._freed: frozenset[tuple[int, str]] = frozenset()
+        self._fixed: Mapping[int, Fraction] = {}
+        self._cost: set[int] = set()
+        self._low, self._high = _floats(system.low, -inf), _floats(system.high, inf)
+        self._lower, self._upper = _floats(system.lower, -inf), _floats(system.upper, inf)
+        self._highs = _passed(self, system)
+
+    def question(
+        self, freed: frozenset[tuple[int, str]] = frozenset(), fixed: Mapping[int, Fraction] | None = None
+    ) -> System:
+        """Return the system of one question."""
+        return replace(self.system, freed=freed, fixed=fixed or {})
+
+    def maximise(self, c: Row, system: System) -> Answer:
+        """Maximise c'x over a `question` of this system.
+
+        Raises
+        ------
+        Undecidable
+            Past the deadline, or when HiGHS gives up.
+        """
+        if time.perf_counter() > self.deadline:
+            raise Undecidable("the time limit was reached")
+        h = self._highs
+        for i, _ in self._freed ^ system.freed:
+            low = -inf if (i, "lower") in system.freed else self._low[i]
+            h.changeRowBounds(i, low, inf if (i, "upper") in system.freed else self._high[i])
+        for j in {*self._fixed, *system.fixed}:
+            value = float(system.fixed[j]) if j in system.fixed else None
+            h.changeColBounds(
+                j, self._lower[j] if value is None else value, self._upper[j] if value is None else value
+            )
+        for j in self._cost - set(c):
+            h.changeColCost(j, 0.0)
+        for j, a in c.items():
+            h.changeColCost(j, -float(a))
+        self._freed, self._fixed, self._cost = system.freed, dict(system.fixed), set(c)
+        h.run()
+        status = h.getModelStatus()
+        if status not in (_STATUS.kOptimal, _STATUS.kInfeasible, _STATUS.kUnbounded):
+            h.clearSolver()
+            h.run()
+            status = h.getModelStatus()
+        if status == _STATUS.kOptimal:
+            found = h.getSolution()
+            value = -h.getInfo().objective_function_value
+            return Answer("optimal", value, list(found.col_value), [-y for y in found.row_dual])
+        if status == _STATUS.kInfeasible:
+            _, has, ray = h.getDualRay()  # type: ignore[attr-defined]  # missing in the stubs of highspy 1.15
+            return Answer("empty", -inf, [], [float(y) for y in ray] if has else [])
+        if status == _STATUS.kUnbounded:
+            return Answer("unbounded", inf, [], [])
+        if not c:
+            point, y = exact_feasible(system, self.deadline)
+            if point is None:
+                return Answer("empty", -inf, [], [float(y.get(i, 0)) for i in range(len(system.rows))])
+            return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
+        raise Undecidable(f"HiGHS gave no answer to a linear program ({h.modelStatusToString(status)})")
+
+    # ------------------------------------------------------------- exactness
+    def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
+        """Return multipliers that prove c'x <= target, or None; none at all are tried first."""
+        best: tuple[Fraction, dict[int, Fraction]] | None = None
+        for y in self._multipliers(c, system, answer):
+            proved = bound(system, c, y)
+            if proved is not None and (best is None or proved < best[0]):
+                best = (proved, y)
+            if best is not None and best[0] <= min(target, Fraction(0)):
+                break
+        if best is not None and best[0] <= target:
+            return best[1]
+        beyond = _with_goal(system, c, target)
+        point, y = exact_feasible(beyond, self.deadline)
+        share = -y.pop(len(system.rows), Fraction(0))  # of the goal, which is low: its multiplier is negative
+        if point is not None or share <= 0:
+            return None
+        solved = {i: v / share for i, v in y.items()}
+        proved = bound(system, c, solved)
+        return solved if proved is not None and proved <= target else None
+
+    def certify_empty(self, system: System, answer: Answer) -> dict[int, Fraction] | None:
+        """Return multipliers that prove the system empty, or None."""
+        for sign in (1.0, -1.0):
+            turned = replace(answer, multipliers=[sign * y for y in answer.multipliers])
+            for y in self._multipliers({}, system, turned):
+                proved = bound(system, {}, y)
+                if proved is not None and proved < 0:
+                    return y
+        point, y = exact_feasible(system, self.deadline)
+        return y if point is None and proves_empty(system, y) else None
+
+    def _multipliers(self, c: Row, system: System, answer: Answer) -> Iterator[dict[int, Fraction]]:
+        yield {}
+        largest = max((abs(y) for y in answer.multipliers), default=0.0)
+        raw = [(i, y) for i, y in enumerate(answer.multipliers) if abs(y) > 1e-12 * largest]
+        allowed = [
+            (i, y) for i, y in raw if system.side(i, "upper" if y > 0 else "lower") is not None and y == y
+        ]
+        if answer.status == "empty":
+            allowed = [(i, y / largest) for i, y in allowed]
+        for limit in DENOMINATORS:
+            yield {i: f for i, y in allowed if (f := Fraction(y).limit_denominator(limit))}
+        yield {i: Fraction(y) for i, y in allowed}
+        if answer.status == "optimal":
+            solved = self._basic_multipliers(c, system)
+            if solved is not None:
+                yield solved
+
+    def _basic_multipliers(self, c: Row, system: System) -> dict[int, Fraction] | None:
+        """Solve B'y = c_B in fractions, for the basis HiGHS stopped at."""
+        columns, rows = self._basis()
+        basic = [j for j, status in enumerate(columns) if status == _BASIC]
+        tight = [i for i, status in enumerate(rows) if status != _BASIC]
+        matrix = [[system.rows[i].get(j, Fraction(0)) for i in tight] for j in basic]
+        solved = solve_square(matrix, [c.get(j, Fraction(0)) for j in basic])
+        if solved is None:
+            return None
+        y = {i: v for i, v in zip(tight, solved, strict=True) if v}
+        usable = all(system.side(i, "upper" if v > 0 else "lower") is not None for i, v in y.items())
+        return y if usable else None
+
+    def _basis(self) -> tuple[list[object], list[object]]:
+        basis = self._highs.getBasis()
+        return list(basis.col_status), list(basis.row_status)
+
+    def exact_point(
+        self, system: System, answer: Answer, goal: Row | None = None, above: Fraction = Fraction(0)
+    ) -> dict[int, Fraction] | None:
+        """Return an exact point of the system with goal x > above, near what HiGHS said last."""
+        wanted = goal or {}
+        for point in self._points(system, answer):
+            if (not wanted or _value(wanted, point) > above) and violation(system, point) == 0:
+                return point
+        asked = _with_goal(system, wanted, above + DELTA / 1000) if wanted else system
+        found, _ = exact_feasible(asked, self.deadline)
+        return found
+
+    def vertex(self, system: System) -> dict[int, Fraction] | None:
+        """Return the exact vertex HiGHS stopped at, None when its basis is not exactly feasible."""
+        point = self._basic_point(system)
+        return point if point is not None and violation(system, point) == 0 else None
+
+    def _points(self, system: System, answer: Answer) -> Iterator[dict[int, Fraction]]:
+        for limit in DENOMINATORS:
+            yield {j: _rounded(x, *system.box(j), limit) for j, x in enumerate(answer.point)}
+        point = self._basic_point(system)
+        if point is not None:
+            yield point
+        yield {j: _rounded(x, *system.box(j), 10**15) for j, x in enumerate(answer.point)}
+
+    def _basic_point(self, system: System) -> dict[int, Fraction] | None:
+        """Solve for the basis HiGHS stopped at, in fractions."""
+        columns, rows = self._basis()
+        basic = [j for j, status in enumerate(columns) if status == _BASIC]
+        tight = [i for i, status in enumerate(rows) if status != _BASIC]
+        point: dict[int, Fraction] = {}
+        for j, status in enumerate(columns):
+            if status != _BASIC:
+                point[j] = _end(*system.box(j), upper=status == _UPPER)
+        right, matrix = [], []
+        for i in tight:
+            side = _end(system.side(i, "lower"), system.side(i, "upper"), upper=rows[i] == _UPPER)
+            row = system.rows[i]
+            right.append(side - sum((a * point[j] for j, a in row.items() if j in point), Fraction(0)))
+            matrix.append([row.get(j, Fraction(0)) for j in basic])
+        solved = solve_square(matrix, right)
+        return None if solved is None else point | dict(zip(basic, solved, strict=True))
+
+
+def _with_goal(system: System, goal: Row, least: Fraction) -> System:
+    """Return the system with one more row: goal x >= least."""
+    return replace(system, rows=(*system.rows, goal), low=(*system.low, least), high=(*system.high, None))
+
+
+def _value(terms: Row, point: Mapping[int, Fraction]) -> Fraction:
+    return sum((a * point.get(j, Fraction(0)) for j, a in terms.items()), Fraction(0))
+
+
+def _rounded(x: float, low: Side, high: Side, limit: int) -> Fraction:
+    """Round to a denominator, onto a bound that is met within rounding."""
+    for end in (low, high):
+        if end is not None and abs(float(end) - x) <= 1e-11 * max(1.0, abs(x)):
+            return end
+    return Fraction(x).limit_denominator(limit)
+
+
+def _end(low: Side, high: Side, upper: bool) -> Fraction:
+    first, second = (high, low) if upper else (low, high)
+    return first if first is not None else second if second is not None else Fraction(0)
+
+
+def _floats(sides: tuple[Side, ...], infinite: float) -> list[float]:
+    return [infinite if side is None else float(side) for side in sides]
+
+
+def _passed(lp: SmallLP, system: System) -> highspy.Highs:
+    """Return HiGHS holding the system: dual simplex, no presolve, tolerances as small as it allows."""
+    h = highspy.Highs()  # type: ignore[no-untyped-call]
+    for option, setting in (
+        ("output_flag", False),
+        ("presolve", "off"),
+        ("solver", "simplex"),
+        ("threads", 1),
+        ("primal_feasibility_tolerance", 1e-10),
+        ("dual_feasibility_tolerance", 1e-10),
+        ("random_seed", 1),
+    ):
+        h.setOptionValue(option, setting)
+    model = highspy.HighsLp()
+    n, m = len(system.lower), len(system.rows)
+    model.num_col_, model.num_row_ = n, m
+    model.col_cost_ = np.zeros(n)
+    model.col_lower_, model.col_upper_ = np.array(lp._lower), np.array(lp._upper)
+    model.row_lower_, model.row_upper_ = np.array(lp._low), np.array(lp._high)
+    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
+    model.a_matrix_.start_ = np.cumsum([0, *(len(row) for row in system.rows)])
+    model.a_matrix_.index_ = np.array([j for row in system.rows for j in row], dtype=np.int32)
+    model.a_matrix_.value_ = np.array([float(a) for row in system.rows for a in row.values()])
+    if h.passModel(model) == highspy.HighsStatus.kError:
+        raise Undecidable("HiGHS refused the numbers of a small linear program")
+    return h

@@ -1,0 +1,267 @@
+r"""What a claim says, in rational numbers: columns, rows, and the pieces of its meaning.
+
+Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`,
+cut it into independent parts (`proofolio.verification.proofs.parts`) and read tolerances from `Statement.scale`.
+
+A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
+counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; what a proof needed is part of its
+answer. Bounds that the function gave its own columns count no more than those of the inputs: careless ones must
+not make room for errors. Beside quadratic parts rows count for less: `proofolio.verification.proofs.lines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from proofolio.verification.exact.certificate import Row, Side, System
+from proofolio.verification.proofs.lines import (
+    Atom,
+    CurvedSizes,
+    Line,
+    line_document,
+    read_line,
+    side_number,
+    side_text,
+)
+
+__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "written"]
+
+
+DELTA = Fraction(1, 10**9)
+
+
+class Undecidable(Exception):
+    """The proof cannot go on; the text says what was missing."""
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One side of a row as ``terms x <= limit``, and the size of the row."""
+
+    terms: Row
+    limit: Fraction
+    scale: Fraction
+
+
+Piece = tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A claim in rationals.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the columns: inputs, outputs, then what the function added.
+    kinds : tuple of str
+        ``"input"``, ``"output"``, ``"auxiliary"``, or ``"selector"`` (which member of an ordered set may
+        be nonzero: an integer without coefficients).
+    lower, upper : tuples of Fraction or None
+    integer : tuple of bool
+    rows : tuple of Line
+        What the function wrote.
+    entries : tuple of tuples of pieces
+        The meaning: every entry must lie in one of its pieces, each entry in a piece of its own.
+    atoms : tuple of Atom
+        Inputs that stand for quadratic parts of others; empty in the parts of a statement.
+    given_sizes : CurvedSizes or None
+        For a part of a statement: what the atoms of the whole say about its rows.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    lower: tuple[Side, ...]
+    upper: tuple[Side, ...]
+    integer: tuple[bool, ...]
+    rows: tuple[Line, ...]
+    entries: tuple[tuple[Piece, ...], ...]
+    atoms: tuple[Atom, ...] = ()
+    given_sizes: CurvedSizes | None = None
+
+    @cached_property
+    def points(self) -> tuple[int, ...]:
+        """The columns of inputs and outputs: the space the meaning speaks of."""
+        return tuple(j for j, kind in enumerate(self.kinds) if kind in ("input", "output"))
+
+    @cached_property
+    def chosen(self) -> tuple[int, ...]:
+        """The integer columns that are not inputs: what a point may choose freely."""
+        return tuple(j for j, kind in enumerate(self.kinds) if self.integer[j] and kind != "input")
+
+    @cached_property
+    def given(self) -> tuple[int, ...]:
+        """The integer columns among the inputs."""
+        return tuple(j for j, kind in enumerate(self.kinds) if self.integer[j] and kind == "input")
+
+    def values(self, j: int) -> range:
+        """Return the values of an integer column."""
+        low, high = self.lower[j], self.upper[j]
+        if low is None or high is None:
+            raise Undecidable(f"the integer {self.names[j]} has no finite bounds: bound it")
+        return range(-int(-low // 1), int(high // 1) + 1)
+
+    @cached_property
+    def curved_sizes(self) -> CurvedSizes | None:
+        """What quadratic parts say about the sizes of rows; None where there are none.
+
+        Raises
+        ------
+        Undecidable
+            For a quadratic row of the meaning that holds at one point or for one value only.
+        """
+        if not self.atoms:
+            return self.given_sizes
+        lines = [line for entry in self.entries for piece in entry for line in piece]
+        own: list[tuple[Side, Side]] = [
+            (low, high) if kind == "input" else (None, None)  # bounds that the function gave say no size
+            for low, high, kind in zip(self.lower, self.upper, self.kinds, strict=True)
+        ]
+        lower, upper = zip(*own, strict=True)
+        found = CurvedSizes.of(self.atoms, lower, upper, lines)
+        if found.curved == 0:
+            raise Undecidable(
+                "a quadratic row of the meaning has no size to measure errors by: it is met at a single point, "
+                "which linear rows can say"
+            )
+        return found
+
+    @cached_property
+    def sizes(self) -> tuple[Fraction, ...]:
+        """The size of each column: 0 for integers, at most the inputs' for what the function added."""
+        ends = [
+            [abs(end) for end in pair if end is not None] for pair in zip(self.lower, self.upper, strict=True)
+        ]
+        one = Fraction(1)
+        own = {} if self.curved_sizes is None else self.curved_sizes.sizes
+        given = [
+            max(e, default=one)
+            for j, (e, kind) in enumerate(zip(ends, self.kinds, strict=True))
+            if kind == "input" and j not in own
+        ]
+        reach = max([one, *given])
+        return tuple(
+            own[j] if j in own else Fraction(0) if whole else min(reach, max(e, default=one))
+            for j, (e, whole) in enumerate(zip(ends, self.integer, strict=True))
+        )
+
+    def scale(self, terms: Row) -> Fraction:
+        """Return the size of a row: its tolerance is delta times this."""
+        size = self.extent(terms)
+        most = None if self.curved_sizes is None else self.curved_sizes.most(terms, self.sizes)
+        return size if most is None else min(size, most)
+
+    def extent(self, terms: Row) -> Fraction:
+        """Return how far the terms of a row reach, at least 1."""
+        return max([Fraction(1), *(abs(a) * self.sizes[j] for j, a in terms.items())])
+
+    @cached_property
+    def program(self) -> System:
+        """The rows the function wrote, with the bounds of all columns."""
+        return System(
+            tuple(line.terms for line in self.rows),
+            tuple(line.low for line in self.rows),
+            tuple(line.high for line in self.rows),
+            self.lower,
+            self.upper,
+        )
+
+    @cached_property
+    def relaxed(self) -> System:
+        """The same with every row, and every bound but those of the inputs, moved outward by delta."""
+        rows = [(line.low, line.high, DELTA * self.scale(line.terms)) for line in self.rows]
+        ends = [
+            (low, high, Fraction(0) if kind == "input" else DELTA * self.scale({j: Fraction(1)}))
+            for j, (low, high, kind) in enumerate(zip(self.lower, self.upper, self.kinds, strict=True))
+        ]
+        return replace(
+            self.program,
+            low=tuple(None if low is None else low - room for low, _, room in rows),
+            high=tuple(None if high is None else high + room for _, high, room in rows),
+            lower=tuple(None if low is None else low - room for low, _, room in ends),
+            upper=tuple(None if high is None else high + room for _, high, room in ends),
+        )
+
+    def cell(self, lines: Iterable[Line]) -> System:
+        """Return the points in the box of the inputs that satisfy rows of the meaning; outputs are free."""
+        rows = tuple(lines)
+        none: Side = None
+        zero: Side = Fraction(0)
+        return System(
+            tuple(line.terms for line in rows),
+            tuple(line.low for line in rows),
+            tuple(line.high for line in rows),
+            tuple(self._end(j, self.lower, none, zero) for j in range(len(self.names))),
+            tuple(self._end(j, self.upper, none, zero) for j in range(len(self.names))),
+        )
+
+    def _end(self, j: int, ends: tuple[Side, ...], none: Side, zero: Side) -> Side:
+        kind = self.kinds[j]
+        return ends[j] if kind == "input" else none if kind == "output" else zero
+
+    def document(self) -> dict[str, Any]:
+        """Return the statement as JSON can hold it."""
+        document: dict[str, Any] = {
+            "columns": [
+                {"name": n, "kind": k, "lower": side_text(low), "upper": side_text(high), "integer": i}
+                for n, k, low, high, i in zip(
+                    self.names, self.kinds, self.lower, self.upper, self.integer, strict=True
+                )
+            ],
+            "rows": [line_document(line) for line in self.rows],
+            "meaning": [
+                [[line_document(line) for line in piece] for piece in entry] for entry in self.entries
+            ],
+        }
+        if self.atoms:
+            document["atoms"] = [atom.document() for atom in self.atoms]
+        return document
+
+    @staticmethod
+    def read(document: Mapping[str, Any]) -> Statement:
+        """Return the statement of a document made by `document`."""
+        columns = document["columns"]
+        return Statement(
+            tuple(str(c["name"]) for c in columns),
+            tuple(str(c["kind"]) for c in columns),
+            tuple(side_number(c["lower"]) for c in columns),
+            tuple(side_number(c["upper"]) for c in columns),
+            tuple(bool(c["integer"]) for c in columns),
+            tuple(read_line(line) for line in document["rows"]),
+            tuple(
+                tuple(tuple(read_line(line) for line in piece) for piece in entry)
+                for entry in document["meaning"]
+            ),
+            tuple(Atom.read(atom) for atom in document.get("atoms", ())),
+        )
+
+
+def facets(statement: Statement, lines: Iterable[Line]) -> list[Facet]:
+    """Return every finite side of the rows, in order: the upper before the lower."""
+    found = []
+    for line in lines:
+        scale = statement.scale(line.terms)
+        if line.high is not None:
+            found.append(Facet(line.terms, line.high, scale))
+        if line.low is not None:
+            found.append(Facet({j: -a for j, a in line.terms.items()}, -line.low, scale))
+    return found
+
+
+def freed_rows(rows: Iterable[Line], fixed: Mapping[int, Fraction]) -> frozenset[tuple[int, str]]:
+    """Return the sides of conditional rows that do not hold, or do not hold yet, under fixed columns."""
+    return frozenset(
+        (i, side)
+        for i, line in enumerate(rows)
+        if line.when is not None and not (line.when[0] in fixed and fixed[line.when[0]] in line.when[1])
+        for side in ("lower", "upper")
+    )
+
+
+def written(y: Mapping[int, Fraction]) -> dict[str, str]:
+    """Return multipliers as JSON can hold them."""
+    return {str(i): str(v) for i, v in y.items() if v}

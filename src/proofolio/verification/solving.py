@@ -1,0 +1,248 @@
+"""Solve anything, and check the answer before it is believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from proofolio.errors import BadData, ProofolioError
+from proofolio.interfaces.opening import open_model
+from proofolio.program.expression import Expression
+from proofolio.program.program import Program
+from proofolio.program.quadratic import Quadratic
+from proofolio.program.structure import recognise_cones
+from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import require
+from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
+from proofolio.solvers.solution import Settings, Solution
+from proofolio.verification.checks.check import BREAKS, LIMIT, Check, check_until, status, status_after
+
+__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
+
+
+Floats = NDArray[np.float64]
+GOOD = ("verified-optimal", "verified-feasible")
+REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
+SECOND_OPINION = 5.0  # seconds
+# A time limit is kept within a second: of that one the checks may use half.
+GRACE = 0.5
+LEAST_OPINION = 0.25
+# Of a time limit, the most that is kept for finishing and checking the incumbent.
+KEPT = 0.3
+ANY_GAP = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class Verified:
+    """A solution together with what the checks made of it.
+
+    Attributes
+    ----------
+    solution : Solution
+        The solver's claim.
+    checks : tuple of Check
+        Empty when there was no point to check. One that could not be decided has the value NaN.
+    status : str
+        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
+        ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before there was an
+        incumbent, or before the one there is could be tested for leaks.
+    """
+
+    solution: Solution
+    checks: tuple[Check, ...]
+    status: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is an answer and every check holds."""
+        return self.status in GOOD
+
+    @property
+    def objective(self) -> float | None:
+        """The objective, recomputed, in the model's own sense."""
+        return self.solution.objective
+
+    @property
+    def bound(self) -> float | None:
+        """The solver's proven bound."""
+        return self.solution.bound
+
+    @property
+    def gap(self) -> float:
+        """Relative gap between objective and bound."""
+        return self.solution.gap
+
+    @property
+    def values(self) -> dict[str, float]:
+        """The solution by column name."""
+        return self.solution.values
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not hold."""
+        return tuple(c for c in self.checks if not c.ok)
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.solution[name]
+
+    def value(self, expression: Expression | Quadratic) -> Floats:
+        """Evaluate an expression of the model at the solution."""
+        return self.solution.value(expression)
+
+
+def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
+    """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
+
+    Parameters
+    ----------
+    model : Program, Model, pyomo model, cvxpy.Problem, str or Path
+        The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
+    solver : {"highs", "scip"}
+    **settings
+        time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
+        dictionary of column names (those left out are free), or an earlier answer. The time limit is that
+        of the whole call: opening, searching and checking; part of it is kept for the checks.
+
+    Returns
+    -------
+    Verified
+
+    Raises
+    ------
+    UnsupportedProgram
+        Before anything is solved, when the solver cannot take the program; the text says who can.
+    BadData
+        For an unknown solver or setting, an unreadable file, or something that is no model.
+
+    Examples
+    --------
+    >>> from proofolio import Model, solve
+    >>> model = Model()
+    >>> x = model.variable("x", 2, binary=True)
+    >>> model.add("one", x.sum() >= 1)
+    >>> model.minimise(3 * x[0] + 2 * x[1])
+    >>> solve(model).objective
+    2.0
+    """
+    deadline = Deadline.after(read_settings(settings).time_limit)
+    opened = open_model(model)
+    answer = solve_until(deadline, opened.program, solver, settings)
+    if opened.load is not None and answer.solution.x is not None:
+        opened.load(answer.solution.point)
+    return answer
+
+
+def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
+    """Solve a program in matrix form and check the answer; arguments as for `solve`."""
+    return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
+
+
+@one_blas_thread()
+def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Verified:
+    """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
+    wanted = read_settings(settings, program)
+    program = recognise_cones(program)
+    entry = require(program, solver, SOLVERS)
+    kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
+    claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
+    return verify_claim(deadline, program, claim, wanted.gap)
+
+
+def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Verified:
+    """Hold what a solver says of a program, its cones recognised, to the data, until shortly after a deadline."""
+    if claim.status == "infeasible" and program.integer.any():
+        second = _second_opinion(program, claim.solver, deadline)
+        return Verified(claim, second, _status_of_infeasible(second))
+    checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
+    return Verified(claim, checks, status_after(claim, checks, gap))
+
+
+def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[Check, ...]:
+    """Ask another solver for a point of a program called infeasible, which next to a huge M may be a mistake."""
+    brief = Settings(gap=ANY_GAP, time_limit=min(SECOND_OPINION, max(deadline.left, LEAST_OPINION)))
+    for other in SOLVERS.values():
+        if other.name == solver or other.lacks(program):
+            continue
+        try:
+            found = other.solve(program, brief)
+        except ProofolioError:
+            continue  # it cannot be given the program, which says nothing about the first solver's answer
+        if found.x is None:
+            continue
+        checks = check_until(program, found, deadline.later(GRACE))
+        stands = status([c for c in checks if c.name in REFUTES])
+        said = f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
+        if stands in GOOD:
+            return (Check("infeasible", False, float("inf"), 0.0, said),)
+        if stands == "limit":
+            said = f"{other.name} found a point, and no time was left to check it"
+            return (Check("infeasible", False, float("nan"), 0.0, said),)
+    return (Check("infeasible", True, 0.0, 0.0),)
+
+
+def _status_of_infeasible(second: tuple[Check, ...]) -> str:
+    if all(c.ok for c in second):
+        return "infeasible"
+    return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
+
+
+def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
+    """Return the settings given by keyword, `start` as a point of the program; `BadData` for what is no setting."""
+    known = tuple(Settings.__dataclass_fields__)
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
+    for name in ("time_limit", "gap", "seed", "threads"):
+        if name in given and (isinstance(given[name], bool) or not isinstance(given[name], Real)):
+            raise BadData(f"{name} is {given[name]!r}; it must be a number")
+    for name in ("seed", "threads"):
+        if name in given and int(given[name]) != given[name]:
+            raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
+    if not isinstance(given.get("options", {}), Mapping):
+        raise BadData(
+            f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
+        )
+    start = given.get("start")
+    if start is not None and program is not None:
+        given = {**given, "start": _start(program, start)}
+    return Settings(**given)
+
+
+def _start(program: Program, start: Any) -> Floats:
+    start = getattr(start, "solution", start)
+    if isinstance(start, Solution):
+        start = start.point
+    if isinstance(start, Mapping):
+        return _start_by_name(program, start)
+    try:
+        point = np.asarray(start, dtype=float)
+    except (TypeError, ValueError):
+        raise BadData(
+            "start holds something that is no number: give values by name, or one a column"
+        ) from None
+    if point.shape != (program.n,):
+        raise BadData(f"start has shape {point.shape}; it must be ({program.n},), one number a column")
+    if np.any(np.isinf(point)):
+        raise BadData(
+            f"start gives {program.column_names[int(np.argmax(np.isinf(point)))]!r} an infinite value"
+        )
+    return point
+
+
+def _start_by_name(program: Program, start: Mapping[str, Any]) -> Floats:
+    names = {name: j for j, name in enumerate(program.column_names)}
+    unknown = [name for name in start if name not in names]
+    if unknown:
+        raise BadData(f"start has {len(unknown)} unknown names, such as {unknown[0]!r}")
+    point = np.full(program.n, np.nan)
+    for name, value in start.items():
+        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
+            raise BadData(f"start gives {name!r} the value {value!r}; it must be a finite number")
+        point[names[name]] = float(value)
+    return point
