@@ -33,7 +33,7 @@ from proofolio import Model, read_program
 from proofolio.interfaces.opening import open_model
 from proofolio.program import apply_matrix
 from proofolio.program.program import Program
-from proofolio.verification.audit.audit import Audit, audit
+from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import candidates
 from proofolio.verification.audit.reaching import Reaching
 from proofolio.verification.exact.certificate import bound, proves_empty, violation

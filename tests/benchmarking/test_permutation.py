@@ -6,7 +6,7 @@ import pytest
 import proofolio as pf
 from proofolio.benchmarking.permutation import shuffled
 from proofolio.solvers import SOLVERS, Settings
-from proofolio.verification.checks.check import check
+from proofolio.verification.checks.checking import check
 
 
 def program(seed):

@@ -12,7 +12,7 @@ from proofolio.benchmarking.suite import import_file
 from proofolio.verification.proofs.catalogue.claims import shipped_claims
 
 SUITES = find_suites(Path(__file__))
-CONSTRUCTS = [name for name in pf._HOMES["proofolio.formulations"] if inspect.isfunction(getattr(pf, name))]
+CONSTRUCTS = [name for name in pf.formulations.__all__ if inspect.isfunction(getattr(pf, name))]
 # What declares a model, and what draws one.
 BUILDERS = [
     name

@@ -10,7 +10,7 @@ import pytest
 
 from proofolio.report.audit import BINS, audit_page, needed_chart, ratio_bin, ratio_chart, short
 from proofolio.report.verdicts import WORDS
-from proofolio.verification.audit.audit import audit
+from proofolio.verification.audit.auditing import audit
 from proofolio.verification.audit.verdicts import VERDICTS
 
 MODELS = Path(__file__).with_name("models_for_audit.py")

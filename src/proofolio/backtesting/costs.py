@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from proofolio.backtesting.market import Floats
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 
 __all__ = ["Costs", "LinearCost", "SpreadAndImpact"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from proofolio.backtesting.market import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
 from proofolio.forecasts.forecast import Forecast, Forecaster
 
@@ -45,7 +45,7 @@ class ForecastBook:
     regime: NDArray[np.int64] | None = None
     means: Floats | None = None
     covariances: Floats | None = None
-    collapsed: NDArray[np.bool_] | None = None
+    collapsed: Mask | None = None
 
     def __post_init__(self) -> None:
         for array in (getattr(self, f.name) for f in fields(self)):

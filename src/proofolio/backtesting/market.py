@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts import validate_returns
 
-__all__ = ["PERIODS_PER_YEAR", "Dates", "Floats", "Market", "never_changes", "risk_free_per_day"]
+__all__ = ["PERIODS_PER_YEAR", "Dates", "Market", "never_changes", "risk_free_per_day"]
 
 
-Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 _Kind = TypeVar("_Kind", bound=np.generic)
 

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Dates, Floats
+from proofolio.arrays import Floats
+from proofolio.backtesting.market import PERIODS_PER_YEAR, Dates
 from proofolio.errors import BadData
 
 __all__ = ["Metrics", "drawdowns", "max_drawdown", "measure", "monthly_returns", "sharpe_ratio"]

@@ -14,9 +14,10 @@ import numpy as np
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
+from proofolio.arrays import Floats
 from proofolio.backtesting.forecast_book import Progress
 from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.market import Floats, Market
+from proofolio.backtesting.market import Market
 from proofolio.errors import BadData
 from proofolio.models.portfolio.risk_parity import RiskParity
 

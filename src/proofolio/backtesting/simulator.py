@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecast_book import ForecastBook, Progress
-from proofolio.backtesting.market import Dates, Floats, Market
+from proofolio.backtesting.market import Dates, Market
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.strategy import Strategy
 from proofolio.errors import BadData, SolverFailure
@@ -25,7 +25,7 @@ __all__ = ["Rebalance", "Run", "simulate", "trading_days"]
 Rebalance = Literal["daily", "weekly", "monthly"]
 
 
-def trading_days(dates: Dates, rebalance: Rebalance) -> NDArray[np.bool_]:
+def trading_days(dates: Dates, rebalance: Rebalance) -> Mask:
     """Return for each date whether a trade is made at its close.
 
     Weekly and monthly trades are made on the first date of a week (Monday to Sunday) or month: whether a date is
@@ -89,9 +89,9 @@ class Run:
     costs: Floats
     gross: Floats
     risk_free: Floats
-    unanswered: NDArray[np.bool_]
-    unproved: NDArray[np.bool_]
-    collapsed: NDArray[np.bool_]
+    unanswered: Mask
+    unproved: Mask
+    collapsed: Mask
     seconds: float
 
     @property

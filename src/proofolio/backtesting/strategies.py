@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from proofolio.backtesting.market import Floats
+from proofolio.arrays import Floats
 from proofolio.backtesting.strategy import Decision, Needs, Player, Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, Protocol
 
-from proofolio.backtesting.market import Floats
+from proofolio.arrays import Floats
 from proofolio.forecasts.forecast import Forecast
 
 __all__ = ["Decision", "Needs", "Player", "Strategy"]

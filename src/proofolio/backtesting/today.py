@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from proofolio.arrays import Floats
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Floats, Market
+from proofolio.backtesting.market import PERIODS_PER_YEAR, Market
 from proofolio.backtesting.strategy import Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast

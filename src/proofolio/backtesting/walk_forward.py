@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from proofolio.arrays import Floats
 from proofolio.backtesting.costs import Costs
-from proofolio.backtesting.market import Floats
 from proofolio.backtesting.run import Scene, backtest
 from proofolio.backtesting.simulator import Run, simulate
 from proofolio.backtesting.strategy import Strategy

@@ -7,7 +7,7 @@ against each other.
 
 from proofolio.benchmarking.judgement import judged
 from proofolio.benchmarking.pool import Pool
-from proofolio.benchmarking.problem import Answer, Problem, problem
+from proofolio.benchmarking.problems import Answer, Problem, problem
 from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run, plan
 from proofolio.benchmarking.suite import Suite, find_suites, open_suite

@@ -17,7 +17,7 @@ import numpy as np
 from proofolio.benchmarking.evidence import program_hash, reached, second_opinion
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
-from proofolio.benchmarking.problem import Answer, Problem
+from proofolio.benchmarking.problems import Answer, Problem
 from proofolio.benchmarking.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
@@ -29,7 +29,7 @@ from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers import Settings, Solution, require
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.verification.checks.check import Tolerances
+from proofolio.verification.checks.checking import Tolerances
 from proofolio.verification.checks.optimality import allowance
 from proofolio.verification.solving import Verified, verify_claim
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Integers
 from proofolio.program.program import (
     Block,
     Cones,
@@ -22,9 +22,6 @@ from proofolio.program.quadratic import Form
 from proofolio.solvers.solution import Solution
 
 __all__ = ["Shuffled", "shuffled"]
-
-
-Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

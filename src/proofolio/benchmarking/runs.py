@@ -12,7 +12,7 @@ from importlib.metadata import version
 from itertools import product
 from typing import Any
 
-from proofolio.benchmarking.problem import Problem
+from proofolio.benchmarking.problems import Problem
 from proofolio.benchmarking.suite import Suite
 from proofolio.errors import BadData
 

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from proofolio.benchmarking.measured import encodable
-from proofolio.benchmarking.problem import Problem, problem_of
+from proofolio.benchmarking.problems import Problem, problem_of
 from proofolio.errors import BadData, ProofolioError
 from proofolio.solvers import SOLVERS, SolverEntry
 
@@ -269,7 +269,7 @@ def _of_module(file: Path) -> Suite:
     if not problems:
         raise BadData(
             f"{file} holds no benchmark: define a function without arguments that returns a model, or mark one "
-            "with proofolio.benchmarking.problem"
+            "with proofolio.benchmarking.problems"
         )
     mark = module_digest(file)
     name = encodable(file.stem.replace("_", "-"))

@@ -28,7 +28,7 @@ from proofolio.errors import BadData, UnsupportedProgram
 if TYPE_CHECKING:
     from proofolio.interfaces.opening import Opened
     from proofolio.program.program import Program
-    from proofolio.verification.audit.audit import Audit
+    from proofolio.verification.audit.auditing import Audit
     from proofolio.verification.solving import Verified
 
 __all__ = ["audit_command", "check_saved", "confirmed", "read_solution", "require_folder"]
@@ -253,7 +253,7 @@ def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Au
         progress_console,  # rich and the solvers are slow to import
     )
     from proofolio.interfaces.opening import open_model
-    from proofolio.verification.audit.audit import audit
+    from proofolio.verification.audit.auditing import audit
 
     opened = open_model(load_model(model))
     _require_rows(opened, patterns)
@@ -305,7 +305,7 @@ def _followed(
 
 
 def _solution(found: Audit, file: Path, values: dict[str, float], extras: dict[str, Any]) -> bool:
-    from proofolio.verification.checks.check import check, status
+    from proofolio.verification.checks.checking import check, status
 
     try:
         checks = check(found.opened.program, values)

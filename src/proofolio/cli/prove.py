@@ -18,7 +18,7 @@ from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_do
 from proofolio.errors import BadData
 
 if TYPE_CHECKING:
-    from proofolio.verification.proofs.prove import Proof
+    from proofolio.verification.proofs.proving import Proof
     from proofolio.verification.proofs.strengths import Strength
 
 __all__ = ["Judged", "check_proofs", "prove_command"]
@@ -250,7 +250,7 @@ def _all(asked: Sequence[Asked], folder: Path | None) -> tuple[list[Judged], boo
 
 
 def _judged(asked: Asked, file: Path | None) -> Judged:
-    from proofolio.verification.proofs.prove import prove
+    from proofolio.verification.proofs.proving import prove
     from proofolio.verification.proofs.strengths import strength
 
     with blamed_on(asked):

@@ -17,8 +17,8 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forecast import Floats
 
 Covariance = Literal["sample", "ewma", "ledoit-wolf"]
 

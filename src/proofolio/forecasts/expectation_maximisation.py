@@ -25,9 +25,8 @@ from functools import cache
 import numpy as np
 from hmmlearn import _hmmc
 from hmmlearn.hmm import GaussianHMM
-from numpy.typing import NDArray
 
-from proofolio.forecasts.forward_backward import Floats
+from proofolio.arrays import Floats, Integers
 
 
 def ascend(
@@ -65,7 +64,7 @@ def ascend(
 
 
 @cache
-def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _pairs(d: int) -> tuple[Integers, Integers]:
     """Return the places i <= j of a symmetric matrix."""
     return np.triu_indices(d)
 

@@ -19,9 +19,8 @@ models", IEEE Transactions on Signal Processing 69.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from proofolio.arrays import Floats
 
 
 def log_sum_exp(values: Floats, axis: int) -> Floats:

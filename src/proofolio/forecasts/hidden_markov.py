@@ -6,8 +6,9 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.forecasts.expectation_maximisation import (
     Estimate,
@@ -15,7 +16,6 @@ from proofolio.forecasts.expectation_maximisation import (
     cold_starts,
     maximise,
 )
-from proofolio.forecasts.forward_backward import Floats
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit, driving_series
 
 __all__ = ["RegimeFit", "fit_regimes"]
@@ -194,7 +194,7 @@ def without_zeros(distributions: Floats, least: float) -> Floats:
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
-def regime_order(found: Parameters, order_by: OrderBy) -> NDArray[np.intp]:
+def regime_order(found: Parameters, order_by: OrderBy) -> Integers:
     """Return the regimes as found, in the order that the rule numbers them."""
     mean, variance = found.means[:, 0], found.covariances[:, 0, 0]
     # The last key of lexsort is the first to decide.

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-
-Floats = NDArray[np.float64]
 
 
 def regime_moments(

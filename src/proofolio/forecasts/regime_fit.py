@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts.forward_backward import (
-    Floats,
     backward,
     forward,
     log_densities,

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.forecasts.expectation_maximisation import Estimate, Parameters, ascend, cold_starts
-from proofolio.forecasts.forecast import Floats
 from proofolio.forecasts.hidden_markov import (
     check_days,
     check_moving,
@@ -164,7 +164,7 @@ class RollingFit:
         self.restarts = 0
         self._take(self._cold(driving / self._scale), cold=True)
 
-    def update(self, driving: Floats, *, refit: bool) -> NDArray[np.intp]:
+    def update(self, driving: Floats, *, refit: bool) -> Integers:
         """Move to the window `driving`, one day after the last one.
 
         Returns
@@ -240,7 +240,7 @@ class RollingFit:
             )
         return max(sound, key=lambda one: rank(one[0]))
 
-    def _take(self, fitted: Fitted, *, cold: bool) -> NDArray[np.intp]:
+    def _take(self, fitted: Fitted, *, cold: bool) -> Integers:
         """Number the regimes by the rule, and keep them."""
         estimate, smoothed = fitted
         found = estimate.parameters

@@ -9,9 +9,10 @@ from typing import Literal, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
-from proofolio.forecasts.forecast import Floats, Forecast
+from proofolio.forecasts.forecast import Forecast
 from proofolio.forecasts.moments import forecast_probabilities, mixed_moments
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit
 from proofolio.forecasts.rolling_fit import RollingFit, RollingWindow

@@ -17,10 +17,9 @@ from typing import TextIO
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
-from proofolio.forecasts.forward_backward import Floats
 
 MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "nan", "null", "none"})
 
@@ -319,6 +318,6 @@ def _numbers(series: pd.Series, column: int, where: str, place: _Place) -> Float
     return np.array([np.nan if is_missing(cell) else float(cell) for cell in cells], dtype=np.float64)
 
 
-def _first(where_true: NDArray[np.bool_]) -> tuple[int, int]:
+def _first(where_true: Mask) -> tuple[int, int]:
     row, column = np.argwhere(where_true)[0]
     return int(row), int(column)

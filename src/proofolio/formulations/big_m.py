@@ -7,17 +7,15 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.program.expression import Expression
 from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["BigM", "Need", "check_lowering", "given", "named", "resolve"]
-
-
-Floats = NDArray[np.float64]
 
 
 class BigM(NamedTuple):

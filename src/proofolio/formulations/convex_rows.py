@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData
@@ -15,9 +14,6 @@ from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic, gathered_forms
 
 __all__ = ["affine_part", "curved_columns", "is_curved", "perspective_squares", "upright"]
-
-
-Floats = NDArray[np.float64]
 
 
 def is_curved(rows: Rows) -> bool:

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.program.interval import affine_bounds
 
 __all__ = ["MaxTerm", "RegimeCosts", "difference_rounding", "quadratic_range", "settled"]
 
 
-Floats = NDArray[np.float64]
 SMALLEST = 5e-324
 
 

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, UnboundedExpression
 from proofolio.formulations.big_m import named
 from proofolio.program.expression import Expression, Rows
@@ -18,9 +19,6 @@ from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["checked", "given_numbers", "largest_over", "sides_of"]
-
-
-Floats = NDArray[np.float64]
 
 
 def sides_of(group: Sequence[Rows]) -> list[Expression | Quadratic]:

@@ -40,9 +40,10 @@ from itertools import product as cartesian
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.convex_rows import (
@@ -213,9 +214,7 @@ def _shape(name: str, groups: list[list[Any]]) -> tuple[int, ...]:
     return shapes.pop()
 
 
-def _numbers(
-    big_m: ArrayLike, K: int, shape: tuple[int, ...], lowering: str, at_least_one: bool
-) -> NDArray[np.float64]:
+def _numbers(big_m: ArrayLike, K: int, shape: tuple[int, ...], lowering: str, at_least_one: bool) -> Floats:
     """Return the numbers as (K, K, *S): the room that rows of set k have in set s."""
     if lowering == "big-m":
         each = given_numbers(big_m, (K, *shape), signed=False)
@@ -228,7 +227,7 @@ def _rooms(
     name: str,
     groups: list[list[Rows]],
     chosen: Expression,
-    numbers: NDArray[np.float64] | None,
+    numbers: Floats | None,
     one: bool,
     at_least_one: bool,
     keep: bool,

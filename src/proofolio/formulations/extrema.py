@@ -50,8 +50,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import BigM, Need, check_lowering, given, resolve
 from proofolio.formulations.exclusive_pairs import exclusive
@@ -63,7 +64,6 @@ __all__ = ["LOWERINGS", "SIDES", "extremum", "maximum", "maximum_meaning", "mini
 
 SIDES = ("exact", "at_least", "at_most")
 LOWERINGS = ("big-m", "six-row", "hull", "indicator", "sos1")
-Floats = NDArray[np.float64]
 
 
 def extremum(
@@ -144,7 +144,7 @@ class _Extremum:
         """Add w >= t_k."""
         self.model.add(f"{self.name}_{self.strong}", self.w >= self.t)
 
-    def choose(self, alive: NDArray[np.bool_]) -> None:
+    def choose(self, alive: Mask) -> None:
         """Add one binary a term, of which one is chosen."""
         self.chosen = self.model.variable(
             f"{self.name}_chosen", self.t.shape, upper=alive.astype(float), binary=True
@@ -220,11 +220,11 @@ def _differences(model: Model, t: Expression, k: int, tier: str = "") -> Floats:
     return model.bounds(gaps, tier, side="upper").upper if tier else model.interval(gaps).upper
 
 
-def _alive(lower: Floats, upper: Floats) -> NDArray[np.bool_]:
+def _alive(lower: Floats, upper: Floats) -> Mask:
     """Mark the terms that can win; of terms that tie everywhere one is kept."""
     best = np.where(lower == lower.max(axis=0), upper, -np.inf).argmax(axis=0)
     leading = np.arange(lower.shape[0]).reshape(-1, *[1] * (lower.ndim - 1)) == best
-    alive: NDArray[np.bool_] = leading | (upper > lower.max(axis=0))
+    alive: Mask = leading | (upper > lower.max(axis=0))
     return alive
 
 

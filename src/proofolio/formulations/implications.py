@@ -29,9 +29,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import Need, check_lowering, resolve
 from proofolio.formulations.convex_rows import (
@@ -47,9 +48,6 @@ from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["implies", "implies_meaning"]
-
-
-Floats = NDArray[np.float64]
 
 
 def implies(

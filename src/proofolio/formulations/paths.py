@@ -44,8 +44,9 @@ from itertools import groupby, pairwise, product
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Mask
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.program.expression import Expression, as_expression, stack
@@ -106,7 +107,7 @@ def transitions(
     return None
 
 
-def moves(model: Model, name: str, Z: Expression, allowed: NDArray[np.bool_]) -> Expression:
+def moves(model: Model, name: str, Z: Expression, allowed: Mask) -> Expression:
     """Return the flow y of shape (R, R, T - 1) along a one-hot path."""
     R, T = Z.shape
     limit = np.broadcast_to(allowed[:, :, None], (R, R, T - 1)).astype(float)
@@ -116,7 +117,7 @@ def moves(model: Model, name: str, Z: Expression, allowed: NDArray[np.bool_]) ->
     return y
 
 
-def _sum(Z: Expression, chosen: NDArray[np.bool_]) -> Any:
+def _sum(Z: Expression, chosen: Mask) -> Any:
     return Z[np.flatnonzero(chosen)].sum(0) if np.any(chosen) else np.zeros(Z.shape[1])
 
 

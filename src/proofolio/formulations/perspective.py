@@ -7,9 +7,9 @@ from itertools import product as cartesian
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.program.expression import Expression, apply_matrix, stack
@@ -18,7 +18,6 @@ from proofolio.program.model import Model
 __all__ = ["perspective_cost", "square_root"]
 
 
-Floats = NDArray[np.float64]
 SEMIDEFINITE = 1e-10
 
 

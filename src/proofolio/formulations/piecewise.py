@@ -43,8 +43,9 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import member_name
@@ -59,9 +60,6 @@ __all__ = [
     "piecewise_linear_meaning",
     "piecewise_linear_of",
 ]
-
-
-Floats = NDArray[np.float64]
 
 
 def piecewise_linear(
@@ -184,7 +182,7 @@ def _weights(
     return (weight * x.reshape(column)).sum(0), (weight * y.reshape(column)).sum(0)
 
 
-def gray_bits(n: int) -> NDArray[np.intp]:
+def gray_bits(n: int) -> Integers:
     """Return n codes in rows, of which neighbours differ in one bit.
 
     Examples

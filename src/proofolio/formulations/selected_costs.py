@@ -34,8 +34,9 @@ from itertools import product as cartesian
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import Need, check_lowering, named, resolve
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, difference_rounding, quadratic_range, settled
@@ -45,9 +46,6 @@ from proofolio.program.expression import Expression, stack
 from proofolio.program.model import Model
 
 __all__ = ["selected_cost", "selected_cost_meaning"]
-
-
-Floats = NDArray[np.float64]
 
 
 def selected_cost(

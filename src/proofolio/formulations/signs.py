@@ -32,8 +32,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import exclusive
@@ -46,7 +47,7 @@ __all__ = ["absolute", "absolute_meaning", "positive_part", "positive_part_meani
 
 def signed_parts(
     model: Model, name: str, u: Expression, lowering: str, above: Expression | None = None
-) -> tuple[Expression, Expression, NDArray[np.float64]]:
+) -> tuple[Expression, Expression, Floats]:
     r"""Return the parts p, q of :math:`u = p - q`, :math:`p, q \ge 0`, :math:`p q = 0`, and a bound on p + q.
 
     Parameters

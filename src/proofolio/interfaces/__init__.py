@@ -1,1 +1,1 @@
-"""interfaces."""
+"""How models come in and go out: Pyomo, CVXPY, and files."""

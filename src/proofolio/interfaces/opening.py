@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.program.program import Program
 
 __all__ = ["Opened", "attach", "open_model"]
 
 
-Floats = NDArray[np.float64]
 Kind = Literal["program", "builder", "file", "pyomo", "cvxpy"]
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 
 __all__ = ["each_asset", "finite", "not_negative", "numbers", "whole"]
-
-
-Floats = NDArray[np.float64]
 
 
 def numbers(name: str, value: ArrayLike) -> Floats:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 
 if TYPE_CHECKING:
@@ -26,9 +27,6 @@ __all__ = [
     "concatenate",
     "stack",
 ]
-
-
-Floats = NDArray[np.float64]
 
 
 class Expression:
@@ -107,12 +105,12 @@ class Expression:
     def __repr__(self) -> str:
         return f"Expression(shape={self.shape}, variables={np.unique(self.matrix.indices).size})"
 
-    def _gather(self, positions: NDArray[np.intp]) -> Expression:
+    def _gather(self, positions: Integers) -> Expression:
         flat = positions.ravel()
         constant = self.constant.ravel()[flat].reshape(positions.shape)
         return Expression(self.matrix[flat], constant, self.owner)
 
-    def _positions(self) -> NDArray[np.intp]:
+    def _positions(self) -> Integers:
         return np.arange(self.size).reshape(self.shape)
 
     def __getitem__(self, key: Any) -> Expression:

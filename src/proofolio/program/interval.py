@@ -8,14 +8,12 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.quadratic import Form
 
 __all__ = ["affine_bounds", "quadratic_bounds"]
 
-
-Floats = NDArray[np.float64]
 
 _SPLITTER = 134217729.0  # 2**27 + 1, Veltkamp's constant for doubles
 _LARGEST, _SMALLEST = float(np.finfo(float).max), float(np.finfo(float).smallest_subnormal)

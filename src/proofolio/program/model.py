@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression
 from proofolio.program.expression import (
     Expression,
-    Floats,
     Rows,
     as_expression,
     broadcast_to,
@@ -92,12 +92,12 @@ class Model:
         self._containers: set[str] = set()
         self._lower: list[Floats] = []
         self._upper: list[Floats] = []
-        self._integer: list[NDArray[np.bool_]] = []
+        self._integer: list[Mask] = []
         self._box: tuple[Floats, Floats] | None = None
         self._linear: list[_Linear] = []
         self._quadratic: list[tuple[_Linear, tuple[tuple[Form, ...], ...]]] = []
-        self._cones: list[tuple[RowBlock, Any, Floats, NDArray[np.intp]]] = []
-        self._indicators: list[tuple[_Linear, NDArray[np.intp], NDArray[np.intp]]] = []
+        self._cones: list[tuple[RowBlock, Any, Floats, Integers]] = []
+        self._indicators: list[tuple[_Linear, Integers, Integers]] = []
         self._sos: list[SpecialOrderedSet] = []
         self._objective: Quadratic | Expression = as_expression(0.0)
         self._maximise = False
@@ -414,7 +414,7 @@ class Model:
         self._claim_name(name)
         self._indicators.append((linear, found.binary, found.on))
 
-    def _is_binary(self, columns: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def _is_binary(self, columns: Integers) -> Mask:
         lower, upper = self.box
         integer = np.concatenate([np.empty(0, bool), *self._integer])
         return np.asarray(integer[columns] & (lower[columns] >= 0) & (upper[columns] <= 1))

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData
 from proofolio.program.quadratic import Form
 
@@ -25,10 +26,6 @@ __all__ = [
     "SpecialOrderedSet",
     "Switch",
 ]
-
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +219,7 @@ class Program:
     row_upper: Floats
     lower: Floats
     upper: Floats
-    integer: NDArray[np.bool_]
+    integer: Mask
     variables: tuple[Block, ...]
     rows: tuple[RowBlock, ...]
     quadratic: QuadraticRows
@@ -257,9 +254,9 @@ class Program:
         return self.row_lower.size
 
     @cached_property
-    def binary(self) -> NDArray[np.bool_]:
+    def binary(self) -> Mask:
         """Which columns are integers within [0, 1]."""
-        inside: NDArray[np.bool_] = self.integer & (self.lower >= 0) & (self.upper <= 1)
+        inside: Mask = self.integer & (self.lower >= 0) & (self.upper <= 1)
         return inside
 
     @cached_property

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.program.expression import (
     Expression,
-    Floats,
     Rows,
     _constant_operand,
     as_expression,
@@ -37,7 +37,7 @@ class Form:
     Forms of different periods may share one matrix object: nothing is copied.
     """
 
-    columns: NDArray[np.intp]
+    columns: Integers
     matrix: Floats
 
     def value(self, x: Floats) -> float:
@@ -249,13 +249,13 @@ def quadratic_form(Q: ArrayLike, w: Expression) -> Quadratic:
     return Quadratic(as_expression(affine).reshape(shape), tuple(entries))
 
 
-def _plain_columns(w: Expression) -> NDArray[np.intp] | None:
+def _plain_columns(w: Expression) -> Integers | None:
     """Return the column of each entry when every entry is one variable with coefficient one."""
     matrix = w.matrix
     plain = matrix.nnz == w.size and np.all(np.diff(matrix.indptr) == 1) and np.all(matrix.data == 1.0)
     if not plain or np.any(w.constant):
         return None
-    columns: NDArray[np.intp] = matrix.indices.astype(np.intp)
+    columns: Integers = matrix.indices.astype(np.intp)
     return columns
 
 

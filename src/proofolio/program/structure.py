@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Cones, Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 
@@ -101,7 +101,6 @@ def _convex_rows(program: Program) -> bool:
     return True
 
 
-Floats = NDArray[np.float64]
 NEGLIGIBLE = 1e-14
 
 
@@ -109,7 +108,7 @@ class _Cone(NamedTuple):
     t: int
     z: int
     factor: float
-    columns: NDArray[np.intp]
+    columns: Integers
     root: Floats
 
 
@@ -196,7 +195,7 @@ def _root(Q: Floats) -> Floats:
     return factor
 
 
-def _kept_blocks(blocks: tuple[RowBlock, ...], kept: NDArray[np.intp]) -> tuple[RowBlock, ...]:
+def _kept_blocks(blocks: tuple[RowBlock, ...], kept: Integers) -> tuple[RowBlock, ...]:
     result, start = [], 0
     for block in blocks:
         inside = kept[(kept >= block.start) & (kept < block.start + block.size)] - block.start

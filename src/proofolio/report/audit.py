@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from proofolio.report.page import Cell, chart, page, paragraph, section, table, tiles
 from proofolio.report.svg import Scale, bar, element, figure, grid_lines, label, legend, log_ticks, ticks
 from proofolio.report.verdicts import ORDER, WORDS, needed_words, number, ratio_words
-from proofolio.verification.audit.audit import Audit
+from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
 
 __all__ = ["BINS", "audit_page", "needed_chart", "ratio_bin", "ratio_chart", "short"]

@@ -12,7 +12,7 @@ from proofolio.report.verdicts import WORDS, needed_words, number, ratio_words
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from proofolio.verification.audit.audit import Audit
+    from proofolio.verification.audit.auditing import Audit
     from proofolio.verification.audit.verdicts import RowVerdict
 
 __all__ = ["show"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.forecasts import RegimeFit, regime_moments, simple_returns
 from proofolio.models import RegimeSolution
 from proofolio.models.regime_switching.problem import RegimeSwitching
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 
-Floats = NDArray[np.float64]
 ASSETS = ("AAPL", "CVX", "HD", "JNJ", "JPM", "MSFT", "PG", "WMT")
 REGIME_NAMES = {
     2: ("calm", "turbulent"),
@@ -122,9 +121,9 @@ class MarketCase:
     settings: CaseSettings
 
     @property
-    def likeliest(self) -> NDArray[np.intp]:
+    def likeliest(self) -> Integers:
         """The regime with the largest probability in each month."""
-        best: NDArray[np.intp] = self.evidence.argmax(axis=0)
+        best: Integers = self.evidence.argmax(axis=0)
         return best
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.report.demo_case import History, MarketCase, Refutation, Run
 from proofolio.report.svg import (
     Scale,
@@ -26,7 +26,6 @@ from proofolio.report.svg import (
 __all__ = ["market_chart", "plan_chart", "refutation_chart", "times_chart"]
 
 
-Floats = NDArray[np.float64]
 WIDTH = 960.0
 LEFT = 58.0
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -78,7 +77,7 @@ def market_chart(history: History, planned: Sequence[str]) -> str:
     return figure(WIDTH, 396, "The S&P 500 since 1990 and the probability of each market regime.", *parts)
 
 
-def plan_chart(case: MarketCase, history: History, W: Floats, path: NDArray[np.intp]) -> str:
+def plan_chart(case: MarketCase, history: History, W: Floats, path: Integers) -> str:
     """Return the evidence, the chosen regime, the weights (n, T) and the turnover of every month."""
     T = len(case.months)
     right = WIDTH - 150

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from proofolio.cli.prove import Judged
     from proofolio.verification.proofs.claim import Claim
-    from proofolio.verification.proofs.prove import Proof
+    from proofolio.verification.proofs.proving import Proof
     from proofolio.verification.proofs.statement import Facet, Line, Statement
 
 __all__ = ["decimal", "direction", "document", "explained", "leaves", "plain_number", "show"]

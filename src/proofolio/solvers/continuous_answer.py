@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.program.program import Program
 from proofolio.solvers.fixing import fix
@@ -18,7 +18,6 @@ from proofolio.solvers.solution import Settings, Solution
 __all__ = ["answer", "apply_options", "closes", "dual_bound", "empty", "objective_unit", "seconds_left"]
 
 
-Floats = NDArray[np.float64]
 # A gap below what double precision can tell apart is closed.
 ROUNDING = 1e-9
 

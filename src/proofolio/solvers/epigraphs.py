@@ -11,16 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Cones, Program
 
 __all__ = ["Absorbed", "absorb_epigraphs"]
-
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,15 +11,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.solvers.solution import Solution
 
 __all__ = ["INFINITE", "has_far_sides", "without_false_ray"]
 
 
-Floats = NDArray[np.float64]
 INFINITE = 1e20
 
 

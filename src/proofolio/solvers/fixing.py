@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows
 from proofolio.program.program import (
     Block,
@@ -37,7 +38,6 @@ from proofolio.program.quadratic import Form
 __all__ = ["DROPPED", "ROW", "WAITING", "AffineParts", "Fixed", "KeptBlock", "fix", "smaller_program"]
 
 
-Floats = NDArray[np.float64]
 # An affine part is a row in force, part of something that is not decided yet, or gone.
 ROW, WAITING, DROPPED = 0, 1, 2
 
@@ -104,9 +104,6 @@ class AffineParts:
         block = next(b for b in blocks if b.rows.start <= part < b.rows.stop)
         at = np.unravel_index(int(block.positions[part - block.start]), block.shape)
         return element_name(block.name, tuple(int(i) for i in at))
-
-
-Integers = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program
 
 __all__ = ["natural_units", "power_of_two"]
 
 
-Floats = NDArray[np.float64]
 SMALLEST, LARGEST = 2.0**-24, 2.0**24
 PASSES = 10
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.program.structure import features
 from proofolio.solvers.continuous import solve_continuous
@@ -24,7 +24,6 @@ from proofolio.solvers.solution import Settings, Solution
 __all__ = ["polish", "solve_with_integers"]
 
 
-Floats = NDArray[np.float64]
 CONVEX = frozenset({"integer", "quadratic-objective", "quadratic-rows", "cones"})
 
 

@@ -6,9 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
@@ -18,7 +16,6 @@ from proofolio.solvers.limits import Deadline
 __all__ = ["Progress", "Settings", "Solution"]
 
 
-Floats = NDArray[np.float64]
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
 

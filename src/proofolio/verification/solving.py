@@ -9,8 +9,8 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.opening import open_model
 from proofolio.program.expression import Expression
@@ -21,12 +21,11 @@ from proofolio.solvers import SOLVERS
 from proofolio.solvers.capabilities import require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.check import BREAKS, LIMIT, Check, check_until, status, status_after
+from proofolio.verification.checks.checking import BREAKS, LIMIT, Check, check_until, status, status_after
 
 __all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
 
 
-Floats = NDArray[np.float64]
 GOOD = ("verified-optimal", "verified-feasible")
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
 SECOND_OPINION = 5.0  # seconds

@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forecast import Floats
 from proofolio.forecasts.transformers.transformer import table
 
 

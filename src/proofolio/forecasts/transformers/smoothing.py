@@ -13,8 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forecast import Floats
 from proofolio.forecasts.transformers.transformer import columns_as_fitted, table
 
 

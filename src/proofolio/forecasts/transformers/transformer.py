@@ -7,8 +7,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forecast import Floats
 
 
 class Transformer(Protocol):

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.signal import lfilter
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forecast import Floats
 from proofolio.forecasts.transformers.transformer import columns_as_fitted, table
 
 

@@ -1,1 +1,1 @@
-"""cvxpy."""
+"""CVXPY: reading problems, writing them, and adding rows to a user's own."""

@@ -14,9 +14,9 @@ from cvxpy.atoms.quad_form import SymbolicQuadForm
 from cvxpy.constraints.cones import Cone
 from cvxpy.reductions.dcp2cone.dcp2cone import Dcp2Cone
 from cvxpy.reductions.discrete2mixedint.valinvec2mixedint import finite_set_canon
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import UnsupportedProgram
 from proofolio.interfaces.cvxpy.columns import Affine, affine_constraint, evaluated, told
 
@@ -53,7 +53,7 @@ class Square(NamedTuple):
     placeholder: Any
     variable: Any
     P: Any
-    label: NDArray[np.intp]
+    label: Integers
     definition: Any
 
 
@@ -179,7 +179,7 @@ class Canonical(Dcp2Cone):
 _FLAT_CONES = (cp.constraints.SOC, cp.constraints.NonNeg, cp.constraints.NonPos, cp.constraints.Zero)
 
 
-def _parts(form: Any) -> tuple[Any, NDArray[np.intp]]:
+def _parts(form: Any) -> tuple[Any, Integers]:
     """Return P, symmetric, and which entry of the form each entry of x goes into."""
     size = form.args[0].size
     P = sparse.csr_array(form.P.value)
@@ -202,7 +202,6 @@ def _not_dcp(name: str, constraint: Any) -> UnsupportedProgram:
     return UnsupportedProgram(f"{name} is not DCP: {told(constraint)}")
 
 
-Floats = NDArray[np.float64]
 _DENSE = 64  # columns up to which substituting into a square costs nothing worth an auxiliary variable
 
 
@@ -289,7 +288,7 @@ def _stays_sparse(definition: Affine) -> bool:
     return bool(counts.size == 0 or counts.max() <= 1 or used <= max(_DENSE, counts.size))
 
 
-def _column_order(square: Square) -> NDArray[np.intp]:
+def _column_order(square: Square) -> Integers:
     x = square.variable
     return np.arange(x.size, dtype=np.intp).reshape(x.shape).ravel(order="F")
 

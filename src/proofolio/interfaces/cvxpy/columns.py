@@ -18,9 +18,9 @@ from cvxpy.atoms.elementwise.power import Power
 from cvxpy.lin_ops.lin_op import CONSTANT_ID
 from cvxpy.reductions.inverse_data import InverseData
 from cvxpy.utilities.coeff_extractor import CoeffExtractor
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData, UnsupportedProgram
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
 
 cp: Any = cvxpy  # its annotations cover a part of what it exports
 
-Floats = NDArray[np.float64]
 _BACKEND = "SCIPY"  # the one that takes arrays of every number of axes
 
 
@@ -148,7 +147,7 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
     return [Affine(matrix[a:b], constant[a:b]) for a, b in pairwise(ends)]
 
 
-def _row_major(shapes: Sequence[tuple[int, ...]]) -> NDArray[np.intp]:
+def _row_major(shapes: Sequence[tuple[int, ...]]) -> Integers:
     """Return the row-major place of each entry of arrays flattened column by column."""
     places = [np.empty(0, dtype=np.intp)]
     start = 0
@@ -184,7 +183,7 @@ class Box(NamedTuple):
 
     lower: Floats
     upper: Floats
-    integer: NDArray[np.bool_]
+    integer: Mask
 
     def part(self, which: Any) -> Box:
         """Return the box of some of the columns."""
@@ -267,7 +266,7 @@ def _bound(variable: Any, side: Any) -> Floats:
     return np.broadcast_to(dense, variable.shape)
 
 
-def _structural_zeros(variable: Any) -> NDArray[np.bool_]:
+def _structural_zeros(variable: Any) -> Mask:
     if variable.attributes["diag"]:
         return ~np.eye(variable.shape[0], dtype=bool)
     zero = np.zeros(variable.shape, dtype=bool)
@@ -277,14 +276,14 @@ def _structural_zeros(variable: Any) -> NDArray[np.bool_]:
     return zero
 
 
-def _marked(shape: tuple[int, ...], index: Any) -> NDArray[np.bool_]:
+def _marked(shape: tuple[int, ...], index: Any) -> Mask:
     marks = np.zeros(shape or (1,), dtype=bool)
     if len(index):
         marks[tuple(np.asarray(axis) for axis in index)] = True
     return marks.reshape(shape)
 
 
-def with_posted(part: Affine, lower: Floats, upper: Floats, box: Box) -> tuple[Box, NDArray[np.bool_]]:
+def with_posted(part: Affine, lower: Floats, upper: Floats, box: Box) -> tuple[Box, Mask]:
     """Take rows on a single column for bounds, and return the tighter box and which rows it now says.
 
     Only bounds that are exact as doubles are taken, and none that would leave a column without a value: such

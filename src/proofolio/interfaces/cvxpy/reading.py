@@ -9,9 +9,10 @@ from typing import Any
 
 import cvxpy
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Mask
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.interfaces.cvxpy.canonical import Canonical, ConeItem, RowItem, Squares
 from proofolio.interfaces.cvxpy.columns import (
@@ -171,7 +172,7 @@ class _Reader:
         form = form[self.survivors][:, self.survivors]
         return replace(model.freeze(), P=sparse.csc_array(form * 2.0))
 
-    def _declare(self, model: Model) -> list[NDArray[np.bool_]]:
+    def _declare(self, model: Model) -> list[Mask]:
         """Give every block its columns; return which rows their bounds now say."""
         linear = [not self.squares.curved(part) for part in self.row_parts]
         sizes = [part.constant.size for part in self.row_parts]
@@ -197,7 +198,7 @@ class _Reader:
         matrix = sparse.csr_array(part.matrix[:, self.survivors])
         return Expression(matrix, part.constant.reshape(shape), model)
 
-    def _add_linear(self, model: Model, row: RowItem, part: Affine, said: NDArray[np.bool_]) -> None:
+    def _add_linear(self, model: Model, row: RowItem, part: Affine, said: Mask) -> None:
         shape, matrix = row.expression.shape, part.matrix
         if said.any():  # rows without columns and without sides are not kept
             matrix = sparse.diags_array((~said).astype(float), format="csr") @ matrix

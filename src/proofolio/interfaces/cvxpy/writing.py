@@ -7,9 +7,9 @@ from typing import Any
 
 import cvxpy
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.interfaces.cvxpy.columns import Box
 from proofolio.program.program import Program, RowBlock
@@ -21,7 +21,6 @@ __all__ = ["Natives", "native_constraints", "native_variable", "to_cvxpy"]
 
 cp: Any = cvxpy  # its annotations cover a part of what it exports
 
-Floats = NDArray[np.float64]
 _ABLE = "keep it a Program and solve it with proofolio.solve(program, solver='scip')"
 
 

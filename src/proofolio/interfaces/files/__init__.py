@@ -1,1 +1,1 @@
-"""files."""
+"""Model files: MPS and LP, with names, to the last bit."""

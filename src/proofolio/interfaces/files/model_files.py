@@ -8,9 +8,9 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.interfaces.files.lp import lift_lp, lp_text
 from proofolio.interfaces.files.mps import lift_mps, mps_text
@@ -27,9 +27,6 @@ from proofolio.program.program import (
 from proofolio.program.quadratic import Form, split_forms
 
 __all__ = ["read_program", "write_program"]
-
-
-Floats = NDArray[np.float64]
 
 
 def write_program(program: Program, path: str | Path) -> list[Path]:
@@ -166,7 +163,7 @@ def _program(part: LinearPart, beyond: Beyond, names: NameMap, file: Path) -> Pr
     )
 
 
-def _places(place: dict[str, int], names: list[str]) -> NDArray[np.intp]:
+def _places(place: dict[str, int], names: list[str]) -> Integers:
     return np.array([place[name] for name in names], dtype=np.intp)
 
 
@@ -192,7 +189,7 @@ def _forms(terms: list[tuple[str, str, float]], place: dict[str, int], n: int) -
 
 def _joined(
     part: LinearPart, beyond: Beyond, names: NameMap, file: Path
-) -> tuple[list[str], NDArray[np.intp], Floats, Floats]:
+) -> tuple[list[str], Integers, Floats, Floats]:
     """Give rows their names of the model, and join the two sides of a row that the file holds as two."""
     named = [names.rows.get(name, name) for name in (beyond.ranged.get(r, r) for r in part.rows)]
     first: dict[str, int] = {}

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Program
@@ -27,7 +28,6 @@ from proofolio.program.quadratic import gathered_forms
 __all__ = ["INFINITE", "Beyond", "FileRows", "LinearPart", "number", "read_by_highs"]
 
 
-Floats = NDArray[np.float64]
 INFINITE = 1e20  # readers take this and more as no bound
 
 
@@ -157,7 +157,7 @@ class LinearPart(NamedTuple):
     row_upper: Floats
     lower: Floats
     upper: Floats
-    integer: NDArray[np.bool_]
+    integer: Mask
     maximise: bool
 
 
@@ -256,7 +256,7 @@ def _hessian(hessian: Any, n: int) -> Any:
     return full
 
 
-def _integer(lp: Any, columns: list[str], file: Path) -> NDArray[np.bool_]:
+def _integer(lp: Any, columns: list[str], file: Path) -> Mask:
     kinds = list(lp.integrality_) or [highspy.HighsVarType.kContinuous] * len(columns)
     known = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
     for name, kind in zip(columns, kinds, strict=True):

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 import pyomo.environ as pyo
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pyomo.common.errors import PyomoException
 from pyomo.core.base.set import SetProduct
 from pyomo.repn.util import categorize_valid_components
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
 from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, variable_box
 from proofolio.program.model import CONSTANT_ROW_TOLERANCE
@@ -294,7 +295,7 @@ class _ModelReader:
             raise UnsupportedProgram(f"objective {name!r} is neither affine nor quadratic")
         return terms, objective.sense == pyo.maximize
 
-    def _objective_arrays(self, terms: PyomoTerms, n: int) -> tuple[Any, NDArray[np.float64]]:
+    def _objective_arrays(self, terms: PyomoTerms, n: int) -> tuple[Any, Floats]:
         q = np.zeros(n)
         q[self._columns(terms)] = list(terms.linear.values())
         rows, cols, data = self._symmetric_entries(terms)
@@ -302,9 +303,7 @@ class _ModelReader:
         P.sort_indices()
         return P, q
 
-    def _symmetric_entries(
-        self, terms: PyomoTerms
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    def _symmetric_entries(self, terms: PyomoTerms) -> tuple[Integers, Integers, Floats]:
         """Return the entries of the symmetric matrix Q of the quadratic part x'Qx."""
         pairs = [[self._column(self.terms.variables[key]) for key in pair] for pair in terms.quadratic]
         i, j = np.array(pairs, dtype=np.intp).reshape(-1, 2).T

@@ -1,1 +1,1 @@
-"""portfolio."""
+"""Portfolios over a horizon: mean-variance and risk-parity control, risk budgets."""

@@ -35,8 +35,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData, NoPlan, SolverFailure
 from proofolio.models.arguments import finite
 from proofolio.models.portfolio.risk_budgeting_newton import budgeted_weights
@@ -57,7 +58,6 @@ from proofolio.models.portfolio.stepper import possible
 __all__ = ["Periods", "Run", "Stepper", "gauss_newton", "polished", "published", "solved"]
 
 
-Floats = NDArray[np.float64]
 DUST = 1e-6  # a trade smaller than this may be the solver's inaccuracy
 WITHIN = (
     0.99,
@@ -110,9 +110,7 @@ def polished(periods: Periods, Q: Floats, q: Floats, V: Floats, held: Multiplier
     return V
 
 
-def _levelled(
-    periods: Periods, Q: Floats, q: Floats, V: Floats, u: Floats, still: NDArray[np.bool_]
-) -> Floats | None:
+def _levelled(periods: Periods, Q: Floats, q: Floats, V: Floats, u: Floats, still: Mask) -> Floats | None:
     """Return the best weights whose trades are none where `still`, and elsewhere have the signs of u."""
     rules, w0 = periods.rules, periods.w0
     H, n = V.shape
@@ -383,21 +381,21 @@ class Stepper:
         return replace(step, seconds=time.perf_counter() - began)
 
     # ------------------------------------------------------------------ periods
-    def _runs(self, sigma: Floats) -> NDArray[np.intp]:
+    def _runs(self, sigma: Floats) -> Integers:
         """Return the first period of each run of equal ones."""
         if len(sigma) == 1 or not self._steady.any():
             return np.arange(len(sigma))
         same = self._steady & np.all(sigma[1:] == sigma[:-1], axis=(1, 2))
         return np.flatnonzero(np.concatenate([[True], ~same]))
 
-    def _periods(self, sigma: Floats, held: Floats, runs: NDArray[np.intp]) -> Periods:
+    def _periods(self, sigma: Floats, held: Floats, runs: Integers) -> Periods:
         if len(runs) == len(sigma):
             return Periods(sigma, self.program.budgets, self._once, self._rules, held)
         rules = self._rules._replace(lower=self._rules.lower[runs], upper=self._rules.upper[runs])
         times = np.diff(runs, append=len(sigma)).astype(float)
         return Periods(sigma[runs], self.program.budgets[runs], times, rules, held)
 
-    def _form(self, runs: NDArray[np.intp], rules: Rules) -> DirectForm:
+    def _form(self, runs: Integers, rules: Rules) -> DirectForm:
         key = (len(runs),) if self._alike else tuple(int(t) for t in runs)
         if key not in self._forms:
             self._forms[key] = DirectForm(rules, 0.5, self.solver, tolerance=EXACT)

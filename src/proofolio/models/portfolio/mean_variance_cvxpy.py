@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.models.portfolio.step import Rules
 from proofolio.models.portfolio.stepper import step_data
 
 __all__ = ["MpcProblem", "mpc_problem"]
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

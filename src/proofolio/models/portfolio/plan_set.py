@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.positions import ROUNDING, round_lot, semicontinuous
 from proofolio.formulations.positions import cardinality as at_most
@@ -26,7 +27,6 @@ from proofolio.program.model import Model
 __all__ = ["FEASIBLE", "Group", "Holdings"]
 
 
-Floats = NDArray[np.float64]
 FEASIBLE = 1e-9
 NOTHING = 1e-6  # a weight of at most this size is taken for zero when positions are counted
 

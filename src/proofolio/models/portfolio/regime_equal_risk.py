@@ -23,8 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
 from proofolio.models.portfolio.risk_budgeting import equal_risk, read_covariance
@@ -32,11 +33,10 @@ from proofolio.models.portfolio.risk_budgeting import equal_risk, read_covarianc
 __all__ = ["RegimeEqualRisk", "volatility_clusters"]
 
 
-Floats = NDArray[np.float64]
 SURE = 1e-9  # of probabilities that should add up to 1
 
 
-def volatility_clusters(volatility: ArrayLike, count: int) -> NDArray[np.intp]:
+def volatility_clusters(volatility: ArrayLike, count: int) -> Integers:
     """Return the cluster of each asset, 0 the calmest: the volatilities, sorted, are cut at their widest ratios.
 
     Parameters

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.models.arguments import finite
 from proofolio.models.portfolio.risk_budgeting_newton import budgeted_weights, risk_contributions
@@ -31,7 +32,6 @@ __all__ = [
 ]
 
 
-Floats = NDArray[np.float64]
 SYMMETRIC = 1e-9
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dposv
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 
 __all__ = ["budgeted_weights", "risk_contributions"]
 
 
-Floats = NDArray[np.float64]
 ERROR = 1e-12  # of a risk contribution
 ROUNDING = 4e-16
 STEPS = 60

@@ -15,14 +15,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.models.portfolio.step import Rules
 
 __all__ = ["Periods", "curvature", "death_threshold", "errors_and_jacobian", "risk_errors"]
 
 
-Floats = NDArray[np.float64]
 CONVEX = 1e-9  # of the trace
 
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
 from proofolio.models.portfolio.plan_set import Group, Holdings
@@ -31,7 +32,6 @@ from proofolio.program.program import Program
 __all__ = ["RiskParity", "approximation"]
 
 
-Floats = NDArray[np.float64]
 PROXIMAL = 1e-9
 
 
@@ -110,7 +110,7 @@ class RiskParity:
             object.__setattr__(self, name, value)
 
     @property
-    def risky(self) -> NDArray[np.intp]:
+    def risky(self) -> Integers:
         """The assets that carry risk."""
         return np.array([i for i in range(self.n) if i != self.cash], dtype=np.intp)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.risk_errors import death_threshold
 from proofolio.models.portfolio.risk_parity import RiskParity
@@ -17,7 +17,6 @@ from proofolio.verification.checks.rows import Check
 __all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap", "ruled"]
 
 
-Floats = NDArray[np.float64]
 DEAD = 1e-6  # a weight of at most this size is taken for none
 KKT = 1e-7
 NOT_ABOVE = 1e-12

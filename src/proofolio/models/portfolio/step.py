@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+
+from proofolio.arrays import Floats, Mask
 
 __all__ = ["Kkt", "MpcStep", "Multipliers", "Rules", "measure", "objective_size", "settle"]
 
 
-Floats = NDArray[np.float64]
 FEASIBLE = 1e-8
 NEARLY_ZERO = 1e-3
 
@@ -112,7 +112,7 @@ class Rules(NamedTuple):
     lower: Floats
     upper: Floats
     cost: Floats
-    counted: NDArray[np.bool_]
+    counted: Mask
     turnover_limit: Floats | None
     groups: Floats | None
     group_lower: Floats

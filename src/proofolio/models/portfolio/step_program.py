@@ -14,16 +14,13 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.models.portfolio.step import Multipliers, Rules
 from proofolio.solvers.quadratic.choice import QP, DirectQP, direct_qp
 
 __all__ = ["DirectForm"]
-
-
-Floats = NDArray[np.float64]
 
 
 class DirectForm:

@@ -11,9 +11,10 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize, sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, NoPlan, SolverFailure
 from proofolio.models.portfolio.step import (
     FEASIBLE,
@@ -34,7 +35,7 @@ __all__ = ["SOLVERS", "MpcStepper", "possible", "step_data"]
 INFEASIBLE = 2  # what `scipy.optimize.linprog` says where there is no point
 
 
-def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
+def possible(rules: Rules, w0: Floats) -> bool:
     r"""Return whether weights over all periods meet bounds, budgets, groups and turnover limits from w0.
 
     A linear program without an objective, in the weights W and the sizes v of the counted trades,
@@ -51,7 +52,7 @@ def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
     every = sparse.eye_array(H)
     budget = sparse.hstack([sparse.kron(every, np.ones((1, n))), sparse.csr_array((H, N))])
     blocks: list[Any] = []
-    most: list[NDArray[np.float64]] = []
+    most: list[Floats] = []
     if rules.turnover_limit is not None:
         change = sparse.eye_array(N) - sparse.eye_array(N, k=-n)
         held = np.zeros(N)
@@ -90,7 +91,6 @@ def possible(rules: Rules, w0: NDArray[np.float64]) -> bool:
     return bool(found.status != INFEASIBLE)
 
 
-Floats = NDArray[np.float64]
 Way = Callable[[Floats, Floats, Floats, float], "tuple[Floats, Multipliers] | None"]
 SOLVERS = ("auto", "riccati", "piqp", "osqp", "clarabel")
 # From MANY + MORE / H assets one block a period is cheaper than a general sparse factorisation (measured).

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.piecewise import interpolation_error, piecewise_linear_of
 from proofolio.formulations.signs import absolute
@@ -31,7 +32,6 @@ from proofolio.program.model import Model
 __all__ = ["Trading"]
 
 
-Floats = NDArray[np.float64]
 ROUNDING = 1e-12
 
 

@@ -1,1 +1,1 @@
-"""regime_switching."""
+"""The regime-switching program."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError
 from proofolio.models.regime_switching.pieces import Pieces, convex_pieces
 from proofolio.program.program import Program, Switch
@@ -17,7 +17,7 @@ from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
 from proofolio.verification.big_m.tiers import bounders_until
-from proofolio.verification.checks.check import LIMIT, Check
+from proofolio.verification.checks.checking import LIMIT, Check
 from proofolio.verification.solving import Verified
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["CutOff", "find_cut_off", "unproved_big_m"]
 
 
-Floats = NDArray[np.float64]
 BEYOND = 1e-9
 SECONDS = 10.0
 UNPROVED = ("published", "given")
@@ -242,7 +241,7 @@ def _best_known(program: RegimeSwitching, minimisers: Floats, deadline: Deadline
     return program.objective(W, path)
 
 
-def cheapest_path(phi: Floats, switch_cost: float) -> NDArray[np.intp]:
+def cheapest_path(phi: Floats, switch_cost: float) -> Integers:
     """Return the path minimising the sum of phi[path[t], t] and a cost per change, by dynamic programming."""
     R, T = phi.shape
     came_from = np.zeros((R, T), dtype=np.intp)

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.models.regime_switching.solution import (
     NOT_OPTIMAL,
     RegimeSolution,
@@ -19,7 +19,7 @@ from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.check import Check
+from proofolio.verification.checks.checking import Check
 from proofolio.verification.solving import Verified
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["declared_answer", "declared_form"]
 
 
-Floats = NDArray[np.float64]
 OBJECTIVE = 1e-6
 
 
@@ -68,7 +67,7 @@ def declared_form(program: RegimeSwitching) -> Program:
 def declared_answer(
     program: RegimeSwitching,
     W: Floats,
-    path: NDArray[np.intp] | Floats,
+    path: Integers | Floats,
     bound: float,
     settings: Settings,
     deadline: Deadline,
@@ -118,7 +117,7 @@ def _moves(program: RegimeSwitching, W: Floats, chosen: Floats) -> dict[str, Flo
     }
 
 
-def _leak(program: RegimeSwitching, W: Floats, path: NDArray[np.intp] | Floats, objective: float) -> Check:
+def _leak(program: RegimeSwitching, W: Floats, path: Integers | Floats, objective: float) -> Check:
     """Hold the claim to what the declared program says of these weights with indicators of exactly 0 and 1."""
     again = program.objective(W, path)
     worse = max(again - objective, 0.0) / objective_size(program, again)

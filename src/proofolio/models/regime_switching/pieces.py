@@ -15,17 +15,14 @@ from itertools import product as cartesian
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching.problem import RegimeSwitching
 
 __all__ = ["Pieces", "convex_pieces", "distinct_periods"]
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +39,7 @@ class Pieces:
         The maxima with a positive sign that bounds do not decide, for each piece.
     """
 
-    regime: NDArray[np.intp]
+    regime: Integers
     Q: Floats
     c: Floats
     k: Floats

@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_costs import selected_cost
@@ -37,9 +38,6 @@ from proofolio.solvers.quadratic.batch import convexity_defect
 from proofolio.verification.big_m.tiers import BOUNDERS
 
 __all__ = ["RegimeSwitching", "declared_costs", "declared_periods"]
-
-
-Floats = NDArray[np.float64]
 
 
 def declared_costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[MaxTerm]) -> RegimeCosts:
@@ -258,7 +256,7 @@ class RegimeSwitching:
         return self.holdings.upper
 
     @property
-    def path(self) -> NDArray[np.intp] | None:
+    def path(self) -> Integers | None:
         """The fixed regimes, shape (T,), or None."""
         return self.rules.path
 

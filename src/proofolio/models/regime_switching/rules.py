@@ -14,8 +14,9 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData
 from proofolio.formulations.paths import dwell as keep_for
 from proofolio.formulations.paths import switches
@@ -27,8 +28,6 @@ from proofolio.program.model import Model
 __all__ = ["Covered", "RegimePath", "read_path"]
 
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 SURE = 1e-9
 
 
@@ -75,7 +74,7 @@ class RegimePath:
     R: int
     periods: int
     path: Integers | None
-    transitions: NDArray[np.bool_] | None
+    transitions: Mask | None
     dwell: int
     max_switches: int | None
     switch_cost: float
@@ -216,7 +215,7 @@ def read_path(path: ArrayLike, T: int, R: int) -> Integers:
     return chosen.astype(np.intp)
 
 
-def _transitions(pairs: ArrayLike, R: int) -> NDArray[np.bool_]:
+def _transitions(pairs: ArrayLike, R: int) -> Mask:
     allowed = finite("transitions", pairs)
     if allowed.shape != (R, R):
         raise BadData(f"transitions has shape {allowed.shape}; it must be ({R}, {R})")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import UnsupportedProgram
 from proofolio.formulations.costs import settled
 from proofolio.models.regime_switching.cut_off import CutOff, find_cut_off, unproved_big_m
@@ -16,7 +16,7 @@ from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
 from proofolio.solvers.solution import Settings
-from proofolio.verification.checks.check import Check, check_until, status_after
+from proofolio.verification.checks.checking import Check, check_until, status_after
 from proofolio.verification.solving import GRACE, Verified, read_settings, solve_until
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["RegimeSolution", "objective_size", "raw_data_checks", "verified_solution"]
 
 
-Floats = NDArray[np.float64]
 FEASIBILITY = 1e-6
 RELATIVE = 1e-6
 # Costs that cancel are known to a part of their terms, as in `proofolio.verification.checks.optimality`.
@@ -87,7 +86,7 @@ class RegimeSolution:
         return np.round(self.answer["Z"])
 
     @property
-    def path(self) -> NDArray[np.intp]:
+    def path(self) -> Integers:
         """The regime chosen in each period, shape (T,).
 
         Raises
@@ -97,7 +96,7 @@ class RegimeSolution:
         """
         if self.covered:
             raise UnsupportedProgram("covered regimes are no path: read Z, which marks those of each period")
-        chosen: NDArray[np.intp] = self.answer["Z"].argmax(axis=0)
+        chosen: Integers = self.answer["Z"].argmax(axis=0)
         return chosen
 
     @property

@@ -9,9 +9,9 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
@@ -21,7 +21,6 @@ from proofolio.solvers.solution import Settings, Solution
 __all__ = ["diagnosis", "solve_linear"]
 
 
-Floats = NDArray[np.float64]
 # How much an objective of size one must fall along a direction of length one.
 FALLS = 1e-7
 HIGHS: Any = highspy.Highs

@@ -23,6 +23,7 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.program import Program
 
@@ -38,8 +39,6 @@ __all__ = [
     "run",
 ]
 
-
-Floats = NDArray[np.float64]
 
 VERSION = version("highspy")
 
@@ -247,7 +246,7 @@ def _power_below(limit: Floats) -> Floats:
     return below
 
 
-def _moved(side: Floats, row: NDArray[np.intp], worth: Floats, away: float) -> Floats:
+def _moved(side: Floats, row: Integers, worth: Floats, away: float) -> Floats:
     """Subtract from the sides of rows what dropped terms can be worth, rounded away."""
     total = np.bincount(row, worth, minlength=side.size)
     # the sum of the worths is rounded too

@@ -7,8 +7,8 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.program.program import Program
 from proofolio.program.structure import features
@@ -20,8 +20,6 @@ from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 
-
-Floats = NDArray[np.float64]
 
 CAN = frozenset({"integer", "quadratic-objective", "quadratic-rows", "cones"})
 FEASIBLE = 2  # HiGHS's kSolutionStatusFeasible

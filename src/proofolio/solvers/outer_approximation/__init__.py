@@ -1,1 +1,1 @@
-"""outer_approximation."""
+"""Convex mixed-integer quadratic and conic programs, by cuts over linear programs."""

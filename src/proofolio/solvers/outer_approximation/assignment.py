@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
@@ -27,10 +27,6 @@ from proofolio.solvers.solution import Settings
 
 __all__ = ["Assignment", "assign"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 RESIDUAL = 1e-7
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.outer_approximation.incumbents import Incumbents, first_choices
 from proofolio.solvers.outer_approximation.lifted import Lifted
@@ -22,9 +22,6 @@ from proofolio.solvers.solution import Settings
 
 __all__ = ["Approximation"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 OUTER = 0.25
 MEMORY = 0.5

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline, reducing_seconds
 from proofolio.solvers.outer_approximation.assignment import assign
@@ -21,9 +21,6 @@ from proofolio.solvers.solution import Settings
 
 __all__ = ["Incumbents", "early_point", "first_choices"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 ACCEPTED = 1e-7
 

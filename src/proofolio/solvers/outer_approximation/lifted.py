@@ -7,18 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
 
 __all__ = ["Lifted", "lift"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 RANK = 1e-14
 
@@ -53,11 +50,11 @@ class Lifted:
     row_upper: Floats
     lower: Floats
     upper: Floats
-    integer: NDArray[np.bool_]
+    integer: Mask
     K: Any
     k: Floats
     pointer: Integers
-    lazy: NDArray[np.bool_] | None = None
+    lazy: Mask | None = None
 
     @property
     def cones(self) -> int:
@@ -90,7 +87,7 @@ class Lifted:
         point[own[mine]] = self.squares(self.members(x))[mine]
         return point
 
-    def height_columns(self) -> tuple[NDArray[np.bool_], Integers, Floats]:
+    def height_columns(self) -> tuple[Mask, Integers, Floats]:
         """Return, for each cone, whether t is one column, that column (else 0), its coefficient (else 1)."""
         rows = self.pointer[:-1]
         single = np.diff(self.K.indptr)[rows] == 1

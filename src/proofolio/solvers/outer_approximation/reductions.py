@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.solvers.outer_approximation.lifted import Lifted
 
 __all__ = [
@@ -25,10 +25,6 @@ __all__ = [
     "substitute",
 ]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 
 FORCED = 1e-9
 PASSES = 4
@@ -282,7 +278,7 @@ def _activity(matrix: Any, lower: Floats, upper: Floats) -> tuple[Any, Any]:
     return np.bincount(row, low, minlength=count), np.bincount(row, high, minlength=count)
 
 
-def _variable_bounds(lifted: Lifted, rows: int) -> NDArray[np.bool_]:
+def _variable_bounds(lifted: Lifted, rows: int) -> Mask:
     A = lifted.A
     integers = np.bincount(
         np.repeat(np.arange(A.shape[0]), np.diff(A.indptr)), lifted.integer[A.indices], minlength=A.shape[0]

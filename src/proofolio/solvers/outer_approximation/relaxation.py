@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.solvers.highs.session import accepted, dual_bound, limited_rows, open_highs, run
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.outer_approximation.lifted import Lifted
 
 __all__ = ["Answer", "Cuts", "Relaxation", "column_units", "cut_values", "cuts_at", "row_units", "tangents"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 NEAR_APEX = 1e-7
 
@@ -131,7 +128,7 @@ def row_units(matrix: Any) -> Floats:
     return np.asarray(np.exp2(-np.clip(np.round(mean), -500, 500)))
 
 
-def _telling(matrix: Any) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+def _telling(matrix: Any) -> tuple[Mask, Integers]:
     """Return which entries are no specks in their rows, and the row of each entry."""
     size = np.abs(matrix.data)
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import highspy
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
 from proofolio.solvers.highs.session import open_highs, run
 from proofolio.solvers.limits import Deadline
@@ -14,7 +14,6 @@ from proofolio.solvers.outer_approximation.lifted import Lifted
 __all__ = ["feasible_at_no_cost"]
 
 
-Floats = NDArray[np.float64]
 TOLERANCE = 1e-10
 LOST = 1e-9
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.solvers.outer_approximation.lifted import Lifted
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DECIDED", "leaves", "one_hot_groups", "round_and_try", "rounded", "roundings"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 DECIDED = 1e-6
 PLUNGES = 60
@@ -69,7 +66,7 @@ def _plunge(state: Approximation, x: Floats) -> None:
     state.try_values(x[integers])
 
 
-def one_hot_groups(lifted: Lifted, binary: NDArray[np.bool_]) -> Integers:
+def one_hot_groups(lifted: Lifted, binary: Mask) -> Integers:
     """Return, for each column, the number of the row ``sum of binaries == 1`` it stands in, or -1."""
     matrix = lifted.A
     rows = matrix.shape[0]
@@ -85,7 +82,7 @@ def one_hot_groups(lifted: Lifted, binary: NDArray[np.bool_]) -> Integers:
     return group
 
 
-def leaves(lifted: Lifted, group: Integers, binary: NDArray[np.bool_]) -> Integers:
+def leaves(lifted: Lifted, group: Integers, binary: Mask) -> Integers:
     """Return the one-hot groups with each member that a row makes a sum of other binaries replaced by those.
 
     In regime programs a regime whose cost has a concave maximum is the sum of its convex pieces: only with a

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.outer_approximation.cutting_planes import Approximation
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["branch_and_bound", "solve"]
 
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 
 INTEGRAL = 1e-6
 CUT_ROUNDS = 40

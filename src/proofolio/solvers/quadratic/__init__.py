@@ -1,1 +1,1 @@
-"""quadratic."""
+"""Continuous quadratic programs: PIQP, OSQP, Clarabel, many small ones at once, many periods."""

@@ -22,8 +22,8 @@ from __future__ import annotations
 from copy import copy
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import SolverFailure
 from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
@@ -33,8 +33,6 @@ from proofolio.solvers.solution import Settings
 __all__ = ["SimplexQPs", "cheapest_point", "convexity_defect"]
 
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
 PROXIMAL = 1e-11
 RESIDUAL = 1e-11
 # A gap beyond this part of the value's terms is handed to an interior-point method.
@@ -124,7 +122,7 @@ class SimplexQPs:
         return family
 
     def minimise(
-        self, c: Floats, only: NDArray[np.bool_] | None = None, deadline: Deadline = NEVER
+        self, c: Floats, only: Mask | None = None, deadline: Deadline = NEVER
     ) -> tuple[Floats, Floats, Floats]:
         """Return the weights (D, T, n), their values (D, T), and lower bounds on the minima (D, T).
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.continuous_answer import answer, apply_options, empty, seconds_left
@@ -27,7 +27,6 @@ from proofolio.solvers.solution import Settings, Solution
 __all__ = ["CAN", "ENTRY", "VERSION", "solve"]
 
 
-Floats = NDArray[np.float64]
 VERSION: str = clarabel.__version__
 CAN = frozenset({"quadratic-objective", "quadratic-rows", "cones"})
 WHO = ("clarabel", VERSION, "interior point")

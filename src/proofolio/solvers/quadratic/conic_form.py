@@ -9,16 +9,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
 from proofolio.solvers.natural_units import power_of_two
 
 __all__ = ["ConicForm", "conic_form", "row_multipliers"]
-
-
-Floats = NDArray[np.float64]
 
 
 class ConicForm(NamedTuple):
@@ -30,7 +27,7 @@ class ConicForm(NamedTuple):
     b: Floats
     equalities: int
     inequalities: int
-    orders: NDArray[np.intp]
+    orders: Integers
     factor: Floats
     worth: float
 
@@ -80,7 +77,7 @@ def row_multipliers(program: Program, form: ConicForm, z: Floats) -> Floats:
     return y[: program.m]
 
 
-def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, NDArray[np.intp]]:
+def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, Integers]:
     """Return matrix and side of all cones as second-order cones, each member in its own size."""
     curved, curved_constant, sizes = _quadratic_cones(program)
     matrix = sparse.vstack([program.cones.matrix, curved], format="csr") @ scale

@@ -10,7 +10,6 @@ from typing import Any
 
 import clarabel
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.errors import BadData
@@ -19,7 +18,6 @@ from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 __all__ = ["DirectClarabel"]
 
 
-Floats = NDArray[np.float64]
 STATUS = {
     "Solved": "solved",
     "PrimalInfeasible": "infeasible",

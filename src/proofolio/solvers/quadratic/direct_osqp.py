@@ -11,16 +11,15 @@ from typing import Any
 
 import numpy as np
 import osqp
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 
 __all__ = ["DirectOsqp"]
 
 
-Floats = NDArray[np.float64]
 STATUS = {
     osqp.SolverStatus.OSQP_SOLVED: "solved",
     osqp.SolverStatus.OSQP_PRIMAL_INFEASIBLE: "infeasible",

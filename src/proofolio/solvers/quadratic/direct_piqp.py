@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import piqp
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Mask
 from proofolio.errors import BadData
 from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 
 __all__ = ["DirectPiqp"]
 
 
-Floats = NDArray[np.float64]
 STATUS = {
     piqp.PIQP_SOLVED: "solved",
     piqp.PIQP_PRIMAL_INFEASIBLE: "infeasible",
@@ -127,7 +126,7 @@ class DirectPiqp:
         return sparse.csc_matrix(rows[self._equal]), sparse.csc_matrix(rows[self._ranged])
 
 
-def _positions(mask: NDArray[np.bool_]) -> Any:
+def _positions(mask: Mask) -> Any:
     """Return where a mask holds: as a slice when in one run, which is read without copying."""
     at = np.flatnonzero(mask)
     if at.size and at[-1] - at[0] + 1 > at.size:

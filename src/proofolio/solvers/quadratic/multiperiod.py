@@ -25,13 +25,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import blas, lapack
+
+from proofolio.arrays import Floats
 
 __all__ = ["Multiperiod", "MultiperiodAnswer"]
 
 
-Floats = NDArray[np.float64]
 ITERATIONS = 60
 TO_THE_BOUNDARY = 0.99
 NEARLY_ZERO = 1e-3  # of an objective whose largest coefficient is 1

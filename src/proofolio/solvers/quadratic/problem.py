@@ -17,15 +17,14 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 
 __all__ = ["QP", "DirectAnswer", "Residuals", "residuals"]
 
 
-Floats = NDArray[np.float64]
 FIELDS = ("P", "q", "A", "row_lower", "row_upper", "lower", "upper")
 
 

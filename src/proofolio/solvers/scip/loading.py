@@ -27,12 +27,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyscipopt import Model
 from pyscipopt.scip import Expr, ExprCons, Term
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
@@ -86,7 +86,6 @@ def without_small_terms(
     return kept, low - top - room, high - least + room, factor
 
 
-Floats = NDArray[np.float64]
 # SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
 # always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0

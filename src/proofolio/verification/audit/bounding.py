@@ -9,8 +9,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
 from proofolio.verification.audit.candidates import Candidate
@@ -22,7 +22,6 @@ from proofolio.verification.exact.numbers import as_decimal
 __all__ = ["Bounding"]
 
 
-Floats = NDArray[np.float64]
 Boxes = Mapping[int, tuple[float, float]]
 INTEGRAL = 1e-6
 NEARLY = 1e-7

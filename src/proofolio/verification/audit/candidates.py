@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.program.program import Program, RowBlock
 from proofolio.program.quadratic import Form
 from proofolio.verification.exact.lp_bounds import Freed
@@ -29,7 +30,6 @@ from proofolio.verification.exact.numbers import as_decimal
 __all__ = ["Candidate", "Place", "candidates", "implied_rows"]
 
 
-Floats = NDArray[np.float64]
 SIDES = ("upper", "lower")
 
 
@@ -132,9 +132,9 @@ def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list
     return found
 
 
-def _switches(program: Program) -> NDArray[np.bool_]:
+def _switches(program: Program) -> Mask:
     """Mark the binaries that can still take both values."""
-    free: NDArray[np.bool_] = program.binary & (program.lower < program.upper)
+    free: Mask = program.binary & (program.lower < program.upper)
     return free
 
 
@@ -149,7 +149,7 @@ def _tagged(blocks: Sequence[RowBlock]) -> dict[int, int]:
     return found
 
 
-def _largest(matrix: Any, switch: NDArray[np.bool_], binary: NDArray[np.bool_]) -> NDArray[np.intp]:
+def _largest(matrix: Any, switch: Mask, binary: Mask) -> Integers:
     """Return the positions of the largest entries among the binaries of rows that have other columns."""
     m = matrix.shape[0]
     row = np.repeat(np.arange(m), np.diff(matrix.indptr))

@@ -22,7 +22,7 @@ from proofolio.verification.exact.certificate import System, bound, violation
 
 if TYPE_CHECKING:
     from proofolio.program.program import Program
-    from proofolio.verification.audit.audit import Audit
+    from proofolio.verification.audit.auditing import Audit
     from proofolio.verification.audit.candidates import Candidate
     from proofolio.verification.audit.verdicts import Finding
     from proofolio.verification.exact.lp_bounds import ExactRows

@@ -14,8 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Program, RowBlock
 from proofolio.verification.exact.elimination import solve_exactly
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed
@@ -24,7 +24,6 @@ from proofolio.verification.exact.numbers import as_decimal
 __all__ = ["Nearness", "Point", "broken_beyond", "exact_point", "fits", "near_feasible"]
 
 
-Floats = NDArray[np.float64]
 Point = dict[int, Fraction]
 
 ACTIVE = 1e-6  # rows closer to a side than this, relative to its size, are meant to be on it

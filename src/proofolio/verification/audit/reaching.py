@@ -9,8 +9,8 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Mask
 from proofolio.program.program import Program
 from proofolio.verification.audit.bounding import INTEGRAL, Bounding
 from proofolio.verification.audit.candidates import Candidate
@@ -20,7 +20,6 @@ from proofolio.verification.audit.verdicts import Finding, Number
 __all__ = ["INEXACT", "Reaching"]
 
 
-Floats = NDArray[np.float64]
 DIVES = 6
 POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
 KNOWN, RECALLED = 1, 4  # how many give their integers to a question, and how many are tried as they are
@@ -188,7 +187,7 @@ class Reaching(Bounding):
         return found
 
     @cached_property
-    def _locks(self) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _locks(self) -> tuple[Mask, Mask]:
         """Mark the columns that can be raised, and lowered, without harm to any row."""
         p = self.program
         A = p.A.tocsc()

@@ -11,13 +11,13 @@ import highspy
 import numpy as np
 from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 
 __all__ = ["Answer", "Relaxation"]
 
 
-Floats = NDArray[np.float64]
 Freed = tuple[int, str]
 
 TOLERANCE = 1e-9

@@ -22,7 +22,7 @@ import numpy as np
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program, RowBlock
-from proofolio.verification.audit.audit import Audit, audit
+from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.verdicts import Finding, judge, needed
 from proofolio.verification.exact.numbers import outward

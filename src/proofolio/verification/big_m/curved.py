@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import ProofolioError
 from proofolio.formulations.costs import quadratic_range
 from proofolio.program.expression import Rows, apply_matrix, concatenate
@@ -38,7 +39,6 @@ from proofolio.verification.exact.numbers import as_decimal, outward
 __all__ = ["Curved", "curved"]
 
 
-Floats = NDArray[np.float64]
 DIGITS = 6  # of the variables of an exact point
 ENUMERATED = 10  # assets up to which the vertices of a box with a budget are listed
 
@@ -54,13 +54,13 @@ class Curved:
     A, low, high : the rows
     """
 
-    columns: NDArray[np.intp]
+    columns: Integers
     D: Floats
     g: Floats
     h: float
     lower: Floats
     upper: Floats
-    integer: NDArray[np.bool_]
+    integer: Mask
     A: sparse.csr_array
     low: Floats
     high: Floats
@@ -275,15 +275,11 @@ def curved(
     )  # fmt: skip
 
 
-def _table(
-    rows: NDArray[np.intp], columns: NDArray[np.intp], values: Floats, shape: tuple[int, int]
-) -> sparse.csr_array:
+def _table(rows: Integers, columns: Integers, values: Floats, shape: tuple[int, int]) -> sparse.csr_array:
     return sparse.csr_array(sparse.coo_array((values, (rows, columns)), shape=shape))
 
 
-def _products(
-    lower: Floats, upper: Floats, i: NDArray[np.intp], j: NDArray[np.intp]
-) -> tuple[Floats, Floats]:
+def _products(lower: Floats, upper: Floats, i: Integers, j: Integers) -> tuple[Floats, Floats]:
     """Bound w_i w_j over the box, rounded outward."""
     corners = np.stack([a[i] * b[j] for a in (lower, upper) for b in (lower, upper)])
     least, most = corners.min(axis=0), corners.max(axis=0)

@@ -10,6 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, InvalidBigM, UnprovenBigM
 from proofolio.program.expression import Expression, as_expression, broadcast_to
 from proofolio.program.model import Model
@@ -26,7 +27,6 @@ from proofolio.verification.exact.numbers import as_decimal, outward
 __all__ = ["check_big_m"]
 
 
-Floats = NDArray[np.float64]
 Point = dict[int, Fraction]
 TIERS = ("interval", "lp", "mip")
 SHOWN = 8  # columns of a witness that a message names

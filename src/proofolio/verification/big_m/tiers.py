@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.program.expression import Expression
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.model import Bounds, Model
@@ -109,7 +110,6 @@ class BoundRecord:
         return f"{self.name or 'bound'}: {said} ({self.tier}, {proof})"
 
 
-Floats = NDArray[np.float64]
 MIP_SECONDS = 10.0
 
 

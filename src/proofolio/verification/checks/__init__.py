@@ -1,1 +1,1 @@
-"""checks."""
+"""Checks: whether an answer is right."""

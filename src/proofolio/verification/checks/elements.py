@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats
 from proofolio.program.program import Cones, Indicators, Program, QuadraticRows, RowBlock
 
 __all__ = ["Element", "Member", "elements", "members", "part_of"]
 
 
-Floats = NDArray[np.float64]
 SHOWN_TERMS = 5
 KINDS = {
     "row": "row",

@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.program.structure import features
@@ -47,7 +47,6 @@ from proofolio.verification.checks.rows import (
 __all__ = ["Leak", "leak_check"]
 
 
-Floats = NDArray[np.float64]
 # Feasible outright: what a point kept as it is must be when no solver can improve on it.
 OUTRIGHT = Tolerances(feasibility=1e-9, integrality=0.0)
 GAP = 1e-8

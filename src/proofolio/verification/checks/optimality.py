@@ -16,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.program.structure import features
@@ -40,7 +40,6 @@ from proofolio.verification.checks.rows import (
 __all__ = ["allowance", "better_neighbour", "bound_check", "delicate", "objective_check", "optimality_checks"]
 
 
-Floats = NDArray[np.float64]
 CANCELLED = 1e-3
 # What a claimed number may be off because a constant was added to it.
 OF_CONSTANT = 1e-12
@@ -203,7 +202,7 @@ def better_neighbour(
     return None
 
 
-def _changes(binaries: NDArray[np.intp], exact: Floats) -> Iterator[list[int]]:
+def _changes(binaries: Integers, exact: Floats) -> Iterator[list[int]]:
     """Yield one binary to change, then one that is on with one that is off."""
     yield from ([j] for j in binaries.tolist())
     on = exact[binaries] == 1.0
@@ -211,7 +210,7 @@ def _changes(binaries: NDArray[np.intp], exact: Floats) -> Iterator[list[int]]:
 
 
 def _with(
-    program: Program, columns: NDArray[np.intp], exact: Floats, change: list[int], deadline: Deadline
+    program: Program, columns: Integers, exact: Floats, change: list[int], deadline: Deadline
 ) -> Floats | None:
     """Return the best point with these binaries changed and the other integers kept."""
     values = exact.copy()

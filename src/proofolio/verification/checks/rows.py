@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.natural_units import natural_units
 
@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 
-Floats = NDArray[np.float64]
 # No violation of more than this part of a row's own size is noise, however small the row is.
 NOISE = 1e-3
 # The sum of a row is known to this part of its terms.
@@ -290,7 +289,7 @@ def _cone_violation(program: Program, x: Floats, unit: Floats) -> Floats:
     return np.array(found, dtype=float)
 
 
-def _sos_violation(x: Floats, columns: NDArray[np.intp], kind: int, unit: Floats) -> float:
+def _sos_violation(x: Floats, columns: Integers, kind: int, unit: Floats) -> float:
     size = np.abs(x[columns]) / np.minimum(1.0, unit[columns] / NOISE)
     if size.size <= kind:
         return 0.0

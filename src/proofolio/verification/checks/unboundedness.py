@@ -18,9 +18,9 @@ from math import lcm
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import ProofolioError, SolverFailure
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
@@ -35,7 +35,6 @@ from proofolio.verification.checks.rows import Tolerances, feasibility_checks
 __all__ = ["Ray", "explain_unbounded"]
 
 
-Floats = NDArray[np.float64]
 SHOWN = 8
 # Entries of a direction below this part of the largest are a solver's noise.
 NOISE = 1e-9
@@ -238,7 +237,7 @@ def _flat(form: Form, n: int) -> Any:
     return sparse.csr_array((form.matrix.ravel(), (rows, columns)), shape=(size, n))
 
 
-def _free_to_move(program: Program, start: Floats) -> NDArray[np.bool_]:
+def _free_to_move(program: Program, start: Floats) -> Mask:
     """Return which columns may move: of a special ordered set only those that are not zero already."""
     free = np.ones(program.n, dtype=bool)
     for group in program.sos:

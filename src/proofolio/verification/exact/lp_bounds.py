@@ -24,8 +24,8 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
 from proofolio.verification.exact.certificate import System
 from proofolio.verification.exact.elimination import solve_exactly
@@ -34,8 +34,7 @@ from proofolio.verification.exact.numbers import Multipliers, WholeRows, as_deci
 __all__ = ["Certified", "ExactRows", "Question", "system_of"]
 
 
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+Rows = Integers
 Freed = tuple[int, str]
 Box = tuple[Fraction | None, Fraction | None]
 

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers, Mask
+
 __all__ = ["Multipliers", "WholeRows", "as_decimal", "outward"]
 
 
@@ -37,9 +39,8 @@ def outward(value: Fraction, sign: int) -> float:
     return nearest if (Fraction(nearest) - value) * sign >= 0 else math.nextafter(nearest, sign * math.inf)
 
 
-Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
-Rows = NDArray[np.intp]
+Rows = Integers
 Box = tuple[Fraction | None, Fraction | None]
 
 FITS = 2.0**61  # sums of absolute values below this leave room for the rounding of the test itself
@@ -105,7 +106,7 @@ class Multipliers(Mapping[int, Fraction]):
         return [Fraction(v, self.denominator) for v in self.numerators]
 
 
-def scaled(values: Floats, scale: int) -> tuple[Whole, NDArray[np.bool_], float] | None:
+def scaled(values: Floats, scale: int) -> tuple[Whole, Mask, float] | None:
     """Return decimals times a scale as integers, which of them are finite, and the largest size."""
     finite = np.isfinite(values)
     some, back = np.unique(np.where(finite, values, 0.0), return_inverse=True)
@@ -144,7 +145,7 @@ class WholeRows:
         return whole, whole.T.tocsr(), found[2]
 
     @cached_property
-    def _limits(self) -> tuple[tuple[Whole, NDArray[np.bool_], float], ...] | None:
+    def _limits(self) -> tuple[tuple[Whole, Mask, float], ...] | None:
         found = [scaled(values, self.side_scale) for values in self._given]
         return tuple(f for f in found if f is not None) if None not in found else None
 

@@ -1,1 +1,1 @@
-"""proofs."""
+"""Proofs: whether rows say what they are meant to say."""

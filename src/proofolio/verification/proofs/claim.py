@@ -14,9 +14,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import sparse
 
+from proofolio.arrays import Mask
 from proofolio.errors import BadData
 from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to
 from proofolio.program.model import Model
@@ -247,7 +248,7 @@ def _by_entry(claim: Claim, rows: list[Any], shape: tuple[int, ...], atoms: Atom
     return [tuple(lines) for lines in found]
 
 
-def _truth_rows(truth: NDArray[np.bool_]) -> Rows:
+def _truth_rows(truth: Mask) -> Rows:
     """Return rows 0 <= 0 where true and 0 <= -1 where false."""
     body = broadcast_to(0.0, truth.shape)
     return Rows(body, np.full(truth.shape, -np.inf), np.where(truth, 0.0, -1.0))

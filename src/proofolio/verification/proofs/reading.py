@@ -24,7 +24,7 @@ from proofolio.verification.proofs.atoms import Atoms, form_polynomial, squares
 from proofolio.verification.proofs.claim import Built, Claim, build, call, exact, rational_terms
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.small_lp import SmallLP
-from proofolio.verification.proofs.statement import Line, Statement, Undecidable
+from proofolio.verification.proofs.statement import Statement, Undecidable
 
 __all__ = ["AuthorLift", "Stated", "cone_lines", "state"]
 

@@ -1,1 +1,1 @@
-"""methods."""
+"""Methods: separation, paths, and the whole program."""

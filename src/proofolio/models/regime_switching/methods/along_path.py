@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import piqp
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Integers
 from proofolio.models.regime_switching.pieces import Pieces
 
 if TYPE_CHECKING:
@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 __all__ = ["best_along", "seconds_along", "within_budget"]
 
 
-Floats = NDArray[np.float64]
 # Measured on n = 50, T = 100 and n = 100, T = 250, one thread.
 PER_CUBE = 1e-8
 
 
-def best_along(
-    program: RegimeSwitching, pieces: Pieces, states: NDArray[np.intp]
-) -> tuple[Floats, Floats] | None:
+def best_along(program: RegimeSwitching, pieces: Pieces, states: Integers) -> tuple[Floats, Floats] | None:
     """Return weights (T, n) along a path of pieces, and prices on trades (T, n); None when the solver fails."""
     T, n = program.T, program.n
     N, when = T * n, np.arange(T)

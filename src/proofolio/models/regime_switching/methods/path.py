@@ -17,9 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.along_path import best_along, seconds_along, within_budget
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 __all__ = ["follows_paths", "solve_by_paths"]
 
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 # Temperatures of the smoothing, in parts of a period's cost, and evaluations at each: at the root, and below.
 ROOT = ((3e-2, 30), (6e-3, 40), (1.5e-3, 60))
 BELOW = ((1.5e-3, 25),)
@@ -116,7 +114,7 @@ class _Search:
     ) -> None:
         self.program, self.pieces, self.settings, self.deadline = program, pieces, settings, deadline
         self.dual = TradePrices(program, pieces, defect, deadline)
-        self.best: tuple[Floats, NDArray[np.intp]] | None = None
+        self.best: tuple[Floats, Integers] | None = None
         self.value, self.bound, self.closed = np.inf, -np.inf, np.inf
         self.nodes = 0
         self._seen: set[bytes] = set()
@@ -317,11 +315,11 @@ class _Search:
         """Solve for the weights along the cheapest path, unless it was solved before."""
         self._offer(_cheapest(phi, self.dual.switch))
 
-    def _offer(self, states: NDArray[np.intp]) -> None:
+    def _offer(self, states: Integers) -> None:
         if self.nodes <= 1 or self.nodes % EVERY == 0:
             self._try(states)
 
-    def _try(self, states: NDArray[np.intp]) -> None:
+    def _try(self, states: Integers) -> None:
         key = states.tobytes()
         if key in self._seen:
             return
@@ -336,7 +334,7 @@ class _Search:
         W = priced.W[states, np.arange(self.program.T)]
         self._keep(states, within_budget(W, self.program.lower, self.program.upper), None)
 
-    def _solved_along(self, states: NDArray[np.intp]) -> tuple[Floats, Floats] | None:
+    def _solved_along(self, states: Integers) -> tuple[Floats, Floats] | None:
         """Solve for the weights along a path, which nothing can stop once begun: only where time suffices."""
         if self.deadline.left < self._along:
             return None
@@ -345,7 +343,7 @@ class _Search:
         self._along = max(self._along, self.deadline.elapsed - before)
         return solved
 
-    def _keep(self, states: NDArray[np.intp], W: Floats, prices: Floats | None) -> None:
+    def _keep(self, states: Integers, W: Floats, prices: Floats | None) -> None:
         value = self.program.objective(W.T, self.pieces.regime[states])
         if value < self.value:
             self.value, self.best, self._prices = value, (W, states), prices
@@ -358,7 +356,7 @@ def _size(phi: Floats, value: float) -> float:
     return max(mean, spread, 1e-300)
 
 
-def _cheapest(phi: Floats, switch: Floats) -> NDArray[np.intp]:
+def _cheapest(phi: Floats, switch: Floats) -> Integers:
     """Return the cheapest path of states."""
     D, T = phi.shape
     reach, before = phi[:, 0], np.zeros((T, D), dtype=np.intp)

@@ -18,14 +18,12 @@ from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
+
+from proofolio.arrays import Floats, Integers, Mask
 
 __all__ = ["IN", "OUT", "PathGraph", "path_graph"]
 
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.intp]
-Mask = NDArray[np.bool_]
 # How a boundary is split: its nodes by their incoming arcs, or by their outgoing ones.
 IN, OUT = "in", "out"
 

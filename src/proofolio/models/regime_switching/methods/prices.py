@@ -32,9 +32,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
+from proofolio.arrays import Floats, Mask
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, PathGraph
 from proofolio.models.regime_switching.pieces import Pieces
 from proofolio.solvers.limits import NEVER, Deadline
@@ -46,8 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["NodePrices", "Priced", "PricedArcs", "TradePrices", "through_every_state"]
 
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 # A switch costs at most so many temperatures, or the marginals would underflow.
 COLDEST = 300.0
 
@@ -160,9 +158,6 @@ def _softened(phi: Floats, switch: Floats, temperature: float) -> tuple[float, F
     marginal = forward * backward
     marginal /= marginal.sum(axis=1, keepdims=True)
     return float(least.sum() - temperature * total), marginal.T
-
-
-Integers = NDArray[np.intp]
 
 
 class PricedArcs(NamedTuple):

@@ -26,8 +26,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.along_path import within_budget
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 __all__ = ["least_costs", "least_with_gross", "separates", "solve_separately"]
 
 
-Floats = NDArray[np.float64]
 STEPS = 60
 ROUNDING = 1e-15
 
@@ -163,7 +162,7 @@ def least_costs(program: RegimeSwitching, deadline: Deadline) -> Floats | None:
     return np.array(np.broadcast_to(np.array(own), (program.R, program.T)))
 
 
-def _used(pieces: Pieces, path: NDArray[np.intp]) -> Pieces:
+def _used(pieces: Pieces, path: Integers) -> Pieces:
     """Return the pieces of the regimes a fixed path visits."""
     kept = np.flatnonzero(np.isin(pieces.regime, path))
     return replace(

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError, SolverFailure
 from proofolio.models.portfolio.plan_set import Holdings
 from proofolio.models.portfolio.trading import Trading
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
     from proofolio.models.regime_switching.problem import RegimeSwitching
 
 __all__ = ["FirstAnswer", "cheapest_allowed", "first_answer", "reading_seconds"]
-
-
-Floats = NDArray[np.float64]
 
 
 def cheapest_allowed(rules: RegimePath, phi: Floats) -> tuple[Floats, float] | None:
@@ -75,7 +72,7 @@ def _cover(p: Floats, epsilon: float, phi: Floats) -> tuple[Floats, float]:
     return Z, float(np.take_along_axis(phi, order, axis=0)[last, np.arange(phi.shape[1])].sum())
 
 
-def _path(rules: RegimePath, phi: Floats) -> NDArray[np.intp] | None:
+def _path(rules: RegimePath, phi: Floats) -> Integers | None:
     """Return the cheapest path over (changes so far, periods since the last one, regime)."""
     R, T, dwell = rules.R, rules.periods, rules.dwell
     moves = np.ones((R, R), dtype=bool) if rules.transitions is None else rules.transitions
@@ -180,9 +177,9 @@ class FirstAnswer:
         return declared_answer(program, self.weights, marks, bound, settings, deadline, "constant weights")
 
 
-def _marks(program: RegimeSwitching, Z: Floats) -> Floats | NDArray[np.intp]:
+def _marks(program: RegimeSwitching, Z: Floats) -> Floats | Integers:
     """Return indicators where regimes are covered, and a path elsewhere."""
-    path: NDArray[np.intp] = Z.argmax(axis=0)
+    path: Integers = Z.argmax(axis=0)
     return Z if program.rules.covered is not None else path
 
 

@@ -1,1 +1,1 @@
-"""catalogue."""
+"""The claims of every formulation that ships."""

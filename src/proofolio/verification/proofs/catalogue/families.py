@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from proofolio.arrays import Floats
 
 __all__ = ["FAMILIES", "SHAPE", "bounds"]
 
 
-Floats = NDArray[np.float64]
 FAMILIES = ("signs", "zero-width", "asymmetric", "large", "tiny", "two-decimal")
 SHAPE = (2, 3)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.disjunctions import disjunction, disjunction_meaning
 from proofolio.formulations.implications import implies, implies_meaning
@@ -17,9 +17,6 @@ from proofolio.verification.proofs.catalogue.families import FAMILIES, SHAPE, bo
 from proofolio.verification.proofs.claim import Box, Claim
 
 __all__ = ["disjunctions", "implications", "selected_costs"]
-
-
-Floats = NDArray[np.float64]
 
 
 def implications(family: str) -> list[Claim]:

@@ -10,7 +10,7 @@ from proofolio.errors import SolverFailure
 from proofolio.solvers.limits import NEVER
 from proofolio.solvers.solution import Solution
 from proofolio.verification.checks import leak
-from proofolio.verification.checks.check import status, status_after
+from proofolio.verification.checks.checking import status, status_after
 
 PLAIN = {"highs": {"presolve": "off"}, "scip": {"presolving/maxrounds": 0}}
 FIXED_CHARGE = 78.530733315189

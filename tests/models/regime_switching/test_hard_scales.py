@@ -69,7 +69,7 @@ def test_a_spoiled_max_variable_is_noticed():
 def test_a_claim_that_is_no_number_is_wrong(field):
     from dataclasses import replace
 
-    from proofolio.verification.checks.check import status_after
+    from proofolio.verification.checks.checking import status_after
 
     solution = pf.solve(pf.random_instance(3, 2, 3).to_program()).solution
     claim = replace(solution, **{field: float("nan")})

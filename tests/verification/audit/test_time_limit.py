@@ -13,7 +13,7 @@ from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Solution
 from proofolio.verification.big_m.tiers import bounders_until
-from proofolio.verification.checks.check import check_until, status_after
+from proofolio.verification.checks.checking import check_until, status_after
 from proofolio.verification.checks.leak import leak_check
 from proofolio.verification.checks.rows import Tolerances
 

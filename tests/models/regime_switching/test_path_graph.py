@@ -5,9 +5,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-from proofolio.models.regime_switching.methods import path as path_road
 
 from proofolio import random_instance
+from proofolio.models.regime_switching.methods import path as path_road
 from proofolio.models.regime_switching.methods.along_path import best_along
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, path_graph
 from proofolio.models.regime_switching.methods.prices import NodePrices, TradePrices, through_every_state

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, check, write_program
-from proofolio.verification.checks.check import Tolerances, status
+from proofolio.verification.checks.checking import Tolerances, status
 
 
 def failed(checks):

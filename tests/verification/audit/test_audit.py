@@ -10,8 +10,8 @@ import pytest
 
 from proofolio import BadData, InvalidBigM, Model, between
 from proofolio.program.program import Switch
-from proofolio.verification.audit.audit import Audit as AuditResult
-from proofolio.verification.audit.audit import assert_valid, audit
+from proofolio.verification.audit.auditing import Audit as AuditResult
+from proofolio.verification.audit.auditing import assert_valid, audit
 from proofolio.verification.exact.certificate import violation
 from proofolio.verification.exact.lp_bounds import system_of
 

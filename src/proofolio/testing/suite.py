@@ -1,7 +1,7 @@
 """A conformance suite for formulations, the shipped ones and a user's own alike.
 
     def test_my_formulation():
-        report = proofolio.testing.conformance(claim)
+        report = proofolio.testing.suite(claim)
         assert report.ok, report
 
 It proves the claim, sends the formulation through every door and compares what arrives with the matrix form, hands
@@ -22,7 +22,7 @@ from proofolio.program.model import Model
 from proofolio.program.structure import features
 from proofolio.testing.interfaces import through_cvxpy, through_pyomo
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.prove import Proof, prove
+from proofolio.verification.proofs.proving import Proof, prove
 from proofolio.verification.proofs.strengths import Strength, strength
 
 __all__ = ["Conformance", "conformance"]

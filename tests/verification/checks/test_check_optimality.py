@@ -9,7 +9,7 @@ from proofolio import Model, RegimeSwitching, check
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.quadratic import piqp
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.check import status, status_after
+from proofolio.verification.checks.checking import status, status_after
 
 SCALES = [1e-8, 1e-6, 1e-4, 1.0, 1e8]
 CONDITIONS = {"dual feasibility", "complementarity", "duality gap"}

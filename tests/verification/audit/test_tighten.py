@@ -8,7 +8,7 @@ import pyomo.environ as pyo
 import pytest
 
 from proofolio import BadData, Model, read_program, solve
-from proofolio.verification.audit.audit import audit
+from proofolio.verification.audit.auditing import audit
 from proofolio.verification.audit.tightening import confirm, tighten, tightened
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:pyomo")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from proofolio import Model, between
-from proofolio.verification.audit.audit import audit
+from proofolio.verification.audit.auditing import audit
 
 PLANTS = ("loose", "tight", "one ulp short", "too small", "enormous")
 SHAPES = ("upper", "lower", "equality", "ranged")

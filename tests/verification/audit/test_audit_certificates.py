@@ -6,8 +6,8 @@ import json
 import pytest
 
 from proofolio import BadData, Model
-from proofolio.verification.audit.audit import audit
 from proofolio.verification.audit import certificates as audit_certificates
+from proofolio.verification.audit.auditing import audit
 from proofolio.verification.audit.certificates import FILE, check_certificates, save_certificates
 
 

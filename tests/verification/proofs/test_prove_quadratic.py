@@ -13,7 +13,7 @@ from proofolio.verification.proofs.certificates import Certificates
 from proofolio.verification.proofs.checker import digest
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import interval
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.strengths import strength
 
 Q = np.array([[1, 0.25], [0.25, 0.5]])

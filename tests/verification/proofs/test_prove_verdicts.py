@@ -11,7 +11,7 @@ from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.implications import implies_meaning
 from proofolio.formulations.products import product_meaning
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 
 U = {"u": Box((2, 1), [[-1.5], [-0.25]], [[0.75], [2]])}
 LOW, HIGH = np.array([-1.5, -0.25]), np.array([0.75, 2.0])

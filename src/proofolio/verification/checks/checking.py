@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
@@ -29,7 +29,6 @@ from proofolio.verification.checks.rows import Check, Tolerances, feasibility_ch
 __all__ = ["LIMIT", "Check", "Tolerances", "check", "check_until", "status", "status_after"]
 
 
-Floats = NDArray[np.float64]
 LIMIT = "time limit"
 BREAKS = {"bounds", "rows", "integrality", "quadratic rows", "cones", "indicators", "sos"}
 

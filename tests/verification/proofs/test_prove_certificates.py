@@ -15,7 +15,7 @@ from proofolio.formulations.products import product_meaning
 from proofolio.verification.proofs.certificates import Certificates
 from proofolio.verification.proofs.checker import digest, recheck
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.reading import state
 
 

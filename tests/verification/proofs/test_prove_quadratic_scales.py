@@ -15,7 +15,7 @@ from proofolio.verification.proofs.checker import digest
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.outside import total_question
 from proofolio.verification.proofs.parts import parts
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.reading import state
 
 LOWERINGS = ("indicator", "big-m", "hull")

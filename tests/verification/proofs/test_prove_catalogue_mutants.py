@@ -9,7 +9,7 @@ from dataclasses import replace
 from proofolio import Model
 from proofolio.program import Rows
 from proofolio.verification.proofs.catalogue.claims import shipped_claims
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 
 SHORT = 1e-3
 

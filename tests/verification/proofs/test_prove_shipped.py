@@ -21,7 +21,7 @@ from proofolio.formulations.products import product_meaning
 from proofolio.formulations.selected_costs import selected_cost_meaning
 from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS, FAMILIES, bounds, shipped_claims
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 
 LIGHT = ("product", "semicontinuous", "cardinality", "round_lot", "fixed_charge")  # every family, every time
 TWO = ("signs", "two-decimal")

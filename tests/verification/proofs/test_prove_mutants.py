@@ -11,7 +11,7 @@ from proofolio.formulations.products import product_meaning
 from proofolio.formulations.selected_costs import selected_cost_meaning
 from proofolio.program import Rows
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.prove import prove
+from proofolio.verification.proofs.proving import prove
 
 S = (2, 3)
 SHORT = 1e-3

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-import proofolio.verification.proofs.prove as engine
+import proofolio.verification.proofs.proving as engine
 
 CLAIMS = """
 from proofolio import product

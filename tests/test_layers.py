@@ -1,4 +1,4 @@
-"""Every import inside the package goes down: the floors of the house, from the ground up."""
+"""Every import inside the package goes down: the layers of the package, from the lowest up."""
 
 import ast
 from importlib.util import resolve_name
@@ -8,9 +8,9 @@ import pytest
 
 import proofolio
 
-# Units that share a floor must not import each other.
-FLOORS = (
-    {"errors"},
+# Packages that share a layer must not import each other.
+LAYERS = (
+    {"errors", "arrays", "public_names"},
     {"program", "forecasts"},
     {"formulations", "solvers", "interfaces"},
     {"verification"},
@@ -19,14 +19,14 @@ FLOORS = (
     {"benchmarking"},
     {"report"},
     {"cli"},
-    {"proofolio", "__main__"},  # the front door and `python -m`: they see everything, nothing sees them
+    {"proofolio", "__main__"},  # they see everything, nothing sees them
 )
-HEIGHT = {unit: height for height, floor in enumerate(FLOORS) for unit in floor}
+HEIGHT = {unit: height for height, layer in enumerate(LAYERS) for unit in layer}
 PACKAGE = Path(proofolio.__file__).parent
 
 
 def unit_of(module: str) -> str:
-    """The part of the house a dotted module name belongs to: proofolio.program.expression -> program."""
+    """The part of the package a dotted module name belongs to: proofolio.program.expression -> program."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else parts[0]
 
@@ -39,7 +39,7 @@ def imported_units(source: str, package: str) -> list[tuple[int, str]]:
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = resolve_name("." * node.level + (node.module or ""), package)
-            # `from proofolio import program` is program; `from proofolio import solve` is the front door.
+            # `from proofolio import program` is program; `from proofolio import solve` is the whole package.
             modules = [
                 f"{base}.{alias.name}" if base == "proofolio" and alias.name in HEIGHT else base
                 for alias in node.names
@@ -54,12 +54,12 @@ def violations(module: str, source: str, *, is_package: bool = False) -> list[st
     """Sentences about every import in a module's source that does not go down."""
     unit = unit_of(module)
     if unit not in HEIGHT:
-        return [f"{module} stands on no floor: give {unit} a place in FLOORS"]
+        return [f"{module} stands in no layer: give {unit} a place in LAYERS"]
     package = module if is_package else module.rpartition(".")[0]
     return [
         f"{module}, line {line}: {unit} imports {target}, which is not below it"
         for line, target in imported_units(source, package)
-        if target != unit and HEIGHT.get(target, len(FLOORS)) >= HEIGHT[unit]
+        if target != unit and HEIGHT.get(target, len(LAYERS)) >= HEIGHT[unit]
     ]
 
 
@@ -95,7 +95,11 @@ def test_imports_go_down(file):
             "def f():\n    import proofolio.verification as v",
             "verification",
         ),
-        ("proofolio.verification.audit.audit", "if TYPE_CHECKING:\n    from ..models import erc", "models"),
+        (
+            "proofolio.verification.audit.auditing",
+            "if TYPE_CHECKING:\n    from ..models import erc",
+            "models",
+        ),
         ("proofolio.models.erc", "import numpy, proofolio.backtesting", "backtesting"),
         ("proofolio.backtesting.simulator", "from proofolio import benchmarking, models", "benchmarking"),
         ("proofolio.benchmarking.runner", "from proofolio.report import page", "report"),
@@ -111,8 +115,8 @@ def test_an_import_that_does_not_go_down_is_caught(module, source, target):
     assert f"imports {target}," in sentence
 
 
-def test_a_part_without_a_floor_is_caught():
-    assert "FLOORS" in violations("proofolio.attic.ladder", "x = 1")[0]
+def test_a_part_without_a_layer_is_caught():
+    assert "LAYERS" in violations("proofolio.attic.ladder", "x = 1")[0]
 
 
 def test_a_package_s_own_relative_imports_count_from_the_package():
@@ -127,7 +131,7 @@ def test_a_package_s_own_relative_imports_count_from_the_package():
         ("proofolio.program.expression", "from . import matrix\nfrom .matrix import stack"),
         ("proofolio.solvers.highs.solver", "from proofolio import errors, program"),
         (
-            "proofolio.verification.audit.audit",
+            "proofolio.verification.audit.auditing",
             "from ..solvers.highs import solve\nfrom .. import formulations",
         ),
         ("proofolio.report.page", "from proofolio import backtesting, benchmarking"),
