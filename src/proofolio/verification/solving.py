@@ -17,8 +17,7 @@ from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.program.structure import recognise_cones
-from proofolio.solvers import SOLVERS
-from proofolio.solvers.capabilities import require
+from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.checks.checking import BREAKS, LIMIT, Check, check_until, status, status_after
