@@ -31,7 +31,7 @@ from scipy import sparse
 
 from proofolio import Model, read_program
 from proofolio.interfaces.opening import open_model
-from proofolio.program import apply_matrix
+from proofolio.program.expression import apply_matrix
 from proofolio.program.program import Program
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import candidates

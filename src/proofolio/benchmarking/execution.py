@@ -23,7 +23,7 @@ from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers import Settings, Solution, require
@@ -171,7 +171,7 @@ def _unheard(*news: float | None) -> None:
 
 
 def _tiny(discrete: bool) -> Program:
-    model = Model("warm-up")
+    model = Builder("warm-up")
     x = model.variable("x", 3, 0.0, 1.0, integer=discrete)
     model.add("some", x.sum() >= 1.5)
     model.minimise(x[0] + 2 * x[1] + 3 * x[2])

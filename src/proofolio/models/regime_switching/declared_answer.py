@@ -14,8 +14,8 @@ from proofolio.models.regime_switching.solution import (
     objective_size,
     raw_data_checks,
 )
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, Solution
@@ -39,7 +39,7 @@ def declared_form(program: RegimeSwitching) -> Program:
     raw data instead.
     """
     n, T, R = program.n, program.T, program.R
-    model = Model("regime_switching")
+    model = Builder("regime_switching")
     W = model.variable("W", (n, T), program.lower.T, program.upper.T)
     Z = model.variable("Z", (R, T), binary=True)
     low, high = program.holdings.net

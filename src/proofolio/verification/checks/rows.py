@@ -223,7 +223,9 @@ def row_violation(program: Program, x: Floats, unit: Floats | None = None) -> Fl
     A row of integers alone is taken at their rounded values: that they are integers is another check.
     """
     side = _linear(program, x, unit)
-    return side.violation(np.where(side.whole, program.A @ rounded(program, x), program.A @ x))
+    return side.violation(
+        np.where(side.whole, np.asarray(program.A @ rounded(program, x)), np.asarray(program.A @ x))
+    )
 
 
 def relaxed(program: Program, x: Floats, feasibility: float) -> tuple[Floats, Floats]:

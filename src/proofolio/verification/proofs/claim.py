@@ -19,8 +19,8 @@ from scipy import sparse
 
 from proofolio.arrays import Mask
 from proofolio.errors import BadData
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.verification.exact.certificate import Row
@@ -47,7 +47,7 @@ class Box:
     upper: ArrayLike
     integer: bool = False
 
-    def variable(self, model: Model, name: str) -> Expression:
+    def variable(self, model: Builder, name: str) -> Expression:
         """Add the input to a model."""
         return model.variable(name, self.shape, self.lower, self.upper, integer=self.integer)
 
@@ -137,7 +137,7 @@ class Built:
 
     program: Program
     outputs: tuple[Expression, ...]
-    space: Model
+    space: Builder
     point: dict[str, Expression]
     entries: tuple[tuple[tuple[Line, ...], ...], ...]
     atoms: Atoms
@@ -151,7 +151,7 @@ def build(claim: Claim) -> Built:
     BadData
         When the outputs are not as many expressions as names, or the rows of a piece do not fit their shape.
     """
-    model, space = Model(claim.title), Model("meaning")
+    model, space = Builder(claim.title), Builder("meaning")
     given = {name: box.variable(model, name) for name, box in claim.inputs.items()}
     returned = claim.function(model, **given)
     several = isinstance(returned, (tuple, list))
@@ -265,10 +265,9 @@ def rational_rows(rows: Rows, atoms: Atoms) -> list[Line | None]:
     curved: list[Row] = [{}] * rows.body.size
     if isinstance(body, Quadratic):
         curved = [atoms.terms(form_polynomial(forms)) for forms in body.forms]
-        body = body.affine
-    constant = body.constant.ravel()
+    constant = body.affine.constant.ravel()
     lower, upper = rows.lower.ravel() - constant, rows.upper.ravel() - constant
-    terms = rational_terms(body.matrix)
+    terms = rational_terms(body.affine.matrix)
     found: list[Line | None] = []
     for straight, atom, low, high in zip(terms, curved, lower.tolist(), upper.tolist(), strict=True):
         row = {**straight, **atom}

@@ -21,7 +21,7 @@ from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.separation import least_costs
 from proofolio.models.regime_switching.rules import SURE, RegimePath
 from proofolio.models.regime_switching.solution import RegimeSolution
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.solvers import SOLVERS
 from proofolio.solvers.continuous import solve_continuous
@@ -276,7 +276,7 @@ def _held_throughout(program: RegimeSwitching, average: tuple[Floats, Floats], c
         n, 1, held.lower.max(axis=0), held.upper.min(axis=0), groups=held.groups, cardinality=held.cardinality,
         minimum_position=held.minimum_position, round_lots=held.round_lots, net=held.net, gross=held.gross,
     )  # fmt: skip
-    model = Model("held_throughout")
+    model = Builder("held_throughout")
     W = model.variable("W", (n, 1), one.lower.T, one.upper.T)
     one.add(model, W)
     # later there are no trades
