@@ -39,9 +39,9 @@ class Form:
         lowering, big_m = BIG_M.get(self.lowering, (self.lowering, "interval"))
         return self.program.to_program(lowering, big_m)
 
-    def judge(self, answer: pf.Verified) -> tuple[str, str]:
+    def judge(self, answer: pf.Solution) -> tuple[str, str]:
         """Hold an answer against the declared data: its costs, every rule, and whether M cuts off what is meant."""
-        built, objective = answer.solution.program, answer.objective or 0.0
+        built, objective = answer.program, answer.objective or 0.0
         # what a solver left open may be slack in its costs
         spare = np.inf if answer.bound is None else max(objective - answer.bound, 0.0)
         checks = raw_data_checks(self.program, answer["W"], answer["Z"], answer["cost"], objective, spare)
@@ -180,25 +180,23 @@ def road(kind: str, n: int, T: int, instance: int, way: str) -> Any:
 
 def answer_of(found: pf.RegimeSolution) -> Answer:
     """Return a model's own checked answer as one of a benchmark."""
-    claim = found.answer.solution
     words = "; ".join(f"{c.name}: {c.detail or f'{c.value:.3g}'}" for c in found.failed)
     return Answer(
         found.status,
         found.objective,
         found.bound,
         allowance=1e-6 * max(1.0, abs(found.objective or 0.0)),
-        nodes=claim.nodes,
-        method=claim.method,
-        version=claim.version,
+        nodes=found.nodes,
+        method=found.method,
+        version=found.version,
         # what was declared is checked where it is solved, inside the clock
-        verify=lambda: (found.status, words or claim.message),
+        verify=lambda: (found.status, words or found.message),
         reached=lambda: _reached(found),
     )
 
 
 def _reached(found: pf.RegimeSolution) -> float | None:
     """Return the objective when the point satisfies the built program firmly, and that is the declared one."""
-    claim = found.answer.solution
-    if claim.x is None or found.impact_error:
+    if found.x is None or found.impact_error:
         return None
-    return reached(claim.program, claim.x, Deadline.after(5.0))
+    return reached(found.program, found.x, Deadline.after(5.0))

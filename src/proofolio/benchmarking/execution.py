@@ -29,9 +29,9 @@ from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers import Settings, Solution, require
 from proofolio.solvers.capabilities import SolverEntry
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.verification.checks.checking import Tolerances
 from proofolio.verification.checks.optimality import allowance
-from proofolio.verification.solving import Verified, verify_claim
+from proofolio.verification.checks.rows import Tolerances
+from proofolio.verification.solving import verify_claim
 
 __all__ = ["STATUSES", "Executor"]
 
@@ -57,7 +57,7 @@ LEAST_CHECK = 5.0
 WARM_WAY = 2.0
 # what the progress of a solve can be asked for, in the program's own sense
 News = tuple[float, float | None, float | None]
-Judge = Callable[[Verified], tuple[str, str]]
+Judge = Callable[[Solution], tuple[str, str]]
 
 
 @dataclass
@@ -209,12 +209,12 @@ def _solve(
     program = recognise_cones(shuffle.original)
     if claim.status in POINTLESS:
         claim = replace(claim, x=None, objective=None, bound=None)
-        record |= _answered(program, claim, Verified(claim, (), claim.status))
+        record |= _answered(program, claim.checked((), claim.status))
         said = second_opinion(program, entry, claim.status, room)
         record["status"], record["message"], record["confirmed"] = said
     else:
         answer = verify_claim(room, program, claim, run.gap)
-        record |= _answered(program, claim, answer)
+        record |= _answered(program, answer)
         if claim.x is not None and record["status"] in JUDGED:
             record["reached"] = reached(program, claim.x, room)
         if judge is not None and claim.x is not None and record["status"] in JUDGED:
@@ -235,12 +235,12 @@ def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
         return Solution(program, "infeasible", None, None, None, 0.0, entry.name, "", message=str(error))
 
 
-def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, Any]:
+def _answered(program: Program, answer: Solution) -> dict[str, Any]:
     status, message = _status(answer)
     # what a point is worth is for the program to say, not for the one who found it
-    objective = None if claim.x is None else _finite(program.objective(claim.x))
-    bound = _finite(claim.bound)
-    allowed = 0.0 if claim.x is None else allowance(program, claim.x, Tolerances().objective)
+    objective = None if answer.x is None else _finite(program.objective(answer.x))
+    bound = _finite(answer.bound)
+    allowed = 0.0 if answer.x is None else allowance(program, answer.x, Tolerances().objective)
     return {
         "status": status,
         "message": message,
@@ -249,24 +249,23 @@ def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, 
         "maximise": program.maximise,
         "allowance": _finite(allowed) or 0.0,
         "reached": None,
-        "nodes": _count(claim.nodes),
-        "method": str(claim.method),
+        "nodes": _count(answer.nodes),
+        "method": str(answer.method),
     }
 
 
-def _status(answer: Verified) -> tuple[str, str]:
-    claim = answer.solution
+def _status(answer: Solution) -> tuple[str, str]:
     words = "; ".join(
         f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed
     )
     if answer.status == "infeasible-solution":
         return "claim-wrong", f"the point breaks the model ({words})"
-    if claim.x is None and claim.status in ("optimal", "feasible"):
-        return "claim-wrong", f"it claims to be {claim.status} and gives no point"
+    if answer.x is None and answer.claim in ("optimal", "feasible"):
+        return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
     if answer.status not in STATUSES:
         return "claim-wrong", f"it claims {answer.status!r}, which is no status"
     good = answer.status in ("verified-optimal", "infeasible", "unbounded")
-    return answer.status, words or ("" if good else claim.message)
+    return answer.status, words or ("" if good else answer.message)
 
 
 def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:

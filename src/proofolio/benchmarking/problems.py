@@ -108,7 +108,7 @@ def problem(
     all its values are expected to have one optimum.
 
     It may also return an object with a method `to_program` that builds the program, and a method `judge` that
-    takes the checked answer (`proofolio.verification.solving.Verified`) and returns a status, never a better one,
+    takes the checked answer (`proofolio.solvers.solution.Solution`) and returns a status, never a better one,
     and a message: there an answer is held against the data that the program was made from.
 
     Parameters

@@ -386,7 +386,7 @@ class RegimeSwitching:
             turnover or switching costs do; ``"cuts"`` builds the form and gives it to the solver.
             ``"auto"`` takes the first that fits; of the options, the first two know bounds, a fixed path,
             turnover and switching costs and first holdings, and leave all others to the built form. The
-            answer's ``answer.solution.method`` says which it was.
+            answer's `method` says which it was.
         separate : bool
             Whether ``"auto"`` may separate.
         **settings

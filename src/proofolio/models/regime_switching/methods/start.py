@@ -149,23 +149,21 @@ class FirstAnswer:
         deadline: Deadline,
     ) -> RegimeSolution:
         """Return the answer of the built form, or this one where it is better, with the better bound."""
-        claim = answer.answer.solution
         if answer.status not in ("limit", "verified-feasible"):
             return answer
         bound = self.bound if answer.bound is None else max(self.bound, answer.bound)
-        value = np.inf if claim.objective is None else claim.objective
+        value = np.inf if answer.objective is None else answer.objective
         if self.value < value:
             return self.declared(program, bound, settings, deadline)
-        if answer.status == "limit" and claim.x is not None:
+        if answer.status == "limit" and answer.x is not None:
             # its integers are exact in the declared program, so that nothing is left that could leak
             found = declared_answer(
-                program, answer.W, _marks(program, answer.Z), bound, settings, deadline, claim.method
+                program, answer.W, _marks(program, answer.Z), bound, settings, deadline, answer.method
             )
             return found if found.ok else answer
         if np.isinf(self.bound) or bound > self.bound:
             return answer
-        known = replace(claim, bound=min(self.bound, value))
-        return replace(answer, answer=replace(answer.answer, solution=known), bounded=True)
+        return replace(answer, bound=min(self.bound, value))
 
     def declared(
         self, program: RegimeSwitching, bound: float, settings: Settings, deadline: Deadline
