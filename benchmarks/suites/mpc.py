@@ -15,7 +15,7 @@ import numpy as np
 import proofolio as pf
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import SolverFailure, UnsupportedProgram
-from proofolio.solvers import Settings
+from proofolio.solvers.solution import Settings
 
 DIRECT = ("riccati", "piqp", "osqp", "clarabel")
 # OSQP stops at 1e-5 by default, which is no answer at the tolerance the others keep.

@@ -17,7 +17,7 @@ from benchmarks.suites.regime_switching import answer_of
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import UnsupportedProgram
 from proofolio.models.regime_switching.solution import raw_data_checks
-from proofolio.solvers import Settings
+from proofolio.solvers.solution import Settings
 
 R = 4
 OURS = {

@@ -17,8 +17,8 @@ from proofolio.benchmarking import Answer, problem
 from proofolio.benchmarking.evidence import reached
 from proofolio.models.regime_switching.cut_off import find_cut_off, unproved_big_m
 from proofolio.models.regime_switching.solution import max_term_checks, raw_data_checks
-from proofolio.solvers import Settings
 from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import Settings
 
 LOWERINGS = ("hull", "big-m", "big-m lp", "published big-m", "multiple-big-m", "indicator")
 BIG_M = {"big-m lp": ("big-m", "lp"), "published big-m": ("big-m", "published")}

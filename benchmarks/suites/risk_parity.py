@@ -17,7 +17,7 @@ from proofolio.errors import UnsupportedProgram
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import EqualRisk, risk_contributions
 from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.solvers import Settings
+from proofolio.solvers.solution import Settings
 
 # The largest error of a risk contribution, of the smallest budget: what conic solvers come to by default.
 NEAR = 1e-3

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proofolio import Model
 from proofolio.benchmarking import Answer, problem
-from proofolio.solvers import SOLVERS as SHIPPED
+from proofolio.solvers.capabilities import SOLVERS as SHIPPED
 from proofolio.solvers.capabilities import SolverEntry
 
 HIGHS = SHIPPED["highs"]

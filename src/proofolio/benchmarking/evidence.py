@@ -12,9 +12,9 @@ from scipy import sparse
 
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
-from proofolio.solvers import SOLVERS, Settings, Solution
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.checks.leak import leak_check
 from proofolio.verification.checks.rows import FIRM, Tolerances, feasibility_checks, rounded
 from proofolio.verification.solving import verify_claim

@@ -26,9 +26,9 @@ from proofolio.interfaces.opening import open_model
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
-from proofolio.solvers import Settings, Solution, require
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
+from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.checks.optimality import allowance
 from proofolio.verification.checks.rows import Tolerances
 from proofolio.verification.solving import verify_claim

@@ -22,7 +22,7 @@ from typing import Any
 from proofolio.benchmarking.measured import encodable
 from proofolio.benchmarking.problems import Problem, problem_of
 from proofolio.errors import BadData, ProofolioError
-from proofolio.solvers import SOLVERS, SolverEntry
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 
 __all__ = [
     "Suite",

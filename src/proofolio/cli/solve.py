@@ -154,7 +154,7 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
         SolveProgress,
         progress_console,  # rich and the solvers are slow to import
     )
-    from proofolio.solvers import SOLVERS
+    from proofolio.solvers.capabilities import SOLVERS
     from proofolio.verification import solve
 
     if solver not in SOLVERS:

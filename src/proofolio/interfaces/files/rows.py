@@ -5,11 +5,7 @@ What a model file says beyond linear rows, and the rows of a program in the orde
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +20,7 @@ from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import gathered_forms
+from proofolio.solvers.highs.session import Session
 
 __all__ = ["INFINITE", "Beyond", "FileRows", "LinearPart", "number", "read_by_highs"]
 
@@ -161,23 +158,6 @@ class LinearPart(NamedTuple):
     maximise: bool
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep from stdout what HiGHS prints there past its own log (about indicators in LP files)."""
-    flush = ctypes.CDLL(None).fflush
-    sys.stdout.flush()
-    flush(None)
-    kept = os.dup(1)
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-            yield
-    finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
 def read_by_highs(copy: Path, file: Path) -> LinearPart:
     """Read a plain file; `file` is the name errors give it.
 
@@ -189,23 +169,13 @@ def read_by_highs(copy: Path, file: Path) -> LinearPart:
         For semi-continuous columns.
     """
     log = copy.with_name("highs.log")
-    highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is annotated in part
-    for option, value in (
-        ("log_to_console", False),
-        ("log_file", str(log)),
-        ("small_matrix_value", _SMALLEST),
-        ("large_matrix_value", _LARGEST),
-    ):
-        highs.setOptionValue(option, value)
-    with _silence():
-        status = highs.readModel(str(copy))
-    model = highs.getModel()
-    del highs  # closes the log
+    options = {"small_matrix_value": _SMALLEST, "large_matrix_value": _LARGEST}
+    taken, model = Session(options).read(copy, log)
     said = log.read_text(errors="replace").splitlines() if log.exists() else []
     complaints = [" ".join(s.split()) for s in said if s.startswith(("ERROR", "WARN"))]
     words = "; ".join(complaints).replace(str(copy), str(file))
     lost = [c for c in complaints if "ignored" in c or "duplicate" in c.lower()]
-    if status == highspy.HighsStatus.kError:
+    if not taken:
         raise BadData(f"{file} is not a model HiGHS can read: {words or 'it gives no reason'}")
     if lost:
         raise BadData(f"{file} is a model HiGHS reads only in part: {'; '.join(lost)}")

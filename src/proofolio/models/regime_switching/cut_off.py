@@ -12,7 +12,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError
 from proofolio.models.regime_switching.pieces import Pieces, convex_pieces
 from proofolio.program.program import Program, Switch
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Check, Settings, Solution

@@ -17,7 +17,7 @@ from proofolio.models.regime_switching.methods.path import follows_paths, solve_
 from proofolio.models.regime_switching.methods.separation import separates, solve_separately
 from proofolio.models.regime_switching.methods.start import first_answer, reading_seconds
 from proofolio.models.regime_switching.solution import RegimeSolution, verified_solution
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline, one_blas_thread
 from proofolio.solvers.solution import Settings
 from proofolio.verification.big_m.tiers import bounders_until

@@ -23,7 +23,7 @@ from proofolio.models.regime_switching.rules import SURE, RegimePath
 from proofolio.models.regime_switching.solution import RegimeSolution
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings
