@@ -87,7 +87,7 @@ class FileNumbers:
             if _INFINITY.fullmatch(word) or word.lower().lstrip("+-") == "nan":
                 raise ValueError("is not a finite number")
             raise ValueError("is not a number")
-        plain = word.replace("D", "e").replace("d", "e")
+        plain = word.replace("D", "e").replace("d", "e") if "D" in word or "d" in word else word
         value = float(plain)
         if isinf(value):
             raise ValueError("is too large for a double")

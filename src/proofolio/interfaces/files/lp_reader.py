@@ -65,13 +65,14 @@ _REL = r"(?:<=|=<|>=|=>|<|>|=)(?![<>=])"
 _INF = r"inf(?:inity)?(?![^\s<>=+\-:])"
 
 _TERM = re.compile(rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<name>{_NAME})?")
-_SIGNS = re.compile(r"\s*[+-]")
-_BRACKET = re.compile(r"\s*\[")
+_SIGN = re.compile(r"\s*[+-]")
 _SQUARE = re.compile(
     rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<first>{_NAME})"
     rf"\s*(?:\^\s*2(?![\w.])|\*\s*(?P<second>{_NAME}))",
 )
 _CLOSE = re.compile(r"\s*\](?P<half>\s*/\s*2(?:\.0*)?(?![\w.]))?")
+_FOREIGN_SIGN = re.compile(r"\s*(?P<sign>[*^/\[])")
+_ANY_RELATION = re.compile("[<>=]")
 _LABEL = re.compile(r"\s*(?P<label>[^\s:<>=]+)\s*:(?!:)")
 _SWITCH = re.compile(rf"\s*(?P<name>{_NAME})\s*=\s*(?P<on>[01])\s*->")
 _RELATION = re.compile(rf"\s*(?P<relation>{_REL})")
@@ -269,9 +270,9 @@ class _Reader:
             else:
                 break
             first = False
-        left = text[self.at : end].lstrip()[:1]
-        if left and left in "*^/[":
-            what = {"*": "a product", "^": "a power", "[": "a name with an open bracket"}.get(left, "a division")
+        left = _FOREIGN_SIGN.match(text, self.at, end)
+        if left is not None:
+            what = {"*": "a product", "^": "a power", "/": "a division"}.get(left["sign"], "a bracket without a sign")
             raise self.error(
                 f"{what} at {self.here()} is not of this format here: products and squares stand in [ ], and a "
                 "division is only [ ... ] / 2"
@@ -389,8 +390,8 @@ class _Reader:
         if line != last:
             return
         stop = self.starts[line] if line < len(self.starts) else self.end
-        rest = self.text[self.at : min(stop, self.end)]
-        if _SIGNS.match(rest) or not _PLAIN_NAME.match(rest) or not re.search("[<>=]", rest):
+        rest = (self.text, self.at, min(stop, self.end))
+        if _SIGN.match(*rest) or not _PLAIN_NAME.match(*rest) or not _ANY_RELATION.search(*rest):
             raise self.error(
                 f"{self.here()} stands behind the right side of a row: variables stand on the left, the right "
                 "side is one number, and a further row on the same line needs a name and a colon"

@@ -36,7 +36,8 @@ Meanings that readers do not all share (HiGHS 1.15, SCIP 10, GLPK 5, and the man
 - A side set twice to different values is refused: HiGHS takes the first, SCIP the last.
 - A right-hand side of the objective is minus its constant (all but GLPK). Other N rows are left out, and so is what
   RHS says of them (HiGHS adds that to the objective).
-- Half of QMATRIX or QCMATRIX, both halves of QUADOBJ: refused; readers differ by a factor of two.
+- Half of QMATRIX or QCMATRIX, both halves of QUADOBJ: refused; readers differ by a factor of two. A place that QMATRIX
+  or QCMATRIX gives twice is added up (SCIP writes squares so).
 - A column in BOUNDS that COLUMNS does not have is refused (HiGHS and SCIP make a new one).
 - ``*SENSE:Maximize`` is a comment (PuLP writes it beside an objective it did not turn): a warning.
 - User cuts never remove a solution, by their definition, so the model without them is the same model. They are left out:
@@ -50,7 +51,7 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum
 
 __all__ = ["read_mps"]
 
@@ -146,7 +147,7 @@ class _Reader:
         self.bounded: set[int] = set()
         self.negative: dict[int, int] = {}  # columns with a negative UP, and its line
         self.pairs: dict[tuple[int, int], float] = {}
-        self.whole: dict[tuple[int, int], float] = {}
+        self.whole: dict[tuple[int, int], list[float]] = {}
         self.curved_row = -1
         self.says_maximise = 0  # line of the comment *SENSE:Maximize
         self.handlers: dict[str, _Handler] = {
@@ -238,15 +239,16 @@ class _Reader:
     def _end_section(self) -> None:
         if self.section in ("QMATRIX", "QCMATRIX"):
             line = self.begun[self.section]
-            for (i, j), value in self.whole.items():
-                if self.whole.get((j, i)) != value:
+            whole = {place: exact_sum(values) for place, values in self.whole.items()}
+            for (i, j), value in whole.items():
+                if whole.get((j, i)) != value:
                     a, b = self.found.columns[i], self.found.columns[j]
                     raise self.found.error(
                         line,
                         f"section {self.section} is not symmetric: it must hold {a!r}, {b!r} and {b!r}, {a!r} "
                         "with the same number",
                     )
-            terms: Terms = [(i, j, value) for (i, j), value in self.whole.items()]
+            terms: Terms = [(i, j, value) for (i, j), value in whole.items()]
             if self.section == "QMATRIX":
                 self.found.curved = terms
             else:
@@ -481,9 +483,7 @@ class _Reader:
 
     def _entry(self, words: list[str], line: int) -> None:
         i, j, value = self._triple(words, line)
-        if (i, j) in self.whole:
-            raise self.found.error(line, f"section {self.section} holds {words[0]!r}, {words[1]!r} twice")
-        self.whole[i, j] = value
+        self.whole.setdefault((i, j), []).append(value)
 
     def _indicator(self, words: list[str], line: int) -> None:
         if len(words) != 4 or words[0].upper() != "IF" or words[3] not in ("0", "1"):
