@@ -450,11 +450,17 @@ BAD = {
     "row.mps": (MPS.replace("ENDATA", "INDICATORS\n IF cup a 1\nENDATA"), "'cup'"),
     "quad.mps": (MPS.replace("ENDATA", "QCMATRIX\n    x x 1\nENDATA"), "names no row"),
     "garbage.lp": ("garbage here\n", "no line Minimize"),
-    "row.lp": (LP.replace("z = 1 -> x + y <= 3", "z = 1 -> x + y"), "line 7: row i: a relation such as <= is missing"),
+    "row.lp": (
+        LP.replace("z = 1 -> x + y <= 3", "z = 1 -> x + y"),
+        "line 7: row i: a relation such as <= is missing",
+    ),
     "term.lp": (LP.replace("2 a_1^2", "2 a_1^3"), "quadratic term"),
     "set.lp": (LP.replace("x:1 y:2 a_1:3", "x y"), "ordered set"),
     "lost.lp": (LP.replace("s2: S2:: x:1", "s2: S2:: u:1"), "'u'"),
-    "broken.lp": ("Minimize\n obj: x + + + 2\nSubject To\n c1: x >= >= 3\nEnd\n", r"line 2: after .\+ \+. a number"),
+    "broken.lp": (
+        "Minimize\n obj: x + + + 2\nSubject To\n c1: x >= >= 3\nEnd\n",
+        r"line 2: after .\+ \+. a number",
+    ),
 }
 
 

@@ -21,7 +21,7 @@ from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData, DoubtfulFile, UnsupportedProgram
 from proofolio.formulations.positions import semicontinuous
 from proofolio.interfaces.files.names import NameMap, row_blocks, variable_blocks
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import (
     Cones,
     Indicators,
@@ -280,7 +280,7 @@ def with_semicontinuous(program: Program, columns: Iterable[int]) -> Program:
     """
     lower, upper = program.lower.copy(), program.upper.copy()
     split = [j for j in columns if not lower[j] <= 0.0 <= upper[j]]
-    builder = Model("semicontinuous")
+    builder = Builder("semicontinuous")
     limits = list(zip(lower[split].tolist(), upper[split].tolist(), strict=True))
     lower[split], upper[split] = np.minimum(lower[split], 0.0), np.maximum(upper[split], 0.0)
     parts = [
@@ -341,9 +341,7 @@ def with_semicontinuous(program: Program, columns: Iterable[int]) -> Program:
             wider(old.matrix, new.matrix),
             np.concatenate([old.lower, new.lower]),
             np.concatenate([old.upper, new.upper]),
-            row_blocks(
-                [*implied_names, *spelled([name for b in new.blocks for name in b.element_names()])]
-            ),
+            row_blocks([*implied_names, *spelled([name for b in new.blocks for name in b.element_names()])]),
         ),
         sos=program.sos,
         maximise=program.maximise,

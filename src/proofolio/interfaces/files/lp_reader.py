@@ -64,7 +64,9 @@ _NAME = rf"(?![0-9.,(])[^\s+\-*^/:;<>=\[\]\\]{_BODY}(?:\[[^\s\[\]^*]*\]{_BODY})*
 _REL = r"(?:<=|=<|>=|=>|<|>|=)(?![<>=])"
 _INF = r"inf(?:inity)?(?![^\s<>=+\-:])"
 
-_TERM = re.compile(rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<name>{_NAME})?")
+_TERM = re.compile(
+    rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<name>{_NAME})?"
+)
 _SIGN = re.compile(r"\s*[+-]")
 _SQUARE = re.compile(
     rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<first>{_NAME})"
@@ -168,13 +170,16 @@ class _Reader:
             self.at, self.end = head.end(), following.start() if following else len(text)
             if kind in ("objective", "rows") and kind in begun:
                 raise found.error(
-                    line, f"{head[0]!r} begins a section that began in line {begun[kind]}; it cannot be a name"
+                    line,
+                    f"{head[0]!r} begins a section that began in line {begun[kind]}; it cannot be a name",
                 )
             begun.setdefault(kind, line)
             if text[self.at : self.end].lstrip().startswith(":"):
                 raise found.error(line, f"{head[0]!r} begins a section: it cannot be a name")
             if kind == "foreign":
-                raise found.unsupported(line, f"there is a section {head[0]}, which a Program has no place for")
+                raise found.unsupported(
+                    line, f"there is a section {head[0]}, which a Program has no place for"
+                )
             if kind == "end":
                 if text[self.at : self.end].strip():
                     found.warn(self.line(), f"{self.here()} stands after End and is not read")
@@ -266,13 +271,17 @@ class _Reader:
                 constants.append(self._coefficient(term, None))
             elif sign is not None:
                 self.at = term.end("sign")
-                raise self.error(f"after {sign!r} a number, a name or a bracket is missing: there is {self.here()}")
+                raise self.error(
+                    f"after {sign!r} a number, a name or a bracket is missing: there is {self.here()}"
+                )
             else:
                 break
             first = False
         left = _FOREIGN_SIGN.match(text, self.at, end)
         if left is not None:
-            what = {"*": "a product", "^": "a power", "/": "a division"}.get(left["sign"], "a bracket without a sign")
+            what = {"*": "a product", "^": "a power", "/": "a division"}.get(
+                left["sign"], "a bracket without a sign"
+            )
             raise self.error(
                 f"{what} at {self.here()} is not of this format here: products and squares stand in [ ], and a "
                 "division is only [ ... ] / 2"
@@ -419,7 +428,9 @@ class _Reader:
             if second is not None:
                 direction = _direction(second)
                 if "=" in (first, direction) or direction == first:
-                    raise self.error(f"row {name}: its two relations do not point the same way", second.start())
+                    raise self.error(
+                        f"row {name}: its two relations do not point the same way", second.start()
+                    )
                 low, high = self._sides(direction, self._side(name), low, high, second.start())
         if not body.columns and not body.bracket:
             raise self.error(f"row {name} has no variable on its left side", begin)
@@ -440,9 +451,7 @@ class _Reader:
         except ValueError as error:
             raise self.error(f"{word!r} {error}", side.start("side")) from None
 
-    def _sides(
-        self, direction: str, value: float, low: float, high: float, at: int
-    ) -> tuple[float, float]:
+    def _sides(self, direction: str, value: float, low: float, high: float, at: int) -> tuple[float, float]:
         if direction in "=>":
             low = value
         if direction in "=<":
@@ -479,10 +488,14 @@ class _Reader:
             if second is not None:
                 direction = _direction(second)
                 if first and ("=" in (first, direction) or direction == first):
-                    raise self.error(f"the two relations of {name['name']!r} do not point the same way", begin)
+                    raise self.error(
+                        f"the two relations of {name['name']!r} do not point the same way", begin
+                    )
                 given = self._take(_SIDE)
                 if given is None:
-                    raise self.error(f"the bound of {name['name']!r} must be a number; there is {self.here()}")
+                    raise self.error(
+                        f"the bound of {name['name']!r} must be a number; there is {self.here()}"
+                    )
                 low, high = self._sides(direction, self._value(given), low, high, second.start())
             elif not first:
                 raise self.error(f"a bound of {name['name']!r} is missing before {self.here()}")
@@ -524,7 +537,9 @@ class _Reader:
             begin = self.at
             head = self._take(_SET)
             if head is None:
-                raise self.error(f"{self.here()} does not begin a special ordered set, such as s: S1:: x:1 y:2")
+                raise self.error(
+                    f"{self.here()} does not begin a special ordered set, such as s: S1:: x:1 y:2"
+                )
             kind, name = int(head["kind"]), head["label"] or f"sos{len(sets) + 1}"
             if word[3:] and int(word[3:]) != kind:
                 raise self.error(f"section {word} holds a set S{kind}", begin)
@@ -541,7 +556,9 @@ class _Reader:
                 column, weight = self.place[member["name"]], self.number(member["weight"])
                 if column in members or (kind == 2 and weight in weights):
                     what = member["name"] if column in members else f"the weight {member['weight']}"
-                    raise self.error(f"the special ordered set {name!r} holds {what} twice", member.start("name"))
+                    raise self.error(
+                        f"the special ordered set {name!r} holds {what} twice", member.start("name")
+                    )
                 members.append(column)
                 weights.append(weight)
             if not members:

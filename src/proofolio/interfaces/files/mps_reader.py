@@ -343,7 +343,9 @@ class _Reader:
                 found.integer[column] = True
                 self.marked.add(column)
         elif column != len(found.columns) - 1:
-            raise found.error(line, f"column {name!r} goes on after another column: its lines must stand together")
+            raise found.error(
+                line, f"column {name!r} goes on after another column: its lines must stand together"
+            )
         rows, columns, values = found.entries
         for k in range(1, count, 2):
             row_name = words[k]
@@ -400,7 +402,9 @@ class _Reader:
                 continue
             value, kind = self._side(word, line), self.kinds[row]
             if value in (inf, -inf) and kind != ("L" if value > 0 else "G"):
-                raise self.found.error(line, f"row {name!r} of kind {kind} can have no right-hand side {word}")
+                raise self.found.error(
+                    line, f"row {name!r} of kind {kind} can have no right-hand side {word}"
+                )
             self.rhs[row] = value
 
     def _range(self, words: list[str], line: int) -> None:
@@ -413,7 +417,9 @@ class _Reader:
     def _bound(self, words: list[str], line: int) -> None:
         kind = words[0].upper()
         if kind not in _BOUND_TYPES:
-            raise self._unfit(words, line, f"one of {', '.join(sorted(_BOUND_TYPES))}, a set, a column, a number")
+            raise self._unfit(
+                words, line, f"one of {', '.join(sorted(_BOUND_TYPES))}, a set, a column, a number"
+            )
         word: str | None
         if self.fixed or len(words) == 4:
             set_name, name, word = (*words[1:], "", "")[:3]
@@ -442,7 +448,8 @@ class _Reader:
         if kind in ("SC", "SI"):
             if value <= 0.0:
                 raise found.error(
-                    line, f"the upper limit of the semi-continuous column {name!r} is {word}: give a positive one"
+                    line,
+                    f"the upper limit of the semi-continuous column {name!r} is {word}: give a positive one",
                 )
             found.semicontinuous[column] = line
         low = {"LO": value, "LI": value, "FX": value, "FR": -inf, "MI": -inf, "BV": 0.0}.get(kind)
@@ -502,7 +509,9 @@ class _Reader:
         if begins:
             names = [w for w in words[1:] if not _is_number(w)] or words[1:]
             if len(words) > 4 or (self.section != "SOS" and self.section[-1] != kind[1]):
-                raise self._unfit(words, line, f"{'S' + self.section[3:] or 'S1 or S2'} and the name of a set")
+                raise self._unfit(
+                    words, line, f"{'S' + self.section[3:] or 'S1 or S2'} and the name of a set"
+                )
             if any(names[-1] == known for known, *_ in sets):
                 raise self.found.error(line, f"two special ordered sets are called {names[-1]!r}")
             sets.append((names[-1], int(kind[1]), [], []))
@@ -551,7 +560,9 @@ class _Reader:
             if row in self.ranges:
                 width, line = self.ranges[row]
                 if rhs in (inf, -inf):
-                    raise found.error(line, f"row {found.rows[row]!r} has a range and no finite right-hand side")
+                    raise found.error(
+                        line, f"row {found.rows[row]!r} has a range and no finite right-hand side"
+                    )
                 if kind == "L" or (kind == "E" and width < 0):
                     low = rhs - abs(width)
                 else:
@@ -590,7 +601,13 @@ class _Reader:
         for listed in (found.rows, found.row_lines, found.row_lower, found.row_upper):
             listed[:] = [listed[row] for row in kept]  # type: ignore[index, assignment]
         found.entries = tuple(  # type: ignore[assignment]
-            map(list, zip(*((place[i], j, v) for i, j, v in zip(*found.entries, strict=True) if i in place), strict=True))
+            map(
+                list,
+                zip(
+                    *((place[i], j, v) for i, j, v in zip(*found.entries, strict=True) if i in place),
+                    strict=True,
+                ),
+            )
         ) or ([], [], [])
         found.quadratic = {place[row]: terms for row, terms in found.quadratic.items()}
         found.indicators = {place[row]: switch for row, switch in found.indicators.items()}
