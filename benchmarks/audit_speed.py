@@ -3,7 +3,7 @@
 ``python -m benchmarks audit_speed``, or ``python -m benchmarks.audit_speed [MODEL.mps ...] [--arcs N]
 [--units N] [--periods N]``
 
-Every model given is audited, and so is a generated network design model; every verdict is held against the
+Every model given is audited, and so is a generated network design model; every verdict is checked against the
 exact checker. Then two Pyomo models with disjunctions are handed to gdp.mbigm, which solves a program of its
 own for every M, and to the audit, which is asked for the M's of the same disjunctions written with a loose M;
 both must come to the same numbers.
@@ -31,7 +31,7 @@ from scipy import sparse
 
 from proofolio import Model, read_program
 from proofolio.interfaces.opening import open_model
-from proofolio.program import apply_matrix
+from proofolio.program.expression import apply_matrix
 from proofolio.program.program import Program
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import candidates

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import linprog
 
 from proofolio.errors import BadData
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.program.model import Model
 from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings
 
@@ -22,7 +22,7 @@ def random_qp(seed, n=8, scale=1.0, maximise=False):
     inside = rng.uniform(-0.5, 0.5, n)
     b = A @ inside
     lower, upper = np.where(rng.random(n) < 0.2, -np.inf, -1.0), np.full(n, 1.0)
-    m = Model()
+    m = Builder()
     x = m.variable("x", n, lower, upper)
     m.add("equal", A[0] @ x == b[0])
     m.add("below", A[1] @ x <= b[1] + 0.1)
@@ -64,7 +64,7 @@ def test_random_programs_agree_with_clarabel_and_prove_it(seed, scale):
 
 def test_row_multipliers_are_the_prices_of_the_sides():
     def value(side, budget):
-        m = Model()
+        m = Builder()
         x = m.variable("x", 3)
         m.add("budget", x.sum() == budget)
         m.add("cap", x[0] <= side)
@@ -82,7 +82,7 @@ def test_linear_programs_agree_with_scipy():
     rng = np.random.default_rng(4)
     A, c = rng.standard_normal((3, 5)), rng.standard_normal(5)
     b = A @ rng.uniform(0, 1, 5)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 5, 0, 1)
     m.add("rows", A @ x <= b)
     m.minimise(c @ x)
@@ -93,7 +93,7 @@ def test_linear_programs_agree_with_scipy():
 
 
 def test_columns_fixed_by_their_bounds_are_fine():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3, [0.25, 0, 0], [0.25, 1, 1])
     m.add("budget", x.sum() == 1)
     m.minimise(m.quadratic(np.eye(3), x))
@@ -103,24 +103,24 @@ def test_columns_fixed_by_their_bounds_are_fine():
 
 
 def test_infeasible_and_unbounded():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x.sum() <= -1)
     m.minimise(m.quadratic(np.eye(2), x))
     found = piqp.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound, found.x) == ("infeasible", None, None, None)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2)
     m.minimise(m.quadratic(np.diag([1.0, 0.0]), x) + x[1])
     assert piqp.solve(m.freeze(), PLAIN).status == "unbounded"
 
 
 def test_without_rows_and_without_columns():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2)
     m.minimise(m.quadratic(np.eye(2), x) - x.sum())
     np.testing.assert_allclose(piqp.solve(m.freeze(), PLAIN).x, 0.5, atol=1e-6)
-    m = Model()
+    m = Builder()
     m.maximise(2.0)
     found = piqp.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound) == ("optimal", 2.0, 2.0)
@@ -140,7 +140,7 @@ def test_large_programs_take_the_sparse_solver():
     rng = np.random.default_rng(0)
     n, T = 20, 12
     A = rng.standard_normal((n, n))
-    m = Model()
+    m = Builder()
     w, buy = m.variable("w", (T, n), 0, 1), m.variable("buy", (T, n), lower=0)
     m.add("budget", w.sum(1) == 1)
     m.add("buys", buy[1:] >= w[1:] - w[:-1])
@@ -155,7 +155,7 @@ def test_large_programs_take_the_sparse_solver():
 def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():
     rng = np.random.default_rng(3)
     A = rng.standard_normal((50, 50))
-    m = Model()
+    m = Builder()
     w = m.variable("w", 50, 0, 1)
     m.add("budget", w.sum() == 1)
     m.minimise(m.quadratic(A @ A.T / 50, w) + rng.standard_normal(50) @ w)
@@ -170,7 +170,7 @@ def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():
 
 def test_piqp_does_not_begin_what_its_first_iteration_says_is_too_long():
     rng = np.random.default_rng(3)
-    m = Model()
+    m = Builder()
     x = m.variable("x", (300, 6), 0.0)
     m.add("budget", x.sum(1) == 1)
     m.minimise(

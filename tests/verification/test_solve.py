@@ -75,7 +75,7 @@ def test_a_cone_that_came_as_a_quadratic_row_is_recognised(solver):
 
 def test_a_start_may_be_names_numbers_or_an_earlier_answer():
     first = solve(cover())
-    for start in ({"x[0]": 1}, [1, 1, np.nan], first, first.solution, first.values):
+    for start in ({"x[0]": 1}, [1, 1, np.nan], first, first.unchecked(), first.values):
         for solver in ("highs", "scip"):
             assert solve(cover(), solver, start=start).objective == pytest.approx(5)
 

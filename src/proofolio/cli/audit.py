@@ -28,8 +28,8 @@ from proofolio.errors import BadData, UnsupportedProgram
 if TYPE_CHECKING:
     from proofolio.interfaces.opening import Opened
     from proofolio.program.program import Program
+    from proofolio.solvers.solution import Solution
     from proofolio.verification.audit.auditing import Audit
-    from proofolio.verification.solving import Verified
 
 __all__ = ["audit_command", "check_saved", "confirmed", "read_solution", "require_folder"]
 
@@ -73,7 +73,7 @@ def confirmed(before: Program, after: Program, time_limit: float | None) -> tupl
     from proofolio.cli.output import SolveProgress, progress_console
     from proofolio.verification.audit.tightening import Confirmation
 
-    answers: list[Verified] = []
+    answers: list[Solution] = []
     for program, words in ((before, "before tightening"), (after, "after tightening")):
         with SolveProgress(progress_console(), f"confirm, {words}") as progress:
             answers.append(_solved(program, time_limit, progress))
@@ -87,7 +87,7 @@ def confirmed(before: Program, after: Program, time_limit: float | None) -> tupl
     return found, both.after.ok and (both.same or not both.before.ok)
 
 
-def _solved(program: Program, time_limit: float | None, progress: Any) -> Verified:
+def _solved(program: Program, time_limit: float | None, progress: Any) -> Solution:
     from proofolio.verification.solving import solve_program
 
     settings = {} if time_limit is None else {"time_limit": time_limit}
@@ -97,13 +97,13 @@ def _solved(program: Program, time_limit: float | None, progress: Any) -> Verifi
         return solve_program(program, "scip", progress=progress, **settings)
 
 
-def _answer(answer: Verified) -> dict[str, Any]:
+def _answer(answer: Solution) -> dict[str, Any]:
     return {
-        "solver": f"{answer.solution.solver} {answer.solution.version}",
+        "solver": f"{answer.solver} {answer.version}",
         "status": answer.status,
         "objective": answer.objective,
-        "seconds": answer.solution.seconds,
-        "nodes": answer.solution.nodes,
+        "seconds": answer.seconds,
+        "nodes": answer.nodes,
     }
 
 

@@ -12,7 +12,7 @@ from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, stdou
 from proofolio.errors import ProofolioError
 
 if TYPE_CHECKING:
-    from proofolio.program import Program
+    from proofolio.program.program import Program
     from proofolio.solvers.capabilities import SolverEntry
 
 __all__ = ["doctor_command"]
@@ -119,9 +119,9 @@ def _test(entry: SolverEntry) -> tuple[Program, float]:
     Hold two of three assets, variances 1, 2 and 4: two thirds and one third, variance 2/3. Without integers
     hold all three (4/7), and without curvature the one that costs least (1).
     """
-    from proofolio.program import Model
+    from proofolio.program.builder import Builder
 
-    model = Model("self-test")
+    model = Builder("self-test")
     curved, discrete = "quadratic-objective" in entry.can, "integer" in entry.can
     w = model.variable("w", 3, 0.0, 1.0)
     model.add("budget", w.sum() == 1)

@@ -25,7 +25,7 @@ from proofolio.errors import BadData, ContradictoryRows, ProofolioError, Unsuppo
 
 if TYPE_CHECKING:
     from proofolio.cli.output import SolveProgress
-    from proofolio.verification import Verified
+    from proofolio.solvers.solution import Solution
 
 __all__ = ["solve_command"]
 
@@ -141,13 +141,13 @@ def solve_command(
         print_document(document)
     else:
         _print(document)
-    if STOPPED_BY_USER in answer.solution.message:  # SCIP takes Ctrl-C itself, and hands over what it has
+    if STOPPED_BY_USER in answer.message:  # SCIP takes Ctrl-C itself, and hands over what it has
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
     return GOOD if answer.ok else BAD_NEWS
 
 
-def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Verified | None:
+def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
     from proofolio.cli.models import load_model
     from proofolio.cli.output import (
@@ -184,7 +184,7 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
     }
 
 
-def _explained(answer: Verified) -> dict[str, Any]:
+def _explained(answer: Solution) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
     if answer.status not in ("infeasible", "unbounded"):
         return {}
@@ -193,29 +193,28 @@ def _explained(answer: Verified) -> dict[str, Any]:
 
     with suppress(ProofolioError, KeyboardInterrupt):
         if answer.status == "infeasible":
-            return {"iis": explain_infeasible(answer.solution.program, EXPLAIN_SECONDS).document}
-        return {"ray": explain_unbounded(answer.solution.program, EXPLAIN_SECONDS).document}
+            return {"iis": explain_infeasible(answer.program, EXPLAIN_SECONDS).document}
+        return {"ray": explain_unbounded(answer.program, EXPLAIN_SECONDS).document}
     return {}
 
 
-def _found(answer: Verified) -> dict[str, Any]:
-    claim = answer.solution
-    both = claim.objective is not None and claim.bound is not None
+def _found(answer: Solution) -> dict[str, Any]:
+    both = answer.objective is not None and answer.bound is not None
     return {
-        "solver_version": claim.version,
+        "solver_version": answer.version,
         "status": answer.status,
-        "objective": claim.objective,
-        "bound": claim.bound,
-        "gap": claim.gap if both else None,
-        "seconds": claim.seconds,
-        "nodes": claim.nodes,
+        "objective": answer.objective,
+        "bound": answer.bound,
+        "gap": answer.gap if both else None,
+        "seconds": answer.seconds,
+        "nodes": answer.nodes,
         "checks": [
             {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
             for c in answer.checks
         ],
-        "values": claim.values if claim.x is not None else None,
-        "method": claim.method,
-        "message": claim.message,
+        "values": answer.values if answer.x is not None else None,
+        "method": answer.method,
+        "message": answer.message,
     }
 
 

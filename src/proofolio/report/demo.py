@@ -172,14 +172,14 @@ def _run(case: MarketCase, lowering: str, solver: str, time_limit: float, steps:
             status = "unsupported" if isinstance(error, UnsupportedProgram) else "failed"
             say(f"{status}: {error}", False)
             return Run(lowering, solver, status, time.perf_counter() - started, message=str(error))
-        if STOPPED_BY_USER in answer.answer.solution.message:  # SCIP takes Ctrl-C itself and then returns
+        if STOPPED_BY_USER in answer.message:  # SCIP takes Ctrl-C itself and then returns
             raise KeyboardInterrupt
         cost = (
             "no plan" if answer.objective is None else f"cost {answer.objective:.6f}, gap {small(answer.gap)}"
         )
         wrong = "; ".join(f"{check.name}: {check.detail}" for check in answer.failed)
         say(f"{answer.status}, {cost}" + (f" ({wrong})" if wrong else ""), answer.ok)
-        message = wrong or answer.answer.solution.message
+        message = wrong or answer.message
         return Run(lowering, solver, answer.status, answer.seconds, answer, message)
 
 

@@ -16,7 +16,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.forecasts import RegimeFit, regime_moments, simple_returns
 from proofolio.models import RegimeSolution
 from proofolio.models.regime_switching.problem import RegimeSwitching
-from proofolio.verification import Check
+from proofolio.solvers.solution import Check
 
 __all__ = [
     "ASSETS",
@@ -258,11 +258,11 @@ class Run:
     @property
     def version(self) -> str:
         """Of the solver; empty when it gave no answer."""
-        return self.answer.answer.solution.version if self.answer is not None else ""
+        return self.answer.version if self.answer is not None else ""
 
     def document(self) -> dict[str, Any]:
         """Return the run as plain data."""
-        claim = self.answer.answer.solution if self.answer is not None else None
+        claim = self.answer if self.answer is not None else None
         return {
             "lowering": self.lowering,
             "solver": self.solver,

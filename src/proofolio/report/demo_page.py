@@ -123,7 +123,7 @@ def _solves(result: DemoResult) -> str:
             _number(run.bound, ".8f"),
             "" if run.gap is None else small(run.gap),
             f"{run.seconds:.2f} s",
-            str(run.answer.answer.solution.nodes) if run.answer is not None else "",
+            str(run.answer.nodes) if run.answer is not None else "",
             _held(run),
         ]
         for run in result.runs

@@ -1,6 +1,6 @@
 """Verification: answers held against what was meant."""
 
-from proofolio.verification.checks.checking import Check, Tolerances, check
-from proofolio.verification.solving import Verified, solve
+from proofolio.verification.checks.checking import check
+from proofolio.verification.solving import solve
 
-__all__ = ["Check", "Tolerances", "Verified", "check", "solve"]
+__all__ = ["check", "solve"]

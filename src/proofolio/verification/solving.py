@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
@@ -13,19 +12,16 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.opening import open_model
-from proofolio.program.expression import Expression
 from proofolio.program.program import Program
-from proofolio.program.quadratic import Quadratic
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
-from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.checking import BREAKS, LIMIT, Check, check_until, status, status_after
+from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution
+from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
 
-__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
 
 
-GOOD = ("verified-optimal", "verified-feasible")
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
 SECOND_OPINION = 5.0  # seconds
 # A time limit is kept within a second: of that one the checks may use half.
@@ -36,65 +32,7 @@ KEPT = 0.3
 ANY_GAP = 1e9
 
 
-@dataclass(frozen=True, eq=False)
-class Verified:
-    """A solution together with what the checks made of it.
-
-    Attributes
-    ----------
-    solution : Solution
-        The solver's claim.
-    checks : tuple of Check
-        Empty when there was no point to check. One that could not be decided has the value NaN.
-    status : str
-        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
-        ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before there was an
-        incumbent, or before the one there is could be tested for leaks.
-    """
-
-    solution: Solution
-    checks: tuple[Check, ...]
-    status: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is an answer and every check holds."""
-        return self.status in GOOD
-
-    @property
-    def objective(self) -> float | None:
-        """The objective, recomputed, in the model's own sense."""
-        return self.solution.objective
-
-    @property
-    def bound(self) -> float | None:
-        """The solver's proven bound."""
-        return self.solution.bound
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between objective and bound."""
-        return self.solution.gap
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The solution by column name."""
-        return self.solution.values
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """The checks that did not hold."""
-        return tuple(c for c in self.checks if not c.ok)
-
-    def __getitem__(self, name: str) -> Floats:
-        return self.solution[name]
-
-    def value(self, expression: Expression | Quadratic) -> Floats:
-        """Evaluate an expression of the model at the solution."""
-        return self.solution.value(expression)
-
-
-def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
+def solve(model: Any, solver: str = "highs", **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -109,7 +47,7 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
 
     Returns
     -------
-    Verified
+    Solution
 
     Raises
     ------
@@ -131,18 +69,18 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     deadline = Deadline.after(read_settings(settings).time_limit)
     opened = open_model(model)
     answer = solve_until(deadline, opened.program, solver, settings)
-    if opened.load is not None and answer.solution.x is not None:
-        opened.load(answer.solution.point)
+    if opened.load is not None and answer.x is not None:
+        opened.load(answer.point)
     return answer
 
 
-def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
+def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Solution:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
     return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
 
 
 @one_blas_thread()
-def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Verified:
+def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Solution:
     """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
     wanted = read_settings(settings, program)
     program = recognise_cones(program)
@@ -152,13 +90,13 @@ def solve_until(deadline: Deadline, program: Program, solver: str, settings: Map
     return verify_claim(deadline, program, claim, wanted.gap)
 
 
-def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Verified:
+def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Solution:
     """Hold what a solver says of a program, its cones recognised, to the data, until shortly after a deadline."""
     if claim.status == "infeasible" and program.integer.any():
         second = _second_opinion(program, claim.solver, deadline)
-        return Verified(claim, second, _status_of_infeasible(second))
+        return claim.checked(second, _status_of_infeasible(second))
     checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
-    return Verified(claim, checks, status_after(claim, checks, gap))
+    return claim.checked(checks, status_after(claim, checks, gap))
 
 
 def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[Check, ...]:
@@ -176,7 +114,7 @@ def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[
         checks = check_until(program, found, deadline.later(GRACE))
         stands = status([c for c in checks if c.name in REFUTES])
         said = f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
-        if stands in GOOD:
+        if stands in VERIFIED:
             return (Check("infeasible", False, float("inf"), 0.0, said),)
         if stands == "limit":
             said = f"{other.name} found a point, and no time was left to check it"
@@ -213,7 +151,6 @@ def read_settings(given: Mapping[str, Any], program: Program | None = None) -> S
 
 
 def _start(program: Program, start: Any) -> Floats:
-    start = getattr(start, "solution", start)
     if isinstance(start, Solution):
         start = start.point
     if isinstance(start, Mapping):

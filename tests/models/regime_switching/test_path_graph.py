@@ -212,8 +212,8 @@ def test_branching_finds_the_optimum_where_graphs_may_not_grow(how, seed, monkey
     assert blunt.status == sharp.status == "verified-optimal"
     assert blunt.objective == pytest.approx(sharp.objective, rel=2e-7)
     assert blunt.bound <= sharp.objective + 1e-9
-    nodes = blunt.answer.solution.nodes
-    assert nodes > sharp.answer.solution.nodes
+    nodes = blunt.nodes
+    assert nodes > sharp.nodes
     assert nodes > 1
 
 
@@ -229,7 +229,7 @@ def test_where_time_runs_out_among_graphs_the_bound_is_still_one(monkeypatch):
         assert answer.status == "verified-feasible"
         assert answer.bound <= optimum + 1e-9
         assert answer.objective >= optimum - 1e-6 * abs(optimum)
-        seen.add(answer.answer.solution.nodes)
+        seen.add(answer.nodes)
     assert len(seen) == 4
 
 

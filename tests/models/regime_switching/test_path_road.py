@@ -57,7 +57,7 @@ def test_the_optimum_of_enumeration_and_a_bound_below_it(name, seed):
     optimum = enumerated(program)
     answer = program.solve(gap=1e-6)
     room = 2e-6 * max(1.0, abs(optimum))
-    assert answer.answer.solution.method == "path"
+    assert answer.method == "path"
     assert answer.status == "verified-optimal"
     assert answer.objective == pytest.approx(optimum, abs=room)
     assert answer.bound <= optimum + 1e-9
@@ -113,7 +113,7 @@ def test_the_cheapest_path_through_a_state_is_that_of_all_paths():
 def test_both_roads_agree_on_a_case_with_branching(seed):
     program = random_instance(6, 8, 4, seed, coupled=True, varying=True)
     path, cuts = (program.solve(method=method, gap=1e-6) for method in ("path", "cuts"))
-    assert path.answer.solution.method != cuts.answer.solution.method
+    assert path.method != cuts.method
     assert path.objective == pytest.approx(cuts.objective, rel=3e-6)
     assert path.bound <= cuts.objective + 1e-6 * abs(cuts.objective)
     assert cuts.bound <= path.objective + 1e-6 * abs(path.objective)
@@ -144,4 +144,4 @@ def test_what_the_path_road_does_not_take():
     program = random_instance(3, 2, 2, 0, coupled=True, maxima=(convex,))
     with pytest.raises(UnsupportedProgram, match="no convex maxima"):
         program.solve(method="path")
-    assert program.solve().answer.solution.method == "outer approximation"
+    assert program.solve().method == "outer approximation"

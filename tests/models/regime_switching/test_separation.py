@@ -38,8 +38,8 @@ def test_the_built_form_agrees(name):
     program = SEPARABLE[name]()
     answer = program.solve()
     built = program.solve(separate=False)
-    assert answer.answer.solution.method == "separation"
-    assert built.answer.solution.method != "separation"
+    assert answer.method == "separation"
+    assert built.method != "separation"
     assert answer.status == built.status == "verified-optimal"
     room = 2e-6 * max(1.0, abs(built.objective))
     assert answer.objective == pytest.approx(built.objective, abs=room)
@@ -68,7 +68,7 @@ def test_no_feasible_point_is_below_the_bound(seed):
 def test_what_asks_for_the_built_form_gets_it():
     program = random_instance(3, 2, 3, 0)
     for asked in ({"lowering": "hull"}, {"lowering": "big-m"}, {"method": "cuts"}, {"solver": "scip"}):
-        assert program.solve(**asked).answer.solution.method != "separation"
+        assert program.solve(**asked).method != "separation"
     published = program.solve(lowering="big-m", big_m="published")
     assert published.cut_off is not None
 
@@ -95,4 +95,4 @@ def test_the_gap_of_fifty_assets_and_a_hundred_periods():
     assert answer.status == "verified-optimal"
     assert answer.gap < 1e-6
     assert answer.W.shape == (50, 100)
-    assert answer.answer.values["W[49,99]"] == answer.W[49, 99]
+    assert answer.values["W[49,99]"] == answer.W[49, 99]

@@ -29,9 +29,10 @@ from proofolio.models.portfolio.plan_set import Group, Holdings
 from proofolio.models.portfolio.step import Rules
 from proofolio.models.portfolio.stepper import MpcStepper, step_data
 from proofolio.models.portfolio.trading import Trading
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
-from proofolio.verification.solving import Verified, solve_program
+from proofolio.solvers.solution import Solution
+from proofolio.verification.solving import solve_program
 
 __all__ = ["MeanVariance"]
 
@@ -142,11 +143,11 @@ class MeanVariance:
         )
 
     # ------------------------------------------------------------------ doors
-    def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Model:
+    def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
         n, H = self.n, self.H
         mu, sigma, held = step_data(H, n, mean, covariance, w0)
-        model = Model("mean_variance")
+        model = Builder("mean_variance")
         W = model.variable("W", (n, H), self.holdings.lower.T, self.holdings.upper.T)
         self.holdings.add(model, W)
         traded = [i for i in range(n) if i != self.cash]
@@ -199,7 +200,7 @@ class MeanVariance:
 
     def solve(
         self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str = "highs", **settings: Any
-    ) -> Verified:
+    ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 
         Arguments as for `MpcStepper.solve`, then those of `proofolio.solve`.

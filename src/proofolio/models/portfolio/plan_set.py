@@ -21,8 +21,8 @@ from proofolio.formulations.positions import ROUNDING, round_lot, semicontinuous
 from proofolio.formulations.positions import cardinality as at_most
 from proofolio.formulations.signs import absolute
 from proofolio.models.arguments import each_asset, finite, numbers, whole
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, between
-from proofolio.program.model import Model
 
 __all__ = ["FEASIBLE", "Group", "Holdings"]
 
@@ -131,7 +131,7 @@ class Holdings:
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def add(self, model: Model, W: Expression) -> None:
+    def add(self, model: Builder, W: Expression) -> None:
         """Write the rows on weights of shape (n, T), whose own bounds are `lower` and `upper`."""
         total = W.sum(0)
         low, high = self.net
@@ -148,7 +148,7 @@ class Holdings:
             size = absolute(model, "size", W, side="at_least") if sizes is None else sizes
             model.add("gross", size.sum(0) <= self.gross)
 
-    def _positions(self, model: Model, W: Expression) -> Expression | None:
+    def _positions(self, model: Builder, W: Expression) -> Expression | None:
         """Limit which weights differ from zero, and how little; return their sizes where these come of it."""
         smallest = self.minimum_position[:, None]
         few = self.cardinality is not None and self.cardinality < W.shape[0]
@@ -200,7 +200,7 @@ class Holdings:
         return found
 
 
-def _limit(model: Model, name: str, low: float, body: Expression, high: float) -> None:
+def _limit(model: Builder, name: str, low: float, body: Expression, high: float) -> None:
     """Write the sides of ``low <= body <= high`` that are finite."""
     if np.isfinite(low) and np.isfinite(high):
         model.add(name, between(low, body, high))

@@ -26,7 +26,7 @@ from proofolio.models.portfolio.risk_budgeting import read_budgets, read_covaria
 from proofolio.models.portfolio.risk_errors import errors_and_jacobian, risk_errors
 from proofolio.models.portfolio.step import Rules
 from proofolio.models.portfolio.trading import Trading
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 
 __all__ = ["RiskParity", "approximation"]
@@ -177,7 +177,7 @@ class RiskParity:
         return weights
 
     # -------------------------------------------------------------------- doors
-    def model(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Model:
+    def model(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         r"""Return the builder of the convex subproblem at an iterate, to add rows of your own.
 
         With the errors g and their Jacobian A there, it minimises :math:`\sum_\tau \|g_\tau + A_\tau (w_\tau -
@@ -194,7 +194,7 @@ class RiskParity:
         sigma, held = self.read(covariance, w0)
         point = self._weights(at)
         Q, q, constant = approximation(point, sigma, self.budgets)
-        model = Model("risk_parity")
+        model = Builder("risk_parity")
         W = model.variable("W", (self.n, self.H), self.holdings.lower.T, self.holdings.upper.T)
         self.holdings.add(model, W)
         traded = self.risky.tolist()

@@ -26,8 +26,8 @@ from proofolio.errors import BadData
 from proofolio.formulations.piecewise import interpolation_error, piecewise_linear_of
 from proofolio.formulations.signs import absolute
 from proofolio.models.arguments import each_asset, finite, not_negative, numbers, whole
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, concatenate
-from proofolio.program.model import Model
 
 __all__ = ["Trading"]
 
@@ -113,7 +113,7 @@ class Trading:
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def add(self, model: Model, W: Expression, balanced: bool) -> Any:
+    def add(self, model: Builder, W: Expression, balanced: bool) -> Any:
         """Write the variables and rows on weights of shape (n, T), and return the cost: an expression or 0.
 
         `balanced` says that rows of the model fix the same sum of the weights in every period, and that the
@@ -142,7 +142,7 @@ class Trading:
             model.add("turnover", turnover[limited] <= limit[limited])
         return cost + self.turnover_cost * turnover.sum() if self.turnover_cost else cost
 
-    def _impact(self, model: Model, traded: Expression, reach: Floats) -> Any:
+    def _impact(self, model: Builder, traded: Expression, reach: Floats) -> Any:
         cost: Any = 0.0
         square = np.flatnonzero(self.quadratic_impact)
         if square.size:

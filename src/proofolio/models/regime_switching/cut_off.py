@@ -15,10 +15,9 @@ from proofolio.program.program import Program, Switch
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
-from proofolio.solvers.solution import Settings
+from proofolio.solvers.solution import Check, Settings, Solution
 from proofolio.verification.big_m.tiers import bounders_until
-from proofolio.verification.checks.checking import LIMIT, Check
-from proofolio.verification.solving import Verified
+from proofolio.verification.checks.checking import LIMIT
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching.problem import RegimeSwitching
@@ -59,7 +58,7 @@ class CutOff:
 
 
 def find_cut_off(
-    program: RegimeSwitching, built: Program, answer: Verified, deadline: Deadline = NEVER
+    program: RegimeSwitching, built: Program, answer: Solution, deadline: Deadline = NEVER
 ) -> CutOff | None:
     """Look for a feasible point cut off by an M that nobody proved (published, or given).
 

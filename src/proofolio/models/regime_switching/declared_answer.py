@@ -14,13 +14,11 @@ from proofolio.models.regime_switching.solution import (
     objective_size,
     raw_data_checks,
 )
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.checking import Check
-from proofolio.verification.solving import Verified
+from proofolio.solvers.solution import Check, Settings, Solution
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching.problem import RegimeSwitching
@@ -39,7 +37,7 @@ def declared_form(program: RegimeSwitching) -> Program:
     raw data instead.
     """
     n, T, R = program.n, program.T, program.R
-    model = Model("regime_switching")
+    model = Builder("regime_switching")
     W = model.variable("W", (n, T), program.lower.T, program.upper.T)
     Z = model.variable("Z", (R, T), binary=True)
     low, high = program.holdings.net
@@ -104,7 +102,7 @@ def declared_answer(
     if settings.progress is not None:
         settings.progress(claim.seconds, objective, bound)
     covered = program.rules.covered is not None
-    return RegimeSolution(Verified(claim, checks, status), checks, status, covered=covered)
+    return RegimeSolution.of(claim.checked(checks, status), covered=covered)
 
 
 def _moves(program: RegimeSwitching, W: Floats, chosen: Floats) -> dict[str, Floats]:

@@ -30,7 +30,7 @@ from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.methods.choice import BuiltForm, asked_lowering, solve_by
 from proofolio.models.regime_switching.rules import Covered, RegimePath, read_path
 from proofolio.models.regime_switching.solution import RegimeSolution
-from proofolio.program.model import Bounder, Model
+from proofolio.program.builder import Bounder, Builder
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
 from proofolio.program.structure import is_positive_semidefinite
@@ -295,7 +295,7 @@ class RegimeSwitching:
         lowering: str | None = None,
         big_m: str | ArrayLike = "interval",
         bounders: Mapping[str, Bounder] | None = None,
-    ) -> Model:
+    ) -> Builder:
         r"""Return the builder, to add rows of your own.
 
         With ``lowering="big-m"``, `big_m` is a tier of bounds (``"interval"``, ``"lp"``, ``"mip"``),
@@ -325,7 +325,7 @@ class RegimeSwitching:
         bounders = BOUNDERS if bounders is None else bounders
         lowering = asked_lowering(self, lowering, big_m, bounders)
         n, T = self.n, self.T
-        model = Model("regime_switching", bounders)  # no checker: `solve` reports an M that cuts off
+        model = Builder("regime_switching", bounders)  # no checker: `solve` reports an M that cuts off
         W = model.variable("W", (n, T), self.lower.T, self.upper.T)
         Z = self.rules.variable(model)
         self.holdings.add(model, W)
@@ -386,7 +386,7 @@ class RegimeSwitching:
             turnover or switching costs do; ``"cuts"`` builds the form and gives it to the solver.
             ``"auto"`` takes the first that fits; of the options, the first two know bounds, a fixed path,
             turnover and switching costs and first holdings, and leave all others to the built form. The
-            answer's ``answer.solution.method`` says which it was.
+            answer's `method` says which it was.
         separate : bool
             Whether ``"auto"`` may separate.
         **settings

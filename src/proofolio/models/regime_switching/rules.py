@@ -22,8 +22,8 @@ from proofolio.formulations.paths import dwell as keep_for
 from proofolio.formulations.paths import switches
 from proofolio.formulations.paths import transitions as move_along
 from proofolio.models.arguments import finite, not_negative, whole
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression
-from proofolio.program.model import Model
 
 __all__ = ["Covered", "RegimePath", "read_path"]
 
@@ -139,7 +139,7 @@ class RegimePath:
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def variable(self, model: Model) -> Expression:
+    def variable(self, model: Builder) -> Expression:
         """Make the indicators ``Z`` of shape (R, T), fixed where the path is."""
         shape = (self.R, self.periods)
         if self.path is None:
@@ -147,7 +147,7 @@ class RegimePath:
         fixed = (np.arange(self.R)[:, None] == self.path).astype(float)
         return model.variable("Z", shape, fixed, fixed, binary=True)
 
-    def add(self, model: Model, Z: Expression) -> Any:
+    def add(self, model: Builder, Z: Expression) -> Any:
         """Write the rows on indicators of shape (R, T), and return the cost: an expression or 0."""
         if self.covered is not None:
             model.add("some_regime", Z.sum(0) >= 1)

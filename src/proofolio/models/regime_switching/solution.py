@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +15,9 @@ from proofolio.models.regime_switching.cut_off import CutOff, find_cut_off, unpr
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
-from proofolio.solvers.solution import Settings
-from proofolio.verification.checks.checking import Check, check_until, status_after
-from proofolio.verification.solving import GRACE, Verified, read_settings, solve_until
+from proofolio.solvers.solution import Check, Settings, Solution
+from proofolio.verification.checks.checking import check_until, status_after
+from proofolio.verification.solving import GRACE, read_settings, solve_until
 
 if TYPE_CHECKING:
     from proofolio.models.regime_switching.problem import RegimeSwitching
@@ -34,56 +34,74 @@ SLACK = {"cost is the active regime's", "objective from raw data"}
 NOT_OPTIMAL = {"M", "optimum not cut off", *SLACK}
 
 
-@dataclass(frozen=True, eq=False)
-class RegimeSolution:
-    """Weights, regimes and costs, with every check that was run on them.
+@dataclass(frozen=True, eq=False, repr=False)
+class RegimeSolution(Solution):
+    """A solution of a regime-switching program, with views of its weights, regimes and costs.
+
+    `objective` and `bound` are those of the declared program, and the checks are the generic ones together
+    with those against the raw data. ``program``, ``x`` and ``values`` belong to the form that was solved.
 
     Attributes
     ----------
-    answer : Verified
-        The matrix-form answer; with ``impact_pieces`` its objective and bound are those of the built program.
-    checks : tuple of Check
-        The generic checks and those against the raw data.
-    status : str
-        As for `proofolio.solve`, never better than the checks allow.
     cut_off : CutOff or None
         When M cuts off a feasible point: the point, and the M it needs.
     covered : bool
         Whether Z marks regimes covered, any number a period, and not a path.
     impact_error : float
         With ``impact_pieces``: by how much the built program can lie above the declared one. It is off the
-        `bound` already, so that `gap` is that of the declared program; where it is too much for the gap asked
-        for, the status is no more than ``verified-feasible``.
-    recomputed : float or None
-        With ``impact_pieces``: the declared objective at the weights and regimes, the power 3/2 taken as it is.
-    bounded : bool
-        Whether the built form is known to cut off nothing. With an M that nothing proves to be enough it is not,
-        and what a solver says of the built form is then no `bound` here.
+        `bound` already, and the objective is recomputed with the power 3/2 as it is, so that `gap` is that of
+        the declared program; where that is too much for the gap asked for, the status is no more than
+        ``verified-feasible``.
     """
 
-    answer: Verified
-    checks: tuple[Check, ...]
-    status: str
     cut_off: CutOff | None = None
     covered: bool = False
     impact_error: float = 0.0
-    recomputed: float | None = None
-    bounded: bool = True
 
-    @property
-    def ok(self) -> bool:
-        """Whether there is an answer and every check holds."""
-        return self.status in ("verified-optimal", "verified-feasible")
+    @classmethod
+    def of(
+        cls,
+        answer: Solution,
+        *,
+        covered: bool = False,
+        impact_error: float = 0.0,
+        recomputed: float | None = None,
+        cut_off: CutOff | None = None,
+        bounded: bool = True,
+    ) -> RegimeSolution:
+        """Return the checked answer of a form as one of the declared program.
+
+        Parameters
+        ----------
+        recomputed : float, optional
+            The declared objective, where it is not that of the form.
+        bounded : bool
+            Whether the form is known to cut off nothing. With an M that nothing proves to be enough it is not,
+            and what a solver says of the form is then no bound here.
+        """
+        objective = answer.objective if recomputed is None else recomputed
+        bound = answer.bound if bounded else None
+        if bound is not None and impact_error:
+            bound = float(np.nextafter(bound - impact_error, -np.inf))
+            bound = bound if objective is None else min(bound, objective)
+        known = {f.name: getattr(answer, f.name) for f in fields(Solution)}
+        known |= {"objective": objective, "bound": bound}
+        return cls(**known, cut_off=cut_off, covered=covered, impact_error=impact_error)
 
     @property
     def W(self) -> Floats:
         """Weights, shape (n, T)."""
-        return self.answer["W"]
+        return self["W"]
+
+    @property
+    def weights(self) -> Floats:
+        """Weights, shape (n, T), under their long name."""
+        return self["W"]
 
     @property
     def Z(self) -> Floats:
         """Regime indicators, shape (R, T), rounded."""
-        return np.round(self.answer["Z"])
+        return np.round(self["Z"])
 
     @property
     def path(self) -> Integers:
@@ -96,45 +114,13 @@ class RegimeSolution:
         """
         if self.covered:
             raise UnsupportedProgram("covered regimes are no path: read Z, which marks those of each period")
-        chosen: Integers = self.answer["Z"].argmax(axis=0)
+        chosen: Integers = self["Z"].argmax(axis=0)
         return chosen
 
     @property
     def cost(self) -> Floats:
         """The cost of each period, shape (T,)."""
-        return self.answer["cost"]
-
-    @property
-    def objective(self) -> float | None:
-        """The declared objective, recomputed."""
-        return self.answer.objective if self.recomputed is None else self.recomputed
-
-    @property
-    def bound(self) -> float | None:
-        """The proven lower bound on the declared program; None where there is none."""
-        bound = self.answer.bound if self.bounded else None
-        if bound is None or not self.impact_error:
-            return bound
-        bound = float(np.nextafter(bound - self.impact_error, -np.inf))
-        return bound if self.objective is None else min(bound, self.objective)
-
-    @property
-    def gap(self) -> float:
-        """Relative gap ``|objective - bound| / max(1e-10, |objective|)``; infinite without both."""
-        objective, bound = self.objective, self.bound
-        if objective is None or bound is None:
-            return float("inf")
-        return abs(objective - bound) / max(1e-10, abs(objective))
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the solve."""
-        return self.answer.solution.seconds
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """The checks that did not hold."""
-        return tuple(c for c in self.checks if not c.ok)
+        return self["cost"]
 
 
 def verified_solution(
@@ -152,7 +138,7 @@ def verified_solution(
     """
     answer = solve_until(deadline, built, solver, settings)
     covered, error = program.rules.covered is not None, program.impact_error
-    if answer.solution.x is None:
+    if answer.x is None:
         return _without_point(program, built, answer, pairs_given, deadline)
     raw = _raw_data_checks(program, answer)
     if answer.ok and any(c.name in SLACK and not c.ok for c in raw):
@@ -174,50 +160,54 @@ def verified_solution(
     if failed and (answer.ok or answer.status == "limit"):
         status = "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
     bounded = all(c.ok for c in proof)
+    recomputed = program.objective(answer["W"], answer["Z"]) if error and _chosen(answer) else None
+    found = RegimeSolution.of(
+        answer.checked(checks, status), covered=covered, impact_error=error, recomputed=recomputed,
+        cut_off=cut_off, bounded=bounded,
+    )  # fmt: skip
     if not error:
-        return RegimeSolution(answer, checks, status, cut_off, covered, bounded=bounded)
-    recomputed = program.objective(answer["W"], answer["Z"]) if _chosen(answer) else None
-    found = RegimeSolution(answer, checks, status, cut_off, covered, error, recomputed, bounded)
+        return found
     if status == "verified-optimal" and found.gap > read_settings(settings).gap * (1 + 1e-6) + 1e-12:
         return replace(found, status="verified-feasible")
     return found
 
 
 def _without_point(
-    program: RegimeSwitching, built: Program, answer: Verified, pairs_given: bool, deadline: Deadline
+    program: RegimeSwitching, built: Program, answer: Solution, pairs_given: bool, deadline: Deadline
 ) -> RegimeSolution:
     """Return an answer without a point; what an M nobody proved leaves out may be all there is."""
     proof = unproved_big_m(program, built, pairs_given, deadline.later(GRACE))
     bounded = all(c.ok for c in proof)
     status = "limit" if answer.status == "infeasible" and not bounded else answer.status
-    return RegimeSolution(
-        answer, (*answer.checks, *proof), status, covered=program.rules.covered is not None,
+    return RegimeSolution.of(
+        answer.checked((*answer.checks, *proof), status), covered=program.rules.covered is not None,
         impact_error=program.impact_error, bounded=bounded,
     )  # fmt: skip
 
 
-def _chosen(answer: Verified) -> bool:
+def _chosen(answer: Solution) -> bool:
     Z = np.round(answer["Z"])
     return bool(np.all(np.isin(Z, (0.0, 1.0))) and np.all(Z.any(axis=0)))
 
 
-def _raw_data_checks(program: RegimeSwitching, answer: Verified, spare: float = 0.0) -> tuple[Check, ...]:
+def _raw_data_checks(program: RegimeSwitching, answer: Solution, spare: float = 0.0) -> tuple[Check, ...]:
     objective = answer.objective or 0.0
     return raw_data_checks(program, answer["W"], answer["Z"], answer["cost"], objective, spare)
 
 
-def _without_slack(built: Program, answer: Verified, settings: Settings, deadline: Deadline) -> Verified:
+def _without_slack(built: Program, answer: Solution, settings: Settings, deadline: Deadline) -> Solution:
     """Solve for the rest again where a solver stopped with costs above what they have to be."""
+    given = answer.unchecked()
     try:
-        claim = polish(built, answer.solution, settings, deadline)
+        claim = polish(built, given, settings, deadline)
     except UnsupportedProgram:  # what is left with the integers fixed is not convex
         return answer
-    if claim is answer.solution:
+    if claim is given:
         return answer
     if claim.bound is not None and claim.objective is not None:
         claim = replace(claim, bound=min(claim.bound, claim.objective))
     checks = check_until(built, claim, deadline.later(GRACE))
-    return Verified(claim, checks, status_after(claim, checks, settings.gap))
+    return claim.checked(checks, status_after(claim, checks, settings.gap))
 
 
 def raw_data_checks(
@@ -252,7 +242,7 @@ def raw_data_checks(
     )
 
 
-def max_term_checks(program: RegimeSwitching, built: Program, answer: Verified) -> tuple[Check, ...]:
+def max_term_checks(program: RegimeSwitching, built: Program, answer: Solution) -> tuple[Check, ...]:
     """Check the variables of max terms, where the built form has them, against the maxima at the weights.
 
     With ``exact`` each equals its maximum in every period; otherwise it is on its own side of it (at least the

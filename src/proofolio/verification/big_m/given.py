@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, InvalidBigM, UnprovenBigM
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, broadcast_to
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
@@ -33,7 +33,7 @@ SHOWN = 8  # columns of a witness that a message names
 
 
 def check_big_m(
-    model: Model,
+    model: Builder,
     name: str,
     body: Expression | Quadratic,
     big_m: ArrayLike,
@@ -150,7 +150,7 @@ def _finding(bounding: Reaching, candidate: Candidate, spread: Fraction, tiers: 
     return finding
 
 
-def _record(model: Model, candidate: Candidate, finding: Finding, program: Program) -> None:
+def _record(model: Builder, candidate: Candidate, finding: Finding, program: Program) -> None:
     if not isinstance(finding.top, Fraction):
         return
     proof = finding.multipliers if finding.certified else None

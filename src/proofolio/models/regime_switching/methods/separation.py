@@ -33,8 +33,8 @@ from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.along_path import within_budget
 from proofolio.models.regime_switching.pieces import Pieces, convex_pieces, distinct_periods
 from proofolio.models.regime_switching.solution import RegimeSolution
+from proofolio.program.builder import Builder
 from proofolio.program.expression import stack
-from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
@@ -227,7 +227,7 @@ def _with_maxima(
 ) -> tuple[Floats, float]:
     """Solve one piece in one period with its convex maxima as epigraph rows."""
     Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
-    model = Model()
+    model = Builder()
     w = model.variable("w", program.n, program.lower[t], program.upper[t])
     model.add("budget", w.sum() == 1)
     total = model.quadratic(Q, w) + (c * w).sum() + float(k)

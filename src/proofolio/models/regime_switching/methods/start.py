@@ -21,7 +21,7 @@ from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.separation import least_costs
 from proofolio.models.regime_switching.rules import SURE, RegimePath
 from proofolio.models.regime_switching.solution import RegimeSolution
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.continuous import solve_continuous
@@ -149,23 +149,21 @@ class FirstAnswer:
         deadline: Deadline,
     ) -> RegimeSolution:
         """Return the answer of the built form, or this one where it is better, with the better bound."""
-        claim = answer.answer.solution
         if answer.status not in ("limit", "verified-feasible"):
             return answer
         bound = self.bound if answer.bound is None else max(self.bound, answer.bound)
-        value = np.inf if claim.objective is None else claim.objective
+        value = np.inf if answer.objective is None else answer.objective
         if self.value < value:
             return self.declared(program, bound, settings, deadline)
-        if answer.status == "limit" and claim.x is not None:
+        if answer.status == "limit" and answer.x is not None:
             # its integers are exact in the declared program, so that nothing is left that could leak
             found = declared_answer(
-                program, answer.W, _marks(program, answer.Z), bound, settings, deadline, claim.method
+                program, answer.W, _marks(program, answer.Z), bound, settings, deadline, answer.method
             )
             return found if found.ok else answer
         if np.isinf(self.bound) or bound > self.bound:
             return answer
-        known = replace(claim, bound=min(self.bound, value))
-        return replace(answer, answer=replace(answer.answer, solution=known), bounded=True)
+        return replace(answer, bound=min(self.bound, value))
 
     def declared(
         self, program: RegimeSwitching, bound: float, settings: Settings, deadline: Deadline
@@ -276,7 +274,7 @@ def _held_throughout(program: RegimeSwitching, average: tuple[Floats, Floats], c
         n, 1, held.lower.max(axis=0), held.upper.min(axis=0), groups=held.groups, cardinality=held.cardinality,
         minimum_position=held.minimum_position, round_lots=held.round_lots, net=held.net, gross=held.gross,
     )  # fmt: skip
-    model = Model("held_throughout")
+    model = Builder("held_throughout")
     W = model.variable("W", (n, 1), one.lower.T, one.upper.T)
     one.add(model, W)
     # later there are no trades

@@ -9,8 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression
+from proofolio.program.assembly import (
+    ConeRows,
+    ImpliedRows,
+    LinearRows,
+    indicators,
+    merged,
+    objective_arrays,
+    quadratic_rows,
+    stacked,
+    stacked_cones,
+)
 from proofolio.program.expression import (
     Expression,
     Rows,
@@ -22,17 +33,14 @@ from proofolio.program.expression import (
 from proofolio.program.interval import affine_bounds, quadratic_bounds
 from proofolio.program.program import (
     Block,
-    Cones,
-    Indicators,
     Program,
-    QuadraticRows,
     RowBlock,
     SpecialOrderedSet,
     Switch,
 )
 from proofolio.program.quadratic import Form, Quadratic, quadratic_form
 
-__all__ = ["Bounder", "Bounds", "Checker", "Model"]
+__all__ = ["CONSTANT_ROW_TOLERANCE", "Bounder", "Bounds", "Builder", "Checker"]
 
 
 class Bounds(NamedTuple):
@@ -47,7 +55,7 @@ Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, sp
 CONSTANT_ROW_TOLERANCE = 1e-9
 
 
-class Model:
+class Builder:
     """A mixed-integer program under construction.
 
     Parameters
@@ -94,10 +102,10 @@ class Model:
         self._upper: list[Floats] = []
         self._integer: list[Mask] = []
         self._box: tuple[Floats, Floats] | None = None
-        self._linear: list[_Linear] = []
-        self._quadratic: list[tuple[_Linear, tuple[tuple[Form, ...], ...]]] = []
-        self._cones: list[tuple[RowBlock, Any, Floats, Integers]] = []
-        self._indicators: list[tuple[_Linear, Integers, Integers]] = []
+        self._linear: list[LinearRows] = []
+        self._quadratic: list[tuple[LinearRows, tuple[tuple[Form, ...], ...]]] = []
+        self._cones: list[ConeRows] = []
+        self._indicators: list[ImpliedRows] = []
         self._sos: list[SpecialOrderedSet] = []
         self._objective: Quadratic | Expression = as_expression(0.0)
         self._maximise = False
@@ -206,9 +214,8 @@ class Model:
         lower, upper = self.box
         body = e if isinstance(e, Quadratic) else as_expression(e)
         self._check_owner("an expression to bound", body.owner)
-        affine = body.affine if isinstance(body, Quadratic) else body
-        matrix = _merged(affine.matrix)
-        low, high = affine_bounds(matrix, affine.constant.ravel(), lower, upper)
+        matrix = merged(body.affine.matrix)
+        low, high = affine_bounds(matrix, body.affine.constant.ravel(), lower, upper)
         if isinstance(body, Quadratic):
             for k, forms in enumerate(body.forms):
                 a, b = quadratic_bounds(forms, lower, upper)
@@ -255,7 +262,7 @@ class Model:
     def _unbounded_message(self, e: Any) -> str:
         affine = e.affine if isinstance(e, Quadratic) else as_expression(e)
         forms = [f.columns for entry in e.forms for f in entry] if isinstance(e, Quadratic) else []
-        columns = np.unique(np.concatenate([_merged(affine.matrix).indices, *forms]).astype(int))
+        columns = np.unique(np.concatenate([merged(affine.matrix).indices, *forms]).astype(int))
         lower, upper = self.box
         open_ended = columns[~(np.isfinite(lower[columns]) & np.isfinite(upper[columns]))]
         names = [self.column_name(j) for j in open_ended[:5]] + (["..."] if open_ended.size > 5 else [])
@@ -314,8 +321,8 @@ class Model:
 
     def _linear_rows(
         self, name: str, body: Any, rows: Rows, switch: Switch | None, keep_all: bool = False
-    ) -> _Linear:
-        matrix = _merged(body.matrix)
+    ) -> LinearRows:
+        matrix = merged(body.matrix)
         constant = body.constant.ravel()
         if not (np.all(np.isfinite(matrix.data)) and np.all(np.isfinite(constant))):
             raise BadData(f"row {name!r} holds NaN or an infinite coefficient")
@@ -331,7 +338,7 @@ class Model:
             matrix = matrix[keep]
             switch = None if switch is None else switch.take(keep)
         block = RowBlock(name, body.shape, 0, keep, switch)
-        return _Linear(block, matrix, lower[keep] - constant[keep], upper[keep] - constant[keep])
+        return LinearRows(block, matrix, lower[keep] - constant[keep], upper[keep] - constant[keep])
 
     def switch(
         self, construct: str, binary: Any, on: int, big_m: ArrayLike, tier: str, shape: tuple[int, ...]
@@ -342,7 +349,7 @@ class Model:
         when an entry is anything else, since then no single binary switches the row.
         """
         wide = broadcast_to(binary, shape)
-        matrix = _merged(wide.matrix)
+        matrix = merged(wide.matrix)
         constant = wide.constant.ravel()
         if matrix.nnz != wide.size or np.any(np.diff(matrix.indptr) != 1):
             return None
@@ -358,9 +365,9 @@ class Model:
         """Raise `BadData` unless each entry is a binary variable, one minus one, or the number 0 or 1."""
         body = as_expression(e)
         self._check_owner(what, body.owner)
-        matrix, constant = _merged(body.matrix), body.constant.ravel()
+        matrix, constant = merged(body.matrix), body.constant.ravel()
         count = np.diff(matrix.indptr)
-        direction = np.asarray(matrix.sum(axis=1)).ravel()
+        direction: Floats = np.asarray(matrix.sum(axis=1)).ravel()
         good = (count == 0) | ((count == 1) & (direction == 1.0 - 2.0 * constant))
         good &= np.isin(constant, (0.0, 1.0))
         if not (np.all(good) and np.all(self._is_binary(matrix.indices))):
@@ -397,7 +404,7 @@ class Model:
         count = int(np.prod(shape, dtype=int))
         block = RowBlock(name, shape, 0, np.arange(count))
         lengths = np.full(count, k + 2, dtype=np.intp)
-        self._cones.append((block, _merged(members.matrix), members.constant.ravel(), lengths))
+        self._cones.append(ConeRows(block, merged(members.matrix), members.constant.ravel(), lengths))
 
     def indicator(self, name: str, binary: Any, rows: Any, when: int = 1) -> None:
         """Add native implications ``binary = when  =>  rows``; the binary broadcasts to the rows' shape."""
@@ -412,9 +419,9 @@ class Model:
             raise BadData(f"indicator {name!r}: each switch must be one binary variable, or one minus one")
         linear = self._linear_rows(name, rows.body, rows, None, keep_all=True)
         self._claim_name(name)
-        self._indicators.append((linear, found.binary, found.on))
+        self._indicators.append(ImpliedRows(linear, found.binary, found.on))
 
-    def _is_binary(self, columns: Integers) -> Mask:
+    def _is_binary(self, columns: Any) -> Mask:
         lower, upper = self.box
         integer = np.concatenate([np.empty(0, bool), *self._integer])
         return np.asarray(integer[columns] & (lower[columns] >= 0) & (upper[columns] <= 1))
@@ -430,7 +437,7 @@ class Model:
     def _add_sos(self, name: str, kind: int, group: Any, weights: ArrayLike | None) -> None:
         members = as_expression(group).ravel()
         self._check_owner(name, members.owner)
-        matrix = _merged(members.matrix)
+        matrix = merged(members.matrix)
         if np.any(np.diff(matrix.indptr) != 1) or np.any(matrix.data != 1.0) or np.any(members.constant):
             raise BadData(f"special ordered set {name!r}: its members must be variables")
         order = np.arange(1.0, members.size + 1) if weights is None else np.asarray(weights, dtype=float)
@@ -454,13 +461,13 @@ class Model:
         self._maximise = True
 
     # ----------------------------------------------------------------- freeze
-    def copy(self) -> Model:
+    def copy(self) -> Builder:
         """Return a plain model that holds the same so far; what either adds from now on is its own.
 
         Expressions of this model become the copy's with `Expression(e.matrix, e.constant, copy)`. The list of
         proofs is shared.
         """
-        other = Model(self.name, self.bounders, self.checker)
+        other = Builder(self.name, self.bounders, self.checker)
         for field, value in vars(self).items():
             if field in vars(other) and field.startswith("_"):
                 setattr(other, field, value.copy() if isinstance(value, (list, set)) else value)
@@ -468,12 +475,10 @@ class Model:
         return other
 
     def freeze(self) -> Program:
-        """Return the program as it stands; the model can be built on."""
+        """Return the program as it stands; the builder can be built on."""
         lower, upper = self.box
-        A, row_lower, row_upper, rows = _stacked(self._linear, self._n)
-        QA, q_lower, q_upper, q_blocks = _stacked([linear for linear, _ in self._quadratic], self._n)
-        IA, i_lower, i_upper, i_blocks = _stacked([linear for linear, _, _ in self._indicators], self._n)
-        P, q, c = self._frozen_objective()
+        A, row_lower, row_upper, rows = stacked(self._linear, self._n)
+        P, q, c = objective_arrays(self._objective, self._n)
         return Program(
             P=P,
             q=q,
@@ -486,95 +491,10 @@ class Model:
             integer=np.concatenate([np.empty(0, bool), *self._integer]),
             variables=tuple(self._variables),
             rows=rows,
-            quadratic=QuadraticRows(
-                QA, tuple(f for _, forms in self._quadratic for f in forms), q_lower, q_upper, q_blocks
-            ),
-            cones=self._frozen_cones(),
-            indicators=Indicators(
-                np.concatenate([np.empty(0, np.intp), *(b for _, b, _ in self._indicators)]),
-                np.concatenate([np.empty(0, np.intp), *(o for _, _, o in self._indicators)]),
-                IA,
-                i_lower,
-                i_upper,
-                i_blocks,
-            ),
+            quadratic=quadratic_rows(self._quadratic, self._n),
+            cones=stacked_cones(self._cones, self._n),
+            indicators=indicators(self._indicators, self._n),
             sos=tuple(self._sos),
             maximise=self._maximise,
             name=self.name,
         )
-
-    def _frozen_objective(self) -> tuple[Any, Floats, float]:
-        body = self._objective
-        affine = body.affine if isinstance(body, Quadratic) else body
-        q = np.zeros(self._n)
-        merged = _merged(affine.matrix)
-        q[merged.indices] = merged.data
-        forms = body.forms[0] if isinstance(body, Quadratic) else ()
-        rows = [np.repeat(f.columns, f.columns.size) for f in forms]
-        cols = [np.tile(f.columns, f.columns.size) for f in forms]
-        data = [2.0 * f.matrix.ravel() for f in forms]
-        P = sparse.csc_array(
-            (np.concatenate([np.empty(0), *data]),
-             (np.concatenate([np.empty(0, int), *rows]), np.concatenate([np.empty(0, int), *cols]))),
-            shape=(self._n, self._n),
-        )  # fmt: skip
-        P.sum_duplicates()
-        P.eliminate_zeros()
-        return P, q, float(affine.constant.ravel()[0])
-
-    def _frozen_cones(self) -> Cones:
-        blocks, start = [], 0
-        for block, *_ in self._cones:
-            blocks.append(RowBlock(block.name, block.shape, start, block.positions))
-            start += block.size
-        matrices = [matrix for _, matrix, _, _ in self._cones]
-        lengths = np.concatenate([np.empty(0, np.intp), *(n for *_, n in self._cones)])
-        return Cones(
-            _vertical(matrices, self._n),
-            np.concatenate([np.empty(0), *(c for _, _, c, _ in self._cones)]),
-            np.concatenate([[0], np.cumsum(lengths)]).astype(np.intp),
-            tuple(blocks),
-        )
-
-
-class _Linear(NamedTuple):
-    block: RowBlock
-    matrix: Any
-    lower: Floats
-    upper: Floats
-
-
-def _merged(matrix: Any) -> Any:
-    clean = sparse.csr_array(matrix)
-    if clean.has_canonical_format and np.all(clean.data):
-        return clean
-    clean = clean.copy()
-    clean.sum_duplicates()
-    clean.eliminate_zeros()
-    return clean
-
-
-def _vertical(matrices: list[Any], width: int) -> Any:
-    counts = [np.diff(m.indptr) for m in matrices]
-    pointer = np.concatenate([[0], np.cumsum(np.concatenate([np.empty(0, int), *counts]))])
-    if max(pointer[-1], width) < np.iinfo(np.int32).max:
-        pointer = pointer.astype(np.int32)  # as the indices are, or scipy copies both
-    return sparse.csr_array(
-        (
-            np.concatenate([np.empty(0), *(m.data for m in matrices)]),
-            np.concatenate([np.empty(0, np.int32), *(m.indices for m in matrices)]),
-            pointer,
-        ),
-        shape=(pointer.size - 1, width),
-    )
-
-
-def _stacked(parts: list[_Linear], width: int) -> tuple[Any, Floats, Floats, tuple[RowBlock, ...]]:
-    blocks, start = [], 0
-    for part in parts:
-        b = part.block
-        blocks.append(RowBlock(b.name, b.shape, start, b.positions, b.switch))
-        start += b.size
-    lower = np.concatenate([np.empty(0), *(p.lower for p in parts)])
-    upper = np.concatenate([np.empty(0), *(p.upper for p in parts)])
-    return _vertical([p.matrix for p in parts], width), lower, upper, tuple(blocks)
