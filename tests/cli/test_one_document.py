@@ -63,7 +63,8 @@ def test_a_benchmark_on_a_cluster_prints_one_document(tmp_path):
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
     with distributed.LocalCluster(**local, host="127.0.0.1", protocol="tcp") as cluster:
         found = document(
-            "bench", PLANTED, "--solvers", "highs", "--seeds", 1, "--time-limit", 5, "--out", tmp_path / "out", "--scheduler", cluster.scheduler_address,
+            "bench", PLANTED, "--solvers", "highs", "--seeds", 1, "--time-limit", 5, "--out", tmp_path / "out",
+            "--scheduler", cluster.scheduler_address,
         )  # fmt: skip
     assert found["runs"] > 0
     assert found["by_status"] == {"verified-optimal": 4}
