@@ -158,7 +158,7 @@ def _cone_rows(lifted: Lifted) -> Sparse:
     entries = np.repeat(is_t, np.diff(weights.indptr))
     weights.data[entries] = np.sqrt(weights.data[entries])
     gather = sparse.csr_array((kind, np.arange(kind.size), lifted.pointer), shape=(lifted.cones, kind.size))
-    rows = sparse.csr_array(gather @ weights)
+    rows: Sparse = sparse.csr_array(gather @ weights, dtype=float)
     rows.eliminate_zeros()
     return rows
 
@@ -168,7 +168,7 @@ TOLERANCE = 1e-9
 OPTIONS = {
     "primal_feasibility_tolerance": TOLERANCE,
     "dual_feasibility_tolerance": TOLERANCE,
-    "small_matrix_value": 1e-12,  # the least that HiGHS can be told to keep
+    "small_matrix_value": 1e-12,  # the least that HiGHS keeps when asked
     "simplex_scale_strategy": 0,  # scaled here already; twice as fast without a second time
 }
 
@@ -186,7 +186,7 @@ class Relaxed(NamedTuple):
 class CutRelaxation:
     """The linear rows of a lifted program and the cuts added so far, in well-scaled units.
 
-    Its bound is `proofolio.solvers.highs.session.dual_bound`, recomputed from the multipliers and not read
+    Its bound is that of `proofolio.solvers.highs.session.Session.bound`, recomputed from the multipliers and not read
     from the solver.
     """
 
