@@ -148,7 +148,7 @@ def _telling(matrix: Sparse) -> tuple[Mask, Integers]:
 
 
 def _cone_rows(lifted: Lifted) -> Sparse:
-    weights = abs(lifted.K)
+    weights: Any = abs(lifted.K)
     weights.data = weights.data**2
     heads = lifted.pointer[:-1]
     kind = np.ones(lifted.K.shape[0])
@@ -158,7 +158,7 @@ def _cone_rows(lifted: Lifted) -> Sparse:
     entries = np.repeat(is_t, np.diff(weights.indptr))
     weights.data[entries] = np.sqrt(weights.data[entries])
     gather = sparse.csr_array((kind, np.arange(kind.size), lifted.pointer), shape=(lifted.cones, kind.size))
-    rows: Sparse = sparse.csr_array(gather @ weights, dtype=float)
+    rows = sparse.csr_array(gather @ weights)
     rows.eliminate_zeros()
     return rows
 
