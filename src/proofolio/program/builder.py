@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression
 from proofolio.program.assembly import (
     ConeRows,
