@@ -117,7 +117,7 @@ def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Way]:
                     yield _ours(case, program, f"{lowering}, {solver}", gap, limit, **how)
     if not small:
         varying = pf.random_instance(n, T, 4, varying=True)
-        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="cuts")
+        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="whole")
     yield _ours(case, program, "separation", 1e-6, limit, 0.02 if small else 0.1, method="separation")
 
 
@@ -270,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     asked = parser.parse_args(arguments)
     # the first solve of a process pays for loading the solver
-    pf.random_instance(3, 2, 2).solve(method="cuts")
+    pf.random_instance(3, 2, 2).solve(method="whole")
     runs = []
     for way in ways(asked.quick):
         runs.append(_run(way))
