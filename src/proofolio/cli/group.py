@@ -1,4 +1,4 @@
-"""The command line: one group, one file a command in `proofolio.commands`, and one way to end."""
+"""The command line: one group, one file a command in `proofolio.cli`, and one way to end."""
 
 from __future__ import annotations
 
