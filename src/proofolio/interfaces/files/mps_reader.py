@@ -99,15 +99,18 @@ def read_mps(text: str, file: str) -> Contents:
         For sections a Program has no place for.
     """
     lines = text.split("\n")
+    free = _Reader(file, fixed=False)
     try:
-        return _Reader(file, fixed=False).read(lines)
+        return free.read(lines)
     except BadData:
         if not _fits_columns(lines):
             raise
+        fixed = _Reader(file, fixed=True)
         try:
-            return _Reader(file, fixed=True).read(lines)
+            return fixed.read(lines)
         except BadData:
-            pass  # what is wrong with the file as free MPS says more
+            if fixed.reached > free.reached:  # the file is fixed MPS, and this is what is wrong with it
+                raise
         raise
 
 
@@ -129,6 +132,7 @@ class _Reader:
         self.fixed = fixed
         self.number = FileNumbers()
         self.section = ""
+        self.reached = 0  # the line that is read
         self.begun: dict[str, int] = {}  # sections and their lines
         self.kinds: list[str] = []  # of each row: L, G or E
         self.row_place: dict[str, int] = {}  # -1 for N rows
@@ -176,6 +180,7 @@ class _Reader:
         handle: _Handler = self._stray
         fixed = self.fixed
         for number, line in enumerate(lines, 1):
+            self.reached = number
             if line.startswith("*"):
                 self._comment(line, number)
                 continue
