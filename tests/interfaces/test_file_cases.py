@@ -61,8 +61,8 @@ CASES = {
     ),
     "names with brackets": (
         ".lp",
-        "\\ Model LP_test\n\\ LP format - for model browsing\nMaximize\n  3 x[0] + 5 x[1]\nSubject To\n R0: x[0] <= 4\n"
-        " R1: 2 x[1] <= 12\n R2: 3 x[0] + 2 x[1] <= 18\nBounds\nEnd\n",
+        ("\\ Model LP_test\n\\ LP format - for model browsing\nMaximize\n  3 x[0] + 5 x[1]\nSubject To\n R0: x[0] <= 4\n"
+        " R1: 2 x[1] <= 12\n R2: 3 x[0] + 2 x[1] <= 18\nBounds\nEnd\n"),
         36.0,
         {"x[0]": 2.0, "x[1]": 6.0},
     ),
@@ -74,8 +74,8 @@ CASES = {
     ),
     "lazy constraints in MPS": (
         ".mps",
-        "NAME t\nOBJSENSE MAX\nROWS\n N obj\n L c\nLAZYCONS\n L l\nCOLUMNS\n    x obj 1 c 1\n    x l 1\nRHS\n"
-        "    RHS c 5 l 3\nENDATA\n",
+        ("NAME t\nOBJSENSE MAX\nROWS\n N obj\n L c\nLAZYCONS\n L l\nCOLUMNS\n    x obj 1 c 1\n    x l 1\nRHS\n"
+        "    RHS c 5 l 3\nENDATA\n"),
         3.0,
         {"x": 3.0},
     ),
@@ -87,9 +87,9 @@ CASES = {
     ),
     "semi-continuous in MPS": (
         ".mps",
-        "NAME          SC\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST         1   C1   1\n"
+        ("NAME          SC\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST         1   C1   1\n"
         "    Y         COST         3   C1   1\nRHS\n    RHS       C1           1.5\nBOUNDS\n LO BND       X            2\n"
-        " SC BND       X            5\nENDATA\n",
+        " SC BND       X            5\nENDATA\n"),
         2.0,
         {"X": 2.0, "Y": 0.0},
     ),
@@ -113,16 +113,16 @@ CASES = {
     ),
     "QSECTION": (
         ".mps",
-        "NAME          QSEC\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST        -4   C1   1\n"
+        ("NAME          QSEC\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST        -4   C1   1\n"
         "    Y         COST        -6   C1   1\nRHS\n    RHS       C1           1\nQSECTION COST\n    X         X            2\n"
-        "    Y         Y            2\nENDATA\n",
+        "    Y         Y            2\nENDATA\n"),
         -13.0,
         {"X": 2.0, "Y": 3.0},
     ),
     "Fortran's exponents": (
         ".mps",
-        "NAME          DEXP\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST         1.0D0   C1   1.0D0\nRHS\n"
-        "    RHS       C1           2.0D0\nENDATA\n",
+        ("NAME          DEXP\nROWS\n N  COST\n G  C1\nCOLUMNS\n    X         COST         1.0D0   C1   1.0D0\nRHS\n"
+        "    RHS       C1           2.0D0\nENDATA\n"),
         2.0,
         {"X": 2.0},
     ),
@@ -184,7 +184,7 @@ def test_the_command_line_says_what_is_doubtful_on_stderr(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32"])
 def test_files_of_two_bytes_a_letter_are_refused(encoding, tmp_path):
     (tmp_path / "m.lp").write_bytes("min x\nst\n c: x >= 1\nend\n".encode(encoding))
-    with pytest.raises(BadData, match="UTF-8|not a text file"):
+    with pytest.raises(BadData, match=r"UTF-8|not a text file"):
         read_program(tmp_path / "m.lp")
 
 

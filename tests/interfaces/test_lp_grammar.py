@@ -74,7 +74,7 @@ ACCEPTED = {
         lp("i: z = 1 -> x + y <= 3\n z = 0 -> x >= 1", rest="Binary z"),
         [MIN, "i: z = 1 -> x + y <= 3", "c2: z = 0 -> x >= 1", "0 <= z <= 1", "int z"],
     ),
-    "no rows": (f"Minimize obj: x + y\nSubject To\nEnd\n", [MIN]),
+    "no rows": ("Minimize obj: x + y\nSubject To\nEnd\n", [MIN]),
     "no section of rows": ("min x + y end", [MIN]),
     # sections
     "everything on one line": ("min obj: x + y st c: x + y >= 1 bounds x <= 3 gen x end", [MIN, C, "0 <= x <= 3", "int x"]),
@@ -283,7 +283,7 @@ def test_what_is_doubtful_is_warned_of_with_its_line(case, read_text, spelled):
 
 
 def test_user_cuts_that_cannot_be_read_are_refused(read_text):
-    with pytest.raises(BadData, match="line 7: .*relation"):
+    with pytest.raises(BadData, match=r"line 7: .*relation"):
         read_text(lp(rest="User Cuts\n u: x + y"), ".lp")
 
 
