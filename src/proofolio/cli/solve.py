@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from proofolio.cli.models import MAX_SIZE
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -84,6 +85,7 @@ Examples:
 @click.option(
     "--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the values in a JSON file."
 )
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
     model: str,
@@ -95,6 +97,7 @@ def solve_command(
     threads: int,
     out: Path | None,
     start: Path | None,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Solve MODEL and check the answer before it is believed.
@@ -129,7 +132,7 @@ def solve_command(
         "values": None,
     }
     try:
-        answer = _answer(model, solver, settings, document)
+        answer = _answer(model, solver, settings, document, max_size)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -154,7 +157,9 @@ def solve_command(
     return GOOD if answer.ok else BAD_NEWS
 
 
-def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Solution | None:
+def _answer(
+    spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
+) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
     from proofolio.cli.models import load_model
     from proofolio.cli.output import (
@@ -172,7 +177,7 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
         try:
-            answer = solve(load_model(spec), named, progress=progress, **settings)
+            answer = solve(load_model(spec, max_size), named, progress=progress, **settings)
             document |= _explained(answer)
             return answer
         except KeyboardInterrupt:
