@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from proofolio.cli.models import MAX_SIZE
 from proofolio.cli.output import (
     BAD_NEWS,
     GOOD,
@@ -107,7 +108,7 @@ def _answer(answer: Solution) -> dict[str, Any]:
     }
 
 
-def check_saved(folder: Path, model: str, as_json: bool) -> int:
+def check_saved(folder: Path, model: str, as_json: bool, max_size: int | None = None) -> int:
     """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
     import click
 
@@ -116,7 +117,7 @@ def check_saved(folder: Path, model: str, as_json: bool) -> int:
 
     started = time.perf_counter()
     with stdout_kept_free():
-        found = check_certificates(folder, load_model(model))
+        found = check_certificates(folder, load_model(model, max_size))
     wrong = [one for one in found if not one.ok]
     if as_json:
         keys = ("row", "side", "binary", "verdict", "ok", "reason")
@@ -191,6 +192,7 @@ Examples:
 )
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a chart.")
 @click.option("--strict", is_flag=True, help="Count undecided rows as bad news.")
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def audit_command(
     model: str,
@@ -204,6 +206,7 @@ def audit_command(
     meaningful: float | None,
     html: Path | None,
     strict: bool,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Judge every row of MODEL that may be a Big-M row: enough, too large, too small, or leaking.
@@ -215,7 +218,7 @@ def audit_command(
     not hold, and 2 for input that cannot be used. Ctrl-C shows what is known by then.
     """
     if checked is not None:
-        return check_saved(checked, model, as_json)
+        return check_saved(checked, model, as_json, max_size)
     for option, file in (("--tighten", tighten), ("--html", html)):
         require_folder(option, file, (".mps", ".lp", ".mps.gz", ".lp.gz") if option == "--tighten" else ())
     values = read_solution(solution) if solution is not None else None
@@ -226,7 +229,7 @@ def audit_command(
     }
     extras: dict[str, Any] = {}
     with stdout_kept_free():
-        found = _audited(model, patterns, options)
+        found = _audited(model, patterns, options, max_size)
         good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
         if solution is not None and values is not None:
             good = _solution(found, solution, values, extras) and good
@@ -246,7 +249,7 @@ def audit_command(
     return BAD_NEWS if found.bad or undecided or not good else GOOD
 
 
-def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Audit:
+def _audited(model: str, patterns: Sequence[str], options: dict[str, Any], max_size: int) -> Audit:
     from proofolio.cli.models import load_model
     from proofolio.cli.output import (
         CountProgress,
@@ -255,7 +258,7 @@ def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Au
     from proofolio.interfaces.opening import open_model
     from proofolio.verification.audit.auditing import audit
 
-    opened = open_model(load_model(model))
+    opened = open_model(load_model(model, max_size))
     _require_rows(opened, patterns)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
         return audit(

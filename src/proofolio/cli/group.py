@@ -1,11 +1,13 @@
-"""The command line: one group, one file a command in `proofolio.commands`, and one way to end."""
+"""The command line: one group, one file a command in `proofolio.cli`, and one way to end."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -21,7 +23,7 @@ from proofolio.cli.prove import prove_command
 from proofolio.cli.solve import solve_command
 from proofolio.cli.trade import trade_command
 from proofolio.cli.tune import tune_command
-from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
+from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["command_line", "main"]
 
@@ -51,9 +53,27 @@ class _Group(click.Group):
         sys.exit(_ended(lambda: super(_Group, self).main(*args[:1], **named)))
 
 
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Say what is doubtful in a model file as every other sentence is said, also where warnings are hidden."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DoubtfulFile)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **named: Any) -> None:
+            if issubclass(category, DoubtfulFile):
+                complain(f"warning: {message}")
+            else:
+                others(message, category, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def _ended(run: Callable[[], Any]) -> int:
     try:
-        status = run()
+        with _warnings_as_sentences():
+            status = run()
         sys.stdout.flush()
     except click.Abort:
         complain("interrupted")

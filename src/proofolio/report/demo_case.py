@@ -15,7 +15,7 @@ import pandas as pd
 from proofolio.arrays import Floats, Integers
 from proofolio.forecasts import RegimeFit, regime_moments, simple_returns
 from proofolio.models import RegimeSolution
-from proofolio.models.regime_switching.problem import RegimeSwitching
+from proofolio.models.regime_switching.model import RegimeSwitching
 from proofolio.solvers.solution import Check
 
 __all__ = [
