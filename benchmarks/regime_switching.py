@@ -29,7 +29,7 @@ from rich.table import Table
 import proofolio as pf
 from benchmarks.peers import STOPPED, Answer, gdp, published
 from proofolio.solvers.limits import NEVER, one_blas_thread
-from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute
 from proofolio.solvers.solution import Settings
@@ -117,7 +117,7 @@ def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Way]:
                     yield _ours(case, program, f"{lowering}, {solver}", gap, limit, **how)
     if not small:
         varying = pf.random_instance(n, T, 4, varying=True)
-        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="whole")
+        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, solver="highs")
     yield _ours(case, program, "separation", 1e-6, limit, 0.02 if small else 0.1, method="separation")
 
 
@@ -162,7 +162,7 @@ def _started(program: pf.RegimeSwitching) -> Answer:
 
 def _begin(program: pf.RegimeSwitching, send: Any) -> None:
     with one_blas_thread():
-        Approximation(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
+        CuttingPlanes(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
     send.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

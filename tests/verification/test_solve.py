@@ -8,7 +8,8 @@ import pyomo.environ as pyo
 import pytest
 
 from proofolio import BadData, Model, SolverFailure, UnsupportedProgram, check, solve, write_program
-from proofolio.solvers import SOLVERS, Solution
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.solution import Solution
 
 
 def cover():

@@ -66,7 +66,7 @@ def _features() -> tuple[str, ...]:
 
 def _solvers() -> list[dict[str, Any]]:
     try:
-        from proofolio.solvers import SOLVERS
+        from proofolio.solvers.capabilities import SOLVERS
     except (ImportError, OSError) as error:
         return [
             {

@@ -69,7 +69,7 @@ def check_proofs(folder: Path, names: Sequence[str], as_json: bool) -> int:
 
 def _checked(file: Path, asked: Asked | None) -> _Checked:
     from proofolio.report.proofs_text import leaves
-    from proofolio.verification.proofs.certificates import Certificates
+    from proofolio.verification.proofs.proving import Certificates
 
     started = time.perf_counter()
     saved = Certificates.load(file)

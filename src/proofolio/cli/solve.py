@@ -161,7 +161,7 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
         SolveProgress,
         progress_console,  # rich and the solvers are slow to import
     )
-    from proofolio.solvers import SOLVERS
+    from proofolio.solvers.capabilities import SOLVERS
     from proofolio.verification.solving import solve
 
     named = None if solver == AUTO else solver

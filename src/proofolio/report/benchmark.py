@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from proofolio.benchmarking.profiles import Curve, performance_profile, solved_within
+from proofolio.benchmarking.measures import Curve, performance_profile, solved_within
 from proofolio.benchmarking.summary import Field, Summary
 from proofolio.report.benchmark_text import (
     LINE_NOTE,
@@ -166,20 +166,22 @@ def _more(count: int) -> str:
 
 
 def _field(field: Field) -> str:
-    lead = f"{field.compared} programs (with seeds and shuffles) that every way can take."
+    lead = f"{field.compared} programs (with seeds and shuffles) that every solver can take."
     parts = [paragraph(f"{lead} The shift of the geometric mean is {field.shift:g} s.")]
     parts.append(_table(line_grid(field.lines)))
     if field.by_lowering:
-        words = "Each lowering and way over the programs that the way can take in that lowering."
+        words = "Each lowering and solver over the programs that the solver can take in that lowering."
         parts += [
             "<h3>Lowerings</h3>",
             paragraph(words),
-            _table(line_grid(field.by_lowering, "lowering, way")),
+            _table(line_grid(field.by_lowering, "lowering, solver")),
         ]
-    if field.compared and len(field.ways) > 1:
+    if field.compared and len(field.solvers) > 1:
         caption = "Dolan-Moré profile: the share verified within a multiple of the fastest verified time."
         parts.append(
-            chart(curve_chart(performance_profile(field.times), "times the fastest way's seconds"), caption)
+            chart(
+                curve_chart(performance_profile(field.times), "times the fastest solver's seconds"), caption
+            )
         )
     if field.compared:
         caption = "The share verified within a time."

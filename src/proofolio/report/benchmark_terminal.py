@@ -40,8 +40,8 @@ def document(summary: Summary, folder: Path, files: Sequence[Path]) -> dict[str,
     """Return the JSON document."""
     table = []
     for field in summary.fields:
-        table += [_line(field.name, "way", line) for line in field.lines]
-        table += [_line(field.name, "lowering, way", line) for line in field.by_lowering]
+        table += [_line(field.name, "solver", line) for line in field.lines]
+        table += [_line(field.name, "lowering, solver", line) for line in field.by_lowering]
     return {
         "out": str(folder),
         "runs": len(summary.records),
@@ -62,7 +62,7 @@ def _line(suite: str, by: str, line: Line) -> dict[str, Any]:
 
 def _short(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        name: record.get(name) for name in ("id", "case", "way", "status", "message", "objective", "bound")
+        name: record.get(name) for name in ("id", "case", "solver", "status", "message", "objective", "bound")
     }
 
 
@@ -70,13 +70,13 @@ def show(summary: Summary, files: Sequence[Path]) -> None:
     """Print what a person wants to know first, and where the rest is."""
     for field in summary.fields:
         words = (
-            f"{field.compared} programs every way can take"
-            if len(field.ways) > 1
+            f"{field.compared} programs every solver can take"
+            if len(field.solvers) > 1
             else f"{field.compared} programs"
         )
         print_grid(_narrow(line_grid(field.lines)), f"{field.name}: {words}")
         if field.by_lowering:
-            print_grid(_narrow(line_grid(field.by_lowering, "lowering, way")))
+            print_grid(_narrow(line_grid(field.by_lowering, "lowering, solver")))
     for words in summary.differing:
         click.echo(f"Different optima: {words}.")
     for words in summary.notes:
@@ -136,7 +136,7 @@ def list_suites(suites: Sequence[Suite], as_json: bool) -> None:
                     "cases": len(list(p.cases())),
                     "quick": len(list(p.cases(quick=True))),
                     "grid": {name: list(values) for name, values in p.grid.items()},
-                    "ways": list(p.ways),
+                    "solvers": list(p.solvers),
                 }
                 for p in suite.problems.values()
             ],
@@ -152,7 +152,7 @@ def list_suites(suites: Sequence[Suite], as_json: bool) -> None:
         click.echo(f"{suite['suite']}")
         for p in suite["problems"]:
             grid = ", ".join(name for name in p["grid"])
-            own = f"; its own ways: {', '.join(p['ways'])}" if p["ways"] else ""
+            own = f"; its own solvers: {', '.join(p['solvers'])}" if p["solvers"] else ""
             click.echo(f"  {p['name']}: {p['cases']} cases" + (f" over {grid}" if grid else "") + own)
         solvers |= suite["solvers"]
     click.echo("solvers")

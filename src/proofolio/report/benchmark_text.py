@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from proofolio.benchmarking.comparison import Comparison, Ratio
+from proofolio.benchmarking.comparison import Comparison
 from proofolio.benchmarking.judgement import BAD, SOLVED
+from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.summary import Field, Line, Summary
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
 
 Record = Mapping[str, Any]
 LINE_HEAD = (
-    "way",
+    "solver",
     "runs",
     "verified",
     "claims that did not hold",
@@ -53,7 +54,7 @@ LINE_HEAD = (
 )
 LINE_NOTE = (
     "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
-    "way can take and nobody found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which "
+    "solver can take and none found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which "
     "a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten times "
     "that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is the "
     "most a process held."
@@ -99,7 +100,7 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.0f}"
 
 
-def line_grid(lines: Iterable[Line], names: str = "way") -> Grid:
+def line_grid(lines: Iterable[Line], names: str = "solver") -> Grid:
     """Return the table of lines; `names` heads their first column."""
     rows, bad = [], []
     for k, line in enumerate(lines):
@@ -162,7 +163,7 @@ def record_grid(records: Sequence[Record]) -> Grid:
     rows = [
         (
             r["case"],
-            r["way"],
+            r["solver"],
             f"{r['seed']}/{r['permutation']}",
             r["status"],
             seconds_words(r.get("seconds")),
@@ -172,7 +173,7 @@ def record_grid(records: Sequence[Record]) -> Grid:
         )
         for r in records
     ]
-    head = ("case", "way", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
+    head = ("case", "solver", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
     bad = tuple((k, 3) for k, r in enumerate(records) if r["status"] in BAD)
     return Grid(head, tuple(rows), (4, 5, 6), bad)
 
@@ -230,8 +231,8 @@ def markdown_table(grid: Grid) -> str:
 
     Examples
     --------
-    >>> print(markdown_table(Grid(("way", "s"), (("a|b", "1"),), (1,))))
-    | way | s |
+    >>> print(markdown_table(Grid(("solver", "s"), (("a|b", "1"),), (1,))))
+    | solver | s |
     | --- | ---: |
     | a\|b | 1 |
     """
@@ -264,12 +265,12 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{field.compared} programs (with seeds and shuffles) that every way can take; the shift of the geometric "
+        f"{field.compared} programs (with seeds and shuffles) that every solver can take; the shift of the geometric "
         f"mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, markdown_table(line_grid(field.lines))]
     if field.by_lowering:
-        parts.append(markdown_table(line_grid(field.by_lowering, "lowering, way")))
+        parts.append(markdown_table(line_grid(field.by_lowering, "lowering, solver")))
     if field.ratios:
         parts += ["Ratios of times, over the runs both verified:", markdown_table(ratio_grid(field))]
     return parts
@@ -278,11 +279,11 @@ def _field(field: Field) -> list[str]:
 def change_grid(found: Comparison) -> Grid:
     """Return the changes of times, the slowest first."""
     rows = [
-        (c.suite, c.problem or "all", c.way, c.verdict, ratio_words(c.ratio), str(c.ratio.runs))
+        (c.suite, c.problem or "all", c.solver, c.verdict, ratio_words(c.ratio), str(c.ratio.runs))
         for c in found.changes
     ]
     bad = tuple((k, 3) for k, c in enumerate(found.changes) if c.verdict == "slower")
-    head = ("suite", "problem", "way", "verdict", "second over first (95 % interval)", "runs")
+    head = ("suite", "problem", "solver", "verdict", "second over first (95 % interval)", "runs")
     return Grid(head, tuple(rows), (5,), bad)
 
 
@@ -311,7 +312,7 @@ def comparison_sentences(found: Comparison) -> list[str]:
     )
     sentences = [f"{'; '.join(words)}."]
     if said:
-        sentences.append(f"Ways on problems: {said}.")
+        sentences.append(f"Solvers on problems: {said}.")
     sentences.append(
         f"{len(found.lost)} lost, {len(found.gained)} gained, {len(found.wrong)} claims that no longer hold."
     )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from proofolio.cli.prove import Judged
     from proofolio.verification.proofs.claim import Claim
+    from proofolio.verification.proofs.lines import Line
     from proofolio.verification.proofs.proving import Proof
-    from proofolio.verification.proofs.statement import Facet, Line, Statement
+    from proofolio.verification.proofs.statement import Facet, Statement
 
 __all__ = ["decimal", "direction", "document", "explained", "leaves", "plain_number", "show"]
 
@@ -36,8 +37,7 @@ def direction(proof: Proof) -> str:
 
 def explained(claim: Claim, proof: Proof) -> list[tuple[str, str]]:
     """Return lines of (what, words) about a refuted claim's point, narrowed to the part that fails."""
-    from proofolio.verification.proofs.parts import parts
-    from proofolio.verification.proofs.statement import Statement
+    from proofolio.verification.proofs.statement import Statement, parts
 
     assert proof.certificates is not None
     document = proof.certificates.document
@@ -109,7 +109,7 @@ def _cut_off(part: Statement, point: Point, rows: list[str]) -> list[tuple[str, 
 
 def _held_to(part: Statement) -> list[Line]:
     """Return the rows, and below them the bounds that the function gave its outputs."""
-    from proofolio.verification.proofs.statement import Line
+    from proofolio.verification.proofs.lines import Line
 
     outputs = [j for j, kind in enumerate(part.kinds) if kind == "output"]
     return [*part.rows, *(Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in outputs)]

@@ -1,4 +1,4 @@
-"""The capability table: what each solver can be given, asked before it is given anything."""
+"""The capability table: the solvers there are and what each can be given, asked before it is given anything."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Protocol
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.program import Program
 from proofolio.program.structure import features
+from proofolio.solvers.highs import solver as highs
+from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["Solver", "SolverEntry", "find", "require"]
+__all__ = ["SOLVERS", "Solver", "SolverEntry", "find", "require"]
 
 
 class Solver(Protocol):
@@ -41,6 +43,12 @@ class SolverEntry:
     def lacks(self, program: Program) -> frozenset[str]:
         """Return the features of a program this solver cannot express."""
         return features(program) - self.can
+
+
+SOLVERS: dict[str, SolverEntry] = {
+    "highs": SolverEntry("highs", highs.VERSION, highs.CAN, highs.solve),
+    "scip": SolverEntry("scip", scip.VERSION, scip.CAN, scip.solve),
+}
 
 
 def find(name: str, table: Mapping[str, SolverEntry]) -> SolverEntry:

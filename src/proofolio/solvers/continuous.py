@@ -10,7 +10,7 @@ import numpy as np
 from proofolio.errors import UnsupportedProgram
 from proofolio.program.program import Program
 from proofolio.program.structure import features
-from proofolio.solvers.continuous_answer import seconds_left
+from proofolio.solvers.answers import seconds_left
 from proofolio.solvers.epigraphs import Absorbed, absorb_epigraphs
 from proofolio.solvers.highs.linear import solve_linear
 from proofolio.solvers.natural_units import natural_units

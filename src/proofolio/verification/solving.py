@@ -15,8 +15,7 @@ from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
-from proofolio.solvers import SOLVERS
-from proofolio.solvers.capabilities import require
+from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution
 from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after

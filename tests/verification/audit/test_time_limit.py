@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.solvers import SOLVERS
 from proofolio.solvers import limits as clockwork
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Solution
 from proofolio.verification.big_m.tiers import bounders_until

@@ -13,7 +13,7 @@ from proofolio.models.regime_switching.form import built_form
 from proofolio.models.regime_switching.problem import Pieces, RegimeProblem, convex_pieces
 from proofolio.models.regime_switching.rules import cheapest_allowed
 from proofolio.program.program import Program, Switch
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Check, Settings, Solution

@@ -1,6 +1,6 @@
 """Columns that an equation defines, taken out of a lifted program before anything is solved.
 
-Exact reductions of linear rows once some columns are fixed: steps of `proofolio.solvers.outer_approximation.assignment`.
+Then exact reductions of linear rows once some columns are fixed: steps of `assignment.assign`.
 """
 
 from __future__ import annotations

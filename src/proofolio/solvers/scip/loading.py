@@ -10,7 +10,7 @@ Three choices, each measured on the hull (perspective) form of the regime-switch
 
 Linear rows whose coefficients SCIP keeps: those below its epsilon (1e-9) it drops without moving the sides.
 
-As in `proofolio.solvers.highs.session`: a row is multiplied until every term that can be worth something is
+As in `proofolio.solvers.highs.coefficient_limits`: a row is multiplied until every term that can be worth something is
 large enough, and where that would go too far the term goes with its worth,
 
 .. math::
@@ -38,7 +38,7 @@ from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import is_positive_semidefinite
-from proofolio.solvers.far_sides import INFINITE
+from proofolio.solvers.answers import INFINITE
 from proofolio.solvers.fixing import AffineParts
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.natural_units import natural_units, power_of_two

@@ -29,7 +29,7 @@ from proofolio.program.builder import Builder
 from proofolio.program.expression import Rows, apply_matrix, concatenate
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.audit.integers import INFLATION
 from proofolio.verification.audit.relaxation import Answer, Relaxation

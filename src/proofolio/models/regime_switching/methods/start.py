@@ -17,7 +17,7 @@ from proofolio.models.regime_switching.rules import cheapest_allowed
 from proofolio.models.regime_switching.solution import RegimeSolution, declared_answer
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings

@@ -16,8 +16,7 @@ from proofolio.models.regime_switching.methods.start import first_answer, readin
 from proofolio.models.regime_switching.problem import RegimeProblem
 from proofolio.models.regime_switching.solution import RELATIVE, SLACK, RegimeSolution, raw_data_checks
 from proofolio.program.program import Program
-from proofolio.solvers import SOLVERS
-from proofolio.solvers.capabilities import find
+from proofolio.solvers.capabilities import SOLVERS, find
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
 from proofolio.solvers.solution import Check, Settings, Solution

@@ -1,4 +1,4 @@
-"""PIQP and OSQP against Clarabel, closed forms and the optimality conditions."""
+"""PIQP against Clarabel, closed forms and the optimality conditions."""
 
 import time
 
@@ -9,11 +9,10 @@ from scipy.optimize import linprog
 from proofolio.errors import BadData
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.solvers.quadratic import clarabel, osqp, piqp
+from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings()
-BOTH = pytest.mark.parametrize("solver", [piqp, osqp], ids=["piqp", "osqp"])
 
 
 def random_qp(seed, n=8, scale=1.0, maximise=False):
@@ -40,12 +39,11 @@ def random_qp(seed, n=8, scale=1.0, maximise=False):
     return m.freeze()
 
 
-@BOTH
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
-def test_random_programs_agree_with_clarabel_and_prove_it(solver, seed, scale):
+def test_random_programs_agree_with_clarabel_and_prove_it(seed, scale):
     program = random_qp(seed, scale=scale, maximise=bool(seed % 2))
-    found = solver.solve(program, PLAIN)
+    found = piqp.solve(program, PLAIN)
     reference = clarabel.solve(program, PLAIN)
     assert found.status == reference.status == "optimal"
     assert found.objective == pytest.approx(reference.objective, rel=1e-6, abs=1e-7 * scale)
@@ -64,15 +62,14 @@ def test_random_programs_agree_with_clarabel_and_prove_it(solver, seed, scale):
     assert (duals["lower"] + duals["upper"])[inner].max(initial=0.0) <= 1e-4 * scale
 
 
-@BOTH
-def test_row_multipliers_are_the_prices_of_the_sides(solver):
+def test_row_multipliers_are_the_prices_of_the_sides():
     def value(side, budget):
         m = Builder()
         x = m.variable("x", 3)
         m.add("budget", x.sum() == budget)
         m.add("cap", x[0] <= side)
         m.minimise(m.quadratic(np.diag([0.5, 1.0, 1.5]), x) - x[0])
-        return solver.solve(m.freeze(), PLAIN)
+        return piqp.solve(m.freeze(), PLAIN)
 
     h = 1e-4
     found = value(0.3, 1.0)
@@ -81,8 +78,7 @@ def test_row_multipliers_are_the_prices_of_the_sides(solver):
     np.testing.assert_allclose(found.duals["rows"], [slope_budget, slope_cap], atol=1e-4)
 
 
-@BOTH
-def test_linear_programs_agree_with_scipy(solver):
+def test_linear_programs_agree_with_scipy():
     rng = np.random.default_rng(4)
     A, c = rng.standard_normal((3, 5)), rng.standard_normal(5)
     b = A @ rng.uniform(0, 1, 5)
@@ -91,60 +87,56 @@ def test_linear_programs_agree_with_scipy(solver):
     m.add("rows", A @ x <= b)
     m.minimise(c @ x)
     theirs = linprog(c, A, b, bounds=[(0, 1)] * 5)
-    found = solver.solve(m.freeze(), PLAIN)
+    found = piqp.solve(m.freeze(), PLAIN)
     assert found.objective == pytest.approx(theirs.fun, rel=1e-6)
     np.testing.assert_allclose(found.duals["rows"], theirs.ineqlin.marginals, atol=1e-5)
 
 
-@BOTH
-def test_columns_fixed_by_their_bounds_are_fine(solver):
+def test_columns_fixed_by_their_bounds_are_fine():
     m = Builder()
     x = m.variable("x", 3, [0.25, 0, 0], [0.25, 1, 1])
     m.add("budget", x.sum() == 1)
     m.minimise(m.quadratic(np.eye(3), x))
-    found = solver.solve(m.freeze(), PLAIN)
+    found = piqp.solve(m.freeze(), PLAIN)
     assert found.status == "optimal"
     np.testing.assert_allclose(found.x, [0.25, 0.375, 0.375], atol=1e-6)
 
 
-@BOTH
-def test_infeasible_and_unbounded(solver):
+def test_infeasible_and_unbounded():
     m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x.sum() <= -1)
     m.minimise(m.quadratic(np.eye(2), x))
-    found = solver.solve(m.freeze(), PLAIN)
+    found = piqp.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound, found.x) == ("infeasible", None, None, None)
     m = Builder()
     x = m.variable("x", 2)
     m.minimise(m.quadratic(np.diag([1.0, 0.0]), x) + x[1])
-    assert solver.solve(m.freeze(), PLAIN).status == "unbounded"
+    assert piqp.solve(m.freeze(), PLAIN).status == "unbounded"
 
 
-@BOTH
-def test_without_rows_and_without_columns(solver):
+def test_without_rows_and_without_columns():
     m = Builder()
     x = m.variable("x", 2)
     m.minimise(m.quadratic(np.eye(2), x) - x.sum())
-    np.testing.assert_allclose(solver.solve(m.freeze(), PLAIN).x, 0.5, atol=1e-6)
+    np.testing.assert_allclose(piqp.solve(m.freeze(), PLAIN).x, 0.5, atol=1e-6)
     m = Builder()
     m.maximise(2.0)
-    found = solver.solve(m.freeze(), PLAIN)
+    found = piqp.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound) == ("optimal", 2.0, 2.0)
 
 
-@BOTH
-def test_options_pass_through_silently(solver, capfd):
+def test_options_pass_through_silently(capfd):
     program = random_qp(0)
-    assert solver.solve(program, Settings(options={"max_iter": 1})).status == "limit"
+    assert piqp.solve(program, Settings(options={"max_iter": 1})).status == "limit"
     with pytest.raises(BadData, match="nonsense"):
-        solver.solve(program, Settings(options={"nonsense": 1}))
+        piqp.solve(program, Settings(options={"nonsense": 1}))
     with pytest.raises(BadData, match="max_iter"):
-        solver.solve(program, Settings(options={"max_iter": "one"}))
+        piqp.solve(program, Settings(options={"max_iter": "one"}))
     assert capfd.readouterr() == ("", "")
 
 
-def test_large_programs_take_the_sparse_road():
+def test_large_programs_take_the_sparse_solver():
     rng = np.random.default_rng(0)
     n, T = 20, 12
     A = rng.standard_normal((n, n))
@@ -158,19 +150,6 @@ def test_large_programs_take_the_sparse_road():
     found = piqp.solve(program, PLAIN)
     assert found.status == "optimal"
     assert found.objective == pytest.approx(clarabel.solve(program, PLAIN).objective, rel=1e-7)
-
-
-def test_osqp_starts_where_it_is_told():
-    program = random_qp(2)
-    cold = osqp.solve(program, PLAIN)
-    warm = osqp.solve(program, Settings(start=cold.x))
-    assert warm.objective == pytest.approx(cold.objective, rel=1e-6)
-
-
-def test_osqp_stops_at_its_time_limit():
-    found = osqp.solve(random_qp(2, n=40), Settings(time_limit=1e-7))
-    assert found.status in ("limit", "optimal")
-    assert found.seconds < 1
 
 
 def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import Model, SolverFailure, solve
-from proofolio.solvers.far_sides import has_far_sides
+from proofolio.solvers.answers import has_far_sides
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings
 
