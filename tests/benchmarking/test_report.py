@@ -11,7 +11,7 @@ from proofolio.benchmarking.comparison import compare
 from proofolio.benchmarking.summary import summarise
 from proofolio.errors import BadData
 from proofolio.report.benchmark import bench_page
-from proofolio.report.benchmark_text import bench_markdown, change_grid, comparison_sentences
+from proofolio.report.benchmark_text import bench_markdown, changes_table, comparison_sentences
 
 ENVIRONMENT = {
     "id": "e",
@@ -147,7 +147,7 @@ def test_twice_as_slow_is_called_slower_and_the_same_is_not():
     verdicts = {c.way: c.verdict for c in found.changes}
     assert verdicts == {"scip": "slower", "highs": "same"}
     assert not found.ok
-    (slow, _) = change_grid(found).rows
+    (slow, _) = changes_table(found).rows
     assert slow[2] == "scip"
     assert slow[4].startswith("2.0")
     assert compare(before, before).ok
