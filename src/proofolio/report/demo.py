@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,6 @@ __all__ = [
     "Say",
     "Steps",
     "agreement",
-    "check_document",
     "run_demo",
     "runs_table",
     "small",
@@ -119,7 +118,7 @@ class Run:
             "nodes": self.nodes,
             "method": self.method,
             "message": self.message,
-            "checks": [check_document(c) for c in self.checks],
+            "checks": [asdict(check) for check in self.checks],
         }
 
 
@@ -177,7 +176,7 @@ class Refutation:
 
 @dataclass(frozen=True, eq=False)
 class DemoResult:
-    """Everything the demo found; `files` are the files written.
+    """Everything the demo found.
 
     Attributes
     ----------
@@ -192,7 +191,6 @@ class DemoResult:
     refutation : Refutation
     machine, versions : mapping
     seconds : float
-    files : tuple of str
     """
 
     history: History
@@ -205,7 +203,6 @@ class DemoResult:
     machine: dict[str, str]
     versions: dict[str, str | None]
     seconds: float
-    files: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -219,26 +216,14 @@ class DemoResult:
         return min(verified, key=lambda run: run.gap or 0.0).answer if verified else None
 
     def document(self) -> dict[str, Any]:
-        """Return the document `proofolio demo --json` prints."""
+        """Return the document `proofolio demo --json` prints, without the files."""
         return {
             "solves": [run.document() for run in self.runs],
             "agree": self.agreement.ok,
             "agreement": self.agreement.sentence,
             "refuted": self.refutation.document(),
-            "files": list(self.files),
             "seconds": self.seconds,
         }
-
-
-def check_document(check: Check) -> dict[str, Any]:
-    """Return a check as plain data."""
-    return {
-        "name": check.name,
-        "ok": bool(check.ok),
-        "value": float(check.value),
-        "tolerance": float(check.tolerance),
-        "detail": check.detail,
-    }
 
 
 def agreement(runs: Sequence[Run]) -> Agreement:
