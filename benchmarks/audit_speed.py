@@ -3,7 +3,7 @@
 ``python -m benchmarks audit_speed``, or ``python -m benchmarks.audit_speed [MODEL.mps ...] [--arcs N]
 [--units N] [--periods N]``
 
-Every model given is audited, and so is a generated network design model; every verdict is held against the
+Every model given is audited, and so is a generated network design model; every verdict is checked against the
 exact checker. Then two Pyomo models with disjunctions are handed to gdp.mbigm, which solves a program of its
 own for every M, and to the audit, which is asked for the M's of the same disjunctions written with a loose M;
 both must come to the same numbers.

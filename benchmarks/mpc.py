@@ -6,7 +6,7 @@
 Every way gets the same days (n = 10: synthetic returns, or those of FILE, simple returns by day, one column an
 asset) and the same holdings, those a reference plan led to. Times are medians over the days after the first, in
 milliseconds; ours include everything a step does: reading and checking the data, updating, solving, recovering the
-plan, proving its gap. Those of the peers are updating and solving. Every answer is held against the reference,
+plan, proving its gap. Those of the peers are updating and solving. Every answer is checked against the reference,
 Clarabel with a proved relative gap of at most 1e-7: "gap" is the worst relative difference of the objectives,
 "violation" the worst miss of budget and bounds by the plan as it came. A target counts as met only with a gap of at
 most 1e-5 and a violation of at most 1e-8.
@@ -114,7 +114,7 @@ def asked(model: pf.MeanVariance, case: Case, returns: Floats) -> list[Asked]:
 
 
 def run(model: pf.MeanVariance, plan: Plan, problems: list[Asked]) -> Run:
-    """Time a way on every day, and hold every answer against the reference."""
+    """Time a way on every day, and check every answer against the reference."""
     wall, cpu, gaps, missed = [], [], [0.0], [0.0]
     for day, w0, best in problems:
         started, cpu_started = time.perf_counter(), time.process_time()

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from proofolio.benchmarking.comparison import ratio_of
 from proofolio.benchmarking.judgement import BAD, SOLVED
+from proofolio.benchmarking.measures import ratio_of
 from proofolio.benchmarking.records import read_records
 from proofolio.benchmarking.summary import Summary, summarise
 from proofolio.report.benchmark import bench_page
@@ -54,14 +54,14 @@ def lowering_table(summary: Summary) -> Table:
 
 
 def peer_table(summary: Summary) -> Table:
-    """Return the ways of the regime-switching program: verified, and their seconds over ours with an interval."""
+    """Return the solvers of the regime-switching program: verified, and their seconds over ours with an interval."""
     records = [r for r in summary.records if r["problem"] in ("regime_switching", "multiple_big_m")]
-    ways: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    solvers: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for r in records:
-        ways[r["way"]].append(r)
-    ours = {_instance(r): r["seconds"] for r in ways[OURS] if r["status"] == SOLVED}
+        solvers[r["solver"]].append(r)
+    ours = {_instance(r): r["seconds"] for r in solvers[OURS] if r["status"] == SOLVED}
     rows = []
-    for way, found in ways.items():
+    for solver, found in solvers.items():
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for r in found:
             if r["status"] == SOLVED and _instance(r) in ours:
@@ -69,11 +69,11 @@ def peer_table(summary: Summary) -> Table:
         ratio = ratio_of(pairs)
         solved = sum(r["status"] == SOLVED for r in found)
         wrong = sum(r["status"] in BAD for r in found)
-        words = "" if way == OURS else "none verified" if ratio is None else ratio_text(ratio)
-        rows.append((solved, (way, f"{solved} of {len(found)}", str(wrong), words)))
-    rows.sort(key=lambda row: (-row[0] / len(ways[row[1][0]]), row[1]))
+        compared = "" if solver == OURS else "none verified" if ratio is None else ratio_text(ratio)
+        rows.append((solved, (solver, f"{solved} of {len(found)}", str(wrong), compared)))
+    rows.sort(key=lambda row: (-row[0] / len(solvers[row[1][0]]), row[1]))
     head = (
-        "way",
+        "solver",
         "verified",
         "claims that did not hold",
         f"seconds over those of `{OURS}`, where both verified",
@@ -94,7 +94,7 @@ def text() -> str:
         "means of wall time in which a run without a verified optimum counts its limit:"
     )
     second = (
-        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its road, "
+        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its method, "
         "which here is separation into small quadratic programs; the others solve the whole program:"
     )
     tables = lowering_table(regime).markdown(), peer_table(peers).markdown()

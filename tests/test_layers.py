@@ -12,7 +12,8 @@ import proofolio
 LAYERS = (
     {"errors", "arrays", "public_names"},
     {"program", "forecasts"},
-    {"formulations", "solvers", "interfaces"},
+    {"formulations", "solvers"},
+    {"interfaces"},
     {"verification"},
     {"models", "testing"},
     {"backtesting"},

@@ -10,6 +10,7 @@ from proofolio.backtesting.tuning import tune as tune
 # Errors.
 from proofolio.errors import BadData as BadData
 from proofolio.errors import ContradictoryRows as ContradictoryRows
+from proofolio.errors import DoubtfulFile as DoubtfulFile
 from proofolio.errors import InvalidBigM as InvalidBigM
 from proofolio.errors import NoPlan as NoPlan
 from proofolio.errors import ProofolioError as ProofolioError

@@ -34,12 +34,12 @@ def measured():
     return found
 
 
-def of(measured, way):
-    return [record for run, record in measured if run.way == way]
+def of(measured, solver):
+    return [record for run, record in measured if run.solver == solver]
 
 
 @pytest.mark.parametrize(
-    ("way", "status", "words"),
+    ("solver", "status", "words"),
     [
         ("hangs", "limit", "still running after 1.5 s"),
         ("eats", "memory", "400 MB"),
@@ -51,8 +51,8 @@ def of(measured, way):
         ("nothing", "error", "returned a NoneType"),
     ],
 )
-def test_each_failure_is_recorded_as_what_it_was(measured, way, status, words):
-    found = of(measured, way)
+def test_each_failure_is_recorded_as_what_it_was(measured, solver, status, words):
+    found = of(measured, solver)
     assert len(found) == 3
     assert {record["status"] for record in found} == {status}
     assert all(words in record["message"] for record in found)
@@ -83,7 +83,7 @@ def _killing(pool, runs):
     def kill():
         while not stop.wait(0.05):
             for worker in list(pool._workers):
-                if worker.run is not None and worker.run.way == "hangs" and worker.elapsed > 0.2:
+                if worker.run is not None and worker.run.solver == "hangs" and worker.elapsed > 0.2:
                     os.kill(worker.process.pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill, daemon=True)

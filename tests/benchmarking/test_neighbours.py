@@ -16,8 +16,8 @@ from proofolio.benchmarking.processes import Family, is_alive
 HARMFUL = Path(__file__).parent / "harmful.py"
 
 
-def planned(problem, *ways, **limits):
-    return plan([open_suite(HARMFUL)], ways or ["highs"], [problem], 1, **limits)
+def planned(problem, *solvers, **limits):
+    return plan([open_suite(HARMFUL)], solvers or ["highs"], [problem], 1, **limits)
 
 
 def measured(runs, jobs=1):
@@ -101,9 +101,9 @@ def test_a_family_is_ended_with_children_in_sessions_of_their_own():
     assert gone(pids)
 
 
-@pytest.mark.parametrize("way", ["picky", "slow-start", "dies-warming"])
-def test_a_warm_up_that_goes_wrong_costs_no_run(way):
-    (record,) = measured(planned("easy", way, hard_limit=1.5)).values()
+@pytest.mark.parametrize("solver", ["picky", "slow-start", "dies-warming"])
+def test_a_warm_up_that_goes_wrong_costs_no_run(solver):
+    (record,) = measured(planned("easy", solver, hard_limit=1.5)).values()
     assert record["status"] == "verified-optimal", record
 
 

@@ -21,15 +21,15 @@ ENVIRONMENT = {
 }
 
 
-def record(case, way, seconds, status="verified-optimal", seed=0, **rest):
+def record(case, solver, seconds, status="verified-optimal", seed=0, **rest):
     known = {
-        "id": f"{case} {way} seed={seed}",
-        "key": f"{case}{way}{seed}",
+        "id": f"{case} {solver} seed={seed}",
+        "key": f"{case}{solver}{seed}",
         "case": case,
         "suite": "s",
         "problem": "p",
         "params": {"lowering": "hull" if case.endswith("hull") else "big-m"},
-        "way": way,
+        "solver": solver,
         "seed": seed,
         "permutation": seed,
         "status": status,
@@ -55,9 +55,11 @@ def many(factor=1.0, cases=12, seed=0):
     for k in range(cases):
         base = float(rng.uniform(0.5, 5.0))
         for s in range(2):
-            for way, slow in (("highs", 1.0), ("scip", factor)):
+            for solver, slow in (("highs", 1.0), ("scip", factor)):
                 noise = float(np.exp(0.05 * rng.standard_normal()))
-                found.append(record(f"{k},{'hull' if k % 2 else 'big-m'}", way, base * slow * noise, seed=s))
+                found.append(
+                    record(f"{k},{'hull' if k % 2 else 'big-m'}", solver, base * slow * noise, seed=s)
+                )
     return found
 
 
@@ -124,7 +126,7 @@ def test_a_program_that_all_call_infeasible_counts_for_nobody():
 
 
 def test_all_failed_and_one_way_only_are_reported():
-    failed = [record(str(k), way, 1.0, "limit", objective=None) for k in range(3) for way in ("a", "b")]
+    failed = [record(str(k), solver, 1.0, "limit", objective=None) for k in range(3) for solver in ("a", "b")]
     summary = summarise(failed)
     lines = {line.name: line for line in summary.fields[0].lines}
     assert lines["a"].mean == pytest.approx(10.0)
@@ -139,12 +141,12 @@ def test_all_failed_and_one_way_only_are_reported():
 
 def test_twice_as_slow_is_called_slower_and_the_same_is_not():
     before, after = many(1.0, seed=1), many(2.0, seed=2)
-    # the same times apart from noise, and the factor on one way
+    # the same times apart from noise, and the factor on one solver
     for old, new in zip(before, after, strict=True):
-        scale = 2.0 if new["way"] == "scip" else 1.0
+        scale = 2.0 if new["solver"] == "scip" else 1.0
         new["seconds"] = old["seconds"] * scale * (1.01 if int(new["case"].partition(",")[0]) % 2 else 0.99)
     found = compare(before, after)
-    verdicts = {c.way: c.verdict for c in found.changes}
+    verdicts = {c.solver: c.verdict for c in found.changes}
     assert verdicts == {"scip": "slower", "highs": "same"}
     assert not found.ok
     (slow, _) = changes_table(found).rows

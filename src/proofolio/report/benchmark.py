@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from proofolio.benchmarking.profiles import Curve, performance_profile, solved_within
+from proofolio.benchmarking.measures import Curve, performance_profile, solved_within
 from proofolio.benchmarking.summary import Field, Summary
 from proofolio.report.benchmark_text import (
     LINE_NOTE,
@@ -47,10 +47,10 @@ def curve_chart(name: str, curves: Mapping[str, Curve], across: str) -> Figure:
     found = [at for curve in curves.values() for at, _ in curve]
     start = min(found, default=1.0)
     stop = 1.05 * max(max(found, default=1.0), start * LEAST_SPAN)
-    for k, (method, curve) in enumerate(curves.items()):
+    for k, (solver, curve) in enumerate(curves.items()):
         places = {start: 0.0} | {_rounded(at, start, stop): share for at, share in curve}
         last = curve[-1][1] if curve else 0.0
-        shown = method if len(method) <= LONGEST else f"{method[: LONGEST - 1]}…"
+        shown = solver if len(solver) <= LONGEST else f"{solver[: LONGEST - 1]}…"
         axes.step(
             [start, *places, stop],
             [0.0, *places.values(), last],
@@ -143,17 +143,17 @@ def _more(count: int) -> str:
 
 
 def _field(number: int, field: Field) -> str:
-    lead = f"{field.compared} programs (with seeds and shuffles) that every method can take."
+    lead = f"{field.compared} programs (with seeds and shuffles) that every solver can take."
     parts = [paragraph(f"{lead} The shift of the geometric mean is {field.shift:g} s.")]
     parts.append(lines_table(field.lines).html("bench"))
     if field.by_lowering:
-        about = "Each lowering and method over the programs that the method can take in that lowering."
+        about = "Each lowering and solver over the programs that the solver can take in that lowering."
         parts += [
             "<h3>Lowerings</h3>",
             paragraph(about),
-            lines_table(field.by_lowering, "lowering, method").html("bench"),
+            lines_table(field.by_lowering, "lowering, solver").html("bench"),
         ]
-    if field.compared and len(field.ways) > 1:
+    if field.compared and len(field.solvers) > 1:
         caption = "Dolan-Moré profile: the share verified within a multiple of the fastest verified time."
         parts.append(
             chart(
@@ -161,7 +161,7 @@ def _field(number: int, field: Field) -> str:
                     curve_chart(
                         f"profile-{number}",
                         performance_profile(field.times),
-                        "times the fastest method's seconds",
+                        "times the fastest solver's seconds",
                     )
                 ),
                 caption,

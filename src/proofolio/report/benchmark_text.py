@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from proofolio.benchmarking.comparison import Comparison, Ratio
+from proofolio.benchmarking.comparison import Comparison
+from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
@@ -58,7 +59,7 @@ LINE_HEAD = (
 TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9)  # of the table of lines: those a terminal has room for
 LINE_NOTE = (
     "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
-    "method can take and that no method found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, "
+    "solver can take and that no solver found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, "
     "in which a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten "
     "times that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is "
     "the most a process held."
@@ -66,7 +67,7 @@ LINE_NOTE = (
 
 
 # ------------------------------------------------------------------------- tables
-def lines_table(lines: Iterable[Line], names: str = "method", title: str = "") -> Table:
+def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -> Table:
     """Return the table of lines; `names` heads their first column."""
     rows: list[Sequence[Cell]] = []
     for line in lines:
@@ -103,7 +104,7 @@ def runs_table(records: Sequence[Record], title: str = "") -> Table:
     rows: list[Sequence[Cell]] = [
         (
             r["case"],
-            r["way"],
+            r["solver"],
             f"{r['seed']}/{r['permutation']}",
             (r["status"], "bad" if r["status"] in BAD else ""),
             seconds_text(r.get("seconds")),
@@ -113,7 +114,7 @@ def runs_table(records: Sequence[Record], title: str = "") -> Table:
         )
         for r in records
     ]
-    head = ("case", "method", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
+    head = ("case", "solver", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
     return Table(head, rows, (4, 5, 6), title)
 
 
@@ -148,14 +149,14 @@ def changes_table(found: Comparison) -> Table:
         (
             c.suite,
             c.problem or "all",
-            c.way,
+            c.solver,
             (c.verdict, "bad" if c.verdict == "slower" else ""),
             ratio_text(c.ratio),
             str(c.ratio.runs),
         )
         for c in found.changes
     ]
-    head = ("suite", "problem", "method", "verdict", "second over first (95 % interval)", "runs")
+    head = ("suite", "problem", "solver", "verdict", "second over first (95 % interval)", "runs")
     return Table(head, rows, (5,))
 
 
@@ -250,12 +251,12 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{field.compared} programs (with seeds and shuffles) that every method can take; the shift of the geometric "
+        f"{field.compared} programs (with seeds and shuffles) that every solver can take; the shift of the geometric "
         f"mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, lines_table(field.lines).markdown()]
     if field.by_lowering:
-        parts.append(lines_table(field.by_lowering, "lowering, method").markdown())
+        parts.append(lines_table(field.by_lowering, "lowering, solver").markdown())
     if field.ratios:
         parts += ["Ratios of times, over the runs both verified:", ratios_table(field).markdown()]
     return parts
@@ -266,8 +267,8 @@ def bench_document(summary: Summary, folder: Path, files: Sequence[Path]) -> dic
     """Return the document of `proofolio bench --json`."""
     table = []
     for field in summary.fields:
-        table += [_line(field.name, "way", line) for line in field.lines]
-        table += [_line(field.name, "lowering, way", line) for line in field.by_lowering]
+        table += [_line(field.name, "solver", line) for line in field.lines]
+        table += [_line(field.name, "lowering, solver", line) for line in field.by_lowering]
     return {
         "out": str(folder),
         "runs": len(summary.records),
@@ -287,7 +288,7 @@ def _line(suite: str, by: str, line: Line) -> dict[str, Any]:
 
 
 def _short(record: Record) -> dict[str, Any]:
-    kept = ("id", "case", "way", "status", "message", "objective", "bound")
+    kept = ("id", "case", "solver", "status", "message", "objective", "bound")
     return {name: record.get(name) for name in kept}
 
 
@@ -302,11 +303,11 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print()
 
     for field in summary.fields:
-        every = " every method can take" if len(field.ways) > 1 else ""
+        every = " every solver can take" if len(field.solvers) > 1 else ""
         title = f"{field.name}: {field.compared} programs{every}"
         show(lines_table(field.lines, title=title).columns(TERMINAL_COLUMNS))
         if field.by_lowering:
-            show(lines_table(field.by_lowering, "lowering, method").columns(TERMINAL_COLUMNS))
+            show(lines_table(field.by_lowering, "lowering, solver").columns(TERMINAL_COLUMNS))
     for sentence in summary.differing:
         say(f"Different optima: {sentence}.")
     for sentence in summary.notes:
@@ -341,7 +342,7 @@ def suites_document(suites: Sequence[Suite]) -> dict[str, Any]:
                         "cases": len(list(p.cases())),
                         "quick": len(list(p.cases(quick=True))),
                         "grid": {name: list(values) for name, values in p.grid.items()},
-                        "ways": list(p.ways),
+                        "solvers": list(p.solvers),
                     }
                     for p in suite.problems.values()
                 ],
@@ -358,11 +359,11 @@ def show_suites(console: Console, document: Mapping[str, Any]) -> None:
     solvers: dict[str, list[str]] = {}
     for suite in document["suites"]:
         problems += [
-            (suite["suite"], p["name"], str(p["cases"]), ", ".join(p["grid"]), ", ".join(p["ways"]))
+            (suite["suite"], p["name"], str(p["cases"]), ", ".join(p["grid"]), ", ".join(p["solvers"]))
             for p in suite["problems"]
         ]
         solvers |= suite["solvers"]
-    head = ("suite", "problem", "cases", "over", "methods of its own")
+    head = ("suite", "problem", "cases", "over", "solvers of its own")
     console.print(Table(head, problems, (2,)).terminal(console.width))
     console.print()
     able = [(name, ", ".join(can)) for name, can in solvers.items()]
@@ -381,7 +382,7 @@ def comparison_sentences(found: Comparison) -> list[str]:
     )
     sentences = [f"{'; '.join(counted)}."]
     if said:
-        sentences.append(f"Methods on problems: {said}.")
+        sentences.append(f"Solvers on problems: {said}.")
     sentences.append(
         f"{len(found.lost)} lost, {len(found.gained)} gained, {len(found.wrong)} claims that no longer hold."
     )

@@ -166,9 +166,8 @@ def _power_below(limit: Floats) -> Floats:
 
 def _total(row: Integers, worth: Floats, rows: int, sign: float) -> Floats:
     """Return by row what dropped terms are worth together, rounded away in the direction of the sign."""
-    total = np.bincount(row, worth, minlength=rows)
-    rounding: Floats = SUMMING * np.bincount(row, np.abs(worth), minlength=rows)
-    return np.asarray(total + sign * rounding)
+    total, size = np.bincount(row, worth, minlength=rows), np.bincount(row, np.abs(worth), minlength=rows)
+    return np.asarray(total + sign * SUMMING * size)
 
 
 def _moved(side: Floats, worth: Floats, away: float) -> Floats:

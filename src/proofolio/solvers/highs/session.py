@@ -69,8 +69,8 @@ REACH = 10.0
 
 Progress = Callable[[float, float | None, float | None], None]
 
-_first = threading.Lock()
-_made = False
+_lock = threading.Lock()
+_made: list[bool] = []  # not empty once a HiGHS object was made in this process
 
 
 @contextmanager
@@ -97,17 +97,14 @@ def silent_stdout() -> Iterator[None]:
 
 def _new() -> Any:
     """Return a new HiGHS object. From 1.16 on the first of a process prints a banner before any option can be set."""
-    global _made
     make: Any = highspy.Highs
-    if _made:
-        return make()
-    with _first:
-        if _made:
-            return make()
-        with silent_stdout():
-            highs = make()
-        _made = True
-        return highs
+    with _lock:
+        if not _made:
+            with silent_stdout():
+                highs = make()
+            _made.append(True)
+            return highs
+    return make()
 
 
 class Session:
@@ -138,8 +135,8 @@ class Session:
         self._low, self._high = np.empty(0), np.empty(0)  # the sides that HiGHS has
         self._found: Any = None
         self._timed = False
-        self._stopped: BaseException | None = None
-        self._signal: tuple[int, Any] | None = None
+        self._raised: list[BaseException] = []  # while HiGHS ran
+        self._signals: list[tuple[int, Any]] = []
         self._interruptible = False
 
     def configure(self, options: Mapping[str, Any]) -> None:
@@ -309,7 +306,7 @@ class Session:
         return _STATUS[status]
 
     def _run(self) -> None:
-        if self._highs.run() == _ERROR and self._stopped is None and self._signal is None:
+        if self._highs.run() == _ERROR and not self._raised and not self._signals:
             # its scheduler of threads is global and keeps the number of threads it was first used with
             highspy.Highs.resetGlobalScheduler(True)
             self._highs.run()
@@ -348,8 +345,8 @@ class Session:
                     found, bound = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
                     progress(now - started, _finite(found, sense), _finite(bound, sense))
             except BaseException as error:  # noqa: BLE001  raised again after the run
-                self._stopped = error
-            if self._stopped is not None or self._signal is not None:
+                self._raised.append(error)
+            if self._raised or self._signals:
                 event.interrupt()
 
         for name in _POLLED:
@@ -363,14 +360,15 @@ class Session:
 
         A handler runs when Python is next let in, and that is in highspy's own code: 1.16 drops what is raised there.
         """
-        self._stopped = self._signal = None
+        self._raised.clear()
+        self._signals.clear()
         handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             handlers = {number: signal.getsignal(number) for number in _SIGNALS}
             handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
 
         def note(number: int, frame: Any) -> None:
-            self._signal = (number, frame)
+            self._signals.append((number, frame))
 
         for number in handlers:
             signal.signal(number, note)
@@ -379,10 +377,10 @@ class Session:
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        if self._signal is not None:
-            handlers[self._signal[0]](*self._signal)
-        if self._stopped is not None:
-            raise self._stopped
+        for number, frame in self._signals:
+            handlers[number](number, frame)
+        for error in self._raised:
+            raise error
 
     # ------------------------------------------------------------- the answer
     @property

@@ -34,7 +34,7 @@ DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance":
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
 # scaling anew costs a few iterations after every change; it returns where something fails without it
-UNSCALED = {"simplex_scale_strategy": 0, "simplex_initial_condition_check": False}
+UNSCALED = {"simplex_scale_strategy": 0}
 SCALED = {"simplex_scale_strategy": 2}
 _NARROW = 4.0  # ranges narrower than so many margins are left as they are
 

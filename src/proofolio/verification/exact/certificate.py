@@ -15,11 +15,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-__all__ = ["System", "bound", "proves_empty", "violation"]
+__all__ = ["Row", "Side", "System", "Undecidable", "bound", "proves_empty", "violation"]
 
 
 Row = Mapping[int, Fraction]
 Side = Fraction | None
+
+
+class Undecidable(Exception):
+    """Exact arithmetic cannot go on; the text says what was missing."""
 
 
 @dataclass(frozen=True)

@@ -15,18 +15,20 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from proofolio.verification.exact.certificate import Row, System, bound, proves_empty, violation
-from proofolio.verification.proofs.completions import cell_generators, excess, recession
-from proofolio.verification.proofs.lifts import lifted_facets
-from proofolio.verification.proofs.outside import (
+from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, proves_empty, violation
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import (
     Question,
+    cell_generators,
     combinations,
     disjoint_outputs,
+    excess,
+    lifted_facets,
+    recession,
     sound_question,
     total_question,
 )
-from proofolio.verification.proofs.parts import parts
-from proofolio.verification.proofs.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, parts
 
 __all__ = ["NUMBERS", "Recheck", "digest", "recheck"]
 

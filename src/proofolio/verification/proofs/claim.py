@@ -7,7 +7,7 @@ closed polyhedra ("pieces") in the inputs and outputs, written in the same arith
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -22,10 +22,10 @@ from proofolio.errors import BadData
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to
 from proofolio.program.program import Program
-from proofolio.program.quadratic import Quadratic
-from proofolio.verification.exact.certificate import Row
-from proofolio.verification.proofs.atoms import Atoms, form_polynomial
-from proofolio.verification.proofs.statement import Line, Undecidable
+from proofolio.program.quadratic import Form, Quadratic
+from proofolio.verification.exact.certificate import Row, Undecidable
+from proofolio.verification.exact.numbers import as_decimal
+from proofolio.verification.proofs.lines import Atoms, Line
 
 __all__ = ["Box", "Built", "Claim", "exact", "rational_rows"]
 
@@ -256,7 +256,7 @@ def _truth_rows(truth: Mask) -> Rows:
 
 def exact(value: float) -> Fraction | None:
     """Return a number as its shortest decimal, None for an infinity."""
-    return Fraction(repr(float(value))) if np.isfinite(value) else None
+    return as_decimal(float(value)) if np.isfinite(value) else None
 
 
 def rational_rows(rows: Rows, atoms: Atoms) -> list[Line | None]:
@@ -282,14 +282,24 @@ def rational_terms(matrix: Any) -> list[Row]:
     merged = sparse.csr_array(matrix, copy=True)
     merged.sum_duplicates()
     merged.eliminate_zeros()
-    known: dict[float, Fraction] = {}
     found: list[Row] = []
     indices, data, pointer = merged.indices.tolist(), merged.data.tolist(), merged.indptr.tolist()
     for a, b in pairwise(pointer):
         row: dict[int, Fraction] = {}
         for j, value in zip(indices[a:b], data[a:b], strict=True):
-            if value not in known:
-                known[value] = Fraction(repr(value))
-            row[j] = known[value]
+            row[j] = as_decimal(value)
         found.append(row)
+    return found
+
+
+def form_polynomial(forms: Iterable[Form]) -> dict[tuple[int, int], Fraction]:
+    """Return the sum of forms in rationals, its numbers read as decimals."""
+    found: dict[tuple[int, int], Fraction] = {}
+    for form in forms:
+        columns = form.columns.tolist()
+        for i, row in zip(columns, form.matrix.tolist(), strict=True):
+            for j, value in zip(columns, row, strict=True):
+                if value:
+                    key = (min(i, j), max(i, j))
+                    found[key] = found.get(key, Fraction(0)) + as_decimal(value)
     return found

@@ -19,9 +19,18 @@ from scipy import sparse
 
 from proofolio.errors import SolverFailure
 from proofolio.solvers.highs.session import BASIC, UPPER, Session
-from proofolio.verification.exact.certificate import Row, Side, System, bound, proves_empty, violation
-from proofolio.verification.exact.elimination import exact_feasible, solve_square
-from proofolio.verification.proofs.statement import DELTA, Undecidable
+from proofolio.verification.exact.certificate import (
+    Row,
+    Side,
+    System,
+    Undecidable,
+    bound,
+    proves_empty,
+    violation,
+)
+from proofolio.verification.exact.elimination import solve_square
+from proofolio.verification.exact.simplex import exact_feasible
+from proofolio.verification.proofs.statement import DELTA
 
 __all__ = ["Answer", "SmallLP"]
 

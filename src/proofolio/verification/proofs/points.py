@@ -1,21 +1,73 @@
-"""Points at which quadratic parts are what they stand for, near one at which a claim seemed to fail."""
+"""Exact points of a statement: one that its rows allow, one that its meaning allows, and true ones.
+
+A point is true when quadratic parts have the values of their forms. `true_points` looks for such points near one
+at which a claim seemed to fail.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, islice, product
+from itertools import combinations as pairs_of
+from itertools import islice, product
 
-from proofolio.verification.proofs.statement import Facet, Statement, facets
+from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import Point, combinations
+from proofolio.verification.proofs.small_lp import SmallLP
+from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows
 
-__all__ = ["held_at", "true_points"]
+__all__ = ["held_at", "meaning_point", "program_point", "true_points"]
 
 
-Point = dict[int, Fraction]
-CORNERS = 16
+CORNERS = 16  # of a box that are tried: of four inputs all
 HALVINGS = 60  # of a wide box: a point must lie closer to a facet than errors are large
-OFFSETS = tuple(sign * Fraction(1, 10**k) for k in (6, 8) for sign in (1, -1))
+OFFSETS = tuple(
+    sign * Fraction(1, 10**k) for k in (6, 8) for sign in (1, -1)
+)  # of a row's size, beyond delta
+
+
+def program_point(part: Statement, deadline: float) -> Point:
+    """Return a point that satisfies the rows of a part; `Undecidable` when none was found."""
+    lp = SmallLP(part.program, deadline)
+    columns = [j for j in range(len(part.names)) if part.integer[j]]
+    point = _search(part, lp, part.rows, columns, {})
+    if point is None:
+        raise Undecidable("the rows of another part allow no point at all")
+    return point
+
+
+def meaning_point(part: Statement, deadline: float) -> Point:
+    """Return inputs and outputs that the meaning of a part allows; `Undecidable` when none was found."""
+    for way in combinations(part):
+        lines = [line for entry, k in zip(part.entries, way, strict=True) for line in entry[k]]
+        lp = SmallLP(part.cell(lines), deadline)
+        point = _search(part, lp, (), list(part.given), {})
+        if point is not None:
+            return {j: point[j] for j in part.points}
+    raise Undecidable("the meaning of another part allows no point at all")
+
+
+def _search(
+    part: Statement,
+    lp: SmallLP,
+    rows: Sequence[Line],
+    columns: list[int],
+    fixed: Point,
+) -> Point | None:
+    system = lp.question(freed_rows(rows, fixed), fixed)
+    answer = lp.maximise({}, system)
+    if answer.status != "optimal":
+        return None
+    column = next((j for j in columns if j not in fixed), None)
+    if column is None:
+        return lp.exact_point(system, answer)
+    for v in part.values(column):
+        point = _search(part, lp, rows, columns, {**fixed, column: Fraction(v)})
+        if point is not None:
+            return point
+    return None
 
 
 def true_points(statement: Statement, near: Mapping[str, Fraction]) -> Iterator[Point]:
@@ -41,7 +93,7 @@ def true_points(statement: Statement, near: Mapping[str, Fraction]) -> Iterator[
     for facet in facets(statement, [line for line in lines if set(line.terms) <= given]):
         used = {i for j in facet.terms for i in of_atom.get(j, {j})}
         inside = start | {j: middle[j] for j in used}
-        for a, b in combinations([inside, start, *_corners(statement, start, used)], 2):
+        for a, b in pairs_of([inside, start, *_corners(statement, start, used)], 2):
             yield from _across(statement, facet, a, b)
 
 
