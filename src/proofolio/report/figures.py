@@ -40,7 +40,7 @@ COLOURS = LIGHT_COLOURS
 # Text on a coloured bar: dark on either page, so it must not be a colour that has a name.
 ON_COLOUR = "#1c1f25"
 FONT = "system-ui,-apple-system,'Segoe UI','Helvetica Neue',Arial,sans-serif"
-TIP, BAND = "tip:", "band:"
+TIP, BAND = "tip-", "band-"  # a group's identifier begins so, and goes on with its text in hexadecimal
 LINE_BREAK = "\x1f"  # a line break within a tip, while line breaks between tags are taken out
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -116,6 +116,7 @@ def inline_svg(figure: Figure) -> str:
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns:xlink="[^"]*"', "", svg, count=1)  # a page needs no prefix before href
     # Within tags only: what stands between them is read by people, and 0.85 must stay 0.85.
     svg = re.sub(r"<[^>]*>", lambda m: _tag(m.group(), name), svg)
     svg = re.sub(r"\s*\n\s*", " ", svg).replace(LINE_BREAK, "\n")
@@ -123,13 +124,14 @@ def inline_svg(figure: Figure) -> str:
 
 
 def _tag(tag: str, name: str) -> str:
-    said = re.match(rf'<g id="({TIP}|{BAND})(.*?)"', tag, flags=re.DOTALL)
+    said = re.match(rf'<g id="({TIP}|{BAND})([0-9a-f]*)"', tag)
     if said:
         class_ = "tip" if said.group(1) == TIP else "tip hover"
-        return f'<g class="{class_}"><title>{said.group(2)}</title>'
+        text = escape(bytes.fromhex(said.group(2)).decode(), quote=False).replace("\n", LINE_BREAK)
+        return f'<g class="{class_}"><title>{text}</title>'
     tag = re.sub(r'<g id="[^"]*"', "<g", tag)
     tag = re.sub(r'\bid="', f'id="{name}-', tag)
-    tag = re.sub(r'href="#', f'href="#{name}-', tag)
+    tag = re.sub(r'(xlink:)?href="#', f'href="#{name}-', tag)
     tag = re.sub(r"url\(#", f"url(#{name}-", tag)
     tag = re.sub(r"(font: [^;\"']*?px )[^;\"]*", rf"\1{FONT}", tag)
     for variable, colour in COLOURS.items():
@@ -142,7 +144,7 @@ def add_tips(artists: Iterable[Artist], tips: Iterable[str], *, bands: bool = Fa
     """Give each artist a text that is shown where a reader points; bands are seen only there."""
     kind = BAND if bands else TIP
     for artist, tip in zip(artists, tips, strict=True):
-        artist.set_gid(kind + tip.replace("\n", LINE_BREAK))
+        artist.set_gid(kind + tip.encode().hex())
 
 
 def legend_beside(figure: Figure, axes: Axes, *, squares: bool = False) -> None:
