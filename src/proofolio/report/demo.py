@@ -142,7 +142,7 @@ class Refutation:
     claimed, optimum : float or None
         The optimum of the program as built with that M, and of the program as meant.
     detail : str
-        The check that failed, in its own words.
+        The sentence of the check that failed.
     """
 
     status: str
