@@ -16,7 +16,8 @@ import proofolio as pf
 from proofolio.benchmarking import Answer, problem
 from proofolio.benchmarking.judgement import reached
 from proofolio.models.regime_switching.cut_off import find_cut_off, unproved_big_m
-from proofolio.models.regime_switching.solution import max_term_checks, raw_data_checks
+from proofolio.models.regime_switching.methods.whole import max_term_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings
 
@@ -146,7 +147,7 @@ METHODS = {
     "auto": {},
     "separation": {"method": "separation"},
     "path": {"method": "path"},
-    "whole-highs": {"method": "cuts"},
+    "whole-highs": {"method": "whole"},
     "whole-scip": {"solver": "scip", "lowering": "hull"},
 }
 

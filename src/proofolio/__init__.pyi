@@ -58,7 +58,7 @@ from proofolio.models.portfolio.risk_parity import RiskParity as RiskParity
 from proofolio.models.regime_switching.instances import market_instance as market_instance
 from proofolio.models.regime_switching.instances import published_maxima as published_maxima
 from proofolio.models.regime_switching.instances import random_instance as random_instance
-from proofolio.models.regime_switching.problem import RegimeSwitching as RegimeSwitching
+from proofolio.models.regime_switching.model import RegimeSwitching as RegimeSwitching
 from proofolio.models.regime_switching.rules import Covered as Covered
 from proofolio.models.regime_switching.solution import RegimeSolution as RegimeSolution
 from proofolio.program.expression import Expression as Expression

@@ -1,5 +1,6 @@
 """A run that hangs, eats memory, crashes or is killed costs that run alone, and each is recorded as what it was."""
 
+import contextlib
 import json
 import os
 import signal
@@ -84,7 +85,8 @@ def _killing(pool, runs):
         while not stop.wait(0.05):
             for worker in list(pool._workers):
                 if worker.run is not None and worker.run.solver == "hangs" and worker.elapsed > 0.2:
-                    os.kill(worker.process.pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):  # it may have just ended
+                        os.kill(worker.process.pid, signal.SIGKILL)
 
     thread = threading.Thread(target=kill, daemon=True)
     thread.start()

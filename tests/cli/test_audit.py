@@ -274,7 +274,7 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 
 
 def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
-    import proofolio.verification.audit.tiers as engine
+    import proofolio.verification.audit.auditing as engine
 
     once = []
 
@@ -283,7 +283,7 @@ def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
         if len(once) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine.Run, "_by_lp", pressed)
+    monkeypatch.setattr(engine.Tiers, "_by_lp", pressed)
     result = run("audit", "m.py:several", "--json", "--tighten", "t.mps", "--confirm")
     document = json.loads(result.stdout)
     assert result.exit_code == 130

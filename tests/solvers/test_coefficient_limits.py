@@ -115,7 +115,7 @@ def test_regimes_of_equal_costs_need_no_m_and_are_solved(lowering, impact, terms
     )
     w = np.linspace(0.0, 1.0, 200_001)
     best = 2.0 * (curved * (w**2 + (1 - w) ** 2) + c[0] * w + c[1] * (1 - w)).min()  # in regime 0
-    answer = program.solve(lowering=lowering, method="cuts")
+    answer = program.solve(lowering=lowering, method="whole")
     assert answer.status == "verified-optimal"
     assert answer.objective == pytest.approx(best, rel=2e-6)
     assert answer.bound <= best + 1e-9

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from proofolio.cli.models import load_model, read_values
+from proofolio.cli.models import MAX_SIZE, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
 from proofolio.errors import BadData, UnsupportedProgram
@@ -84,6 +84,7 @@ Examples:
 )
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a chart.")
 @click.option("--strict", is_flag=True, help="Count undecided rows as bad news.")
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def audit_command(
     model: str,
@@ -97,6 +98,7 @@ def audit_command(
     meaningful: float | None,
     html: Path | None,
     strict: bool,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Judge every row of MODEL that may be a Big-M row: enough, too large, too small, or leaking.
@@ -108,7 +110,7 @@ def audit_command(
     not hold, and 2 for input that cannot be used. Ctrl-C shows what is known by then.
     """
     if checked is not None:
-        return _check_saved(checked, model, as_json)
+        return _check_saved(checked, model, as_json, max_size)
     for option, file in (("--tighten", tighten), ("--html", html)):
         _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
     values = read_values("--solution", solution) if solution is not None else None
@@ -119,7 +121,7 @@ def audit_command(
     }
     extras: dict[str, Any] = {}
     with stdout_kept_free():
-        found = _audited(model, patterns, options)
+        found = _audited(model, patterns, options, max_size)
         good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
         if solution is not None and values is not None:
             good = _solution(found, solution, values, extras) and good
@@ -140,8 +142,8 @@ def audit_command(
     return BAD_NEWS if found.bad or undecided or not good else GOOD
 
 
-def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Audit:
-    opened = open_model(load_model(model))
+def _audited(model: str, patterns: Sequence[str], options: dict[str, Any], max_size: int) -> Audit:
+    opened = open_model(load_model(model, max_size))
     _require_rows(opened, patterns)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
         return audit(
@@ -249,11 +251,11 @@ def _answer(answer: Solution) -> dict[str, Any]:
     }
 
 
-def _check_saved(folder: Path, model: str, as_json: bool) -> int:
+def _check_saved(folder: Path, model: str, as_json: bool, max_size: int) -> int:
     """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
     started = time.perf_counter()
     with stdout_kept_free():
-        found = check_certificates(folder, load_model(model))
+        found = check_certificates(folder, load_model(model, max_size))
     wrong = [one for one in found if not one.ok]
     if as_json:
         keys = ("row", "side", "binary", "verdict", "ok", "reason")

@@ -121,9 +121,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 @click.command("bench", cls=_Bench, epilog=EXAMPLE)
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py | FOLDER]...")
 @click.option("--list", "listed", is_flag=True, help="List suites, their problems, and solvers; run nothing.")
-@click.option(
-    "--solvers", callback=_names, metavar="A,B", help="Only these solvers, a suite's own ones too."
-)
+@click.option("--solvers", callback=_names, metavar="A,B", help="Only these solvers, a suite's own ones too.")
 @click.option(
     "--formulations",
     callback=_names,

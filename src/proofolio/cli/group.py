@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import click
 
 from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, silence
-from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
+from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["COMMANDS", "command_line", "main"]
 
@@ -71,9 +73,28 @@ class _Group(click.Group):
         sys.exit(_ended(lambda: super(_Group, self).main(*args[:1], **named)))
 
 
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Say what is doubtful in a model file as every other sentence is said, also where warnings are hidden."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DoubtfulFile)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **named: Any) -> None:
+            if issubclass(category, DoubtfulFile):
+                complain(f"warning: {message}")
+            else:
+                others(message, category, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def _ended(run: Callable[[], Any]) -> int:
     try:
-        status = _flushed(run())
+        with _warnings_as_sentences():
+            status = run()
+        _flush()
     except click.Abort:
         complain("interrupted")
         return INTERRUPTED
@@ -106,13 +127,12 @@ def _ended(run: Callable[[], Any]) -> int:
     return status if isinstance(status, int) else GOOD
 
 
-def _flushed(status: Any) -> Any:
+def _flush() -> None:
     """Print what is still buffered; a reader of stdout that has left does not change the status."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout)
-    return status
 
 
 @click.group(

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import inspect
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +14,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from proofolio.errors import BadData, ProofolioError
+import click
 
-__all__ = ["called", "line_in", "load_model", "named", "names_in", "read_values"]
+from proofolio.errors import BadData, ProofolioError
+from proofolio.interfaces.files.model_files import read_program
+from proofolio.interfaces.opening import Opened
+
+__all__ = ["MAX_SIZE", "FileSize", "called", "line_in", "load_model", "named", "names_in", "read_values"]
 
 
 FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"
@@ -24,11 +29,42 @@ MODULE_NAME = "proofolio_model_file"
 VALUES_FORM = '{"values": {"name": number, ...}}'
 
 
-def load_model(spec: str) -> Any:
+BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+class FileSize(click.ParamType):  # type: ignore[type-arg]  # generic in click's newer releases only
+    """A number of bytes: ``200000``, ``500M``, ``2G``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMG]?)B?", str(value), re.IGNORECASE)
+        size = 0 if found is None else int(float(found[1]) * BYTES[found[2].lower()])
+        if size < 1:
+            self.fail(f"{value!r} is not a size; give one such as 500M or 2G", param, ctx)
+        return size
+
+
+MAX_SIZE = click.option(
+    "--max-size",
+    type=FileSize(),
+    default="1G",
+    show_default=True,
+    metavar="SIZE",
+    help="Refuse a model file with more text than this, unpacked.",
+)
+
+
+def load_model(spec: str, max_size: int | None = None) -> Any:
     """Return what MODEL names: a path of a model file, or what the function returns.
 
     Functions are called without arguments and may return a Program, a builder, a declared model such
     as `RegimeSwitching`, a Pyomo model or a CVXPY problem.
+
+    With `max_size` a file is read at once, and no more than so many bytes of it.
 
     Raises
     ------
@@ -38,7 +74,8 @@ def load_model(spec: str) -> Any:
     """
     file = Path(spec)
     if spec.endswith(SUFFIXES) or ":" not in spec:
-        return _file(spec, file)
+        _file(spec, file)
+        return file if max_size is None else Opened(read_program(file, max_size), "file", file)
     found = named(spec, "model", FORMS)
     if not _is_model(found):
         found = called(spec, found, "model")
@@ -73,14 +110,13 @@ def named(spec: str, what: str, forms: str) -> Any:
     return found
 
 
-def _file(spec: str, file: Path) -> Path:
+def _file(spec: str, file: Path) -> None:
     if spec.endswith(".py") and file.is_file():
         raise BadData(f"{spec} needs the function that returns the model: write {spec}:FUNCTION")
     if file.is_dir():
         raise BadData(f"{spec} is a folder: {FORMS}")
     if not file.is_file():
         raise BadData(f"{spec} does not exist: {FORMS}")
-    return file
 
 
 def _from_file(file: Path, forms: str) -> ModuleType:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from proofolio.cli.models import load_model, read_values
+from proofolio.cli.models import MAX_SIZE, load_model, read_values
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -34,6 +34,7 @@ from proofolio.verification.solving import solve
 __all__ = ["solve_command"]
 
 
+AUTO = "auto"
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
@@ -59,7 +60,13 @@ Examples:
 
 @click.command("solve", epilog=EXAMPLE)
 @click.argument("model")
-@click.option("--solver", default="highs", show_default=True, metavar="highs|scip", help="The solver.")
+@click.option(
+    "--solver",
+    default=AUTO,
+    show_default=True,
+    metavar="auto|highs|scip",
+    help="Which solver is used; auto takes the first that can take the model.",
+)
 @click.option("--time-limit", type=float, metavar="S", help="Stop after this many seconds.")
 @click.option(
     "--gap", type=float, default=1e-6, show_default=True, metavar="G", help="Stop at this relative gap."
@@ -81,6 +88,7 @@ Examples:
 @click.option(
     "--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the values in a JSON file."
 )
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
     model: str,
@@ -92,6 +100,7 @@ def solve_command(
     threads: int,
     out: Path | None,
     start: Path | None,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Solve MODEL and check the answer before it is believed.
@@ -111,7 +120,7 @@ def solve_command(
     if start is not None:
         settings["start"] = _start(start)
     if out is not None and not out.resolve().parent.is_dir():
-        raise BadData(f"{out} cannot be written: its folder does not exist")
+        raise BadData(f"{out} cannot be written: its folder does not exist; choose another --out.")
     document: dict[str, Any] = {
         "model": model,
         "solver": solver,
@@ -126,7 +135,7 @@ def solve_command(
         "values": None,
     }
     try:
-        answer = _answer(model, solver, settings, document)
+        answer = _answer(model, solver, settings, document, max_size)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -151,15 +160,19 @@ def solve_command(
     return GOOD if answer.ok else BAD_NEWS
 
 
-def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Solution | None:
+def _answer(
+    spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
+) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
-    if solver not in SOLVERS:
-        raise BadData(f"no solver is named {solver!r}: there are {', '.join(sorted(SOLVERS))}")
-    document["solver_version"] = SOLVERS[solver].version
+    named = None if solver == AUTO else solver
+    if named is not None:
+        if named not in SOLVERS:
+            raise BadData(f"no solver is named {named!r}: there are {', '.join((AUTO, *sorted(SOLVERS)))}")
+        document["solver_version"] = SOLVERS[named].version
     console = progress_console()
-    with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
+    with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
         try:
-            answer = solve(load_model(spec), solver, progress=progress, **settings)
+            answer = solve(load_model(spec, max_size), named, progress=progress, **settings)
             document |= _explained(answer)
             return answer
         except KeyboardInterrupt:
@@ -193,6 +206,7 @@ def _explained(answer: Solution) -> dict[str, Any]:
 def _found(answer: Solution) -> dict[str, Any]:
     both = answer.objective is not None and answer.bound is not None
     return {
+        "solver": answer.solver,
         "solver_version": answer.version,
         "status": answer.status,
         "objective": answer.objective,
@@ -217,17 +231,18 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
 def _print(document: Mapping[str, Any]) -> None:
     status, who = document["status"], f"{document['solver']} {document['solver_version']}"
     how = f", {document['method']}" if document["method"] else ""
+    spent = f"{who}{how}, {document['seconds']:.2f} s"
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
-        say(f"{status}: {MEANINGS[status]} ({who}{how}, {document['seconds']:.2f} s{known})")
+        say(f"{status}: {MEANINGS[status]} ({spent}{known})")
         reason = document.get("iis") or document.get("ray")
         if reason:
             say(reason["sentence"])
         return
-    lines = [("status", f"{status}: {MEANINGS[status]}"), ("objective", f"{document['objective']:.10g}")]
+    said = f"{status}: {MEANINGS[status]} ({spent}, {document['nodes']} nodes)"
+    lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
         lines.append(("bound", f"{document['bound']:.10g}, gap {document['gap']:.1e}"))
-    lines.append(("solver", f"{who}{how}, {document['seconds']:.2f} s, {document['nodes']} nodes"))
     failed = [check for check in document["checks"] if not check["ok"]]
     lines.append(("checks", f"{len(document['checks']) - len(failed)} of {len(document['checks'])} hold"))
     lines += [
@@ -256,7 +271,9 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     for entry in given:
         key, equals, text = entry.partition("=")
         if not equals or not key.strip():
-            raise BadData(f"--option {entry} is not of the form KEY=VALUE")
+            raise BadData(
+                f"--option {entry} is not of the form KEY=VALUE; write, say, --option time_limit=60."
+            )
         found[key.strip()] = _value(text.strip())
     return found
 

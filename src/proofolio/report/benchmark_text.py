@@ -12,8 +12,8 @@ from typing import Any
 from rich.console import Console
 
 from proofolio.benchmarking.comparison import Comparison
-from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.judgement import BAD, SOLVED
+from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
 from proofolio.report.table import Cell, Table

@@ -442,7 +442,7 @@ def _run(case: MarketCase, lowering: str, solver: str, time_limit: float, steps:
             "no plan" if answer.objective is None else f"cost {answer.objective:.6f}, gap {small(answer.gap)}"
         )
         wrong = "; ".join(f"{check.name}: {check.detail}" for check in answer.failed)
-        say(f"{answer.status}, {cost}" + (f" ({wrong})" if wrong else ""), answer.ok)
+        say(f"{answer.status} by {answer.made_by}, {cost}" + (f" ({wrong})" if wrong else ""), answer.ok)
         message = wrong or answer.message
         return Run(lowering, solver, answer.status, answer.seconds, answer, message)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from proofolio.arrays import Floats, Integers
 from proofolio.forecasts import RegimeFit, regime_moments, simple_returns
-from proofolio.models.regime_switching.problem import RegimeSwitching
+from proofolio.models.regime_switching.model import RegimeSwitching
 
 __all__ = ["ASSETS", "CaseSettings", "History", "MarketCase", "market_case", "market_history"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -32,14 +33,15 @@ KEPT = 0.3
 ANY_GAP = 1e9
 
 
-def solve(model: Any, solver: str = "highs", **settings: Any) -> Solution:
+def solve(model: Any, solver: str | None = None, **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
         The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
-    solver : {"highs", "scip"}
+    solver : {"highs", "scip"}, optional
+        The one that is named is used; otherwise the first that can take the program. The answer says which it was.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -52,7 +54,8 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Solution:
     Raises
     ------
     UnsupportedProgram
-        Before anything is solved, when the solver cannot take the program; the text says who can.
+        Before anything is solved, when the solver that is named cannot take the program, or none can; the text
+        says who can.
     BadData
         For an unknown solver or setting, an unreadable file, or something that is no model.
 
@@ -66,23 +69,27 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Solution:
     >>> solve(model).objective
     2.0
     """
-    deadline = Deadline.after(read_settings(settings).time_limit)
+    wanted = read_settings(settings)
+    deadline = Deadline.after(wanted.time_limit)
     opened = open_model(model)
-    answer = solve_until(deadline, opened.program, solver, settings)
+    answer = solve_until(deadline, opened.program, solver, wanted)
     if opened.load is not None and answer.x is not None:
         opened.load(answer.point)
     return answer
 
 
-def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Solution:
+def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
-    return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
+    wanted = read_settings(settings)
+    return solve_until(Deadline.after(wanted.time_limit), program, solver, wanted)
 
 
 @one_blas_thread()
-def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Solution:
+def solve_until(deadline: Deadline, program: Program, solver: str | None, settings: Settings) -> Solution:
     """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
-    wanted = read_settings(settings, program)
+    wanted = settings
+    if settings.start is not None:
+        wanted = replace(settings, start=_start(program, settings.start))
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
@@ -91,7 +98,7 @@ def solve_until(deadline: Deadline, program: Program, solver: str, settings: Map
 
 
 def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Solution:
-    """Hold what a solver says of a program, its cones recognised, to the data, until shortly after a deadline."""
+    """Check what a solver says of a program, its cones recognised, against the data, until shortly after a deadline."""
     if claim.status == "infeasible" and program.integer.any():
         second = _second_opinion(program, claim.solver, deadline)
         return claim.checked(second, _status_of_infeasible(second))
@@ -128,8 +135,8 @@ def _status_of_infeasible(second: tuple[Check, ...]) -> str:
     return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
 
 
-def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
-    """Return the settings given by keyword, `start` as a point of the program; `BadData` for what is no setting."""
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings given by keyword, `start` as it is; `BadData` for what is no setting."""
     known = tuple(Settings.__dataclass_fields__)
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -144,9 +151,6 @@ def read_settings(given: Mapping[str, Any], program: Program | None = None) -> S
         raise BadData(
             f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
         )
-    start = given.get("start")
-    if start is not None and program is not None:
-        given = {**given, "start": _start(program, start)}
     return Settings(**given)
 
 

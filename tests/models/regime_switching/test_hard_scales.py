@@ -52,7 +52,7 @@ def test_a_hull_read_from_pyomo_can_be_given_to_cvxpy():
 def test_a_spoiled_max_variable_is_noticed():
     from dataclasses import replace
 
-    from proofolio.models.regime_switching.solution import max_term_checks
+    from proofolio.models.regime_switching.methods.whole import max_term_checks
 
     program = pf.random_instance(3, 2, 4, lower=-0.5, exact=True)
     built = program.to_program("big-m")

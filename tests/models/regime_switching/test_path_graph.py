@@ -8,10 +8,14 @@ import pytest
 
 from proofolio import random_instance
 from proofolio.models.regime_switching.methods import path as path_road
-from proofolio.models.regime_switching.methods.along_path import best_along
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, path_graph
-from proofolio.models.regime_switching.methods.prices import NodePrices, TradePrices, through_every_state
-from proofolio.models.regime_switching.pieces import convex_pieces
+from proofolio.models.regime_switching.methods.prices import (
+    NodePrices,
+    TradePrices,
+    best_along,
+    through_every_state,
+)
+from proofolio.models.regime_switching.problem import convex_pieces
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import convexity_defect
 

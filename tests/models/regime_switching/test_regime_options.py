@@ -105,7 +105,7 @@ def test_an_option_goes_by_the_built_form_only(name, options):
     program = declare(0, **options)
     assert program.options == (name,)
     for method in ("separation", "path"):
-        with pytest.raises(UnsupportedProgram, match=f"does not know {name}: use method='cuts'"):
+        with pytest.raises(UnsupportedProgram, match=f"does not know {name}: use method='whole'"):
             program.solve(method=method)
     answer = program.solve()
     assert answer.ok, answer.failed
@@ -123,7 +123,7 @@ INDEFINITE = {"cardinality": 2, "turnover_cost": 0.01}
 def test_indefinite_costs_need_scip():
     program = declare(2, indefinite=True, **INDEFINITE)
     assert not program.convex
-    for call in (program.solve, lambda: program.solve(lowering="hull"), program.to_cvxpy):
+    for call in (lambda: program.solve("highs"), lambda: program.solve(lowering="hull"), program.to_cvxpy):
         with pytest.raises(UnsupportedProgram, match="scip"):
             call()
 

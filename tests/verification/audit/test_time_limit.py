@@ -89,7 +89,7 @@ def test_the_solver_is_given_less_than_the_limit_by_what_opening_took(monkeypatc
 
     monkeypatch.setattr(clockwork, "perf_counter", clock)
     pf.solve(linked(), time_limit=100.0)
-    pf.random_instance(3, 2, 2, coupled=True).solve(method="cuts", time_limit=100.0)
+    pf.random_instance(3, 2, 2, coupled=True).solve(method="whole", time_limit=100.0)
     assert len(asked) == 2
     assert all(50.0 < seconds < 100.0 for seconds in asked)
 

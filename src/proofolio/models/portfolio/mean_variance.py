@@ -199,7 +199,7 @@ class MeanVariance:
         return MpcStepper(self.rules, self.gamma_risk, solver, tolerance, **options)
 
     def solve(
-        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str = "highs", **settings: Any
+        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str | None = None, **settings: Any
     ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 

@@ -31,7 +31,7 @@ from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.errors import BadData, SolverFailure
 from proofolio.solvers.highs.coefficient_limits import LimitedRows, has_small, limited_rows
 
-__all__ = ["BASIC", "UPPER", "VERSION", "Progress", "Session", "dual_bound", "silent_stdout"]
+__all__ = ["BASIC", "UPPER", "VERSION", "Progress", "Session", "dual_bound"]
 
 
 VERSION = version("highspy")
@@ -51,6 +51,12 @@ _STATUS: dict[Any, str] = {
     _Model.kInterrupt: "limit",
     _Model.kMemoryLimit: "limit",
     _Model.kUnknown: "unknown",
+}
+_Iis = highspy.IisBoundStatus
+_IIS_SIDES = {
+    int(_Iis.kIisBoundStatusLower): ("lower",),
+    int(_Iis.kIisBoundStatusUpper): ("upper",),
+    int(_Iis.kIisBoundStatusBoxed): ("lower", "upper"),
 }
 _ERROR = highspy.HighsStatus.kError
 _ROWWISE, _MINIMISE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
@@ -74,7 +80,7 @@ _made: list[bool] = []  # not empty once a HiGHS object was made in this process
 
 
 @contextmanager
-def silent_stdout() -> Iterator[None]:
+def _silent_stdout() -> Iterator[None]:
     """Keep from stdout what a library in C writes there, past `sys.stdout`."""
     flush = ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush
     if sys.stdout is not None:
@@ -100,7 +106,7 @@ def _new() -> Any:
     make: Any = highspy.Highs
     with _lock:
         if not _made:
-            with silent_stdout():
+            with _silent_stdout():
                 highs = make()
             _made.append(True)
             return highs
@@ -460,26 +466,27 @@ class Session:
             known, ray = getattr(self._highs, method)()[1:]
         return np.array(ray, dtype=float) if known else None
 
-    # --------------------------------------------------------- other requests
-    def infeasible_subset(self, seconds: float) -> Any:
-        """Return HiGHS's irreducible infeasible subset, an object of its own; None when it finds none in time."""
+    def infeasible_subset(self, seconds: float) -> list[tuple[str, int, str]]:
+        """Return HiGHS's irreducible infeasible subset of sides; empty when it finds none in time.
+
+        Returns
+        -------
+        list of (part, index, side)
+            ``"row"`` or ``"bound"``, the position of the row or column, ``"lower"`` or ``"upper"``.
+        """
         half = max(0.5 * seconds, 1e-2)  # for the linear program, and again for the subset
         strategy = int(highspy.IisStrategy.kIisStrategyIrreducible)
         self.configure({"iis_time_limit": half, "time_limit": half, "iis_strategy": strategy})
-        status, subset = self._highs.getIis()
-        return None if status == _ERROR or not subset.valid_ else subset
-
-    def read(self, file: Path, log: Path) -> tuple[bool, Any]:
-        """Read a model file; return whether HiGHS took it, and the model, an object of its own.
-
-        What HiGHS says about the file is in the log afterwards; the session cannot be used any more.
-        """
-        self.configure({"log_file": str(log), "log_to_console": False, "output_flag": True})
-        with silent_stdout():  # about indicators in LP files it writes past its own log
-            status = self._highs.readModel(str(file))
-        model = self._highs.getModel()
-        del self._highs  # closes the log
-        return status != _ERROR, model
+        status, found = self._highs.getIis()
+        if status == _ERROR or not found.valid_:
+            return []
+        parts = ("row", found.row_index_, found.row_bound_), ("bound", found.col_index_, found.col_bound_)
+        return [
+            (part, int(i), side)
+            for part, indices, statuses in parts
+            for i, said in zip(indices, statuses, strict=True)
+            for side in _IIS_SIDES.get(int(said), ())
+        ]
 
 
 def _accepted(status: Any, what: str) -> None:

@@ -24,7 +24,7 @@ from proofolio.program.expression import Expression, Rows, as_expression, broadc
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form, Quadratic
 from proofolio.verification.exact.certificate import Row, Undecidable
-from proofolio.verification.exact.numbers import as_decimal
+from proofolio.verification.exact.lp_bounds import as_decimal
 from proofolio.verification.proofs.lines import Atoms, Line
 
 __all__ = ["Box", "Built", "Claim", "exact", "rational_rows"]

@@ -23,7 +23,14 @@ from fractions import Fraction
 from math import inf, isqrt
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, Side, Undecidable
+from proofolio.verification.exact.certificate import (
+    Row,
+    Side,
+    Undecidable,
+    read_numbers,
+    read_side,
+    side_text,
+)
 from proofolio.verification.exact.elimination import solve_exactly
 
 __all__ = [
@@ -35,8 +42,6 @@ __all__ = [
     "interval",
     "line_document",
     "read_line",
-    "side_number",
-    "side_text",
     "squares",
 ]
 
@@ -58,16 +63,6 @@ class Line:
     when: tuple[int, frozenset[int]] | None = None
 
 
-def side_text(value: Side) -> str | None:
-    """Return a side as JSON can hold it."""
-    return None if value is None else str(value)
-
-
-def side_number(text: str | None) -> Side:
-    """Return the side that `side_text` wrote."""
-    return None if text is None else Fraction(text)
-
-
 def line_document(line: Line) -> dict[str, Any]:
     """Return a line as JSON can hold it."""
     document: dict[str, Any] = {
@@ -84,9 +79,9 @@ def read_line(document: Mapping[str, Any]) -> Line:
     """Return the line that `line_document` wrote."""
     when = document.get("when")
     return Line(
-        {int(j): Fraction(a) for j, a in document["terms"].items()},
-        side_number(document["low"]),
-        side_number(document["high"]),
+        read_numbers(document["terms"]),
+        read_side(document["low"]),
+        read_side(document["high"]),
         None if when is None else (int(when[0]), frozenset(int(v) for v in when[1])),
     )
 

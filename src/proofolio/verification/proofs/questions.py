@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 
-from proofolio.verification.exact.certificate import Row, System, Undecidable
+from proofolio.verification.exact.certificate import Row, System, Undecidable, evaluate
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows
@@ -245,8 +245,7 @@ def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, F
     """Return the largest violation of a row or bound at a point, each over its scale."""
     worst = Fraction(0)
     for facet in facets(part, active_lines(part, fixed)):
-        value = sum((a * point.get(j, Fraction(0)) for j, a in facet.terms.items()), Fraction(0))
-        worst = max(worst, (value - facet.limit) / facet.scale)
+        worst = max(worst, (evaluate(facet.terms, point) - facet.limit) / facet.scale)
     return worst
 
 
