@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import import_module
@@ -149,23 +150,25 @@ def measured_apart(lines: Sequence[str]) -> list[dict[str, Any]]:
         When that Python ends without an answer for each.
     """
     patience = sum(Run.from_json(line).hard_limit for line in lines) + SPARE
-    command = [sys.executable, "-m", "proofolio.benchmarking.benchmark"]
-    done = subprocess.run(
-        command, input="\n".join(lines), capture_output=True, text=True, timeout=patience, check=False
-    )
-    found = [json.loads(line) for line in done.stdout.splitlines()]
+    with tempfile.TemporaryDirectory(prefix="proofolio-bench-") as folder:
+        # not by stdout, where a solver may print
+        answers = Path(folder) / "answers.jsonl"
+        command = [sys.executable, "-m", "proofolio.benchmarking.benchmark", str(answers)]
+        done = subprocess.run(
+            command, input="\n".join(lines), capture_output=True, text=True, timeout=patience, check=False
+        )
+        found = [json.loads(line) for line in answers.read_text().splitlines()] if answers.exists() else []
     if len(found) != len(lines):
         raise SolverFailure(f"{len(lines) - len(found)} runs gave no answer: {done.stderr.strip()[-300:]}")
     return found
 
 
-def _main() -> None:
+def _main(answers: str) -> None:
     runs = [Run.from_json(line) for line in sys.stdin]
     with Pool(1) as pool:
         measured = {run.key: found for run, found in pool.measure(runs)}
-    for run in runs:
-        sys.stdout.write(json.dumps(measured[run.key]) + "\n")
+    Path(answers).write_text("".join(json.dumps(measured[run.key]) + "\n" for run in runs))
 
 
 if __name__ == "__main__":
-    _main()
+    _main(sys.argv[1])

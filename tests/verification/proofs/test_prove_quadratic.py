@@ -9,7 +9,7 @@ import pytest
 from proofolio import disjunction, implies
 from proofolio.formulations.disjunctions import disjunction_meaning
 from proofolio.formulations.implications import implies_meaning
-from proofolio.verification.proofs.checker import digest
+from proofolio.verification.exact.certificate import digest
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import interval
 from proofolio.verification.proofs.proving import Certificates, prove

@@ -8,8 +8,7 @@ import pytest
 
 from proofolio import implies, stack
 from proofolio.formulations.implications import implies_meaning
-from proofolio.verification.exact.certificate import violation
-from proofolio.verification.proofs.checker import digest
+from proofolio.verification.exact.certificate import digest, violation
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import Atoms
 from proofolio.verification.proofs.proving import Certificates, prove

@@ -202,7 +202,7 @@ class Contents:
             return [model_names[k] for k in which.tolist()]
 
         program = Program(
-            P=_symmetric(self.curved, n, sign),
+            P=_symmetric(self.curved, n, sign).tocsc(),
             q=sign * np.array(self.cost, dtype=float) + 0.0,
             c=sign * self.constant + 0.0,
             A=matrix[linear],
@@ -250,7 +250,7 @@ class Contents:
             j = first.setdefault(model_name, k)
             if j == k:
                 continue
-            if (matrix[[j]] != matrix[[k]]).nnz:
+            if abs(matrix[[j]] - matrix[[k]]).nnz:
                 raise self.error(
                     self.row_lines[k],
                     f"the map of names calls two different rows {model_name!r}: delete the map",
@@ -261,14 +261,13 @@ class Contents:
 
 def _symmetric(terms: Terms, n: int, sign: float) -> Sparse:
     rows, cols = [i for i, _, _ in terms], [j for _, j, _ in terms]
-    P = sparse.csc_array(([sign * v for *_, v in terms], (rows, cols)), shape=(n, n))
-    P.sum_duplicates()
-    P.eliminate_zeros()
-    return P
+    matrix = sparse.csr_array(([sign * v for *_, v in terms], (rows, cols)), shape=(n, n))
+    matrix.eliminate_zeros()
+    return matrix
 
 
 def _forms(terms: Terms, n: int) -> tuple[Form, ...]:
-    return split_forms(_symmetric(terms, n, 1.0).tocsr())
+    return split_forms(_symmetric(terms, n, 1.0))
 
 
 def with_semicontinuous(program: Program, columns: Iterable[int]) -> Program:
@@ -313,10 +312,9 @@ def with_semicontinuous(program: Program, columns: Iterable[int]) -> Program:
         )
         return sparse.vstack([whole, below], format="csr")
 
-    P = sparse.coo_array(program.P)
     old, new = program.indicators, added.indicators
     return Program(
-        P=sparse.csc_array((P.data, P.coords), shape=(n + k, n + k)),
+        P=sparse.csc_array(sparse.block_diag([program.P, sparse.csc_array((k, k))])),
         q=np.concatenate([program.q, np.zeros(k)]),
         c=program.c,
         A=wider(program.A, added.A),

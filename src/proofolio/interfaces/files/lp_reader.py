@@ -24,8 +24,8 @@ its line. Section words stand alone between blanks, in any case, anywhere: they 
     relation   = "<=" | "=<" | "<" | ">=" | "=>" | ">" | "="
     side       = [sign] ( number | "inf" | "infinity" )                         1e20 and more is infinite
     number     = decimal [ ( e | E ) [sign] digits ]
-    name       = letters, digits and ! " # $ % & ' ( ) , . ? @ _ ` { | } ~ , with [...] anywhere but at the front; it does
-                 not begin with a digit, a dot, a comma or (, does not end with a comma, and its ( and { are closed
+    name       = letters, digits and ! " # $ % & ' ( ) , . ? @ _ ` { | } ~ , and [...] anywhere but at the front; it
+                 begins with no digit, dot, comma or (, ends with no comma, and its ( and { are closed
 
 Meanings:
 
@@ -37,11 +37,11 @@ Meanings:
   name and ends on that line; ``x <= 5 + y`` is refused (HiGHS and SCIP begin a row ``+ y``).
 - Rows without a label are called ``c`` and their number; where another row has that name, ``c1_2``.
 - Bounds are read in order, the last one counts. A lower bound is zero unless given, also above a negative upper bound.
-- Binaries are integers within [0, 1] and within their bounds, wherever these stand (HiGHS and GLPK let ``x <= 10`` win).
+- Binaries are integers within [0, 1] and their bounds, wherever these stand (HiGHS and GLPK let ``x <= 10`` win).
 - Semi-continuous columns are zero or within their bounds; with Generals, or under Semi-Integer, they are integer.
 - A number and a name may touch (``2x``) unless the name could be part of the number (``2e``, ``0x1``, ``1_000``).
-- User cuts never remove a solution, by their definition, so the model without them is the same model. They are left out:
-  what is proved or certified here must not rest on a row that its author only claims to follow from the others.
+- User cuts never remove a solution, by their definition: the model without them is the same model. They are left out,
+  since what is proved or certified must not rest on a row that its author only claims to follow from the others.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class _Reader:
         if words:
             return repr(" ".join(words[:5])[:40])
         following = self.text[self.end :].split()
-        return f"{following[0]!r}, which begins a section wherever it stands," if following else "the end"
+        return f"{following[0]!r} (which begins a section wherever it stands)" if following else "the end"
 
     # -------------------------------------------------------------- sections
     def read(self) -> Contents:
@@ -355,7 +355,7 @@ class _Reader:
         found.indicators = {k: v for k, v in found.indicators.items() if k < rows}
         self.unnamed = [k for k in self.unnamed if k < rows]
         if count:
-            found.warn(line, f"{count} user cuts are left out: they cut off no solution, or they are wrong")
+            found.warn(line, f"user cuts are left out ({count} rows): they cut off no solution, or they are wrong")
 
     def _row(self, last: int) -> int:
         """Read one row and return the line on which it ends; `last` is the line on which the one before does."""
@@ -369,6 +369,8 @@ class _Reader:
             name = ""
         else:
             name = label["label"]
+            if _WORDS.fullmatch(name):
+                raise found.error(line, f"{name!r} begins a section: it cannot be a name")
             if name in self.labels:
                 raise found.error(
                     line, f"two rows are called {name!r}: the first stands in line {self.labels[name]}"

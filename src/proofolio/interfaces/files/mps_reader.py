@@ -31,7 +31,7 @@ Meanings that readers do not all share (HiGHS 1.15, SCIP 10, GLPK 5, and the man
 
 - An integer column between markers without any line in BOUNDS is binary; with any line its upper bound is infinite
   unless given (HiGHS, SCIP, CPLEX, Gurobi; GLPK keeps the upper bound 1).
-- ``UP`` below zero, no lower bound given: the lower bound is minus infinity, with a warning (CPLEX, Gurobi, SAS, QSopt).
+- ``UP`` below zero, no lower bound given: the lower bound is minus infinity, with a warning (CPLEX, SAS, QSopt).
   HiGHS, SCIP and GLPK keep zero, which leaves the column no value. ``UP`` of zero fixes the column at zero (all).
 - A side set twice to different values is refused: HiGHS takes the first, SCIP the last.
 - A right-hand side of the objective is minus its constant (all but GLPK). Other N rows are left out, and so is what
@@ -40,8 +40,8 @@ Meanings that readers do not all share (HiGHS 1.15, SCIP 10, GLPK 5, and the man
   or QCMATRIX gives twice is added up (SCIP writes squares so).
 - A column in BOUNDS that COLUMNS does not have is refused (HiGHS and SCIP make a new one).
 - ``*SENSE:Maximize`` is a comment (PuLP writes it beside an objective it did not turn): a warning.
-- User cuts never remove a solution, by their definition, so the model without them is the same model. They are left out:
-  what is proved or certified here must not rest on a row that its author only claims to follow from the others.
+- User cuts never remove a solution, by their definition: the model without them is the same model. They are left out,
+  since what is proved or certified must not rest on a row that its author only claims to follow from the others.
 """
 
 from __future__ import annotations
@@ -99,15 +99,18 @@ def read_mps(text: str, file: str) -> Contents:
         For sections a Program has no place for.
     """
     lines = text.split("\n")
+    free = _Reader(file, fixed=False)
     try:
-        return _Reader(file, fixed=False).read(lines)
+        return free.read(lines)
     except BadData:
         if not _fits_columns(lines):
             raise
+        fixed = _Reader(file, fixed=True)
         try:
-            return _Reader(file, fixed=True).read(lines)
+            return fixed.read(lines)
         except BadData:
-            pass  # what is wrong with the file as free MPS says more
+            if fixed.reached > free.reached:  # the file is fixed MPS, and this is what is wrong with it
+                raise
         raise
 
 
@@ -129,6 +132,7 @@ class _Reader:
         self.fixed = fixed
         self.number = FileNumbers()
         self.section = ""
+        self.reached = 0  # the line that is read
         self.begun: dict[str, int] = {}  # sections and their lines
         self.kinds: list[str] = []  # of each row: L, G or E
         self.row_place: dict[str, int] = {}  # -1 for N rows
@@ -176,6 +180,7 @@ class _Reader:
         handle: _Handler = self._stray
         fixed = self.fixed
         for number, line in enumerate(lines, 1):
+            self.reached = number
             if line.startswith("*"):
                 self._comment(line, number)
                 continue
@@ -383,6 +388,8 @@ class _Reader:
         return list(zip(rest[::2], rest[1::2], strict=True))
 
     def _one_set(self, name: str, line: int) -> None:
+        if not name:
+            return
         first = self.sets.setdefault(self.section, name)
         if name != first:
             raise self.found.error(
@@ -585,30 +592,25 @@ class _Reader:
                 found.warn(
                     line,
                     f"column {found.columns[column]!r} has a negative upper bound and no lower one: it is read as "
-                    "minus infinity, as CPLEX and Gurobi do (HiGHS and SCIP keep zero); a line MI or LO says it",
+                    "minus infinity, as CPLEX does (HiGHS and SCIP keep zero); a line MI or LO says it",
                 )
 
     def _without_cuts(self) -> None:
         found, cuts = self.found, self.cuts
         found.warn(
             self.begun["USERCUTS"],
-            f"{len(cuts)} user cuts are left out: they cut off no solution, or they are wrong",
+            f"user cuts are left out ({len(cuts)} rows): they cut off no solution, or they are wrong",
         )
         if cuts & (found.quadratic.keys() | found.indicators.keys()):
             raise found.error(self.begun["USERCUTS"], "a user cut is quadratic or implied by a binary")
         kept = [row for row in range(len(self.kinds)) if row not in cuts]
         place = {row: k for k, row in enumerate(kept)}
-        for listed in (found.rows, found.row_lines, found.row_lower, found.row_upper):
-            listed[:] = [listed[row] for row in kept]  # type: ignore[index, assignment]
-        found.entries = tuple(  # type: ignore[assignment]
-            map(
-                list,
-                zip(
-                    *((place[i], j, v) for i, j, v in zip(*found.entries, strict=True) if i in place),
-                    strict=True,
-                ),
-            )
-        ) or ([], [], [])
+        found.rows = [found.rows[row] for row in kept]
+        found.row_lines = [found.row_lines[row] for row in kept]
+        found.row_lower = [found.row_lower[row] for row in kept]
+        found.row_upper = [found.row_upper[row] for row in kept]
+        triples = [(place[i], j, v) for i, j, v in zip(*found.entries, strict=True) if i in place]
+        found.entries = ([i for i, _, _ in triples], [j for _, j, _ in triples], [v for *_, v in triples])
         found.quadratic = {place[row]: terms for row, terms in found.quadratic.items()}
         found.indicators = {place[row]: switch for row, switch in found.indicators.items()}
 

@@ -26,7 +26,7 @@ from proofolio.solvers.solution import Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.verdicts import Finding, judge, needed
-from proofolio.verification.exact.numbers import outward
+from proofolio.verification.exact.lp_bounds import outward
 from proofolio.verification.solving import solve_program
 
 __all__ = ["Confirmation", "TightenedRow", "confirm", "tighten", "tightened"]

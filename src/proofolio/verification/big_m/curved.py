@@ -33,8 +33,7 @@ from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.audit.integers import INFLATION
 from proofolio.verification.audit.relaxation import Answer, Relaxation
-from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal, outward
 
 __all__ = ["Curved", "curved"]
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import highspy
 import numpy as np
 
 from proofolio.errors import BadData, ProofolioError, SolverFailure
@@ -240,19 +239,5 @@ def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -
         session.load(part.q, (part.lower, part.upper), part.A, (part.row_lower, part.row_upper))
     except SolverFailure:
         return []
-    subset = session.infeasible_subset(seconds)
-    if subset is None:
-        return []
-    sides = {
-        int(highspy.IisBoundStatus.kIisBoundStatusLower): ("lower",),
-        int(highspy.IisBoundStatus.kIisBoundStatusUpper): ("upper",),
-        int(highspy.IisBoundStatus.kIisBoundStatusBoxed): ("lower", "upper"),
-    }
-    wanted = set()
-    for name, index, status in (
-        ("row", subset.row_index_, subset.row_bound_),
-        ("bound", subset.col_index_, subset.col_bound_),
-    ):
-        for i, word in zip(index, status, strict=True):
-            wanted |= {Element(name, int(i), side) for side in sides.get(int(word), ())}
+    wanted = {Element(*side) for side in session.infeasible_subset(seconds)}
     return [e for e in linear if e in wanted]

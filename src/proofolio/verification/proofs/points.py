@@ -12,7 +12,7 @@ from fractions import Fraction
 from itertools import combinations as pairs_of
 from itertools import islice, product
 
-from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.exact.certificate import Undecidable, evaluate
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.questions import Point, combinations
 from proofolio.verification.proofs.small_lp import SmallLP
@@ -115,7 +115,7 @@ def _across(statement: Statement, facet: Facet, a: Point, b: Point) -> Iterator[
 
         def beyond(share: Fraction, wanted: Fraction = wanted) -> bool:
             point = _whole(statement, {j: a[j] + share * (b[j] - a[j]) for j in a})
-            return sum((v * point[j] for j, v in facet.terms.items()), Fraction(0)) > wanted
+            return evaluate(facet.terms, point) > wanted
 
         low, high = Fraction(0), Fraction(1)
         if beyond(low) == beyond(high):

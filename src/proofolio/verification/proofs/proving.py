@@ -19,15 +19,15 @@ from typing import Any
 
 from proofolio.errors import BadData
 from proofolio.solvers.limits import one_blas_thread
-from proofolio.verification.exact.certificate import Undecidable
-from proofolio.verification.proofs.checker import NUMBERS, Recheck, digest, recheck
+from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest, written
+from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.completeness import Incomplete, prove_complete
 from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
 from proofolio.verification.proofs.questions import combinations, disjoint_outputs
 from proofolio.verification.proofs.reading import Stated, state
 from proofolio.verification.proofs.soundness import Outside, prove_covered, prove_sound
-from proofolio.verification.proofs.statement import Statement, parts, written
+from proofolio.verification.proofs.statement import Statement, parts
 
 __all__ = ["Certificates", "Proof", "Witness", "prove"]
 

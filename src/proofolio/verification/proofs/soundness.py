@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from proofolio.verification.exact.certificate import Row, System, Undecidable, bound
+from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, written
 from proofolio.verification.proofs.questions import Question, sound_question, total_question
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import DELTA, Statement, written
+from proofolio.verification.proofs.statement import DELTA, Statement
 
 __all__ = ["Outside", "prove_covered", "prove_sound"]
 

@@ -17,18 +17,16 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
+from proofolio.verification.exact.certificate import Row, Side, System, Undecidable, read_side, side_text
 from proofolio.verification.proofs.lines import (
     Atom,
     CurvedSizes,
     Line,
     line_document,
     read_line,
-    side_number,
-    side_text,
 )
 
-__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "parts", "written"]
+__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "parts"]
 
 
 DELTA = Fraction(1, 10**9)  # of a row's size: a thousandth of the 1e-6 that solvers forgive
@@ -224,8 +222,8 @@ class Statement:
         return Statement(
             tuple(str(c["name"]) for c in columns),
             tuple(str(c["kind"]) for c in columns),
-            tuple(side_number(c["lower"]) for c in columns),
-            tuple(side_number(c["upper"]) for c in columns),
+            tuple(read_side(c["lower"]) for c in columns),
+            tuple(read_side(c["upper"]) for c in columns),
             tuple(bool(c["integer"]) for c in columns),
             tuple(read_line(line) for line in document["rows"]),
             tuple(
@@ -256,11 +254,6 @@ def freed_rows(rows: Iterable[Line], fixed: Mapping[int, Fraction]) -> frozenset
         if line.when is not None and not (line.when[0] in fixed and fixed[line.when[0]] in line.when[1])
         for side in ("lower", "upper")
     )
-
-
-def written(y: Mapping[int, Fraction]) -> dict[str, str]:
-    """Return multipliers as JSON can hold them."""
-    return {str(i): str(v) for i, v in y.items() if v}
 
 
 def parts(statement: Statement) -> list[Statement]:
