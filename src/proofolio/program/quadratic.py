@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,7 +24,9 @@ from proofolio.program.expression import (
 __all__ = ["Form", "Quadratic", "gathered_forms", "quadratic_form", "split_forms", "symmetric"]
 
 
-ASYMMETRY = 1e-12
+ASYMMETRY = (
+    1e-12  # of the largest entry: products such as F F' come out asymmetric by rounding, some 1e-16 each
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,13 +11,12 @@ from scipy import sparse
 
 from proofolio.errors import BadData
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, lp_name
-from proofolio.interfaces.files.rows import Beyond, FileRows, number
+from proofolio.interfaces.files.rows import FREE_ROW, Beyond, FileRows, number
 from proofolio.program.program import Program
 
 __all__ = ["lift_lp", "lp_text"]
 
 
-FREE_ROW = "-1e30"
 _TERMS_A_LINE = 6  # some readers stop at 255 or 560 characters
 _SECTIONS = re.compile(
     r"(?im)^[ \t]*(subject\s+to|such\s+that|s\.t\.|st|bounds?|binar(?:y|ies)|bin|generals?|gen|integers?|int|"
@@ -194,8 +193,8 @@ def _lift_rows(body: str, beyond: Beyond, file: str) -> str:
         if row is None and not re.search(r"\[|->", body):
             return ""  # nothing in it that HiGHS does not know: let it judge
         if row is None:
-            words = " ".join(body[at : at + 60].split())
-            raise _unreadable(file, f"no row can be made out at {words!r}")
+            text = " ".join(body[at : at + 60].split())
+            raise _unreadable(file, f"no row can be made out at {text!r}")
         at = row.end()
         name = row["name"] or f"c{len(rows) + 1}"
         linear = row["body"]
@@ -236,8 +235,8 @@ def _lift_sets(body: str, beyond: Beyond, file: str) -> None:
     while at < end:
         found = _SET.match(body, at)
         if found is None or found.end() == at:
-            words = " ".join(body[at : at + 60].split())
-            raise _unreadable(file, f"no special ordered set can be made out at {words!r}")
+            text = " ".join(body[at : at + 60].split())
+            raise _unreadable(file, f"no special ordered set can be made out at {text!r}")
         at = found.end()
         members = re.findall(_MEMBER, found["members"])
         name = found["name"] or f"sos{len(beyond.sos) + 1}"

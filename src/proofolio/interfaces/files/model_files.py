@@ -1,4 +1,4 @@
-"""The file door: programs from and to .mps and .lp files, with names, to the last bit."""
+"""Programs from and to .mps and .lp files, with names, to the last bit."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, mps_name
-from proofolio.interfaces.files.rows import Beyond, FileRows, number
+from proofolio.interfaces.files.rows import FREE_ROW, Beyond, FileRows, number
 from proofolio.program.program import Program
 
 __all__ = ["lift_mps", "mps_text"]
@@ -23,7 +23,6 @@ _BEYOND = frozenset({"QCMATRIX", "INDICATORS", "SOS", "SOS1", "SOS2"})
 _FOREIGN = frozenset(
     {"CSECTION", "GENCONS", "LAZYCONS", "USERCUTS", "PWLOBJ", "SCENARIOS", "QSECTION", "MODELCUTS", "SETS"}
 )
-FREE_ROW = "-1e30"
 _Taker = Callable[[list[str], int], None]
 
 

@@ -25,10 +25,11 @@ from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import gathered_forms
 
-__all__ = ["INFINITE", "Beyond", "FileRows", "LinearPart", "number", "read_by_highs"]
+__all__ = ["FREE_ROW", "INFINITE", "Beyond", "FileRows", "LinearPart", "number", "read_by_highs"]
 
 
 INFINITE = 1e20  # readers take this and more as no bound
+FREE_ROW = "-1e30"  # the side of a row without sides: >= a number that every reader takes as no bound
 
 
 @dataclass
