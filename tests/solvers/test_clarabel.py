@@ -7,7 +7,7 @@ from scipy.optimize import linprog
 from proofolio.errors import BadData
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.solvers.continuous_answer import answer
+from proofolio.solvers.answers import answer
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings

@@ -10,7 +10,8 @@ from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between
 from proofolio.program.program import Program
-from proofolio.solvers.highs.solver import CAN, ENTRY, solve
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.highs.solver import CAN, solve
 from proofolio.solvers.solution import Settings
 
 
@@ -194,4 +195,4 @@ def test_what_it_cannot_express_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedProgram, match="indicators"):
         solve(model.freeze(), Settings())
     assert "indicators" not in CAN
-    assert ENTRY.lacks(model.freeze()) == {"indicators"}
+    assert SOLVERS["highs"].lacks(model.freeze()) == {"indicators"}

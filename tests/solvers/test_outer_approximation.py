@@ -16,11 +16,11 @@ from proofolio.program.program import Program
 from proofolio.solvers.highs.solver import solve
 from proofolio.solvers.limits import NEVER
 from proofolio.solvers.outer_approximation.assignment import assign
-from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
+from proofolio.solvers.outer_approximation.incumbents import leaves, one_hot_groups
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute
 from proofolio.solvers.outer_approximation.relaxation import cuts_at, tangents
-from proofolio.solvers.outer_approximation.rounding import leaves, one_hot_groups
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.solution import Settings, Solution
 
@@ -482,7 +482,7 @@ def test_priming_solves_quadratic_programs_where_a_regime_has_pieces(monkeypatch
     asked = []
     monkeypatch.setattr(clarabel, "solve", lambda program, settings: asked.append(program))
     small = substitute(lift(program))
-    state = Approximation(small.lifted, Settings(), NEVER)
+    state = CuttingPlanes(small.lifted, Settings(), NEVER)
     state.prime()
     assert not asked
     point = small.expand(state.incumbents.point)

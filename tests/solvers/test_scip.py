@@ -12,9 +12,10 @@ from proofolio.models.regime_switching.instances import random_instance
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
 from proofolio.program.structure import FEATURES
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.quadratic import clarabel
-from proofolio.solvers.scip.solver import CAN, ENTRY, VERSION, solve
+from proofolio.solvers.scip.solver import CAN, VERSION, solve
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings(time_limit=60)
@@ -59,9 +60,9 @@ def enumerated(program):
 
 
 def test_it_takes_every_class_and_says_its_version():
-    assert frozenset(FEATURES) == CAN == ENTRY.can
+    assert frozenset(FEATURES) == CAN == SOLVERS["scip"].can
     assert VERSION.split(".")[0].isdigit()
-    assert ENTRY.name == "scip"
+    assert SOLVERS["scip"].name == "scip"
 
 
 @pytest.mark.parametrize("seed", range(8))

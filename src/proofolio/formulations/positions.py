@@ -13,7 +13,7 @@ from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import member_name
 from proofolio.program.builder import Builder
-from proofolio.program.expression import Expression, as_expression, between
+from proofolio.program.expression import Expression, Rows, as_expression
 
 __all__ = [
     "cardinality",
@@ -90,7 +90,7 @@ def semicontinuous(
     z = model.variable(name, value.shape, upper=reachable.astype(float), binary=True)
     low, high = np.where(reachable, low, 0.0), np.where(reachable, high, 0.0)
     if lowering == "indicator":
-        model.indicator(f"{name}_in", z, between(low, value, high))
+        model.indicator(f"{name}_in", z, Rows(value, low, high))  # a limit may be infinite
         model.indicator(f"{name}_out", z, value == 0, when=0)
         return z
     for side, limit in (("lower", low), ("upper", high)):

@@ -31,7 +31,8 @@ from proofolio.models.portfolio.stepper import MpcStepper, step_data
 from proofolio.models.portfolio.trading import Trading
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
-from proofolio.verification.solving import Verified, solve_program
+from proofolio.solvers.solution import Solution
+from proofolio.verification.solving import solve_program
 
 __all__ = ["MeanVariance"]
 
@@ -198,8 +199,8 @@ class MeanVariance:
         return MpcStepper(self.rules, self.gamma_risk, solver, tolerance, **options)
 
     def solve(
-        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str = "highs", **settings: Any
-    ) -> Verified:
+        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str | None = None, **settings: Any
+    ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 
         Arguments as for `MpcStepper.solve`, then those of `proofolio.solve`.

@@ -12,7 +12,7 @@ from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.risk_errors import death_threshold
 from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.models.portfolio.step import Kkt, Multipliers, Rules, measure
-from proofolio.verification.checks.rows import Check
+from proofolio.solvers.solution import Check
 
 __all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap", "ruled"]
 

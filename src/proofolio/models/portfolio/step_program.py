@@ -18,7 +18,8 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.step import Multipliers, Rules
-from proofolio.solvers.quadratic.choice import QP, DirectQP, direct_qp
+from proofolio.solvers.quadratic.choice import DirectQP, direct_qp
+from proofolio.solvers.quadratic.problem import QP
 
 __all__ = ["DirectForm"]
 
@@ -120,12 +121,13 @@ class DirectForm:
         if not isfinite(np.vdot(answer.x, answer.x) + np.vdot(answer.y, answer.y)):
             self._solver = None  # what is left inside it is not to be started from
             return None
-        price = size * answer.y[self._at_limits] if rules.turnover_limit is not None else None
+        prices = -size * answer.y  # of upper sides, which all of these rows have
+        price = prices[self._at_limits] if rules.turnover_limit is not None else None
         s = np.zeros((H, n))
-        s[:, self._traded] = size * answer.y[self._at_trades].reshape(H, k) - 0.5 * self._bought
+        s[:, self._traded] = prices[self._at_trades].reshape(H, k) - 0.5 * self._bought
         if price is not None:
             s -= price[:, None] * rules.counted
         groups = None
         if rules.groups is not None:
-            groups = size * answer.y[self._at_limits.stop :].reshape(H, -1)
+            groups = prices[self._at_limits.stop :].reshape(H, -1)
         return answer.x[:N].reshape(H, n), Multipliers(s, price, groups)

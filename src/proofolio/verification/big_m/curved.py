@@ -29,12 +29,11 @@ from proofolio.program.builder import Builder
 from proofolio.program.expression import Rows, apply_matrix, concatenate
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.audit.integers import INFLATION
 from proofolio.verification.audit.relaxation import Answer, Relaxation
-from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal, outward
 
 __all__ = ["Curved", "curved"]
 

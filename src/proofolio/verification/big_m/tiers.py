@@ -33,12 +33,11 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
-from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.exact.certificate import bound
-from proofolio.verification.exact.lp_bounds import system_of
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import as_decimal, outward, system_of
 
 __all__ = [
     "BOUNDERS",
@@ -243,7 +242,7 @@ class _Asked:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.bounding = Reaching(program)
+        self.search = Search(program)
 
     def top(
         self, columns: NDArray[np.int32], values: Floats, held: dict[int, int], seconds: float
@@ -257,7 +256,7 @@ class _Asked:
         place = Place(-1, "", "upper", column, "")
         candidate = Candidate(place, value, columns, values, zero, zero, zero, kind="expression")
         finding = Finding()
-        self.bounding.by_lp(candidate, finding, math.inf)
-        if seconds and finding.top < math.inf and self.bounding.integers.size:
-            by_mip(self.bounding, candidate, finding, seconds)
+        self.search.by_lp(candidate, finding, math.inf)
+        if seconds and finding.top < math.inf and self.search.integers.size:
+            by_mip(self.search, candidate, finding, seconds)
         return finding

@@ -25,11 +25,11 @@ import numpy as np
 from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.natural_units import natural_units
+from proofolio.solvers.solution import Check
 
 __all__ = [
     "FIRM",
     "NOISE",
-    "Check",
     "Sides",
     "Tolerances",
     "feasibility_checks",
@@ -129,28 +129,6 @@ def _largest_curved(program: Program, size: Floats) -> Floats:
             terms = np.abs(f.matrix) * np.outer(size[f.columns], size[f.columns])
             found[k] = max(found[k], float(np.max(terms, initial=0.0)))
     return found
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check: what was measured, and the most it may be.
-
-    Attributes
-    ----------
-    name : str
-    ok : bool
-    value : float
-        The measured violation, error or worsening; 0 is perfect, NaN is what could not be decided.
-    tolerance : float
-    detail : str
-        Where, in the model's own names; empty when there is nothing to say.
-    """
-
-    name: str
-    ok: bool
-    value: float
-    tolerance: float
-    detail: str = ""
 
 
 @dataclass(frozen=True)
