@@ -107,10 +107,7 @@ def _ended(run: Callable[[], Any]) -> int:
     except ProofolioError as error:
         complain(str(error))
         return BAD_NEWS if isinstance(error, NEWS) else BAD_INPUT
-    except SystemExit as error:
-        # So click ends where the reader of its help has left.
-        if not isinstance(error.__context__, BrokenPipeError):
-            raise
+    except SystemExit:  # click raises it only where the reader of its help has left
         silence(sys.stdout)
         return GOOD
     except OSError as error:
