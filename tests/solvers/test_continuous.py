@@ -10,8 +10,7 @@ from proofolio.errors import UnsupportedProgram
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
 from proofolio.solvers import continuous as module
-from proofolio.solvers.continuous import kkt_residual, solve_continuous
-from proofolio.solvers.epigraphs import absorb_epigraphs
+from proofolio.solvers.continuous import absorb_epigraphs, kkt_residual, solve_continuous
 from proofolio.solvers.highs.linear import solve_linear
 from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings

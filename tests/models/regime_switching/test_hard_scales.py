@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.interfaces.pyomo.interface import from_pyomo
+from proofolio.interfaces.pyomo.reading import from_pyomo
 
 ROUTES = list(itertools.product(("highs", "scip"), ("hull", "big-m")))
 

@@ -110,7 +110,7 @@ def test_an_m_that_there_was_no_time_to_test_proves_no_optimum(ticking):
 
 ROADS = {
     "path": {"method": "path"},
-    "cuts": {"method": "whole"},
+    "whole": {"method": "whole"},
     "big-m by highs": {"lowering": "big-m"},
     "hull by scip": {"solver": "scip", "lowering": "hull"},
     "big-m by scip": {"solver": "scip", "lowering": "big-m"},

@@ -10,17 +10,11 @@ one.
 
 from __future__ import annotations
 
-import ctypes
 import math
 import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import highspy
@@ -30,8 +24,9 @@ from numpy.typing import NDArray
 from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.errors import BadData, SolverFailure
 from proofolio.solvers.highs.coefficient_limits import LimitedRows, has_small, limited_rows
+from proofolio.solvers.highs.process import Interrupts, new_highs
 
-__all__ = ["BASIC", "UPPER", "VERSION", "Progress", "Session", "dual_bound"]
+__all__ = ["BASIC", "UPPER", "VERSION", "Progress", "Session"]
 
 
 VERSION = version("highspy")
@@ -62,8 +57,6 @@ _ERROR = highspy.HighsStatus.kError
 _ROWWISE, _MINIMISE = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
 _FEASIBLE = 2  # HiGHS's kSolutionStatusFeasible
 _POLLED = ("cbMipInterrupt", "cbSimplexInterrupt", "cbIpmInterrupt")
-# what users and schedulers stop a process with
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
 BASIC, UPPER = highspy.HighsBasisStatus.kBasic, highspy.HighsBasisStatus.kUpper
 
 EVERY = 0.1  # seconds between two reports of progress
@@ -74,43 +67,6 @@ ROUNDING = 1e-12
 REACH = 10.0
 
 Progress = Callable[[float, float | None, float | None], None]
-
-_lock = threading.Lock()
-_made: list[bool] = []  # not empty once a HiGHS object was made in this process
-
-
-@contextmanager
-def _silent_stdout() -> Iterator[None]:
-    """Keep from stdout what a library in C writes there, past `sys.stdout`."""
-    flush = ctypes.CDLL("ucrtbase" if os.name == "nt" else None).fflush
-    if sys.stdout is not None:
-        sys.stdout.flush()
-    flush(None)
-    try:
-        kept = os.dup(1)
-    except OSError:  # there is no stdout
-        yield
-        return
-    try:
-        with Path(os.devnull).open("wb") as nowhere:
-            os.dup2(nowhere.fileno(), 1)
-            yield
-    finally:
-        flush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
-
-
-def _new() -> Any:
-    """Return a new HiGHS object. From 1.16 on the first of a process prints a banner before any option can be set."""
-    make: Any = highspy.Highs
-    with _lock:
-        if not _made:
-            with _silent_stdout():
-                highs = make()
-            _made.append(True)
-            return highs
-    return make()
 
 
 class Session:
@@ -130,7 +86,7 @@ class Session:
     """
 
     def __init__(self, options: Mapping[str, Any] | None = None, *, seed: int = 0, threads: int = 1) -> None:
-        self._highs = _new()
+        self._highs = new_highs()
         self._presolve: Any = "choose"
         self._highs.setOptionValue("output_flag", False)
         self._highs.setOptionValue("threads", min(threads, os.cpu_count() or 1))
@@ -141,8 +97,7 @@ class Session:
         self._low, self._high = np.empty(0), np.empty(0)  # the sides that HiGHS has
         self._found: Any = None
         self._timed = False
-        self._raised: list[BaseException] = []  # while HiGHS ran
-        self._signals: list[tuple[int, Any]] = []
+        self._interrupts = Interrupts()
         self._interruptible = False
 
     def configure(self, options: Mapping[str, Any]) -> None:
@@ -302,7 +257,7 @@ class Session:
             self._highs.setOptionValue("time_limit", math.inf)
             self._timed = False
         if self._interruptible:
-            with self._noting_interrupts():
+            with self._interrupts.noted():
                 self._run()
         else:
             self._run()
@@ -312,7 +267,7 @@ class Session:
         return _STATUS[status]
 
     def _run(self) -> None:
-        if self._highs.run() == _ERROR and not self._raised and not self._signals:
+        if self._highs.run() == _ERROR and not self._interrupts.came:
             # its scheduler of threads is global and keeps the number of threads it was first used with
             highspy.Highs.resetGlobalScheduler(True)
             self._highs.run()
@@ -351,42 +306,14 @@ class Session:
                     found, bound = event.data_out.mip_primal_bound, event.data_out.mip_dual_bound
                     progress(now - started, _finite(found, sense), _finite(bound, sense))
             except BaseException as error:  # noqa: BLE001  raised again after the run
-                self._raised.append(error)
-            if self._raised or self._signals:
+                self._interrupts.note(error)
+            if self._interrupts.came:
                 event.interrupt()
 
         for name in _POLLED:
             callback = getattr(self._highs, name)
             callback += poll
         self._interruptible = True
-
-    @contextmanager
-    def _noting_interrupts(self) -> Iterator[None]:
-        """Note signals such as Ctrl-C while HiGHS runs, and act on them afterwards, as their handlers do.
-
-        A handler runs when Python is next let in, and that is in highspy's own code: 1.16 drops what is raised there.
-        """
-        self._raised.clear()
-        self._signals.clear()
-        handlers: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            handlers = {number: signal.getsignal(number) for number in _SIGNALS}
-            handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
-
-        def note(number: int, frame: Any) -> None:
-            self._signals.append((number, frame))
-
-        for number in handlers:
-            signal.signal(number, note)
-        try:
-            yield
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-        for number, frame in self._signals:
-            handlers[number](number, frame)
-        for error in self._raised:
-            raise error
 
     # ------------------------------------------------------------- the answer
     @property
@@ -433,10 +360,22 @@ class Session:
         return np.array(self._solution().col_dual, dtype=float)
 
     def bound(self, box: tuple[Floats, Floats]) -> float:
-        """Return the lower bound that the last multipliers prove, for these bounds of the columns; see `dual_bound`."""
+        r"""Return the lower bound that the last multipliers prove, for these bounds of the columns.
+
+        .. math::
+            \min_x q'x \ge \sum_i \min(y_i \ell_i, y_i u_i) + \sum_j \min_{x_j} r_j x_j,\qquad r = q - A'y,
+
+        for any y, so it holds whatever tolerance the simplex method stopped at (Neumaier and Shcherbina 2004).
+        Where y or r has the wrong sign for a side that is absent, by less than the solver's tolerance, the row or
+        column is taken to stay within ten times its present size; 1e-12 of the terms are deducted for the
+        rounding of the sums. Up to these two the bound is true.
+        """
         found = self._solution()
         y, reduced = np.array(found.row_dual, dtype=float), np.array(found.col_dual, dtype=float)
-        return dual_bound((self._low, self._high), box, self.point(), y, reduced)
+        by_row = _least(y, (self._low, self._high), np.zeros(y.size))
+        by_column = _least(reduced, box, self.point())
+        rounding = ROUNDING * float(np.abs(by_row).sum() + np.abs(by_column).sum())
+        return float(by_row.sum() + by_column.sum()) - rounding
 
     def basis(self) -> tuple[list[Any], list[Any]]:
         """Return the statuses of columns and rows in the last basis, to compare with `BASIC` and `UPPER`."""
@@ -505,26 +444,8 @@ def _finite(value: float, sense: float) -> float | None:
     return sense * value if abs(value) < highspy.kHighsInf else None
 
 
-def dual_bound(
-    rows: tuple[Floats, Floats], columns: tuple[Floats, Floats], x: Floats, y: Floats, reduced: Floats
-) -> float:
-    r"""Return a lower bound on :math:`\min q'x` over linear rows and bounds, from multipliers.
-
-    .. math::
-        \min_x q'x \ge \sum_i \min(y_i \ell_i, y_i u_i) + \sum_j \min_{x_j} r_j x_j,\qquad r = q - A'y,
-
-    for any y, so it holds whatever tolerance the simplex method stopped at (Neumaier and Shcherbina 2004).
-    Where y or r has the wrong sign for a side that is absent, by less than the solver's tolerance, the row or
-    column is taken to stay within ten times its present size; 1e-12 of the terms are deducted for the
-    rounding of the sums. Up to these two the bound is true.
-    """
-    by_row = _least(y, rows, np.zeros(y.size))
-    by_column = _least(reduced, columns, x)
-    rounding = ROUNDING * float(np.abs(by_row).sum() + np.abs(by_column).sum())
-    return float(by_row.sum() + by_column.sum()) - rounding
-
-
 def _least(multiplier: Floats, sides: tuple[Floats, Floats], x: Floats) -> Floats:
+    """Return the least that each multiplier times its row or column can be."""
     side = np.where(multiplier > 0, sides[0], sides[1])
     reach = np.copysign(REACH * np.maximum(1.0, np.abs(x)), -multiplier)
     least: Floats = multiplier * np.where(np.isfinite(side), side, reach)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.errors import ProofolioError, SolverFailure
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
@@ -179,7 +179,7 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
         w = np.repeat(weight, length[bent] - 2)
         P = sparse.csc_array(2.0 * (Y.T @ (sparse.diags_array(w) @ Y)))
         P.sort_indices()
-        extra = 2.0 * (Y.T @ (w * constant[rows]))
+        extra = np.asarray(2.0 * (Y.T @ (w * constant[rows])), dtype=float)
     tail = np.setdiff1d(np.arange(heads.size), bent)
     program = _program(
         lifted, A, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone
@@ -210,7 +210,7 @@ def _free(lifted: Lifted, live: Mask, in_cones: Any, tied: Integers, hopeful: bo
 
 def _program(
     lifted: Lifted,
-    matrix: Any,
+    matrix: Sparse,
     columns: Integers,
     fixed: Floats,
     kept: Mask,
@@ -280,7 +280,7 @@ def _tail_rows(lifted: Lifted, cones: Integers) -> Integers:
     return np.delete(rows, np.concatenate([starts, starts + 1]))
 
 
-def _count(matrix: Any, mask: Mask) -> Any:
+def _count(matrix: Sparse, mask: Mask) -> Any:
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     return np.bincount(row, mask[matrix.indices], minlength=matrix.shape[0])
 

@@ -34,6 +34,8 @@ __all__ = ["CuttingPlanes"]
 OUTER, MEMORY, WORTH = 0.25, 0.5, 0.1
 # A cut violated by less, in the unit of its t, is rounding; so is a lazy row missed by less.
 VIOLATED, LATE = 1e-9, 1e-8
+# Where z is smaller, a point says little about the slope there.
+APEX = 1e-6
 # A cut that had no multiplier in so many solves may go.
 PATIENCE = 6
 # The root ends when so many rounds closed less than this part of the gap, and begins again while a whole pass closed
@@ -63,11 +65,11 @@ class CuttingPlanes:
         self.group = one_hot_groups(self.lifted, self.binary)
         self.centre: Floats | None = None
         self.bound = -np.inf
-        self.floor = np.inf
+        self.pruned = np.inf  # the least bound of the nodes that were put aside
         self.nodes = 0
         self.age = np.empty(0, dtype=np.intp)
         self.lazy_rows = _lazy_rows(lifted)
-        unit = abs(self.lifted.K) @ self.relaxation.units
+        unit = np.asarray(abs(self.lifted.K) @ self.relaxation.units)
         self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
 
     # ---------------------------------------------------------------- the gap
@@ -136,12 +138,12 @@ class CuttingPlanes:
         members = lifted.members(point)
         slopes = tangents(lifted, members)
         z = members[lifted.pointer[:-1] + 1]
-        told = z > 1e-6
+        known = z > APEX
         if self.centre is None:
             self.centre = slopes
         else:
-            self.centre = np.where(np.repeat(told, np.diff(lifted.pointer)), slopes, self.centre)
-        self._add(slopes, np.flatnonzero(told))
+            self.centre = np.where(np.repeat(known, np.diff(lifted.pointer)), slopes, self.centre)
+        self._add(slopes, np.flatnonzero(known))
 
     def cut(self, answer: Relaxed) -> int:
         """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""

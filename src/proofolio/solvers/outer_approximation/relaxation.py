@@ -148,7 +148,7 @@ def _telling(matrix: Sparse) -> tuple[Mask, Integers]:
 
 
 def _cone_rows(lifted: Lifted) -> Sparse:
-    weights = abs(lifted.K)
+    weights: Any = abs(lifted.K)
     weights.data = weights.data**2
     heads = lifted.pointer[:-1]
     kind = np.ones(lifted.K.shape[0])
@@ -168,7 +168,7 @@ TOLERANCE = 1e-9
 OPTIONS = {
     "primal_feasibility_tolerance": TOLERANCE,
     "dual_feasibility_tolerance": TOLERANCE,
-    "small_matrix_value": 1e-12,  # the least that HiGHS can be told to keep
+    "small_matrix_value": 1e-12,  # the least that HiGHS keeps when asked
     "simplex_scale_strategy": 0,  # scaled here already; twice as fast without a second time
 }
 
@@ -186,7 +186,7 @@ class Relaxed(NamedTuple):
 class CutRelaxation:
     """The linear rows of a lifted program and the cuts added so far, in well-scaled units.
 
-    Its bound is `proofolio.solvers.highs.session.dual_bound`, recomputed from the multipliers and not read
+    Its bound is that of `proofolio.solvers.highs.session.Session.bound`, recomputed from the multipliers and not read
     from the solver.
     """
 

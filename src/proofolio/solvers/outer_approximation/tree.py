@@ -55,9 +55,9 @@ def branch_and_bound(state: CuttingPlanes) -> str:
     heap = [Node(state.bound, 0, state.lifted.lower[integers], state.lifted.upper[integers])]
     while heap:
         node = heapq.heappop(heap)
-        state.bound = max(state.bound, min(node.bound, state.floor))
+        state.bound = max(state.bound, min(node.bound, state.pruned))
         if node.bound >= state.cutoff:
-            state.floor = min(state.floor, node.bound)
+            state.pruned = min(state.pruned, node.bound)
             break
         if state.late:
             return "limit"
@@ -65,15 +65,15 @@ def branch_and_bound(state: CuttingPlanes) -> str:
         if isinstance(outcome, str):
             return outcome
         if not children:
-            state.floor = min(state.floor, outcome)
+            state.pruned = min(state.pruned, outcome)
         state.nodes += 1
         for low, high in children:
             serial -= 1
             heapq.heappush(heap, Node(outcome, serial, low, high))
         if state.nodes % REPORT_EVERY == 0:
             state.report()
-    state.bound = max(state.bound, min(state.incumbents.value, state.floor))
-    return "infeasible" if state.incumbents.point is None and np.isinf(state.floor) else "closed"
+    state.bound = max(state.bound, min(state.incumbents.value, state.pruned))
+    return "infeasible" if state.incumbents.point is None and np.isinf(state.pruned) else "closed"
 
 
 def _process(state: CuttingPlanes, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
@@ -158,7 +158,7 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     Returns
     -------
     Solution
-        `bound` is true (see `highs.session.dual_bound` for the one caveat, rounding); `objective` is that of a
+        `bound` is true (see `Session.bound` for the one caveat, rounding); `objective` is that of a
         point whose integers are integral and whose rest solves the convex program that is left; status
         ``"optimal"`` means that the two are within the gap asked for.
 

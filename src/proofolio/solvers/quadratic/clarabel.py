@@ -24,7 +24,7 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.program.program import Program
 from proofolio.solvers.answers import answer, apply_options, empty, seconds_left
 from proofolio.solvers.natural_units import natural_units, power_of_two
@@ -257,7 +257,7 @@ def conic_form(program: Program, unit: Floats) -> ConicForm:
     return ConicForm(P / worth, q / worth, A, b, rows, orders, factor, worth)
 
 
-def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, Integers]:
+def _second_order(program: Program, scale: Any) -> tuple[Sparse, Floats, Integers]:
     """Return matrix and side of all cones as second-order cones, each member in its own size."""
     curved, curved_constant, sizes = _quadratic_cones(program)
     matrix = sparse.vstack([program.cones.matrix, curved], format="csr") @ scale
@@ -285,7 +285,7 @@ def _second_order(program: Program, scale: Any) -> tuple[Any, Floats, Integers]:
     return -(rotate @ matrix), rotate @ constant, orders
 
 
-def _quadratic_cones(program: Program) -> tuple[Any, Floats, list[int]]:
+def _quadratic_cones(program: Program) -> tuple[Sparse, Floats, list[int]]:
     """Return each side of the quadratic rows as a rotated cone: t = side - affine part, z = 1, Y = Gx."""
     rows = program.quadratic
     roots: dict[tuple[int, float], Floats] = {}

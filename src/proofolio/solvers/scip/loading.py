@@ -32,7 +32,7 @@ from pyscipopt.scip import Expr, ExprCons, Term
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Sparse
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
@@ -252,7 +252,7 @@ class ScipModel:
         for i, (terms, low, high) in enumerate(zip(self._affine_rows(p.A), *sides, strict=True)):
             self._add(terms, low, high, i)
 
-    def _affine_rows(self, matrix: Any) -> list[dict[Any, float]]:
+    def _affine_rows(self, matrix: Sparse) -> list[dict[Any, float]]:
         rows = matrix.tocsr()
         terms = [self._terms[j] for j in rows.indices.tolist()]
         data = (rows.data * self.unit[rows.indices]).tolist()
@@ -288,7 +288,7 @@ class ScipModel:
             constant = terms.pop(Term(), 0.0)
             self._add(terms, -np.inf, -constant, first + start, nonlinear=True)
 
-    def _member(self, matrix: Any, constants: Floats, row: int, low: float) -> tuple[Any, float]:
+    def _member(self, matrix: Sparse, constants: Floats, row: int, low: float) -> tuple[Any, float]:
         """Return a variable and a number whose product is one member of a cone; None for a constant."""
         entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
         columns, data, constant = matrix.indices[entries], matrix.data[entries], float(constants[row])

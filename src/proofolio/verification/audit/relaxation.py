@@ -26,7 +26,7 @@ TOLERANCE = 1e-9
 OPTIONS = {
     "primal_feasibility_tolerance": TOLERANCE,
     "dual_feasibility_tolerance": TOLERANCE,
-    "small_matrix_value": 1e-12,  # the least that HiGHS can be told to keep
+    "small_matrix_value": 1e-12,  # the least that HiGHS keeps when asked
     "large_matrix_value": 1e300,
 }
 DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}

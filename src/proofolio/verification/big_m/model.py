@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from proofolio.interfaces.opening import attach as attach_plain
+from proofolio.interfaces.opening import attach_builder
 from proofolio.program.builder import Bounder, Builder, Checker
 from proofolio.verification.big_m.given import check_big_m
 from proofolio.verification.big_m.tiers import BOUNDERS
@@ -81,7 +81,7 @@ def attach(
     BadData
         For anything else.
     """
-    model = attach_plain(target)
+    model = attach_builder(target)
     model.bounders.update({**BOUNDERS, **(bounders or {})})
     model.checker = (
         partial(check_big_m, whole=False) if checker is check_big_m and _has_rows(target) else checker
@@ -93,6 +93,6 @@ def _has_rows(target: Any) -> bool:
     """Whether a user's model holds constraints that the builder does not know."""
     if not hasattr(target, "component_data_objects"):
         return bool(getattr(target, "constraints", ()))
-    from pyomo.environ import Constraint  # the door is open already; nobody else pays for the import
+    from pyomo.environ import Constraint  # loaded already with the model; others do not pay for the import
 
     return any(True for _ in target.model().component_data_objects(Constraint, active=True))
