@@ -117,7 +117,7 @@ def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Method]:
                     yield _ours(case, program, f"{lowering}, {solver}", gap, limit, **how)
     if not small:
         varying = pf.random_instance(n, T, 4, varying=True)
-        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="whole")
+        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, solver="highs")
     yield _ours(case, program, "separation", 1e-6, limit, 0.02 if small else 0.1, method="separation")
 
 

@@ -38,7 +38,7 @@ def test_the_mistake_is_refuted_where_the_page_says(run):
 def test_the_correction_is_proved_and_conforms(run):
     names, _, _ = run
     assert names["proof"].verdict == "proved"
-    assert names["report"].doors == {"pyomo": "agrees", "cvxpy": "agrees"}
+    assert names["report"].interfaces == {"pyomo": "agrees", "cvxpy": "agrees"}
 
 
 def test_the_lowerings_are_compared(run):
@@ -50,7 +50,7 @@ def test_the_lowerings_are_compared(run):
     ]
 
 
-def test_both_doors_give_the_fee_that_the_page_names(run):
+def test_both_interfaces_give_the_fee_that_the_page_names(run):
     _, printed, _ = run
     lines = [line for lines in printed for line in lines]
     assert [line for line in lines if line.startswith("verified")] == ["verified-optimal 1.02"] * 2

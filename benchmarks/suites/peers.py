@@ -22,7 +22,7 @@ from proofolio.solvers.solution import Settings
 R = 4
 OURS = {
     "proofolio": {},
-    "proofolio-hull-highs": {"method": "whole"},
+    "proofolio-hull-highs": {"method": "whole", "solver": "highs"},
     "proofolio-hull-scip": {"solver": "scip", "lowering": "hull"},
 }
 GDP = {f"gdp-{name}-scip": name for name in ("bigm", "hull")}

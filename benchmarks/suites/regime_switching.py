@@ -147,7 +147,7 @@ METHODS = {
     "auto": {},
     "separation": {"method": "separation"},
     "path": {"method": "path"},
-    "whole-highs": {"method": "whole"},
+    "whole-highs": {"method": "whole", "solver": "highs"},
     "whole-scip": {"solver": "scip", "lowering": "hull"},
 }
 

@@ -31,7 +31,7 @@ class ContradictoryRows(ProofolioError, ValueError):
 
 
 class UnsupportedProgram(ProofolioError, ValueError):
-    """A solver or a door cannot express this class of program; the text says what, and who can."""
+    """A solver or an interface cannot express this class of program; the text says what, and who can."""
 
 
 class InvalidBigM(ProofolioError, ValueError):
@@ -39,7 +39,7 @@ class InvalidBigM(ProofolioError, ValueError):
 
 
 class SolverFailure(ProofolioError, RuntimeError):
-    """A solver stopped without an answer or refused its input; the text repeats the solver's own words."""
+    """A solver stopped without an answer or refused its input; the text repeats the solver's own message."""
 
 
 class NoPlan(BadData, SolverFailure):

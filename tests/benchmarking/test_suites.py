@@ -104,7 +104,7 @@ def test_a_tightened_network_has_the_optimum_of_the_loose_one():
     assert loose == pytest.approx(tight)
 
 
-def test_an_unproved_answer_of_a_way_of_its_own_is_not_believed(tmp_path):
+def test_an_unproved_answer_of_a_problems_own_solver_is_not_believed(tmp_path):
     suite = tmp_path / "own.py"
     suite.write_text(
         "from proofolio.benchmarking import Answer, problem\n\n\n"

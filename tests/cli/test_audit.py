@@ -157,14 +157,14 @@ def test_tightened_models_are_written_and_tight(audited, name):
 
 
 def test_an_optimum_that_changes_is_bad_news(run, monkeypatch):
-    import proofolio.verification.audit.tightening as engine
+    import proofolio.cli.audit as command
 
     def wrong(found):
         model = proofolio.Model()
         model.maximise(model.variable("x", lower=0, upper=5))
         return model.freeze(), ()
 
-    monkeypatch.setattr(engine, "tightened", wrong)
+    monkeypatch.setattr(command, "tightened", wrong)
     result = run("audit", "m.py:link", "--confirm")
     assert result.exit_code == 1
     assert "The optimum has changed." in result.stdout

@@ -6,7 +6,9 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
-from proofolio.interfaces.cvxpy.interface import CvxpyModel, attach_cvxpy, from_cvxpy, read_cvxpy, to_cvxpy
+from proofolio.interfaces.cvxpy.attaching import CvxpyModel, attach_cvxpy
+from proofolio.interfaces.cvxpy.reading import from_cvxpy, read_cvxpy
+from proofolio.interfaces.cvxpy.writing import to_cvxpy
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
 from proofolio.program.program import Program

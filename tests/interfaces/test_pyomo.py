@@ -12,7 +12,9 @@ from pyomo.contrib.solver.common.factory import SolverFactory
 from scipy import optimize, sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
-from proofolio.interfaces.pyomo.interface import attach_pyomo, from_pyomo, read_pyomo, to_pyomo
+from proofolio.interfaces.pyomo.attaching import attach_pyomo
+from proofolio.interfaces.pyomo.reading import from_pyomo, read_pyomo
+from proofolio.interfaces.pyomo.writing import to_pyomo
 from proofolio.program.builder import Builder
 from proofolio.program.expression import between
 

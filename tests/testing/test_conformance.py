@@ -37,9 +37,9 @@ def test_what_ships_conforms(construct, pytestconfig):
         assert report.ok, str(report)
         native = any(word in claim.lowering for word in NATIVE)
         if not native:
-            assert set(report.doors.values()) == {"agrees"}, str(report)
+            assert set(report.interfaces.values()) == {"agrees"}, str(report)
         elif claim.lowering == "indicator" and writes_indicators(claim):
-            assert all(found.startswith("cannot express: ") for found in report.doors.values())
+            assert all(found.startswith("cannot express: ") for found in report.interfaces.values())
 
 
 def claim(function, box=None):
@@ -47,7 +47,7 @@ def claim(function, box=None):
     return Claim(function, inputs, ("v",), product_meaning(), "mine")
 
 
-def test_a_right_formulation_conforms_and_its_strength_is_told():
+def test_a_right_formulation_conforms_and_its_strength_is_reported():
     report = conformance(claim(lambda model, b, u: product(model, "v", b, u)))
     assert report.ok
     assert report.strength.sharp
@@ -60,10 +60,10 @@ def test_a_wrong_row_is_a_problem_with_a_point():
     )
     assert not report.ok
     assert "cut off a point" in report.problems[0]
-    assert report.doors == {"pyomo": "agrees", "cvxpy": "agrees"}
+    assert report.interfaces == {"pyomo": "agrees", "cvxpy": "agrees"}
 
 
-def test_numbers_that_only_fit_the_claim_s_own_model_are_told():
+def test_numbers_that_only_fit_the_claim_s_own_model_are_caught():
     def remembers(model, b, u):
         bounds = model.interval(u)  # infinite for an unbounded u, and nothing asks
         v = model.variable("v", 3, np.minimum(bounds.lower, 0), np.maximum(bounds.upper, 0))
@@ -79,11 +79,11 @@ def test_numbers_that_only_fit_the_claim_s_own_model_are_told():
     assert report.problems[0].startswith("no bounds: ")
 
 
-def test_a_formulation_that_differs_from_door_to_door_is_told():
+def test_a_formulation_that_differs_between_interfaces_is_caught():
     def looks_at_its_model(model, b, u):
         big_m = 3.0 if type(model).__name__ == "Model" else 4.0
         return product(model, "v", b, u, lowering="big-m", big_m=big_m)
 
     report = conformance(claim(looks_at_its_model), sharpness=False)
     assert len(report.problems) == 2
-    assert all("door: a row is missing" in problem for problem in report.problems)
+    assert all(": a row is missing" in problem for problem in report.problems)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import proofolio.interfaces.cvxpy.reading
-import proofolio.interfaces.pyomo.interface
+import proofolio.interfaces.pyomo.attaching
 import proofolio.interfaces.pyomo.reading
 from proofolio import Model
 from proofolio.program.program import Cones, Indicators, QuadraticRows
@@ -22,7 +22,7 @@ def curved_rows(model, x, z):
 
 
 def full():
-    """Everything that doors carry, and indicators."""
+    """Everything that interfaces carry, and indicators."""
     model = Model()
     x, z = model.variable("x", 2, [-1, 0.5], [2, 3]), model.variable("z", binary=True)
     curved_rows(model, x, z)
@@ -72,9 +72,9 @@ DROPS = {
 CASES = [(mutant, words) for words, mutants in DROPS.items() for mutant in mutants]
 
 
-@pytest.mark.parametrize("door", ["pyomo", "cvxpy"])
+@pytest.mark.parametrize("interface", ["pyomo", "cvxpy"])
 @pytest.mark.parametrize(("mutant", "words"), CASES, ids=lambda case: getattr(case, "__name__", ""))
-def test_a_door_that_drops_something_is_caught(monkeypatch, door, mutant, words):
+def test_an_interface_that_drops_something_is_caught(monkeypatch, interface, mutant, words):
     claim = Claim(
         curved_rows,
         {"x": Box(2, [-1, 0.5], [2, 3]), "z": Box((), 0, 1, integer=True)},
@@ -82,13 +82,15 @@ def test_a_door_that_drops_something_is_caught(monkeypatch, door, mutant, words)
         [lambda x, z: [z == 0], lambda x, z: [z == 1]],
         elementwise=False,
     )
-    assert set(conformance(claim, sharpness=False).doors.values()) == {"agrees"}
-    module = proofolio.interfaces.pyomo.reading if door == "pyomo" else proofolio.interfaces.cvxpy.reading
-    right = getattr(module, f"from_{door}")
-    monkeypatch.setattr(module, f"from_{door}", lambda native: mutant(right(native)))
+    assert set(conformance(claim, sharpness=False).interfaces.values()) == {"agrees"}
+    module = (
+        proofolio.interfaces.pyomo.reading if interface == "pyomo" else proofolio.interfaces.cvxpy.reading
+    )
+    right = getattr(module, f"from_{interface}")
+    monkeypatch.setattr(module, f"from_{interface}", lambda native: mutant(right(native)))
     report = conformance(claim, sharpness=False)
-    assert report.doors[door].startswith(words)
-    assert any(problem.startswith(f"the {door} door: {words}") for problem in report.problems)
+    assert report.interfaces[interface].startswith(words)
+    assert any(problem.startswith(f"through {interface}: {words}") for problem in report.problems)
 
 
 def test_cones_with_open_heads_arrive_with_rows_that_close_them():
@@ -140,7 +142,7 @@ def test_indicators_are_compared():
         assert difference(program, replace(program, indicators=changed)).startswith("an indicator is missing")
 
 
-def test_a_door_that_drops_indicators_is_caught(monkeypatch):
+def test_an_interface_that_drops_indicators_is_caught(monkeypatch):
     def rows(model, x, z):
         model.indicator("implied", z, x <= 1)
 
@@ -152,15 +154,15 @@ def test_a_door_that_drops_indicators_is_caught(monkeypatch):
     )
     found = conformance(claim, sharpness=False)
     assert found.ok
-    assert all(words.startswith("cannot express") for words in found.doors.values())
-    right = proofolio.interfaces.pyomo.interface.attach_pyomo
+    assert all(words.startswith("cannot express") for words in found.interfaces.values())
+    right = proofolio.interfaces.pyomo.attaching.attach_pyomo
 
     def careless(block):
         model = right(block)
         model.indicator = lambda *_, **__: None
         return model
 
-    monkeypatch.setattr(proofolio.interfaces.pyomo.interface, "attach_pyomo", careless)
+    monkeypatch.setattr(proofolio.interfaces.pyomo.attaching, "attach_pyomo", careless)
     report = conformance(claim, sharpness=False)
-    assert report.doors["pyomo"].startswith("an indicator is missing: z[")
+    assert report.interfaces["pyomo"].startswith("an indicator is missing: z[")
     assert not report.ok

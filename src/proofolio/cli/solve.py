@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from proofolio.cli.models import MAX_SIZE
+from proofolio.cli.models import MAX_SIZE, load_model, read_values
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -19,14 +19,17 @@ from proofolio.cli.output import (
     INTERRUPTED,
     complain,
     print_document,
+    say,
     stdout_kept_free,
-    write_json,
 )
+from proofolio.cli.progress import SolveProgress, progress_console, solve_line
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
-
-if TYPE_CHECKING:
-    from proofolio.cli.output import SolveProgress
-    from proofolio.solvers.solution import Solution
+from proofolio.report.files import write_document
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.solution import Solution
+from proofolio.verification.checks.infeasibility import explain_infeasible
+from proofolio.verification.checks.unboundedness import explain_unbounded
+from proofolio.verification.solving import solve
 
 __all__ = ["solve_command"]
 
@@ -117,7 +120,7 @@ def solve_command(
     if start is not None:
         settings["start"] = _start(start)
     if out is not None and not out.resolve().parent.is_dir():
-        raise BadData(f"{out} cannot be written: its folder does not exist")
+        raise BadData(f"{out} cannot be written: its folder does not exist; choose another --out.")
     document: dict[str, Any] = {
         "model": model,
         "solver": solver,
@@ -161,14 +164,6 @@ def _answer(
     spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
 ) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
-    from proofolio.cli.models import load_model
-    from proofolio.cli.output import (
-        SolveProgress,
-        progress_console,  # rich and the solvers are slow to import
-    )
-    from proofolio.solvers.capabilities import SOLVERS
-    from proofolio.verification.solving import solve
-
     named = None if solver == AUTO else solver
     if named is not None:
         if named not in SOLVERS:
@@ -186,8 +181,6 @@ def _answer(
 
 
 def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
-    from proofolio.cli.output import solve_line
-
     known = solve_line(progress.seconds, progress.objective, progress.bound)
     complain(f"interrupted after {known}")
     document |= {
@@ -202,8 +195,6 @@ def _explained(answer: Solution) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
     if answer.status not in ("infeasible", "unbounded"):
         return {}
-    from proofolio.verification.checks.infeasibility import explain_infeasible
-    from proofolio.verification.checks.unboundedness import explain_unbounded
 
     with suppress(ProofolioError, KeyboardInterrupt):
         if answer.status == "infeasible":
@@ -223,10 +214,7 @@ def _found(answer: Solution) -> dict[str, Any]:
         "gap": answer.gap if both else None,
         "seconds": answer.seconds,
         "nodes": answer.nodes,
-        "checks": [
-            {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
-            for c in answer.checks
-        ],
+        "checks": [asdict(check) for check in answer.checks],
         "values": answer.values if answer.x is not None else None,
         "method": answer.method,
         "message": answer.message,
@@ -237,7 +225,7 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
     if document["values"] is None:
         complain(f"{out} was not written: there is no solution to write")
         return
-    write_json(out, {"status": document["status"], "values": document["values"]})
+    write_document(out, {"status": document["status"], "values": document["values"]}, named=True)
 
 
 def _print(document: Mapping[str, Any]) -> None:
@@ -246,10 +234,10 @@ def _print(document: Mapping[str, Any]) -> None:
     spent = f"{who}{how}, {document['seconds']:.2f} s"
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
-        click.echo(f"{status}: {MEANINGS[status]} ({spent}{known})")
+        say(f"{status}: {MEANINGS[status]} ({spent}{known})")
         reason = document.get("iis") or document.get("ray")
         if reason:
-            click.echo(reason["sentence"])
+            say(reason["sentence"])
         return
     said = f"{status}: {MEANINGS[status]} ({spent}, {document['nodes']} nodes)"
     lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
@@ -269,7 +257,7 @@ def _print(document: Mapping[str, Any]) -> None:
     rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
     lines.append(("values", (shown + rest) if values else "all are zero"))
     for name, text in lines:
-        click.echo(f"{name:<10} {text}")
+        say(f"{name:<10} {text}")
 
 
 def _measured(found: Mapping[str, Any]) -> str:
@@ -283,7 +271,9 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     for entry in given:
         key, equals, text = entry.partition("=")
         if not equals or not key.strip():
-            raise BadData(f"--option {entry} is not of the form KEY=VALUE")
+            raise BadData(
+                f"--option {entry} is not of the form KEY=VALUE; write, say, --option time_limit=60."
+            )
         found[key.strip()] = _value(text.strip())
     return found
 
@@ -301,15 +291,7 @@ def _value(text: str) -> bool | int | float | str:
 
 def _start(path: Path) -> dict[str, float]:
     """Return the values of a JSON file ``{"values": {name: number}}``; names it leaves out are free."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadData(f"--start {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadData(f"--start {path} is not JSON: {error}") from None
-    values = document.get("values") if isinstance(document, dict) else None
-    if not isinstance(values, dict):
-        raise BadData(f'--start {path} holds no values: it must be {{"values": {{"name": number, ...}}}}')
+    values = read_values("--start", path)
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value):

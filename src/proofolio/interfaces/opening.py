@@ -1,7 +1,4 @@
-"""Attach formulations to a model the user already has, in Pyomo or CVXPY.
-
-Opening any model: its program, the way back into the user's own, and what its author declared.
-"""
+"""Open any model as a program, and attach a builder to a model the user already has in Pyomo or CVXPY."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.program.program import Program
 
-__all__ = ["Opened", "attach", "open_model"]
+__all__ = ["Opened", "attach_builder", "open_model"]
 
 
 Kind = Literal["program", "builder", "file", "pyomo", "cvxpy"]
@@ -68,23 +65,17 @@ def open_model(model: Any) -> Opened:
     if hasattr(model, "freeze"):
         return Opened(model.freeze(), "builder", model)
     if isinstance(model, (str, Path)):
-        from proofolio.interfaces.files.model_files import (
-            read_program,  # the door is heavy: opened only when used
-        )
+        from proofolio.interfaces.files.model_files import read_program  # heavy: HiGHS
 
         return Opened(read_program(model), "file", model)
     packages = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     if "pyomo" in packages:
-        from proofolio.interfaces.pyomo.interface import (
-            read_pyomo,  # the door is heavy: opened only when used
-        )
+        from proofolio.interfaces.pyomo.reading import read_pyomo  # heavy: imported only when used
 
         reading = read_pyomo(model)
         return Opened(reading.program, "pyomo", model, reading.load, reading.variables)
     if "cvxpy" in packages:
-        from proofolio.interfaces.cvxpy.interface import (
-            read_cvxpy,  # the door is heavy: opened only when used
-        )
+        from proofolio.interfaces.cvxpy.reading import read_cvxpy  # heavy: imported only when used
 
         cvxpy_reading = read_cvxpy(model)
         return Opened(cvxpy_reading.program, "cvxpy", model, cvxpy_reading.load)
@@ -120,8 +111,10 @@ def _constraint_names(block: Any) -> Iterator[str]:
     )
 
 
-def attach(target: Any) -> Any:
-    """Return a builder whose rows are written into the user's own Pyomo block or CVXPY problem.
+def attach_builder(target: Any) -> Any:
+    """Return a plain builder whose rows are written into the user's own Pyomo block or CVXPY problem.
+
+    `proofolio.attach` is this with tiers of bounds and a check of the user's own M's.
 
     Parameters
     ----------
@@ -130,7 +123,7 @@ def attach(target: Any) -> Any:
     Returns
     -------
     PyomoModel or CvxpyModel
-        A `Model` to be used in a ``with`` statement: ``lift`` reads the user's expressions, and on leaving
+        A `Builder` to be used in a ``with`` statement: ``lift`` reads the user's expressions, and on leaving
         the block what was added stands in the user's model under its own names.
 
     Raises
@@ -140,15 +133,11 @@ def attach(target: Any) -> Any:
     """
     packages = {base.__module__.partition(".")[0] for base in type(target).__mro__}
     if "pyomo" in packages:
-        from proofolio.interfaces.pyomo.interface import (
-            attach_pyomo,  # the door is heavy: opened only when used
-        )
+        from proofolio.interfaces.pyomo.attaching import attach_pyomo  # heavy: imported only when used
 
         return attach_pyomo(target)
     if "cvxpy" in packages:
-        from proofolio.interfaces.cvxpy.interface import (
-            attach_cvxpy,  # the door is heavy: opened only when used
-        )
+        from proofolio.interfaces.cvxpy.attaching import attach_cvxpy  # heavy: imported only when used
 
         return attach_cvxpy(target)
     raise BadData(f"{type(target).__name__} is neither a Pyomo block nor a CVXPY problem")

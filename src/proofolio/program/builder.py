@@ -52,11 +52,13 @@ class Bounds(NamedTuple):
 
 Bounder = Callable[..., Bounds]  # (model, e), and (model, e, binary, off) for rows that a binary switches
 Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, spread, keep) -> what M to use
+# A row without variables is false beyond this, relative to its constant: sums of data that should cancel do so only
+# up to rounding, and solvers accept a row that is off by 1e-9 to 1e-6.
 CONSTANT_ROW_TOLERANCE = 1e-9
 
 
 class Builder:
-    """A mixed-integer program under construction.
+    """A mixed-integer program under construction; `proofolio.Model` is this with tiers of bounds plugged in.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ class Builder:
     bounders : mapping from tier to function, optional
         Sharper bounds than the interval rule, asked for by tier name (``"lp"``, ``"mip"``).
     checker : function, optional
-        Holds the numbers a user gives for M against what the model allows; without one they are used as
+        Checks the numbers a user gives for M against what the model allows; without one they are used as
         they stand.
 
     Attributes
@@ -75,7 +77,7 @@ class Builder:
 
     Examples
     --------
-    >>> model = Model()
+    >>> model = Builder()
     >>> w = model.variable("w", 2, lower=0, upper=1)
     >>> model.add("budget", w.sum() == 1)
     >>> model.minimise(model.quadratic([[2, 0], [0, 1]], w))
@@ -243,7 +245,7 @@ class Builder:
         UnboundedExpression
             When a bound asked for is infinite; the text names the variables that need one.
         BadData
-            For a tier that nobody provides.
+            For a tier that the builder has no bounder for.
         """
         if tier == "interval":
             found = self.interval(e)
@@ -462,7 +464,7 @@ class Builder:
 
     # ----------------------------------------------------------------- freeze
     def copy(self) -> Builder:
-        """Return a plain model that holds the same so far; what either adds from now on is its own.
+        """Return a plain builder that holds the same so far; what either adds from now on is its own.
 
         Expressions of this model become the copy's with `Expression(e.matrix, e.constant, copy)`. The list of
         proofs is shared.

@@ -24,7 +24,9 @@ from proofolio.program.expression import (
 __all__ = ["Form", "Quadratic", "gathered_forms", "quadratic_form", "split_forms", "symmetric"]
 
 
-ASYMMETRY = 1e-12
+ASYMMETRY = (
+    1e-12  # of the largest entry: products such as F F' come out asymmetric by rounding, some 1e-16 each
+)
 
 
 @dataclass(frozen=True, eq=False)

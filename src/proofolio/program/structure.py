@@ -1,9 +1,7 @@
-r"""Recognise rotated cones among quadratic rows.
+r"""What a program contains: the classes of mathematics a solver must be capable of, and rotated cones in disguise.
 
 Pyomo and model files know a cone :math:`\sum_k Y_k^2 \le t z` only as a quadratic row, which is not convex as it
-stands: it is so because t and z are not negative. A solver for convex programs must be told.
-
-Which classes of mathematics a program uses: what a solver's capability is held against.
+stands: it is so because t and z are not negative. `recognise_cones` finds such rows for solvers of convex programs.
 """
 
 from __future__ import annotations
@@ -34,6 +32,8 @@ FEATURES = (
     "sos2",
 )
 
+# A least eigenvalue above -1e-10 of the largest counts as zero: eigvalsh errs by some 1e-15 of the largest, and
+# covariances estimated in doubles are semidefinite only up to their rounding.
 CONVEXITY = 1e-10
 
 
@@ -101,7 +101,7 @@ def _convex_rows(program: Program) -> bool:
     return True
 
 
-NEGLIGIBLE = 1e-14
+NEGLIGIBLE = 1e-14  # of the largest eigenvalue: directions below it are rounding, and are left out of a root
 
 
 class _Cone(NamedTuple):
@@ -113,7 +113,7 @@ class _Cone(NamedTuple):
 
 
 def recognise_cones(program: Program) -> Program:
-    r"""Return the program with rows :math:`v'Qv - a\,t z \le 0` held as rotated cones.
+    r"""Return the program with rows :math:`v'Qv - a\,t z \le 0` written as rotated cones.
 
     A row is one when Q is positive semidefinite, a is positive, t and z are variables that appear in no other
     term of it, neither has a negative lower bound, and nothing else stands in the row. Other rows stay.

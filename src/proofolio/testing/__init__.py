@@ -1,4 +1,8 @@
-"""What a formulation of your own is tested with: `conformance` runs it through proof, doors and bad input."""
+"""What a formulation of your own is tested with.
+
+`conformance` (in `suite`) proves it, sends it through Pyomo and CVXPY (`interfaces`, which compares programs with
+`differences`), and gives it bad input.
+"""
 
 from proofolio.testing.suite import Conformance, conformance
 

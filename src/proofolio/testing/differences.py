@@ -64,7 +64,7 @@ def difference(program: Program, other: Program, *, objective: bool = False) -> 
     lost, new = _unmatched(own_curves, other_curves)
     if lost or new:
         word = "missing" if lost else "extra"
-        return f"a quadratic row or cone is {word}: {_told((lost or new)[0])} <= 0"
+        return f"a quadratic row or cone is {word}: {_text((lost or new)[0])} <= 0"
     if own_implied != other_implied:
         lost_implied = own_implied - other_implied
         word, found = ("missing", lost_implied) if lost_implied else ("extra", other_implied - own_implied)
@@ -190,7 +190,7 @@ def _same_curve(a: Polynomial, b: Polynomial) -> bool:
     return all(abs(a.get(key, 0.0) - b.get(key, 0.0)) <= 2 * ROUNDING for key in a.keys() | b.keys())
 
 
-def _told(curve: Polynomial) -> str:
+def _text(curve: Polynomial) -> str:
     return " + ".join(" ".join([f"{a:.9g}", *key]) for key, a in sorted(curve.items()))
 
 
@@ -230,14 +230,12 @@ def _objectives(program: Program, other: Program) -> str:
                   lambda k: f"{names[k // n]} {names[k % n]}"))  # fmt: skip
     parts.append(("q", program.q, other.q[order], lambda k: names[k]))
     parts.append(("c", np.array([program.c]), np.array([other.c]), lambda _: "the constant"))
-    for word, mine, found, told in parts:
+    for word, mine, found, place_name in parts:
         far = np.abs(mine - found)
         size = max(1.0, float(np.abs(mine).max(initial=0.0)))
         if np.any(far > ROUNDING * size):
             k = int(np.argmax(far))
-            return (
-                f"the objective's {word} differs: {found[k]!r} for {told(k)}, {mine[k]!r} in the matrix form"
-            )
+            return f"the objective's {word} differs: {found[k]!r} for {place_name(k)}, {mine[k]!r} in the matrix form"
     rest = np.setdiff1d(np.arange(other.n), order)
     if np.any(other.q[rest]) or sparse.csr_array(other.P)[rest].nnz:
         return "the objective has a term in another column"

@@ -1,4 +1,4 @@
-"""A formulation through the Pyomo and CVXPY doors, and what arrives there held against the matrix form.
+"""A formulation through Pyomo and CVXPY: what arrives there is compared with the matrix form.
 
 Twice each: written by its function into a user's own model, where the objective is the user's, and as a whole
 program with a quadratic objective.
@@ -21,9 +21,9 @@ __all__ = ["through_cvxpy", "through_pyomo"]
 
 def through_pyomo(claim: Claim, program: Program) -> str:
     """Write a claim's rows into a Pyomo model, read it back, and say what differs from the program."""
-    import pyomo.environ as pyo  # the doors are heavy: opened only when used
+    import pyomo.environ as pyo  # heavy: imported only when used
 
-    from proofolio.interfaces.pyomo.interface import attach_pyomo
+    from proofolio.interfaces.pyomo.attaching import attach_pyomo
     from proofolio.interfaces.pyomo.reading import from_pyomo
 
     native: Any = pyo
@@ -53,7 +53,7 @@ def through_cvxpy(claim: Claim, program: Program) -> str:
     """Write a claim's rows into a CVXPY problem, read it back, and say what differs from the program."""
     import cvxpy
 
-    from proofolio.interfaces.cvxpy.interface import attach_cvxpy
+    from proofolio.interfaces.cvxpy.attaching import attach_cvxpy
     from proofolio.interfaces.cvxpy.reading import from_cvxpy
 
     native: Any = cvxpy
@@ -73,7 +73,7 @@ def through_cvxpy(claim: Claim, program: Program) -> str:
 
 
 def _with_objective(program: Program) -> Program:
-    """Return the program with a strictly convex objective in every column, for doors to carry over."""
+    """Return the program with a strictly convex objective in every column, to be carried over."""
     n = program.n
     diagonal, beside = 2.0 + np.arange(n) / 8, np.full(max(n - 1, 0), 0.5)
     P = sparse.csc_array(np.diag(diagonal) + np.diag(beside, -1) + np.diag(beside, 1))

@@ -1,10 +1,10 @@
 """A conformance suite for formulations, the shipped ones and a user's own alike.
 
     def test_my_formulation():
-        report = proofolio.testing.suite(claim)
+        report = proofolio.testing.conformance(claim)
         assert report.ok, report
 
-It proves the claim, sends the formulation through every door and compares what arrives with the matrix form, hands
+It proves the claim, sends the formulation through Pyomo and CVXPY, compares what arrives with the matrix form, hands
 it input that must be refused in words, and reports how strong the relaxation is.
 """
 
@@ -38,8 +38,8 @@ class Conformance:
     Attributes
     ----------
     proof : Proof
-    doors : mapping
-        For each door ``"agrees"``, ``"cannot express: ..."`` (a language without indicators or ordered sets), or
+    interfaces : mapping
+        For Pyomo and CVXPY ``"agrees"``, ``"cannot express: ..."`` (a language without indicators or ordered sets), or
         what differs.
     bad_input : mapping
         For each kind of bad input ``"refused: ..."``, ``"accepted"`` (where nothing has to be bounded), or what
@@ -51,7 +51,7 @@ class Conformance:
     """
 
     proof: Proof
-    doors: Mapping[str, str]
+    interfaces: Mapping[str, str]
     bad_input: Mapping[str, str]
     strength: Strength | None
     problems: tuple[str, ...]
@@ -65,7 +65,7 @@ class Conformance:
         lines = [f"{self.proof.name} ({self.proof.lowering or 'no lowering named'}): {self.proof.verdict}"]
         if self.proof.witness is not None:
             lines.append(f"  {self.proof.witness}")
-        lines += [f"  {door}: {found}" for door, found in self.doors.items()]
+        lines += [f"  {name}: {found}" for name, found in self.interfaces.items()]
         lines += [f"  {kind}: {found}" for kind, found in self.bad_input.items()]
         if self.strength is not None:
             said = {True: "yes", False: "no", None: "not decided"}
@@ -75,14 +75,14 @@ class Conformance:
 
 
 def conformance(
-    claim: Claim, *, doors: bool = True, sharpness: bool = True, time_limit: float = 60.0
+    claim: Claim, *, interfaces: bool = True, sharpness: bool = True, time_limit: float = 60.0
 ) -> Conformance:
     """Run a formulation through the suite.
 
     Parameters
     ----------
     claim : Claim
-    doors : bool
+    interfaces : bool
         Also write it into a Pyomo model and a CVXPY problem, and read both back.
     sharpness : bool
         Also report how strong it is.
@@ -118,10 +118,10 @@ def conformance(
     problems = []
     if proof.verdict != "proved":
         problems.append(f"the claim is {proof.verdict}: {proof.witness or proof.reason}")
-    found_doors = _doors(claim) if doors else {}
+    arrived = _through_interfaces(claim) if interfaces else {}
     problems += [
-        f"the {door} door: {found}"
-        for door, found in found_doors.items()
+        f"through {name}: {found}"
+        for name, found in arrived.items()
         if not found.startswith(("agrees", "cannot express"))
     ]
     refused = _bad_input(claim)
@@ -131,22 +131,22 @@ def conformance(
         if not found.startswith(("refused", "accepted", "nothing"))
     ]
     strong = strength(claim, time_limit=time_limit) if sharpness else None
-    return Conformance(proof, found_doors, refused, strong, tuple(problems))
+    return Conformance(proof, arrived, refused, strong, tuple(problems))
 
 
-# ---------------------------------------------------------------------- doors
-def _doors(claim: Claim) -> dict[str, str]:
+# ----------------------------------------------------------------- interfaces
+def _through_interfaces(claim: Claim) -> dict[str, str]:
     model = Builder(claim.title)
     claim.function(model, **{name: box.variable(model, name) for name, box in claim.inputs.items()})
     program = model.freeze()
     found = {}
-    for door, through in (("pyomo", through_pyomo), ("cvxpy", through_cvxpy)):
+    for name, through in (("pyomo", through_pyomo), ("cvxpy", through_cvxpy)):
         try:
-            found[door] = through(claim, program)
-        except UnsupportedProgram as words:
+            found[name] = through(claim, program)
+        except UnsupportedProgram as error:
             native = bool(features(program) & NATIVE)
-            found[door] = (
-                f"cannot express: {words}" if native else f"refuses without a native construct: {words}"
+            found[name] = (
+                f"cannot express: {error}" if native else f"refuses without a native construct: {error}"
             )
     return found
 
@@ -194,10 +194,10 @@ def _called(
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             claim.function(model, **given)
-    except wanted as words:
-        return f"refused: {words}"
-    except ProofolioError as words:
-        return f"{type(words).__name__} where {wanted[0].__name__} would say what to do: {words}"
+    except wanted as error:
+        return f"refused: {error}"
+    except ProofolioError as error:
+        return f"{type(error).__name__} where {wanted[0].__name__} would say what to do: {error}"
     except Exception as error:  # noqa: BLE001 - whatever a user's function raises is what is reported
         return f"a bare {type(error).__name__}: {error}"
     if may_pass:

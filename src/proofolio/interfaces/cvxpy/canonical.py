@@ -1,6 +1,7 @@
-"""Squares put back in place of their placeholders: quadratic forms over columns.
+"""CVXPY's own canonicalisation, with affine expressions left alone and quadratic ones kept whole.
 
-CVXPY's own canonicalisation, with affine expressions left alone and quadratic ones kept whole.
+`Canonical` collects rows and cones and puts a placeholder variable where a sum of squares stands; `Squares` turns the
+placeholders back into quadratic forms over columns.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import UnsupportedProgram
-from proofolio.interfaces.cvxpy.columns import Affine, affine_constraint, evaluated, told
+from proofolio.interfaces.cvxpy.columns import Affine, affine_constraint, evaluated, shown
 
 __all__ = ["Canonical", "ConeItem", "RowItem", "Square", "Squares"]
 
@@ -99,7 +100,7 @@ class Canonical(Dcp2Cone):
         elif isinstance(constraint, cp.constraints.NonNeg):
             self._curved(name, -evaluated(constraint.args[0]), constraint)
         elif isinstance(constraint, Cone):
-            raise _foreign(name, told(constraint), type(constraint).__name__)
+            raise _foreign(name, shown(constraint), type(constraint).__name__)
         else:
             raise _not_dcp(name, constraint)
 
@@ -158,7 +159,7 @@ class Canonical(Dcp2Cone):
         flat, made = super().canonicalize_expr(expr, args, affine_above)
         for constraint in made:
             if isinstance(constraint, Cone) and not isinstance(constraint, _FLAT_CONES):
-                raise _foreign(self._where, told(expr), type(constraint).__name__)
+                raise _foreign(self._where, shown(expr), type(constraint).__name__)
         return flat, made
 
     def _with_placeholders(self, expression: Any, definitions: dict[int, Any]) -> Any:
@@ -192,17 +193,19 @@ def _parts(form: Any) -> tuple[Any, Integers]:
     return (P + sparse.csr_array(P.T)) / 2.0, label.astype(np.intp)
 
 
-def _foreign(name: str, words: str, cone: str) -> UnsupportedProgram:
+def _foreign(name: str, text: str, cone: str) -> UnsupportedProgram:
     return UnsupportedProgram(
-        f"{name}: {words} needs the cone {cone}, and a Program has second-order cones: solve it with CVXPY"
+        f"{name}: {text} needs the cone {cone}, and a Program has second-order cones: solve it with CVXPY"
     )
 
 
 def _not_dcp(name: str, constraint: Any) -> UnsupportedProgram:
-    return UnsupportedProgram(f"{name} is not DCP: {told(constraint)}")
+    return UnsupportedProgram(f"{name} is not DCP: {shown(constraint)}")
 
 
-_DENSE = 64  # columns up to which substituting into a square costs nothing worth an auxiliary variable
+# Columns up to which substituting into a square costs less than an auxiliary variable does: a dense 64 x 64 form
+# has 4,096 entries, as few as the rows that would define 64 auxiliary columns of a dense expression.
+_DENSE = 64
 
 
 class Squares:

@@ -1,7 +1,4 @@
-"""Columns from CVXPY variables: bounds by attribute and by constraint, integrality, names.
-
-CVXPY expressions as matrices: row-major, in the user's own variables, parameters at their value.
-"""
+"""CVXPY variables as columns and affine expressions as matrices: bounds, integrality, names, row-major order."""
 
 from __future__ import annotations
 
@@ -33,7 +30,7 @@ __all__ = [
     "evaluated",
     "foreign_attribute",
     "joined_boxes",
-    "told",
+    "shown",
     "unique_variables",
     "user_name",
     "variable_box",
@@ -53,10 +50,10 @@ class Affine(NamedTuple):
     constant: Floats
 
 
-def told(thing: Any) -> str:
-    """Return the words by which an error names a CVXPY object."""
-    words = " ".join(str(thing).split())
-    return words if len(words) <= 80 else f"{words[:77]}..."
+def shown(thing: Any) -> str:
+    """Return the text by which an error names a CVXPY object, not too long."""
+    text = " ".join(str(thing).split())
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def unique_variables(expressions: Sequence[Any]) -> list[Any]:
@@ -77,7 +74,7 @@ def evaluated(expression: Any) -> Any:
     if not isinstance(expression, cp.Expression) or any(
         not isinstance(a, cp.Expression) for a in expression.args
     ):
-        raise UnsupportedProgram(f"{told(expression)} is an optimisation inside a problem: write it out")
+        raise UnsupportedProgram(f"{shown(expression)} is an optimisation inside a problem: write it out")
     if isinstance(expression, cp.Parameter):
         if expression.value is None:
             raise BadData(f"the parameter {expression.name()!r} has no value: give it one first")
@@ -105,7 +102,7 @@ def _summed_up(expression: Any) -> Any:
 def _constant(expression: Any) -> Any:
     value: Any = expression.value
     if not np.all(np.isfinite(value.data if hasattr(value, "tocoo") else np.asarray(value))):
-        raise BadData(f"{told(expression)} holds NaN or an infinity: give finite numbers")
+        raise BadData(f"{shown(expression)} holds NaN or an infinity: give finite numbers")
     constant = cp.Constant(value)
     return psd_wrap(constant) if expression.attributes["PSD"] else constant
 
@@ -133,8 +130,8 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
         extractor: Any = CoeffExtractor(places, _BACKEND)
         tensor = extractor.affine(list(expressions)).tocoo()
     except NotImplementedError:
-        words = ", ".join(told(e) for e in expressions[:3])
-        raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {words}") from None
+        some = ", ".join(shown(e) for e in expressions[:3])
+        raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {some}") from None
     column, row = np.divmod(tensor.coords[0].astype(np.int64), max(height, 1))
     new_row = _row_major([e.shape for e in expressions])
     new_column = np.append(_row_major([v.shape for v in variables]), width)

@@ -22,7 +22,7 @@ from proofolio.interfaces.cvxpy.columns import (
     declare,
     evaluated,
     joined_boxes,
-    told,
+    shown,
     unique_variables,
     user_name,
     with_posted,
@@ -95,7 +95,7 @@ def read_cvxpy(problem: Any) -> CvxpyReading:
     expression = -problem.objective.expr if maximise else problem.objective.expr
     expression = evaluated(expression)
     if not expression.is_convex():
-        raise UnsupportedProgram(f"the objective is not DCP: {told(problem.objective)}")
+        raise UnsupportedProgram(f"the objective is not DCP: {shown(problem.objective)}")
     objective = canonical.objective(expression)
     for k, constraint in enumerate(problem.constraints):
         canonical.constraint(constraint.label or f"constraint{k}", constraint)

@@ -28,8 +28,9 @@ def to_cvxpy(program: Program) -> Any:
     """Return a `cvxpy.Problem` with a native variable for each block, under its name and in its shape.
 
     Quadratic rows that are rotated cones are written as such (see `recognise_cones`). Rows of one block make one
-    constraint for each kind of side they have, labelled with the block's name; their coefficients are the program's to the bit. ``problem.var_dict[name]`` finds a variable. CVXPY warns
-    when it solves a problem with arrays of three axes; ``solve(canon_backend="SCIPY")`` keeps it quiet.
+    constraint for each kind of side they have, labelled with the block's name; their coefficients are the
+    program's to the bit. ``problem.var_dict[name]`` finds a variable. CVXPY warns when it solves a problem with
+    arrays of three axes; ``solve(canon_backend="SCIPY")`` keeps it quiet.
 
     Raises
     ------
@@ -63,8 +64,8 @@ def native_variable(name: str, shape: tuple[int, ...], box: Box) -> Any:
             attributes[key] = True
         elif marked.any():
             attributes[key] = tuple(np.nonzero(marked))
-    told = binary & (lower == 0) & (upper == 1)
-    low, high = np.where(told, -np.inf, lower), np.where(told, np.inf, upper)
+    plain = binary & (lower == 0) & (upper == 1)
+    low, high = np.where(plain, -np.inf, lower), np.where(plain, np.inf, upper)
     if np.any(np.isfinite(low)) or np.any(np.isfinite(high)):
         attributes["bounds"] = [low if shape else float(low), high if shape else float(high)]
     return cp.Variable(shape, name=name, **attributes)

@@ -388,6 +388,8 @@ class _Reader:
         return list(zip(rest[::2], rest[1::2], strict=True))
 
     def _one_set(self, name: str, line: int) -> None:
+        if not name:
+            return
         first = self.sets.setdefault(self.section, name)
         if name != first:
             raise self.found.error(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from proofolio.interfaces.opening import attach as attach_plain
+from proofolio.interfaces.opening import attach_builder
 from proofolio.program.builder import Bounder, Builder, Checker
 from proofolio.verification.big_m.given import check_big_m
 from proofolio.verification.big_m.tiers import BOUNDERS
@@ -17,8 +17,8 @@ __all__ = ["Model", "attach"]
 class Model(Builder):
     """A mixed-integer program under construction, with bounds by linear and integer programs.
 
-    ``big_m="lp"`` and ``big_m="mip"`` work in every formulation, and numbers given for M are held against
-    what the model holds so far: too small with a point that shows it raises `InvalidBigM`, neither proved
+    ``big_m="lp"`` and ``big_m="mip"`` work in every formulation, and numbers given for M are checked against
+    the rows and bounds of the model so far: too small with a point that shows it raises `InvalidBigM`, neither proved
     nor refuted warns `UnprovenBigM`, larger than proved is tightened unless ``keep=True``. What proves each
     bound stands in `proofs`.
 
@@ -81,7 +81,7 @@ def attach(
     BadData
         For anything else.
     """
-    model = attach_plain(target)
+    model = attach_builder(target)
     model.bounders.update({**BOUNDERS, **(bounders or {})})
     model.checker = (
         partial(check_big_m, whole=False) if checker is check_big_m and _has_rows(target) else checker
@@ -93,6 +93,6 @@ def _has_rows(target: Any) -> bool:
     """Whether a user's model holds constraints that the builder does not know."""
     if not hasattr(target, "component_data_objects"):
         return bool(getattr(target, "constraints", ()))
-    from pyomo.environ import Constraint  # the door is open already; nobody else pays for the import
+    from pyomo.environ import Constraint  # slow to import: only where a Pyomo model is given
 
     return any(True for _ in target.model().component_data_objects(Constraint, active=True))

@@ -23,6 +23,7 @@ from typing import Any
 
 __all__ = [
     "NUMBERS",
+    "ZERO",
     "Row",
     "Side",
     "System",
@@ -39,6 +40,7 @@ __all__ = [
 ]
 
 
+ZERO = Fraction(0)
 Row = Mapping[int, Fraction]
 Side = Fraction | None
 NUMBERS = "decimals as written"  # how documents say that a model's double x is meant as Fraction(repr(x))
@@ -73,32 +75,27 @@ class System:
         return (self.fixed[j], self.fixed[j]) if j in self.fixed else (self.lower[j], self.upper[j])
 
 
-def _most(factor: Fraction, low: Side, high: Side) -> Side:
-    """Return the largest value of factor * v over low <= v <= high, None for infinity."""
-    end = high if factor > 0 else low
-    return None if end is None else factor * end
-
-
 def bound(system: System, c: Row, y: Row) -> Side:
     """Return the upper bound of c'x that the multipliers y prove, None when they prove nothing."""
     reduced = dict(c)
-    total = Fraction(0)
+    total = ZERO
     for i, factor in y.items():
-        if factor == 0:
+        if not factor:
             continue
-        part = _most(factor, system.side(i, "lower"), system.side(i, "upper"))
-        if part is None:
+        side = system.side(i, "upper" if factor > 0 else "lower")
+        if side is None:
             return None
-        total += part
+        total += factor * side
         for j, a in system.rows[i].items():
-            reduced[j] = reduced.get(j, Fraction(0)) - factor * a
+            reduced[j] = reduced[j] - factor * a if j in reduced else -factor * a
     for j, factor in reduced.items():
-        if factor == 0:
+        if not factor:
             continue
-        part = _most(factor, *system.box(j))
-        if part is None:
+        low, high = system.box(j)
+        end = high if factor > 0 else low
+        if end is None:
             return None
-        total += part
+        total += factor * end
     return total
 
 
@@ -110,23 +107,23 @@ def proves_empty(system: System, y: Row) -> bool:
 
 def evaluate(terms: Row, point: Row) -> Fraction:
     """Evaluate a linear function at a point (absent columns are zero)."""
-    return sum((a * point[j] for j, a in terms.items() if j in point), Fraction(0))
+    return sum((a * point[j] for j, a in terms.items() if j in point), ZERO)
 
 
 def violation(system: System, x: Row) -> Fraction:
     """Return the largest violation of any row or bound at a point (absent columns are zero)."""
-    worst = Fraction(0)
+    worst = ZERO
     for i, row in enumerate(system.rows):
         worst = max(worst, _outside(evaluate(row, x), system.side(i, "lower"), system.side(i, "upper")))
     for j in range(len(system.lower)):
-        worst = max(worst, _outside(x.get(j, Fraction(0)), *system.box(j)))
+        worst = max(worst, _outside(x.get(j, ZERO), *system.box(j)))
     return worst
 
 
 def _outside(value: Fraction, low: Side, high: Side) -> Fraction:
-    above = Fraction(0) if high is None else value - high
-    below = Fraction(0) if low is None else low - value
-    return max(above, below, Fraction(0))
+    above = ZERO if high is None else value - high
+    below = ZERO if low is None else low - value
+    return max(above, below, ZERO)
 
 
 # ------------------------------------------------------------------ numbers in documents

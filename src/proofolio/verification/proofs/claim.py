@@ -62,7 +62,7 @@ class Claim:
         ``function(model, **inputs)`` returns the outputs: one expression, a tuple of them, or None when there
         are none. The function users call, its lowering bound by a lambda or ``functools.partial``.
     inputs : mapping from names to Box
-    outputs : tuple of str
+    outputs : str or tuple of str
     meaning : sequence of callables
         Pieces: ``lambda u, v: [v == u[0], u[0] >= u[1]]``, called with the inputs and then the outputs, by
         name when its arguments carry those names. The meaning is the union of the pieces. Rows are closed: a
@@ -88,7 +88,7 @@ class Claim:
 
     function: Callable[..., Any]
     inputs: Mapping[str, Box]
-    outputs: tuple[str, ...]
+    outputs: str | tuple[str, ...]
     meaning: Sequence[Callable[..., Any]]
     name: str = ""
     lowering: str = ""
@@ -96,18 +96,20 @@ class Claim:
     lift: Callable[..., Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        outputs: object = self.outputs
-        names = (outputs,) if isinstance(outputs, str) else tuple(self.outputs)  # ("v") is a common slip
-        object.__setattr__(self, "outputs", names)
         if not self.meaning:
             raise BadData(f"claim {self.title!r} has no pieces: give its meaning at least one")
         boxes: dict[str, object] = dict(self.inputs)
         wrong = [name for name, box in boxes.items() if not isinstance(box, Box)]
         if wrong:
             raise BadData(f"input {wrong[0]!r} of claim {self.title!r} must be a Box(shape, lower, upper)")
-        both = set(self.inputs) & set(self.outputs)
-        if both or len(set(self.outputs)) < len(self.outputs):
+        names = self.output_names
+        if set(self.inputs) & set(names) or len(set(names)) < len(names):
             raise BadData(f"claim {self.title!r} names an output twice, or as an input: names must differ")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs."""
+        return (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs)
 
     @property
     def title(self) -> str:
@@ -156,17 +158,17 @@ def build(claim: Claim) -> Built:
     returned = claim.function(model, **given)
     several = isinstance(returned, (tuple, list))
     values = tuple(returned) if several else () if returned is None else (returned,)
-    if not claim.outputs:
+    if not claim.output_names:
         values = ()
-    if len(values) != len(claim.outputs):
+    if len(values) != len(claim.output_names):
         raise BadData(
-            f"claim {claim.title!r} names {len(claim.outputs)} outputs; its function returned {len(values)}"
+            f"claim {claim.title!r} names {len(claim.output_names)} outputs; its function returned {len(values)}"
         )
     if any(isinstance(value, Quadratic) for value in values):
         raise Undecidable("an output is quadratic: the lemma about it must be proved apart")
     outputs = tuple(as_expression(value) for value in values)
     point = {name: box.variable(space, name) for name, box in claim.inputs.items()}
-    for name, output in zip(claim.outputs, outputs, strict=True):
+    for name, output in zip(claim.output_names, outputs, strict=True):
         point[name] = space.variable(name, output.shape)
     pieces = [_rows_of(claim, piece, point) for piece in claim.meaning]
     shape = _entry_shape(claim, [output.shape for output in outputs], pieces)

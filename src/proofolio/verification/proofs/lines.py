@@ -24,6 +24,7 @@ from math import inf, isqrt
 from typing import Any
 
 from proofolio.verification.exact.certificate import (
+    ZERO,
     Row,
     Side,
     Undecidable,
@@ -50,7 +51,6 @@ SHARE = 1000  # delta times this is the largest error, in parts of the set's siz
 # Forms that differ by less than this part of a coefficient are one and a rest: square roots in double precision
 # leave 1e-16, and data that differ on purpose differ by more.
 NEAR = Fraction(1, 10**6)
-ZERO = Fraction(0)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Atom:
 
     def value(self, point: Mapping[int, Fraction]) -> Fraction:
         """Evaluate the form at a point that gives its columns."""
-        return sum((a * point[i] * point[j] for i, j, a in self.terms), Fraction(0))
+        return sum((a * point[i] * point[j] for i, j, a in self.terms), ZERO)
 
     def interval(self, lower: Ends, upper: Ends) -> tuple[Fraction, Fraction] | None:
         """Bound the form over a box; None when a column of it has no bound."""
@@ -122,24 +122,24 @@ def interval(form: Polynomial, lower: Ends, upper: Ends) -> tuple[Fraction, Frac
 
     A positive semidefinite form is never negative, which its terms apart do not say.
     """
-    low = high = Fraction(0)
+    low = high = ZERO
     for (i, j), a in form.items():
         p, q, r, s = lower[i], upper[i], lower[j], upper[j]
         if p is None or q is None or r is None or s is None:
             return None
         corners = [p * r, p * s, q * r, q * s] if i != j else [p * p, q * q]
         if i == j and p <= 0 <= q:
-            corners.append(Fraction(0))
+            corners.append(ZERO)
         ends = a * min(corners), a * max(corners)
         low, high = low + min(ends), high + max(ends)
-    return (max(low, Fraction(0)), high) if _is_semidefinite(form) else (low, high)
+    return (max(low, ZERO), high) if _is_semidefinite(form) else (low, high)
 
 
 def _is_semidefinite(form: Polynomial) -> bool:
     """Whether a form is positive semidefinite: symmetric elimination in fractions."""
     columns = sorted({j for key in form for j in key})
     place = {j: k for k, j in enumerate(columns)}
-    Q = [[Fraction(0)] * len(columns) for _ in columns]
+    Q = [[ZERO] * len(columns) for _ in columns]
     for (i, j), a in form.items():
         Q[place[i]][place[j]] += a / 2
         Q[place[j]][place[i]] += a / 2
@@ -149,7 +149,7 @@ def _is_semidefinite(form: Polynomial) -> bool:
         if pivot < 0 or (pivot == 0 and any(pivot_row[j] for j in rest)):
             return False
         for i in rest:
-            share = Q[i][k] / pivot if pivot else Fraction(0)
+            share = Q[i][k] / pivot if pivot else ZERO
             for j in rest:
                 Q[i][j] -= share * pivot_row[j]
     return True
@@ -185,14 +185,11 @@ class Atoms:
         for k, (unit, first) in enumerate(zip(self.forms, self._first, strict=True)):
             known = {key: first * a for key, a in unit.items()}
             size = max(abs(a) for a in known.values())
-            rest = {
-                key: form.get(key, Fraction(0)) - known.get(key, Fraction(0))
-                for key in known.keys() | form.keys()
-            }
+            rest = {key: form.get(key, ZERO) - known.get(key, ZERO) for key in known.keys() | form.keys()}
             if all(abs(a) <= NEAR * size for a in rest.values()):
                 # coefficients of the size of rounding would look like zero to a solver: the column is small instead
                 row = dict(self.terms(rest, scaled=False))
-                row[-1 - k] = row.get(-1 - k, Fraction(0)) + first
+                row[-1 - k] = row.get(-1 - k, ZERO) + first
                 return self._confirmed(row, form)
         return self.terms(form)
 
@@ -201,9 +198,11 @@ class Atoms:
         left = dict(form)
         for j, a in row.items():
             for key, b in self.forms[-1 - j].items():
-                left[key] = left.get(key, Fraction(0)) - a * b
+                left[key] = left.get(key, ZERO) - a * b
         if any(left.values()):
-            raise Undecidable("a quadratic part is not the sum of atoms it was written as: report this")
+            raise Undecidable(
+                "a quadratic part is not the sum of its atoms, which is an error in proofolio: report it"
+            )
         return row
 
     def placed(self, start: int) -> tuple[Atom, ...]:
@@ -232,14 +231,14 @@ def squares(parts: Iterable[tuple[Mapping[int, Fraction], Fraction]]) -> tuple[P
     """Return a sum of squares of affine functions: its quadratic part, linear part and constant."""
     curved: dict[tuple[int, int], Fraction] = {}
     linear: dict[int, Fraction] = {}
-    total = Fraction(0)
+    total = ZERO
     for terms, constant in parts:
         total += constant * constant
         for i, a in terms.items():
-            linear[i] = linear.get(i, Fraction(0)) + 2 * a * constant
+            linear[i] = linear.get(i, ZERO) + 2 * a * constant
             for j, b in terms.items():
                 key = (min(i, j), max(i, j))
-                curved[key] = curved.get(key, Fraction(0)) + a * b
+                curved[key] = curved.get(key, ZERO) + a * b
     return curved, {j: a for j, a in linear.items() if a}, total
 
 

@@ -21,7 +21,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import product
 
-from proofolio.verification.exact.certificate import Row, System, Undecidable, evaluate
+from proofolio.verification.exact.certificate import ZERO, Row, System, Undecidable, evaluate
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows
@@ -144,7 +144,7 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
             sides += [({j: -a for j, a in terms.items()}, -low)] if low is not None else []
             continue
         for other, (row, below, above) in enumerate(rows):
-            share = row.get(column, Fraction(0)) / terms[column]
+            share = row.get(column, ZERO) / terms[column]
             moved = share * low
             rows[other] = (
                 _less(row, share, terms),
@@ -167,7 +167,7 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
 
 def _reduced(row: Row, limit: Fraction, terms: Row, value: Fraction, column: int) -> tuple[Row, Fraction]:
     """Return the side row <= limit with a column eliminated by the equation terms = value."""
-    factor = row.get(column, Fraction(0)) / terms[column]
+    factor = row.get(column, ZERO) / terms[column]
     return _less(row, factor, terms), limit - factor * value
 
 
@@ -175,7 +175,7 @@ def _less(row: Row, factor: Fraction, other: Row) -> dict[int, Fraction]:
     """Return row - factor * other without its zeros."""
     found = dict(row)
     for j, a in other.items():
-        found[j] = found.get(j, Fraction(0)) - factor * a
+        found[j] = found.get(j, ZERO) - factor * a
     return {j: a for j, a in found.items() if a}
 
 
@@ -185,7 +185,7 @@ def substituted(
 ) -> tuple[dict[int, Fraction], Fraction]:
     """Return the terms and the constant of an expression with columns fixed or lifted."""
     found: dict[int, Fraction] = {}
-    constant = Fraction(0)
+    constant = ZERO
     for j, a in terms.items():
         if j in fixed:
             constant += a * fixed[j]
@@ -193,9 +193,9 @@ def substituted(
             inner, offset = lift[j]
             constant += a * offset
             for k, b in inner.items():
-                found[k] = found.get(k, Fraction(0)) + a * b
+                found[k] = found.get(k, ZERO) + a * b
         else:
-            found[j] = found.get(j, Fraction(0)) + a
+            found[j] = found.get(j, ZERO) + a
     return {j: a for j, a in found.items() if a}, constant
 
 
@@ -219,7 +219,7 @@ def lifted_facets(part: Statement, fixed: Mapping[int, Fraction], lift: Lift) ->
     for line in active_lines(part, fixed):
         pinned = line.when is not None and not line.when[1]  # an integer output must be what was fixed
         for facet in facets(part, [line]):
-            terms, constant = (facet.terms, Fraction(0)) if pinned else substituted(facet.terms, fixed, lift)
+            terms, constant = (facet.terms, ZERO) if pinned else substituted(facet.terms, fixed, lift)
             found.append(Facet(terms, facet.limit - constant, facet.scale))
     return found
 
@@ -232,8 +232,8 @@ def cell_generators(
     box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"]
     found = []
     for facet in facets(part, [*box, *lines]):
-        constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), Fraction(0))
-        found.append(([facet.terms.get(j, Fraction(0)) for j in columns], facet.limit - constant))
+        constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), ZERO)
+        found.append(([facet.terms.get(j, ZERO) for j in columns], facet.limit - constant))
     points, rays = generators(found, len(columns))
     return (
         [dict(zip(columns, v, strict=True)) for v in points],
@@ -243,7 +243,7 @@ def cell_generators(
 
 def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, Fraction]) -> Fraction:
     """Return the largest violation of a row or bound at a point, each over its scale."""
-    worst = Fraction(0)
+    worst = ZERO
     for facet in facets(part, active_lines(part, fixed)):
         worst = max(worst, (evaluate(facet.terms, point) - facet.limit) / facet.scale)
     return worst
@@ -251,10 +251,9 @@ def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, F
 
 def recession(part: Statement) -> System:
     """Return the directions along which the rows hold for ever: every finite side becomes zero."""
-    zero = Fraction(0)
 
     def flat(sides: tuple[Fraction | None, ...]) -> tuple[Fraction | None, ...]:
-        return tuple(None if side is None else zero for side in sides)
+        return tuple(None if side is None else ZERO for side in sides)
 
     program = part.program
     return replace(

@@ -1,4 +1,4 @@
-"""The Pyomo door: formulations written in proofolio's algebra, added to a user's own Pyomo block."""
+"""Formulations written in proofolio's algebra, added to a user's own Pyomo block."""
 
 from __future__ import annotations
 
@@ -17,13 +17,11 @@ from pyomo.core.base.indexed_component_slice import IndexedComponent_slice
 from scipy import sparse
 
 from proofolio.errors import BadData
-from proofolio.interfaces.pyomo.reading import PyomoReading, from_pyomo, read_pyomo
 from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, shortened, variable_box
 from proofolio.interfaces.pyomo.writing import (
     affine_terms,
     native_sum,
     quadratic_terms,
-    to_pyomo,
     write_program,
 )
 from proofolio.program.builder import Bounder, Builder
@@ -31,7 +29,7 @@ from proofolio.program.expression import Expression, as_expression, stack
 from proofolio.program.program import Block
 from proofolio.program.quadratic import Quadratic
 
-__all__ = ["PyomoModel", "PyomoReading", "attach_pyomo", "from_pyomo", "read_pyomo", "to_pyomo"]
+__all__ = ["PyomoModel", "attach_pyomo"]
 
 
 def attach_pyomo(block: Any, bounders: Mapping[str, Bounder] | None = None) -> PyomoModel:

@@ -1,4 +1,4 @@
-"""The CVXPY door: formulations written in proofolio's algebra, added to a user's own CVXPY problem."""
+"""Formulations written in proofolio's algebra, added to a user's own CVXPY problem."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from proofolio.interfaces.cvxpy.columns import (
     evaluated,
     foreign_attribute,
     joined_boxes,
-    told,
+    shown,
     unique_variables,
     user_name,
     variable_box,
     with_posted,
 )
-from proofolio.interfaces.cvxpy.reading import CvxpyReading, from_cvxpy, read_cvxpy
-from proofolio.interfaces.cvxpy.writing import Natives, native_constraints, native_variable, to_cvxpy
+from proofolio.interfaces.cvxpy.writing import Natives, native_constraints, native_variable
 from proofolio.program.builder import Bounder, Builder
 from proofolio.program.expression import Expression, as_expression, stack
 from proofolio.program.quadratic import Quadratic
 
-__all__ = ["CvxpyModel", "CvxpyReading", "attach_cvxpy", "from_cvxpy", "read_cvxpy", "to_cvxpy"]
+__all__ = ["CvxpyModel", "attach_cvxpy"]
 
 
 cp: Any = cvxpy  # its annotations cover a part of what it exports
@@ -146,7 +145,7 @@ class CvxpyModel(Builder):
             return as_expression(value)
         flat = evaluated(value)
         if not flat.is_affine():
-            raise BadData(f"the expression {told(value)} is not affine: only affine ones can be lifted")
+            raise BadData(f"the expression {shown(value)} is not affine: only affine ones can be lifted")
         variables = flat.variables()
         for variable in variables:
             if variable.id not in self._start:

@@ -1,44 +1,74 @@
-"""Proofs as a table for people and as a document for programs.
-
-A refuted claim in plain words: the point, what the rows do there, and what was meant.
-"""
+"""Proofs as a table for people and as a document for programs, and a refuted claim in plain sentences."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from proofolio.cli.prove import Judged
-    from proofolio.verification.proofs.claim import Claim
-    from proofolio.verification.proofs.lines import Line
-    from proofolio.verification.proofs.proving import Proof
-    from proofolio.verification.proofs.statement import Facet, Statement
+from rich.console import Console
 
-__all__ = ["decimal", "direction", "document", "explained", "leaves", "plain_number", "show"]
+from proofolio.report.table import STYLES, Cell, Table
+from proofolio.verification.proofs.claim import Claim, build
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.proving import Proof
+from proofolio.verification.proofs.statement import Facet, Statement, facets, parts
+from proofolio.verification.proofs.strengths import Strength
+
+__all__ = [
+    "Asked",
+    "Judged",
+    "decimal",
+    "explained",
+    "leaves",
+    "plain_number",
+    "proofs_document",
+    "show_proofs",
+]
 
 
-MOST_NAMED = 8
-MOST_CASES = 4096
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A claim and where it came from; `spec` is empty for one that ships."""
+
+    claim: Claim
+    spec: str = ""
+
+    @property
+    def formulation(self) -> str:
+        """The claim's name without its family of bounds."""
+        return self.claim.title.partition(" [")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A claim with its proof, how strong it is when proved, and the file of its certificates."""
+
+    asked: Asked
+    proof: Proof
+    strength: Strength | None = None
+    file: Path | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Of the proof and of the search for weaknesses."""
+        return self.proof.seconds + (self.strength.seconds if self.strength is not None else 0.0)
+
+
+MOST_NAMED = 8  # variables in a sentence
+MOST_CASES = 4096  # choices of integers that are tried in search of the nearest
 DIRECTIONS = {"sound": "allows a point that is not meant", "complete": "cuts off a point that is meant"}
 ORDER = {"output": 0, "auxiliary": 1, "input": 2}
 
 Point = dict[int, Fraction]
 
 
-def direction(proof: Proof) -> str:
-    """Say in which direction a refuted claim fails."""
-    assert proof.witness is not None
-    return DIRECTIONS[proof.witness.direction]
-
-
 def explained(claim: Claim, proof: Proof) -> list[tuple[str, str]]:
-    """Return lines of (what, words) about a refuted claim's point, narrowed to the part that fails."""
-    from proofolio.verification.proofs.statement import Statement, parts
-
+    """Return lines of (what, sentence) about a refuted claim's point, narrowed to the part that fails."""
     assert proof.certificates is not None
     document = proof.certificates.document
     whole, refutation = Statement.read(document["statement"]), document["refutation"]
@@ -51,15 +81,13 @@ def explained(claim: Claim, proof: Proof) -> list[tuple[str, str]]:
 
 
 def _allowed(part: Statement, point: Point, entry: int) -> list[tuple[str, str]]:
-    from proofolio.verification.proofs.statement import facets
-
     pieces = part.entries[entry]
-    spoken = {j for piece in pieces for line in piece for j in line.terms}
+    mentioned = {j for piece in pieces for line in piece for j in line.terms}
     kinds = {
         kind: [j for j in sorted(point) if part.kinds[j] == kind] for kind in ("input", "output", "auxiliary")
     }
-    inputs = [j for j in kinds["input"] if j in spoken or j in _beside(part, spoken)]
-    outputs = [j for j in kinds["output"] if j in spoken]
+    inputs = [j for j in kinds["input"] if j in mentioned or j in _beside(part, mentioned)]
+    outputs = [j for j in kinds["output"] if j in mentioned]
     others = _values(part, point, kinds["auxiliary"])
     lines = [("inputs", _values(part, point, inputs))]
     allowed = f"{_values(part, point, outputs)}" if outputs else "this point"
@@ -74,9 +102,9 @@ def _allowed(part: Statement, point: Point, entry: int) -> list[tuple[str, str]]
     return lines
 
 
-def _beside(part: Statement, spoken: set[int]) -> set[int]:
-    """Return the columns that share a row with those spoken of."""
-    return {j for line in part.rows if spoken & set(line.terms) for j in line.terms}
+def _beside(part: Statement, mentioned: set[int]) -> set[int]:
+    """Return the columns that share a row with those mentioned."""
+    return {j for line in part.rows if mentioned & set(line.terms) for j in line.terms}
 
 
 def _cut_off(part: Statement, point: Point, rows: list[str]) -> list[tuple[str, str]]:
@@ -98,19 +126,17 @@ def _cut_off(part: Statement, point: Point, rows: list[str]) -> list[tuple[str, 
         choices = "" if not chosen else f" in any of the {cases} choices of the integers"
         lines.append(("rows", f"no values of the other variables satisfy them{choices}"))
         return lines
-    held, k, miss = _nearest(part, point, chosen)
-    said = _values(part, held, chosen)
+    nearest, k, miss = _nearest(part, point, chosen)
+    said = _values(part, nearest, chosen)
     near = f"the nearest choice is {said}, where " if said else ""
     name = f"row {rows[k]!r}, " if k < len(rows) and rows[k] else "row " if k < len(rows) else "the bound "
-    row = _line(part, _held_to(part)[k], held)
+    row = _line(part, _all_lines(part)[k], nearest)
     lines.append(("rows", f"they forbid it: {near}{name}{row}, is broken by {decimal(miss)}"))
     return lines
 
 
-def _held_to(part: Statement) -> list[Line]:
+def _all_lines(part: Statement) -> list[Line]:
     """Return the rows, and below them the bounds that the function gave its outputs."""
-    from proofolio.verification.proofs.lines import Line
-
     outputs = [j for j, kind in enumerate(part.kinds) if kind == "output"]
     return [*part.rows, *(Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in outputs)]
 
@@ -118,7 +144,7 @@ def _held_to(part: Statement) -> list[Line]:
 def _nearest(part: Statement, point: Point, chosen: list[int]) -> tuple[Point, int, Fraction]:
     """Return the choice of integers that violates the rows least, the row that is worst there, and by how much."""
     best: tuple[Point, int, Fraction] | None = None
-    lines = _held_to(part)
+    lines = _all_lines(part)
     for values in product(*(part.values(j) for j in chosen)):
         held = {**point, **{j: Fraction(v) for j, v in zip(chosen, values, strict=True)}}
         worst = (held, 0, Fraction(0))
@@ -140,8 +166,6 @@ def _nearest(part: Statement, point: Point, chosen: list[int]) -> tuple[Point, i
 
 def _named_rows(claim: Claim, whole: Statement, part: Statement) -> list[str]:
     """Return the names of a part's rows, in its order; empty strings where the model gave none."""
-    from proofolio.verification.proofs.claim import build
-
     given = build(claim).program.row_names
     names = [given[i] if i < len(given) else "" for i in range(len(whole.rows))]
     known: dict[Any, str] = {}
@@ -154,7 +178,7 @@ def _key(statement: Statement, line: Line) -> Any:
     return (frozenset((statement.names[j], a) for j, a in line.terms.items()), line.low, line.high)
 
 
-# -------------------------------------------------------------------------- words
+# ----------------------------------------------------------------------- as text
 def _values(part: Statement, point: Mapping[int, Fraction], columns: Iterable[int]) -> str:
     asked = [j for j in columns if j in point and part.kinds[j] != "selector"]
     shown = ", ".join(f"{part.names[j]} = {decimal(point[j])}" for j in islice(asked, MOST_NAMED))
@@ -182,13 +206,13 @@ def _line(part: Statement, line: Line, held: Point) -> str:
 
 
 def _terms(part: Statement, terms: Mapping[int, Fraction]) -> str:
-    words = ""
+    text = ""
     ordered = sorted(terms.items(), key=lambda term: ORDER.get(part.kinds[term[0]], len(ORDER)))
     for j, a in ordered[:MOST_NAMED]:
-        sign = ("- " if a < 0 else "+ ") if words else ("-" if a < 0 else "")
+        sign = ("- " if a < 0 else "+ ") if text else ("-" if a < 0 else "")
         size = "" if abs(a) == 1 else f"{decimal(abs(a))} "
-        words += f"{' ' if words else ''}{sign}{size}{part.names[j]}"
-    return (words or "0") + (" + ..." if len(terms) > MOST_NAMED else "")
+        text += f"{' ' if text else ''}{sign}{size}{part.names[j]}"
+    return (text or "0") + (" + ..." if len(terms) > MOST_NAMED else "")
 
 
 def decimal(value: Fraction) -> str:
@@ -210,11 +234,11 @@ def plain_number(value: Fraction) -> int | float | str:
 
 
 VERDICTS = ("proved", "refuted", "undecided")
-COLOURS = {"proved": "green", "refuted": "red", "undecided": "yellow"}
-SHOWN = 5
+MARKS = {"proved": "good", "refuted": "bad", "undecided": "doubtful"}
+SHOWN = 5  # refuted claims that a terminal explains
 
 
-def document(found: Sequence[Judged], interrupted: bool) -> dict[str, Any]:
+def proofs_document(found: Sequence[Judged], interrupted: bool) -> dict[str, Any]:
     """Return the JSON document of `proofolio prove`."""
     summary: dict[str, Any] = {v: sum(one.proof.verdict == v for one in found) for v in VERDICTS}
     summary["seconds"] = sum(one.seconds for one in found)
@@ -272,38 +296,26 @@ def _cases(tree: Mapping[str, Any]) -> int:
     return sum(map(_cases, below)) if below or "cases" in tree or "facets" in tree else 1
 
 
-# -------------------------------------------------------------------------- shown
-def show(found: Sequence[Judged]) -> None:
-    """Print the table, what is refuted in words, and one line about all."""
-    from rich.table import Table
+# ------------------------------------------------------------------ on a terminal
+def show_proofs(console: Console, found: Sequence[Judged]) -> None:
+    """Print the table, what is refuted in sentences, and one line about all."""
 
-    from proofolio.cli.output import answer_console
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
 
-    console = answer_console()
-    wide = console.width >= 100
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style="bold")
-    table.add_column("claim", overflow="fold")
-    table.add_column("lowering", overflow="fold")
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("delta", justify="right", no_wrap=True)
-    table.add_column("sharp", no_wrap=True)
-    table.add_column("ideal", no_wrap=True)
-    table.add_column("certificates" if wide else "certif.", justify="right", no_wrap=True)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    for together in _grouped(found):
-        table.add_row(*_line_proof_words(together))
-    console.print(table)
+    head = ("claim", "lowering", "verdict", "delta", "sharp", "ideal", "certificates", "seconds")
+    table = Table(head, [_line_of(together) for together in _grouped(found)], (3, 6, 7))
+    console.print(table.terminal(console.width))
     refuted = [one for one in found if one.proof.verdict == "refuted"]
     for one in refuted[:SHOWN]:
         console.print()
         _show_refuted(console, one)
     if len(refuted) > SHOWN:
-        console.print(f"\nand {len(refuted) - SHOWN} more (--json has every point)")
+        say(f"\nand {len(refuted) - SHOWN} more (--json has every point)")
     for one in found:
         if one.proof.verdict == "undecided":
-            said = f"\nundecided  {_title(one)}: {one.proof.reason}"
-            console.print(said, markup=False, soft_wrap=True)
-    console.print(f"\n{_all_in_all(found)}", markup=False)
+            say(f"\nundecided  {_title(one)}: {one.proof.reason}")
+    say(f"\n{_all_in_all(found)}")
 
 
 def _grouped(found: Sequence[Judged]) -> list[list[Judged]]:
@@ -316,20 +328,18 @@ def _grouped(found: Sequence[Judged]) -> list[list[Judged]]:
     return list(groups.values())
 
 
-def _line_proof_words(together: Sequence[Judged]) -> list[str]:
-    from rich.markup import escape
-
+def _line_of(together: Sequence[Judged]) -> list[Cell]:
     first = together[0]
     title = first.proof.name if len(together) == 1 else f"{first.asked.formulation}, {len(together)} bounds"
-    verdict = first.proof.verdict
     deltas = [one.proof.delta for one in together if one.proof.delta is not None]
+    strengths = [one.strength for one in together if one.strength is not None]
     return [
-        escape(title),
-        escape(first.proof.lowering),
-        f"[{COLOURS[verdict]}]{verdict}[/]",
+        title,
+        first.proof.lowering,
+        (first.proof.verdict, MARKS[first.proof.verdict]),
         "" if not deltas else "0" if max(deltas) == 0 else f"{float(max(deltas)):.0e}",
-        _worst([one.strength.sharp for one in together if one.strength is not None]),
-        _worst([one.strength.ideal for one in together if one.strength is not None]),
+        _worst([strength.sharp for strength in strengths]),
+        _worst([strength.ideal for strength in strengths]),
         str(sum(map(_leaves, together))) if first.proof.certificates is not None else "",
         f"{sum(one.seconds for one in together):.2f}",
     ]
@@ -347,14 +357,14 @@ def _title(one: Judged) -> str:
     return f"{one.proof.name}{lowering}{where}"
 
 
-def _show_refuted(console: Any, one: Judged) -> None:
-    from rich.markup import escape
-
-    said = f"{escape(_title(one))} {direction(one.proof)}:"
-    console.print(f"[red]refuted[/]  {said}", soft_wrap=True)
-    for what, words in explained(one.asked.claim, one.proof):
-        width = min(console.width, 110)
-        lines = textwrap.wrap(words, width - 11, break_long_words=False, break_on_hyphens=False)
+def _show_refuted(console: Console, one: Judged) -> None:
+    assert one.proof.witness is not None
+    console.print("refuted", style=STYLES["bad"], end="  ")
+    said = f"{_title(one)} {DIRECTIONS[one.proof.witness.direction]}:"
+    console.print(said, markup=False, soft_wrap=True)
+    width = min(console.width, 110) - 11
+    for what, sentence in explained(one.asked.claim, one.proof):
+        lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
         for k, line in enumerate(lines):
             console.print(f"  {what if k == 0 else '':<9}{line}", markup=False, soft_wrap=True)
 
@@ -368,4 +378,5 @@ def _all_in_all(found: Sequence[Judged]) -> str:
     several = any(len(together) > 1 for together in _grouped(found))
     notes = ["of several bounds the worst is shown"] if several else []
     notes += ["?: no counterexample found, and no proof"] if unknown else []
-    return f"{said}{f' ({chr(59).join(notes)})' if notes else ''}.".replace(";", "; ")
+    noted = f" ({'; '.join(notes)})" if notes else ""
+    return f"{said}{noted}."
