@@ -162,7 +162,7 @@ def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
         if not any(fnmatchcase(name, literal) for name in names):
             shown = ", ".join(names[:3]) or "none"
             raise BadData(
-                f"--big-m {pattern} matches no row of the model; its rows are {shown}, ..., and * stands for anything."
+                f"--big-m {pattern} matches no row of the model: its rows are {shown}, ..., and * stands for anything."
             )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import warnings
@@ -108,10 +107,10 @@ def _ended(run: Callable[[], Any]) -> int:
     except ProofolioError as error:
         complain(str(error))
         return BAD_NEWS if isinstance(error, NEWS) else BAD_INPUT
+    except SystemExit:  # click raises it only where the reader of its help has left
+        silence(sys.stdout)
+        return GOOD
     except OSError as error:
-        if error.errno == errno.EPIPE:  # help, which click prints
-            silence(sys.stdout)
-            return GOOD
         where = f"{error.filename}: " if error.filename is not None else ""
         complain(f"{where}{error.strerror or error}")
         return BAD_INPUT

@@ -31,7 +31,7 @@ WORST = 10  # rows in the terminal's table
 SHOWN_POINTS = {"invalid": 3, "binding": 1}  # by verdict, how many points that are cut off the terminal names
 REASONS = 3
 NAMED = 6  # variables of a point that is cut off
-SIDES = {"upper": "≤", "lower": "≥"}
+SIDES, ASCII_SIDES = {"upper": "≤", "lower": "≥"}, {"upper": "<=", "lower": ">="}
 SAFE: dict[bool | None, Cell] = {True: ("yes", "good"), False: ("NO", "bad"), None: "?"}
 
 
@@ -147,7 +147,7 @@ def cut_off(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
     )
 
 
-def rows_table(rows: Sequence[RowVerdict]) -> Table:
+def rows_table(rows: Sequence[RowVerdict], sides: Mapping[str, str] = SIDES) -> Table:
     """Return a table with a line a row, in the order given."""
     head = (
         "row",
@@ -166,7 +166,7 @@ def rows_table(rows: Sequence[RowVerdict]) -> Table:
         (
             row.row,
             row.binary,
-            SIDES[row.side],
+            sides[row.side],
             number(row.big_m),
             needed_text(row.needed),
             ratio_text(row.ratio),
@@ -196,7 +196,9 @@ def show(
         say(f"  {note}")
     if found.rows:
         say("")
-        console.print(_narrowed(rows_table(found.worst(WORST)), console.width).terminal(console.width))
+        console.print(
+            _narrowed(rows_table(found.worst(WORST), ASCII_SIDES), console.width).terminal(console.width)
+        )
         if len(found.rows) > WORST:
             say(f"and {len(found.rows) - WORST} more, none worse (--html and --json have them)")
         _witnesses(say, found)
