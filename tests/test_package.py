@@ -40,6 +40,11 @@ def test_public_names_are_named_once():
     assert sorted(imported) == sorted(proofolio.__all__)
 
 
+def test_the_docstring_names_every_public_name_in_a_group():
+    groups = proofolio.__doc__.partition("groups:")[2]
+    assert sorted(re.findall(r"`(\w+)`", groups)) == sorted(proofolio.__all__)
+
+
 @pytest.mark.parametrize(("kind", "place"), EXPORTERS.items())
 def test_every_exporter_exists(kind, place):
     module, name = place

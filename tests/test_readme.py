@@ -6,6 +6,8 @@ from pathlib import Path
 import pyomo.environ as pyo
 import pytest
 
+import proofolio
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
@@ -28,3 +30,16 @@ def test_the_attached_formulation_stands_in_the_users_model() -> None:
     assert isinstance(m, pyo.ConcreteModel)
     assert isinstance(m.top, pyo.Var)
     assert {c.name for c in m.component_objects(pyo.Constraint)} == {"top_at_least", "top_at_most", "top_one"}
+
+
+def test_every_call_in_the_table_is_a_public_name() -> None:
+    table = re.findall(
+        r"^\|.*\|.*\|(.*)\|$", README.read_text(encoding="utf-8").partition("## Which")[0], re.MULTILINE
+    )
+    calls = [
+        name
+        for cell in table
+        for name in re.findall(r"(?<![.\w])(\w+)\(", "".join(re.findall(r"`[^`]*`", cell)))
+    ]
+    assert {"solve", "audit", "prove", "Claim", "backtest", "tune", "trades_today"} <= set(calls)
+    assert [name for name in calls if name not in proofolio.__all__] == []

@@ -2,13 +2,20 @@
 
 Everything a user needs can be imported from here; the stub ``__init__.pyi`` lists it, in these groups:
 
-model       `Model`, `attach`, `Program`, `Expression`, `between`, `stack`, `concatenate`, `read_program`, `write_program`
-formulate   `maximum`, `absolute`, `product`, `implies`, `disjunction`, `selected_cost`, `semicontinuous`, `dwell`, ...
-prove       `Claim`, `Box`, `prove`, `strength`, `shipped_claims`
-audit       `audit`, `assert_valid`, `tighten`, `save_certificates`, `check_certificates`
-solve       `solve`, `check`, `Settings`, `Tolerances`, `explain_infeasible`
-portfolios  `load_prices`, `fit_regimes`, `RegimeSwitching`, `MeanVariance`, `RiskParity`, `equal_risk`, ...
+model       `Model`, `attach`, `Program`, `Expression`, `between`, `stack`, `concatenate`, `read_program`,
+            `write_program`
+formulate   `maximum`, `minimum`, `absolute`, `positive_part`, `product`, `implies`, `disjunction`, `selected_cost`,
+            `MaxTerm`, `semicontinuous`, `cardinality`, `round_lot`, `fixed_charge`, `piecewise_linear`,
+            `piecewise_linear_of`, `Approximation`, `transitions`, `switches`, `dwell`
+prove       `Claim`, `Box`, `prove`, `Proof`, `strength`, `shipped_claims`
+audit       `audit`, `Audit`, `assert_valid`, `tighten`, `save_certificates`, `check_certificates`
+solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `explain_infeasible`
+portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
+            `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `RegimeSwitching`,
+            `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
 backtest    `backtest`, `simulate`, `tune`, `trades_today`
+errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
+            `InvalidBigM`, `SolverFailure`, `NoPlan`; the warnings `UnprovenBigM`, `DoubtfulFile`
 """
 
 from importlib.metadata import version

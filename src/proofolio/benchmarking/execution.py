@@ -29,8 +29,7 @@ from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.optimality import allowance
-from proofolio.verification.checks.rows import Tolerances
+from proofolio.verification.checks.rows import Tolerances, allowance
 from proofolio.verification.solving import verify_claim
 
 __all__ = ["STATUSES", "Executor"]

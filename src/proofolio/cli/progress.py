@@ -139,7 +139,7 @@ class SolveProgress:
             self._status.stop()
 
     def __call__(self, seconds: float, objective: float | None, bound: float | None) -> None:
-        """Take the solver's news; see `proofolio.solvers.Settings`."""
+        """Take the solver's news; see `proofolio.Settings`."""
         self.seconds, self.objective, self.bound = seconds, objective, bound
         if seconds < self._next:
             return

@@ -49,7 +49,7 @@ def resolve(
 ) -> BigM:
     """Return the M of rows of a shape, never negative.
 
-    Numbers are held against their needs when a checker is plugged into the model, and used as they stand
+    Numbers are checked against their needs when a checker is plugged into the model, and used as they stand
     when none is; the published rule is never checked.
 
     Parameters

@@ -1,7 +1,4 @@
-"""Regime costs: quadratic functions with max terms, and what bounds decide about them.
-
-Bounds of a quadratic function over a box with a budget, rounded outward.
-"""
+"""Regime costs: quadratic functions with max terms, their bounds over a box with a budget, and what these decide."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from proofolio.program.interval import affine_bounds
 __all__ = ["MaxTerm", "RegimeCosts", "difference_rounding", "quadratic_range", "settled"]
 
 
-SMALLEST = 5e-324
+SMALLEST = 5e-324  # the smallest positive double: what a product that underflows can lose
 
 
 def quadratic_range(

@@ -1,7 +1,4 @@
-"""Numbers a user gives for the M of a disjunction, each held against the other set it must make room for.
-
-The largest a row can be over another set: what multiple Big-M takes.
-"""
+"""The M of a disjunction: computed over another set for multiple Big-M, or given and checked against that set."""
 
 from __future__ import annotations
 

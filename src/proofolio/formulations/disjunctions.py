@@ -1,37 +1,4 @@
-r"""One of several sets, each given by affine rows and convex quadratic ones.
-
-Meaning: with one binary :math:`d_k` a set, :math:`d_k = 1 \Rightarrow x \in S_k = \{x : A_k x \le b_k\}`, where
-rows may also be :math:`x'Qx + a'x \le b` with Q positive semidefinite, and
-:math:`\sum_k d_k = 1`, or :math:`\sum_k d_k \ge 1` (``at_least_one=True``).
-
-Lowering ``"big-m"``, with M over the box, row by row:
-
-.. math:: a'x \le b + M (1 - d_k), \qquad M \ge \max a'x - b
-
-Lowering ``"multiple-big-m"`` (Trespalacios & Grossmann 2015), with M over the box and each other set:
-
-.. math:: a'x \le b + \sum_{s \ne k} M_s d_s, \qquad M_s \ge \max_{x \in S_s} a'x - b
-
-and, where several sets may be chosen, :math:`a'x \le b + \max(M_s) (1 - d_k)`: x lies in one of the others.
-
-Lowering ``"hull"`` (Balas 1985), with copies :math:`y_k` of x, which is sharp and ideal:
-
-.. math:: x = \sum_k y_k, \qquad L d_k \le y_k \le U d_k, \qquad A_k y_k \le b_k d_k
-
-and, where several sets may be chosen, the hull of each implication apart (see `implies`).
-
-A quadratic row becomes a rotated cone, the perspective of its quadratic part (Ceria & Soares 1999):
-
-.. math:: s_k d_k \ge y_k'Q y_k, \qquad s_k + a'y_k \le b\,d_k
-
-Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow A_k x \le b_k`, and for a quadratic row
-:math:`d_k = 1 \Rightarrow s_k + a'x \le b` with :math:`s_k \ge x'Qx`.
-
-Outer approximation of either is how HiGHS solves them: with ``solver="highs"`` quadratic rows and cones become
-tangents, cut by cut.
-
-The hull lowering of a disjunction: copies of the variables in every set.
-"""
+"""One of several sets, each given by affine rows and convex quadratic ones."""
 
 from __future__ import annotations
 
@@ -138,6 +105,36 @@ def disjunction(
 ) -> Expression:
     r"""Put x into exactly one (or at least one) of K sets; return which.
 
+    Meaning: with one binary :math:`d_k` a set, :math:`d_k = 1 \Rightarrow x \in S_k = \{x : A_k x \le b_k\}`, where
+    rows may also be :math:`x'Qx + a'x \le b` with Q positive semidefinite, and
+    :math:`\sum_k d_k = 1`, or :math:`\sum_k d_k \ge 1` (``at_least_one=True``).
+
+    Lowering ``"big-m"``, with M over the box, row by row:
+
+    .. math:: a'x \le b + M (1 - d_k), \qquad M \ge \max a'x - b
+
+    Lowering ``"multiple-big-m"`` (Trespalacios & Grossmann 2015), with M over the box and each other set:
+
+    .. math:: a'x \le b + \sum_{s \ne k} M_s d_s, \qquad M_s \ge \max_{x \in S_s} a'x - b
+
+    and, where several sets may be chosen, :math:`a'x \le b + \max(M_s) (1 - d_k)`: x lies in one of the others.
+
+    Lowering ``"hull"`` (Balas 1985), with copies :math:`y_k` of x, which is sharp and ideal:
+
+    .. math:: x = \sum_k y_k, \qquad L d_k \le y_k \le U d_k, \qquad A_k y_k \le b_k d_k
+
+    and, where several sets may be chosen, the hull of each implication apart (see `implies`).
+
+    A quadratic row becomes a rotated cone, the perspective of its quadratic part (Ceria & Soares 1999):
+
+    .. math:: s_k d_k \ge y_k'Q y_k, \qquad s_k + a'y_k \le b\,d_k
+
+    Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow A_k x \le b_k`, and for a quadratic row
+    :math:`d_k = 1 \Rightarrow s_k + a'x \le b` with :math:`s_k \ge x'Qx`.
+
+    Outer approximation of either is how HiGHS solves them: with ``solver="highs"`` quadratic rows and cones become
+    tangents, cut by cut.
+
     Parameters
     ----------
     model : Model
@@ -173,6 +170,20 @@ def disjunction(
         When numbers for M cut off a point of another set, and a checker is plugged into the model.
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
+
+    Notes
+    -----
+    Adds: for K sets of rows of shape S, row j of set k, and each finite side (``upper``, ``lower``) of it:
+
+    - all: binaries ``{name}`` (K, S); rows ``{name}_one`` (S).
+    - ``"big-m"``: rows ``{name}_{k}_{j}_{side}`` (S), quadratic where the row is.
+    - ``"multiple-big-m"``: rows ``{name}_{k}_{j}`` (S), likewise.
+    - ``"indicator"``: implications ``{name}_{k}_{j}`` (S); for a quadratic row also variables
+      ``{name}_{k}_{j}_square`` (S) and quadratic rows ``{name}_{k}_{j}_square_at_least`` (S).
+    - ``"hull"``: variables ``{name}_copies`` (K, V) for the V variables in the rows; rows ``{name}_copies_sum`` (V),
+      ``{name}_copies_lower`` and ``{name}_copies_upper`` (K, V), ``{name}_{k}_{j}_{side}`` (S); for a quadratic row
+      also variables ``{name}_{k}_{j}_square`` (S) and cones ``{name}_{k}_{j}_square_cone`` (S). With
+      ``at_least_one``: what `implies` adds for every row, under the name ``{name}_{k}_{j}``.
     """
     check_lowering("disjunction", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     groups = [[rows] if isinstance(rows, Rows) else list(rows) for rows in sets]

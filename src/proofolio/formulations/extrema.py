@@ -1,48 +1,4 @@
-r"""The minimum of affine terms.
-
-Meaning: :math:`v = \min_k u_k` (``side="exact"``), or one side of it: :math:`v \le \min_k u_k` (``"at_most"``,
-convex: no binary), :math:`v \ge \min_k u_k` (``"at_least"``).
-
-The lowerings are those of `maximum`, mirrored: Lowering ``"big-m"``
-
-.. math:: v \le u_k, \qquad v \ge u_k - M_k (1 - d_k), \qquad M_k \ge \max_{j \ne k} \max (u_k - u_j)
-
-A term that can never win is dropped; a term that always wins is returned as it is, and nothing is added.
-
-The largest or smallest of affine terms: the rows behind `maximum` and `minimum`.
-
-Both are written for :math:`w = \sigma v` and :math:`t_k = \sigma u_k`, so that :math:`w = \max_k t_k`, with
-:math:`\sigma = 1` for a maximum and :math:`\sigma = -1` for a minimum. See `maximum` for the lowerings.
-
-The maximum of affine terms.
-
-Meaning: :math:`v = \max_k u_k` (``side="exact"``), or one side of it: :math:`v \ge \max_k u_k`
-(``"at_least"``, convex: no binary), :math:`v \le \max_k u_k` (``"at_most"``).
-
-With :math:`u_k \in [L_k, U_k]` and one binary :math:`d_k` a term, :math:`\sum_k d_k = 1`:
-
-Lowering ``"big-m"``:
-
-.. math:: v \ge u_k, \qquad v \le u_k + M_k (1 - d_k), \qquad M_k \ge \max_{j \ne k} \max (u_j - u_k)
-
-Lowering ``"six-row"`` (the published rows: six when K = 2): the same with one M for all k, and with
-
-.. math:: u_j \le u_k + M (1 - d_k), \qquad j \ne k
-
-which follow from the others, in the relaxation too: they cost rows and cut nothing off.
-
-Lowering ``"hull"`` (Balas 1985), with copies :math:`y_{kj}` of :math:`u_j` in the case where k wins:
-
-.. math::
-    u_j = \sum_k y_{kj}, \quad L_j d_k \le y_{kj} \le U_j d_k, \quad y_{kk} \ge y_{kj}, \quad v = \sum_k y_{kk}
-
-Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow v \le u_k`.
-
-Lowering ``"sos1"`` (native, no M): slacks :math:`s_k = v - u_k \ge 0`, of which at most one of :math:`(s_k, d_k)`
-is nonzero; of two terms at most one slack is, and there is no binary.
-
-A term that can never win is dropped; a term that always wins is returned as it is, and nothing is added.
-"""
+"""The maximum and the minimum of affine terms."""
 
 from __future__ import annotations
 
@@ -77,7 +33,11 @@ def extremum(
     big_m: str | ArrayLike,
     keep: bool = False,
 ) -> Expression:
-    """Return the maximum (sign 1) or minimum (sign -1) of terms; arguments as for `maximum`."""
+    r"""Return the maximum (sign 1) or minimum (sign -1) of terms; arguments as for `maximum`.
+
+    Both are written for :math:`w = \sigma v` and :math:`t_k = \sigma u_k`, so that :math:`w = \max_k t_k`, with
+    :math:`\sigma = 1` for a maximum and :math:`\sigma = -1` for a minimum. See `maximum` for the lowerings.
+    """
     check_lowering(construct, lowering, LOWERINGS)
     if side not in SIDES:
         raise BadData(f"side is {side!r}; it must be one of {', '.join(SIDES)}")
@@ -240,6 +200,33 @@ def maximum(
 ) -> Expression:
     r"""Return :math:`v = \max_k u_k`, elementwise over the first axis of the terms.
 
+    Meaning: :math:`v = \max_k u_k` (``side="exact"``), or one side of it: :math:`v \ge \max_k u_k`
+    (``"at_least"``, convex: no binary), :math:`v \le \max_k u_k` (``"at_most"``).
+
+    With :math:`u_k \in [L_k, U_k]` and one binary :math:`d_k` a term, :math:`\sum_k d_k = 1`:
+
+    Lowering ``"big-m"``:
+
+    .. math:: v \ge u_k, \qquad v \le u_k + M_k (1 - d_k), \qquad M_k \ge \max_{j \ne k} \max (u_j - u_k)
+
+    Lowering ``"six-row"`` (the published rows: six when K = 2): the same with one M for all k, and with
+
+    .. math:: u_j \le u_k + M (1 - d_k), \qquad j \ne k
+
+    which follow from the others, in the relaxation too: they cost rows and cut nothing off.
+
+    Lowering ``"hull"`` (Balas 1985), with copies :math:`y_{kj}` of :math:`u_j` in the case where k wins:
+
+    .. math::
+        u_j = \sum_k y_{kj}, \quad L_j d_k \le y_{kj} \le U_j d_k, \quad y_{kk} \ge y_{kj}, \quad v = \sum_k y_{kk}
+
+    Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow v \le u_k`.
+
+    Lowering ``"sos1"`` (native, no M): slacks :math:`s_k = v - u_k \ge 0`, of which at most one of :math:`(s_k, d_k)`
+    is nonzero; of two terms at most one slack is, and there is no binary.
+
+    A term that can never win is dropped; a term that always wins is returned as it is, and nothing is added.
+
     Parameters
     ----------
     model : Model
@@ -269,6 +256,22 @@ def maximum(
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: for K terms of shape S that may win, and nothing when one of them always wins:
+
+    - ``side="at_least"``, any lowering: variables ``{name}`` (S); rows ``{name}_at_least`` (K, S).
+    - ``"big-m"``: variables ``{name}`` (S), binaries ``{name}_chosen`` (K, S); rows ``{name}_one`` (S),
+      ``{name}_at_least`` (K, S) where exact, ``{name}_at_most`` (K, S).
+    - ``"six-row"``: the same, and rows ``{name}_wins_{k}`` (K - 1, S) for every k.
+    - ``"indicator"``: as ``"big-m"``, with ``{name}_at_most`` (K, S) as implications.
+    - ``"sos1"``: variables ``{name}`` (S), ``{name}_slack`` (K, S), binaries ``{name}_chosen`` (K, S); rows
+      ``{name}_one`` (S), ``{name}_at_most`` (K, S); one ordered set for each term and entry. For K = 2: no
+      binaries, no ``{name}_one``, and one set for each entry.
+    - ``"hull"``: variables ``{name}`` (S), ``{name}_copies`` (K, K, S), binaries ``{name}_chosen`` (K, S); rows
+      ``{name}_one`` (S), ``{name}_copies_lower`` and ``{name}_copies_upper`` (K, K, S), ``{name}_copies_sum`` (K, S),
+      ``{name}_wins_{k}`` (K - 1, S) for every k, ``{name}_value`` (S).
     """
     return extremum(model, "maximum", 1, name, terms, side, lowering, big_m, keep)
 
@@ -314,6 +317,15 @@ def minimum(
 ) -> Expression:
     r"""Return :math:`v = \min_k u_k`, elementwise over the first axis of the terms.
 
+    Meaning: :math:`v = \min_k u_k` (``side="exact"``), or one side of it: :math:`v \le \min_k u_k` (``"at_most"``,
+    convex: no binary), :math:`v \ge \min_k u_k` (``"at_least"``).
+
+    The lowerings are those of `maximum`, mirrored: Lowering ``"big-m"``
+
+    .. math:: v \le u_k, \qquad v \ge u_k - M_k (1 - d_k), \qquad M_k \ge \max_{j \ne k} \max (u_k - u_j)
+
+    A term that can never win is dropped; a term that always wins is returned as it is, and nothing is added.
+
     Parameters
     ----------
     model : Model
@@ -338,6 +350,10 @@ def minimum(
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: what `maximum` adds, with ``at_least`` and ``at_most`` exchanged in the names of rows.
     """
     return extremum(model, "minimum", -1, name, terms, side, lowering, big_m, keep)
 

@@ -1,27 +1,4 @@
-r"""Rows that must hold only while a binary is at one value.
-
-Meaning: :math:`z = 1 \Rightarrow \ell \le a'x \le b` (or ``when=0``), each row with its own switch.
-
-Lowering ``"big-m"``, for each finite side:
-
-.. math:: a'x \le b + M (1 - z), \qquad M \ge \max a'x - b
-
-Lowering ``"hull"`` (Balas 1985), with a copy :math:`y_j` of every variable of the row in the case z = 1:
-
-.. math::
-    L_j z \le y_j \le U_j z, \quad L_j (1 - z) \le x_j - y_j \le U_j (1 - z), \quad \ell z \le a'y \le b z
-
-Lowering ``"indicator"`` (native, no M): the implication itself.
-
-Lowering ``"sos1"`` (native, no M), with a slack of which at most one of (s, z) is nonzero:
-
-.. math:: a'x \le b + s, \qquad s \ge 0
-
-Rows may be convex quadratic, :math:`x'Qx + a'x \le b`, in each lowering. The hull then has
-:math:`s + a'y \le b z` with the perspective :math:`s z \ge y'Qy`, a rotated cone (Ceria & Soares 1999), and the
-indicator :math:`z = 1 \Rightarrow s + a'x \le b` with :math:`s \ge x'Qx`. Outer approximation of either is how
-HiGHS solves them: quadratic rows and cones become tangents, cut by cut.
-"""
+"""Rows that must hold only while a binary is at one value."""
 
 from __future__ import annotations
 
@@ -61,7 +38,29 @@ def implies(
     big_m: str | ArrayLike = "interval",
     keep: bool = False,
 ) -> None:
-    """Add ``z = when  =>  rows``, elementwise.
+    r"""Add ``z = when  =>  rows``, elementwise.
+
+    Meaning: :math:`z = 1 \Rightarrow \ell \le a'x \le b` (or ``when=0``), each row with its own switch.
+
+    Lowering ``"big-m"``, for each finite side:
+
+    .. math:: a'x \le b + M (1 - z), \qquad M \ge \max a'x - b
+
+    Lowering ``"hull"`` (Balas 1985), with a copy :math:`y_j` of every variable of the row in the case z = 1:
+
+    .. math::
+        L_j z \le y_j \le U_j z, \quad L_j (1 - z) \le x_j - y_j \le U_j (1 - z), \quad \ell z \le a'y \le b z
+
+    Lowering ``"indicator"`` (native, no M): the implication itself.
+
+    Lowering ``"sos1"`` (native, no M), with a slack of which at most one of (s, z) is nonzero:
+
+    .. math:: a'x \le b + s, \qquad s \ge 0
+
+    Rows may be convex quadratic, :math:`x'Qx + a'x \le b`, in each lowering. The hull then has
+    :math:`s + a'y \le b z` with the perspective :math:`s z \ge y'Qy`, a rotated cone (Ceria & Soares 1999), and the
+    indicator :math:`z = 1 \Rightarrow s + a'x \le b` with :math:`s \ge x'Qx`. Outer approximation of either is how
+    HiGHS solves them: quadratic rows and cones become tangents, cut by cut.
 
     Parameters
     ----------
@@ -89,6 +88,18 @@ def implies(
         When z is not binary.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: with S the shape of the rows, for each finite side (``upper``, ``lower``):
+
+    - ``"big-m"``: rows ``{name}_{side}`` (S), quadratic where the rows are.
+    - ``"sos1"``: variables ``{name}_{side}_slack`` (S); rows ``{name}_{side}`` (S); one ordered set for each entry.
+    - ``"indicator"``: implications ``{name}`` (S), both sides in one. For quadratic rows also variables
+      ``{name}_square`` (S) and quadratic rows ``{name}_square_at_least`` (S).
+    - ``"hull"``: variables ``{name}_copies``, one for each variable of each row; rows ``{name}_copies_lower``,
+      ``{name}_copies_upper``, ``{name}_rest_lower``, ``{name}_rest_upper``, one for each copy; rows ``{name}_{side}``
+      (S). For quadratic rows also variables ``{name}_square`` (S) and cones ``{name}_square_cone`` (S).
     """
     check_lowering("implies", lowering, ("big-m", "hull", "indicator", "sos1"))
     if when not in (0, 1):

@@ -1,41 +1,4 @@
-r"""A state, once entered, is kept for some periods, and once left, is left for some.
-
-Meaning, for a path :math:`z_0, \dots, z_{T-1}` of zeros and ones: every run of ones that starts after period 0 and
-ends before the horizon has at least `up` ones; every run of zeros between two runs of ones at least `down` zeros. What
-held before period 0 is not known: the first run may be the end of a longer one, and the last may go on.
-
-Lowering (Rajan & Takriti 2005; with the starts s it is the convex hull of such paths):
-
-.. math::
-    s_t \ge z_t - z_{t-1}, \quad s \ge 0, \qquad
-    \sum_{q = t - up + 1}^{t} s_q \le z_t, \qquad \sum_{q = t + 1}^{t + down} s_q \le 1 - z_t
-
-Moves of a one-hot path through states, and which of them are allowed.
-
-Meaning, for :math:`Z_{r,t} \in \{0, 1\}` with :math:`\sum_r Z_{r,t} = 1` (the caller's rows say so): where
-:math:`Z_{r,t} = Z_{q,t+1} = 1` the pair (r, q) is allowed.
-
-Lowering ``"network"``: a unit of flow through one node a state and period; ideal, since the rows are those of a
-network.
-
-.. math:: \sum_q y_{r,q,t} = Z_{r,t}, \qquad \sum_r y_{r,q,t} = Z_{q,t+1}, \qquad y \ge 0
-
-with :math:`y_{r,q,t} = 0` for the pairs that are not allowed.
-
-Lowering ``"rows"``, without variables: :math:`Z_{r,t} \le \sum_{q: (r,q)} Z_{q,t+1}`, and the same backwards.
-
-How often a one-hot path changes its state, counted and limited.
-
-Meaning, for :math:`Z_{r,t} \in \{0, 1\}` with :math:`\sum_r Z_{r,t} = 1` (the caller's rows say so): :math:`c_t = 1`
-where :math:`Z_{\cdot,t+1} \ne Z_{\cdot,t}`, else 0 (``"network"``), or c at least that (``"starts"``: what a cost or a
-limit needs); and :math:`\sum_t c_t \le K` where a limit is given.
-
-Lowering ``"starts"``, one variable for each state and period:
-
-.. math:: s_{r,t} \ge Z_{r,t+1} - Z_{r,t}, \qquad s \ge 0, \qquad c_t = \sum_r s_{r,t}
-
-Lowering ``"network"``: :math:`c_t = 1 - \sum_r y_{r,r,t}` with the moves y of `transitions`; without a limit ideal.
-"""
+"""Paths through states over time: allowed moves, counted changes, and least times in and out of a state."""
 
 from __future__ import annotations
 
@@ -67,7 +30,19 @@ __all__ = [
 def transitions(
     model: Builder, name: str, Z: Any, allowed: ArrayLike, *, lowering: str = "network"
 ) -> Expression | None:
-    """Let a one-hot path move along allowed pairs of states only.
+    r"""Let a one-hot path move along allowed pairs of states only.
+
+    Meaning, for :math:`Z_{r,t} \in \{0, 1\}` with :math:`\sum_r Z_{r,t} = 1` (the caller's rows say so): where
+    :math:`Z_{r,t} = Z_{q,t+1} = 1` the pair (r, q) is allowed.
+
+    Lowering ``"network"``: a unit of flow through one node a state and period; ideal, since the rows are those of a
+    network.
+
+    .. math:: \sum_q y_{r,q,t} = Z_{r,t}, \qquad \sum_r y_{r,q,t} = Z_{q,t+1}, \qquad y \ge 0
+
+    with :math:`y_{r,q,t} = 0` for the pairs that are not allowed.
+
+    Lowering ``"rows"``, without variables: :math:`Z_{r,t} \le \sum_{q: (r,q)} Z_{q,t+1}`, and the same backwards.
 
     Parameters
     ----------
@@ -89,6 +64,13 @@ def transitions(
     ------
     BadData
         For Z that is not binary, or shapes that disagree.
+
+    Notes
+    -----
+    Adds: for R states and T periods:
+
+    - ``"network"``: variables ``{name}`` (R, R, T - 1); rows ``{name}_from`` and ``{name}_to`` (R, T - 1).
+    - ``"rows"``: no variables; rows ``{name}_next_{r}`` and ``{name}_last_{r}`` (T - 1) for every state r.
     """
     check_lowering("transitions", lowering, ("network", "rows"))
     path = as_expression(Z)
@@ -140,7 +122,18 @@ def transitions_meaning(allowed: ArrayLike, T: int) -> list[Callable[..., list[A
 def switches(
     model: Builder, name: str, Z: Any, most: int | None = None, *, lowering: str = "starts"
 ) -> Expression:
-    """Return, for each pair of neighbouring periods, whether the state changes.
+    r"""Return, for each pair of neighbouring periods, whether the state changes.
+
+    Meaning, for :math:`Z_{r,t} \in \{0, 1\}` with :math:`\sum_r Z_{r,t} = 1` (the caller's rows say so): :math:`c_t =
+    1` where :math:`Z_{\cdot,t+1} \ne Z_{\cdot,t}`, else 0 (``"network"``), or c at least that (``"starts"``: what a
+    cost or a limit needs); and :math:`\sum_t c_t \le K` where a limit is given.
+
+    Lowering ``"starts"``, one variable for each state and period:
+
+    .. math:: s_{r,t} \ge Z_{r,t+1} - Z_{r,t}, \qquad s \ge 0, \qquad c_t = \sum_r s_{r,t}
+
+    Lowering ``"network"``: :math:`c_t = 1 - \sum_r y_{r,r,t}` with the moves y of `transitions`; without a limit
+    ideal.
 
     Parameters
     ----------
@@ -162,6 +155,13 @@ def switches(
     ------
     BadData
         For Z that is not binary or of the wrong shape, or a limit that is not a whole number.
+
+    Notes
+    -----
+    Adds: for R states and T periods; with `most` also one row ``{name}_most``:
+
+    - ``"starts"``: variables ``{name}`` (R, T - 1); rows ``{name}_starts`` (R, T - 1).
+    - ``"network"``: what `transitions` adds for ``"network"``.
     """
     check_lowering("switches", lowering, ("starts", "network"))
     path = as_expression(Z)
@@ -204,7 +204,18 @@ def switches_meaning(
 
 
 def dwell(model: Builder, name: str, Z: Any, up: int = 1, down: int = 1) -> Expression:
-    """Keep each path in its state for at least `up` periods, and out of it for at least `down`.
+    r"""Keep each path in its state for at least `up` periods, and out of it for at least `down`.
+
+    Meaning, for a path :math:`z_0, \dots, z_{T-1}` of zeros and ones: every run of ones that starts after period 0
+    and ends before the horizon has at least `up` ones; every run of zeros between two runs of ones at least `down`
+    zeros. What held before period 0 is not known: the first run may be the end of a longer one, and the last may go
+    on.
+
+    Lowering (Rajan & Takriti 2005; with the starts s it is the convex hull of such paths):
+
+    .. math::
+        s_t \ge z_t - z_{t-1}, \quad s \ge 0, \qquad
+        \sum_{q = t - up + 1}^{t} s_q \le z_t, \qquad \sum_{q = t + 1}^{t + down} s_q \le 1 - z_t
 
     Parameters
     ----------
@@ -225,6 +236,11 @@ def dwell(model: Builder, name: str, Z: Any, up: int = 1, down: int = 1) -> Expr
     ------
     BadData
         For Z that is not binary or has no two periods, or periods that are not whole numbers from 1.
+
+    Notes
+    -----
+    Adds: for Z of shape (S, T): variables ``{name}`` (S, T - 1); rows ``{name}_starts`` (S, T - 1), and
+    ``{name}_up_{t}`` and ``{name}_down_{t}`` (S) for the periods t in which they say something.
     """
     path = as_expression(Z)
     model.check_binary(f"the path of dwell {name!r}", path)

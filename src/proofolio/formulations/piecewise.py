@@ -1,39 +1,4 @@
-r"""A function approximated by a piecewise linear one, with a proved bound on the error.
-
-For a convex g on a segment :math:`[a, b]` the chord lies above g, and between two neighbouring samples g lies above
-the chords of the samples next to them, carried on: the largest gap between the chord of the segment and those is
-attained at a sample or where two of them cross, and bounds the error with nothing assumed of g but its convexity.
-Concave functions are mirrored.
-
-Where the error is allowed to be either way (``centred=True``) half of it is taken off the values, which halves it.
-
-A piecewise linear function of a quantity.
-
-Meaning: :math:`v = f(u)` (``side="exact"``), or :math:`v \ge f(u)` (``"at_least"``), :math:`v \le f(u)`
-(``"at_most"``), where f joins the points :math:`(x_i, y_i)`, :math:`x_0 < \dots < x_n`, and
-:math:`x_0 \le u \le x_n`.
-
-Lowering ``"convex"`` (for a convex f and ``"at_least"``, a concave f and ``"at_most"``): one row a segment, no
-binary. The others use weights :math:`\lambda_i \ge 0`, :math:`\sum_i \lambda_i = 1`, :math:`u = \sum_i x_i \lambda_i`,
-:math:`f = \sum_i y_i \lambda_i`, or the lengths of the segments that are filled:
-
-Lowering ``"sos2"`` (native; Beale & Tomlin 1970): two neighbouring weights may be nonzero.
-
-Lowering ``"logarithmic"`` (Vielma & Nemhauser 2011): with a Gray code :math:`g_i` of the segments and
-:math:`\lceil \log_2 n \rceil` binaries; ideal.
-
-.. math::
-    \sum_{i \in A_\ell} \lambda_i \le b_\ell, \qquad \sum_{i \in B_\ell} \lambda_i \le 1 - b_\ell
-
-where every segment next to :math:`x_i` has bit :math:`\ell` equal to one for :math:`i \in A_\ell`, and equal to zero
-for :math:`i \in B_\ell`.
-
-Lowering ``"incremental"`` (Markowitz & Manne 1957; Dantzig 1960): fill the segments in order; ideal.
-
-.. math::
-    u = x_0 + \sum_i (x_i - x_{i-1}) \delta_i, \quad f = y_0 + \sum_i (y_i - y_{i-1}) \delta_i, \quad
-    \delta_{i+1} \le b_i \le \delta_i, \quad 0 \le \delta \le 1
-"""
+"""A piecewise linear function of a quantity, given by its points or approximating a convex function."""
 
 from __future__ import annotations
 
@@ -74,6 +39,31 @@ def piecewise_linear(
 ) -> Expression:
     r"""Return v with :math:`v = f(u)`, or on one side of it, elementwise.
 
+    Meaning: :math:`v = f(u)` (``side="exact"``), or :math:`v \ge f(u)` (``"at_least"``), :math:`v \le f(u)`
+    (``"at_most"``), where f joins the points :math:`(x_i, y_i)`, :math:`x_0 < \dots < x_n`, and
+    :math:`x_0 \le u \le x_n`.
+
+    Lowering ``"convex"`` (for a convex f and ``"at_least"``, a concave f and ``"at_most"``): one row a segment, no
+    binary. The others use weights :math:`\lambda_i \ge 0`, :math:`\sum_i \lambda_i = 1`, :math:`u = \sum_i x_i
+    \lambda_i`, :math:`f = \sum_i y_i \lambda_i`, or the lengths of the segments that are filled:
+
+    Lowering ``"sos2"`` (native; Beale & Tomlin 1970): two neighbouring weights may be nonzero.
+
+    Lowering ``"logarithmic"`` (Vielma & Nemhauser 2011): with a Gray code :math:`g_i` of the segments and
+    :math:`\lceil \log_2 n \rceil` binaries; ideal.
+
+    .. math::
+        \sum_{i \in A_\ell} \lambda_i \le b_\ell, \qquad \sum_{i \in B_\ell} \lambda_i \le 1 - b_\ell
+
+    where every segment next to :math:`x_i` has bit :math:`\ell` equal to one for :math:`i \in A_\ell`, and equal to
+    zero for :math:`i \in B_\ell`.
+
+    Lowering ``"incremental"`` (Markowitz & Manne 1957; Dantzig 1960): fill the segments in order; ideal.
+
+    .. math::
+        u = x_0 + \sum_i (x_i - x_{i-1}) \delta_i, \quad f = y_0 + \sum_i (y_i - y_{i-1}) \delta_i, \quad
+        \delta_{i+1} \le b_i \le \delta_i, \quad 0 \le \delta \le 1
+
     Parameters
     ----------
     model : Model
@@ -96,6 +86,20 @@ def piecewise_linear(
     ------
     BadData
         For breakpoints that do not increase, numbers that are not finite, or ``"convex"`` where f is not.
+
+    Notes
+    -----
+    Adds: with S the shape of u and n segments, and rows ``{name}_argument`` and ``{name}_value`` (S) for all but
+    ``"convex"``:
+
+    - ``"convex"``: variables ``{name}`` (S); rows ``{name}_segment_{i}`` (S) for every segment i.
+    - ``"sos2"``: variables ``{name}`` (S), ``{name}_weight`` (n + 1, S); rows ``{name}_whole`` (S); one ordered set of
+      type 2 for each entry.
+    - ``"logarithmic"``: variables ``{name}`` (S), ``{name}_weight`` (n + 1, S), binaries ``{name}_bit`` (B, S) with
+      B the number of bits of n - 1; rows ``{name}_whole`` (S), ``{name}_one_{b}`` and ``{name}_zero_{b}`` (S) for
+      every bit b.
+    - ``"incremental"``: variables ``{name}`` (S), ``{name}_filled`` (n, S), binaries ``{name}_full`` (n - 1, S); rows
+      ``{name}_before`` and ``{name}_after`` (n - 1, S).
     """
     if side not in SIDES:
         raise BadData(f"side is {side!r}; it must be one of {', '.join(SIDES)}")
@@ -265,6 +269,14 @@ def piecewise_linear_of(
 ) -> Approximation:
     r"""Return v close to :math:`g(u)`, and how close at worst.
 
+    For a convex g on a segment :math:`[a, b]` the chord lies above g, and between two neighbouring samples g lies
+    above the chords of the samples next to them, carried on: the largest gap between the chord of the segment and
+    those is attained at a sample or where two of them cross, and bounds the error with nothing assumed of g but its
+    convexity. Concave functions are mirrored.
+
+    Where the error is allowed to be either way (``centred=True``) half of it is taken off the values, which halves
+    it.
+
     Parameters
     ----------
     model : Model
@@ -297,6 +309,10 @@ def piecewise_linear_of(
     >>> impact = piecewise_linear_of(model, "impact", lambda u: abs(u) ** 1.5, trade, points, side="at_least")
     >>> round(impact.error, 4)
     0.0185
+
+    Notes
+    -----
+    Adds: what `piecewise_linear` adds.
     """
     x = np.asarray(breakpoints, float)
     y = _sampled(name, function, x)

@@ -1,43 +1,4 @@
-r"""A charge that is due as soon as a quantity is not zero (a ticket fee).
-
-Meaning: :math:`z = 0`, :math:`u = 0` and nothing is due, or :math:`z = 1` and :math:`F` is due. Minimised costs with
-:math:`F > 0` take z = 0 wherever u = 0.
-
-Lowering ``"big-m"``, with the box :math:`L \le u \le U` as the tightest M, which is ideal:
-
-.. math:: L z \le u \le U z, \qquad \text{charge} = F z
-
-Lowering ``"indicator"`` (native, no M): :math:`z = 0 \Rightarrow u = 0`.
-
-A quantity that is zero or lies between two limits.
-
-Meaning: :math:`z = 0` and :math:`u = 0`, or :math:`z = 1` and :math:`\ell \le u \le h`.
-
-Lowering ``"big-m"``, with the tightest limits the box :math:`L \le u \le U` allows, which is ideal:
-
-.. math:: \max(\ell, L) z \le u \le \min(h, U) z
-
-Lowering ``"indicator"`` (native): :math:`z = 1 \Rightarrow \ell \le u \le h` and :math:`z = 0 \Rightarrow u = 0`.
-
-At most k of several quantities may be nonzero, and at least some must be held.
-
-Meaning: binaries :math:`z_i` with :math:`z_i = 0 \Rightarrow u_i = 0` and :math:`k_0 \le \sum_i z_i \le k`. With
-:math:`k_0 = 0` this says in u alone that at most k entries are nonzero.
-
-Lowering ``"big-m"``, with the box :math:`L \le u \le U` as the tightest M (Bienstock 1996):
-
-.. math:: L_i z_i \le u_i \le U_i z_i, \qquad k_0 \le \sum_i z_i \le k
-
-Lowering ``"indicator"`` (native, no M): :math:`z_i = 0 \Rightarrow u_i = 0`.
-
-Lowering ``"sos1"`` (native, no M, k = 1 only): the quantities are one special ordered set, without a binary.
-
-A quantity that is a whole number of lots.
-
-Meaning: :math:`u = q k` with k a whole number, q the size of a lot.
-
-Lowering: the row itself, with the tightest bounds :math:`\lceil L / q \rceil \le k \le \lfloor U / q \rfloor`.
-"""
+"""Positions: held or not, within limits, few at a time, in whole lots, and with a charge for holding."""
 
 from __future__ import annotations
 
@@ -75,7 +36,15 @@ def semicontinuous(
     *,
     lowering: str = "big-m",
 ) -> Expression:
-    """Let each entry of u be zero or between limits (a minimum position); return which.
+    r"""Let each entry of u be zero or between limits (a minimum position); return which.
+
+    Meaning: :math:`z = 0` and :math:`u = 0`, or :math:`z = 1` and :math:`\ell \le u \le h`.
+
+    Lowering ``"big-m"``, with the tightest limits the box :math:`L \le u \le U` allows, which is ideal:
+
+    .. math:: \max(\ell, L) z \le u \le \min(h, U) z
+
+    Lowering ``"indicator"`` (native): :math:`z = 1 \Rightarrow \ell \le u \le h` and :math:`z = 0 \Rightarrow u = 0`.
 
     Parameters
     ----------
@@ -98,6 +67,13 @@ def semicontinuous(
         When u has no finite bound on a side without a limit, for ``"big-m"``.
     BadData
         For limits that are NaN, cross, or do not broadcast.
+
+    Notes
+    -----
+    Adds: with S the shape of u:
+
+    - ``"big-m"``: binaries ``{name}`` (S); rows ``{name}_lower`` and ``{name}_upper`` (S).
+    - ``"indicator"``: binaries ``{name}`` (S); implications ``{name}_in`` and ``{name}_out`` (S).
     """
     check_lowering("semicontinuous", lowering, ("big-m", "indicator"))
     value = as_expression(u)
@@ -136,7 +112,18 @@ def semicontinuous_meaning(lower: ArrayLike, upper: ArrayLike) -> list[Callable[
 def cardinality(
     model: Builder, name: str, u: Any, most: int, *, least: int = 0, lowering: str = "big-m"
 ) -> Expression | None:
-    """Hold at most `most` of the entries along the first axis of u; return which are held.
+    r"""Hold at most `most` of the entries along the first axis of u; return which are held.
+
+    Meaning: binaries :math:`z_i` with :math:`z_i = 0 \Rightarrow u_i = 0` and :math:`k_0 \le \sum_i z_i \le k`. With
+    :math:`k_0 = 0` this says in u alone that at most k entries are nonzero.
+
+    Lowering ``"big-m"``, with the box :math:`L \le u \le U` as the tightest M (Bienstock 1996):
+
+    .. math:: L_i z_i \le u_i \le U_i z_i, \qquad k_0 \le \sum_i z_i \le k
+
+    Lowering ``"indicator"`` (native, no M): :math:`z_i = 0 \Rightarrow u_i = 0`.
+
+    Lowering ``"sos1"`` (native, no M, k = 1 only): the quantities are one special ordered set, without a binary.
 
     Parameters
     ----------
@@ -160,6 +147,15 @@ def cardinality(
         When u has no finite bounds, for ``"big-m"``.
     BadData
         For numbers that are not 0 <= least <= most, or ``"sos1"`` with another most than 1.
+
+    Notes
+    -----
+    Adds: for u of shape (n, S), and rows ``{name}_most`` (S) and, where `least` is positive, ``{name}_least`` (S) for
+    all but ``"sos1"``:
+
+    - ``"big-m"``: binaries ``{name}`` (n, S); rows ``{name}_lower`` and ``{name}_upper`` (n, S).
+    - ``"indicator"``: binaries ``{name}`` (n, S); implications ``{name}_out`` (n, S).
+    - ``"sos1"``: one ordered set ``{name}_set`` for each column of u.
     """
     check_lowering("cardinality", lowering, ("big-m", "indicator", "sos1"))
     value = as_expression(u)
@@ -198,7 +194,11 @@ ROUNDING = 1e-9  # of a lot: 0.3 / 0.1 is 2.9999999999999996, and the row itself
 
 
 def round_lot(model: Builder, name: str, u: Any, lot: ArrayLike) -> Expression:
-    """Let u be whole numbers of lots; return how many.
+    r"""Let u be whole numbers of lots; return how many.
+
+    Meaning: :math:`u = q k` with k a whole number, q the size of a lot.
+
+    Lowering: the row itself, with the tightest bounds :math:`\lceil L / q \rceil \le k \le \lfloor U / q \rfloor`.
 
     Parameters
     ----------
@@ -221,6 +221,10 @@ def round_lot(model: Builder, name: str, u: Any, lot: ArrayLike) -> Expression:
         When u has no finite bounds.
     BadData
         For lots that are not positive and finite, or an entry whose bounds hold no multiple.
+
+    Notes
+    -----
+    Adds: with S the shape of u: integer variables ``{name}`` (S); rows ``{name}_size`` (S).
     """
     value = as_expression(u)
     try:
@@ -248,7 +252,16 @@ def round_lot_meaning(lot: ArrayLike, counts: range) -> list[Callable[..., list[
 def fixed_charge(
     model: Builder, name: str, u: Any, charge: ArrayLike, *, lowering: str = "big-m"
 ) -> Expression:
-    """Return what is due: `charge` for every entry of u that is not zero.
+    r"""Return what is due: `charge` for every entry of u that is not zero.
+
+    Meaning: :math:`z = 0`, :math:`u = 0` and nothing is due, or :math:`z = 1` and :math:`F` is due. Minimised costs
+    with :math:`F > 0` take z = 0 wherever u = 0.
+
+    Lowering ``"big-m"``, with the box :math:`L \le u \le U` as the tightest M, which is ideal:
+
+    .. math:: L z \le u \le U z, \qquad \text{charge} = F z
+
+    Lowering ``"indicator"`` (native, no M): :math:`z = 0 \Rightarrow u = 0`.
 
     Parameters
     ----------
@@ -271,6 +284,13 @@ def fixed_charge(
         When u has no finite bounds, for ``"big-m"``.
     BadData
         For charges that are not finite or do not broadcast.
+
+    Notes
+    -----
+    Adds: with S the shape of u:
+
+    - ``"big-m"``: binaries ``{name}`` (S); rows ``{name}_lower`` and ``{name}_upper`` (S).
+    - ``"indicator"``: binaries ``{name}`` (S); implications ``{name}_out`` (S).
     """
     check_lowering("fixed_charge", lowering, ("big-m", "indicator"))
     value = as_expression(u)

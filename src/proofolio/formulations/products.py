@@ -1,21 +1,4 @@
-r"""The product of a binary and a bounded quantity.
-
-Meaning: :math:`v = b\,u`, with :math:`b \in \{0, 1\}` and :math:`L \le u \le U`.
-
-Lowering ``"hull"`` (McCormick 1976; the convex hull of the two cases):
-
-.. math::
-    L b \le v \le U b, \qquad u - U (1 - b) \le v \le u - L (1 - b)
-
-Lowering ``"binary"`` (Fortet 1960), for a u that is binary itself: three rows, the same convex hull:
-
-.. math:: 0 \le v \le 1, \qquad v \le b, \qquad v \le u, \qquad v \ge b + u - 1
-
-Lowering ``"big-m"`` (the published four rows, with one M):
-
-.. math::
-    -M b \le v \le M b, \qquad u - M (1 - b) \le v \le u + M (1 - b), \qquad M \ge \max(|L|, |U|)
-"""
+"""The product of a binary and a bounded quantity."""
 
 from __future__ import annotations
 
@@ -43,6 +26,22 @@ def product(
     keep: bool = False,
 ) -> Expression:
     r"""Return a variable :math:`v = b\,u`, elementwise.
+
+    Meaning: :math:`v = b\,u`, with :math:`b \in \{0, 1\}` and :math:`L \le u \le U`.
+
+    Lowering ``"hull"`` (McCormick 1976; the convex hull of the two cases):
+
+    .. math::
+        L b \le v \le U b, \qquad u - U (1 - b) \le v \le u - L (1 - b)
+
+    Lowering ``"binary"`` (Fortet 1960), for a u that is binary itself: three rows, the same convex hull:
+
+    .. math:: 0 \le v \le 1, \qquad v \le b, \qquad v \le u, \qquad v \ge b + u - 1
+
+    Lowering ``"big-m"`` (the published four rows, with one M):
+
+    .. math::
+        -M b \le v \le M b, \qquad u - M (1 - b) \le v \le u + M (1 - b), \qquad M \ge \max(|L|, |U|)
 
     Parameters
     ----------
@@ -73,6 +72,14 @@ def product(
         When b is not binary, or u is not for ``"binary"``.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: with S the common shape of b and u:
+
+    - ``"hull"`` and ``"big-m"``: variables ``{name}`` (S); rows ``{name}_on_lower``, ``{name}_on_upper``,
+      ``{name}_same_lower``, ``{name}_same_upper``, each (S).
+    - ``"binary"``: variables ``{name}`` (S); rows ``{name}_first``, ``{name}_second``, ``{name}_both``, each (S).
     """
     check_lowering("product", lowering, ("hull", "big-m", "binary"))
     on, u = as_expression(b), as_expression(u)

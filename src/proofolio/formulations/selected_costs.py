@@ -1,30 +1,4 @@
-r"""The cost of the selected regime.
-
-Meaning: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` wherever :math:`Z_{r,t} = 1`, with :math:`\sum_r Z_{r,t} = 1` and
-
-.. math::
-    f_{r,t}(w) = w'Q_{r,t}w + c_{r,t}'w + k_{r,t} + \sum_{j \in J_r} \sigma_j \max(\alpha_j'w + \beta_j,\ \phi_j)
-
-Lowering ``"big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - M_{r,t}(1 - Z_{r,t})` with
-:math:`M_{r,t} \ge \max_{s \ne r} \max_w f_{r,t}(w) - f_{s,t}(w)`; a maximum with :math:`\sigma_j > 0` is convex and
-needs rows only, one with :math:`\sigma_j < 0` needs a binary.
-
-Lowering ``"multiple-big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - \sum_{s \ne r} M_{r,s,t} Z_{s,t}` with
-:math:`M_{r,s,t} \ge \max_w f_{r,t}(w) - f_{s,t}(w)`, of either sign; it leans on :math:`\sum_r Z_{r,t} = 1`.
-
-Lowering ``"indicator"`` (native, no M): :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge f_{r,t}(w_t)`; where a
-cost is quadratic, :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge s_{r,t}` with :math:`s_{r,t} \ge f_{r,t}(w_t)`.
-
-Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its concave maxima, with copies
-:math:`V_d` of w and the perspective of the quadratic (Ceria & Soares 1999; Frangioni & Gentile 2006):
-
-.. math::
-    w_t = \sum_d V_{d,t}, \quad G V_{d,t} \le b\,z_{d,t}, \quad s_{d,t} z_{d,t} \ge V_{d,t}'Q V_{d,t}, \quad
-    \mathrm{cost}_t = \sum_d s_{d,t} + c_d'V_{d,t} + k_d z_{d,t} + \dots
-
-Outer approximation is not a lowering but how HiGHS solves any of these whose costs are quadratic: with
-``solver="highs"`` (`proofolio.solvers.outer_approximation.tree`) quadratic rows and cones become tangents, cut by cut.
-"""
+"""The cost of the selected regime."""
 
 from __future__ import annotations
 
@@ -63,6 +37,34 @@ def selected_cost(
 ) -> Expression:
     r"""Return a variable `cost` of shape (T,) that is at least the selected regime's cost.
 
+    Meaning: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t)` wherever :math:`Z_{r,t} = 1`, with :math:`\sum_r Z_{r,t} = 1`
+    and
+
+    .. math::
+        f_{r,t}(w) = w'Q_{r,t}w + c_{r,t}'w + k_{r,t} + \sum_{j \in J_r} \sigma_j \max(\alpha_j'w + \beta_j,\ \phi_j)
+
+    Lowering ``"big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - M_{r,t}(1 - Z_{r,t})` with :math:`M_{r,t} \ge
+    \max_{s \ne r} \max_w f_{r,t}(w) - f_{s,t}(w)`; a maximum with :math:`\sigma_j > 0` is convex and needs rows only,
+    one with :math:`\sigma_j < 0` needs a binary.
+
+    Lowering ``"multiple-big-m"``: :math:`\mathrm{cost}_t \ge f_{r,t}(w_t) - \sum_{s \ne r} M_{r,s,t} Z_{s,t}` with
+    :math:`M_{r,s,t} \ge \max_w f_{r,t}(w) - f_{s,t}(w)`, of either sign; it leans on :math:`\sum_r Z_{r,t} = 1`.
+
+    Lowering ``"indicator"`` (native, no M): :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge f_{r,t}(w_t)`; where a
+    cost is quadratic, :math:`Z_{r,t} = 1 \Rightarrow \mathrm{cost}_t \ge s_{r,t}` with :math:`s_{r,t} \ge
+    f_{r,t}(w_t)`.
+
+    Lowering ``"hull"``: one disjunct d for each regime and each convex piece of its concave maxima, with copies
+    :math:`V_d` of w and the perspective of the quadratic (Ceria & Soares 1999; Frangioni & Gentile 2006):
+
+    .. math::
+        w_t = \sum_d V_{d,t}, \quad G V_{d,t} \le b\,z_{d,t}, \quad s_{d,t} z_{d,t} \ge V_{d,t}'Q V_{d,t}, \quad
+        \mathrm{cost}_t = \sum_d s_{d,t} + c_d'V_{d,t} + k_d z_{d,t} + \dots
+
+    Outer approximation is not a lowering but how HiGHS solves any of these whose costs are quadratic: with
+    ``solver="highs"`` (`proofolio.solvers.outer_approximation.tree`) quadratic rows and cones become tangents, cut by
+    cut.
+
     Parameters
     ----------
     model : Model
@@ -96,6 +98,20 @@ def selected_cost(
         For an indefinite Q with the hull lowering.
     BadData
         When Z is not binary, or shapes disagree.
+
+    Notes
+    -----
+    Adds: for R regimes, T periods and n assets, all with variables ``{name}`` (T):
+
+    - ``"big-m"`` and ``"multiple-big-m"``: rows ``{name}_at_least`` (R, T), quadratic where the costs are. For max
+      term j: what `maximum` adds for two terms of shape (T), under the name ``{name}_max_{j}``.
+    - ``"indicator"``: the same for max terms; variables ``{name}_each`` (R, T) with quadratic rows
+      ``{name}_each_at_least`` (R, T) where a cost is quadratic; implications ``{name}_at_least`` (R, T).
+    - ``"hull"``, with D cases, one for each regime and each piece of its concave maxima: variables ``{name}_copies``
+      (D, T, n), ``{name}_case_{d}_square`` (T), ``{name}_case_{d}_max_{j}`` (T) for convex maxima, binaries
+      ``{name}_piece`` (D, T) where there are concave maxima; rows ``{name}_copies_sum`` (T, n), ``{name}_copies_lower``
+      and ``{name}_copies_upper`` (D, T, n) where a side is not zero, ``{name}_pieces_{r}`` (T),
+      ``{name}_case_{d}_max_{j}_at_least`` (2, T), ``{name}_at_least`` (T); cones ``{name}_case_{d}_perspective`` (T).
     """
     check_lowering("selected_cost", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     R, n = costs.Q.shape[0], costs.Q.shape[-1]
@@ -197,7 +213,7 @@ def _pairs(
     big_m: str | ArrayLike,
     keep: bool,
 ) -> Floats:
-    """Return M_rs of shape (R, R, T), zero where r = s; numbers are held against f_r - f_s where Z_s = 1."""
+    """Return M_rs of shape (R, R, T), zero where r = s; numbers are checked against f_r - f_s where Z_s = 1."""
     R, T = Z.shape
     before = len(model.proofs)
     if isinstance(big_m, str):

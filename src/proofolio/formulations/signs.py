@@ -1,30 +1,4 @@
-r"""The positive part of a bounded quantity.
-
-Meaning: :math:`v = \max(u, 0)` (``side="exact"``), or one side of it: :math:`v \ge \max(u, 0)` (``"at_least"``,
-convex: no binary), :math:`v \le \max(u, 0)` (``"at_most"``), with :math:`L \le u \le U`.
-
-Lowering ``"hull"``: the parts above and below zero, of which a binary d keeps one; ideal.
-
-.. math:: u = v - q, \qquad 0 \le v \le U d, \qquad 0 \le q \le -L (1 - d)
-
-Lowering ``"sos1"`` (native): the same parts, of which at most one is nonzero, without a binary or a bound.
-Lowerings ``"big-m"``, ``"six-row"`` and ``"indicator"``: :math:`\max(u, 0)`, see `maximum`.
-
-A quantity as the difference of its parts above and below zero, of which one is zero.
-
-The absolute value of a bounded quantity.
-
-Meaning: :math:`v = |u|` (``side="exact"``), or one side of it: :math:`v \ge |u|` (``"at_least"``, convex: no
-binary), :math:`v \le |u|` (``"at_most"``), with :math:`L \le u \le U`.
-
-Lowering ``"hull"``: the parts above and below zero, of which a binary d keeps one; ideal.
-
-.. math::
-    u = p - q, \qquad v = p + q, \qquad 0 \le p \le U d, \qquad 0 \le q \le -L (1 - d)
-
-Lowering ``"sos1"`` (native): the same parts, of which at most one is nonzero, without a binary or a bound.
-Lowerings ``"big-m"``, ``"six-row"`` and ``"indicator"``: :math:`\max(u, -u)`, see `maximum`.
-"""
+"""The positive part and the absolute value of a bounded quantity."""
 
 from __future__ import annotations
 
@@ -85,7 +59,18 @@ def absolute(
     big_m: str | ArrayLike = "interval",
     keep: bool = False,
 ) -> Expression:
-    """Return v = abs(u), elementwise.
+    r"""Return v = abs(u), elementwise.
+
+    Meaning: :math:`v = |u|` (``side="exact"``), or one side of it: :math:`v \ge |u|` (``"at_least"``, convex: no
+    binary), :math:`v \le |u|` (``"at_most"``), with :math:`L \le u \le U`.
+
+    Lowering ``"hull"``: the parts above and below zero, of which a binary d keeps one; ideal.
+
+    .. math::
+        u = p - q, \qquad v = p + q, \qquad 0 \le p \le U d, \qquad 0 \le q \le -L (1 - d)
+
+    Lowering ``"sos1"`` (native): the same parts, of which at most one is nonzero, without a binary or a bound.
+    Lowerings ``"big-m"``, ``"six-row"`` and ``"indicator"``: :math:`\max(u, -u)`, see `maximum`.
 
     Parameters
     ----------
@@ -111,6 +96,15 @@ def absolute(
         When u has no finite bounds and the lowering needs them.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: with S the shape of u, and nothing for an entry array whose sign bounds decide:
+
+    - ``"hull"``: variables ``{name}`` (S), ``{name}_above`` (S), ``{name}_below`` (S), binaries ``{name}_positive``
+      (S); rows ``{name}_split`` (S), ``{name}_above_upper`` (S), ``{name}_below_upper`` (S), ``{name}_value`` (S).
+    - ``"sos1"``: the same without binaries and their rows ``..._upper``; one ordered set for each entry.
+    - ``"big-m"``, ``"six-row"``, ``"indicator"``, and ``side="at_least"``: what `maximum` adds for two terms.
     """
     check_lowering("absolute", lowering, LOWERINGS)
     if side not in SIDES:
@@ -143,7 +137,17 @@ def positive_part(
     big_m: str | ArrayLike = "interval",
     keep: bool = False,
 ) -> Expression:
-    """Return v = max(u, 0), elementwise.
+    r"""Return v = max(u, 0), elementwise.
+
+    Meaning: :math:`v = \max(u, 0)` (``side="exact"``), or one side of it: :math:`v \ge \max(u, 0)` (``"at_least"``,
+    convex: no binary), :math:`v \le \max(u, 0)` (``"at_most"``), with :math:`L \le u \le U`.
+
+    Lowering ``"hull"``: the parts above and below zero, of which a binary d keeps one; ideal.
+
+    .. math:: u = v - q, \qquad 0 \le v \le U d, \qquad 0 \le q \le -L (1 - d)
+
+    Lowering ``"sos1"`` (native): the same parts, of which at most one is nonzero, without a binary or a bound.
+    Lowerings ``"big-m"``, ``"six-row"`` and ``"indicator"``: :math:`\max(u, 0)`, see `maximum`.
 
     Parameters
     ----------
@@ -169,6 +173,16 @@ def positive_part(
         When u has no finite bounds and the lowering needs them.
     InvalidBigM
         When numbers for M cut off a point, and a checker is plugged into the model.
+
+    Notes
+    -----
+    Adds: with S the shape of u, and nothing where bounds decide the sign:
+
+    - ``"hull"``: variables ``{name}`` (S), ``{name}_below`` (S), binaries ``{name}_positive`` (S); rows
+      ``{name}_split`` (S), ``{name}_above_upper`` (S), ``{name}_below_upper`` (S). ``side="at_most"`` adds
+      ``{name}_above`` (S) and rows ``{name}_value`` (S).
+    - ``"sos1"``: the same without binaries and their rows ``..._upper``; one ordered set for each entry.
+    - ``"big-m"``, ``"six-row"``, ``"indicator"``, and ``side="at_least"``: what `maximum` adds for two terms.
     """
     check_lowering("positive_part", lowering, LOWERINGS)
     if side not in SIDES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
 from proofolio.arrays import Floats
@@ -13,7 +14,7 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
 
-__all__ = ["VERIFIED", "Check", "Progress", "Settings", "Solution"]
+__all__ = ["VERIFIED", "Check", "Progress", "Settings", "Solution", "read_settings"]
 
 
 # The statuses of an answer whose every check holds.
@@ -62,6 +63,25 @@ class Settings:
     def until(self, deadline: Deadline) -> Settings:
         """Return the settings with what is left until a deadline as their time limit, a millisecond at least."""
         return replace(self, time_limit=max(min(self.time_limit, deadline.left), LEAST))
+
+
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings given by keyword, `start` as it is; `BadData` for what is no setting."""
+    known = tuple(Settings.__dataclass_fields__)
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
+    for name in ("time_limit", "gap", "seed", "threads"):
+        if name in given and (isinstance(given[name], bool) or not isinstance(given[name], Real)):
+            raise BadData(f"{name} is {given[name]!r}; it must be a number")
+    for name in ("seed", "threads"):
+        if name in given and int(given[name]) != given[name]:
+            raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
+    if not isinstance(given.get("options", {}), Mapping):
+        raise BadData(
+            f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
+        )
+    return Settings(**given)
 
 
 @dataclass(frozen=True)

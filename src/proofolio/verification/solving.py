@@ -17,10 +17,10 @@ from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
-from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution
+from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution, read_settings
 from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
 
-__all__ = ["GRACE", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "solve", "solve_program", "solve_until", "verify_claim"]
 
 
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
@@ -133,25 +133,6 @@ def _status_of_infeasible(second: tuple[Check, ...]) -> str:
     if all(c.ok for c in second):
         return "infeasible"
     return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
-
-
-def read_settings(given: Mapping[str, Any]) -> Settings:
-    """Return the settings given by keyword, `start` as it is; `BadData` for what is no setting."""
-    known = tuple(Settings.__dataclass_fields__)
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
-    for name in ("time_limit", "gap", "seed", "threads"):
-        if name in given and (isinstance(given[name], bool) or not isinstance(given[name], Real)):
-            raise BadData(f"{name} is {given[name]!r}; it must be a number")
-    for name in ("seed", "threads"):
-        if name in given and int(given[name]) != given[name]:
-            raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
-    if not isinstance(given.get("options", {}), Mapping):
-        raise BadData(
-            f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
-        )
-    return Settings(**given)
 
 
 def _start(program: Program, start: Any) -> Floats:

@@ -46,7 +46,7 @@ def test_solve_refuses_what_it_would_ignore(name, method):
     assert "\n" not in str(found.value)
 
 
-ROADS = {
+ABOUT_A_FORM = {
     "solver": {"solver": "scip"},
     "lowering": {"lowering": "hull"},
     "big_m": {"big_m": "published"},
@@ -55,14 +55,14 @@ ROADS = {
 }
 
 
-@pytest.mark.parametrize("name", ROADS)
+@pytest.mark.parametrize("name", ABOUT_A_FORM)
 @pytest.mark.parametrize(("method", "options"), [("separation", {}), ("path", {"switch_cost": 0.1})])
-def test_roads_that_build_nothing_refuse_what_is_about_a_form(method, options, name):
+def test_methods_that_build_nothing_refuse_what_is_about_a_form(method, options, name):
     program = declare(**options)
     with pytest.raises(
         BadData, match=f"method='{method}' builds no form.*would ignore {name}: leave that out"
     ):
-        program.solve(method=method, **ROADS[name])
+        program.solve(method=method, **ABOUT_A_FORM[name])
     with pytest.raises(BadData, match="no solver is named 'gurobi'"):
         program.solve("gurobi", method=method)
     answer = program.solve(method=method, seed=1, gap=1e-6, threads=1)

@@ -1,7 +1,7 @@
-"""Whatever road is taken and wherever it stops: bound <= optimum <= objective, and the gap is that of the two.
+"""Whatever method is taken and wherever it stops: bound <= optimum <= objective, and the gap is that of the two.
 
 The optimum is that of every regime path and every side of every concave maximum, one convex program each, by
-Clarabel: nothing is pruned, and nothing is shared with any road. ``pytest --full`` tries many more instances.
+Clarabel: nothing is pruned, and nothing is shared with any method. ``pytest --full`` tries many more instances.
 """
 
 from itertools import product
@@ -14,7 +14,7 @@ from proofolio import MaxTerm, RegimeSwitching, UnsupportedProgram, published_ma
 from .option_oracle import Declared, piece_program
 
 CLOSE = 1e-7
-ROADS = {
+SOLVES = {
     "separation": {"method": "separation"},
     "path": {"method": "path"},
     "whole": {"method": "whole"},
@@ -100,11 +100,11 @@ def pytest_generate_tests(metafunc):
 
 
 def ways(kind, full):
-    """Return every road with every stop, or one stop a road, another one for each kind."""
+    """Return every method with every stop, or one stop a method, another one for each kind."""
     stops = list(STOPS)
     first = list(KINDS).index(kind)
-    few = [(road, stops[(first + j) % len(stops)]) for j, road in enumerate(ROADS)]
-    return list(product(ROADS, stops)) if full else few
+    few = [(method, stops[(first + j) % len(stops)]) for j, method in enumerate(SOLVES)]
+    return list(product(SOLVES, stops)) if full else few
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,14 +113,14 @@ def test_the_optimum_is_between_bound_and_objective(kind, seed, pytestconfig):
     optimum, program = enumerated(kwargs), RegimeSwitching(**kwargs)
     room = CLOSE * max(abs(optimum), np.abs(kwargs["c"]).max())
     ended = set()
-    for road, stop in ways(kind, pytestconfig.getoption("--full")):
+    for method, stop in ways(kind, pytestconfig.getoption("--full")):
         settings = STOPS[stop]
         try:
-            answer = program.solve(**ROADS[road], **settings)
+            answer = program.solve(**SOLVES[method], **settings)
         except UnsupportedProgram:
-            assert road in ("separation", "path")
+            assert method in ("separation", "path")
             continue
-        said = (road, stop, answer.status, answer.bound, optimum, answer.objective)
+        said = (method, stop, answer.status, answer.bound, optimum, answer.objective)
         if answer.bound is not None:
             assert answer.bound <= optimum + room, said
         if answer.objective is not None:
@@ -143,7 +143,7 @@ def test_the_optimum_is_between_bound_and_objective(kind, seed, pytestconfig):
                 assert difference <= asked * abs(answer.objective) + 1e-3 * room, said
             else:
                 assert answer.status == "verified-feasible", said
-        ended.add(road)
-    assert ended >= set(ROADS) - {"separation", "path"}
+        ended.add(method)
+    assert ended >= set(SOLVES) - {"separation", "path"}
     if "path" not in kwargs and "mixed" not in kind:
         assert ("path" if "tied" in kind else "separation") in ended

@@ -30,7 +30,7 @@ def test_an_optimum_of_zero_is_verified(solver, lowering, scale):
 
 
 @pytest.mark.parametrize(("solver", "lowering"), ROUTES)
-def test_one_asset_and_tiny_costs_go_through_every_door(solver, lowering):
+def test_one_asset_and_tiny_costs_go_through_every_interface(solver, lowering):
     alone = pf.random_instance(1, 1, 1)
     drawn = pf.random_instance(3, 3, 3, 29, lower=-0.5)
     tiny = pf.RegimeSwitching(2e-5 * drawn.costs.Q, 2e-5 * drawn.costs.c, periods=3)

@@ -179,7 +179,7 @@ def test_weights_of_no_size_are_no_positions():
 
 BAD = {
     "group of an unknown asset": ({"groups": [Group([0, 3])]}, r"groups\[0\].members is \[0, 3\].*0 to 2"),
-    "group of nobody": ({"groups": [Group([])]}, r"groups\[0\].members"),
+    "empty group": ({"groups": [Group([])]}, r"groups\[0\].members"),
     "group with a twin": ({"groups": [Group([1, 1])]}, r"groups\[0\].members.*different"),
     "group crossed": ({"groups": [Group([0], 0.5, 0.4)]}, r"groups\[0\].lower is 0.5, above"),
     "group NaN": ({"groups": [Group([0], np.nan)]}, r"groups\[0\].lower and upper holds NaN"),

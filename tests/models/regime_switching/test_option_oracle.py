@@ -1,4 +1,4 @@
-"""The enumeration the options are held to is itself right: closed forms, grids, and CVXPY's own statement."""
+"""The enumeration that checks the options is itself right: closed forms, grids, and CVXPY's own statement."""
 
 from itertools import pairwise, product
 

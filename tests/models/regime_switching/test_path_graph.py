@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from proofolio import random_instance
-from proofolio.models.regime_switching.methods import path as path_road
+from proofolio.models.regime_switching.methods import path as path_method
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, path_graph
 from proofolio.models.regime_switching.methods.prices import (
     NodePrices,
@@ -205,13 +205,13 @@ def test_splits_promise_nothing_where_a_boundary_is_known_and_keep_to_the_arcs_a
 def test_branching_finds_the_optimum_where_graphs_may_not_grow(how, seed, monkeypatch):
     program = random_instance(4, 5, 3, seed, coupled=True, varying=True, kappa=0.15)
     sharp = program.solve(method="path", gap=1e-7)
-    monkeypatch.setattr(path_road, "ROOT", ((3e-2, 1),))
-    monkeypatch.setattr(path_road, "BELOW", ((1.5e-3, 1),))
+    monkeypatch.setattr(path_method, "ROOT", ((3e-2, 1),))
+    monkeypatch.setattr(path_method, "BELOW", ((1.5e-3, 1),))
     if how != "graphs branch":
-        monkeypatch.setattr(path_road, "ARCS", 0 if how == "pairs branch" else 40)
+        monkeypatch.setattr(path_method, "ARCS", 0 if how == "pairs branch" else 40)
     if how != "pairs branch":
-        monkeypatch.setattr(path_road, "ROUNDS", 1)
-        monkeypatch.setattr(path_road, "ROUND", 1)
+        monkeypatch.setattr(path_method, "ROUNDS", 1)
+        monkeypatch.setattr(path_method, "ROUND", 1)
     blunt = program.solve(method="path", gap=1e-7)
     assert blunt.status == sharp.status == "verified-optimal"
     assert blunt.objective == pytest.approx(sharp.objective, rel=2e-7)
@@ -225,10 +225,10 @@ def test_where_time_runs_out_among_graphs_the_bound_is_still_one(monkeypatch):
     program = random_instance(5, 8, 4, 1, coupled=True, varying=True, kappa=0.5)
     optimum = program.solve(method="path", gap=1e-7).objective
     for name, value in (("ROOT", ((3e-2, 1),)), ("ROUND", 1), ("LONGEST", 1), ("ROUNDS", 1)):
-        monkeypatch.setattr(path_road, name, value)
-    search, seen = path_road._Search, set()
+        monkeypatch.setattr(path_method, name, value)
+    search, seen = path_method._Search, set()
     for questions in (8, 20, 40, 80):
-        monkeypatch.setattr(path_road, "_Search", partial(_asking, search, questions))
+        monkeypatch.setattr(path_method, "_Search", partial(_asking, search, questions))
         answer = program.solve(method="path", gap=1e-9)
         assert answer.status == "verified-feasible"
         assert answer.bound <= optimum + 1e-9

@@ -1,4 +1,4 @@
-"""Options of the regime-switching program together: the doors, the roads, and what is refused."""
+"""Options of the regime-switching program together: the interfaces, the methods, and what is refused."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ LOTS = {"round_lots": 0.2, "turnover_cost": 0.01, "covered": Covered([0.7, 0.3],
 @pytest.mark.parametrize(
     "options", [SEVERAL, SEVERAL | {"impact_pieces": 4}, LOTS], ids=["cones", "pieces", "lots"]
 )
-def test_the_doors_give_the_optimum_of_the_matrix_form(options, pytestconfig):
+def test_the_interfaces_give_the_optimum_of_the_matrix_form(options, pytestconfig):
     program = declare(4, **options)
     answer = program.solve()
     assert answer.claim == "optimal"  # of the form built, chords and all
@@ -112,7 +112,7 @@ def test_an_option_goes_by_the_built_form_only(name, options):
     assert answer.method not in ("separation", "path")
 
 
-def test_a_program_without_options_still_takes_its_roads():
+def test_a_program_without_options_still_takes_its_methods():
     assert declare(0).solve().method == "separation"
     assert declare(0, turnover_cost=0.01, switch_cost=0.01).solve().method == "path"
 

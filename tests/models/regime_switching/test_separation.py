@@ -4,7 +4,7 @@ import highspy
 import numpy as np
 import pytest
 
-from proofolio import BadData, MaxTerm, RegimeSwitching, UnsupportedProgram, random_instance
+from proofolio import BadData, MaxTerm, RegimeSwitching, Solution, UnsupportedProgram, random_instance
 from proofolio.solvers.quadratic.batch import cheapest_point
 
 MIXED = (
@@ -119,3 +119,15 @@ def test_without_a_name_the_whole_form_goes_to_the_first_solver_that_can_take_it
     assert (answer.solver, answer.objective) == ("scip", pytest.approx(-1.0, abs=1e-6))
     with pytest.raises(UnsupportedProgram, match=r"highs cannot take .*scip can"):
         saddle.solve("highs")
+
+
+def test_a_solution_of_the_model_is_a_solution_with_views():
+    program = random_instance(3, 2, 3, 0)
+    for answer in (program.solve(), program.solve(lowering="hull")):
+        assert isinstance(answer, Solution)
+        np.testing.assert_array_equal(answer.weights, answer["W"])
+        assert answer.cost.sum() == pytest.approx(answer.objective, abs=1e-6)
+        assert program.objective(answer.weights, answer.path) == pytest.approx(answer.objective, abs=1e-6)
+        assert answer.claim == "optimal"
+        assert {"leak", "objective from raw data"} <= {check.name for check in answer.checks}
+        assert answer.method in repr(answer)

@@ -1,4 +1,4 @@
-"""Regime-switching programs stopped early: an incumbent that is checked, and a bound that is one, on every road."""
+"""Regime-switching programs stopped early: an incumbent that is checked, and a bound that is one, on every method."""
 
 import time
 
@@ -108,7 +108,7 @@ def test_an_m_that_there_was_no_time_to_test_proves_no_optimum(ticking):
             assert answer.status in ("verified-feasible", "limit")
 
 
-ROADS = {
+SOLVES = {
     "path": {"method": "path"},
     "whole": {"method": "whole"},
     "big-m by highs": {"lowering": "big-m"},
@@ -117,11 +117,11 @@ ROADS = {
 }
 
 
-@pytest.mark.parametrize("road", ROADS)
-def test_a_limit_is_kept_by_a_wide_margin_for_a_loaded_machine(road):
+@pytest.mark.parametrize("method", SOLVES)
+def test_a_limit_is_kept_by_a_wide_margin_for_a_loaded_machine(method):
     program = random_instance(25, 40, 4, coupled=True, varying=True, kappa=0.2)
     started = time.perf_counter()
-    answer = program.solve(time_limit=1.0, gap=0.0, **ROADS[road])
+    answer = program.solve(time_limit=1.0, gap=0.0, **SOLVES[method])
     assert time.perf_counter() - started < 6.0
     assert answer.status in ("verified-feasible", "verified-optimal", "limit")
     assert answer.bound is None or answer.objective is None or answer.bound <= answer.objective

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, check, write_program
-from proofolio.verification.checks.checking import Tolerances, status
+from proofolio.verification.checks.checking import status
+from proofolio.verification.checks.rows import Tolerances
 
 
 def failed(checks):

@@ -58,7 +58,7 @@ class CutOff:
 def find_cut_off(
     problem: RegimeProblem, built: Program, answer: Solution, deadline: Deadline = NEVER
 ) -> CutOff | None:
-    """Look for a feasible point cut off by an M that nobody proved (published, or given).
+    """Look for a feasible point cut off by an M that is not proved to be enough (published, or given).
 
     Candidates are the vertices of each period's weight set in the coordinate directions and each regime's
     own minimiser; a better objective is sought along each period's cheapest regime. A program with options that
@@ -118,10 +118,10 @@ def find_cut_off(
 def unproved_big_m(
     problem: RegimeProblem, built: Program, pairs_given: bool, deadline: Deadline = NEVER
 ) -> tuple[Check, ...]:
-    """Say of an M nobody proved (published, or given) whether the bounds of intervals or linear programs prove it.
+    """Say whether bounds by intervals or linear programs prove an M that was published or given to be enough.
 
     Where they do not, the check is undecided (NaN): a smaller M may do, and the answer may then claim no more
-    than to be feasible. Numbers given for multiple Big-M (`pairs_given`) are never held to anything.
+    than to be feasible. Numbers given for multiple Big-M (`pairs_given`) are never proved here.
     """
     if pairs_given:
         said = "nothing proves the numbers given for multiple Big-M to be enough: big_m='interval' is proved"

@@ -24,15 +24,15 @@ from proofolio.models.regime_switching.solution import RegimeSolution
 from proofolio.program.builder import Bounder, Builder
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
+from proofolio.solvers.capabilities import SOLVERS, find
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.solvers.solution import Settings
-from proofolio.verification.solving import read_settings
+from proofolio.solvers.solution import Settings, read_settings
 
 __all__ = ["RegimeSwitching"]
 
 
 class Method(Protocol):
-    """One way to solve a problem: it says whether a problem fits, and solves those that do."""
+    """A method: it says whether a problem fits, and solves those that do."""
 
     @property
     def name(self) -> str:
@@ -280,7 +280,9 @@ def _chosen(problem: RegimeProblem, whole: Whole, name: str, settings: Settings)
     methods: dict[str, Method] = {m.name: m for m in (*DIRECT, whole)}
     if name not in ("auto", *methods):
         raise BadData(f"method is {name!r}; it must be one of {', '.join(('auto', *methods))}")
-    asked = [*whole.asked, *["options"] * bool(settings.options), *["start"] * (settings.start is not None)]
+    if whole.solver is not None:
+        find(whole.solver, SOLVERS)
+    asked = _about_a_form(whole, settings)
     if name == "auto":
         return next((m for m in DIRECT if not asked and m.fits(problem) is None), whole)
     chosen = methods[name]
@@ -291,8 +293,20 @@ def _chosen(problem: RegimeProblem, whole: Whole, name: str, settings: Settings)
         )
     reason = chosen.fits(problem)
     if reason is not None:
-        raise UnsupportedProgram(reason + f": use method={whole.name!r}" * (chosen is not whole))
+        raise UnsupportedProgram(f"{reason}: use method={whole.name!r}")
     return chosen
+
+
+def _about_a_form(whole: Whole, settings: Settings) -> list[str]:
+    """Return the arguments given that mean something only for the whole form and its solver."""
+    given = {
+        "solver": whole.solver is not None,
+        "lowering": whole.lowering is not None,
+        "big_m": not (isinstance(whole.big_m, str) and whole.big_m == "interval"),
+        "options": bool(settings.options),
+        "start": settings.start is not None,
+    }
+    return [name for name, present in given.items() if present]
 
 
 def declared_costs(Q: ArrayLike, c: ArrayLike, k: ArrayLike | None, maxima: Sequence[MaxTerm]) -> RegimeCosts:

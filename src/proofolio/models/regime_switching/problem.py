@@ -40,7 +40,7 @@ from proofolio.solvers.quadratic.batch import convexity_defect
 __all__ = ["Pieces", "RegimeProblem", "convex_pieces", "distinct_periods", "objective_size", "within_budget"]
 
 
-# Costs that cancel are known to this part of their terms, as in `proofolio.verification.checks.optimality`.
+# Costs that cancel are known to this part of their terms, as in `proofolio.verification.checks.rows`.
 CANCELLED = 1e-3
 # Smaller than any cost, so that what is divided by a size of nothing stays finite.
 NOTHING = 1e-12

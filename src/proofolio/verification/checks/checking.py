@@ -1,4 +1,8 @@
-"""Checks of a solution: what a claim about a program is held to, whoever made it."""
+"""Checks of a solution: what a claim about a program is checked against, whoever made it.
+
+The point (`rows`, `leak`), and here what is claimed of the objective: its value, its bound, and the optimality
+conditions of a continuous program whose multipliers are known.
+"""
 
 from __future__ import annotations
 
@@ -12,31 +16,29 @@ from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
-from proofolio.program.structure import recognise_cones
+from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Check, Solution
-from proofolio.verification.checks.leak import leak_check
-from proofolio.verification.checks.optimality import (
-    allowance,
-    better_neighbour,
-    bound_check,
-    delicate,
-    objective_check,
-    optimality_checks,
-)
-from proofolio.verification.checks.rows import Tolerances, feasibility_checks
+from proofolio.verification.checks.leak import better_neighbour, delicate, leak_check
+from proofolio.verification.checks.rows import Tolerances, allowance, feasibility_checks
 
 __all__ = ["LIMIT", "check", "check_until", "status", "status_after"]
 
 
+# The name of the check that fails where time was up.
 LIMIT = "time limit"
+# The checks whose failure means that the point breaks the model's own rows.
 BREAKS = {"bounds", "rows", "integrality", "quadratic rows", "cones", "indicators", "sos"}
+# A multiplier with the wrong sign is noise below this part of the largest term of any reduced cost.
+OF_LARGEST = 1e-2
+# A gap counts as reached up to rounding: a part of it, and next to a gap of nothing.
+GAP_PART, GAP_REST = 1e-6, 1e-12
 
 
 def check(
     model: Any, solution: Any, tolerances: Tolerances | None = None, known: Sequence[float] = ()
 ) -> tuple[Check, ...]:
-    """Hold a solution to the model's own data.
+    """Check a solution against the model's own data.
 
     Bounds, rows, cones and integrality; then every row a binary switches, with the binary at its exact
     value, so that no room is left by M times an integrality tolerance; then all integers are rounded and
@@ -91,9 +93,9 @@ def check_until(
     tol: Tolerances | None = None,
     known: Sequence[float] = (),
 ) -> tuple[Check, ...]:
-    """Hold a claim about a program, its cones recognised, to the data as `check` does, but only until a deadline.
+    """Check a claim about a program, its cones recognised, as `check` does, but only until a deadline.
 
-    The point is always held to the data. Where time did not suffice to solve what is left with the integers
+    The point is always checked against the data. Where time did not suffice to solve what is left with the integers
     exact, or to try points next to a delicate optimum, a last check named ``time limit`` fails and says so.
     """
     tol = tol or Tolerances()
@@ -130,6 +132,104 @@ def _neighbours(
     beaten = sign * claim.bound - allowance(program, claim.point, tol.objective)
     better = better_neighbour(program, claim.point, beaten, deadline)
     return [] if better is None else [(better[0], f" with {better[1]}")]
+
+
+def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check:
+    """Check the claimed objective against the one recomputed from the program's data."""
+    value = program.objective(claim.point)
+    claimed = value if claim.objective is None else claim.objective
+    allowed = allowance(program, claim.point, tol.objective)
+    error = abs(value - claimed)
+    ok = error <= allowed
+    error = error if np.isfinite(error) else float("inf")
+    return Check(
+        "objective", ok, error, allowed, "" if ok else f"claimed {claimed:.9g}, recomputed {value:.9g}"
+    )
+
+
+def bound_check(
+    program: Program, claim: Solution, reached: Sequence[tuple[float, str]], tol: Tolerances
+) -> Check:
+    """Check the claimed bound against values that feasible points reach, in the user's sense, each with how."""
+    sign = -1.0 if program.maximise else 1.0
+    allowed = allowance(program, claim.point, tol.objective)
+    if claim.bound is None or not reached:
+        return Check("bound", True, 0.0, allowed)
+    best, how = min((sign * value, how) for value, how in reached)
+    over = sign * claim.bound - best
+    ok = over <= allowed  # a bound of minus infinity claims nothing
+    said = "" if ok else f"claimed {claim.bound:.9g}, but {sign * best:.9g} is reached{how}"
+    return Check(
+        "bound", ok, 0.0 if ok and over < 0 else over if np.isfinite(over) else float("inf"), allowed, said
+    )
+
+
+def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> list[Check]:
+    r"""Check a claimed optimum of a continuous convex program with linear rows against the conditions for one.
+
+    With the row multipliers y of the minimised objective and the reduced costs :math:`g = Px + q - A'y`:
+    a positive :math:`y_i` or :math:`g_j` needs a lower side, a negative one an upper side (*dual feasibility*);
+    each is zero or its row or column stands at that side (*complementarity*); and the objective equals
+    :math:`c - \tfrac12 x'Px + \sum_i y_i s_i + \sum_j g_j s_j` over those sides s (*duality gap*).
+    Nothing is checked without multipliers, or for a point that is not claimed to be optimal.
+    """
+    if claim.duals is None or "rows" not in claim.duals or claim.status != "optimal":
+        return []
+    if features(program) - {"quadratic-objective"}:
+        return []
+    x, y = claim.point, np.asarray(claim.duals["rows"], dtype=float)
+    pull = np.asarray(program.P @ x)
+    g = pull + program.q - program.A.T @ y
+    body = np.asarray(program.A @ x)
+    size = np.abs(program.q) + abs(program.P) @ np.abs(x) + abs(program.A.T) @ np.abs(y)
+    size = np.maximum(size, OF_LARGEST * np.max(size, initial=0.0))
+    largest_y = np.maximum(np.abs(y), OF_LARGEST * np.max(np.abs(y), initial=0.0))
+    row_side, row_wrong, row_product = _against(y, body, program.row_lower, program.row_upper)
+    side, wrong, product = _against(g, x, program.lower, program.upper)
+    names = (*program.column_names, *program.row_names)
+    allowed = allowance(program, x, tol.objective)
+    signs = _ratio(np.concatenate([wrong, row_wrong]), np.concatenate([size, largest_y]))
+    worth = float(program.c - 0.5 * x @ pull + y @ row_side + g @ side)
+    gap = abs(0.5 * float(x @ pull) + float(program.q @ x) + program.c - worth)
+    return [
+        _largest("dual feasibility", signs, tol.objective, names, "a multiplier of {} has the wrong sign"),
+        _largest(
+            "complementarity",
+            np.concatenate([product, row_product]),
+            allowed,
+            names,
+            "{} has a multiplier and room",
+        ),
+        Check(
+            "duality gap",
+            gap <= allowed,
+            gap,
+            allowed,
+            "" if gap <= allowed else "the multipliers prove less",
+        ),
+    ]
+
+
+def _against(multiplier: Floats, at: Floats, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return each multiplier's side (its place where there is none), its wrong part, and its product with the room."""
+    side = np.where(multiplier > 0.0, lower, upper)
+    there = np.isfinite(side)
+    wrong = np.where(there, 0.0, np.abs(multiplier))
+    side = np.where(there & (multiplier != 0.0), side, at)
+    return side, wrong, np.abs(multiplier * (at - side))
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    ratio: Floats = part / np.where(whole > 0.0, whole, 1.0)
+    return ratio
+
+
+def _largest(name: str, values: Floats, tolerance: float, names: Sequence[str], said: str) -> Check:
+    if not values.size:
+        return Check(name, True, 0.0, tolerance)
+    at = int(np.argmax(values))
+    ok = bool(values[at] <= tolerance)
+    return Check(name, ok, float(values[at]), tolerance, "" if ok else said.format(names[at]))
 
 
 def _claim(program: Program, solution: Any) -> Solution:
@@ -187,7 +287,7 @@ def status_after(claim: Solution, checks: Sequence[Check], gap: float) -> str:
     if claim.x is None:
         return claim.status
     found = status(checks)
-    proven = claim.status == "optimal" and claim.gap <= gap * (1 + 1e-6) + 1e-12
+    proven = claim.status == "optimal" and claim.gap <= gap * (1 + GAP_PART) + GAP_REST
     if found == "verified-feasible" and proven and all(c.ok for c in checks):
         return "verified-optimal"
     return found

@@ -181,11 +181,11 @@ def _row(program: Program, i: int, sides: Sequence[str]) -> str:
 
 
 def _sum(data: Sequence[float], names: Sequence[str]) -> str:
-    words = []
+    terms = []
     for a, name in list(zip(data, names, strict=True))[:SHOWN_TERMS]:
         factor = "" if abs(a) == 1.0 else f"{abs(a):.9g} "
-        words.append(f"{'-' if a < 0 else '+'} {factor}{name}")
+        terms.append(f"{'-' if a < 0 else '+'} {factor}{name}")
     if len(names) > SHOWN_TERMS:
-        words.append("+ ...")
-    text = " ".join(words)
+        terms.append("+ ...")
+    text = " ".join(terms)
     return text.removeprefix("+ ") if text.startswith("+") else text.replace("- ", "-", 1)

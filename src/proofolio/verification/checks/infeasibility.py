@@ -41,7 +41,7 @@ class Iis:
         Whether a point was found that satisfies all the others, for each of them. False when the time
         limit came first, or a solver could not tell.
     barely : bool
-        Whether SCIP, which forgives rows 1e-6, finds a point after all: they miss one another by less.
+        Whether SCIP, which forgives rows 1e-6, finds a point after all: they contradict each other by less.
     seconds : float
     """
 
@@ -68,7 +68,7 @@ class Iis:
             if len(group) > ALIKE:
                 said[-1] += f" and {len(group) - 1} more {block}[...]"
         shown = ", ".join(said[:SHOWN]) + (", ..." if len(said) > SHOWN else "")
-        hair = "; they miss one another by less than 1e-6" if self.barely else ""
+        hair = "; they contradict each other by less than 1e-6" if self.barely else ""
         if len(self.members) == 1:
             return f"this cannot hold by itself: {shown}{hair}"
         fewer = "" if self.irreducible else " (perhaps fewer of them)"
@@ -76,7 +76,7 @@ class Iis:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Everything, in the words of the command line's JSON."""
+        """Everything, with the keys of the command line's JSON."""
         listed = [{"kind": m.kind, "name": m.name, "says": m.says} for m in self.members]
         return {
             "members": listed,

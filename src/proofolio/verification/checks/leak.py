@@ -1,6 +1,6 @@
 """The leak test: round the integers, solve for the rest again, and see whether the answer survives.
 
-A solver calls a binary of 1e-7 integral, and with an M of 1e8 that is room for 10 units nobody pays for. What
+A solver calls a binary of 1e-7 integral, and with an M of 1e8 that is room for 10 units that cost nothing. What
 the rest can do is therefore asked with the integers at exact values. Three outcomes:
 
 - a feasible point that is no worse: nothing leaks;
@@ -9,8 +9,14 @@ the rest can do is therefore asked with the integers at exact values. Three outc
   the data is not taken for a leak;
 - neither, because solvers fail: another continuous solver is asked, and when none is left nothing is claimed.
 
-When time is up before one of them has answered, the point itself may still settle it: with its integers exact
-and every row satisfied outright it is one that is no worse.
+A claimed optimum whose numbers a solver cannot tell apart gets a second look in the same way (`better_neighbour`).
+Beside coefficients that differ by many orders of magnitude, branch-and-bound loses not only answers that leak but also
+better ones: it prunes them. Nothing inside the claim shows that, so a few points next to it are tried: one binary
+changed, or one switched on for one that is switched off, and the rest solved again. A better one refutes the claim;
+none proves nothing.
+
+When time is up before one of the three outcomes is reached, the point itself may still settle it: with its integers
+exact and every row satisfied outright it is one that is no worse.
 """
 
 from __future__ import annotations
@@ -21,7 +27,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.program.structure import features
@@ -29,28 +35,37 @@ from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.fixing import Fixed, fix
 from proofolio.solvers.highs import solver as highs
 from proofolio.solvers.limits import NEVER, Deadline, finishing_seconds
+from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.polishing import solve_with_integers
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Check, Settings, Solution
-from proofolio.verification.checks.optimality import allowance
 from proofolio.verification.checks.rows import (
     FIRM,
+    NOISE,
     Tolerances,
+    allowance,
     feasibility_checks,
+    largest_terms,
     relaxed,
     rounded,
     row_violation,
 )
 
-__all__ = ["Leak", "leak_check"]
+__all__ = ["Leak", "better_neighbour", "delicate", "leak_check"]
 
 
 # Feasible outright: what a point kept as it is must be when no solver can improve on it.
 OUTRIGHT = Tolerances(feasibility=1e-9, integrality=0.0)
+# Far below the worsening that counts as a leak, so that a gap left open is never taken for one.
 GAP = 1e-8
+# One solver may take so long; the next one is asked then.
 SECONDS = 60.0
+# The residual at which the quick look accepts a point; the checks of the point decide.
 QUICK = 1e-7
+# What solvers forgive an integer, and how long neighbours are tried.
+FORGIVEN = 1e-6
+NEIGHBOURS = 1.0
 
 
 class Leak(NamedTuple):
@@ -247,3 +262,70 @@ def _breaks(program: Program, x: Floats) -> str:
     moved = f", {program.column_names[j]} from {x[j]:.3g} to {np.round(x[j]):g}" if off[j] > 0.0 else ""
     where = f" {failed[0].detail.removeprefix('worst at ')} breaks" if failed else " rows break"
     return f"with the integers rounded{moved},{where}"
+
+
+def delicate(program: Program, x: Floats) -> bool:
+    """Whether a row's meaning is near what solvers call noise.
+
+    It is when an integer that is off by 1e-6 moves a row by more than a thousandth of its continuous
+    terms, or when these terms are below a thousandth, where tolerances of 1e-6 are worth as much.
+    """
+    absolute = abs(program.A.tocsr())
+    loose = ~program.integer
+    both = (absolute @ loose.astype(float) > 0.0) & (absolute @ program.integer.astype(float) > 0.0)
+    size = np.where(loose, np.maximum(np.abs(x), natural_units(program)), 0.0)
+    continuous = largest_terms(absolute, size)
+    discrete = largest_terms(absolute, program.integer.astype(float))
+    return bool(np.any(both & ((FORGIVEN * discrete > NOISE * continuous) | (continuous < NOISE))))
+
+
+def better_neighbour(
+    program: Program, x: Floats, than: float, deadline: Deadline = NEVER
+) -> tuple[float, str] | None:
+    """Return a better objective, in the user's sense, and the change that reaches it; None when none is found.
+
+    Parameters
+    ----------
+    than : float
+        The minimised objective to be beaten.
+    deadline : Deadline
+        The search ends then, and after a second in any case.
+    """
+    until = deadline.within(NEIGHBOURS)
+    sign = -1.0 if program.maximise else 1.0
+    columns = np.flatnonzero(program.integer)
+    exact = rounded(program, x)
+    for change in _changes(np.flatnonzero(program.binary), exact):
+        if until.passed:
+            break
+        point = _with(program, columns, exact, change, until)
+        if point is None:
+            continue
+        value = program.objective(point)
+        if sign * value < than and all(c.ok for c in feasibility_checks(program, point, FIRM)):
+            names = [f"{program.column_names[j]} = {1.0 - exact[j]:g}" for j in change]
+            return value, " and ".join(names)
+    return None
+
+
+def _changes(binaries: Integers, exact: Floats) -> Iterator[list[int]]:
+    """Yield one binary to change, then one that is on with one that is off."""
+    yield from ([j] for j in binaries.tolist())
+    on = exact[binaries] == 1.0
+    yield from ([i, j] for i in binaries[on].tolist() for j in binaries[~on].tolist())
+
+
+def _with(
+    program: Program, columns: Integers, exact: Floats, change: list[int], deadline: Deadline
+) -> Floats | None:
+    """Return the best point with these binaries changed and the other integers kept."""
+    values = exact.copy()
+    values[change] = 1.0 - exact[change]
+    left = fix(program, columns, values[columns])
+    if left.small is None or not features(left.small) <= clarabel.CAN:
+        return None
+    try:
+        again = solve_continuous(left.small, Settings().until(deadline))
+    except ProofolioError:
+        return None
+    return None if again.x is None else left.expand(again.x)

@@ -11,6 +11,10 @@ With the integers at their rounded values a row :math:`\ell \le a'x \le u` says
 - a thousandth of the size as 1e-6 where it is smaller still: a cost of 1e-5 may not be off by more than 1e-8.
 
 The columns' natural units (`proofolio.solvers.natural_units`) stand in for terms that happen to be zero.
+
+How much an objective may be off (`allowance`) is relative to the objective without its constant, so that a large
+constant hides nothing, or to a thousandth of the sum of its terms where these cancel: that is as far as solvers and
+double precision carry.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ __all__ = [
     "NOISE",
     "Sides",
     "Tolerances",
+    "allowance",
     "feasibility_checks",
     "largest_terms",
     "relaxed",
@@ -44,6 +49,10 @@ __all__ = [
 NOISE = 1e-3
 # The sum of a row is known to this part of its terms.
 ROUNDING = 16 * float(np.finfo(float).eps)
+# An objective whose terms cancel is known to this part of their sum.
+CANCELLED = 1e-3
+# What a claimed number may be off because a constant was added to it: some rounding of that constant.
+OF_CONSTANT = 1e-12
 
 
 class Sides:
@@ -133,7 +142,7 @@ def _largest_curved(program: Program, size: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What counts as held.
+    """What counts as satisfied.
 
     Attributes
     ----------
@@ -158,6 +167,15 @@ class Tolerances:
 FIRM = Tolerances(feasibility=1e-8, integrality=0.0)
 
 
+def allowance(program: Program, x: Floats, relative: float) -> float:
+    """Return how far the objective at a point may be from another for the two to count as equal."""
+    parts = float(np.abs(program.q * x).sum() + 0.5 * np.abs(x) @ (abs(program.P) @ np.abs(x)))
+    own = abs(program.objective(x) - (-program.c if program.maximise else program.c))
+    # where nothing is left of the objective, its size is that of the columns it is made of
+    unit = float(np.abs(program.q) @ natural_units(program))
+    return relative * max(own, CANCELLED * parts, CANCELLED * unit, 1e-12) + OF_CONSTANT * abs(program.c)
+
+
 def rounded(program: Program, x: Floats) -> Floats:
     """Return the point with its integers rounded."""
     point: Floats = np.where(program.integer, np.round(x), x)
@@ -165,7 +183,7 @@ def rounded(program: Program, x: Floats) -> Floats:
 
 
 def feasibility_checks(program: Program, x: Floats, tol: Tolerances) -> list[Check]:
-    """Hold a point to everything but the objective: one check a part of the program that there is."""
+    """Check a point against everything but the objective: one check a part of the program that there is."""
     if not np.all(np.isfinite(x)):
         column = program.column_names[int(np.argmin(np.isfinite(x)))]
         return [Check("bounds", False, float("inf"), tol.feasibility, f"{column} is not a finite number")]

@@ -72,15 +72,13 @@ class Ray:
         """What a person can act on: one of these columns lacks a bound."""
         moves = [f"{name} {step:+.6g}" for name, step in self.direction.items()]
         shown = ", ".join(moves[:SHOWN]) + (f" and {len(moves) - SHOWN} more" if len(moves) > SHOWN else "")
-        way = "rises" if self.maximise else "falls"
+        moves_so = "rises" if self.maximise else "falls"
         lacking = "it lacks a bound" if len(moves) == 1 else "one of them lacks a bound"
-        return (
-            f"nothing stops {shown}: with every such step the objective {way} by {self.gain:.6g}; {lacking}"
-        )
+        return f"nothing stops {shown}: with every such step the objective {moves_so} by {self.gain:.6g}; {lacking}"
 
     @property
     def document(self) -> dict[str, Any]:
-        """Everything, in the words of the command line's JSON."""
+        """Everything, with the keys of the command line's JSON."""
         return {
             "direction": self.direction,
             "start": self.start,

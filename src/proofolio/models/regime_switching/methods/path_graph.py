@@ -67,14 +67,14 @@ class PathGraph:
         return left
 
     def reach(self, start: Floats, cost: Floats) -> Floats:
-        """Return the cost of the cheapest way to each node; `start` (N,) is finite at boundary 0 alone."""
+        """Return the cost of the cheapest path to each node; `start` (N,) is finite at boundary 0 alone."""
         reach = start.copy()
         for arcs in self.layers:
             np.minimum.at(reach, self.head[arcs], reach[self.tail[arcs]] + cost[arcs])
         return reach
 
     def leave(self, cost: Floats) -> Floats:
-        """Return the cost of the cheapest way from each node to the end."""
+        """Return the cost of the cheapest path from each node to the end."""
         leave = np.full(self.boundary.size, np.inf)
         leave[-1] = 0.0
         for arcs in reversed(self.layers):
@@ -91,8 +91,8 @@ class PathGraph:
         node = int((start + leave).argmin())
         states = np.empty(len(self.layers), dtype=np.intp)
         for t, arcs in enumerate(self.layers):
-            ways = np.where(self.tail[arcs] == node, cost[arcs] + leave[self.head[arcs]], np.inf)
-            arc = arcs.start + int(ways.argmin())
+            arrivals = np.where(self.tail[arcs] == node, cost[arcs] + leave[self.head[arcs]], np.inf)
+            arc = arcs.start + int(arrivals.argmin())
             states[t], node = self.piece[arc], int(self.head[arc])
         return states
 
@@ -215,10 +215,10 @@ def path_graph(allowed: Mask, switch: Floats) -> PathGraph:
     )
 
 
-def _soften(value: Floats, node: Integers, ways: Floats, temperature: float) -> None:
-    """Set the nodes' values to the softened minima of the ways that lead there."""
+def _soften(value: Floats, node: Integers, arrivals: Floats, temperature: float) -> None:
+    """Set the nodes' values to the softened minima of the arrivals there."""
     least = np.full(value.size, np.inf)
-    np.minimum.at(least, node, ways)
-    total = np.bincount(node, np.exp((least[node] - ways) / temperature), value.size)
+    np.minimum.at(least, node, arrivals)
+    total = np.bincount(node, np.exp((least[node] - arrivals) / temperature), value.size)
     there = total > 0.0
     value[there] = least[there] - temperature * np.log(total[there])

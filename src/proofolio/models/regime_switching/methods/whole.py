@@ -16,12 +16,11 @@ from proofolio.models.regime_switching.methods.start import first_answer, readin
 from proofolio.models.regime_switching.problem import RegimeProblem
 from proofolio.models.regime_switching.solution import RELATIVE, SLACK, RegimeSolution, raw_data_checks
 from proofolio.program.program import Program
-from proofolio.solvers.capabilities import SOLVERS, find
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
 from proofolio.solvers.solution import Check, Settings, Solution
-from proofolio.verification.big_m.tiers import bounders_until
-from proofolio.verification.checks.checking import check_until, status_after
+from proofolio.verification.big_m.tiers import BOUNDERS, bounders_until
+from proofolio.verification.checks.checking import GAP_PART, GAP_REST, check_until, status_after
 from proofolio.verification.solving import GRACE, solve_until
 
 __all__ = ["Whole", "max_term_checks"]
@@ -33,8 +32,6 @@ BUILDING = 0.5
 FIRST, ALONE = 0.15, 0.8
 # Failures that leave the point feasible: what they refute is the claim that nothing is better.
 NOT_OPTIMAL = {"M", "optimum not cut off", *SLACK}
-# A gap counts as reached up to rounding: a part of it, and next to a gap of nothing.
-GAP_PART, GAP_REST = 1e-6, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,28 +45,12 @@ class Whole:
     lowering : str or None
         None leaves the choice open: the hull, or Big-M where the hull cannot be.
     big_m : str or array_like
-
-    Raises
-    ------
-    BadData
-        For an unknown solver.
     """
 
     solver: str | None = None
     lowering: str | None = None
     big_m: str | ArrayLike = "interval"
     name: str = "whole"
-
-    def __post_init__(self) -> None:
-        if self.solver is not None:
-            find(self.solver, SOLVERS)
-
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """What about the form was asked for."""
-        plain = isinstance(self.big_m, str) and self.big_m == "interval"
-        given = {"solver": self.solver is not None, "lowering": self.lowering is not None, "big_m": not plain}
-        return tuple(name for name, present in given.items() if present)
 
     @property
     def proved(self) -> bool:
@@ -83,7 +64,7 @@ class Whole:
     def solve(self, problem: RegimeProblem, settings: Settings, deadline: Deadline) -> RegimeSolution:
         """Build the form, solve it and check the answer; under a time limit with a simple answer at hand."""
         # what means nothing is refused whether or not there is time to build it
-        read_lowering(problem, self.lowering, self.big_m, bounders_until(deadline))
+        read_lowering(problem, self.lowering, self.big_m, BOUNDERS)
         if not math.isfinite(settings.time_limit):
             return self._answer(problem, settings, deadline)
         hurried = reading_seconds(problem) > (1.0 - FIRST) * settings.time_limit
@@ -94,7 +75,9 @@ class Whole:
         return first.improve(problem, self._answer(problem, settings, deadline), settings, deadline)
 
     def _answer(self, problem: RegimeProblem, settings: Settings, deadline: Deadline) -> RegimeSolution:
-        bounders = bounders_until(deadline.within(BUILDING * settings.time_limit))
+        bounders = BOUNDERS
+        if isinstance(self.big_m, str) and self.big_m in BOUNDERS:
+            bounders = bounders_until(deadline.within(BUILDING * settings.time_limit))
         built = built_form(problem, self.lowering, self.big_m, bounders).freeze()
         answer = solve_until(deadline, built, self.solver, settings)
         if answer.x is None:

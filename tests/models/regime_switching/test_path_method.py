@@ -1,4 +1,4 @@
-"""The path road: prices on trades bound the coupled program, and the answers are those of enumeration."""
+"""The path method: prices on trades bound the coupled program, and the answers are those of enumeration."""
 
 import itertools
 import time
@@ -109,7 +109,7 @@ def test_the_cheapest_path_through_a_state_is_that_of_all_paths():
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_both_roads_agree_on_a_case_with_branching(seed):
+def test_both_methods_agree_on_a_case_with_branching(seed):
     program = random_instance(6, 8, 4, seed, coupled=True, varying=True)
     path, whole = (program.solve(method=method, gap=1e-6) for method in ("path", "whole"))
     assert path.method != whole.method
@@ -138,7 +138,7 @@ def test_time_is_kept_and_the_incumbent_returned():
     assert answer.bound is None or answer.bound <= answer.objective
 
 
-def test_what_the_path_road_does_not_take():
+def test_what_the_path_method_does_not_take():
     convex = MaxTerm(0, 1, np.array([1.0, -1.0, 0.0]), 0.0, 0.1)
     program = random_instance(3, 2, 2, 0, coupled=True, maxima=(convex,))
     with pytest.raises(UnsupportedProgram, match="no convex maxima"):
