@@ -33,8 +33,8 @@ def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, mo
         raise RuntimeError("lost")
 
     monkeypatch.setattr(proofolio.cli.solve, "solve", broken)
-    model = tmp_path / "model.lp"
-    model.write_text("min x\nend\n", encoding="utf-8")
+    model = tmp_path / "model.mps"
+    model.write_text("NAME\nROWS\n N cost\nCOLUMNS\n x cost 1\nRHS\nENDATA\n", encoding="utf-8")
     result = run("solve", str(model))
     assert result.exit_code == 1
     assert "RuntimeError: lost" in one_sentence(result)
