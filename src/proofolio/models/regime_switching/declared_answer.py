@@ -47,7 +47,7 @@ def declared_form(program: RegimeSwitching) -> Program:
     model.add("one_regime", Z.sum(0) == 1 if program.rules.covered is None else Z.sum(0) >= 1)
     objective = model.variable("cost", T).sum()
     first = program.trading.first
-    if program.trading.options or low != high:
+    if program.trading.options or program.holdings.limited or low != high:
         objective = objective + model.variable("trading_cost", 1, 0.0).sum()
     elif program.turnover_cost and first < T:
         buy = model.variable("buy", (n, T - first), 0.0)

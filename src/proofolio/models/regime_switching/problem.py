@@ -5,8 +5,8 @@ r"""The regime-switching program: weights over periods, and the regime whose cos
     \quad\text{s.t.}\quad \mathrm{cost}_t \ge f_{r,t}(W_t)\ \text{where}\ Z_{r,t} = 1, \quad
     \sum_r Z_{r,t} = 1, \quad \sum_i W_{i,t} = 1, \quad \ell \le W_t \le u
 
-and what the options add: rules of the path (`RegimePath`), of the holdings (`Holdings`), and of trading
-(`Trading`); :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
+and what the options add: rules of the path (`RegimePath`), what may be held and traded (`PlanSet`), and
+costs of trading (`Trading`); :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
 
 The regime costs as declared: shapes that agree, symmetric Q, max terms of known regimes.
 """
@@ -25,7 +25,7 @@ from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.formulations.selected_costs import selected_cost
 from proofolio.models.arguments import finite
-from proofolio.models.portfolio.plan_set import FEASIBLE, Group, Holdings
+from proofolio.models.portfolio.plan_set import FEASIBLE, Group, PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.methods.choice import BuiltForm, asked_lowering, solve_by
 from proofolio.models.regime_switching.rules import Covered, RegimePath, read_path
@@ -170,7 +170,7 @@ class RegimeSwitching:
 
     costs: RegimeCosts
     T: int
-    holdings: Holdings
+    holdings: PlanSet
     rules: RegimePath
     trading: Trading
     exact: bool
@@ -211,9 +211,9 @@ class RegimeSwitching:
         lengths = {} if path is None else {"path": np.size(path)}
         lengths |= {name: len(b) for name, b in (("lower", least), ("upper", most)) if b.ndim == 2}
         T = declared_periods(periods, costs, lengths)
-        holdings = Holdings(
+        holdings = PlanSet(
             n, T, least, most, groups=groups, cardinality=cardinality, minimum_position=minimum_position,
-            round_lots=round_lots, net=net, gross=gross,
+            round_lots=round_lots, net=net, gross=gross, turnover_limit=turnover_limit,
         )  # fmt: skip
         rules = RegimePath(
             R, T, path=path, transitions=transitions, dwell=dwell, max_switches=max_switches,
@@ -221,7 +221,7 @@ class RegimeSwitching:
         )  # fmt: skip
         trading = Trading(
             n, T, turnover_cost=turnover_cost, quadratic_impact=quadratic_impact, power_impact=power_impact,
-            impact_pieces=impact_pieces, turnover_limit=turnover_limit, initial=initial,
+            impact_pieces=impact_pieces, initial=initial,
         )  # fmt: skip
         _check_initial(trading.initial, holdings)
         fields = {
@@ -278,7 +278,7 @@ class RegimeSwitching:
     @property
     def separable(self) -> bool:
         """Whether no cost and no rule ties the periods together."""
-        return not (self.trading.couples or self.rules.couples)
+        return not (self.trading.couples or self.holdings.limited or self.rules.couples)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -334,7 +334,7 @@ class RegimeSwitching:
         cost = selected_cost(
             model, "cost", Z, W.T, self.costs, lowering=lowering, big_m=big_m, exact=self.exact, budget=budget
         )
-        model.minimise(cost.sum() + self.trading.add(model, W, budget is not None) + switching)
+        model.minimise(cost.sum() + self.trading.add(model, W, self.holdings.turnover_limit, budget is not None) + switching)
         return model
 
     @property
@@ -432,7 +432,7 @@ class RegimeSwitching:
         """Return the same program without costs and limits of trading and costs and rules of switching."""
         rules = RegimePath(self.R, self.T, path=self.path, covered=self.rules.covered)
         trading = Trading(self.n, self.T, initial=self.initial)
-        return _changed(self, rules=rules, trading=trading)
+        return _changed(self, rules=rules, trading=trading, holdings=self.holdings.unlimited())
 
     def objective(self, W: ArrayLike, path: ArrayLike) -> float:
         """Recompute the objective from raw data, the power 3/2 of trades taken as it is.
@@ -480,7 +480,7 @@ def _changed(program: RegimeSwitching, **changes: Any) -> RegimeSwitching:
     return copy
 
 
-def _check_initial(initial: Floats | None, holdings: Holdings) -> None:
+def _check_initial(initial: Floats | None, holdings: PlanSet) -> None:
     if initial is None:
         return
     low, high = holdings.net

@@ -232,7 +232,7 @@ def raw_data_checks(
     """
     chosen = np.round(Z)
     rules = program.rules.violations(chosen)
-    amounts = program.holdings.violations(W) | program.trading.violations(W)
+    amounts = program.holdings.violations(W, program.initial)
     # with no regime at all the first one stands in: the rule on the regimes has failed by then
     active = np.where(chosen.any(axis=0), chosen, np.arange(program.R)[:, None] == 0)
     f = program.period_costs(W, active)

@@ -15,7 +15,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError, SolverFailure
-from proofolio.models.portfolio.plan_set import Holdings
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.declared_answer import declared_answer
 from proofolio.models.regime_switching.methods.separation import least_costs
@@ -215,7 +215,7 @@ def first_answer(program: RegimeSwitching, deadline: Deadline) -> FirstAnswer:
     best = _better(program, candidates, best)
     if best.Z is not None and deadline.left:
         candidates += _constant(program, _average(program, best.Z / best.Z.sum()), convex, deadline)
-        best = _better(program, candidates[-1:] if program.trading.couples else candidates, best)
+        best = _better(program, candidates[-1:] if _coupled(program) else candidates, best)
     return best
 
 
@@ -272,21 +272,19 @@ def _constant(
 
 def _held_throughout(program: RegimeSwitching, average: tuple[Floats, Floats], convex: bool) -> Program:
     held, trading, n = program.holdings, program.trading, program.n
-    one = Holdings(
+    one = PlanSet(
         n, 1, held.lower.max(axis=0), held.upper.min(axis=0), groups=held.groups, cardinality=held.cardinality,
         minimum_position=held.minimum_position, round_lots=held.round_lots, net=held.net, gross=held.gross,
+        turnover_limit=held.turnover_limit[:1],
     )  # fmt: skip
     model = Model("held_throughout")
     W = model.variable("W", (n, 1), one.lower.T, one.upper.T)
     one.add(model, W)
     # later there are no trades
-    bought = Trading(
-        n, 1, turnover_cost=trading.turnover_cost / program.T, turnover_limit=trading.turnover_limit[0],
-        initial=trading.initial,
-    )  # fmt: skip
+    bought = Trading(n, 1, turnover_cost=trading.turnover_cost / program.T, initial=trading.initial)
     Q, c = average
     objective = c @ W[:, 0]
-    objective = objective + bought.add(model, W, one.budget is not None)
+    objective = objective + bought.add(model, W, one.turnover_limit, one.budget is not None)
     if convex:
         objective = objective + model.quadratic(Q, W[:, 0])
     model.minimise(objective)
@@ -298,7 +296,7 @@ def _better(program: RegimeSwitching, candidates: list[Floats], best: FirstAnswe
     n, T = program.n, program.T
     held = [np.broadcast_to(w, (T, n)) for w in candidates]
     held = [w for w in held if _worst(program, w) <= FEASIBLE]
-    if not program.trading.couples and len(held) > 1:
+    if not _coupled(program) and len(held) > 1:
         held.append(_each_period(program, np.array(held)))
     for w in held:
         chosen = cheapest_allowed(program.rules, program.costs.value(w))
@@ -321,5 +319,8 @@ def _each_period(program: RegimeSwitching, held: Floats) -> Floats:
 
 
 def _worst(program: RegimeSwitching, w: Floats) -> float:
-    found = program.holdings.violations(w.T) | program.trading.violations(w.T)
-    return max(found.values())
+    return max(program.holdings.violations(w.T, program.initial).values())
+
+
+def _coupled(program: RegimeSwitching) -> bool:
+    return program.trading.couples or program.holdings.limited
