@@ -2,7 +2,7 @@
 
 # Model: array expressions, the builder, the frozen program, files.
 # Backtest.
-from proofolio.backtesting.run import backtest as backtest
+from proofolio.backtesting.backtests import backtest as backtest
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
 from proofolio.backtesting.tuning import tune as tune

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from proofolio.backtesting.costs import Costs
-    from proofolio.backtesting.forecast_plan import ForecastPlan
+    from proofolio.backtesting.forecasts import ForecastPlan
     from proofolio.backtesting.market import Market
 
 __all__ = ["costs_asked", "market_asked", "market_options", "numbers", "plan_asked", "span_rows", "words"]
@@ -152,7 +152,7 @@ def _rate(text: str) -> str | float:
 
 def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
     """Return the forecasts asked for."""
-    from proofolio.backtesting.forecast_plan import ForecastPlan
+    from proofolio.backtesting.forecasts import ForecastPlan
 
     if given["regime_assets"]:
         driving = tuple(market.column(name) for name in words(given["regime_assets"]))

@@ -95,7 +95,7 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
 
 def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
-    from proofolio.backtesting.tasks import Workshop
+    from proofolio.backtesting.tasks import TaskRunner
     from proofolio.backtesting.tuning import Grid, tune
     from proofolio.cli.output import CountProgress, progress_console
     from proofolio.report.tuning import TuningResult
@@ -135,7 +135,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
             test=test,
             choose=given["choose"],
             rebalance=given["rebalance"],
-            workshop=Workshop(given["jobs"], out / PIECES, given["scheduler"], progress),
+            runner=TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress),
         )
     spans = [(str(market.dates[a]), str(market.dates[b - 1])) for a, b in (train, test)]
     return TuningResult(

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proofolio.backtesting.risk_parity_experiment import SolverRow
-from proofolio.backtesting.run import Scene
-from proofolio.backtesting.sensitivity import CrisisFigures
-from proofolio.backtesting.simulator import Run
+from proofolio.backtesting.backtests import Context, CrisisFigures
+from proofolio.backtesting.simulator import Simulation
+from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.report.backtest_charts import (
     cost_picture,
     drawdown_picture,
@@ -37,12 +36,12 @@ class BacktestResult:
     ----------
     source : str
         The file.
-    scene : Scene
-    runs : list of Run
+    scene : Context
+    runs : list of Simulation
     options : dict
         As given, in words.
     seconds : float
-    costs_tried : dict of list of Run
+    costs_tried : dict of list of Simulation
         By basis points; empty when not asked for.
     crises : list of CrisisFigures
     solvers : list of SolverRow
@@ -50,16 +49,16 @@ class BacktestResult:
     """
 
     source: str
-    scene: Scene
-    runs: list[Run]
+    scene: Context
+    runs: list[Simulation]
     options: dict[str, str]
     seconds: float
-    costs_tried: dict[float, list[Run]] = field(default_factory=dict)
+    costs_tried: dict[float, list[Simulation]] = field(default_factory=dict)
     crises: list[CrisisFigures] = field(default_factory=list)
     solvers: list[SolverRow] = field(default_factory=list)
 
     @property
-    def reference(self) -> Run | None:
+    def reference(self) -> Simulation | None:
         """The fix-mix, if it ran: turnovers are compared with its."""
         return next((run for run in self.runs if run.name == "fix-mix"), None)
 
@@ -109,7 +108,7 @@ class BacktestResult:
         return found
 
 
-def span_words(scene: Scene) -> str:
+def span_words(scene: Context) -> str:
     """Return the first and last day traded, in words."""
     return f"{scene.market.dates[scene.start]} to {scene.market.dates[scene.stop - 1]}"
 
@@ -176,7 +175,7 @@ def backtest_page(result: BacktestResult) -> str:
     )
 
 
-def figures_row(run: Run, reference: Run | None) -> list[Cell]:
+def figures_row(run: Simulation, reference: Simulation | None) -> list[Cell]:
     """Return the figures of a run as the cells below `HEAD`."""
     m = run.metrics
     against = ""
@@ -327,7 +326,7 @@ def _solver_section(result: BacktestResult) -> str:
             "least weight", "failed")  # fmt: skip
     rows = [
         [
-            r.way,
+            r.method,
             str(r.horizon),
             f"{r.gamma_trade:g}",
             f"{r.milliseconds:.1f}",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
-from proofolio.backtesting.run import Scene
-from proofolio.backtesting.simulator import Run
+from proofolio.backtesting.simulator import Simulation
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.report.figures import COLOURS, picture
 
@@ -34,7 +34,7 @@ STACKED = 19
 WITHOUT = "-no-hmm"
 
 
-def wealth_picture(runs: Sequence[Run]) -> str:
+def wealth_picture(runs: Sequence[Simulation]) -> str:
     """Return what one unit became under each strategy, on a logarithmic scale."""
 
     def draw(figure: Figure) -> None:
@@ -52,7 +52,7 @@ def wealth_picture(runs: Sequence[Run]) -> str:
     return picture("wealth", "Wealth of each strategy over time, from 1", draw, height=4.6)
 
 
-def drawdown_picture(runs: Sequence[Run]) -> str:
+def drawdown_picture(runs: Sequence[Simulation]) -> str:
     """Return how far each strategy was below its highest close."""
 
     def draw(figure: Figure) -> None:
@@ -68,7 +68,7 @@ def drawdown_picture(runs: Sequence[Run]) -> str:
     return picture("drawdown", "Loss of each strategy from its highest close", draw, height=3.6)
 
 
-def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
+def weights_picture(runs: Sequence[Simulation], names: Sequence[str]) -> str:
     """Return the weights of each strategy over time, the largest assets by name."""
     moving = [run for run in runs if np.ptp(run.weights, axis=0).max() > 0.02]
     if not moving:
@@ -105,7 +105,7 @@ def weights_picture(runs: Sequence[Run], names: Sequence[str]) -> str:
     return picture("weights", "Weights of each strategy over time", draw, height=1.0 + 1.55 * rows)
 
 
-def regime_picture(scene: Scene) -> str:
+def regime_picture(scene: Context) -> str:
     """Return the filtered probability of each regime over time; empty without regimes."""
     book = scene.regimes
     if book is None or book.probabilities is None:
@@ -131,7 +131,7 @@ def regime_picture(scene: Scene) -> str:
     return picture("regimes", "Filtered probability of each regime over time", draw, height=2.2)
 
 
-def turnover_picture(runs: Sequence[Run]) -> str:
+def turnover_picture(runs: Sequence[Simulation]) -> str:
     """Return what each strategy has traded so far, in portfolios (bought and sold)."""
 
     def draw(figure: Figure) -> None:
@@ -147,7 +147,7 @@ def turnover_picture(runs: Sequence[Run]) -> str:
     return picture("turnover", "Cumulative turnover of each strategy, logarithmic", draw, height=3.4)
 
 
-def risk_picture(scene: Scene, runs: Sequence[Run]) -> str:
+def risk_picture(scene: Context, runs: Sequence[Simulation]) -> str:
     """Return the mean share of each asset in each strategy's risk, under the forecast of the day."""
     book = scene.regimes if scene.regimes is not None else scene.history
     if book is None:
@@ -186,7 +186,7 @@ def risk_picture(scene: Scene, runs: Sequence[Run]) -> str:
     return picture("risk", "Mean risk contributions in percent", draw, height=0.7 + 0.27 * len(runs))
 
 
-def cost_picture(tried: dict[float, list[Run]]) -> str:
+def cost_picture(tried: dict[float, list[Simulation]]) -> str:
     """Return the Sharpe ratio of each strategy against what a trade costs."""
 
     def draw(figure: Figure) -> None:
@@ -204,7 +204,7 @@ def cost_picture(tried: dict[float, list[Run]]) -> str:
     return picture("costs", "Sharpe ratio against the cost of a trade", draw, height=3.4)
 
 
-def _lines(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _lines(runs: Sequence[Simulation]) -> list[dict[str, Any]]:
     """Return colour and dashes: a strategy with and without regimes share the colour."""
     kinds = list(dict.fromkeys(run.name.removesuffix(WITHOUT) for run in runs))
     return [

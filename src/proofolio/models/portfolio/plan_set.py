@@ -147,7 +147,7 @@ class PlanSet:
     --------
     >>> plans = PlanSet(3, 1, upper=0.6, turnover_limit=0.2)
     >>> plans.settle(np.array([[0.9, 0.1, 0.0]])).round(3)
-    array([[0.6  , 0.278, 0.122]])
+    array([[0.6  , 0.236, 0.164]])
     >>> plans.reachable(np.array([0.5, 0.5, 0.0])), plans.reachable(np.array([1.0, 0.0, 0.0]))
     (True, False)
     """
