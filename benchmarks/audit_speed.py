@@ -3,7 +3,7 @@
 ``python -m benchmarks audit_speed``, or ``python -m benchmarks.audit_speed [MODEL.mps ...] [--arcs N]
 [--units N] [--periods N]``
 
-Every model given is audited, and so is a generated network design model; every verdict is held against the
+Every model given is audited, and so is a generated network design model; every verdict is checked against the
 exact checker. Then two Pyomo models with disjunctions are handed to gdp.mbigm, which solves a program of its
 own for every M, and to the audit, which is asked for the M's of the same disjunctions written with a loose M;
 both must come to the same numbers.
@@ -31,11 +31,11 @@ from scipy import sparse
 
 from proofolio import Model, read_program
 from proofolio.interfaces.opening import open_model
-from proofolio.program import apply_matrix
+from proofolio.program.expression import apply_matrix
 from proofolio.program.program import Program
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import candidates
-from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.audit.points import Search
 from proofolio.verification.exact.certificate import bound, proves_empty, violation
 from proofolio.verification.exact.lp_bounds import system_of
 
@@ -98,13 +98,13 @@ def _spent(work: Callable[[], object]) -> float:
 
 def solved(program: Program) -> list[float]:
     """Return what the linear program of every candidate reaches, as the solver says it."""
-    bounding = Reaching(program)
+    bounding = Search(program)
     return [bounding.solve(c, c.off).value for c in candidates(program)]
 
 
 def needed_big_m(program: Program, lp: bool) -> list[float]:
     """Return the M that every candidate needs, from intervals and linear programs, made exact."""
-    bounding, found = Reaching(program), []
+    bounding, found = Search(program), []
     for candidate in candidates(program):
         finding = bounding.by_interval(candidate)
         if lp:

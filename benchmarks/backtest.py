@@ -51,7 +51,7 @@ SHORT = 0.1  # of a log-likelihood
 LOOKED_AT = 100  # days whose warm fit is compared with a cold one
 PEER_DAYS = 30
 BETTER = 1e-5  # relative, of an objective
-COLUMNS = ("what", "way", "seconds", "CPU s", "ms a day", "target", "checked")
+COLUMNS = ("what", "solver", "seconds", "CPU s", "ms a day", "target", "checked")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,16 +109,16 @@ def _measured(market: Market, options: argparse.Namespace) -> int:
     rows.append(
         ("forecasts, HMM refitted daily", "hmmlearn, cold", *_all(looked, days), "", f"{len(looked)} days")
     )
-    for name, way, peer in (
+    for name, solver, peer in (
         ("mpo", "cvxportfolio", _cvxportfolio),
         ("mpo-rp", "SLSQP from the ERC", _slsqp),
     ):
-        if way == "cvxportfolio" and find_spec("cvxportfolio") is None:
+        if solver == "cvxportfolio" and find_spec("cvxportfolio") is None:
             continue
         took, above = peer(scene, runs[name])
         failed += above > BETTER
         rows.append(
-            (name, way, *_all(took, days), "", f"{len(took)} days; ours worse by {above:.1e} at most")
+            (name, solver, *_all(took, days), "", f"{len(took)} days; ours worse by {above:.1e} at most")
         )
     notes = [] if find_spec("cvxportfolio") else ["cvxportfolio is not installed, so its line is missing."]
     title = f"{days} days, {len(market.names)} assets, H = {H}"
@@ -173,7 +173,7 @@ def shortfalls(market: Market, plan: ForecastPlan, days: int) -> tuple[Floats, l
 
 
 def _asked(scene: Context, run: Simulation) -> list[tuple[int, Day, Floats, Floats]]:
-    """Return some consecutive days, their forecasts, what was held before, and what we decided."""
+    """Return some consecutive days, their forecasts, what was held before, and what was decided."""
     assert scene.regimes is not None
     first = len(run.dates) // 2
     found = []

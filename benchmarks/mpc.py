@@ -3,10 +3,10 @@
 ``python -m benchmarks mpc [--returns FILE] [--assets A,B,...] [--days N] [--quick] [--json FILE] [--markdown FILE]
 [--gamma-risk X] [--gamma-trade X]``
 
-Every way gets the same days (n = 10: synthetic returns, or those of FILE, simple returns by day, one column an
+Every solver gets the same days (n = 10: synthetic returns, or those of FILE, simple returns by day, one column an
 asset) and the same holdings, those a reference plan led to. Times are medians over the days after the first, in
 milliseconds; ours include everything a step does: reading and checking the data, updating, solving, recovering the
-plan, proving its gap. Those of the peers are updating and solving. Every answer is held against the reference,
+plan, proving its gap. Those of the peers are updating and solving. Every answer is checked against the reference,
 Clarabel with a proved relative gap of at most 1e-7: "gap" is the worst relative difference of the objectives,
 "violation" the worst miss of budget and bounds by the plan as it came. A target counts as met only with a gap of at
 most 1e-5 and a violation of at most 1e-8.
@@ -51,7 +51,7 @@ CASES = (
     Case(50, 5, 3.0, 20),
     Case(100, 30, 100.0, 6),
 )
-COLUMNS = ("n", "H", "way", "ms", "CPU ms", "target", "x ours", "gap", "violation", "answers")
+COLUMNS = ("n", "H", "solver", "ms", "CPU ms", "target", "x ours", "gap", "violation", "answers")
 # CVXPY compiles an entry of the constraint matrix for every number of every factor: minutes from here on.
 MOST_PARAMETERS = 50_000
 # cvxportfolio takes longer to come to its first step than it is worth waiting for.
@@ -76,8 +76,8 @@ class Run(NamedTuple):
     answered: int
 
 
-def ways(model: pf.MeanVariance, problems: list[Asked]) -> Iterator[tuple[str, Callable[[], Plan]]]:
-    """Yield the ways to plan a step: a name, and what sets it up."""
+def solvers(model: pf.MeanVariance, problems: list[Asked]) -> Iterator[tuple[str, Callable[[], Plan]]]:
+    """Yield the solvers that plan a step: a name, and what sets it up."""
     yield "ours", lambda: _ours(model)
     yield "PIQP direct, plain", lambda: mpc_peers.plain(model, "piqp")
     yield "OSQP direct, plain, warm", lambda: mpc_peers.plain(model, "osqp")
@@ -114,7 +114,7 @@ def asked(model: pf.MeanVariance, case: Case, returns: Floats) -> list[Asked]:
 
 
 def run(model: pf.MeanVariance, plan: Plan, problems: list[Asked]) -> Run:
-    """Time a way on every day, and hold every answer against the reference."""
+    """Time a solver on every day, and check every answer against the reference."""
     wall, cpu, gaps, missed = [], [], [0.0], [0.0]
     for day, w0, best in problems:
         started, cpu_started = time.perf_counter(), time.process_time()
@@ -172,7 +172,7 @@ def _print_table(options: argparse.Namespace) -> int:
             )
         model = pf.MeanVariance(case.n, case.H, options.gamma_risk, options.gamma_trade)
         problems, ours = asked(model, case, returns), 0.0
-        for name, setup in ways(model, problems):
+        for name, setup in solvers(model, problems):
             print(f"n={case.n} H={case.H}: {name}", file=sys.stderr)
             result = run(model, setup(), problems)
             if name == "ours":

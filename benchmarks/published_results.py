@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from proofolio.benchmarking.comparison import ratio_of
 from proofolio.benchmarking.judgement import BAD, SOLVED
+from proofolio.benchmarking.measures import ratio_of
 from proofolio.benchmarking.records import read_records
 from proofolio.benchmarking.summary import Summary, summarise
 from proofolio.report.benchmark import bench_page
-from proofolio.report.benchmark_text import Grid, bench_markdown, markdown_table, ratio_words, seconds_words
+from proofolio.report.benchmark_text import bench_markdown, ratio_text, seconds_text
+from proofolio.report.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -33,7 +34,7 @@ def summaries() -> dict[str, Summary]:
     return {folder.name: summarise(read_records(folder)) for folder in folders}
 
 
-def lowering_table(summary: Summary) -> Grid:
+def lowering_table(summary: Summary) -> Table:
     """Return lowerings x solvers: seconds, verified optima of all runs, and claims that did not hold."""
     (field,) = [f for f in summary.fields if f.by_lowering]
     lines = {line.name: line for line in field.by_lowering}
@@ -45,22 +46,22 @@ def lowering_table(summary: Summary) -> Grid:
         for solver in SOLVERS:
             line = lines[f"{name}, {solver}"]
             able = line.runs - line.unsupported
-            row += [seconds_words(line.mean), f"{line.solved} of {able}" if able else "unsupported"]
+            row += [seconds_text(line.mean), f"{line.solved} of {able}" if able else "unsupported"]
             wrong += line.wrong
         rows.append((*row, str(wrong)))
     head = ("lowering", "HiGHS s", "verified", "SCIP s", "verified", "claims that did not hold")
-    return Grid(head, tuple(rows), (1, 3, 5))
+    return Table(head, tuple(rows), (1, 3, 5))
 
 
-def peer_table(summary: Summary) -> Grid:
-    """Return the ways of the regime-switching program: verified, and their seconds over ours with an interval."""
+def peer_table(summary: Summary) -> Table:
+    """Return the solvers of the regime-switching program: verified, and their seconds over ours with an interval."""
     records = [r for r in summary.records if r["problem"] in ("regime_switching", "multiple_big_m")]
-    ways: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    solvers: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for r in records:
-        ways[r["way"]].append(r)
-    ours = {_instance(r): r["seconds"] for r in ways[OURS] if r["status"] == SOLVED}
+        solvers[r["solver"]].append(r)
+    ours = {_instance(r): r["seconds"] for r in solvers[OURS] if r["status"] == SOLVED}
     rows = []
-    for way, found in ways.items():
+    for solver, found in solvers.items():
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for r in found:
             if r["status"] == SOLVED and _instance(r) in ours:
@@ -68,16 +69,16 @@ def peer_table(summary: Summary) -> Grid:
         ratio = ratio_of(pairs)
         solved = sum(r["status"] == SOLVED for r in found)
         wrong = sum(r["status"] in BAD for r in found)
-        words = "" if way == OURS else "none verified" if ratio is None else ratio_words(ratio)
-        rows.append((solved, (way, f"{solved} of {len(found)}", str(wrong), words)))
-    rows.sort(key=lambda row: (-row[0] / len(ways[row[1][0]]), row[1]))
+        compared = "" if solver == OURS else "none verified" if ratio is None else ratio_text(ratio)
+        rows.append((solved, (solver, f"{solved} of {len(found)}", str(wrong), compared)))
+    rows.sort(key=lambda row: (-row[0] / len(solvers[row[1][0]]), row[1]))
     head = (
-        "way",
+        "solver",
         "verified",
         "claims that did not hold",
         f"seconds over those of `{OURS}`, where both verified",
     )
-    return Grid(head, tuple(row for _, row in rows), (2,))
+    return Table(head, tuple(row for _, row in rows), (2,))
 
 
 def _instance(record: dict[str, Any]) -> tuple[Any, ...]:
@@ -93,10 +94,10 @@ def text() -> str:
         "means of wall time in which a run without a verified optimum counts its limit:"
     )
     second = (
-        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its road, "
+        f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its method, "
         "which here is separation into small quadratic programs; the others solve the whole program:"
     )
-    tables = markdown_table(lowering_table(regime)), markdown_table(peer_table(peers))
+    tables = lowering_table(regime).markdown(), peer_table(peers).markdown()
     return "\n\n".join([first, tables[0], second, tables[1]])
 
 

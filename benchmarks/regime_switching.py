@@ -1,8 +1,8 @@
-"""The regime-switching program: the published form, Pyomo.GDP, our lowerings and our own roads, in one run.
+"""The regime-switching program: the published form, Pyomo.GDP, our lowerings and our own methods, in one run.
 
 ``python -m benchmarks regime_switching [--quick] [--json FILE] [--markdown FILE]``
 
-Each answer is checked against the raw data, and an answer worse than the best bound that another way proved is
+Each answer is checked against the raw data, and an answer worse than the best bound that another method proved is
 called wrong. Seconds include building, solving and checking; "x published" is the time of the published form over
 that of the line, with ">" where the published form found nothing in its time.
 """
@@ -29,7 +29,7 @@ from rich.table import Table
 import proofolio as pf
 from benchmarks.peers import STOPPED, Answer, gdp, published
 from proofolio.solvers.limits import NEVER, one_blas_thread
-from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute
 from proofolio.solvers.solution import Settings
@@ -39,7 +39,7 @@ QUICK_LIMIT = 5.0
 # What the published form is given where it finds nothing, seconds.
 PATIENCE = 120.0
 AGREE = 1e-6
-COLUMNS = ("case", "way", "seconds", "CPU s", "target", "x published", "status", "objective", "gap")
+COLUMNS = ("case", "method", "seconds", "CPU s", "target", "x published", "status", "objective", "gap")
 PACKAGES = ("proofolio", "highspy", "pyscipopt", "cvxpy", "pyomo", "numpy", "scipy")
 PUBLISHED = "published form, CVXPY, SCIP"
 CHECKED = ("checked", "verified-optimal", "verified-feasible", STOPPED)
@@ -47,7 +47,7 @@ SOLVED = ("checked", "verified-optimal")
 MEMORY = 2000.0  # MB wanted for the largest program to start
 
 
-class Way(NamedTuple):
+class Method(NamedTuple):
     """One line to be: a case, who solves it and how, and the seconds wanted (None: only reported)."""
 
     case: str
@@ -59,7 +59,7 @@ class Way(NamedTuple):
 class Run(NamedTuple):
     """One line of the table."""
 
-    way: Way
+    method: Method
     seconds: float
     cpu: float
     status: str
@@ -74,7 +74,7 @@ class Run(NamedTuple):
         return abs(self.objective - self.bound) / max(1e-10, abs(self.objective))
 
 
-def ways(quick: bool) -> Iterator[Way]:
+def methods(quick: bool) -> Iterator[Method]:
     """Yield the lines of the table, case by case, the published form first."""
     limit = QUICK_LIMIT if quick else LIMIT
     yield from _published(3, 5, limit, quick)
@@ -89,23 +89,23 @@ def ways(quick: bool) -> Iterator[Way]:
     for gap, target in ((1e-3, 10.0), (1e-4, 60.0)):
         yield from _coupled(50, 100, 0.05, gap, target, target, True)
     program = pf.random_instance(50, 100, 4)
-    yield Way("build n=50 T=100 R=4", "matrix form", partial(_built, program.to_program), 0.2)
+    yield Method("build n=50 T=100 R=4", "matrix form", partial(_built, program.to_program), 0.2)
     if not quick:
-        yield Way("build n=50 T=100 R=4", "Pyomo", partial(_built, program.to_pyomo))
-        yield Way("build n=50 T=100 R=4", "CVXPY", partial(_built, program.to_cvxpy))
+        yield Method("build n=50 T=100 R=4", "Pyomo", partial(_built, program.to_pyomo))
+        yield Method("build n=50 T=100 R=4", "CVXPY", partial(_built, program.to_cvxpy))
     large = pf.random_instance(100, 250, 4)
-    yield Way("start n=100 T=250 R=4", "matrix form, hull, highs", partial(_started, large), 2.0)
+    yield Method("start n=100 T=250 R=4", "matrix form, hull, highs", partial(_started, large), 2.0)
 
 
-def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Way]:
+def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Method]:
     case, program = f"published n={n} T={T} R=4", pf.random_instance(n, T, 4)
     small = n <= 10
     if small or not quick:
-        yield Way(case, PUBLISHED, partial(published, program, limit if small else PATIENCE))
+        yield Method(case, PUBLISHED, partial(published, program, limit if small else PATIENCE))
     for transformation in ("bigm", "hull", "mbigm") if small or not quick else ():
         if transformation == "mbigm" and quick and n > 3:
             continue
-        yield Way(case, f"Pyomo.GDP {transformation}, SCIP", partial(gdp, program, transformation, limit))
+        yield Method(case, f"Pyomo.GDP {transformation}, SCIP", partial(gdp, program, transformation, limit))
     for lowering in ("big-m", "multiple-big-m", "indicator", "hull"):
         for solver in ("scip", "highs"):
             if solver == "highs" and lowering == "indicator":
@@ -117,13 +117,13 @@ def _published(n: int, T: int, limit: float, quick: bool) -> Iterator[Way]:
                     yield _ours(case, program, f"{lowering}, {solver}", gap, limit, **how)
     if not small:
         varying = pf.random_instance(n, T, 4, varying=True)
-        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="cuts")
+        yield _ours(f"{case}, varying", varying, "hull, highs", 1e-5, limit, 3.0, method="whole")
     yield _ours(case, program, "separation", 1e-6, limit, 0.02 if small else 0.1, method="separation")
 
 
 def _coupled(
     n: int, T: int, cost: float, gap: float, target: float, limit: float, alone: bool
-) -> Iterator[Way]:
+) -> Iterator[Method]:
     program = pf.random_instance(n, T, 4, varying=True, coupled=True, kappa=cost, sigma=cost)
     case = f"coupled n={n} T={T} {cost:g}, {gap:g}"
     for solver in () if alone else ("scip", "highs"):
@@ -139,8 +139,8 @@ def _ours(
     limit: float,
     target: float | None = None,
     **how: Any,
-) -> Way:
-    return Way(case, name, partial(program.solve, gap=gap, time_limit=limit, **how), target)
+) -> Method:
+    return Method(case, name, partial(program.solve, gap=gap, time_limit=limit, **how), target)
 
 
 def _built(build: Callable[[], Any]) -> Answer:
@@ -162,15 +162,15 @@ def _started(program: pf.RegimeSwitching) -> Answer:
 
 def _begin(program: pf.RegimeSwitching, send: Any) -> None:
     with one_blas_thread():
-        Approximation(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
+        CuttingPlanes(substitute(lift(program.to_program("hull"))).lifted, Settings(), NEVER)
     send.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def _run(way: Way) -> Run:
+def _run(method: Method) -> Run:
     started, cpu = time.perf_counter(), _cpu()
-    found = way.work()
+    found = method.work()
     seconds, cpu = time.perf_counter() - started, _cpu() - cpu
-    return Run(way, seconds, cpu, found.status, found.objective, found.bound)
+    return Run(method, seconds, cpu, found.status, found.objective, found.bound)
 
 
 def _cpu() -> float:
@@ -180,7 +180,7 @@ def _cpu() -> float:
 
 def _verdict(run: Run) -> str:
     """Say whether the target was met on the clock, or by the CPU alone where others kept the machine busy."""
-    wanted = run.way.target
+    wanted = run.method.target
     if wanted is None:
         return ""
     met = "met" if run.seconds <= wanted else "met (CPU)" if run.cpu <= wanted else "missed"
@@ -188,7 +188,7 @@ def _verdict(run: Run) -> str:
 
 
 def judged(runs: Sequence[Run]) -> list[Run]:
-    """Call an answer wrong that another way's checked answer of the same case refutes.
+    """Call an answer wrong that another method's checked answer of the same case refutes.
 
     A bound above the best checked objective is no bound, and an objective called optimal, but above the best one
     by more than its own gap, is none.
@@ -196,10 +196,10 @@ def judged(runs: Sequence[Run]) -> list[Run]:
     best: dict[str, float] = {}
     for run in runs:
         if run.objective is not None and run.status in CHECKED:
-            best[run.way.case] = min(run.objective, best.get(run.way.case, run.objective))
+            best[run.method.case] = min(run.objective, best.get(run.method.case, run.objective))
     verdicts = []
     for run in runs:
-        known = best.get(run.way.case)
+        known = best.get(run.method.case)
         if known is not None and run.objective is not None and run.status in CHECKED:
             allowed = AGREE * max(1.0, abs(known))
             if run.bound is not None and run.bound > known + allowed:
@@ -212,16 +212,16 @@ def judged(runs: Sequence[Run]) -> list[Run]:
 
 def rows(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
     """Yield the lines of the table as text."""
-    slow = {run.way.case: run for run in runs if run.way.name == PUBLISHED}
+    slow = {run.method.case: run for run in runs if run.method.name == PUBLISHED}
     for run in runs:
-        reference = slow.get(run.way.case)
+        reference = slow.get(run.method.case)
         ratio = ""
         if reference is not None:
             over = ">" if reference.objective is None else ""
             ratio = f"{over}{reference.seconds / run.seconds:.3g}"
         yield (
-            run.way.case,
-            run.way.name,
+            run.method.case,
+            run.method.name,
             f"{run.seconds:.3f}",
             f"{run.cpu:.3f}",
             _verdict(run),
@@ -234,7 +234,7 @@ def rows(runs: Sequence[Run]) -> Iterator[tuple[str, ...]]:
 
 def markdown(runs: Sequence[Run]) -> str:
     """Return the table with the machine and versions that made it."""
-    lines = ["# Regime switching: every way, one run", "", _machine(), ""]
+    lines = ["# Regime switching: every method, one run", "", _machine(), ""]
     lines += ["| " + " | ".join(COLUMNS) + " |", "|" + " --- |" * len(COLUMNS)]
     lines += ["| " + " | ".join(row) + " |" for row in rows(runs)]
     return "\n".join(lines) + "\n"
@@ -250,9 +250,9 @@ def _machine() -> str:
 
 def _record(run: Run) -> dict[str, Any]:
     return {
-        "case": run.way.case,
-        "way": run.way.name,
-        "target": run.way.target,
+        "case": run.method.case,
+        "method": run.method.name,
+        "target": run.method.target,
         "seconds": round(run.seconds, 4),
         "cpu": round(run.cpu, 4),
         "status": run.status,
@@ -270,11 +270,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     asked = parser.parse_args(arguments)
     # the first solve of a process pays for loading the solver
-    pf.random_instance(3, 2, 2).solve(method="cuts")
+    pf.random_instance(3, 2, 2).solve(method="whole")
     runs = []
-    for way in ways(asked.quick):
-        runs.append(_run(way))
-        print(f"{way.case}: {way.name}: {runs[-1].seconds:.2f} s", file=sys.stderr)
+    for method in methods(asked.quick):
+        runs.append(_run(method))
+        print(f"{method.case}: {method.name}: {runs[-1].seconds:.2f} s", file=sys.stderr)
     runs = judged(runs)
     table = Table(*COLUMNS)
     for row in rows(runs):

@@ -46,8 +46,8 @@ TRAP_COLUMNS = (
     "window", "H", "cost", "dead", "spread", "objective", "least weight", "SLSQP best", "excess", "SLSQP dead",
     "published rule from 1/n", "verdict",
 )  # fmt: skip
-STEP_COLUMNS = ("H", "way", "ms", "CPU ms", "target", "x ours", "ours above", "days with a dead asset")
-ERC_COLUMNS = ("n", "way", "ms", "CPU ms", "target", "x ours", "error")
+STEP_COLUMNS = ("H", "solver", "ms", "CPU ms", "target", "x ours", "ours above", "days with a dead asset")
+ERC_COLUMNS = ("n", "solver", "ms", "CPU ms", "target", "x ours", "error")
 # Squared percent a day, of the ten funds over 2,000 days to 2014, rounded; the lower triangle.
 COVARIANCE = """
  .13
@@ -131,22 +131,22 @@ def trap(returns: Floats, full: bool, quick: bool) -> Iterator[tuple[list[str], 
 
 
 # -------------------------------------------------------------------- the times
-class Way(NamedTuple):
+class Rival(NamedTuple):
     """Who solves a step."""
 
     name: str
     solve: Callable[[Floats, Floats], Floats]
 
 
-def ways(program: RiskParity) -> Iterator[Way]:
+def rivals(program: RiskParity) -> Iterator[Rival]:
     """Yield the others; each is given what it begins at within its time."""
     n = program.n
     equal, sca = np.full(n, 1.0 / n), peers.CvxpySca(program)
-    yield Way("SLSQP from 1/n", lambda sigma, w0: peers.slsqp_plain(program, sigma, w0, equal))
-    yield Way(
+    yield Rival("SLSQP from 1/n", lambda sigma, w0: peers.slsqp_plain(program, sigma, w0, equal))
+    yield Rival(
         "SLSQP from the ERC", lambda sigma, w0: peers.slsqp_plain(program, sigma, w0, equal_risk(sigma))
     )
-    yield Way("CVXPY SCA from the ERC", lambda sigma, w0: sca.solve(sigma, w0, equal_risk(sigma)))
+    yield Rival("CVXPY SCA from the ERC", lambda sigma, w0: sca.solve(sigma, w0, equal_risk(sigma)))
 
 
 def times(returns: Floats, H: int, count: int, gamma: float) -> Iterator[tuple[list[str], bool]]:
@@ -165,21 +165,21 @@ def times(returns: Floats, H: int, count: int, gamma: float) -> Iterator[tuple[l
         w0 = grown / grown.sum()
     ours, target = float(np.median(wall)), TARGETS[H]
     lines = []
-    for way in ways(program):
+    for rival in rivals(program):
         took, above, dead = [], -np.inf, 0
         for sigma, held, objective in asked[: max(3, 60 // H)]:
             started = time.perf_counter()
-            W = way.solve(sigma, held)
+            W = rival.solve(sigma, held)
             took.append(1e3 * (time.perf_counter() - started))
             above = max(above, objective - program.objective(W, sigma, held))
             dead += bool(W.min() <= DEAD)
         failed += above > BETTER
-        print(f"times H={H}: {way.name}", file=sys.stderr)
+        print(f"times H={H}: {rival.name}", file=sys.stderr)
         median = float(np.median(took))
         lines.append(
             [
                 str(H),
-                way.name,
+                rival.name,
                 f"{median:.2f}",
                 "",
                 "",

@@ -81,7 +81,7 @@ def slsqp_plain(
 
 
 class CvxpySca:
-    """The published rule on the CVXPY door's problem, which is compiled once."""
+    """The published rule on the CVXPY form of the problem, which is compiled once."""
 
     def __init__(self, program: RiskParity, solver: str = "CLARABEL") -> None:
         self.program, self.solver, self.problem = program, solver, program.to_cvxpy()

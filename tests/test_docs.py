@@ -1,5 +1,10 @@
-"""Every command and example of the pages on proofs and audits runs, and prints what the page shows."""
+"""The documentation does what it says: examples run and print what is shown, commands, options, files and links exist.
 
+Pages whose examples show their output are compared with it, to the digits that are the same everywhere. Of the other
+pages the Python blocks run, and of every command line that any page mentions the names and options are checked.
+"""
+
+import ast
 import doctest
 import json
 import re
@@ -7,12 +12,14 @@ import shlex
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 PAGES = [
     DOCS / "audit.md",
     DOCS / "prove.md",
@@ -20,6 +27,9 @@ PAGES = [
     DOCS / "mpc.md",
     DOCS / "risk-parity.md",
 ]
+# Whose blocks stand in a test of their own: they need pieces of the page, or say what is printed in a comment.
+ELSEWHERE = {"custom-formulation.md", "README.md"}
+TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 # Times differ from run to run, and nodes from machine to machine.
@@ -82,10 +92,99 @@ def test_every_block_of_a_page_does_what_it_shows(page, folder):
             )
 
 
-def test_every_link_leads_somewhere():
-    for page in DOCS.glob("*.md"):
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+def name_of(page):
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in TEXTS if p not in PAGES and p.name not in ELSEWHERE], ids=name_of
+)
+def test_python_blocks_of_the_other_pages_run(page):
+    names = {}
+    for language, text in blocks(page):
+        if language == "python":
+            exec(compile(text, page.name, "exec"), names)
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_every_link_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=name_of)
+def test_every_file_that_is_named_exists(page):
+    """In backquotes, from the root, from the package, from the tests of the benchmarks, or beside the page."""
+    places = (ROOT, ROOT / "src" / "proofolio", ROOT / "tests" / "benchmarking", page.parent)
+    for path in re.findall(
+        r"`([\w./-]+/[\w./-]+\.(?:py|md|jsonl)|tests/[\w/]+|src/[\w/]+)`", page.read_text("utf-8")
+    ):
+        assert any((place / path).exists() for place in places), f"{page.name} names {path}"
+
+
+def mentioned(page):
+    """Every command line of a page that begins with one of our programs, continued lines joined."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    spans = re.findall(r"`([^`\n]+)`", text) + [
+        line for _, block in blocks(page) for line in block.splitlines()
+    ]
+    spans += re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+    for span in spans:
+        line = span.strip().removeprefix("$ ").removeprefix("# ")
+        line = line.partition(" #")[0].partition("; echo")[0]
+        if re.match(r"(proofolio|make|python -m benchmarks) +[a-z-]", line):
+            yield line
+
+
+def wrong_in(line):
+    """What is wrong with a command line of ours: an unknown command, option, benchmark or target; empty if nothing."""
+    program, *words = shlex.split(line)
+    if program == "make":
+        targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+        return [word for word in words[:1] if word not in targets]
+    if program == "python":
+        return benchmark_wrong(words[2:])
+    if not words:
+        return []
+    command = command_line.get_command(click.Context(command_line), words[0])
+    if command is None:
+        return [words[0]] if re.fullmatch(r"[a-z]+", words[0]) else []
+    if words[:2] == ["bench", "compare"]:
+        return [word for word in words if word.startswith("--") and word != "--json"]
+    known = {name for p in command.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
+    asked = [word.partition("=")[0] for word in words[1:] if word.startswith("-")]
+    return [word for word in asked if word not in known and not re.fullmatch(r"-\d.*", word)]
+
+
+def benchmark_wrong(words):
+    """What `python -m benchmarks` does not have of a name and options, which are read from its source."""
+    if not words or words[0].startswith("-"):
+        return []
+    file = ROOT / "benchmarks" / f"{words[0]}.py"
+    if not file.exists():
+        return [words[0]]
+    texts = {n.value for n in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(n, ast.Constant)}
+    texts |= {
+        n.value
+        for n in ast.walk(ast.parse((file.parent / "record.py").read_text("utf-8")))
+        if isinstance(n, ast.Constant)
+    }
+    return [word for word in words[1:] if word.startswith("--") and word not in texts]
+
+
+@pytest.mark.parametrize("page", [*TEXTS, ROOT / "benchmarks" / "results" / "README.md"], ids=name_of)
+def test_every_command_that_is_named_exists_with_its_options(page):
+    wrong = {line: found for line in mentioned(page) if (found := wrong_in(line))}
+    assert wrong == {}
+
+
+def test_a_command_line_that_does_not_exist_is_caught():
+    assert wrong_in("proofolio solve model.mps --sovler scip") == ["--sovler"]
+    assert wrong_in("proofolio slove model.mps") == ["slove"]
+    assert wrong_in("python -m benchmarks mcp --quick") == ["mcp"]
+    assert wrong_in("python -m benchmarks mpc --quik") == ["--quik"]
+    assert wrong_in("make tset") == ["tset"]
+    assert wrong_in("proofolio solve model.mps --solver scip --json") == []
 
 
 def test_tightening_the_futures_saves_more_than_half_of_the_nodes(folder):

@@ -35,13 +35,13 @@ def sites(M: float) -> pf.Model:
     return model
 
 
-@problem(ways=("audit", "audit-lp"), arcs=[60, 120, 240], quick=lambda arcs: arcs == 60)
-def verdicts(arcs: int, way: str) -> Callable[[], Answer]:
-    """Audit a network design; each verdict is held against the exact checker, unclocked."""
+@problem(solvers=("audit", "audit-lp"), arcs=[60, 120, 240], quick=lambda arcs: arcs == 60)
+def verdicts(arcs: int, solver: str) -> Callable[[], Answer]:
+    """Audit a network design; each verdict is checked against the exact checker, unclocked."""
     from benchmarks.audit_speed import network_design, wrong_answers
 
     program = network_design(arcs)
-    tiers = {"audit": None, "audit-lp": ("interval", "lp")}[way]
+    tiers = {"audit": None, "audit-lp": ("interval", "lp")}[solver]
 
     def work() -> Answer:
         found = pf.audit(program) if tiers is None else pf.audit(program, tiers=tiers)
@@ -57,8 +57,8 @@ def verdicts(arcs: int, way: str) -> Callable[[], Answer]:
     return work
 
 
-@problem(ways=("gdp-mbigm", "audit"), units=[10, 20, 40], quick=lambda units: units == 10)
-def disjunctions(units: int, way: str) -> Callable[[], Answer]:
+@problem(solvers=("gdp-mbigm", "audit"), units=[10, 20, 40], quick=lambda units: units == 10)
+def disjunctions(units: int, solver: str) -> Callable[[], Answer]:
     """Find the M's of a model with disjunctions, by gdp.mbigm and by the audit of its Big-M form."""
     import pyomo.environ as pyo
 
@@ -66,13 +66,13 @@ def disjunctions(units: int, way: str) -> Callable[[], Answer]:
 
     def work() -> Answer:
         model = model_of(units)
-        if way == "audit":
+        if solver == "audit":
             pyo.TransformationFactory("gdp.bigm").apply_to(model, bigM=1e4)
             found = pf.audit(model, tiers=("interval",))
             return _sum(units, [row.needed[1] for row in found.rows])
         transformation = pyo.TransformationFactory("gdp.mbigm")
-        solver = pyo.SolverFactory("appsi_highs")
-        transformation.apply_to(model, solver=solver, reduce_bound_constraints=False, threads=1)
+        highs = pyo.SolverFactory("appsi_highs")
+        transformation.apply_to(model, solver=highs, reduce_bound_constraints=False, threads=1)
         return _sum(
             units, [max(float(upper), 0.0) for _, upper in transformation.get_all_M_values(model).values()]
         )
@@ -81,7 +81,7 @@ def disjunctions(units: int, way: str) -> Callable[[], Answer]:
 
 
 def _sum(units: int, needed: list[float]) -> Answer:
-    """Return the sum of the M's; they are held, unclocked, against those that the boxes give by hand."""
+    """Return the sum of the M's; they are checked, unclocked, against those that follow from the bounds by hand."""
     total = float(sum(needed))
 
     def verify() -> tuple[str, str]:

@@ -50,10 +50,10 @@ def construct(construct: str, family: str, lowering: str) -> Program:
     inputs = {name: box.variable(model, name) for name, box in claim.inputs.items()}
     returned = claim.function(model, **inputs)
     outputs = returned if isinstance(returned, (tuple, list)) else [returned]
-    given = [*inputs.values(), *(v for v in outputs[: len(claim.outputs)])]
+    given = [*inputs.values(), *(v for v in outputs[: len(claim.output_names)])]
     # one side of an output is free in some constructs; the same wide range serves every lowering
     widest = 10.0 * max(float(np.abs([box.lower, box.upper]).max()) for box in claim.inputs.values())
-    for name, output in zip(claim.outputs, outputs, strict=False):
+    for name, output in zip(claim.output_names, outputs, strict=False):
         model.add(f"{name}_range", between(-widest, output, widest))
     # the same for all lowerings, and not a power of two away from a tie
     rng = np.random.default_rng(crc32(f"{construct} {family}".encode()))

@@ -1,7 +1,7 @@
-"""Mean-variance MPC: one day's plan by every road, and with a limit of positions by the mixed-integer solvers.
+"""Mean-variance MPC: one day's plan by every solver, and with a limit of positions by the mixed-integer solvers.
 
-Seconds of a road are those of a second day on the same stepper or compiled problem, as in a backtest: the first day
-pays for setting up. Every plan is held against a bound that is proved from the data.
+Seconds of a solver are those of a second day on the same stepper or compiled problem, as in a backtest: the first day
+pays for setting up. Every plan is checked against a bound that is proved from the data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import proofolio as pf
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import SolverFailure, UnsupportedProgram
-from proofolio.solvers import Settings
+from proofolio.solvers.solution import Settings
 
 DIRECT = ("riccati", "piqp", "osqp", "clarabel")
 # OSQP stops at 1e-5 by default, which is no answer at the tolerance the others keep.
@@ -42,17 +42,17 @@ def day(n: int, H: int, instance: int) -> tuple[Any, Any, Any]:
 
 
 @problem(
-    ways=(*DIRECT, *CONIC, "highs", PEER),
+    solvers=(*DIRECT, *CONIC, "highs", PEER),
     n=[10, 50],
     H=[5, 15],
     instance=[0, 1, 2],
     quick=lambda n, H, instance: n == 10 and H == 5,
 )
-def step(n: int, H: int, instance: int, way: str) -> Callable[[Settings], Answer]:
+def step(n: int, H: int, instance: int, solver: str) -> Callable[[Settings], Answer]:
     """Plan one day."""
     mpc = pf.MeanVariance(n=n, H=H, gamma_risk=5.0, gamma_trade=0.001)
     first, today = day(n, H, instance + 100), day(n, H, instance)
-    plan = _cvxportfolio(mpc, first, today) if way == PEER else _road(mpc, way)
+    plan = _cvxportfolio(mpc, first, today) if solver == PEER else _planner(mpc, solver)
     plan(first)
 
     def work(settings: Settings) -> Answer:
@@ -77,16 +77,16 @@ def step(n: int, H: int, instance: int, way: str) -> Callable[[Settings], Answer
     return work
 
 
-def _road(mpc: Any, way: str) -> Callable[[tuple[Any, Any, Any]], Any]:
-    if way in DIRECT:
-        stepper = mpc.stepper(way)
+def _planner(mpc: Any, solver: str) -> Callable[[tuple[Any, Any, Any]], Any]:
+    if solver in DIRECT:
+        stepper = mpc.stepper(solver)
         return lambda data: stepper.solve(*data).W
-    if way in CONIC:
+    if solver in CONIC:
         compiled = mpc.to_cvxpy()
 
         def conic(data: tuple[Any, Any, Any]) -> Any:
             compiled.assign(*data)
-            compiled.problem.solve(**CONIC[way])
+            compiled.problem.solve(**CONIC[solver])
             return compiled.weights
 
         return conic
@@ -100,10 +100,10 @@ def _cvxportfolio(mpc: Any, *days: tuple[Any, Any, Any]) -> Callable[[tuple[Any,
     if not mpc_peers.cvxportfolio_found():
         raise UnsupportedProgram("cvxportfolio is not installed: pip install cvxportfolio")
     asked = [SimpleNamespace(day=SimpleNamespace(mean=mean, covariance=cov)) for mean, cov, _ in days]
-    road = mpc_peers.through_cvxportfolio(mpc, asked)
+    planned = mpc_peers.through_cvxportfolio(mpc, asked)
 
     def plan(data: tuple[Any, Any, Any]) -> Any:
-        W = road(*data)
+        W = planned(*data)
         if W is None:
             raise SolverFailure("cvxportfolio gave no plan")
         return W

@@ -1,7 +1,7 @@
 """Peers, each on its own terms, side by side: seconds are from the data to the answer, building and all.
 
-Whatever a peer returns is held against the data here; what it claims of its optimality is kept to, and judged by
-the others' points.
+Whatever a peer returns is checked against the data here; its claim of optimality is taken as it is, and judged by the
+others' points.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from benchmarks.suites.regime_switching import answer_of
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import UnsupportedProgram
 from proofolio.models.regime_switching.solution import raw_data_checks
-from proofolio.solvers import Settings
+from proofolio.solvers.solution import Settings
 
 R = 4
 OURS = {
     "proofolio": {},
-    "proofolio-hull-highs": {"method": "cuts"},
+    "proofolio-hull-highs": {"method": "whole"},
     "proofolio-hull-scip": {"solver": "scip", "lowering": "hull"},
 }
 GDP = {f"gdp-{name}-scip": name for name in ("bigm", "hull")}
@@ -37,7 +37,7 @@ PEERS_OWN = 1e-5
 
 
 @problem(
-    ways=(PUBLISHED, *GDP, *OURS),
+    solvers=(PUBLISHED, *GDP, *OURS),
     n=[3, 10],
     T=[5, 10],
     instance=[0, 1, 2, 3, 4],
@@ -45,22 +45,22 @@ PEERS_OWN = 1e-5
     quick=lambda n, T, instance: n == 3 and instance < 3,
     warm=WARM | {"instance": 0},
 )
-def regime_switching(n: int, T: int, instance: int, way: str) -> Callable[[Settings], Answer]:
+def regime_switching(n: int, T: int, instance: int, solver: str) -> Callable[[Settings], Answer]:
     """Solve the regime-switching program as published, by Pyomo.GDP, and here."""
     program = pf.random_instance(n, T, R, instance)
-    if way in OURS:
-        return lambda settings: answer_of(program.solve(**OURS[way], **_known(settings)))
-    if way == PUBLISHED:
+    if solver in OURS:
+        return lambda settings: answer_of(program.solve(**OURS[solver], **_known(settings)))
+    if solver == PUBLISHED:
         return lambda settings: _published(program, settings)
-    return lambda settings: _gdp(program, GDP[way], settings)
+    return lambda settings: _gdp(program, GDP[solver], settings)
 
 
-@problem(ways=(MBIGM, *OURS), n=[3], T=[5], quick=lambda n, T: False, warm=WARM)
-def multiple_big_m(n: int, T: int, way: str) -> Callable[[Settings], Answer]:
+@problem(solvers=(MBIGM, *OURS), n=[3], T=[5], quick=lambda n, T: False, warm=WARM)
+def multiple_big_m(n: int, T: int, solver: str) -> Callable[[Settings], Answer]:
     """Solve it by gdp.mbigm, which has no limit of its own and solves a global program for every pair."""
     program = pf.random_instance(n, T, R)
-    if way in OURS:
-        return lambda settings: answer_of(program.solve(**OURS[way], **_known(settings)))
+    if solver in OURS:
+        return lambda settings: answer_of(program.solve(**OURS[solver], **_known(settings)))
     return lambda settings: _gdp(program, "mbigm", settings)
 
 
@@ -146,10 +146,10 @@ def _held(
     return Answer("verified-feasible", objective, bound, allowance=allowance, verify=verify)
 
 
-@problem(ways=("skfolio", "proofolio-highs"), assets=[5, 10, 20], quick=lambda assets: assets == 5)
-def minimum_variance(assets: int, way: str) -> Callable[[Settings], Answer]:
+@problem(solvers=("skfolio", "proofolio-highs"), assets=[5, 10, 20], quick=lambda assets: assets == 5)
+def minimum_variance(assets: int, solver: str) -> Callable[[Settings], Answer]:
     """Find the long-only weights of least variance of the bundled prices."""
-    solve = _skfolio() if way == "skfolio" else None
+    solve = _skfolio() if solver == "skfolio" else None
     prices = pf.load_prices().iloc[:, :assets]
     returns = prices.pct_change().dropna()
     covariance = np.cov(returns.to_numpy().T)

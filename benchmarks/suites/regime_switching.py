@@ -1,4 +1,4 @@
-"""The regime-switching program: every lowering and option, each answer held against the declared data.
+"""The regime-switching program: every lowering and option, each answer checked against the declared data.
 
 A Big-M that cuts points off, as the published bound can, is found there and not in the rows that were solved: the
 answer then is a claim that did not hold.
@@ -14,11 +14,12 @@ import numpy as np
 
 import proofolio as pf
 from proofolio.benchmarking import Answer, problem
-from proofolio.benchmarking.evidence import reached
+from proofolio.benchmarking.judgement import reached
 from proofolio.models.regime_switching.cut_off import find_cut_off, unproved_big_m
-from proofolio.models.regime_switching.solution import max_term_checks, raw_data_checks
-from proofolio.solvers import Settings
+from proofolio.models.regime_switching.methods.whole import max_term_checks
+from proofolio.models.regime_switching.solution import raw_data_checks
 from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import Settings
 
 LOWERINGS = ("hull", "big-m", "big-m lp", "published big-m", "multiple-big-m", "indicator")
 BIG_M = {"big-m lp": ("big-m", "lp"), "published big-m": ("big-m", "published")}
@@ -39,9 +40,9 @@ class Form:
         lowering, big_m = BIG_M.get(self.lowering, (self.lowering, "interval"))
         return self.program.to_program(lowering, big_m)
 
-    def judge(self, answer: pf.Verified) -> tuple[str, str]:
-        """Hold an answer against the declared data: its costs, every rule, and whether M cuts off what is meant."""
-        built, objective = answer.solution.program, answer.objective or 0.0
+    def judge(self, answer: pf.Solution) -> tuple[str, str]:
+        """Check an answer against the declared data: its costs, every rule, and whether M cuts off what is meant."""
+        built, objective = answer.program, answer.objective or 0.0
         # what a solver left open may be slack in its costs
         spare = np.inf if answer.bound is None else max(objective - answer.bound, 0.0)
         checks = raw_data_checks(self.program, answer["W"], answer["Z"], answer["cost"], objective, spare)
@@ -136,23 +137,23 @@ def option(option: str, lowering: str) -> Form:
 
 @problem(lowering=("big-m", "indicator"))
 def indefinite(lowering: str) -> Form:
-    """Return a program with an indefinite cost, for which SCIP alone has the means."""
+    """Return a program with an indefinite cost, which SCIP alone can solve."""
     drawn = pf.random_instance(4, 4, 3, 1, maxima=())
     Q = drawn.costs.Q[:, 0] - 0.3 * np.eye(4)
     return Form(pf.RegimeSwitching(Q, drawn.costs.c[:, 0], periods=4), lowering)
 
 
-ROADS = {
+METHODS = {
     "auto": {},
     "separation": {"method": "separation"},
     "path": {"method": "path"},
-    "cuts-highs": {"method": "cuts"},
-    "cuts-scip": {"solver": "scip", "lowering": "hull"},
+    "whole-highs": {"method": "whole"},
+    "whole-scip": {"solver": "scip", "lowering": "hull"},
 }
 
 
 @problem(
-    ways=tuple(ROADS),
+    solvers=tuple(METHODS),
     kind=["published", "coupled"],
     n=[10, 50],
     T=[10, 20],
@@ -160,8 +161,8 @@ ROADS = {
     where=lambda kind, n, T, instance: T == {10: 10, 50: 20}[n],
     quick=lambda kind, n, T, instance: n == 10,
 )
-def road(kind: str, n: int, T: int, instance: int, way: str) -> Any:
-    """Solve the declared program by each of its roads: seconds are from the declaration to the checked answer."""
+def method(kind: str, n: int, T: int, instance: int, solver: str) -> Any:
+    """Solve the declared program by each of its methods: seconds are from the declaration to the checked answer."""
     tied = {"varying": True, "coupled": True, "kappa": 0.02, "sigma": 0.02} if kind == "coupled" else {}
     program = pf.random_instance(n, T, R, instance, **tied)
 
@@ -172,7 +173,7 @@ def road(kind: str, n: int, T: int, instance: int, way: str) -> Any:
             "seed": settings.seed,
             "progress": settings.progress,
         }
-        found = program.solve(**ROADS[way], **known)
+        found = program.solve(**METHODS[solver], **known)
         return answer_of(found)
 
     return work
@@ -180,25 +181,23 @@ def road(kind: str, n: int, T: int, instance: int, way: str) -> Any:
 
 def answer_of(found: pf.RegimeSolution) -> Answer:
     """Return a model's own checked answer as one of a benchmark."""
-    claim = found.answer.solution
-    words = "; ".join(f"{c.name}: {c.detail or f'{c.value:.3g}'}" for c in found.failed)
+    failures = "; ".join(f"{c.name}: {c.detail or f'{c.value:.3g}'}" for c in found.failed)
     return Answer(
         found.status,
         found.objective,
         found.bound,
         allowance=1e-6 * max(1.0, abs(found.objective or 0.0)),
-        nodes=claim.nodes,
-        method=claim.method,
-        version=claim.version,
+        nodes=found.nodes,
+        method=found.method,
+        version=found.version,
         # what was declared is checked where it is solved, inside the clock
-        verify=lambda: (found.status, words or claim.message),
+        verify=lambda: (found.status, failures or found.message),
         reached=lambda: _reached(found),
     )
 
 
 def _reached(found: pf.RegimeSolution) -> float | None:
     """Return the objective when the point satisfies the built program firmly, and that is the declared one."""
-    claim = found.answer.solution
-    if claim.x is None or found.impact_error:
+    if found.x is None or found.impact_error:
         return None
-    return reached(claim.program, claim.x, Deadline.after(5.0))
+    return reached(found.program, found.x, Deadline.after(5.0))

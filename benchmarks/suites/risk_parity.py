@@ -1,6 +1,6 @@
-"""Risk parity: equal risk contributions and budgets by every road, and plans over several periods.
+"""Risk parity: equal risk contributions and budgets by every solver, and plans over several periods.
 
-Weights are held against the risk contributions they are meant to have, recomputed from the covariance. A plan with
+Weights are checked against the risk contributions they are meant to have, recomputed from the covariance. A plan with
 costs of trading is not convex and has no bound but zero: its answer is verified, and no more than feasible.
 """
 
@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 
+import proofolio as pf
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import UnsupportedProgram
-from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
-from proofolio.models.portfolio.risk_budgeting import EqualRisk, risk_contributions
-from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.solvers import Settings
+from proofolio.models.portfolio.risk_budgeting import EqualRisk
+from proofolio.solvers.solution import Settings
 
 # The largest error of a risk contribution, of the smallest budget: what conic solvers come to by default.
 NEAR = 1e-3
@@ -33,16 +32,16 @@ def covariance(n: int, instance: int) -> Any:
     return 2.5e-5 * (loads @ loads.T + np.diag(own**2))
 
 
-@problem(ways=ERC, n=[10, 50, 200], instance=[0, 1, 2], quick=lambda n, instance: n == 10)
-def equal_risk(n: int, instance: int, way: str) -> Callable[[], Answer]:
+@problem(solvers=ERC, n=[10, 50, 200], instance=[0, 1, 2], quick=lambda n, instance: n == 10)
+def equal_risk(n: int, instance: int, solver: str) -> Callable[[], Answer]:
     """Find the weights whose risk contributions are equal."""
     sigma = covariance(n, instance)
-    solve = _erc(way)
-    return lambda: _held(np.asarray(solve(sigma), dtype=float), sigma, np.full(n, 1.0 / n))
+    solve = _erc(solver)
+    return lambda: _answer(np.asarray(solve(sigma), dtype=float), sigma, np.full(n, 1.0 / n))
 
 
-def _held(w: Any, sigma: Any, budgets: Any) -> Answer:
-    error = float(np.abs(risk_contributions(w, sigma) - budgets).max() / budgets.min())
+def _answer(w: Any, sigma: Any, budgets: Any) -> Answer:
+    error = float(np.abs(pf.risk_contributions(w, sigma) - budgets).max() / budgets.min())
 
     def verify() -> tuple[str, str]:
         if abs(w.sum() - 1) > 1e-6 or w.min() < 0:
@@ -54,15 +53,15 @@ def _held(w: Any, sigma: Any, budgets: Any) -> Answer:
     return Answer("verified-feasible", error, 0.0, allowance=NEAR, verify=verify)
 
 
-def _erc(way: str) -> Callable[[Any], Any]:
-    if way == "newton":
+def _erc(solver: str) -> Callable[[Any], Any]:
+    if solver == "newton":
         return lambda sigma: EqualRisk(sigma).solve()
-    if way == "cvxpy-clarabel":
+    if solver == "cvxpy-clarabel":
         return _by_cvxpy
     peers = import_module("benchmarks.risk_parity_peers")
-    found = getattr(peers, f"{way}_budgets")()
+    found = getattr(peers, f"{solver}_budgets")()
     if found is None:
-        raise UnsupportedProgram(f"{way} is not installed: pip install {way}")
+        raise UnsupportedProgram(f"{solver} is not installed: pip install {solver}")
     return found
 
 
@@ -73,35 +72,35 @@ def _by_cvxpy(sigma: Any) -> Any:
     return x / x.sum()
 
 
-@problem(ways=("newton",), n=[10, 50], instance=[0, 1, 2], quick=lambda n, instance: n == 10)
-def regime_budgets(n: int, instance: int, way: str) -> Callable[[], Answer]:
+@problem(solvers=("newton",), n=[10, 50], instance=[0, 1, 2], quick=lambda n, instance: n == 10)
+def regime_budgets(n: int, instance: int, solver: str) -> Callable[[], Answer]:
     """Find the weights that meet budgets from the scores of two regimes."""
     rng = np.random.default_rng(instance)
     means = np.stack([rng.uniform(0, 1e-3, n), rng.uniform(-2e-3, 0, n)])
     calm = covariance(n, instance)
     sigmas, likely = np.stack([calm, 4 * calm]), np.array([0.8, 0.2])
-    model = RegimeEqualRisk(kappa=0.5)
+    model = pf.RegimeEqualRisk(kappa=0.5)
     spread = means - likely @ means
     mixture = np.einsum("k,kij->ij", likely, sigmas) + np.einsum("k,ki,kj->ij", likely, spread, spread)
     budgets = model.budgets(likely, means, sigmas)
-    return lambda: _held(model.weights(likely, means, sigmas), mixture, budgets)
+    return lambda: _answer(model.weights(likely, means, sigmas), mixture, budgets)
 
 
 @problem(
-    ways=("gauss-newton", "published"),
+    solvers=("gauss-newton", "published"),
     n=[8, 20],
     H=[1, 5],
     gamma=[0.0, 1e-4],
     instance=[0, 1, 2],
     quick=lambda n, H, gamma, instance: n == 8,
 )
-def plan(n: int, H: int, gamma: float, instance: int, way: str) -> Callable[[Settings], Answer]:
+def plan(n: int, H: int, gamma: float, instance: int, solver: str) -> Callable[[Settings], Answer]:
     """Plan weights whose risk contributions stay near equal; without costs of trading the optimum is 0."""
-    program = RiskParity(n=n, H=H, gamma_trade=gamma)
+    program = pf.RiskParity(n=n, H=H, gamma_trade=gamma)
     growing = 1.0 + 0.1 * np.arange(H)
     sigma = growing[:, None, None] * covariance(n, instance)
     held = np.full(n, 1.0 / n)
-    stepper = program.stepper(way)
+    stepper = program.stepper(solver)
 
     def work(settings: Settings) -> Answer:
         found = stepper.solve(sigma, held)

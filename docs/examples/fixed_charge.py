@@ -31,5 +31,5 @@ def million():
 
 
 def bounded():
-    """The same, and nobody sends more than 12 of a product to a site."""
+    """The same, where at most 12 of a product are sent to a site."""
     return sites(1e8, most=12.0)

@@ -10,6 +10,7 @@ from proofolio.backtesting.tuning import tune as tune
 # Errors.
 from proofolio.errors import BadData as BadData
 from proofolio.errors import ContradictoryRows as ContradictoryRows
+from proofolio.errors import DoubtfulFile as DoubtfulFile
 from proofolio.errors import InvalidBigM as InvalidBigM
 from proofolio.errors import NoPlan as NoPlan
 from proofolio.errors import ProofolioError as ProofolioError
@@ -57,7 +58,7 @@ from proofolio.models.portfolio.risk_parity import RiskParity as RiskParity
 from proofolio.models.regime_switching.instances import market_instance as market_instance
 from proofolio.models.regime_switching.instances import published_maxima as published_maxima
 from proofolio.models.regime_switching.instances import random_instance as random_instance
-from proofolio.models.regime_switching.problem import RegimeSwitching as RegimeSwitching
+from proofolio.models.regime_switching.model import RegimeSwitching as RegimeSwitching
 from proofolio.models.regime_switching.rules import Covered as Covered
 from proofolio.models.regime_switching.solution import RegimeSolution as RegimeSolution
 from proofolio.program.expression import Expression as Expression
@@ -67,7 +68,9 @@ from proofolio.program.expression import stack as stack
 from proofolio.program.program import Program as Program
 
 # Solve and check.
+from proofolio.solvers.solution import Check as Check
 from proofolio.solvers.solution import Settings as Settings
+from proofolio.solvers.solution import Solution as Solution
 
 # Audit.
 from proofolio.verification.audit.auditing import Audit as Audit
@@ -80,7 +83,6 @@ from proofolio.verification.big_m.model import Model as Model
 from proofolio.verification.big_m.model import attach as attach
 from proofolio.verification.checks.checking import check as check
 from proofolio.verification.checks.infeasibility import explain_infeasible as explain_infeasible
-from proofolio.verification.checks.rows import Check as Check
 from proofolio.verification.checks.rows import Tolerances as Tolerances
 
 # Prove.
@@ -90,7 +92,6 @@ from proofolio.verification.proofs.claim import Claim as Claim
 from proofolio.verification.proofs.proving import Proof as Proof
 from proofolio.verification.proofs.proving import prove as prove
 from proofolio.verification.proofs.strengths import strength as strength
-from proofolio.verification.solving import Verified as Verified
 from proofolio.verification.solving import solve as solve
 
 __version__: str

@@ -3,6 +3,7 @@
 __all__ = [
     "BadData",
     "ContradictoryRows",
+    "DoubtfulFile",
     "InvalidBigM",
     "NoPlan",
     "ProofolioError",
@@ -47,3 +48,7 @@ class NoPlan(BadData, SolverFailure):
 
 class UnprovenBigM(UserWarning):
     """A Big-M is neither proved to be enough nor refuted; the text gives the bounds on what is needed."""
+
+
+class DoubtfulFile(UserWarning):
+    """A line of a model file may not say what its author meant; the text gives the line and how it is read."""

@@ -9,7 +9,7 @@ import numpy as np
 from proofolio import Model
 from proofolio.benchmarking import Answer, problem
 from proofolio.errors import ContradictoryRows, UnsupportedProgram
-from proofolio.solvers import SOLVERS as SHIPPED
+from proofolio.solvers.capabilities import SOLVERS as SHIPPED
 from proofolio.solvers.capabilities import SolverEntry
 
 CAN = SHIPPED["highs"].can
@@ -68,14 +68,14 @@ def unseeded():
     return model.freeze()
 
 
-@problem(ways=("checked", "unchecked", "no-number", "far-bound", "late-refusal"))
-def errand(way):
+@problem(solvers=("checked", "unchecked", "no-number", "far-bound", "late-refusal"))
+def errand(solver):
     def work(settings):
-        if way == "late-refusal":
+        if solver == "late-refusal":
             raise UnsupportedProgram("not today")
-        verify = None if way == "unchecked" else lambda: ("verified-optimal", "")
-        objective = float("nan") if way == "no-number" else 3.0
-        bound = -1e9 if way == "far-bound" else 3.0
+        verify = None if solver == "unchecked" else lambda: ("verified-optimal", "")
+        objective = float("nan") if solver == "no-number" else 3.0
+        bound = -1e9 if solver == "far-bound" else 3.0
         return Answer("verified-optimal", objective, bound, verify=verify)
 
     return work

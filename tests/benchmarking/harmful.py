@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proofolio import Model
 from proofolio.benchmarking import Answer, problem
-from proofolio.solvers import SOLVERS as SHIPPED
+from proofolio.solvers.capabilities import SOLVERS as SHIPPED
 from proofolio.solvers.capabilities import SolverEntry
 
 HIGHS = SHIPPED["highs"]
@@ -78,8 +78,8 @@ def unsayable():
     raise ValueError("file \udce8 " + "x" * 10_000)
 
 
-@problem(ways=["counts"], n=[1, 2], warm={"n": 7})
-def counted(n, way):
+@problem(solvers=["counts"], n=[1, 2], warm={"n": 7})
+def counted(n, solver):
     def work(settings):
         CALLS.append(n)
         said = str(CALLS)

@@ -9,7 +9,7 @@ import numpy as np
 
 from proofolio import Model
 from proofolio.benchmarking import problem
-from proofolio.solvers import SOLVERS as SHIPPED
+from proofolio.solvers.capabilities import SOLVERS as SHIPPED
 from proofolio.solvers.capabilities import SolverEntry
 
 CAN = SHIPPED["highs"].can

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofolio.benchmarking import open_suite, plan
-from proofolio.benchmarking.cluster import measure_on_cluster, measured_apart
+from proofolio.benchmarking.benchmark import measure_on_cluster, measured_apart
 from proofolio.errors import BadData
 
 PLANTED = Path(__file__).parent / "planted.py"
@@ -22,7 +22,7 @@ def runs():
 
 def test_a_python_of_its_own_answers_for_every_run_in_order(runs):
     found = measured_apart([run.to_json() for run in runs])
-    expected = ["verified-optimal" if run.way == "highs" else "crash" for run in runs]
+    expected = ["verified-optimal" if run.solver == "highs" else "crash" for run in runs]
     assert [record["status"] for record in found] == expected
 
 

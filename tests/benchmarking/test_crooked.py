@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from proofolio.benchmarking import open_suite, plan
-from proofolio.benchmarking.evidence import boxed_in, program_hash, reached
-from proofolio.benchmarking.judgement import judged
+from proofolio.benchmarking.judgement import boxed_in, judged, program_hash, reached
 from proofolio.benchmarking.permutation import shuffled
 from proofolio.benchmarking.suite import import_file
 from proofolio.benchmarking.summary import summarise
@@ -20,13 +19,13 @@ CROOKED = Path(__file__).parent / "crooked.py"
 SOLVABLE = ("cover", "whole")
 
 
-def asked(ways, problems, seeds=1, time_limit=5.0):
-    runs = plan([open_suite(CROOKED)], ways, problems, seeds=seeds, time_limit=time_limit)
+def asked(solvers, problems, seeds=1, time_limit=5.0):
+    runs = plan([open_suite(CROOKED)], solvers, problems, seeds=seeds, time_limit=time_limit)
     return recorded(runs)
 
 
-def found(records, way, problem):
-    return {r["status"] for r in judged(records) if (r["way"], r["problem"]) == (way, problem)}
+def found(records, solver, problem):
+    return {r["status"] for r in judged(records) if (r["solver"], r["problem"]) == (solver, problem)}
 
 
 @pytest.fixture(scope="module")
@@ -37,14 +36,14 @@ def solvable():
 
 @pytest.mark.parametrize("problem", SOLVABLE)
 def test_honest_solvers_among_crooked_ones_keep_their_optima(solvable, problem):
-    for way in ("highs", "scip", "counts-in-words"):
-        assert found(solvable, way, problem) == {"verified-optimal"}
+    for solver in ("highs", "scip", "counts-in-words"):
+        assert found(solvable, solver, problem) == {"verified-optimal"}
 
 
 @pytest.mark.parametrize("problem", SOLVABLE)
-@pytest.mark.parametrize("way", ["vandal", "says-infeasible", "says-unbounded"])
-def test_a_false_claim_is_called_one(solvable, way, problem):
-    assert found(solvable, way, problem) == {"claim-wrong"}
+@pytest.mark.parametrize("solver", ["vandal", "says-infeasible", "says-unbounded"])
+def test_a_false_claim_is_called_one(solvable, solver, problem):
+    assert found(solvable, solver, problem) == {"claim-wrong"}
 
 
 def test_every_instance_counts_whatever_a_crooked_way_says_of_it(solvable):
@@ -56,15 +55,15 @@ def test_every_instance_counts_whatever_a_crooked_way_says_of_it(solvable):
     assert lines["highs"].solved == 4
 
 
-@pytest.mark.parametrize("way", ["vandal", "says-infeasible", "says-unbounded", "refuses", "contradicts"])
-def test_alone_it_gets_no_further(way):
+@pytest.mark.parametrize("solver", ["vandal", "says-infeasible", "says-unbounded", "refuses", "contradicts"])
+def test_alone_it_gets_no_further(solver):
     for problem in SOLVABLE:
-        expected = "error" if way == "refuses" else "claim-wrong"
-        assert found(asked([way], [problem]), way, problem) == {expected}
+        expected = "error" if solver == "refuses" else "claim-wrong"
+        assert found(asked([solver], [problem]), solver, problem) == {expected}
 
 
 def test_a_point_inside_the_tolerance_of_rows_refutes_nobody(solvable):
-    sloppy = [r for r in solvable if r["way"] == "sloppy" and r["problem"] == "cover"]
+    sloppy = [r for r in solvable if r["solver"] == "sloppy" and r["problem"] == "cover"]
     assert {r["objective"] < 5.0 for r in sloppy} == {True}
     assert {r["reached"] for r in sloppy} == {None}
     bounds = record("a", "verified-feasible", 1000.0, 999.999, reached=None)
@@ -127,7 +126,7 @@ def test_an_answer_after_the_time_limit_counts_as_limit_and_beats_nobody():
     records = asked(["dawdles", "highs"], ["cover"], time_limit=0.2)
     assert found(records, "dawdles", "cover") == {"limit"}
     assert found(records, "highs", "cover") == {"verified-optimal"}
-    (late,) = [r for r in judged(records) if r["way"] == "dawdles"]
+    (late,) = [r for r in judged(records) if r["solver"] == "dawdles"]
     assert late["seconds"] > 1.2
     assert late["objective"] == pytest.approx(5.0)
 
@@ -177,7 +176,7 @@ def test_the_hash_of_a_program_changes_with_each_of_its_numbers_and_not_with_its
 
 
 @pytest.mark.parametrize(
-    ("way", "status"),
+    ("solver", "status"),
     [
         ("checked", "verified-optimal"),
         ("unchecked", "error"),
@@ -186,14 +185,14 @@ def test_the_hash_of_a_program_changes_with_each_of_its_numbers_and_not_with_its
         ("late-refusal", "error"),
     ],
 )
-def test_a_way_of_a_problems_own_is_believed_only_what_was_checked(way, status):
-    records = asked(["checked", way], ["errand"])
-    assert found(records, way, "errand") == {status}
+def test_a_solver_of_a_problems_own_is_believed_only_what_was_checked(solver, status):
+    records = asked(["checked", solver], ["errand"])
+    assert found(records, solver, "errand") == {status}
     assert found(records, "checked", "errand") == {"verified-optimal"}
 
 
 def test_no_claims_are_not_called_claims_that_held():
-    records = [record(way, "error", message="no licence", load=0.0) for way in ("a", "b")]
+    records = [record(solver, "error", message="no licence", load=0.0) for solver in ("a", "b")]
     summary = summarise(records)
     assert summary.claims == 0
     for text in (bench_markdown(summary, "t"), bench_page(summary, "t")):

@@ -34,12 +34,12 @@ def summary():
     return summarise(recorded(runs))
 
 
-def statuses(summary, way, problem):
-    return {r["status"] for r in summary.records if r["way"] == way and r["problem"] == problem}
+def statuses(summary, solver, problem):
+    return {r["status"] for r in summary.records if r["solver"] == solver and r["problem"] == problem}
 
 
 @pytest.mark.parametrize(
-    ("way", "problem", "status"),
+    ("solver", "problem", "status"),
     [
         ("leaks", "leaky", "leaks"),
         ("leaks", "knapsack", "verified-optimal"),  # honest there
@@ -54,17 +54,17 @@ def statuses(summary, way, problem):
         ("scip", "leaky", "verified-optimal"),
     ],
 )
-def test_a_liar_is_called_one_and_nobody_else(summary, way, problem, status):
-    assert statuses(summary, way, problem) == {status}
+def test_a_liar_is_called_one_and_nobody_else(summary, solver, problem, status):
+    assert statuses(summary, solver, problem) == {status}
 
 
 def test_a_lie_has_no_time_in_a_profile_a_mean_or_a_ratio(summary):
     (field,) = summary.fields
     assert field.compared == 8  # three knapsacks and the leaky one, two seeds each
     assert all(t is not None for t in field.times["highs"])
-    for way in LIARS:
-        honest = 6 if way == "leaks" else 2 if way == "infeasible-point" else 0
-        assert sum(t is not None for t in field.times[way]) == honest, way
+    for solver in LIARS:
+        honest = 6 if solver == "leaks" else 2 if solver == "infeasible-point" else 0
+        assert sum(t is not None for t in field.times[solver]) == honest, solver
     lines = {line.name: line for line in field.lines}
     assert lines["too-early"].mean == pytest.approx(5.0)  # its time limit, for every run
     assert lines["too-early"].par10 == 50.0
@@ -85,7 +85,7 @@ def test_lies_are_a_headline_of_both_reports(summary):
     assert not summary.ok
 
 
-def record(way, status, objective=None, bound=None, **rest):
+def record(solver, status, objective=None, bound=None, **rest):
     known = {
         "case": "s/p",
         "suite": "s",
@@ -96,10 +96,10 @@ def record(way, status, objective=None, bound=None, **rest):
         "gap_asked": 0.0,
         "time_limit": 1.0,
         "seconds": 0.1,
-        "id": f"s/p {way}",
-        "key": way,
+        "id": f"s/p {solver}",
+        "key": solver,
         "environment": {},
-        "way": way,
+        "solver": solver,
         "status": status,
         "objective": objective,
         "bound": bound,
@@ -107,8 +107,8 @@ def record(way, status, objective=None, bound=None, **rest):
     return known | rest
 
 
-def status_of(records, way):
-    (found,) = [r["status"] for r in judged(records) if r["way"] == way]
+def status_of(records, solver):
+    (found,) = [r["status"] for r in judged(records) if r["solver"] == solver]
     return found
 
 

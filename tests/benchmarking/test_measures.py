@@ -5,16 +5,18 @@ import math
 import numpy as np
 import pytest
 
-from proofolio.benchmarking.comparison import ratio_of
 from proofolio.benchmarking.measures import (
     berthold_gap,
     gap,
     par10,
+    performance_profile,
     primal_dual_integral,
+    ratio_of,
+    share_at,
     shift_for,
     shifted_geometric_mean,
+    solved_within,
 )
-from proofolio.benchmarking.profiles import performance_profile, share_at, solved_within
 from proofolio.errors import BadData
 
 

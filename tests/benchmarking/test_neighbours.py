@@ -16,8 +16,8 @@ from proofolio.benchmarking.processes import Family, is_alive
 HARMFUL = Path(__file__).parent / "harmful.py"
 
 
-def planned(problem, *ways, **limits):
-    return plan([open_suite(HARMFUL)], ways or ["highs"], [problem], 1, **limits)
+def planned(problem, *solvers, **limits):
+    return plan([open_suite(HARMFUL)], solvers or ["highs"], [problem], 1, **limits)
 
 
 def measured(runs, jobs=1):
@@ -67,14 +67,14 @@ def test_nothing_a_killed_run_has_started_outlives_it(started, tmp_path):
     command = [sys.executable, "-m", "proofolio", "bench", str(HARMFUL), "--solvers", "highs", "--seeds", "1"]
     command += ["--formulations", "hangs_with_child", "--out", str(tmp_path / "out")]
     main = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    until = time.monotonic() + 30.0
+    until = time.monotonic() + 120.0
     while len(started()) < 2 and time.monotonic() < until:
         time.sleep(0.02)
     pids = started()
     assert len(pids) == 2
     assert all(map(is_alive, pids))
     main.send_signal(signal.SIGINT)
-    main.wait(20.0)
+    main.wait(60.0)
     assert gone(pids)
 
 
@@ -101,9 +101,9 @@ def test_a_family_is_ended_with_children_in_sessions_of_their_own():
     assert gone(pids)
 
 
-@pytest.mark.parametrize("way", ["picky", "slow-start", "dies-warming"])
-def test_a_warm_up_that_goes_wrong_costs_no_run(way):
-    (record,) = measured(planned("easy", way, hard_limit=1.5)).values()
+@pytest.mark.parametrize("solver", ["picky", "slow-start", "dies-warming"])
+def test_a_warm_up_that_goes_wrong_costs_no_run(solver):
+    (record,) = measured(planned("easy", solver, hard_limit=1.5)).values()
     assert record["status"] == "verified-optimal", record
 
 

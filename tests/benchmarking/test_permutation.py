@@ -5,7 +5,8 @@ import pytest
 
 import proofolio as pf
 from proofolio.benchmarking.permutation import shuffled
-from proofolio.solvers import SOLVERS, Settings
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.solution import Settings
 from proofolio.verification.checks.checking import check
 
 

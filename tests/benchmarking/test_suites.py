@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import proofolio as pf
+import proofolio.models
 from proofolio.benchmarking import find_suites, open_suite, plan
 from proofolio.benchmarking.execution import Executor
 from proofolio.benchmarking.suite import import_file
@@ -16,7 +17,7 @@ CONSTRUCTS = [name for name in pf.formulations.__all__ if inspect.isfunction(get
 # What declares a model, and what draws one.
 BUILDERS = [
     name
-    for name in pf._HOMES["proofolio.models"]
+    for name in proofolio.models.__all__
     if hasattr(getattr(pf, name), "to_program") or name.endswith("_instance")
 ]
 BASIC = {"Q", "c", "k", "periods", "maxima", "initial", "self", "upper"}
@@ -103,12 +104,12 @@ def test_a_tightened_network_has_the_optimum_of_the_loose_one():
     assert loose == pytest.approx(tight)
 
 
-def test_an_unproved_answer_of_a_way_of_its_own_is_not_believed(tmp_path):
+def test_an_unproved_answer_of_a_problems_own_solver_is_not_believed(tmp_path):
     suite = tmp_path / "own.py"
     suite.write_text(
         "from proofolio.benchmarking import Answer, problem\n\n\n"
-        "@problem(ways=['honest', 'wrong', 'vague'])\n"
-        "def least(way):\n"
+        "@problem(solvers=['honest', 'wrong', 'vague'])\n"
+        "def least(solver):\n"
         "    def check(): return ('claim-wrong', 'it is not')\n"
         "    def holds(): return ('verified-optimal', '')\n"
         "    answers = {\n"
@@ -116,7 +117,7 @@ def test_an_unproved_answer_of_a_way_of_its_own_is_not_believed(tmp_path):
         "        'wrong': Answer('verified-optimal', 0.5, 0.5, verify=check),\n"
         "        'vague': Answer('splendid', 0.5, 0.5),\n"
         "    }\n"
-        "    return lambda settings: answers[way]\n"
+        "    return lambda settings: answers[solver]\n"
     )
     found = {name.split()[1]: record for name, record in done(plan([open_suite(suite)], seeds=1)).items()}
     assert found["honest"]["status"] == "verified-optimal"

@@ -157,14 +157,14 @@ def test_tightened_models_are_written_and_tight(audited, name):
 
 
 def test_an_optimum_that_changes_is_bad_news(run, monkeypatch):
-    import proofolio.verification.audit.tightening as engine
+    import proofolio.cli.audit as command
 
     def wrong(found):
         model = proofolio.Model()
         model.maximise(model.variable("x", lower=0, upper=5))
         return model.freeze(), ()
 
-    monkeypatch.setattr(engine, "tightened", wrong)
+    monkeypatch.setattr(command, "tightened", wrong)
     result = run("audit", "m.py:link", "--confirm")
     assert result.exit_code == 1
     assert "The optimum has changed." in result.stdout
@@ -274,7 +274,7 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 
 
 def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
-    import proofolio.verification.audit.tiers as engine
+    import proofolio.verification.audit.auditing as engine
 
     once = []
 
@@ -283,7 +283,7 @@ def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
         if len(once) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine.Run, "_by_lp", pressed)
+    monkeypatch.setattr(engine.Tiers, "_by_lp", pressed)
     result = run("audit", "m.py:several", "--json", "--tighten", "t.mps", "--confirm")
     document = json.loads(result.stdout)
     assert result.exit_code == 130

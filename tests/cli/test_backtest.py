@@ -14,7 +14,7 @@ from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.strategies import strategies_named
 from proofolio.cli.group import command_line
-from proofolio.report.figures import COLOURS, picture
+from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 
 DAYS = 160
 SMALL = ("--window", "100", "--regime-assets", "US,BONDS")
@@ -313,14 +313,17 @@ def test_options_that_cannot_be_meant(file, tmp_path, arguments, words):
 def test_a_drawing_is_the_same_whatever_the_user_s_matplotlib_settings():
     import matplotlib as mpl
 
-    def draw(figure):
+    @chart_style
+    def drawn():
+        figure = new_figure("test", "a < b")
         axes = figure.add_subplot()
         axes.plot([0, 1], [1, 2], color=COLOURS["s0"], label="one")
         axes.legend()
+        return figure
 
-    plain = picture("test", "a < b", draw)
+    plain = inline_svg(drawn())
     with mpl.rc_context({"font.size": 30, "axes.grid": False, "axes.facecolor": "red"}):
-        assert picture("test", "a < b", draw) == plain
+        assert inline_svg(drawn()) == plain
     assert 'aria-label="a &lt; b"' in plain
     assert "var(--s0)" in plain
 
@@ -328,18 +331,21 @@ def test_a_drawing_is_the_same_whatever_the_user_s_matplotlib_settings():
 def test_words_and_ticks_of_a_drawing_are_left_as_they_are():
     words = ["0.75", "0.85", "gamma 0.001", "id=0.123456"]
 
-    def draw(figure):
+    @chart_style
+    def drawn():
+        figure = new_figure("test", "numbers")
         axes = figure.add_subplot()
         axes.plot([0, 1], [1 / 3, 2 / 3], alpha=0.85)
         axes.set_yticks([0.4, 0.5], words[:2])
         axes.set_title(words[2])
         axes.set_xlabel(words[3])
+        return figure
 
-    drawn = picture("test", "numbers", draw)
-    assert set(words) <= set(re.findall(r">([^<>]*)</text>", drawn))
-    assert "opacity: 0.85" in drawn
+    svg = inline_svg(drawn())
+    assert set(words) <= set(re.findall(r">([^<>]*)</text>", svg))
+    assert "opacity: 0.85" in svg
     # while coordinates are short
-    path = re.search(r'<path d="([^"]*)"', drawn).group(1)
+    path = re.search(r'<path d="([^"]*)"', svg).group(1)
     assert all(len(number.partition(".")[2]) <= 1 for number in path.split())
 
 

@@ -72,7 +72,7 @@ def test_ten_mps_files_without_any_option(folder, monkeypatch):
     result = bench("models")
     assert result.exit_code == 0, result.output
     assert "Every claim held: 60 were made in 60 runs." in result.stdout
-    assert "models: 30 programs every way can take" in result.stdout
+    assert "models: 30 programs every solver can take" in result.stdout
     for name in ("report.html", "report.md", "runs.jsonl"):
         assert (folder / "bench-models" / name).stat().st_size > 0
     first = [(folder / "bench-models" / n).read_bytes() for n in ("report.html", "report.md", "runs.jsonl")]
@@ -94,7 +94,7 @@ def test_a_users_functions_whatever_they_return(folder, monkeypatch):
     assert document["runs"] == 6
     assert document["by_status"] == {"unsupported": 1, "verified-optimal": 5}  # HiGHS takes no SOS
     lines = [json.loads(line) for line in (folder / "mine" / "runs.jsonl").read_text().splitlines()]
-    runs = {(r["problem"], r["way"]): r for r in lines if r["kind"] == "run"}
+    runs = {(r["problem"], r["solver"]): r for r in lines if r["kind"] == "run"}
     assert runs["in_pyomo", "scip"]["objective"] == pytest.approx(8.0)
     assert runs["in_cvxpy", "highs"]["objective"] == pytest.approx(0.36 + 0.36 + 0.16)
     assert runs["as_program", "scip"]["objective"] == pytest.approx(-3.0)

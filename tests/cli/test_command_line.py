@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from click.testing import CliRunner
 
 import proofolio
-import proofolio.verification
-from proofolio.cli.group import command_line
+import proofolio.cli.solve
+from proofolio.cli.group import COMMANDS, command_line
 
 
 def run(*arguments):
@@ -31,7 +32,7 @@ def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, mo
     def broken(*_, **__):
         raise RuntimeError("lost")
 
-    monkeypatch.setattr(proofolio.verification, "solve", broken)
+    monkeypatch.setattr(proofolio.cli.solve, "solve", broken)
     model = tmp_path / "model.mps"
     model.write_text("", encoding="utf-8")
     result = run("solve", str(model))
@@ -41,6 +42,14 @@ def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, mo
     assert isinstance(run("solve", str(model)).exception, RuntimeError)
 
 
+def test_the_demo_leaves_a_report_of_another_program_alone(tmp_path):
+    (tmp_path / "report.html").write_text("mine", encoding="utf-8")
+    result = run("demo", "--out", str(tmp_path))
+    assert result.exit_code == 2
+    assert "report.html is there already and was not written by proofolio" in one_sentence(result)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "mine"
+
+
 def test_the_demo_says_when_its_folder_cannot_be_made(tmp_path):
     (tmp_path / "taken").write_text("", encoding="utf-8")
     result = run("demo", "--out", str(tmp_path / "taken"))
@@ -48,12 +57,22 @@ def test_the_demo_says_when_its_folder_cannot_be_made(tmp_path):
     assert "taken" in one_sentence(result)
 
 
-@pytest.mark.parametrize("command", ["demo", "prove", "audit", "solve", "doctor"])
+@pytest.mark.parametrize("command", sorted(COMMANDS))
 def test_help_has_an_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0
     assert f"  proofolio {command}" in result.stdout
     assert "--json" in result.stdout
+
+
+def test_the_list_of_commands_is_that_of_their_modules():
+    listed = run().stdout.partition("Commands:")[2]
+    for name, short in COMMANDS.items():
+        command = getattr(import_module(f"proofolio.cli.{name}"), f"{name}_command")
+        assert command.name == name
+        assert name in listed
+        assert short.endswith(".")
+        assert len(short) < 70
 
 
 def test_version_and_bare_command():

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import proofolio
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 
 
 def test_doctor_tries_every_solver(run):

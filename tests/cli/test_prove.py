@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-import proofolio.verification.proofs.proving as engine
+import proofolio.cli.prove as command
 
 CLAIMS = """
 from proofolio import product
@@ -241,7 +241,7 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 
 
 def test_ctrl_c_shows_what_is_known(run, monkeypatch):
-    prove, done = engine.prove, []
+    prove, done = command.prove, []
 
     def pressed(claim):
         if done:
@@ -249,7 +249,7 @@ def test_ctrl_c_shows_what_is_known(run, monkeypatch):
         done.append(claim)
         return prove(claim)
 
-    monkeypatch.setattr(engine, "prove", pressed)
+    monkeypatch.setattr(command, "prove", pressed)
     result = run("prove", "c.py:several", "--json")
     assert result.exit_code == 130
     assert [claim["verdict"] for claim in claims(result)] == ["proved"]

@@ -123,14 +123,14 @@ def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
 
 
 def test_a_leak_nobody_could_decide_is_said_in_words_and_json(folder, monkeypatch, run):
-    solve = proofolio.verification.solving
+    solve = proofolio.verification.solving.solve
 
     def undecided(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("nan"), 1e-6, "could not be decided")
         return replace(answer, checks=(*answer.checks[:4], leak), status="verified-feasible")
 
-    monkeypatch.setattr(proofolio.verification, "solve", undecided)
+    monkeypatch.setattr(proofolio.verification.solving, "solve", undecided)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 0
     assert "failed     leak: could not be decided\n" in words.stdout
@@ -146,14 +146,14 @@ def test_nothing_found_within_the_limit_is_bad_news(folder, run):
 
 
 def test_an_answer_that_does_not_hold_is_shown_and_is_bad_news(folder, monkeypatch, run):
-    solve = proofolio.verification.solving
+    solve = proofolio.verification.solving.solve
 
     def leaking(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("inf"), 1e-6, "with the integers rounded it fails")
         return replace(answer, checks=(*answer.checks[:4], leak), status="leaks")
 
-    monkeypatch.setattr(proofolio.verification, "solve", leaking)
+    monkeypatch.setattr(proofolio.verification.solving, "solve", leaking)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 1
     assert "checks     4 of 5 hold" in words.stdout
@@ -201,3 +201,12 @@ def test_nothing_is_written_without_a_solution(folder, run, one_sentence):
 def test_seed_threads_gap_and_options_reach_the_solver(folder, run):
     asked = ("--seed", 3, "--threads", 1, "--gap", 0.1, "--option", "presolve=off", "--time-limit", 30)
     assert run("solve", "models.py:builder", *asked).exit_code == 0
+
+
+def test_the_first_line_and_the_json_say_who_solved_it_and_how(folder, run):
+    first, *_ = run("solve", "models.py:builder").stdout.splitlines()
+    document = json.loads(run("solve", "models.py:builder", "--json").stdout)
+    assert (document["solver"], document["method"]) == ("highs", "MILP")
+    assert f"({document['solver']} {document['solver_version']}, {document['method']}, " in first
+    # highs cannot take it
+    assert json.loads(run("solve", "models.py:nonconvex", "--json").stdout)["solver"] == "scip"

@@ -22,14 +22,34 @@ def test_what_a_model_and_a_solver_print_stays_off_stdout(folder):
     assert "HiGHS" in found.stderr
 
 
-def test_a_reader_of_stdout_that_leaves_early_is_no_traceback(folder):
-    process = subprocess.Popen(
-        [*COMMAND, "solve", "models.py:builder"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["solve", "models.py:builder"],
+        ["solve", "models.py:builder", "--json"],
+        ["audit", "models.py:builder"],
+        ["audit", "models.py:builder", "--json"],
+        ["prove", "--list"],
+        ["--help"],
+    ],
+    ids=" ".join,
+)
+def test_a_reader_of_stdout_that_leaves_early_changes_nothing(folder, arguments):
+    expected = subprocess.run([*COMMAND, *arguments], capture_output=True, check=False).returncode
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.close()
-    assert b"Traceback" not in process.stderr.read()
+    assert process.stderr.read() == b""
     process.stderr.close()
-    process.wait()
+    assert process.wait() == expected
+
+
+def test_bad_news_stays_bad_news_when_the_reader_leaves(folder):
+    arguments = ["solve", "models.py:infeasible"]
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
 
 
 @pytest.mark.parametrize("solver", ["highs", "scip"])

@@ -6,7 +6,9 @@ from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proofolio.forecasts import forward_backward
 from proofolio.forecasts.expectation_maximisation import PRIOR, Parameters, ascend
+from proofolio.forecasts.forward_backward import Expectations, log_densities
 
 
 def random_start(seed, K, d):
@@ -93,3 +95,38 @@ def test_a_broken_start_is_none():
     assert ascend(series, flat, 10, 1e-4) is None
     nowhere = Parameters(start.initial, start.transition, start.means * np.nan, start.covariances)
     assert ascend(series, nowhere, 10, 1e-4) is None
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 4])
+@pytest.mark.parametrize("d", [1, 3, 10])
+def test_a_window_of_two_thousand_days_is_hmmlearns_to_ten_digits(K, d):
+    random = np.random.default_rng(100 * K + d)
+    wild = np.repeat(random.integers(0, K, 40), 50)
+    series = random.standard_normal((2000, d)) * (0.5 + wild)[:, None]
+    start = random_start(K, K, d)
+    estimate, smoothed = ascend(series, start, 2, -np.inf)
+    model = hmmlearn_after(series, start, 2)
+    log_likelihood, expected = model.score_samples(series)
+    assert estimate.log_likelihood == pytest.approx(log_likelihood, rel=1e-10)
+    np.testing.assert_allclose(smoothed, expected, atol=1e-10)
+    np.testing.assert_allclose(estimate.parameters.transition, model.transmat_, atol=1e-10)
+    np.testing.assert_allclose(estimate.parameters.covariances, model.covars_, rtol=1e-10, atol=1e-10)
+
+
+def test_parts_of_the_window_and_logarithms_give_the_same(monkeypatch):
+    random = np.random.default_rng(5)
+    start = random_start(5, 4, 2)
+    # every regime is far from the next, and no day says which one it is: the guesses are far off
+    series = random.standard_normal((600, 2)) * np.repeat([0.3, 3.0, 0.3, 3.0], 150)[:, None]
+    log_b = np.ascontiguousarray(log_densities(series, start.means, start.covariances).T)
+    whole = Expectations(600, 4)(start.initial, start.transition, log_b)
+    cut = Expectations(600, 4)
+    monkeypatch.setattr(forward_backward, "SAFE_RANGE", (1e-9, 1e9))
+    parts = cut(start.initial, start.transition, log_b)
+    assert cut._part < 600
+    monkeypatch.setattr(forward_backward, "LEAST_PART", 1000)
+    logarithms = Expectations(600, 4)(start.initial, start.transition, log_b)
+    for found in (parts, logarithms):
+        assert found.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-12)
+        np.testing.assert_allclose(found.smoothed, whole.smoothed, atol=1e-11)
+        np.testing.assert_allclose(found.transitions, whole.transitions, rtol=1e-9, atol=1e-9)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -468,3 +470,30 @@ def test_returns_that_cannot_be_used_are_refused(planted):
     # The unfitted options are as they were.
     with pytest.raises(BadData, match="seen no returns"):
         unfitted.predict()
+
+
+def test_scikit_learn_can_clone_and_set_the_options():
+    from sklearn.base import clone  # takes a second
+
+    made = RollingRegimes([0, 1], K=3, window=500, hysteresis=0.2, evidence=[1.0, 0.5, 1.0])
+    twin = clone(made)
+    assert twin is not made
+    assert twin.get_params() == made.get_params()
+    assert clone(RollingRegimes()).get_params() == RollingRegimes().get_params()
+    assert twin.set_params(K=2, evidence=None).get_params()["K"] == 2
+    with pytest.raises(BadData, match="has no option 'k'"):
+        twin.set_params(k=2)
+    with pytest.raises(BadData, match="must all be positive"):
+        twin.set_params(K=0)
+
+
+def test_importing_and_updating_forecasts_loads_no_scikit_learn():
+    code = (
+        "import sys, numpy as np\n"
+        "from proofolio import RollingRegimes\n"
+        "returns = np.random.default_rng(0).normal(size=(120, 2)) * 0.01\n"
+        "RollingRegimes(window=100).fit(returns[:110]).predict_online(returns[110])\n"
+        "print('sklearn' in sys.modules, 'hmmlearn' in sys.modules)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False", "False"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, UnboundedExpression, disjunction, solve
-from proofolio.program import between
+from proofolio.program.expression import between
 from proofolio.verification.proofs.catalogue.claims import shipped_claims
 from proofolio.verification.proofs.strengths import strength
 

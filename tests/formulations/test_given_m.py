@@ -5,7 +5,7 @@ import pytest
 
 from proofolio import InvalidBigM, Model, absolute, maximum, minimum, positive_part, selected_cost
 from proofolio.formulations.costs import RegimeCosts
-from proofolio.program import Model as PlainModel
+from proofolio.program.builder import Builder
 
 
 def switches(model):
@@ -28,7 +28,7 @@ MIRRORED = [(maximum, "v_at_most", [8.0, 1.0]), (minimum, "v_at_least", [1.0, 8.
 def test_numbers_of_an_extremum_are_tightened_kept_or_refuted(function, row, needed):
     assert switches(extremum(function, "big-m", 10.0))[row].big_m.tolist() == needed
     assert switches(extremum(function, "big-m", 10.0, keep=True))[row].big_m.tolist() == [10.0, 10.0]
-    assert switches(extremum(function, "big-m", 3.0, PlainModel()))[row].big_m.tolist() == [3.0, 3.0]
+    assert switches(extremum(function, "big-m", 3.0, Builder()))[row].big_m.tolist() == [3.0, 3.0]
     model = Model()
     with pytest.raises(InvalidBigM, match="8 is needed at"):
         extremum(function, "big-m", 3.0, model)
@@ -115,4 +115,4 @@ def test_numbers_for_pairs_may_be_negative_and_are_held_against_the_model():
     short[1, 2] -= 0.5
     with pytest.raises(InvalidBigM, match=r"-4\.5 of 'cost' is too small: -4 is needed"):
         multiple(short)
-    assert multiple(short, PlainModel())[1, 2] == -4.5
+    assert multiple(short, Builder())[1, 2] == -4.5

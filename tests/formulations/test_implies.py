@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, UnboundedExpression, between, implies
-from proofolio.program import Model  # plain: numbers for M are used as they stand
+from proofolio.program.builder import Builder  # plain: numbers for M are used as they stand
 
 LOWER = np.array([[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]])
 UPPER = np.array([[-1.0, 3.0, 1.5], [1e-4, 2e4, 7.0]])
@@ -71,7 +71,7 @@ def test_exactly_the_points_that_keep_it_are_possible(box, lowering, rows, possi
     limit = limits(lower, upper)
     make, excess = ROWS[rows]
     reach = 2 * np.maximum(upper - limit, limit - lower) + 1.0
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", lower.shape, binary=True), model.variable("x", lower.shape, lower, upper)
     implies(model, "rule", z, make(x, limit), **LOWERINGS[lowering](reach))
     points = list(cases(lower, upper, limit))
@@ -87,7 +87,7 @@ def test_exactly_the_points_that_keep_it_are_possible(box, lowering, rows, possi
 def test_the_switch_may_be_turned(turn, lowering, possible):
     lower, upper = BOXES["matrix"]
     limit = limits(lower, upper)
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", lower.shape, binary=True), model.variable("x", lower.shape, lower, upper)
     switch = 1 - z if "1 - z" in turn else z
     when = 0 if "when=0" in turn else 1
@@ -100,7 +100,7 @@ def test_the_switch_may_be_turned(turn, lowering, possible):
 
 @pytest.mark.parametrize("lowering", ["big-m", "hull"])
 def test_one_switch_for_rows_that_share_variables(lowering, possible):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", 2, [-1.0, 0.0], [2.0, 3.0])
     A = np.array([[1.0, 1.0], [1.0, -2.0], [0.0, 1.0]])
     implies(model, "rule", z, A @ x <= [1.0, 0.5, 2.0], lowering=lowering)
@@ -113,7 +113,7 @@ def test_one_switch_for_rows_that_share_variables(lowering, possible):
 # --------------------------------------------------------------------------- decided rows
 @pytest.mark.parametrize("lowering", ["big-m", "hull"])
 def test_rows_that_cannot_hold_switch_the_binary_off(lowering, possible):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", lower=2, upper=3)
     implies(model, "rule", z, x <= 1, lowering=lowering)
     implies(model, "numbers", z, 0 * x + 5 <= 4, lowering=lowering)
@@ -123,7 +123,7 @@ def test_rows_that_cannot_hold_switch_the_binary_off(lowering, possible):
 
 @pytest.mark.parametrize("lowering", ["big-m", "hull"])
 def test_rows_that_always_hold_cut_nothing(lowering, possible):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", lower=2, upper=3)
     implies(model, "rule", z, x <= 3, lowering=lowering)
     implies(model, "numbers", z, 0 * x + 3 <= 4, lowering=lowering)
@@ -132,7 +132,7 @@ def test_rows_that_always_hold_cut_nothing(lowering, possible):
 
 
 def test_a_switch_that_is_a_number_is_already_thrown(possible):
-    model = Model()
+    model = Builder()
     x = model.variable("x", lower=2, upper=3)
     implies(model, "on", 1, x <= 2.5)
     implies(model, "off", 0, x <= 2.0)
@@ -167,7 +167,7 @@ WRONG = ("M too small", "M too small by its axis", "wrong phase", "shared binary
 def test_the_checker_sees_what_is_wrong_and_only_that(change, possible):
     lower, upper = BOXES["matrix"]
     limit = limits(lower, upper)
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", lower.shape, binary=True), model.variable("x", lower.shape, lower, upper)
     wrong_rule(change)(model, z, x, limit)
     points = list(cases(lower, upper, limit))
@@ -177,7 +177,7 @@ def test_the_checker_sees_what_is_wrong_and_only_that(change, possible):
 
 # ------------------------------------------------------------------- M, its provenance, errors
 def test_each_side_has_the_m_it_needs():
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", 2, binary=True), model.variable("x", 2, [-1.0, 0.0], [4.0, 6.0])
     implies(model, "rule", z, between([0.0, 1.0], 2 * x, [3.0, 20.0]), when=0)
     switches = {block.name: block.switch for block in model.freeze().rows}
@@ -189,7 +189,7 @@ def test_each_side_has_the_m_it_needs():
 
 
 def test_the_published_m_is_the_size_of_body_and_limit():
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", lower=-4, upper=3)
     implies(model, "rule", z, x <= -2, big_m="published")
     (block,) = model.freeze().rows
@@ -213,7 +213,7 @@ def test_the_published_m_is_the_size_of_body_and_limit():
     ],
 )
 def test_bad_arguments_are_named(build, words):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", 3, 0, 1)
     with pytest.raises(BadData, match=words):
         build(model, z, x)
@@ -221,14 +221,14 @@ def test_bad_arguments_are_named(build, words):
 
 @pytest.mark.parametrize("lowering", ["big-m", "hull"])
 def test_unbounded_bodies_are_refused_by_name(lowering):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", 2, 0, [1.0, np.inf])
     with pytest.raises(UnboundedExpression, match=r"finite bounds to x\[1\]$"):
         implies(model, "rule", z, x.sum() <= 1, lowering=lowering)
 
 
 def test_only_the_side_that_is_asked_for_needs_a_bound(possible):
-    model = Model()
+    model = Builder()
     z, x = model.variable("z", binary=True), model.variable("x", upper=5)
     implies(model, "rule", z, x <= 1)
     points = [(np.array(on), np.array(at)) for on in (0.0, 1.0) for at in (-1e6, 1.0, 5.0)]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Expression, UnboundedExpression, maximum, stack
-from proofolio.program import Model  # plain: numbers for M are used as they stand
+from proofolio.program.builder import Builder  # plain: numbers for M are used as they stand
 
 # negative, straddling, zero width, tiny, large: one box for each entry and each of two inputs
 LOWER = np.array([[[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]], [[-6.0, -1.0, 0.5], [-2e-4, -1e4, -0.5]]])
@@ -83,7 +83,7 @@ def meaning_of(terms, side="exact"):
 @pytest.mark.parametrize("box", BOXES)
 def test_the_maximum_is_forced_and_possible(box, lowering, terms, disagreements):
     lower, upper = BOXES[box]
-    model = Model()
+    model = Builder()
     x, y = inputs(model, lower, upper)
     v = maximum(model, "v", terms(x, y), **LOWERINGS[lowering](needed(terms, lower, upper)))
     assert v.shape == lower.shape[1:]
@@ -95,7 +95,7 @@ def test_the_maximum_is_forced_and_possible(box, lowering, terms, disagreements)
 @pytest.mark.parametrize("side", ["at_least", "at_most"])
 def test_one_side_asks_for_that_side_only(side, lowering, disagreements):
     lower, upper = BOXES["vector"]
-    model = Model()
+    model = Builder()
     x, y = inputs(model, lower, upper)
     options = LOWERINGS[lowering](needed(three, lower, upper))
     v = maximum(model, "v", three(x, y), side=side, **options)
@@ -105,7 +105,7 @@ def test_one_side_asks_for_that_side_only(side, lowering, disagreements):
 
 def test_terms_may_come_as_one_array(disagreements):
     lower, upper = BOXES["vector"]
-    model = Model()
+    model = Builder()
     both = model.variable("both", lower.shape, lower, upper)
     v = maximum(model, "v", both)
     cases = [(np.stack(pair),) for pair in points(lower, upper)]
@@ -114,7 +114,7 @@ def test_terms_may_come_as_one_array(disagreements):
 
 # ------------------------------------------------------------------- terms that bounds decide
 def test_a_term_that_always_wins_is_returned_as_it_is():
-    model = Model()
+    model = Builder()
     x = model.variable("x", 3, 0, 1)
     before = model.n
     for decided, expected in (
@@ -135,7 +135,7 @@ def test_a_term_that_always_wins_is_returned_as_it_is():
 
 
 def test_of_terms_that_touch_at_one_point_one_is_kept():
-    model = Model()
+    model = Builder()
     x = model.variable("x", lower=2, upper=3)
     assert maximum(model, "v", [2.0, x]).value([2.5]) == 2.5
     assert maximum(model, "w", [1.0, 1.0, x - 2]).value([2.5]) == 1.0
@@ -143,7 +143,7 @@ def test_of_terms_that_touch_at_one_point_one_is_kept():
 
 
 def test_a_term_that_never_wins_gets_no_binary(disagreements):
-    model = Model()
+    model = Builder()
     x, y = inputs(model, *BOXES["scalar"])
     v = maximum(model, "v", [x, x - 9, y, -40.0])
     assert model.freeze().columns("v_chosen").shape == (2,)
@@ -153,7 +153,7 @@ def test_a_term_that_never_wins_gets_no_binary(disagreements):
 def test_a_term_may_be_decided_in_one_entry_only(disagreements):
     lower, upper = np.array([[0.0, -1.0], [-3.0, -1.0]]), np.array([[1.0, 2.0], [-2.0, 1.0]])
     for lowering in ("big-m", "hull"):
-        model = Model()
+        model = Builder()
         x, y = inputs(model, lower, upper)
         v = maximum(model, "v", [x, y], lowering=lowering)
         assert disagreements(model, [x, y], v, points(lower, upper), meaning_of(two)) == []
@@ -162,14 +162,14 @@ def test_a_term_may_be_decided_in_one_entry_only(disagreements):
 
 
 def test_equal_terms_may_choose_either(disagreements):
-    model = Model()
+    model = Builder()
     x, y = inputs(model, *BOXES["vector"])
     v = maximum(model, "v", [x, x, y])
     assert disagreements(model, [x, y], v, points(*BOXES["vector"]), meaning_of(two)) == []
 
 
 def test_one_side_of_open_ended_terms_needs_no_bounds(disagreements):
-    model = Model()
+    model = Builder()
     x, y = model.variable("x", 2), model.variable("y", 2, 0)
     v = maximum(model, "v", [x, y], side="at_least")
     cases = [(np.array([1.0, -3.0]), np.array([0.0, 2.0]))]
@@ -221,7 +221,7 @@ WRONG = (
 @pytest.mark.parametrize("change", [None, *WRONG])
 def test_the_checker_sees_what_is_wrong_and_only_that(change, disagreements):
     lower, upper = BOXES["matrix"]
-    model = Model()
+    model = Builder()
     x, y = inputs(model, lower, upper)
     v = wrong_maximum(change)(model, x, y, np.maximum(needed(two, lower, upper), 0))
     found = disagreements(model, [x, y], v, points(lower, upper), meaning_of(two))
@@ -231,7 +231,7 @@ def test_the_checker_sees_what_is_wrong_and_only_that(change, disagreements):
 @pytest.mark.parametrize("k", [0, 1, 2])
 def test_a_given_m_a_thousandth_too_small_is_seen(k, disagreements):
     lower, upper = BOXES["scalar"]
-    model = Model()
+    model = Builder()
     x, y = inputs(model, lower, upper)
     M = needed(three, lower, upper)
     M[k] -= 1e-3
@@ -242,7 +242,7 @@ def test_a_given_m_a_thousandth_too_small_is_seen(k, disagreements):
 # --------------------------------------------------------------------- M and its provenance
 def test_each_row_has_the_m_it_needs():
     lower, upper = BOXES["matrix"]
-    model = Model()
+    model = Builder()
     x, y = inputs(model, lower, upper)
     maximum(model, "v", three(x, y))
     (switch,) = [block.switch for block in model.freeze().rows if block.switch is not None]
@@ -254,7 +254,7 @@ def test_each_row_has_the_m_it_needs():
 
 
 def test_one_m_for_all_terms_is_the_published_rule():
-    model = Model()
+    model = Builder()
     x = model.variable("x", 2, [-3.0, 1.0], [2.0, 5.0])
     maximum(model, "v", [x, 1 - x], big_m="published")
     (switch,) = [block.switch for block in model.freeze().rows if block.switch is not None]
@@ -274,14 +274,14 @@ def test_one_m_for_all_terms_is_the_published_rule():
     ],
 )
 def test_bad_arguments_are_named(options, words):
-    model = Model()
+    model = Builder()
     x, y = inputs(model, *BOXES["vector"])
     with pytest.raises(BadData, match=words):
         maximum(model, "v", [x, y], **options)
 
 
 def test_bad_terms_are_named():
-    model = Model()
+    model = Builder()
     x = model.variable("x", 3)
     with pytest.raises(BadData, match=r"nothing to join|at least one"):
         maximum(model, "v", [])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, UnboundedExpression, product
-from proofolio.program import Model  # plain: numbers for M are used as they stand
+from proofolio.program.builder import Builder  # plain: numbers for M are used as they stand
 
 # negative, straddling, zero width, tiny, large: one box for each entry
 LOWER = np.array([[-5.0, -2.0, 1.5], [-1e-4, -3e4, 0.25]])
@@ -48,7 +48,7 @@ def test_the_product_is_forced_and_possible(options, box, disagreements):
     lower, upper = box
     if isinstance(options.get("big_m"), np.ndarray):
         options = options | {"big_m": np.maximum(np.abs(lower), np.abs(upper)) + 0.5}
-    model = Model()
+    model = Builder()
     b, u = inputs(model, lower, upper)
     v = product(model, "v", b, u, **options)
     assert v.shape == lower.shape
@@ -57,7 +57,7 @@ def test_the_product_is_forced_and_possible(options, box, disagreements):
 
 @pytest.mark.parametrize("options", LOWERINGS.values(), ids=LOWERINGS.keys())
 def test_one_minus_a_binary_switches_the_other_way(options, disagreements):
-    model = Model()
+    model = Builder()
     b, u = inputs(model, LOWER, UPPER)
     v = product(model, "v", 1 - b, u, **options)
     assert disagreements(model, [b, u], v, points(LOWER, UPPER), lambda b, u: meaning(1 - b, u)) == []
@@ -65,7 +65,7 @@ def test_one_minus_a_binary_switches_the_other_way(options, disagreements):
 
 @pytest.mark.parametrize("lowering", ["hull", "big-m"])
 def test_one_binary_for_a_row_and_an_affine_quantity(lowering, disagreements):
-    model = Model()
+    model = Builder()
     b, u = model.variable("b", binary=True), model.variable("u", 3, LOWER[0], UPPER[0])
     v = product(model, "v", b, 2 * u - 1, lowering=lowering)
     cases = [(np.array(on), x) for on, (_, x) in itertools.product((0.0, 1.0), points(LOWER[0], UPPER[0]))]
@@ -74,7 +74,7 @@ def test_one_binary_for_a_row_and_an_affine_quantity(lowering, disagreements):
 
 @pytest.mark.parametrize("lowering", ["hull", "big-m"])
 def test_binary_times_binary(lowering, disagreements):
-    model = Model()
+    model = Builder()
     a, b = model.variable("a", binary=True), model.variable("b", binary=True)
     v = product(model, "v", a, b, lowering=lowering)
     cases = [tuple(map(np.array, pair)) for pair in itertools.product((0.0, 1.0), repeat=2)]
@@ -120,28 +120,28 @@ WRONG = (
 
 @pytest.mark.parametrize("change", WRONG)
 def test_the_checker_sees_what_is_wrong(change, disagreements):
-    model = Model()
+    model = Builder()
     b, u = inputs(model, LOWER, UPPER)
     v = wrong_product(change)(model, b, u)
     assert disagreements(model, [b, u], v, points(LOWER, UPPER), meaning)
 
 
 def test_the_checker_accepts_the_same_rows_written_right(disagreements):
-    model = Model()
+    model = Builder()
     b, u = inputs(model, LOWER, UPPER)
     v = wrong_product(None)(model, b, u)
     assert disagreements(model, [b, u], v, points(LOWER, UPPER), meaning) == []
 
 
 def test_a_given_m_a_thousandth_too_small_is_seen(disagreements):
-    model = Model()
+    model = Builder()
     b, u = inputs(model, *BOXES["scalar"])
     v = product(model, "v", b, u, lowering="big-m", big_m=2.999)
     assert disagreements(model, [b, u], v, points(*BOXES["scalar"]), meaning)
 
 
 def test_rows_say_what_they_are_for():
-    model = Model()
+    model = Builder()
     b, u = inputs(model, LOWER, UPPER)
     product(model, "v", b, u, lowering="big-m")
     switches = {block.name: block.switch for block in model.freeze().rows}
@@ -165,7 +165,7 @@ def test_rows_say_what_they_are_for():
     ],
 )
 def test_bad_arguments_are_named(error, words, options):
-    model = Model()
+    model = Builder()
     b, u = inputs(model, LOWER[0], UPPER[0])
     with pytest.raises(error, match=words):
         product(model, "v", b, u, **options)
@@ -173,7 +173,7 @@ def test_bad_arguments_are_named(error, words, options):
 
 @pytest.mark.parametrize("lowering", ["hull", "big-m"])
 def test_an_unbounded_quantity_is_refused_by_name(lowering):
-    model = Model()
+    model = Builder()
     b, u = model.variable("b", binary=True), model.variable("u", lower=0)
     with pytest.raises(UnboundedExpression, match=r"finite bounds to u$"):
         product(model, "v", b, u, lowering=lowering)
@@ -181,7 +181,7 @@ def test_an_unbounded_quantity_is_refused_by_name(lowering):
 
 @pytest.mark.parametrize("lowering", ["hull", "big-m"])
 def test_what_is_not_binary_has_no_product(lowering):
-    model = Model()
+    model = Builder()
     u = model.variable("u", 3, 0, 1)
     for b in (
         model.variable("c", 3, 0, 1),
@@ -193,6 +193,6 @@ def test_what_is_not_binary_has_no_product(lowering):
 
 
 def test_shapes_that_disagree_are_refused():
-    model = Model()
+    model = Builder()
     with pytest.raises(BadData, match="broadcast"):
         product(model, "v", model.variable("b", 2, binary=True), model.variable("u", 3, 0, 1))

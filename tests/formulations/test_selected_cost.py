@@ -8,7 +8,7 @@ from scipy import sparse
 
 from proofolio import BadData, Expression, MaxTerm, UnsupportedProgram, selected_cost
 from proofolio.formulations.costs import RegimeCosts
-from proofolio.program import Model  # plain: numbers for M are used as they stand
+from proofolio.program.builder import Builder  # plain: numbers for M are used as they stand
 
 N, R = 3, 3
 FIRST, SECOND = np.eye(N)[0], np.eye(N)[1]
@@ -40,7 +40,7 @@ def by_hand(costs, r, t, w):
 
 
 def build(costs, T, box, lowering, budget=1.0, **options):
-    model = Model()
+    model = Builder()
     w = model.variable("W", (T, N), *box)
     Z = model.variable("Z", (R, T), binary=True)
     if budget is not None:
@@ -120,7 +120,7 @@ def test_exact_maxima_are_forced_on_both_sides_at_every_point(disagreements):
     points = [(weights(rng, 1, LONG_SHORT), one_hot([r])) for r in range(R) for _ in range(4)]
     for term, exact in itertools.product(BOTH_SIGNS, (True, False)):
         costs = random_costs(4, maxima=(term,))._replace(Q=np.zeros((R, 1, N, N)))
-        model = Model()
+        model = Builder()
         W = model.variable("W", (1, N), *LONG_SHORT)
         Z = model.variable("Z", (R, 1), binary=True)
         selected_cost(model, "cost", Z, W, costs, lowering="big-m", exact=exact, budget=1.0)
@@ -253,7 +253,7 @@ def test_bad_arguments_are_named(options, words):
 
 
 def test_bad_shapes_and_switches_are_named():
-    model = Model()
+    model = Builder()
     w, Z = model.variable("w", (2, N), 0, 1), model.variable("Z", (R, 2), binary=True)
     continuous = model.variable("C", (R, 2), 0, 1)
     for bad_Z, bad_w in ((Z.T, w), (Z, w.T), (Z[:2], w), (Z[:, :1], w), (Z[:, 0], w)):

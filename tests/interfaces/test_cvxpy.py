@@ -7,8 +7,8 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
 from proofolio.interfaces.cvxpy.interface import CvxpyModel, attach_cvxpy, from_cvxpy, read_cvxpy, to_cvxpy
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import gathered_forms
 
@@ -37,9 +37,9 @@ def named_rows(program: Program) -> dict[str, tuple[dict[str, float], float, flo
     return found
 
 
-def random_model(seed: int, quadratic: bool = False, maximise: bool = False) -> Model:
+def random_model(seed: int, quadratic: bool = False, maximise: bool = False) -> Builder:
     rng = np.random.default_rng(seed)
-    model = Model()
+    model = Builder()
     x = model.variable("x", (2, 3), lower=-2, upper=rng.uniform(0.5, 3, (2, 3)))
     free = model.variable("free", 2, lower=[-5, -np.inf], upper=[np.inf, 4])
     z = model.variable("z", 3, binary=True)
@@ -139,7 +139,7 @@ def _without_integers(program: Program) -> Program:
 
 
 def test_a_variable_no_row_uses_is_still_in_the_problem():
-    model = Model()
+    model = Builder()
     model.variable("idle", (2, 2), lower=1, upper=2)
     model.minimise(model.variable("x", lower=3))
     problem = to_cvxpy(model.freeze())
@@ -161,7 +161,7 @@ def test_integrality_may_differ_inside_a_block():
 
 
 def test_what_cvxpy_cannot_express_is_named_with_who_can():
-    model = Model()
+    model = Builder()
     x, z = model.variable("x", 2, lower=-1, upper=1), model.variable("z", binary=True)
     model.minimise(model.quadratic([[1, 0], [0, -1]], x))
     with pytest.raises(UnsupportedProgram, match=r"nonconvex objective.*scip"):
@@ -170,12 +170,12 @@ def test_what_cvxpy_cannot_express_is_named_with_who_can():
     model.add("hollow", model.quadratic(np.eye(2), x) >= 1)
     with pytest.raises(UnsupportedProgram, match=r"nonconvex quadratic row 'hollow'.*scip"):
         to_cvxpy(model.freeze())
-    model = Model()
+    model = Builder()
     x, z = model.variable("x", 2, lower=-1, upper=1), model.variable("z", binary=True)
     model.indicator("when", z, x <= 0)
     with pytest.raises(UnsupportedProgram, match=r"indicator 'when'.*scip"):
         to_cvxpy(model.freeze())
-    model = Model()
+    model = Builder()
     model.sos1("one", model.variable("x", 2))
     with pytest.raises(UnsupportedProgram, match=r"special ordered set 'one'.*scip"):
         to_cvxpy(model.freeze())
@@ -401,7 +401,7 @@ def test_bad_problems_are_named():
 
 
 # -------------------------------------------------------------------------- attach
-def big_m_maximum(model: Model, name: str, terms) -> object:
+def big_m_maximum(model: Builder, name: str, terms) -> object:
     """Big-M lowering of the maximum of terms over their first axis, with an M for each entry."""
     low, high = model.bounds(terms)
     shape = terms.shape[1:]
@@ -425,7 +425,7 @@ def test_rows_added_to_a_problem_are_the_models_own_to_the_bit(shape):
         terms = model.lift([cp.multiply(factor, x), y - 1.7])
         v = big_m_maximum(model, "v", terms)
         model.add("cap", v <= 1.9)
-    plain = Model()
+    plain = Builder()
     px, py = plain.variable("x", shape, lower, upper), plain.variable("y", shape, 0, 3.3)
     big_m_maximum(plain, "v", stack([factor * px, py - 1.7]))
     ours, theirs = named_rows(plain.freeze()), named_rows(from_cvxpy(model.problem))

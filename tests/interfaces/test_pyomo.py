@@ -13,8 +13,8 @@ from scipy import optimize, sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnboundedExpression, UnsupportedProgram
 from proofolio.interfaces.pyomo.interface import attach_pyomo, from_pyomo, read_pyomo, to_pyomo
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.program.model import Model
 
 INF = np.inf
 
@@ -65,7 +65,7 @@ def solve(model, solver):
 
 
 def random_model(rng):
-    model = Model("random")
+    model = Builder("random")
     shapes = [(), (3,), (2, 2)]
     variables = []
     for k, shape in enumerate(shapes):
@@ -123,7 +123,7 @@ def test_names_with_brackets_survive_there_and_back():
 
 
 def test_native_names_are_those_of_the_mathematics():
-    model = Model()
+    model = Builder()
     W = model.variable("W", (2, 3), 0, 1)
     model.add("budget", W.sum(0) == 1)
     m = to_pyomo(model.freeze())
@@ -381,7 +381,7 @@ def test_bad_numbers_are_refused_by_name():
 def test_highs_solves_what_to_pyomo_writes():
     rng = np.random.default_rng(3)
     c, A = rng.normal(size=6), rng.normal(size=(4, 6))
-    model = Model()
+    model = Builder()
     x = model.variable("x", 6, 0, 3, integer=True)
     y = model.variable("y", 6, -1, 2)
     model.add("rows", between(-4.0, A @ x + A @ y, 3.0))
@@ -401,7 +401,7 @@ def test_scip_solves_integers_quadratics_and_sets_natively():
     rng = np.random.default_rng(5)
     G = rng.normal(size=(4, 4))
     Q, c = G @ G.T, rng.normal(size=4) * 4
-    model = Model()
+    model = Builder()
     x = model.variable("x", 4, 0, 2, integer=True)
     model.add("ball", model.quadratic(np.eye(4), x) <= 5.5)
     model.sos2("pair", x)
@@ -417,7 +417,7 @@ def test_scip_solves_integers_quadratics_and_sets_natively():
 
 
 def test_scip_solves_cones_natively():
-    model = Model()
+    model = Builder()
     w = model.variable("w", 2, 0, 1)
     t = model.variable("t", lower=0, upper=10)
     s = model.variable("s")
@@ -445,7 +445,7 @@ def test_scip_solves_cones_natively():
 
 
 def test_plain_cones_are_plain_quadratic_rows():
-    model = Model()
+    model = Builder()
     y = model.variable("y", (2, 2))
     t = model.variable("t", 2, lower=0)
     z = model.variable("z", 2, lower=[0, -1])
@@ -458,7 +458,7 @@ def test_plain_cones_are_plain_quadratic_rows():
         curvature(p.quadratic.forms[0], p.n)[np.ix_([0, 1, 4, 6], [0, 1, 4, 6])],
         [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, -0.5], [0, 0, -0.5, 0]],
     )
-    constant = Model()
+    constant = Builder()
     v = constant.variable("v", 1)
     constant.cone("never", v, -1.0)
     with pytest.raises(ContradictoryRows, match="never"):
@@ -466,16 +466,16 @@ def test_plain_cones_are_plain_quadratic_rows():
 
 
 def test_what_pyomo_cannot_hold_is_refused():
-    model = Model()
+    model = Builder()
     x, b = model.variable("x", 2, 0, 1), model.variable("b", binary=True)
     model.indicator("when", b, x <= 0.5)
     with pytest.raises(UnsupportedProgram, match=r"'when'.*SCIP"):
         to_pyomo(model.freeze())
-    kept = Model()
+    kept = Builder()
     kept.variable("name")
     with pytest.raises(BadData, match="'name' is kept by Pyomo"):
         to_pyomo(kept.freeze())
-    taken = Model()
+    taken = Builder()
     taken.variable("objective", upper=1)
     assert to_pyomo(taken.freeze()).find_component("objective_") is not None
 
@@ -500,7 +500,7 @@ def test_an_attached_formulation_is_the_plain_one_to_the_bit(shape):
     slope, shift = rng.normal(size=shape) / 3, rng.normal(size=shape) / 7
     upper = rng.random(shape) / 11
 
-    plain = Model()
+    plain = Builder()
     x = plain.variable("x", shape, low.reshape(shape), high.reshape(shape))
     b = plain.variable("b", shape, binary=True)
     either(plain, "e", b, x * slope + shift + x / 3, upper)
@@ -716,7 +716,7 @@ def test_a_formulation_in_a_users_model_is_solved_natively():
 
 
 def test_sparse_columns_stay_sparse():
-    model = Model()
+    model = Builder()
     x = model.variable("x", 2000, 0, 1)
     model.add("chain", x[1:] - x[:-1] <= 0.1)
     program = model.freeze()

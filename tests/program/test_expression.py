@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import proofolio
 from proofolio import Model, between, concatenate, stack
-from proofolio.program import apply_matrix, as_expression, broadcast_to
+from proofolio.program.expression import apply_matrix, as_expression, broadcast_to
 
 POINT = np.array([3.0, -1.0, 4.0, 1.5, -9.0, 2.0, 6.0, 5.0, -3.0, 5.5])  # x (2, 3), y (3,), s ()
 

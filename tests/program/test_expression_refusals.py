@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from proofolio import BadData, Model, between, concatenate, stack
-from proofolio.program import apply_matrix, broadcast_to
+from proofolio.program.expression import apply_matrix, broadcast_to
 
 ROW, SCALAR0 = np.array([1.0, -2.0, 4.0]), np.array(4.0)
 

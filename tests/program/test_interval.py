@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from proofolio import BadData, UnboundedExpression
-from proofolio.program import Model
+from proofolio.program.builder import Builder
 from proofolio.program.interval import affine_bounds, quadratic_bounds
 from proofolio.program.quadratic import Form
 
@@ -97,7 +97,7 @@ def test_many_rows_at_once_share_nothing():
 
 @pytest.fixture
 def model():
-    return Model()
+    return Builder()
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_tiers_are_asked_for_by_name():
         asked.append(e)
         return model.interval(e)
 
-    model = Model(bounders={"lp": bounder})
+    model = Builder(bounders={"lp": bounder})
     x = model.variable("x", 2, 0, 1)
     assert model.bounds(x.sum(), "lp").upper == 2.0
     assert len(asked) == 1
@@ -172,7 +172,7 @@ def test_tiers_are_asked_for_by_name():
 
 
 def test_an_expression_of_another_model_is_not_bounded(model, x):
-    foreign = Model().variable("u", 3, 0, 5)
+    foreign = Builder().variable("u", 3, 0, 5)
     with pytest.raises(BadData, match="another model"):
         model.bounds(foreign)
 

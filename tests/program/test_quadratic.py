@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofolio import BadData, Model, concatenate, stack
-from proofolio.program import Quadratic
-from proofolio.program.quadratic import symmetric
+from proofolio.program.quadratic import Quadratic, symmetric
 from proofolio.program.structure import features, is_positive_semidefinite
 
 RNG = np.random.default_rng(7)

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from proofolio.program.builder import Builder
 from proofolio.program.expression import stack
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 
 
 def cone_as_quadratic(Q: np.ndarray, factor: float = 1.0, side: float = 0.0, t_lower: float = 0.0) -> Program:
-    model = Model()
+    model = Builder()
     v = model.variable("v", Q.shape[0], -1, 1)
     t = model.variable("t", (), t_lower, 5)
     z = model.variable("z", (), binary=True)

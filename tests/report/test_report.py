@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,14 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
-from proofolio.errors import BadData
-from proofolio.forecasts import fit_regimes, load_market, load_prices, simple_returns
-from proofolio.report import svg
-from proofolio.report.demo import run_demo
-from proofolio.report.demo_case import CaseSettings, Refutation, agreement, market_case
-from proofolio.report.demo_charts import refutation_chart
-from proofolio.report.demo_page import regime_page
-from proofolio.report.page import page, paragraph, table
+from proofolio.forecasts.hidden_markov import fit_regimes
+from proofolio.forecasts.prices import load_market, load_prices, simple_returns
+from proofolio.report.demo import Refutation, agreement, run_demo
+from proofolio.report.demo_case import CaseSettings, market_case
+from proofolio.report.demo_page import refutation_chart, regime_page
+from proofolio.report.figures import add_tips, chart_style, inline_svg, new_figure
+from proofolio.report.page import page, paragraph
+from proofolio.report.table import Table
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -46,10 +45,10 @@ def heard():
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory, heard):
+def result(heard):
     """A small demo: 3 stocks, 4 months."""
     settings = CaseSettings(assets=("AAPL", "JNJ", "XOM"), periods=4, most=0.6)
-    return run_demo(tmp_path_factory.mktemp("demo"), heard, settings)
+    return run_demo(heard, settings)
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +76,7 @@ def test_each_step_is_told_with_its_time(result, heard):
     titles = [words.partition(":")[0] for words, _, _ in heard.steps]
     assert titles[:2] == ["Reading the bundled prices", "Fitting the market's regimes"]
     assert "Solving big-m with scip" in titles
-    assert titles[-1] == "Writing the report"
+    assert titles[-1] == "Trying the published bound on M"
     assert all(ok and seconds >= 0 for _, seconds, ok in heard.steps)
 
 
@@ -103,16 +102,12 @@ def test_the_case_is_the_last_months_and_prices_doubt(result):
     assert np.allclose(result.history.probability[:, -4:], evidence)
 
 
-def test_the_page_is_what_was_written(result, html):
-    (path,) = result.files
-    assert Path(path).read_text(encoding="utf-8") == html
-
-
 def test_the_page_is_well_formed_small_and_needs_nothing_else(html):
     ElementTree.fromstring(html)
     assert len(html.encode()) < 500_000
     assert re.findall(r"https?://[^\"]*", html) == ["http://www.w3.org/2000/svg"] * html.count("<svg ")
-    assert not re.search(r"<(script|link|img|iframe|object)|@import|url\(|\b(src|href)=", html)
+    # url(#...) and href="#..." lead to another part of the same drawing
+    assert not re.search(r"<(script|link|img|iframe|object)|@import|url\((?!#)|\b(src|href)=(?!\"#)", html)
 
 
 def test_the_page_is_the_same_in_another_process(result, html, tmp_path):
@@ -168,11 +163,8 @@ def test_bad_news_is_shown_as_bad_news(result):
 
 # ------------------------------------------------------------------ agreement
 def moved(run, by, status="verified-optimal"):
-    claim = run.answer.answer.solution
-    solution = replace(claim, objective=claim.objective + by, bound=claim.bound + by)
-    return replace(
-        run, status=status, answer=replace(run.answer, answer=replace(run.answer.answer, solution=solution))
-    )
+    answer = replace(run.answer, objective=run.answer.objective + by, bound=run.answer.bound + by)
+    return replace(run, status=status, answer=answer)
 
 
 def test_optima_that_differ_are_a_disagreement(result):
@@ -199,38 +191,28 @@ def test_a_run_stopped_early_must_leave_room_for_the_optimum(result):
 
 # -------------------------------------------------------------------- drawing
 def test_text_in_drawings_and_tables_is_escaped():
-    drawn = svg.figure(10, 10, 'a "b" <c>', svg.label(0, 0, "<&>"), svg.bar(0, 0, 1, 1, "s0", "x < y"))
-    assert ElementTree.fromstring(drawn)[0].text == "<&>"
-    whole = page("<t>", "a & b", [table(("<h>",), [[("<c>", "bad")]]), paragraph("see `a < b` & c")])
+    @chart_style
+    def drawn():
+        figure = new_figure("test", 'a "b" <c>')
+        axes = figure.add_subplot(title="<&>")
+        add_tips(axes.bar([0], [1]), ['x < "y" & z\nthen 0.123456 and #4c78a8'])
+        return figure
+
+    root = ElementTree.fromstring(inline_svg(drawn()))
+    assert root.get("aria-label") == 'a "b" <c>'
+    assert "<&>" in {e.text for e in root.iter(f"{SVG}text")}
+    (tip,) = root.iter(f"{SVG}title")
+    assert tip.text == 'x < "y" & z\nthen 0.123456 and #4c78a8'
+    whole = page("<t>", "a & b", [Table(("<h>",), [[("<c>", "bad")]]).html(), paragraph("see `a < b` & c")])
     root = ElementTree.fromstring(whole)
     assert root.find(".//td").text == "<c>"
     assert root.find(".//code").text == "a < b"
 
 
-def test_scales_and_ticks():
-    assert svg.ticks(0, 130, 5) == [0, 50, 100]
-    assert svg.ticks(-1, 1, 4) == [-1, -0.5, 0, 0.5, 1]
-    assert svg.log_ticks(300, 6000, (1, 2, 5)) == [500, 1000, 2000, 5000]
-    assert svg.Scale(0, 0, 10, 20)(0) == 15
-
-
-def test_stacked_areas_end_at_their_sum():
-    drawn = svg.stack_areas([0, 1], [[0.25, 0.5], [0.75, 0.5]], svg.Scale(0, 1, 100, 0), ["a", "b"])
-    first, second = (e.get("points") for e in ElementTree.fromstring(f"<g>{drawn}</g>"))
-    assert first == "0,75 1,50 1,100 0,100"
-    assert second == "0,0 1,0 1,50 0,75"
-
-
 def test_the_refuted_figure_names_both_numbers():
-    drawn = refutation_chart(Refutation("claim-wrong", 1.7320508, 2.0, -0.7320508, -1.0))
+    drawn = inline_svg(refutation_chart(Refutation("claim-wrong", 1.7320508, 2.0, -0.7320508, -1.0)))
     words = {e.text for e in ElementTree.fromstring(drawn).iter(f"{SVG}text")}
     assert words >= {"1.732", "2.000", "-0.732", "-1.000", "published", "needed", "claimed", "true"}
-
-
-def test_a_folder_that_cannot_be_made_is_bad_data(tmp_path, heard):
-    (tmp_path / "file").write_text("", encoding="utf-8")
-    with pytest.raises(BadData, match="file"):
-        run_demo(tmp_path / "file" / "inside", heard)
 
 
 # ----------------------------------------------------------------- end to end
@@ -242,7 +224,12 @@ def test_the_demo_from_the_command_line(tmp_path):
     assert "Traceback" not in found.stderr
     assert set(document) >= {"solves", "refuted", "files", "seconds"}
     assert document["files"] == [str(out / "report.html")]
-    assert (out / "report.html").is_file()
+    written = (out / "report.html").read_text(encoding="utf-8")
+    ElementTree.fromstring(written)
+    for solve in document["solves"]:
+        assert f"{solve['objective']:.8f}".replace("-", "−") in written
+        assert solve["method"]
+        assert solve["method"] in written
     assert document["agree"]
     assert document["seconds"] < 60
     assert {(s["lowering"], s["solver"]) for s in document["solves"]} == {

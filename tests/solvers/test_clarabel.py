@@ -5,9 +5,9 @@ import pytest
 from scipy.optimize import linprog
 
 from proofolio.errors import BadData
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between
-from proofolio.program.model import Model
-from proofolio.solvers.continuous_answer import answer
+from proofolio.solvers.answers import answer
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings
@@ -18,7 +18,7 @@ PLAIN = Settings()
 def simplex_qp(n, seed, scale=1.0, maximise=False):
     rng = np.random.default_rng(seed)
     A = rng.standard_normal((n, n))
-    m = Model()
+    m = Builder()
     w = m.variable("w", n, 0, 0.5)
     m.add("budget", w.sum() == 1)
     m.add("group", between(0.2, w[: n // 2].sum(), 0.6))
@@ -61,7 +61,7 @@ def test_linear_programs_agree_with_scipy(seed):
     rng = np.random.default_rng(seed)
     A, c = rng.standard_normal((4, 6)), rng.standard_normal(6)
     b = A @ rng.uniform(-1, 1, 6)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 6, -1, 2)
     m.add("up", A[:2] @ x <= b[:2] + 0.1)
     m.add("down", A[2:3] @ x >= b[2:3] - 0.1)
@@ -81,7 +81,7 @@ def test_linear_programs_agree_with_scipy(seed):
 def test_quadratic_rows_and_cones_have_the_closed_form_optimum(scale):
     # min t + t' over |x - a|^2 <= t (a row), |x - b|^2 <= scale t' z (a cone), z <= 1: x halfway.
     a, b = np.array([1.0, 0.0]), np.array([0.0, 2.0])
-    m = Model()
+    m = Builder()
     x, t, u, z = m.variable("x", 2), m.variable("t"), m.variable("u"), m.variable("z", upper=1)
     m.add("row", m.quadratic(scale * np.eye(2), x - a) <= t)
     m.cone("cone", np.sqrt(scale) * (x - b), u, z)
@@ -94,7 +94,7 @@ def test_quadratic_rows_and_cones_have_the_closed_form_optimum(scale):
 
 
 def test_a_concave_row_from_below_is_convex():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3)
     m.add("row", -1.0 * m.quadratic(np.diag([1.0, 4.0, 0.0]), x) >= -1)
     m.add("flat", x[2] == 2)
@@ -108,7 +108,7 @@ def test_a_concave_row_from_below_is_convex():
 def test_it_agrees_with_scip_on_quadratically_constrained_programs(seed):
     rng = np.random.default_rng(seed)
     roots = rng.standard_normal((2, 4, 4))
-    m = Model()
+    m = Builder()
     x = m.variable("x", 4, -1, 1)
     for k, G in enumerate(roots):
         m.add(f"risk_{k}", m.quadratic(G.T @ G, x) + rng.standard_normal(4) @ x <= 0.3)
@@ -121,18 +121,18 @@ def test_it_agrees_with_scip_on_quadratically_constrained_programs(seed):
 
 
 def test_infeasible_unbounded_and_neither():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x.sum() <= -1)
     m.minimise(m.quadratic(np.eye(2), x))
     assert clarabel.solve(m.freeze(), PLAIN).status == "infeasible"
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2)
     m.add("row", x[0] - x[1] == 1)
     m.minimise(x.sum())
     found = clarabel.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound, found.x) == ("unbounded", None, None, None)
-    m = Model()
+    m = Builder()
     x, y = m.variable("x"), m.variable("y", lower=0, upper=1)
     m.add("row", y >= 2)
     m.minimise(x)
@@ -140,15 +140,15 @@ def test_infeasible_unbounded_and_neither():
 
 
 def test_without_rows_without_columns_and_with_an_objective_of_zero():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3, -1, 1)
     m.minimise(x.sum())
     assert clarabel.solve(m.freeze(), PLAIN).objective == pytest.approx(-3)
-    m = Model()
+    m = Builder()
     m.minimise(2.0)
     found = clarabel.solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound) == ("optimal", 2.0, 2.0)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3)
     m.add("sum", x.sum() == 1)
     m.minimise(0.0)

@@ -8,10 +8,10 @@ from scipy import sparse
 
 from proofolio import MaxTerm, Model, RegimeSwitching, solve
 from proofolio.errors import SolverFailure
-from proofolio.solvers.highs.session import limited_rows
+from proofolio.solvers.highs.coefficient_limits import limited_rows
 from proofolio.solvers.limits import NEVER
 from proofolio.solvers.outer_approximation.lifted import lift
-from proofolio.solvers.outer_approximation.relaxation import Relaxation, row_units
+from proofolio.solvers.outer_approximation.relaxation import CutRelaxation, row_units
 
 SMALLEST = 1e-9
 
@@ -87,7 +87,7 @@ def test_rows_that_highs_refuses_are_an_error_and_not_left_out():
     w, t = model.variable("w", 2, 0, 10), model.variable("t")
     model.add("above", model.quadratic(np.eye(2), w) <= t)
     model.minimise(t)
-    relaxation = Relaxation(lift(model.freeze()), 0, NEVER, {})
+    relaxation = CutRelaxation(lift(model.freeze()), 0, NEVER, {})
     twice = sparse.csr_array(
         (np.ones(2), np.zeros(2, dtype=int), np.array([0, 2])), shape=(1, relaxation.cost.size)
     )
@@ -115,7 +115,7 @@ def test_regimes_of_equal_costs_need_no_m_and_are_solved(lowering, impact, terms
     )
     w = np.linspace(0.0, 1.0, 200_001)
     best = 2.0 * (curved * (w**2 + (1 - w) ** 2) + c[0] * w + c[1] * (1 - w)).min()  # in regime 0
-    answer = program.solve(lowering=lowering, method="cuts")
+    answer = program.solve(lowering=lowering, method="whole")
     assert answer.status == "verified-optimal"
     assert answer.objective == pytest.approx(best, rel=2e-6)
     assert answer.bound <= best + 1e-9

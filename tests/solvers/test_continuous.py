@@ -7,11 +7,10 @@ import pytest
 from scipy.optimize import linprog
 
 from proofolio.errors import UnsupportedProgram
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
-from proofolio.program.model import Model
 from proofolio.solvers import continuous as module
-from proofolio.solvers.continuous import kkt_residual, solve_continuous
-from proofolio.solvers.epigraphs import absorb_epigraphs
+from proofolio.solvers.continuous import absorb_epigraphs, kkt_residual, solve_continuous
 from proofolio.solvers.highs.linear import solve_linear
 from proofolio.solvers.quadratic import clarabel, piqp
 from proofolio.solvers.solution import Settings
@@ -22,7 +21,7 @@ PLAIN = Settings()
 def simplex_qp(scale=1.0):
     rng = np.random.default_rng(0)
     A = rng.standard_normal((6, 6))
-    m = Model()
+    m = Builder()
     w = m.variable("w", 6, 0, 1)
     m.add("budget", w.sum() == 1)
     m.minimise(scale * (m.quadratic(A @ A.T, w) + rng.standard_normal(6) @ w))
@@ -35,7 +34,7 @@ def test_linear_programs_agree_with_scipy_in_value_and_prices(seed):
     A, c = rng.standard_normal((4, 7)), rng.standard_normal(7)
     b = A @ rng.uniform(-1, 1, 7)
     scale = 10.0 ** rng.integers(-6, 6)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 7, -1, 1)
     m.add("rows", A[:2] @ x <= b[:2])
     m.add("range", between(b[2] - 0.1, A[2] @ x, b[2] + 0.1))
@@ -64,12 +63,12 @@ def test_linear_programs_agree_with_scipy_in_value_and_prices(seed):
 
 
 def test_linear_programs_without_a_solution():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x.sum() <= -1)
     m.minimise(-x.sum())
     assert solve_continuous(m.freeze(), PLAIN).status == "infeasible"
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x[0] - x[1] <= 1)
     m.maximise(x.sum())
@@ -78,11 +77,11 @@ def test_linear_programs_without_a_solution():
 
 
 def test_programs_without_rows_or_columns():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, -1, 3)
     m.minimise(x @ [1.0, -1.0])
     assert solve_linear(m.freeze(), PLAIN).objective == pytest.approx(-4)
-    m = Model()
+    m = Builder()
     m.minimise(5.0)
     assert solve_continuous(m.freeze(), PLAIN).objective == 5.0
 
@@ -116,7 +115,7 @@ def test_a_wrong_answer_of_piqp_is_noticed_and_replaced(monkeypatch):
 
 
 def test_an_infeasible_quadratic_program_is_confirmed():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, lower=0)
     m.add("row", x.sum() <= -1)
     m.minimise(m.quadratic(np.eye(2), x))
@@ -124,11 +123,11 @@ def test_an_infeasible_quadratic_program_is_confirmed():
 
 
 def test_what_is_not_continuous_and_convex_is_refused():
-    m = Model()
+    m = Builder()
     m.minimise(m.variable("z", binary=True))
     with pytest.raises(UnsupportedProgram, match="integer"):
         solve_continuous(m.freeze(), PLAIN)
-    m = Model()
+    m = Builder()
     m.minimise(m.quadratic([[-1.0]], m.variable("x", 1, -1, 1)))
     with pytest.raises(UnsupportedProgram, match="nonconvex-objective"):
         solve_continuous(m.freeze(), PLAIN)
@@ -137,7 +136,7 @@ def test_what_is_not_continuous_and_convex_is_refused():
 def epigraphs(scale=1.0, maximise=False, capped=False, costs="equal"):
     """Costs defined by rows, epigraphs in them, shifted and scaled cones, and a column nothing holds."""
     rng = np.random.default_rng(2)
-    m = Model()
+    m = Builder()
     w, cost = m.variable("w", (3, 4), 0, 1), m.variable("cost", 3)
     s, idle = m.variable("s", 3, upper=0.1 if capped else np.inf), m.variable("idle", lower=-1, upper=5)
     L = rng.standard_normal((4, 4))
@@ -186,7 +185,7 @@ def test_an_epigraph_that_something_else_holds_stays():
     found = solve_continuous(program, PLAIN)
     assert found.solver == "clarabel"
     assert found.status in ("optimal", "infeasible")
-    m = Model()
+    m = Builder()
     x, s = m.variable("x", 2, -1, 1), m.variable("s", lower=0.7)
     m.cone("c", x, s, 1.0)
     m.add("sum", x.sum() == 1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from proofolio.errors import BadData, ContradictoryRows
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
-from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.quadratic import clarabel
@@ -27,7 +27,7 @@ def bounded_as(program, columns, values):
 def of_every_class(seed):
     """A small program with every class of row, bounded, so that any fixing can be solved both ways."""
     rng = np.random.default_rng(seed)
-    m = Model()
+    m = Builder()
     x = m.variable("x", (2, 3), -1, 2)
     z = m.variable("z", 3, binary=True)
     t = m.variable("t", 2, -1, 9)
@@ -77,7 +77,7 @@ def test_the_smaller_program_has_the_same_optimum(seed):
 
 
 def test_names_are_kept_and_fixed_columns_are_gone():
-    m = Model()
+    m = Builder()
     w = m.variable("w", (2, 2), 0, 1)
     z = m.variable("z", binary=True)
     m.add("budget", w.sum(1) == 1)
@@ -96,7 +96,7 @@ def test_names_are_kept_and_fixed_columns_are_gone():
 
 
 def test_an_off_switch_fixes_what_hangs_on_it_and_decides_the_cone():
-    m = Model()
+    m = Builder()
     v, s, z = m.variable("v", 3, 0, 1), m.variable("s", upper=5), m.variable("z", binary=True)
     m.add("cap", v <= z)
     m.add("part", v.sum() == z)
@@ -113,7 +113,7 @@ def test_an_off_switch_fixes_what_hangs_on_it_and_decides_the_cone():
 
 
 def test_a_zero_multiplier_makes_affine_members_rows():
-    m = Model()
+    m = Builder()
     x, t, z = m.variable("x", 2, -5, 5), m.variable("t", upper=5), m.variable("z", lower=0, upper=1)
     m.cone("c", stack([x[0] + x[1] - 1, x[0] - x[1]]), t, z)
     m.minimise(t + x.sum())
@@ -124,7 +124,7 @@ def test_a_zero_multiplier_makes_affine_members_rows():
 
 
 def test_every_reason_for_infeasibility_is_named():
-    m = Model()
+    m = Builder()
     x, z = m.variable("x", 2, 0, 1), m.variable("z", 2, binary=True)
     m.add("sum", x.sum() == z[0])
     m.cone("cone", x, 0.25, z[1])
@@ -144,7 +144,7 @@ def test_every_reason_for_infeasibility_is_named():
 
 
 def test_integers_left_in_a_singleton_row_are_rounded_inward():
-    m = Model()
+    m = Builder()
     k, x = m.variable("k", lower=0, upper=9, integer=True), m.variable("x", lower=0, upper=9)
     m.add("row", between(2.5, k + x, 4.5))
     m.minimise(k)
@@ -158,7 +158,7 @@ def test_quadratic_rows_are_substituted():
     rng = np.random.default_rng(0)
     Q = rng.standard_normal((4, 4))
     Q = Q + Q.T
-    m = Model()
+    m = Builder()
     x = m.variable("x", 4, -3, 3)
     m.add("row", m.quadratic(Q, x) + x @ [1.0, 2.0, 3.0, 4.0] <= 7)
     m.minimise(m.quadratic(Q, x) + x.sum() + 2)
@@ -175,7 +175,7 @@ def test_quadratic_rows_are_substituted():
 
 @pytest.mark.parametrize("fixed", list(itertools.combinations(range(4), 2)))
 def test_sos2_keeps_its_neighbours(fixed):
-    m = Model()
+    m = Builder()
     x = m.variable("x", 4, 0, 1)
     m.sos2("set", x)
     m.maximise(x @ [4.0, 3.0, 2.0, 4.5])
@@ -188,7 +188,7 @@ def test_sos2_keeps_its_neighbours(fixed):
 
 
 def test_bad_columns_and_values_are_refused():
-    m = Model()
+    m = Builder()
     m.minimise(m.variable("x", 2, 0, 1).sum())
     program = m.freeze()
     for columns, values in (([2], [0]), ([-1], [0]), ([0], [np.nan]), ([0, 1], [0, 0, 0])):
@@ -206,7 +206,7 @@ def test_nothing_fixed_is_the_same_program():
 
 
 def test_maximisation_keeps_its_sense():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, 0, 1)
     m.maximise(x @ [1.0, 2.0] + 1)
     left = fix(m.freeze(), [0], [0.5])
@@ -219,7 +219,7 @@ def hull(n, T, R):
     A = rng.standard_normal((R, n, n))
     L = np.linalg.cholesky(A @ A.swapaxes(1, 2) / n + 0.01 * np.eye(n))
     c = 0.5 * rng.standard_normal((R, T, n))
-    m = Model()
+    m = Builder()
     W, Z = m.variable("W", (T, n), 0, 1), m.variable("Z", (R, T), binary=True)
     V, s, cost = m.variable("V", (R, T, n), 0, 1), m.variable("s", (R, T)), m.variable("cost", T)
     m.add("one", Z.sum(0) == 1)
@@ -254,7 +254,7 @@ def test_the_large_perspective_form_is_fixed_and_solved_quickly():
 
 @pytest.mark.parametrize("coefficient", [1e-320, -1e-320])
 def test_a_side_beyond_the_largest_number_is_not_taken_for_a_bound(coefficient):
-    m = Model()
+    m = Builder()
     x, y = m.variable("x", lower=0.0), m.variable("y", upper=1.0)
     m.add("far", coefficient * x + y >= 2.0 if coefficient > 0 else coefficient * x + y <= -2.0)
     m.add("slack", coefficient * x + y >= -3.0)

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from proofolio import random_instance
+from proofolio.program.builder import Builder
 from proofolio.program.expression import stack
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.solvers.highs.solver import solve
 from proofolio.solvers.limits import NEVER
 from proofolio.solvers.outer_approximation.assignment import assign
-from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
+from proofolio.solvers.outer_approximation.incumbents import leaves, one_hot_groups
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute
 from proofolio.solvers.outer_approximation.relaxation import cuts_at, tangents
-from proofolio.solvers.outer_approximation.rounding import leaves, one_hot_groups
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.solution import Settings, Solution
 
@@ -106,7 +106,7 @@ def assert_right(program: Program, answer: Solution, truth: float, gap: float = 
 
 def quadratic_objective(seed: int) -> Program:
     rng = np.random.default_rng(seed)
-    model = Model()
+    model = Builder()
     w = model.variable("w", 5, lower=0, upper=1)
     z = model.variable("z", 5, binary=True)
     lots = model.variable("lots", lower=-2, upper=2, integer=True)
@@ -125,7 +125,7 @@ def quadratic_objective(seed: int) -> Program:
 
 def quadratic_rows(seed: int) -> Program:
     rng = np.random.default_rng(seed)
-    model = Model()
+    model = Builder()
     w = model.variable("w", (2, 3), lower=-1, upper=1)
     y = model.variable("y", 4, binary=True)
     risk = model.quadratic(definite(rng, 3), w)
@@ -139,7 +139,7 @@ def quadratic_rows(seed: int) -> Program:
 def big_m(seed: int, scale: float = 1.0) -> Program:
     rng = np.random.default_rng(seed)
     n, T, R = 3, 2, 3
-    model = Model()
+    model = Builder()
     W = model.variable("W", (T, n), lower=0, upper=1)
     Z = model.variable("Z", (R, T), binary=True)
     cost = model.variable("cost", T)
@@ -157,7 +157,7 @@ def big_m(seed: int, scale: float = 1.0) -> Program:
 def hull(seed: int, scale: float = 1.0) -> Program:
     rng = np.random.default_rng(seed)
     n, T, R = 3, 2, 3
-    model = Model()
+    model = Builder()
     Z = model.variable("Z", (R, T), binary=True)
     V = model.variable("V", (R, T, n), lower=0, upper=1)
     s = model.variable("s", (R, T))
@@ -175,7 +175,7 @@ def hull(seed: int, scale: float = 1.0) -> Program:
 
 def cones(seed: int) -> Program:
     rng = np.random.default_rng(seed)
-    model = Model()
+    model = Builder()
     w = model.variable("w", 4, lower=-1, upper=1)
     k = model.variable("k", 2, lower=0, upper=2, integer=True)
     t = model.variable("t", upper=50)
@@ -222,7 +222,7 @@ def test_continuous_programs_get_the_same_treatment(kind: str) -> None:
 
 
 def test_an_infeasible_program_is_called_infeasible() -> None:
-    model = Model()
+    model = Builder()
     w = model.variable("w", 2, lower=0, upper=1)
     z = model.variable("z", 2, binary=True)
     model.add("ball", model.quadratic(np.eye(2), w) <= 0.3)
@@ -235,7 +235,7 @@ def test_an_infeasible_program_is_called_infeasible() -> None:
 
 
 def test_integers_alone_can_make_it_infeasible() -> None:
-    model = Model()
+    model = Builder()
     k = model.variable("k", lower=0, upper=3, integer=True)
     w = model.variable("w", lower=-5, upper=5)
     model.add("near", model.quadratic([[1.0]], (k - 1.5 + 0 * w).reshape(1)) <= 0.1)
@@ -244,7 +244,7 @@ def test_integers_alone_can_make_it_infeasible() -> None:
 
 
 def test_an_unbounded_program_is_called_unbounded() -> None:
-    model = Model()
+    model = Builder()
     w = model.variable("w", 2)
     z = model.variable("z", binary=True)
     model.minimise(model.quadratic([[1.0]], w[:1]) + w[1] + z)
@@ -252,7 +252,7 @@ def test_an_unbounded_program_is_called_unbounded() -> None:
 
 
 def test_an_unbounded_box_is_no_obstacle_to_a_bounded_program() -> None:
-    model = Model()
+    model = Builder()
     w = model.variable("w", 2)
     k = model.variable("k", integer=True)
     model.minimise(
@@ -266,7 +266,7 @@ def test_an_unbounded_box_is_no_obstacle_to_a_bounded_program() -> None:
 
 def test_the_time_limit_is_kept_and_the_incumbent_returned() -> None:
     rng = np.random.default_rng(0)
-    model = Model()
+    model = Builder()
     w = model.variable("w", 40, lower=0, upper=1)
     z = model.variable("z", 40, binary=True)
     model.add("budget", w.sum() == 1)
@@ -334,7 +334,7 @@ def test_parts_that_nothing_ties_together_are_closed_one_by_one() -> None:
     rng = np.random.default_rng(3)
     n, T, R = 4, 8, 3
     Q, c = np.stack([definite(rng, n) for _ in range(R)]), rng.standard_normal((R, T, n))
-    model = Model()
+    model = Builder()
     W = model.variable("W", (T, n), lower=0, upper=1)
     Z = model.variable("Z", (R, T), binary=True)
     cost = model.variable("cost", T)
@@ -361,7 +361,7 @@ def test_parts_that_nothing_ties_together_are_closed_one_by_one() -> None:
 @pytest.mark.parametrize("binding", [False, True])
 def test_bounds_on_costs_and_epigraphs_count_when_they_matter(binding: bool) -> None:
     rng = np.random.default_rng(1)
-    model = Model()
+    model = Builder()
     V = model.variable("V", (2, 3), lower=0, upper=0.6)
     Z = model.variable("Z", 2, binary=True)
     s = model.variable("s", 2, lower=0, upper=0.05 if binding else 9.0)
@@ -386,7 +386,7 @@ def test_bounds_on_costs_and_epigraphs_count_when_they_matter(binding: bool) -> 
 def test_thousands_of_variable_bounds_are_added_only_when_violated() -> None:
     rng = np.random.default_rng(2)
     n = 2100
-    model = Model()
+    model = Builder()
     w = model.variable("w", n, lower=0)
     z = model.variable("z", n, binary=True)
     model.add("only_if", w <= 0.5 * z)
@@ -459,7 +459,7 @@ def test_a_wide_gap_is_honest(kind: str, gap: float) -> None:
 
 
 def test_a_choice_among_sums_is_one_among_their_parts() -> None:
-    m = Model()
+    m = Builder()
     z, part = m.variable("z", 4, binary=True), m.variable("part", 6, binary=True)
     other = m.variable("other", 2, binary=True)
     m.add("one", z[:3].sum() == 1)
@@ -482,7 +482,7 @@ def test_priming_solves_quadratic_programs_where_a_regime_has_pieces(monkeypatch
     asked = []
     monkeypatch.setattr(clarabel, "solve", lambda program, settings: asked.append(program))
     small = substitute(lift(program))
-    state = Approximation(small.lifted, Settings(), NEVER)
+    state = CuttingPlanes(small.lifted, Settings(), NEVER)
     state.prime()
     assert not asked
     point = small.expand(state.incumbents.point)

@@ -9,12 +9,13 @@ from scipy.optimize import LinearConstraint, milp
 
 from proofolio.errors import BadData
 from proofolio.models.regime_switching.instances import random_instance
+from proofolio.program.builder import Builder
 from proofolio.program.expression import between, stack
-from proofolio.program.model import Model
 from proofolio.program.structure import FEATURES
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.quadratic import clarabel
-from proofolio.solvers.scip.solver import CAN, ENTRY, VERSION, solve
+from proofolio.solvers.scip.solver import CAN, VERSION, solve
 from proofolio.solvers.solution import Settings
 
 PLAIN = Settings(time_limit=60)
@@ -26,7 +27,7 @@ def perspective(n=4, T=3, R=3, scale=1.0, switching=0.05, seed=0, maximise=False
     A = rng.standard_normal((R, n, n))
     L = np.linalg.cholesky(A @ A.swapaxes(1, 2) / n + 0.01 * np.eye(n)) * np.sqrt(scale)
     c = scale * 0.5 * rng.standard_normal((R, T, n))
-    m = Model()
+    m = Builder()
     W, Z = m.variable("W", (T, n), 0, 1), m.variable("Z", (R, T), binary=True)
     V, s = m.variable("V", (R, T, n), 0, 1), m.variable("s", (R, T))
     cost, switch = m.variable("cost", T), m.variable("switch", (R, T - 1), lower=0)
@@ -59,9 +60,9 @@ def enumerated(program):
 
 
 def test_it_takes_every_class_and_says_its_version():
-    assert frozenset(FEATURES) == CAN == ENTRY.can
+    assert frozenset(FEATURES) == CAN == SOLVERS["scip"].can
     assert VERSION.split(".")[0].isdigit()
-    assert ENTRY.name == "scip"
+    assert SOLVERS["scip"].name == "scip"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -74,7 +75,7 @@ def test_a_milp_agrees_with_scipy(seed):
     lower, upper = -rng.integers(0, 3, n).astype(float), rng.integers(1, 5, n).astype(float)
     middle = A @ np.round((lower + upper) / 2)
     low, high = middle - rng.random(rows), np.where(rng.random(rows) < 0.4, np.inf, middle + rng.random(rows))
-    m = Model()
+    m = Builder()
     w = m.variable("w", int(whole.sum()), lower[whole], upper[whole], integer=True)
     x = m.variable("x", n - int(whole.sum()), lower[~whole], upper[~whole])
     body = A[:, whole] @ w + A[:, ~whole] @ x
@@ -120,7 +121,7 @@ def test_big_m_quadratic_rows_agree_with_enumeration(seed, scale):
     n, R = 4, 3
     A = rng.standard_normal((R, n, n))
     Q, c = scale * A @ A.swapaxes(1, 2) / n, scale * rng.standard_normal((R, n))
-    m = Model()
+    m = Builder()
     w, z, cost = m.variable("w", n, 0, 1), m.variable("z", R, binary=True), m.variable("cost")
     m.add("budget", w.sum() == 1)
     m.add("one", z.sum() == 1)
@@ -138,7 +139,7 @@ def test_big_m_quadratic_rows_agree_with_enumeration(seed, scale):
 def test_a_quadratic_objective_in_blocks_with_integers_agrees_with_enumeration(scale):
     rng = np.random.default_rng(5)
     A = rng.standard_normal((2, 3, 3))
-    m = Model()
+    m = Builder()
     x, k = m.variable("x", (2, 3), -1, 1), m.variable("k", 3, binary=True)
     m.add("switched", x.sum(0) <= k)
     m.add("enough", x.sum() + 0.5 * k.sum() >= 1)
@@ -155,7 +156,7 @@ def test_minimising_a_concave_form_ends_in_the_best_corner():
     A = rng.standard_normal((5, 5))
     Q = -(A @ A.T)
     c = rng.standard_normal(5)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 5, -1, 2)
     m.minimise(m.quadratic(Q, x) + c @ x)
     corners = np.array(list(itertools.product((-1.0, 2.0), repeat=5)))
@@ -168,7 +169,7 @@ def test_minimising_a_concave_form_ends_in_the_best_corner():
 @pytest.mark.parametrize("scale", [1.0, 1e-5, 1e5])
 def test_an_indefinite_form_on_the_simplex_is_solved_globally(scale):
     # With Q = [[1, a], [a, 1]], x'Qx at (t, 1 - t) is 1 - 2 t (1 - t)(1 - a), least at t = 1/2.
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, 0, 1)
     m.add("budget", x.sum() == 1)
     m.minimise(m.quadratic(scale * np.array([[1.0, -3.0], [-3.0, 1.0]]), x))
@@ -178,7 +179,7 @@ def test_an_indefinite_form_on_the_simplex_is_solved_globally(scale):
 
 
 def test_a_nonconvex_row_has_the_closed_form_optimum():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, 0, 10)
     m.add("product", m.quadratic([[0, 0.5], [0.5, 0]], x) >= 4)
     m.minimise(x @ [1.0, 4.0])
@@ -189,7 +190,7 @@ def test_a_nonconvex_row_has_the_closed_form_optimum():
 
 
 def test_cones_with_free_affine_and_constant_members():
-    m = Model()
+    m = Builder()
     x, t, z = m.variable("x", 2), m.variable("t"), m.variable("z")
     m.cone("free", x - [1.0, 2.0], 2 * t + 1, z)
     m.cone("disc", x, 1.0, 0.25)
@@ -201,7 +202,7 @@ def test_cones_with_free_affine_and_constant_members():
 
 
 def test_t_and_z_of_a_cone_cannot_be_negative():
-    m = Model()
+    m = Builder()
     x, t, z = (
         m.variable("x", 1, -1, 1),
         m.variable("t", lower=-5, upper=5),
@@ -211,7 +212,7 @@ def test_t_and_z_of_a_cone_cannot_be_negative():
     m.add("sum", t + z <= -1)
     m.minimise(x.sum())
     assert solve(m.freeze(), PLAIN).status == "infeasible"
-    m = Model()
+    m = Builder()
     m.cone("c", m.variable("x", 1), m.variable("t"), -1.0)
     m.minimise(0.0)
     assert solve(m.freeze(), PLAIN).status == "infeasible"
@@ -219,7 +220,7 @@ def test_t_and_z_of_a_cone_cannot_be_negative():
 
 @pytest.mark.parametrize(("when", "best", "binary"), [(1, 3.0, 1.0), (0, 3.0, 0.0)])
 def test_an_indicator_holds_at_its_value_only(when, best, binary):
-    m = Model()
+    m = Builder()
     x, z = m.variable("x", lower=0, upper=10), m.variable("z", binary=True)
     m.indicator("low", z, between(1, x, 3), when=when)
     reward = 8 * z if when else 8 * (1 - z)
@@ -230,7 +231,7 @@ def test_an_indicator_holds_at_its_value_only(when, best, binary):
 
 
 def test_an_indicator_needs_a_binary():
-    m = Model()
+    m = Builder()
     x = m.variable("x", lower=0, upper=10)
     m.indicator("low", m.variable("z", binary=True), x <= 3)
     m.minimise(-x)
@@ -244,7 +245,7 @@ def test_special_ordered_sets_agree_with_enumeration_of_supports(seed):
     rng = np.random.default_rng(seed)
     gain, share = rng.random(4) + 0.1, 0.5 + rng.random(4)
     for kind, supports in ((1, [{0}, {1}, {2}, {3}]), (2, [{0, 1}, {1, 2}, {2, 3}])):
-        m = Model()
+        m = Builder()
         x = m.variable("x", 4, 0, 1)
         (m.sos1 if kind == 1 else m.sos2)("set", x)
         m.add("room", share @ x <= 1)
@@ -260,18 +261,18 @@ def test_special_ordered_sets_agree_with_enumeration_of_supports(seed):
 
 
 def test_without_rows_and_without_columns():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3, -1, 1)
     m.maximise(2 * x.sum() + 1)
     assert solve(m.freeze(), PLAIN).objective == pytest.approx(7)
-    m = Model()
+    m = Builder()
     m.minimise(3.0)
     found = solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound, found.x.size) == ("optimal", 3.0, 3.0, 0)
 
 
 def test_an_objective_of_zero_is_optimal():
-    m = Model()
+    m = Builder()
     x = m.variable("x", 3, 0, 1)
     m.minimise(m.quadratic(np.eye(3), x))
     found = solve(m.freeze(), PLAIN)
@@ -295,14 +296,14 @@ def _unbounded_integers(m):
 
 @pytest.mark.parametrize("build", [_unbounded_line, _unbounded_concave, _unbounded_integers])
 def test_unbounded_programs_are_said_to_be(build):
-    m = Model()
+    m = Builder()
     build(m)
     found = solve(m.freeze(), PLAIN)
     assert (found.status, found.objective, found.bound, found.x) == ("unbounded", None, None, None)
 
 
 def test_infeasible_is_told_from_unbounded():
-    m = Model()
+    m = Builder()
     x, y = m.variable("x", integer=True, lower=0, upper=5), m.variable("y")
     m.add("odd", 2 * x == 3)
     m.minimise(y)
@@ -362,7 +363,7 @@ def test_options_pass_through_and_unknown_ones_are_named():
 
 def test_nothing_is_printed(capfd):
     solve(perspective(), PLAIN)
-    m = Model()
+    m = Builder()
     x = m.variable("x", 2, 0, 3)
     m.add("product", m.quadratic([[0, 0.5], [0.5, 0]], x) >= 1)
     m.minimise(x.sum())

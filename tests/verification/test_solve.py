@@ -8,7 +8,8 @@ import pyomo.environ as pyo
 import pytest
 
 from proofolio import BadData, Model, SolverFailure, UnsupportedProgram, check, solve, write_program
-from proofolio.solvers import SOLVERS, Solution
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.solution import Solution
 
 
 def cover():
@@ -74,7 +75,7 @@ def test_a_cone_that_came_as_a_quadratic_row_is_recognised(solver):
 
 def test_a_start_may_be_names_numbers_or_an_earlier_answer():
     first = solve(cover())
-    for start in ({"x[0]": 1}, [1, 1, np.nan], first, first.solution, first.values):
+    for start in ({"x[0]": 1}, [1, 1, np.nan], first, first.unchecked(), first.values):
         for solver in ("highs", "scip"):
             assert solve(cover(), solver, start=start).objective == pytest.approx(5)
 
@@ -124,7 +125,7 @@ def test_what_a_solver_cannot_take_is_said_before_it_is_asked(monkeypatch):
     x, on = model.variable("x", lower=0, upper=1), model.variable("on", binary=True)
     model.indicator("held", on, x >= 0.5)
     model.minimise(x - on)
-    with pytest.raises(UnsupportedProgram, match="highs cannot take indicators: scip can"):
+    with pytest.raises(UnsupportedProgram, match=r"highs cannot take .*scip can"):
         solve(model, "highs")
     assert solve(model, "scip").objective == pytest.approx(-0.5)
 
@@ -203,3 +204,29 @@ def test_a_second_opinion_that_fails_leaves_the_first(monkeypatch):
 
     monkeypatch.setitem(SOLVERS, "scip", replace(SOLVERS["scip"], solve=refuses))
     assert solve(cover()).status == "infeasible"
+
+
+def test_a_solution_says_who_found_it_and_keeps_the_claim(monkeypatch):
+    model = Model()
+    x = model.variable("x", 2, binary=True)
+    model.add("one", x.sum() >= 1)
+    model.minimise(3 * x[0] + 2 * x[1])
+    answer = solve(model)
+    assert isinstance(answer, Solution)
+    assert (answer.status, answer.claim, answer.solver) == ("verified-optimal", "optimal", "highs")
+    assert answer.statistics["solver"] == "highs"
+    assert set(answer.statistics) == {"solver", "version", "method", "seconds", "nodes", "message"}
+    assert f"{answer.solver} {answer.version}, {answer.method}" in repr(answer)
+    assert len(repr(answer)) < 200
+    bare = answer.unchecked()
+    assert (bare.status, bare.checks, bare.claim, bare.ok) == ("optimal", (), "", False)
+
+
+def test_without_a_name_the_first_solver_that_can_take_the_program_is_used():
+    model = Model()
+    x = model.variable("x", 2, lower=0, upper=1)
+    model.minimise(x[0] - model.quadratic(np.array([[0.0, 0.5], [0.5, 0.0]]), x))
+    found = solve(model)
+    assert (found.solver, found.ok) == ("scip", True)
+    with pytest.raises(UnsupportedProgram, match=r"highs cannot take .*scip can"):
+        solve(model, "highs")

@@ -1,8 +1,10 @@
 """Benchmarks in which every answer is checked before its time counts.
 
-A suite is a file of functions under `problem`; `plan` makes runs of it, `Pool` runs each under its own hard limits
-in a process apart, `Records` keeps what was measured, line by line, and `judged` holds the answers of one program
-against each other.
+Read in this order: `problems` (a function under `problem`), `suite` (files and folders of problems), `runs` (`plan`
+makes runs of a suite), `execution` (one run: build, shuffle by `permutation`, solve, check), `processes`, `worker` and
+`pool` (each run in a process under hard limits), `benchmark` (all runs, here or on a cluster), `records` (what was
+measured, line by line), `judgement` (what each answer says against the others), `measures`, `summary` and `comparison`
+(what the records amount to).
 """
 
 from proofolio.benchmarking.judgement import judged

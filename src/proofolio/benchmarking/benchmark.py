@@ -1,21 +1,34 @@
-"""A whole benchmark: the runs without a record are done, recorded as they end, and all are returned."""
+"""A whole benchmark: the runs without a record are done, here or on a dask cluster, and recorded as they end.
+
+On a cluster too each run has a process of its own under its hard limits: a worker hands its runs to this module, run
+as a program (``python -m proofolio.benchmarking.benchmark``), since a worker of dask may not have children.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from proofolio.benchmarking.cluster import measure_on_cluster
 from proofolio.benchmarking.pool import Pool
 from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run
+from proofolio.errors import BadData, SolverFailure
 
-__all__ = ["benchmark"]
+__all__ = ["benchmark", "measure_on_cluster", "measured_apart"]
 
 
 Progress = Callable[[str, int, int], None]
+# Runs that a worker of the cluster takes at a time.
+TOGETHER = 16
+# Seconds beyond the hard limits of its runs after which a worker's program is given up: it has to import everything.
+SPARE = 180.0
 
 
 def benchmark(
@@ -50,7 +63,7 @@ def benchmark(
     BadData
         When the folder cannot be used, or no scheduler answers.
     """
-    tell = progress or _quiet
+    say = progress or _quiet
     with ExitStack() as stack:
         records = stack.enter_context(Records(folder, environment or {}))
         missing = records.missing(runs)
@@ -62,9 +75,100 @@ def benchmark(
         for run, found in measured:
             records.add(run, found)
             done += 1
-            tell(f"{run.case} {run.way}: {found['status']}", done, len(runs))
+            say(f"{run.case} {run.solver}: {found['status']}", done, len(runs))
         return records.of(runs)
 
 
 def _quiet(what: str, done: int, total: int) -> None:
     pass
+
+
+def measure_on_cluster(runs: Sequence[Run], address: str) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Do runs on a cluster's workers, and yield each with what was measured of it, as they end.
+
+    A worker takes a handful of runs of one suite at a time, and gives them to a process of its own that isolates
+    each. The file or folder of the suite must lie at the same path on every worker.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``.
+
+    Raises
+    ------
+    BadData
+        When dask.distributed is not installed, or nothing answers at the address.
+    """
+    try:
+        distributed = import_module("distributed")
+    except ImportError:
+        raise BadData("--scheduler needs dask.distributed: install the package distributed") from None
+    try:
+        client = distributed.Client(address, timeout="10s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise BadData(f"no dask scheduler answers at {address}: {error}") from None
+    try:
+        with client.as_current():
+            yield from _gathered(client, distributed.as_completed, _together(runs))
+    finally:
+        client.close()
+
+
+def _gathered(
+    client: Any, as_completed: Any, together: Sequence[list[Run]]
+) -> Iterator[tuple[Run, dict[str, Any]]]:
+    futures = [
+        client.submit(measured_apart, [run.to_json() for run in some], pure=False, retries=0)
+        for some in together
+    ]
+    waiting = dict(zip(futures, together, strict=True))
+    for future in as_completed(futures):
+        some = waiting.pop(future)
+        failure = future.exception()
+        # a worker of the cluster that is lost takes a handful of runs with it, and they are recorded
+        lost = {"status": "crash", "message": f"the cluster lost it: {failure}", "seconds": None}
+        yield from zip(some, [lost] * len(some) if failure else future.result(), strict=True)
+
+
+def _together(runs: Sequence[Run]) -> list[list[Run]]:
+    found: list[list[Run]] = []
+    for run in runs:
+        if found and len(found[-1]) < TOGETHER and found[-1][0].source == run.source:
+            found[-1].append(run)
+        else:
+            found.append([run])
+    return found
+
+
+def measured_apart(lines: Sequence[str]) -> list[dict[str, Any]]:
+    """Do runs, given as lines of JSON, in a Python of their own: a worker of dask may not have children itself.
+
+    Raises
+    ------
+    SolverFailure
+        When that Python ends without an answer for each.
+    """
+    patience = sum(Run.from_json(line).hard_limit for line in lines) + SPARE
+    with tempfile.TemporaryDirectory(prefix="proofolio-bench-") as folder:
+        # not by stdout, where a solver may print
+        answers = Path(folder) / "answers.jsonl"
+        command = [sys.executable, "-m", "proofolio.benchmarking.benchmark", str(answers)]
+        done = subprocess.run(
+            command, input="\n".join(lines), capture_output=True, text=True, timeout=patience, check=False
+        )
+        found = [json.loads(line) for line in answers.read_text().splitlines()] if answers.exists() else []
+    if len(found) != len(lines):
+        raise SolverFailure(f"{len(lines) - len(found)} runs gave no answer: {done.stderr.strip()[-300:]}")
+    return found
+
+
+def _main(answers: str) -> None:
+    runs = [Run.from_json(line) for line in sys.stdin]
+    with Pool(1) as pool:
+        measured = {run.key: found for run, found in pool.measure(runs)}
+    Path(answers).write_text("".join(json.dumps(measured[run.key]) + "\n" for run in runs))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

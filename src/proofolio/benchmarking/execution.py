@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from proofolio.benchmarking.evidence import program_hash, reached, second_opinion
+from proofolio.benchmarking.judgement import program_hash, reached, second_opinion
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
 from proofolio.benchmarking.problems import Answer, Problem
@@ -23,15 +23,15 @@ from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
-from proofolio.solvers import Settings, Solution, require
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.verification.checks.checking import Tolerances
+from proofolio.solvers.solution import Settings, Solution
 from proofolio.verification.checks.optimality import allowance
-from proofolio.verification.solving import Verified, verify_claim
+from proofolio.verification.checks.rows import Tolerances
+from proofolio.verification.solving import verify_claim
 
 __all__ = ["STATUSES", "Executor"]
 
@@ -49,26 +49,31 @@ STATUSES = (
     "error",
     "unsupported",
 )
-"""What can become of a run, the best first."""
+"""How a run can end, the best first."""
 JUDGED = ("verified-optimal", "verified-feasible")
 POINTLESS = ("infeasible", "unbounded")
+# Entries of a record's history: a search may report thousands of times.
 NEWS_KEPT = 200
+# Seconds a check is given at least; otherwise it may take as long as the solve.
 LEAST_CHECK = 5.0
-WARM_WAY = 2.0
+# Seconds that a warm-up of a program's solver, and of a problem's own, is given as its time limit.
+WARM_SOLVER, WARM_OWN = 1.0, 2.0
+# The gap asked for in a warm-up.
+WARM_GAP = 1e-6
 # what the progress of a solve can be asked for, in the program's own sense
 News = tuple[float, float | None, float | None]
-Judge = Callable[[Verified], tuple[str, str]]
+Judge = Callable[[Solution], tuple[str, str]]
 
 
 @dataclass
 class Executor:
-    """Does runs one after the other, warming each solver or way up before its first.
+    """Does runs one after the other, and warms each solver up before its first.
 
     Attributes
     ----------
     warming : function of a truth value
-        Told when a warm-up begins (true) and when it has ended (false): its time is no run's.
-    warmed : set of (suite, solver) or (suite, problem, way)
+        Called when a warm-up begins (true) and when it has ended (false): its time counts for no run.
+    warmed : set of (suite, solver) or (suite, problem, solver)
     done : int
         Runs so far.
     """
@@ -79,7 +84,7 @@ class Executor:
     _suites: dict[str, Suite] = field(default_factory=dict)
 
     def __call__(self, run: Run, warm: bool = True) -> dict[str, Any]:
-        """Do a run, after a warm-up unless told not to, and return what was measured.
+        """Do a run, after a warm-up if `warm`, and return what was measured.
 
         Whatever goes wrong in Python is a status.
         """
@@ -99,7 +104,7 @@ class Executor:
             record |= {"status": "unsupported", "message": str(error)}
         except ContradictoryRows as error:
             # found while building: of a model as it was written, before any solver saw it, that is certain
-            own = bool(self._suite(run).problems[run.problem].ways)
+            own = bool(self._suite(run).problems[run.problem].solvers)
             record |= {"status": "infeasible", "message": str(error), "confirmed": not own}
         except ProofolioError as error:
             record |= {"status": "error", "message": str(error)}
@@ -111,14 +116,16 @@ class Executor:
     def _do(self, run: Run, record: dict[str, Any], warm: bool) -> None:
         suite = self._suite(run)
         problem = suite.problems[run.problem]
-        if problem.ways and warm:
-            self._warm((suite.name, run.problem, run.way), lambda: _warm_way(suite, problem, run))
+        if problem.solvers and warm:
+            self._warm((suite.name, run.problem, run.solver), lambda: _warm_own(suite, problem, run))
         started = time.perf_counter()
-        extra = {"way": run.way} if problem.ways else {}
+        extra = {"solver": run.solver} if problem.solvers else {}
         built = suite.build(run.problem, {**run.params, **extra})
-        if problem.ways:
+        if problem.solvers:
             if not callable(built):
-                raise BadData(f"{run.problem} has ways of its own, so it must return a function of Settings")
+                raise BadData(
+                    f"{run.problem} has solvers of its own, so it must return a function of Settings"
+                )
             record["build_seconds"] = time.perf_counter() - started
             _work(run, built, record)
             return
@@ -127,7 +134,7 @@ class Executor:
             built = built.to_program()
         program = open_model(built).program
         record["build_seconds"] = time.perf_counter() - started
-        entry = require(recognise_cones(program), run.way, dict(suite.solvers))
+        entry = require(recognise_cones(program), run.solver, dict(suite.solvers))
         if warm:
             self._warm((suite.name, entry.name), lambda: _warm_solver(entry))
         _solve(run, entry, shuffled(program, run.permutation), judge, record)
@@ -138,7 +145,7 @@ class Executor:
         return self._suites[run.source]
 
     def _warm(self, mark: tuple[str, ...], work: Callable[[], object]) -> None:
-        """Do what pays for loading a solver or a peer; whatever comes of it is no run's doing."""
+        """Load a solver or a peer by a first small solve; how that ends is not recorded."""
         if mark in self.warmed:
             return
         self.warmed.add(mark)
@@ -150,16 +157,16 @@ class Executor:
 
 def _warm_solver(entry: SolverEntry) -> None:
     tiny = _tiny("integer" in entry.can)
-    claim = entry.solve(tiny, Settings(time_limit=1.0, progress=_unheard))
-    verify_claim(Deadline.after(1.0), tiny, claim, 1e-6)
+    claim = entry.solve(tiny, Settings(time_limit=WARM_SOLVER, progress=_unheard))
+    verify_claim(Deadline.after(WARM_SOLVER), tiny, claim, WARM_GAP)
 
 
-def _warm_way(suite: Suite, problem: Problem, run: Run) -> None:
+def _warm_own(suite: Suite, problem: Problem, run: Run) -> None:
     case = problem.warm if problem.warm is not None else next(problem.cases(quick=True), None)
     if case is None:
         return
-    work = suite.build(run.problem, {**case, "way": run.way})
-    limit = min(run.time_limit, WARM_WAY)
+    work = suite.build(run.problem, {**case, "solver": run.solver})
+    limit = min(run.time_limit, WARM_OWN)
     settings = Settings(time_limit=limit, gap=run.gap, seed=run.seed, options=run.options, progress=_unheard)
     answer = work(settings) if _takes_settings(work) else work()
     if answer.verify is not None:
@@ -171,7 +178,7 @@ def _unheard(*news: float | None) -> None:
 
 
 def _tiny(discrete: bool) -> Program:
-    model = Model("warm-up")
+    model = Builder("warm-up")
     x = model.variable("x", 3, 0.0, 1.0, integer=discrete)
     model.add("some", x.sum() >= 1.5)
     model.minimise(x[0] + 2 * x[1] + 3 * x[2])
@@ -189,7 +196,7 @@ def _solve(
     run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
 ) -> None:
     record |= _size(shuffle.original) | {"program": program_hash(shuffle.original)}
-    # what a solver does to the program it is given must not reach the one its answer is held against
+    # what a solver does to its program must not reach the one its answer is checked against
     given = copy.deepcopy(shuffle.program)
     history: list[News] = []
     settings = Settings(
@@ -209,12 +216,12 @@ def _solve(
     program = recognise_cones(shuffle.original)
     if claim.status in POINTLESS:
         claim = replace(claim, x=None, objective=None, bound=None)
-        record |= _answered(program, claim, Verified(claim, (), claim.status))
+        record |= _answered(program, claim.checked((), claim.status))
         said = second_opinion(program, entry, claim.status, room)
         record["status"], record["message"], record["confirmed"] = said
     else:
         answer = verify_claim(room, program, claim, run.gap)
-        record |= _answered(program, claim, answer)
+        record |= _answered(program, answer)
         if claim.x is not None and record["status"] in JUDGED:
             record["reached"] = reached(program, claim.x, room)
         if judge is not None and claim.x is not None and record["status"] in JUDGED:
@@ -235,12 +242,12 @@ def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
         return Solution(program, "infeasible", None, None, None, 0.0, entry.name, "", message=str(error))
 
 
-def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, Any]:
+def _answered(program: Program, answer: Solution) -> dict[str, Any]:
     status, message = _status(answer)
-    # what a point is worth is for the program to say, not for the one who found it
-    objective = None if claim.x is None else _finite(program.objective(claim.x))
-    bound = _finite(claim.bound)
-    allowed = 0.0 if claim.x is None else allowance(program, claim.x, Tolerances().objective)
+    # the objective of a point is computed from the program, not taken from the solver
+    objective = None if answer.x is None else _finite(program.objective(answer.x))
+    bound = _finite(answer.bound)
+    allowed = 0.0 if answer.x is None else allowance(program, answer.x, Tolerances().objective)
     return {
         "status": status,
         "message": message,
@@ -249,28 +256,27 @@ def _answered(program: Program, claim: Solution, answer: Verified) -> dict[str, 
         "maximise": program.maximise,
         "allowance": _finite(allowed) or 0.0,
         "reached": None,
-        "nodes": _count(claim.nodes),
-        "method": str(claim.method),
+        "nodes": _count(answer.nodes),
+        "method": str(answer.method),
     }
 
 
-def _status(answer: Verified) -> tuple[str, str]:
-    claim = answer.solution
-    words = "; ".join(
+def _status(answer: Solution) -> tuple[str, str]:
+    failures = "; ".join(
         f"{c.name}: {c.detail or f'{c.value:.2g} of {c.tolerance:.2g} allowed'}" for c in answer.failed
     )
     if answer.status == "infeasible-solution":
-        return "claim-wrong", f"the point breaks the model ({words})"
-    if claim.x is None and claim.status in ("optimal", "feasible"):
-        return "claim-wrong", f"it claims to be {claim.status} and gives no point"
+        return "claim-wrong", f"the point breaks the model ({failures})"
+    if answer.x is None and answer.claim in ("optimal", "feasible"):
+        return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
     if answer.status not in STATUSES:
         return "claim-wrong", f"it claims {answer.status!r}, which is no status"
     good = answer.status in ("verified-optimal", "infeasible", "unbounded")
-    return answer.status, words or ("" if good else claim.message)
+    return answer.status, failures or ("" if good else answer.message)
 
 
 def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
-    """Do the work of a way of a problem's own."""
+    """Do the work of one of a problem's own solvers."""
     history: list[News] = []
     settings = Settings(
         time_limit=run.time_limit,
@@ -282,13 +288,17 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
     try:
         answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
     except UnsupportedProgram as error:
-        raise SolverFailure(f"{run.way} refused the problem only when asked to solve it: {error}") from None
+        raise SolverFailure(
+            f"{run.solver} refused the problem only when asked to solve it: {error}"
+        ) from None
     except ContradictoryRows as error:
         record |= {"status": "infeasible", "message": str(error)}
         return
     record |= spent
     if not isinstance(answer, Answer):
-        raise BadData(f"{run.problem} returned a {type(answer).__name__} for {run.way} in place of an Answer")
+        raise BadData(
+            f"{run.problem} returned a {type(answer).__name__} for {run.solver} in place of an Answer"
+        )
     status, message = answer.status, answer.message
     if answer.verify is not None:
         checking = time.perf_counter()
@@ -296,10 +306,10 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         record["check_seconds"] = time.perf_counter() - checking
     elif status in JUDGED:
         raise BadData(
-            f"{run.way} says {status} of {run.problem} and brings no verify: nothing has checked the answer"
+            f"{run.solver} says {status} of {run.problem} and gives no verify: the answer is unchecked"
         )
     if status == "unsupported":
-        raise SolverFailure(f"{run.way} called the problem unsupported only once it was at work")
+        raise SolverFailure(f"{run.solver} called the problem unsupported only once it was at work")
     firm = answer.reached() if callable(answer.reached) else answer.reached
     status, message = _fitting(run, answer, *_known(status, message))
     record |= {
@@ -317,7 +327,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
 
 
 def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, str]:
-    """Return a status that the numbers of the answer bear out."""
+    """Return the best status that the numbers of the answer support."""
     if status not in JUDGED:
         return status, message
     objective, bound = _finite(answer.objective), _finite(answer.bound)

@@ -1,12 +1,42 @@
-"""Answers to one program held against each other: one firm point refutes every bound it beats."""
+"""What an answer is worth: the evidence of its own run, and the answers of others to the same program.
+
+In the process of a run: an objective that a firm point reaches, a second opinion, a hash of the program. Over all
+records: one firm point refutes every bound it beats.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
-__all__ = ["BAD", "SOLVED", "claims", "different_programs", "disagreements", "judged"]
+import numpy as np
+from scipy import sparse
+
+from proofolio.errors import ProofolioError
+from proofolio.program.program import Program
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import Settings, Solution
+from proofolio.verification.checks.leak import leak_check
+from proofolio.verification.checks.rows import FIRM, Tolerances, feasibility_checks, rounded
+from proofolio.verification.solving import verify_claim
+
+__all__ = [
+    "BAD",
+    "SOLVED",
+    "boxed_in",
+    "claims",
+    "different_programs",
+    "disagreements",
+    "judged",
+    "program_hash",
+    "reached",
+    "second_opinion",
+]
 
 
 Record = dict[str, Any]
@@ -14,9 +44,122 @@ SOLVED = "verified-optimal"
 POINTS = ("verified-optimal", "verified-feasible")
 BAD = ("claim-wrong", "leaks")
 CLAIMS = (*POINTS, "infeasible", "unbounded", *BAD)
-LEAST = 1e-9
+# Two objectives nearer than this, relative to the value, are equal whatever allowance they were given.
+EQUAL = 1e-9
 # A time limit is kept when the answer comes within a second of it, or within a twentieth.
 LATE, LATE_PART = 1.0, 0.05
+# Seconds a second opinion may take, and is given even when the time of the check is used up.
+OPINION, LEAST_OPINION = 5.0, 0.25
+# Against "infeasible" any point will do; against "unbounded" it takes an optimum.
+ANY_GAP, SMALL_GAP = 1e9, 1e-6
+
+
+def program_hash(program: Program) -> str:
+    """Return a hash of a program's data: names and the purpose of rows aside, equal for equal programs."""
+    digest = hashlib.sha256()
+    data = [program.P, program.q, program.c, program.A, program.row_lower, program.row_upper, program.lower]
+    data += [program.upper, program.integer, program.quadratic, program.cones, program.indicators]
+    for part in (*data, program.sos, program.maximise):
+        _add(digest, part)
+    return digest.hexdigest()[:20]
+
+
+def _add(digest: Any, part: Any) -> None:
+    whole: Any = part
+    if sparse.issparse(part):
+        # the detour over coordinates makes a copy: the program keeps its own order
+        matrix = sparse.csr_array(sparse.coo_array(whole))
+        matrix.sum_duplicates()
+        matrix.eliminate_zeros()
+        for item in (np.asarray(matrix.shape), matrix.indptr, matrix.indices, matrix.data):
+            _add(digest, item)
+    elif is_dataclass(part):
+        for one in fields(part):
+            if one.name not in ("blocks", "name"):
+                _add(digest, getattr(part, one.name))
+    elif isinstance(part, (list, tuple)):
+        digest.update(f"({len(part)}".encode())
+        for item in part:
+            _add(digest, item)
+    elif isinstance(part, (str, type(None))):
+        digest.update(repr(part).encode())
+    else:
+        # the width of an index, and the sign of a zero, are no part of what is asked
+        values = np.asarray(part, dtype=float) + 0.0
+        digest.update(f"[{values.shape}".encode() + values.tobytes())
+
+
+def reached(program: Program, x: Any, deadline: Deadline) -> float | None:
+    """Return an objective value that a point next to x reaches with every row firm and its integers exact.
+
+    A point that holds within the tolerances of solvers may be worth more than any that holds: it says nothing
+    against the bound of another. Without a firm point there is no value.
+    """
+    if not np.all(np.isfinite(x)):
+        return None
+    point = rounded(program, x)
+    if all(check.ok for check in feasibility_checks(program, point, FIRM)):
+        value = float(program.objective(point))
+        return value if math.isfinite(value) else None
+    if not program.integer.any() or deadline.passed:
+        return None
+    return leak_check(program, x, Tolerances(), deadline).reached
+
+
+def boxed_in(program: Program) -> bool:
+    """Whether the bounds of the columns alone keep the objective from improving for ever."""
+    curved = np.zeros(program.n, dtype=bool)
+    entries = sparse.coo_array(program.P)
+    curved[entries.row[entries.data != 0.0]] = True
+    curved[entries.col[entries.data != 0.0]] = True
+    # P and q are those of a minimum, whatever the user asked for
+    stops = np.where(program.q > 0.0, program.lower, np.where(program.q < 0.0, program.upper, 0.0))
+    box = np.isfinite(program.lower) & np.isfinite(program.upper)
+    return bool(np.all(np.where(curved, box, np.isfinite(stops))))
+
+
+def second_opinion(
+    program: Program, entry: SolverEntry, said: str, deadline: Deadline
+) -> tuple[str, str, bool]:
+    """Ask the other solvers that ship about a program called infeasible or unbounded.
+
+    Returns
+    -------
+    (status, message, confirmed)
+        ``claim-wrong`` with the reason, or what was said and whether another solver says the same.
+    """
+    if said == "unbounded" and boxed_in(program):
+        return (
+            "claim-wrong",
+            "it says unbounded, and the columns' own bounds keep the objective finite",
+            False,
+        )
+    gap = ANY_GAP if said == "infeasible" else SMALL_GAP
+    for other in SOLVERS.values():
+        if other.solve is entry.solve or other.lacks(program):
+            continue
+        brief = Settings(gap=gap, time_limit=min(OPINION, max(deadline.left, LEAST_OPINION)))
+        try:
+            found = other.solve(program, brief)
+            if found.status == said:
+                return said, "", True
+            against = _against(program, found, said, deadline)
+        except ProofolioError:
+            continue  # it cannot be given the program, which says nothing about the first solver's answer
+        if against:
+            return "claim-wrong", f"it says {said}, and {other.name} {against}", False
+    return said, "", False
+
+
+def _against(program: Program, found: Solution, said: str, deadline: Deadline) -> str:
+    if found.x is None:
+        return ""
+    if said == "infeasible":
+        value = reached(program, found.x, deadline)
+        return "" if value is None else f"found a point that satisfies the model, with objective {value:.9g}"
+    if verify_claim(deadline, program, found, SMALL_GAP).status != "verified-optimal":
+        return ""
+    return f"found an optimum that every check holds for, with objective {found.objective:.9g}"
 
 
 def judged(records: Iterable[Record]) -> list[Record]:
@@ -24,14 +167,15 @@ def judged(records: Iterable[Record]) -> list[Record]:
 
     Solvers, seeds and shuffles of one case are asked the same, unless hashes of their programs differ. A verified
     point that satisfies the program firmly says ``claim-wrong`` to a bound above it (below it, of a maximum), to an
-    optimum worse than it by more than the gap asked for, and to whoever found the program infeasible; an optimum
-    verified says so to whoever found it unbounded. ``infeasible`` and ``unbounded`` stand where a second opinion or
-    another way says the same; on one way's word alone they are ``limit``, and so is an answer that came after it.
+    optimum worse than it by more than the gap asked for, and to a claim that the program is infeasible; a verified
+    optimum says so to a claim that it is unbounded. ``infeasible`` and ``unbounded`` stand where a second opinion or
+    another solver says the same; where only one solver says so they are ``limit``, and so is an answer later than
+    the time limit.
     """
     found = []
     for group in _groups(records):
         best = _best(group)
-        found += [_in_time(_held(record, best, group)) for record in group]
+        found += [_in_time(_compared(record, best, group)) for record in group]
     return sorted(found, key=lambda record: (record["id"], record["key"]))
 
 
@@ -45,7 +189,7 @@ def claims(records: Iterable[Record]) -> int:
 def different_programs(records: Iterable[Record]) -> list[str]:
     """Return a sentence for every case whose runs were not asked the same program."""
     return [
-        f"{case}: its runs were given {len(found)} different programs, so they are not held against each other; "
+        f"{case}: its runs were given {len(found)} different programs, so they are not compared with each other; "
         "fix the seed of what builds it"
         for case, found in sorted(_programs(records).items())
         if len(found) > 1
@@ -88,7 +232,7 @@ def _cost(record: Record, value: float) -> float:
     return -value if record.get("maximise") else value
 
 
-def _held(record: Record, best: tuple[Record, float] | None, group: Sequence[Record]) -> Record:
+def _compared(record: Record, best: tuple[Record, float] | None, group: Sequence[Record]) -> Record:
     if record["status"] == "infeasible":
         return _said_infeasible(record, best, group)
     if record["status"] == "unbounded":
@@ -98,7 +242,7 @@ def _held(record: Record, best: tuple[Record, float] | None, group: Sequence[Rec
     other, value = best
     said = _said(other, value)
     known = _cost(other, value)
-    room = max(record.get("allowance") or 0.0, other.get("allowance") or 0.0, LEAST * abs(known))
+    room = max(record.get("allowance") or 0.0, other.get("allowance") or 0.0, EQUAL * abs(known))
     bound, objective = record.get("bound"), record.get("objective")
     if bound is not None and record["status"] in (*POINTS, "limit") and _cost(record, bound) > known + room:
         return _with(record, "claim-wrong", f"its bound is {bound:.9g}, and {said}")
@@ -111,7 +255,7 @@ def _held(record: Record, best: tuple[Record, float] | None, group: Sequence[Rec
 
 
 def _said(other: Record, value: float) -> str:
-    return f"{other['way']} has a verified point with objective {value:.9g}"
+    return f"{other['solver']} has a verified point with objective {value:.9g}"
 
 
 def _said_infeasible(record: Record, best: tuple[Record, float] | None, group: Sequence[Record]) -> Record:
@@ -119,8 +263,8 @@ def _said_infeasible(record: Record, best: tuple[Record, float] | None, group: S
         return _with(record, "claim-wrong", f"it says infeasible, and {_said(*best)}")
     loose = next((r for r in group if r["status"] in POINTS), None)
     if loose is not None:
-        words = f"it says infeasible, and {loose['way']} has a point that holds within tolerances only"
-        return _with(record, "limit", words)
+        reason = f"it says infeasible, and {loose['solver']} has a point that holds within tolerances only"
+        return _with(record, "limit", reason)
     return _agreed(record, group)
 
 
@@ -129,16 +273,16 @@ def _said_unbounded(record: Record, group: Sequence[Record]) -> Record:
     if not optima:
         return _agreed(record, group)
     best = min(optima, key=lambda r: (_cost(r, r["objective"]), r["id"]))
-    words = f"it says unbounded, and {best['way']} has a verified optimum of {best['objective']:.9g}"
-    # with another solver on its side nothing is settled: the optimum has time, and nobody is called a liar
-    return _with(record, "limit" if record.get("confirmed") else "claim-wrong", words)
+    reason = f"it says unbounded, and {best['solver']} has a verified optimum of {best['objective']:.9g}"
+    # where another solver agrees with it nothing is settled, and neither claim is called wrong
+    return _with(record, "limit" if record.get("confirmed") else "claim-wrong", reason)
 
 
 def _agreed(record: Record, group: Sequence[Record]) -> Record:
-    same = any(r["way"] != record["way"] and r["status"] == record["status"] for r in group)
+    same = any(r["solver"] != record["solver"] and r["status"] == record["status"] for r in group)
     if same or record.get("confirmed"):
         return record
-    return _with(record, "limit", f"it says {record['status']}, and nobody else says so")
+    return _with(record, "limit", f"it says {record['status']}, and no other solver says so")
 
 
 def _in_time(record: Record) -> Record:
@@ -175,7 +319,7 @@ def disagreements(records: Iterable[Record]) -> list[str]:
         )
         (first, best), (last, worst) = ordered[0], ordered[-1]
         low, high = best["objective"], worst["objective"]
-        room = max(best.get("allowance") or 0.0, worst.get("allowance") or 0.0, LEAST * abs(low))
+        room = max(best.get("allowance") or 0.0, worst.get("allowance") or 0.0, EQUAL * abs(low))
         room += 2.0 * float(worst["gap_asked"]) * max(abs(low), abs(high))
         if abs(high - low) > room:
             found.append(f"{name}: the optimum is {low:.9g} with {first} and {high:.9g} with {last}")

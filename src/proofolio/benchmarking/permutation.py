@@ -1,14 +1,13 @@
-"""The same program with its rows and columns shuffled: what a solver makes of it should not depend on that."""
+"""The same program with its rows and columns shuffled: a solver's answer should not depend on their order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Integers
+from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.program.program import (
     Block,
     Cones,
@@ -56,7 +55,7 @@ class Shuffled:
         return replace(claim, program=self.original, x=x, duals=duals)
 
     @staticmethod
-    def _unshuffled(values: Any, places: Integers) -> Any:
+    def _unshuffled(values: Floats, places: Integers) -> Floats:
         found = np.empty(places.size)
         found[places] = values
         return found
@@ -97,7 +96,7 @@ def shuffled(program: Program, seed: int) -> Shuffled:
     return Shuffled(program, found, columns, rows)
 
 
-def _columns_of(matrix: Any, columns: Integers) -> Any:
+def _columns_of(matrix: Sparse, columns: Integers) -> Sparse:
     return sparse.csr_array(sparse.csr_array(matrix)[:, columns])
 
 

@@ -1,4 +1,4 @@
-"""Processes that do runs, each under hard limits: one that misbehaves is killed, and no other knows of it."""
+"""Processes that do runs, each under hard limits: one that misbehaves is killed, and the others go on."""
 
 from __future__ import annotations
 
@@ -11,89 +11,30 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from proofolio.benchmarking.processes import Family, is_alive
 from proofolio.benchmarking.runs import Run
-from proofolio.benchmarking.worker import READY, WARM_LIMIT, WARMED, WARMING, work
+from proofolio.benchmarking.worker import READY, START_LIMIT, WARMED, WARMING, Worker
 from proofolio.errors import SolverFailure
 
 __all__ = ["Pool"]
 
 
-START_LIMIT = 120.0
+# Processes in a row that may fail to start before the benchmark is given up.
 STARTS_TRIED = 3
+# Seconds between two looks at the memory and the clocks of the workers.
 POLL = 0.02
-# What a worker's predecessors leave in memory is not for the rest of a long benchmark to carry.
+# Runs that a process does before it is replaced: what runs leave in memory must not grow over a long benchmark.
 RUNS_EACH = 250
-LOG_READ = 4000
 PRELOADED = ("proofolio.benchmarking.worker", "proofolio.interfaces.files.model_files")
 PRELOADED_IF_USED = ("pyomo.environ", "cvxpy", "proofolio.models", "proofolio.formulations")
+# A process that dies with this share of its memory limit in use has died of it.
 NEAR_LIMIT = 0.9
-REFUSALS, PAUSE = 100, 0.02
+# What a process prints that dies of a refused allocation.
 LOST_ALLOCATIONS = ("bad_alloc", "MemoryError", "Cannot allocate memory", "out of memory")
-
-
-class _Worker:
-    """A process, the run it is at, and until when."""
-
-    def __init__(self, context: Any, folder: Path, number: int) -> None:
-        self.log = folder / f"worker-{number}.log"
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, str(self.log)), daemon=True)
-        _start(self.process)
-        theirs.close()
-        self.family = Family(self.process.pid)
-        self.ready = False
-        self.server = 0
-        # what is left of a run's limit while it waits for a warm-up
-        self.left: float | None = None
-        self.run: Run | None = None
-        self.done = 0
-        self.peak = 0.0
-        self.began = time.monotonic()
-        self.until = self.began + START_LIMIT
-
-    def give(self, run: Run, warm: bool) -> None:
-        self.run, self.began, self.peak = run, time.monotonic(), 0.0
-        self.until = self.began + run.hard_limit
-        with suppress(OSError):  # one that has just died is noticed by its end
-            self.connection.send_bytes(json.dumps({"run": run.to_json(), "warm": warm}).encode())
-
-    def warming(self, begins: bool) -> None:
-        """Stop the clock of the run for a warm-up that begins, or let it go on after one that has ended."""
-        now = time.monotonic()
-        if begins:
-            self.left, self.until = self.until - now, now + WARM_LIMIT
-        elif self.left is not None:
-            self.until, self.left = now + self.left, None
-
-    def orphaned(self) -> bool:
-        """Return whether the fork server, whose end is that of all its children, has ended."""
-        return self.server > 0 and not is_alive(self.server)
-
-    def kill(self) -> None:
-        """End the process and all it has started; a signal that cannot be ignored."""
-        self.family.kill()
-        with suppress(OSError, AttributeError):
-            self.process.kill()
-        self.process.join()
-        self.connection.close()
-
-    @property
-    def elapsed(self) -> float:
-        return time.monotonic() - self.began
-
-    def last_words(self) -> str:
-        """Return what was printed during the run, the end of it."""
-        with suppress(OSError):
-            data = self.log.read_bytes()
-            return data[-LOG_READ:].decode("utf-8", "replace").strip()
-        return ""
 
 
 class Pool:
@@ -122,12 +63,12 @@ class Pool:
         self._context.set_forkserver_preload([*PRELOADED, *used])
         _quiet_tracker()
         self._folder = tempfile.TemporaryDirectory(prefix="proofolio-bench-", ignore_cleanup_errors=True)
-        self._workers: list[_Worker] = []
+        self._workers: list[Worker] = []
         self._started = 0
         self._failed_starts = 0
-        # whoever failed to warm up, and does without
+        # solvers whose warm-up failed, and is left out from then on
         self._cold: set[tuple[str, str]] = set()
-        # lost together, one of them by its own doing: each is tried again with nobody beside it
+        # runs lost together, of which one is the cause: each is tried again alone
         self._suspects: deque[Run] = deque()
         self._tried_again: set[str] = set()
 
@@ -174,7 +115,7 @@ class Pool:
         wanted = min(1 if alone else self._jobs, len(waiting) + len(self._suspects) + self._busy())
         while len(self._workers) < wanted:
             self._started += 1
-            self._workers.append(_Worker(self._context, Path(self._folder.name), self._started))
+            self._workers.append(Worker(self._context, Path(self._folder.name), self._started))
         for worker in self._workers:
             queue = self._suspects or waiting
             if worker.ready and worker.run is None and queue and not (alone and self._busy()):
@@ -184,7 +125,7 @@ class Pool:
     def _is_suspect(self, run: Run) -> bool:
         return run.key in self._tried_again
 
-    def _again(self, worker: _Worker) -> bool:
+    def _again(self, worker: Worker) -> bool:
         """Put a run back that was lost by no doing of its own, as far as is known; say whether it was."""
         run = worker.run
         if run is None:
@@ -204,12 +145,14 @@ class Pool:
         now = time.monotonic()
         watched = [w for w in self._workers if w.run is not None or not w.ready]
         room = min((w.until - now for w in watched), default=0.0)
-        doors: list[Any] = [w.connection for w in self._workers] + [w.process.sentinel for w in self._workers]
-        return set(connection.wait(doors, timeout=max(0.0, min(room, POLL))))
+        sources: list[Any] = [w.connection for w in self._workers] + [
+            w.process.sentinel for w in self._workers
+        ]
+        return set(connection.wait(sources, timeout=max(0.0, min(room, POLL))))
 
     def _ended(self, news: set[Any]) -> Iterator[tuple[Run, dict[str, Any]]]:
         for worker in list(self._workers):
-            measured = self._looked_at(worker, news)
+            measured = self._outcome(worker, news)
             if measured is None:
                 continue
             run = worker.run
@@ -218,7 +161,7 @@ class Pool:
                 worker.done += 1
                 yield run, measured
 
-    def _looked_at(self, worker: _Worker, news: Sequence[Any] | set[Any]) -> dict[str, Any] | None:
+    def _outcome(self, worker: Worker, news: Sequence[Any] | set[Any]) -> dict[str, Any] | None:
         """Return what is to be recorded of a worker's run if it has ended, one way or another."""
         if worker.connection in news:
             try:
@@ -241,8 +184,7 @@ class Pool:
             return self._died(worker)
         if worker.run is None and worker.ready:
             return None
-        held = worker.family.megabytes()
-        worker.peak = max(worker.peak, held or 0.0)
+        worker.peak = max(worker.peak, worker.family.megabytes() or 0.0)
         if worker.run is not None and worker.peak > worker.run.memory_limit:
             return self._killed(worker, "memory", f"killed above its limit of {worker.run.memory_limit:g} MB")
         if time.monotonic() > worker.until:
@@ -250,7 +192,7 @@ class Pool:
             return self._killed(worker, "limit", f"killed: it was still running after {limit:g} s")
         return None
 
-    def _killed(self, worker: _Worker, status: str, message: str) -> dict[str, Any] | None:
+    def _killed(self, worker: Worker, status: str, message: str) -> dict[str, Any] | None:
         elapsed = worker.elapsed
         self._drop(worker)
         if self._again(worker):
@@ -260,7 +202,7 @@ class Pool:
             return None
         return _lost(worker, status, message, elapsed)
 
-    def _died(self, worker: _Worker) -> dict[str, Any] | None:
+    def _died(self, worker: Worker) -> dict[str, Any] | None:
         elapsed = worker.elapsed
         worker.process.join(1.0)
         code = worker.process.exitcode
@@ -272,38 +214,26 @@ class Pool:
             if not worker.ready:
                 self._not_started(worker, how)
             return None
-        words = worker.last_words()
-        refused = any(sign in words for sign in LOST_ALLOCATIONS)
+        printed = worker.last_output()
+        refused = any(sign in printed for sign in LOST_ALLOCATIONS)
         if refused or worker.peak > NEAR_LIMIT * worker.run.memory_limit:
             return _lost(worker, "memory", f"{how}, at its memory limit", elapsed)
-        return _lost(worker, "crash", f"{how}{_quoted(words)}", elapsed)
+        return _lost(worker, "crash", f"{how}{_quoted(printed)}", elapsed)
 
-    def _not_started(self, worker: _Worker, how: str) -> None:
+    def _not_started(self, worker: Worker, how: str) -> None:
         self._failed_starts += 1
         if self._failed_starts >= STARTS_TRIED:
             raise SolverFailure(
-                f"no process can be started for the runs: {how}{_quoted(worker.last_words())}"
+                f"no process can be started for the runs: {how}{_quoted(worker.last_output())}"
             )
 
-    def _drop(self, worker: _Worker) -> None:
+    def _drop(self, worker: Worker) -> None:
         worker.kill()
         self._workers.remove(worker)
 
 
 def _kind(run: Run) -> tuple[str, str]:
-    return run.source, run.way
-
-
-def _start(process: Any) -> None:
-    """Start a process; a fork server that is dying refuses until Python has noticed and made another."""
-    for _ in range(REFUSALS):
-        try:
-            process.start()
-        except (ConnectionError, EOFError):
-            time.sleep(PAUSE)
-        else:
-            return
-    process.start()
+    return run.source, run.solver
 
 
 def _quiet_tracker() -> None:
@@ -318,7 +248,7 @@ def _quiet_tracker() -> None:
             os.environ["PYTHONWARNINGS"] = before
 
 
-def _lost(worker: _Worker, status: str, message: str, elapsed: float) -> dict[str, Any]:
+def _lost(worker: Worker, status: str, message: str, elapsed: float) -> dict[str, Any]:
     return {
         "status": status,
         "message": message,
@@ -340,9 +270,9 @@ def _ending(code: int | None) -> str:
     return f"its process was ended by signal {name}"
 
 
-def _quoted(words: str) -> str:
-    """Return the line of a process's last words that says most: the first that Python's own handler writes."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
+def _quoted(printed: str) -> str:
+    """Return the most telling line of what a process printed: the first that Python's own handler writes."""
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     fatal = [line for line in lines if line.startswith("Fatal Python error")]
     places = [line for line in lines if line.startswith("File ")]
     if fatal:

@@ -18,7 +18,7 @@ MARK = "__proofolio_problem__"
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a way of its own came to, where no solver of the table was asked.
+    """What one of a problem's own solvers returns.
 
     Attributes
     ----------
@@ -32,11 +32,10 @@ class Answer:
     nodes : int
     method, message, version : str
     verify : function, optional
-        Called once the clock has stopped; returns the status and a message. Nothing is a verified answer
-        without it.
+        Called once the clock has stopped; returns the status and a message. No answer is verified without it.
     reached : float or function, optional
         The objective of a point that satisfies everything firmly: rows to 1e-8, integers exact; or a function
-        that finds it once the clock has stopped. Only that speaks against the bounds and optima of others.
+        that finds it once the clock has stopped. Only such a value refutes the bounds and optima of others.
     """
 
     status: str
@@ -61,22 +60,22 @@ class Problem:
     name : str
     function : callable
     grid : mapping from argument names to the values they take
-    ways : tuple of str
-        Empty where solvers are asked; otherwise the function is called with each as ``way``, and returns a
-        function of `Settings` that does the work and returns an `Answer`.
+    solvers : tuple of str
+        Names of the problem's own solvers: the function is called with each as ``solver``, and returns a function of
+        `Settings` that does the work and returns an `Answer`. Empty where the suite's solvers are asked.
     where : callable, optional
         Called with a case's arguments; false leaves the case out.
     quick : callable, optional
         Likewise: true for the cases of a quick run. Without it all are.
     warm : mapping, optional
-        The arguments of a small case on which each way is tried once in a process, untimed, before its first
-        run there: imports and compilation are not what is measured. Without it that is the first quick case.
+        The arguments of a small case that each solver solves once in a process, untimed, before its first run
+        there: imports and compilation are not measured. Without it that is the first quick case.
     """
 
     name: str
     function: Callable[..., Any]
     grid: Mapping[str, tuple[Any, ...]]
-    ways: tuple[str, ...] = ()
+    solvers: tuple[str, ...] = ()
     where: Callable[..., bool] | None = None
     quick: Callable[..., bool] | None = None
     warm: Mapping[str, Any] | None = None
@@ -95,7 +94,7 @@ def problem(
     function: Callable[..., Any] | None = None,
     /,
     *,
-    ways: Sequence[str] = (),
+    solvers: Sequence[str] = (),
     where: Callable[..., bool] | None = None,
     quick: Callable[..., bool] | None = None,
     warm: Mapping[str, Any] | None = None,
@@ -108,19 +107,20 @@ def problem(
     all its values are expected to have one optimum.
 
     It may also return an object with a method `to_program` that builds the program, and a method `judge` that
-    takes the checked answer (`proofolio.verification.solving.Verified`) and returns a status, never a better one,
-    and a message: there an answer is held against the data that the program was made from.
+    takes the checked answer (`proofolio.solvers.solution.Solution`) and returns a status, never a better one,
+    and a message: there an answer is checked against the data that the program was made from.
 
     Parameters
     ----------
-    ways : sequence of str, optional
-        Ways of the problem's own in place of solvers; see `Problem`.
+    solvers : sequence of str, optional
+        Names of the problem's own solvers, where a solver of programs would not do: methods of a model, or other
+        packages; see `Problem`.
     where : callable, optional
         Takes the same arguments; false leaves a combination out.
     quick : callable, optional
         Takes the same arguments; true for the combinations that a quick run takes.
     warm : mapping, optional
-        Arguments, in the grid or not, of the small case on which a way is warmed up; see `Problem`.
+        Arguments, in the grid or not, of the small case on which a solver is warmed up; see `Problem`.
     **grid
         Lists of numbers, strings or truth values.
 
@@ -137,13 +137,13 @@ def problem(
     [[2, 'hull'], [2, 'big-m'], [3, 'hull']]
     """
     if function is None:
-        return lambda found: problem(found, ways=ways, where=where, quick=quick, warm=warm, **grid)
+        return lambda found: problem(found, solvers=solvers, where=where, quick=quick, warm=warm, **grid)
     lists = {name: _values(function, name, values) for name, values in grid.items()}
-    asked = {*lists, *(("way",) if ways else ())}
+    asked = {*lists, *(("solver",) if solvers else ())}
     _fitting(function, asked)
     if warm is not None:
-        _fitting(function, {*warm, *(("way",) if ways else ())})
-    found = Problem(function.__name__, function, lists, tuple(ways), where, quick, warm)
+        _fitting(function, {*warm, *(("solver",) if solvers else ())})
+    found = Problem(function.__name__, function, lists, tuple(solvers), where, quick, warm)
     setattr(function, MARK, found)
     return function
 

@@ -16,11 +16,14 @@ from pathlib import Path
 __all__ = ["Family", "forget_peak", "is_alive", "limited", "peak_megabytes", "resident_megabytes", "threads"]
 
 
-STATUS = Path("/proc/self/status")
+PROC = Path("/proc")
+STATUS = PROC / "self" / "status"
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEGABYTE = 2**20
-# The limit the system keeps is a little above the one that is watched, which says better what happened.
+# The limit that the system keeps is a little above the one the pool watches, whose message is the clearer one.
 ROOM = 1.25
+# Rounds of looking for new children while a family is ended: one that starts children as fast never ends otherwise.
+ROUNDS = 20
 
 
 def _field(name: str) -> float | None:
@@ -53,8 +56,8 @@ def forget_peak() -> None:
 def resident_megabytes(process: int | None = None) -> float | None:
     """Return the memory a process holds now; None where that cannot be read, as of one that has ended."""
     try:
-        words = Path(f"/proc/{process or 'self'}/statm").read_text(encoding="ascii").split()
-        return int(words[1]) * PAGE / MEGABYTE
+        numbers = Path(f"/proc/{process or 'self'}/statm").read_text(encoding="ascii").split()
+        return int(numbers[1]) * PAGE / MEGABYTE
     except (OSError, IndexError, ValueError):
         return None
 
@@ -75,10 +78,6 @@ def limited(megabytes: float) -> Iterator[None]:
     finally:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-PROC = Path("/proc")
-ROUNDS = 20
 
 
 class Family:
@@ -172,9 +171,9 @@ def _children(pid: int) -> list[int]:
 
 
 def _began(pid: int) -> str | None:
-    """Return when a process began, in the system's ticks; None when it has ended, also if nobody was told yet."""
+    """Return when a process began, in the system's ticks; None when it has ended, also as a zombie."""
     try:
-        words = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        state = (PROC / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return None if len(words) < 20 or words[0] in "ZX" else words[19]
+    return None if len(state) < 20 or state[0] in "ZX" else state[19]

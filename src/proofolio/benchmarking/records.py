@@ -1,36 +1,63 @@
-"""Records of runs: a file of JSON lines that only grows, and from which the same command goes on."""
+"""Records of runs: what was measured, made fit to be written, in a file of JSON lines that only grows.
+
+A benchmark that was stopped goes on from its records.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from proofolio.benchmarking.measured import NUMBERS, fit, plain
 from proofolio.benchmarking.runs import Run
+from proofolio.benchmarking.suite import encodable
 from proofolio.errors import BadData
 
-__all__ = ["FILE", "Records", "read_records"]
+__all__ = ["FILE", "Records", "fit", "plain", "read_records"]
 
 
 FILE = "runs.jsonl"
 Record = dict[str, Any]
 # How the first line of every file of records begins.
 OURS = b'{"kind": "environment", "id": "'
-WORDS = ("key", "id", "case", "suite", "problem", "way", "status", "environment")
+TEXTS = ("key", "id", "case", "suite", "problem", "solver", "status", "environment")
 NEEDED: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(WORDS, str),
+    **dict.fromkeys(TEXTS, str),
     "params": dict,
     "seed": int,
     "permutation": int,
     "gap_asked": (int, float),
     "time_limit": (int, float),
 }
+# Characters of a message that are kept.
+LONGEST = 2000
+# A whole number beyond it is no float, and no count that a solver could have reached.
+LARGEST = 1e300
+NUMBERS = (
+    "seconds",
+    "cpu_seconds",
+    "build_seconds",
+    "check_seconds",
+    "objective",
+    "bound",
+    "allowance",
+    "nodes",
+    "gap",
+    "integral",
+    "load",
+    "memory_before",
+    "memory_peak",
+    "runs_before",
+    "columns",
+    "rows",
+    "integers",
+)
 
 
 class Records:
@@ -226,3 +253,60 @@ def _is_whole(line: bytes) -> bool:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON can hold it; a number that is not finite is None, and other objects are their text."""
+    if isinstance(value, Mapping):
+        return {encodable(str(name)): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, str):
+        return encodable(str(value))
+    if value is None or isinstance(value, bool):
+        return value
+    if hasattr(value, "item"):
+        try:
+            value = value.item()
+        except Exception:  # noqa: BLE001  # a solver's object may raise anything, as may its text below
+            return None
+    if isinstance(value, int):
+        return int(value) if abs(value) <= LARGEST else None
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    try:
+        return encodable(str(value))
+    except Exception:  # noqa: BLE001  # as above
+        return type(value).__name__
+
+
+def fit(measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was measured of a run as it may be recorded.
+
+    A value in the place of a number that is no finite number becomes None, and the run an ``error`` that names it:
+    the rest of such an answer cannot be trusted. A message is cut to 2,000 characters.
+    """
+    found: dict[str, Any] = plain(measured)
+    wrong = [name for name in NUMBERS if measured.get(name) is not None and not _number(found[name])]
+    if wrong:
+        found |= dict.fromkeys(wrong)
+        said = encodable(_text(measured[wrong[0]]))
+        found |= {"status": "error", "message": f"it gives {said} for {wrong[0]}, which is no finite number"}
+    message = found.get("message", "")
+    found["message"] = _cut(message if isinstance(message, str) else _text(message))
+    return found
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
+
+
+def _text(value: Any) -> str:
+    try:
+        return repr(value)[:60]
+    except Exception:  # noqa: BLE001  # as above: also an integer too long to be written
+        return f"a {type(value).__name__}"

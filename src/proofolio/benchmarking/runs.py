@@ -19,6 +19,7 @@ from proofolio.errors import BadData
 __all__ = ["Run", "hard_limit", "plan"]
 
 
+# Seconds of the hard limit that do not grow with the solver's: to build and check what is solved in no time.
 LEAST_HARD = 10.0
 
 
@@ -44,8 +45,8 @@ class Run:
         The file or folder of the suite, and a hash of what the problem is read from.
     params : dict
         The case's arguments.
-    way : str
-        A solver's name, or one of the problem's own ways.
+    solver : str
+        The name of a solver, or one of the names in the problem's own `solvers`.
     version : str
         Of the solver.
     seed, permutation : int
@@ -53,9 +54,9 @@ class Run:
     gap : float
         Relative gap at which to stop.
     time_limit, hard_limit : float
-        Seconds: what the solver is told, and when the process is killed.
+        Seconds: the solver's limit, and when the process is killed.
     memory_limit : float
-        Megabytes of the process, which begins at about 150.
+        Megabytes of the process, of which about 150 are in use before it begins.
     options : dict
         The solver's own options.
     """
@@ -65,7 +66,7 @@ class Run:
     problem: str
     digest: str
     params: dict[str, Any]
-    way: str
+    solver: str
     version: str = ""
     seed: int = 0
     permutation: int = 0
@@ -83,8 +84,8 @@ class Run:
 
     @property
     def id(self) -> str:
-        """The run in words: the same in two sets of records for runs that may be compared."""
-        return f"{self.case} {self.way} seed={self.seed} permutation={self.permutation}"
+        """The run as text: the same in two sets of records for runs that may be compared."""
+        return f"{self.case} {self.solver} seed={self.seed} permutation={self.permutation}"
 
     @cached_property
     def key(self) -> str:
@@ -120,7 +121,7 @@ def plan(
     ----------
     suites : iterable of Suite
     solvers : sequence of str, optional
-        Solvers, or ways of a problem's own; all by default.
+        Names of solvers, a problem's own ones too; all by default.
     formulations : sequence of str
         Patterns: only problems, constructs and lowerings that match one.
     seeds : int
@@ -134,13 +135,13 @@ def plan(
     Raises
     ------
     BadData
-        For a solver nobody has, and filters that leave nothing.
+        For an unknown solver, and for filters that leave nothing.
     """
     opened = list(suites)
     if seeds < 1 or (permutations is not None and permutations < 1):
         raise BadData("seeds and permutations must be at least 1")
     limits.setdefault("hard_limit", hard_limit(limits.get("time_limit", Run.time_limit)))
-    known = {name for suite in opened for name in (*suite.solvers, *_own_ways(suite))}
+    known = {name for suite in opened for name in (*suite.solvers, *_own_solvers(suite))}
     for name in solvers or ():
         if name not in known:
             raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(known))}")
@@ -159,8 +160,8 @@ def _shuffles(seeds: int, permutations: int | None) -> list[tuple[int, int]]:
     return list(product(range(seeds), range(permutations)))
 
 
-def _own_ways(suite: Suite) -> Iterator[str]:
-    return (way for problem in suite.problems.values() for way in problem.ways)
+def _own_solvers(suite: Suite) -> Iterator[str]:
+    return (solver for problem in suite.problems.values() for solver in problem.solvers)
 
 
 def _of(
@@ -172,23 +173,23 @@ def _of(
     limits: Mapping[str, Any],
 ) -> Iterator[Run]:
     for problem in suite.problems.values():
-        offered = problem.ways or tuple(suite.solvers)
-        ways = [way for way in offered if solvers is None or way in solvers]
+        offered = problem.solvers or tuple(suite.solvers)
+        asked = [name for name in offered if solvers is None or name in solvers]
         for case in problem.cases(quick):
             if formulations and not _named(problem, case, formulations):
                 continue
-            # a way of its own knows neither seeds nor shuffles, unless it asks
-            tried = shuffles if not problem.ways else sorted({(seed, 0) for seed, _ in shuffles})
-            for way, (seed, permutation) in product(ways, tried):
-                entry = suite.solvers.get(way)
+            # a problem's own solver is given a seed, and there is no program to shuffle
+            tried = shuffles if not problem.solvers else sorted({(seed, 0) for seed, _ in shuffles})
+            for name, (seed, permutation) in product(asked, tried):
+                entry = suite.solvers.get(name)
                 yield Run(
                     suite=suite.name,
                     source=str(suite.source.resolve()),
                     problem=problem.name,
                     digest=suite.digests[problem.name],
                     params=case,
-                    way=way,
-                    version=entry.version if entry is not None and not problem.ways else "",
+                    solver=name,
+                    version=entry.version if entry is not None and not problem.solvers else "",
                     seed=seed,
                     permutation=permutation,
                     **limits,
@@ -196,5 +197,5 @@ def _of(
 
 
 def _named(problem: Problem, case: dict[str, Any], patterns: Sequence[str]) -> bool:
-    words = [problem.name, *(str(case[k]) for k in ("lowering", "construct") if k in case)]
-    return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
+    names = [problem.name, *(str(case[k]) for k in ("lowering", "construct") if k in case)]
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)

@@ -1,6 +1,6 @@
 """Suites: the repository's own by name, a user's file of functions, or a folder of model files.
 
-Python files brought in by their path, and what they raise said in one sentence.
+Python files are imported by their path, and what they raise becomes one sentence.
 """
 
 from __future__ import annotations
@@ -19,21 +19,32 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from proofolio.benchmarking.measured import encodable
 from proofolio.benchmarking.problems import Problem, problem_of
 from proofolio.errors import BadData, ProofolioError
-from proofolio.solvers import SOLVERS, SolverEntry
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 
 __all__ = [
     "Suite",
     "blamed",
     "digest",
+    "encodable",
     "find_suites",
     "import_file",
     "importable",
     "module_digest",
     "open_suite",
 ]
+
+
+def encodable(text: str) -> str:
+    r"""Return a text with what UTF-8 cannot hold, such as bytes of a file name, written out.
+
+    Examples
+    --------
+    >>> encodable("file \udce8")
+    'file \\udce8'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def digest(file: Path) -> str:
@@ -166,7 +177,7 @@ FORMS = "give the name of a suite, a .py file, or an .mps or .lp file or a folde
 
 @dataclass(frozen=True, eq=False)
 class Suite:
-    """Problems that belong together, and who may be asked to solve them.
+    """Problems that belong together, and the solvers for them.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a set of judged records amounts to: who solved what, how fast, and which claims did not hold."""
+"""What a set of records amounts to: which solver solved what, how fast, and which claims did not hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from itertools import combinations
 from statistics import median
 from typing import Any
 
-from proofolio.benchmarking.comparison import Ratio, ratio_of
 from proofolio.benchmarking.judgement import (
     BAD,
     SOLVED,
@@ -19,16 +18,17 @@ from proofolio.benchmarking.judgement import (
     disagreements,
     judged,
 )
-from proofolio.benchmarking.measures import par10, shift_for, shifted_geometric_mean
+from proofolio.benchmarking.measures import Ratio, par10, ratio_of, shift_for, shifted_geometric_mean
 
 __all__ = ["Field", "Line", "Summary", "summarise"]
 
 
 Record = dict[str, Any]
 Times = dict[str, list[float | None]]
+# A time that a clock rounds to zero must stay positive, for the profiles.
 LEAST_SECONDS = 1e-9
-# Without a point there is nothing to verify: a program that more than one solver says has none (and of which no
-# verified point says otherwise, which judging has seen to) is nobody's success and nobody's failure.
+# A program without a point has nothing to verify: where more than one solver says so, and judging found no verified
+# point against it, the program counts neither as solved nor as failed.
 NOT_TIMED = ("unsupported", "infeasible", "unbounded")
 WORST = {
     "claim-wrong": 0,
@@ -43,7 +43,7 @@ WORST = {
 
 @dataclass(frozen=True)
 class Line:
-    """One way over the runs of a field.
+    """One solver over the runs of a field.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Line:
         Of all its runs: verified optima, claims that did not hold, and programs it cannot take.
     statuses : mapping
     compared : int
-        Runs the means are over: those of programs that every way of the field can take.
+        Runs the means are over: those of programs that every solver of the field can take.
     mean, par10 : float
         Seconds: shifted geometric mean, a failure counting its limit, and mean with failures at ten times that.
     cpu : float
@@ -83,26 +83,26 @@ class Line:
 
 @dataclass(frozen=True)
 class Field:
-    """Problems of one suite that the same ways were tried on.
+    """Problems of one suite that the same solvers were tried on.
 
     Attributes
     ----------
     name : str
-    ways : tuple of str
+    solvers : tuple of str
     compared : int
-        Programs that every way can take and nobody found infeasible or unbounded, with seeds and shuffles.
+        Programs that every solver can take and no solver found infeasible or unbounded, with seeds and shuffles.
     shift : float
         Of the geometric means, in seconds.
     lines, by_lowering : tuple of Line
-        By way; and by lowering and way where there is more than one lowering.
-    times : mapping from ways to seconds, None where the answer was not verified optimal
-        Without the ways that cannot take a single program.
-    ratios : tuple of (way, way, Ratio)
+        By solver; and by lowering and solver where there is more than one lowering.
+    times : mapping from solvers to seconds, None where the answer was not verified optimal
+        Without the solvers that cannot take a single program.
+    ratios : tuple of (solver, solver, Ratio)
         Of the times where both were verified optimal.
     """
 
     name: str
-    ways: tuple[str, ...]
+    solvers: tuple[str, ...]
     compared: int
     shift: float
     lines: tuple[Line, ...]
@@ -167,12 +167,12 @@ def summarise(records: Iterable[Record]) -> Summary:
 
 
 def _fields(records: Sequence[Record]) -> list[Field]:
-    ways: dict[tuple[str, str], set[str]] = defaultdict(set)
+    solvers: dict[tuple[str, str], set[str]] = defaultdict(set)
     for r in records:
-        ways[r["suite"], r["problem"]].add(r["way"])
+        solvers[r["suite"], r["problem"]].add(r["solver"])
     grouped: dict[tuple[str, tuple[str, ...]], list[Record]] = defaultdict(list)
     for r in records:
-        grouped[r["suite"], tuple(sorted(ways[r["suite"], r["problem"]]))].append(r)
+        grouped[r["suite"], tuple(sorted(solvers[r["suite"], r["problem"]]))].append(r)
     several = Counter(suite for suite, _ in grouped)
     return [
         _field(suite if several[suite] == 1 else f"{suite}: {_problems(group)}", names, group)
@@ -184,29 +184,31 @@ def _problems(records: Sequence[Record]) -> str:
     return ", ".join(sorted({r["problem"] for r in records}))
 
 
-def _field(name: str, ways: tuple[str, ...], records: Sequence[Record]) -> Field:
+def _field(name: str, solvers: tuple[str, ...], records: Sequence[Record]) -> Field:
     by_instance: dict[tuple[str, int, int], dict[str, Record]] = defaultdict(dict)
     for r in records:
-        by_instance[r["case"], r["seed"], r["permutation"]][r["way"]] = r
+        by_instance[r["case"], r["seed"], r["permutation"]][r["solver"]] = r
     # one that can take nothing at all, as a peer that is not installed, leaves the others their comparison
-    able = [w for w in ways if any(r["way"] == w and r["status"] != "unsupported" for r in records)]
+    able = [w for w in solvers if any(r["solver"] == w and r["status"] != "unsupported" for r in records)]
     common = {
         key
         for key, found in by_instance.items()
-        if all(way in found and found[way]["status"] not in NOT_TIMED for way in able)
+        if all(solver in found and found[solver]["status"] not in NOT_TIMED for solver in able)
     }
-    times: Times = {way: [_seconds(by_instance[key][way]) for key in sorted(common)] for way in able}
+    times: Times = {solver: [_seconds(by_instance[key][solver]) for key in sorted(common)] for solver in able}
     shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
-    compared = [r for r in records if r["way"] in able and (r["case"], r["seed"], r["permutation"]) in common]
+    compared = [
+        r for r in records if r["solver"] in able and (r["case"], r["seed"], r["permutation"]) in common
+    ]
     return Field(
         name,
-        ways,
+        solvers,
         len(common),
         shift,
-        _lines(records, compared, shift, lambda r: r["way"]),
+        _lines(records, compared, shift, lambda r: r["solver"]),
         _by_lowering(records, shift),
         times,
-        tuple(_ratios(ways, compared)),
+        tuple(_ratios(solvers, compared)),
     )
 
 
@@ -219,7 +221,7 @@ def _by_lowering(records: Sequence[Record], shift: float) -> tuple[Line, ...]:
     if len({r["params"]["lowering"] for r in named}) < 2:
         return ()
     taken = [r for r in named if r["status"] not in NOT_TIMED]
-    return _lines(named, taken, shift, lambda r: f"{r['params']['lowering']}, {r['way']}")
+    return _lines(named, taken, shift, lambda r: f"{r['params']['lowering']}, {r['solver']}")
 
 
 def _lines(
@@ -271,12 +273,12 @@ def _median(values: Iterable[float | None]) -> float:
     return float(median(found)) if found else math.nan
 
 
-def _ratios(ways: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
+def _ratios(solvers: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
     times: dict[str, dict[tuple[str, int, int], float]] = defaultdict(dict)
     for r in records:
         if r["status"] == SOLVED:
-            times[r["way"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
-    for first, second in combinations(ways, 2):
+            times[r["solver"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
+    for first, second in combinations(solvers, 2):
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for key in sorted(times[first].keys() & times[second].keys()):
             pairs[key[0]].append((times[first][key], times[second][key]))

@@ -1,4 +1,7 @@
-"""The process that does runs: alone in its session, silent, and gone when the one that asked is gone."""
+"""A process that does runs: the pool's end of it, and what the process itself does.
+
+The process is alone in its session, prints nothing, and ends when the main process ends.
+"""
 
 from __future__ import annotations
 
@@ -16,21 +19,111 @@ from contextlib import suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from proofolio.benchmarking.execution import Executor
-from proofolio.benchmarking.measured import fit
-from proofolio.benchmarking.processes import Family, limited, threads
+from proofolio.benchmarking.processes import Family, is_alive, limited, threads
+from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
 
-__all__ = ["READY", "WARMED", "WARMING", "WARM_LIMIT", "work"]
+__all__ = ["READY", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
 
 
+# What a process says beside its answers, which are JSON.
 READY, WARMING, WARMED = b"ready", b"warming", b"warmed"
-WARM_LIMIT = 30.0
+# Seconds until a process must be ready, and that a warm-up may take: imports are slow on a busy machine.
+START_LIMIT, WARM_LIMIT = 120.0, 30.0
+# How often, and after which pause in seconds, a start is tried again that a dying fork server refused.
+REFUSALS, PAUSE = 100, 0.02
+# Bytes of a log that are read: the end, where the reason stands.
+LOG_READ = 4000
 ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
 ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
+# Seconds that threads which were asked to end are given.
 ENDING = 0.1
+# Seconds after the latest moment at which the pool would have killed a run: then the system does.
 LATER = 30.0
+
+
+class Worker:
+    """A process as the pool sees it: the run it does, and until when it may.
+
+    Parameters
+    ----------
+    context : multiprocessing context
+    folder : Path
+        Where its log is written.
+    number : int
+        Names the log.
+    """
+
+    def __init__(self, context: Any, folder: Path, number: int) -> None:
+        self.log = folder / f"worker-{number}.log"
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=work, args=(theirs, str(self.log)), daemon=True)
+        _start(self.process)
+        theirs.close()
+        self.family = Family(self.process.pid)
+        self.ready = False
+        self.server = 0
+        # what is left of a run's limit while it waits for a warm-up
+        self.left: float | None = None
+        self.run: Run | None = None
+        self.done = 0
+        self.peak = 0.0
+        self.began = time.monotonic()
+        self.until = self.began + START_LIMIT
+
+    def give(self, run: Run, warm: bool) -> None:
+        """Send a run, whose clock starts now."""
+        self.run, self.began, self.peak = run, time.monotonic(), 0.0
+        self.until = self.began + run.hard_limit
+        with suppress(OSError):  # one that has just died is noticed by its end
+            self.connection.send_bytes(json.dumps({"run": run.to_json(), "warm": warm}).encode())
+
+    def warming(self, begins: bool) -> None:
+        """Stop the clock of the run for a warm-up that begins, or let it go on after one that has ended."""
+        now = time.monotonic()
+        if begins:
+            self.left, self.until = self.until - now, now + WARM_LIMIT
+        elif self.left is not None:
+            self.until, self.left = now + self.left, None
+
+    def orphaned(self) -> bool:
+        """Return whether the fork server, whose end is that of all its children, has ended."""
+        return self.server > 0 and not is_alive(self.server)
+
+    def kill(self) -> None:
+        """End the process and all it has started; a signal that cannot be ignored."""
+        self.family.kill()
+        with suppress(OSError, AttributeError):
+            self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the run was given."""
+        return time.monotonic() - self.began
+
+    def last_output(self) -> str:
+        """Return the end of what was printed during the run."""
+        with suppress(OSError):
+            data = self.log.read_bytes()
+            return data[-LOG_READ:].decode("utf-8", "replace").strip()
+        return ""
+
+
+def _start(process: Any) -> None:
+    """Start a process; a fork server that is dying refuses until Python has noticed and made another."""
+    for _ in range(REFUSALS):
+        try:
+            process.start()
+        except (ConnectionError, EOFError):
+            time.sleep(PAUSE)
+        else:
+            return
+    process.start()
 
 
 def work(connection: Connection, log: str) -> None:
@@ -67,7 +160,7 @@ def work(connection: Connection, log: str) -> None:
                 file.seek(0)
                 file.truncate()
                 before, pythons = threads() or 0, threading.active_count()
-                # should nobody be left to kill this process, the system's own clock ends it
+                # if the main process no longer exists to kill this one, the system's own clock ends it
                 signal.setitimer(signal.ITIMER_REAL, run.hard_limit + WARM_LIMIT + LATER)
                 with limited(run.memory_limit):
                     measured = execute(run, warm=asked["warm"])

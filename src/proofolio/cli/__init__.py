@@ -1,5 +1,10 @@
-"""The command line: `group` holds the commands together, and each command is one file."""
+"""The command line, one file a command: audit, backtest, bench, demo, doctor, prove, solve, trade, tune.
 
-from proofolio.cli.group import command_line, main
+`group` holds them together: it imports a command when it is called, and turns every error into one sentence.
+`output` says what goes to stdout and to stderr, `progress` how far a run is; `models` reads what FILE.py:NAME and
+MODEL name, and `market_options` are the options that `backtest`, `tune` and `trade` share.
+"""
 
-__all__ = ["command_line", "main"]
+from proofolio.cli.group import main
+
+__all__ = ["main"]

@@ -1,145 +1,38 @@
-"""``proofolio audit``: whether the Big-M's of a model are enough, too large, or leak.
-
-What `proofolio audit` reads and writes beside the model: solutions, certificates, confirmations.
-"""
+"""``proofolio audit``: whether the Big-M's of a model are enough, too large, or leak."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from proofolio.cli.output import (
-    BAD_NEWS,
-    GOOD,
-    INTERRUPTED,
-    complain,
-    print_document,
-    stdout_kept_free,
-)
+from proofolio.cli.models import MAX_SIZE, load_model, read_values
+from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
+from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
 from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.interfaces.files.model_files import write_program
+from proofolio.interfaces.opening import Opened, open_model
+from proofolio.program.program import Program
+from proofolio.report.audit_text import show
+from proofolio.report.files import write_page
+from proofolio.solvers.solution import Solution
+from proofolio.verification.audit.auditing import Audit, audit
+from proofolio.verification.audit.certificates import check_certificates, save_certificates
+from proofolio.verification.audit.tightening import Confirmation, tightened
+from proofolio.verification.checks.checking import check, status
+from proofolio.verification.solving import solve_program
 
-if TYPE_CHECKING:
-    from proofolio.interfaces.opening import Opened
-    from proofolio.program.program import Program
-    from proofolio.verification.audit.auditing import Audit
-    from proofolio.verification.solving import Verified
-
-__all__ = ["audit_command", "check_saved", "confirmed", "read_solution", "require_folder"]
-
-
-SHOWN = 10
-
-
-def require_folder(option: str, file: Path | None, suffixes: Sequence[str] = ()) -> None:
-    """Refuse, before any work is done, a file that could not be written after it."""
-    if file is None:
-        return
-    if suffixes and not file.name.endswith(tuple(suffixes)):
-        raise BadData(f"{option} {file} is not a model file: its name must end in {', '.join(suffixes)}")
-    if file.is_dir() or not file.resolve().parent.is_dir():
-        why = "it is a folder" if file.is_dir() else "its folder does not exist"
-        raise BadData(f"{option} {file} cannot be written: {why}")
+__all__ = ["audit_command"]
 
 
-def read_solution(file: Path) -> dict[str, float]:
-    """Return the values of a JSON file ``{"values": {name: number}}``.
-
-    Raises
-    ------
-    BadData
-        For a file that cannot be read or holds no values.
-    """
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadData(f"--solution {file} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadData(f"--solution {file} is not JSON: {error}") from None
-    values = document.get("values") if isinstance(document, dict) else None
-    if not isinstance(values, dict):
-        raise BadData(f'--solution {file} holds no values: it must be {{"values": {{"name": number, ...}}}}')
-    return values
-
-
-def confirmed(before: Program, after: Program, time_limit: float | None) -> tuple[dict[str, Any], bool]:
-    """Solve two programs and say what became of the optimum, and whether that is good news."""
-    from proofolio.cli.output import SolveProgress, progress_console
-    from proofolio.verification.audit.tightening import Confirmation
-
-    answers: list[Verified] = []
-    for program, words in ((before, "before tightening"), (after, "after tightening")):
-        with SolveProgress(progress_console(), f"confirm, {words}") as progress:
-            answers.append(_solved(program, time_limit, progress))
-    both = Confirmation(*answers)
-    found = {
-        "same": both.same,
-        "before": _answer(both.before),
-        "after": _answer(both.after),
-        "faster": both.faster,
-    }
-    return found, both.after.ok and (both.same or not both.before.ok)
-
-
-def _solved(program: Program, time_limit: float | None, progress: Any) -> Verified:
-    from proofolio.verification.solving import solve_program
-
-    settings = {} if time_limit is None else {"time_limit": time_limit}
-    try:
-        return solve_program(program, "highs", progress=progress, **settings)
-    except UnsupportedProgram:
-        return solve_program(program, "scip", progress=progress, **settings)
-
-
-def _answer(answer: Verified) -> dict[str, Any]:
-    return {
-        "solver": f"{answer.solution.solver} {answer.solution.version}",
-        "status": answer.status,
-        "objective": answer.objective,
-        "seconds": answer.solution.seconds,
-        "nodes": answer.solution.nodes,
-    }
-
-
-def check_saved(folder: Path, model: str, as_json: bool) -> int:
-    """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
-    import click
-
-    from proofolio.cli.models import load_model
-    from proofolio.verification.audit.certificates import check_certificates
-
-    started = time.perf_counter()
-    with stdout_kept_free():
-        found = check_certificates(folder, load_model(model))
-    wrong = [one for one in found if not one.ok]
-    if as_json:
-        keys = ("row", "side", "binary", "verdict", "ok", "reason")
-        print_document(
-            {
-                "model": model,
-                "certificates": [{key: getattr(one, key) for key in keys} for one in found],
-                "summary": {"hold": len(found) - len(wrong), "fail": len(wrong)},
-                "seconds": time.perf_counter() - started,
-            }
-        )
-        return BAD_NEWS if wrong else GOOD
-    for one in wrong[:SHOWN]:
-        click.echo(f"fails  row {one.row}, {one.side} side, {one.binary} ({one.verdict}): {one.reason}")
-    if len(wrong) > SHOWN:
-        click.echo(f"and {len(wrong) - SHOWN} more (--json has all)")
-    verdicts = [one.verdict for one in found if one.ok]
-    kinds = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
-    counted = f" ({kinds})" if kinds else ""
-    click.echo(f"{len(verdicts)} of {len(found)} certificates hold{counted}, checked without a solver.")
-    return BAD_NEWS if wrong else GOOD
-
-
+SHOWN = 10  # certificates that fail, on the terminal
+MODEL_SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
 EXAMPLE = """
 \b
 Examples:
@@ -150,7 +43,7 @@ Examples:
 """
 
 
-@click.command("audit", epilog=EXAMPLE, short_help="Judge the Big-M's of a model.")
+@click.command("audit", epilog=EXAMPLE)
 @click.argument("model")
 @click.option(
     "--big-m",
@@ -191,6 +84,7 @@ Examples:
 )
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a chart.")
 @click.option("--strict", is_flag=True, help="Count undecided rows as bad news.")
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def audit_command(
     model: str,
@@ -204,6 +98,7 @@ def audit_command(
     meaningful: float | None,
     html: Path | None,
     strict: bool,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Judge every row of MODEL that may be a Big-M row: enough, too large, too small, or leaking.
@@ -215,10 +110,10 @@ def audit_command(
     not hold, and 2 for input that cannot be used. Ctrl-C shows what is known by then.
     """
     if checked is not None:
-        return check_saved(checked, model, as_json)
+        return _check_saved(checked, model, as_json, max_size)
     for option, file in (("--tighten", tighten), ("--html", html)):
-        require_folder(option, file, (".mps", ".lp", ".mps.gz", ".lp.gz") if option == "--tighten" else ())
-    values = read_solution(solution) if solution is not None else None
+        _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
+    values = read_values("--solution", solution) if solution is not None else None
     options = {
         "big_m": patterns or None,
         "time_limit": math.inf if time_limit is None else time_limit,
@@ -226,19 +121,20 @@ def audit_command(
     }
     extras: dict[str, Any] = {}
     with stdout_kept_free():
-        found = _audited(model, patterns, options)
+        found = _audited(model, patterns, options, max_size)
         good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
         if solution is not None and values is not None:
             good = _solution(found, solution, values, extras) and good
         if html is not None:
-            _page(found, html)
+            # A page is seldom asked for, and matplotlib is slow to import.
+            from proofolio.report.audit import audit_page
+
+            write_page(html, audit_page(found), named=True)
             extras["html"] = str(html)
     if as_json:
         print_document(found.document() | {"model": model} | extras)
     else:
-        from proofolio.report.audit_text import show
-
-        show(model, found, extras, patterns)
+        show(answer_console(), model, found, extras, patterns)
     if found.interrupted:
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
@@ -246,16 +142,8 @@ def audit_command(
     return BAD_NEWS if found.bad or undecided or not good else GOOD
 
 
-def _audited(model: str, patterns: Sequence[str], options: dict[str, Any]) -> Audit:
-    from proofolio.cli.models import load_model
-    from proofolio.cli.output import (
-        CountProgress,
-        progress_console,  # rich and the solvers are slow to import
-    )
-    from proofolio.interfaces.opening import open_model
-    from proofolio.verification.audit.auditing import audit
-
-    opened = open_model(load_model(model))
+def _audited(model: str, patterns: Sequence[str], options: dict[str, Any], max_size: int) -> Audit:
+    opened = open_model(load_model(model, max_size))
     _require_rows(opened, patterns)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
         return audit(
@@ -273,7 +161,9 @@ def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
         literal = pattern.replace("[", "[[]")  # as the audit reads it: row[1] is a name
         if not any(fnmatchcase(name, literal) for name in names):
             shown = ", ".join(names[:3]) or "none"
-            raise BadData(f"--big-m {pattern} matches no row of the model: its rows are {shown}, ...")
+            raise BadData(
+                f"--big-m {pattern} matches no row of the model; its rows are {shown}, ..., and * stands for anything."
+            )
 
 
 def _followed(
@@ -284,11 +174,7 @@ def _followed(
     certificates: Path | None,
     time_limit: float | None,
 ) -> bool:
-    """Tighten, confirm and save as asked; what came of it goes to `extras`, and whether it is good is said."""
-    from proofolio.interfaces.files.model_files import write_program
-    from proofolio.verification.audit.certificates import save_certificates
-    from proofolio.verification.audit.tightening import tightened
-
+    """Tighten, confirm and save as asked, write the results into `extras`, and return whether they are good news."""
     if certificates is not None:
         file = save_certificates(found, certificates)
         extras["certificates"] = {"file": str(file), "certified": sum(row.certified for row in found.rows)}
@@ -300,33 +186,94 @@ def _followed(
         extras["tightened"] = {"files": [str(file) for file in files], "rows": len(rows)}
     if not confirm:
         return True
-    extras["confirmed"], good = confirmed(found.opened.program, program, time_limit)
+    extras["confirmed"], good = _confirmed(found.opened.program, program, time_limit)
     return good
 
 
 def _solution(found: Audit, file: Path, values: dict[str, float], extras: dict[str, Any]) -> bool:
-    from proofolio.verification.checks.checking import check, status
 
     try:
         checks = check(found.opened.program, values)
     except BadData as error:
         raise BadData(f"--solution {file}: {error}") from None
-    said = status(checks)
+    verdict = status(checks)
     extras["solution"] = {
         "file": str(file),
-        "status": said,
-        "checks": [
-            {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
-            for c in checks
-        ],
+        "status": verdict,
+        "checks": [asdict(one) for one in checks],
     }
-    return said.startswith("verified")
+    return verdict.startswith("verified")
 
 
-def _page(found: Audit, file: Path) -> None:
-    from proofolio.report.audit import audit_page
+def _require_folder(option: str, file: Path | None, suffixes: Sequence[str] = ()) -> None:
+    """Refuse, before any work is done, a file that could not be written after it."""
+    if file is None:
+        return
+    if suffixes and not file.name.endswith(tuple(suffixes)):
+        raise BadData(f"{option} {file} is not a model file: give a name that ends in {', '.join(suffixes)}.")
+    if file.is_dir() or not file.resolve().parent.is_dir():
+        why = "it is a folder" if file.is_dir() else "its folder does not exist"
+        raise BadData(f"{option} {file} cannot be written: {why}; choose another file.")
 
+
+def _confirmed(before: Program, after: Program, time_limit: float | None) -> tuple[dict[str, Any], bool]:
+    """Solve two programs, and return how their optima compare and whether that is good news."""
+    answers: list[Solution] = []
+    for program, when in ((before, "before tightening"), (after, "after tightening")):
+        with SolveProgress(progress_console(), f"confirm, {when}") as progress:
+            answers.append(_solved(program, time_limit, progress))
+    both = Confirmation(*answers)
+    found = {
+        "same": both.same,
+        "before": _answer(both.before),
+        "after": _answer(both.after),
+        "faster": both.faster,
+    }
+    return found, both.after.ok and (both.same or not both.before.ok)
+
+
+def _solved(program: Program, time_limit: float | None, progress: Any) -> Solution:
+
+    settings = {} if time_limit is None else {"time_limit": time_limit}
     try:
-        file.write_text(audit_page(found), encoding="utf-8")
-    except OSError as error:
-        raise BadData(f"{file} cannot be written: {error.strerror}") from None
+        return solve_program(program, "highs", progress=progress, **settings)
+    except UnsupportedProgram:
+        return solve_program(program, "scip", progress=progress, **settings)
+
+
+def _answer(answer: Solution) -> dict[str, Any]:
+    return {
+        "solver": f"{answer.solver} {answer.version}",
+        "status": answer.status,
+        "objective": answer.objective,
+        "seconds": answer.seconds,
+        "nodes": answer.nodes,
+    }
+
+
+def _check_saved(folder: Path, model: str, as_json: bool, max_size: int) -> int:
+    """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
+    started = time.perf_counter()
+    with stdout_kept_free():
+        found = check_certificates(folder, load_model(model, max_size))
+    wrong = [one for one in found if not one.ok]
+    if as_json:
+        keys = ("row", "side", "binary", "verdict", "ok", "reason")
+        print_document(
+            {
+                "model": model,
+                "certificates": [{key: getattr(one, key) for key in keys} for one in found],
+                "summary": {"hold": len(found) - len(wrong), "fail": len(wrong)},
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        return BAD_NEWS if wrong else GOOD
+    for one in wrong[:SHOWN]:
+        say(f"fails  row {one.row}, {one.side} side, {one.binary} ({one.verdict}): {one.reason}")
+    if len(wrong) > SHOWN:
+        say(f"and {len(wrong) - SHOWN} more (--json has all)")
+    verdicts = [one.verdict for one in found if one.ok]
+    kinds = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
+    counted = f" ({kinds})" if kinds else ""
+    say(f"{len(verdicts)} of {len(found)} certificates hold{counted}, checked without a solver.")
+    return BAD_NEWS if wrong else GOOD

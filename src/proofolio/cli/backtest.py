@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from proofolio.backtesting.backtests import cost_sensitivity, crisis_figures, prepare, simulate_all
+from proofolio.backtesting.market import Market
+from proofolio.backtesting.solver_comparison import compare_solvers
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
     costs_asked,
     market_asked,
     market_options,
     plan_asked,
     span_rows,
-    words,
+    strategies_asked,
+    strategy_options,
 )
-from proofolio.cli.output import GOOD, print_document, stdout_kept_free
+from proofolio.cli.models import names_in
+from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
+from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.files import folder_for, write_document, write_page
+from proofolio.report.backtest import BacktestResult, backtest_page, figures_table
+from proofolio.report.files import make_folder, write_document, write_page
 
-if TYPE_CHECKING:
-    from proofolio.backtesting.market import Market
-    from proofolio.report.backtest import BacktestResult
-
-__all__ = ["backtest_command", "print_figures"]
+__all__ = ["PIECES", "backtest_command"]
 
 
 REPORT, FIGURES, PIECES = "report.html", "figures.json", "pieces"
@@ -38,7 +42,7 @@ Examples:
 """
 
 
-@click.command("backtest", epilog=EXAMPLE, short_help="What strategies would have earned, after costs.")
+@click.command("backtest", epilog=EXAMPLE)
 @market_options
 @click.option(
     "--strategies",
@@ -48,18 +52,7 @@ Examples:
     help="Of buy-and-hold:ASSET, fix-mix, spo, mpo, spo-rp, mpo-rp, erc, regime-erc; with -no-hmm after a name the "
     "forecasts without regimes; or all.",
 )
-@click.option(
-    "--horizon",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Days ahead that mpo and mpo-rp plan.",
-)
-@click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo.")
-@click.option(
-    "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
-)
-@click.option("--kappa", default=0.5, show_default=True, help="How far regime-erc leans on the regimes.")
+@strategy_options
 @click.option(
     "--train", metavar="FROM:TO", help="Dates known before the first trade; all of them by default."
 )
@@ -82,7 +75,7 @@ Examples:
     default=Path("proofolio-backtest"),
     show_default=True,
     metavar="DIR",
-    help="Folder of the report, and of finished pieces: what is found there is not computed again.",
+    help="Folder of the report, and of finished tasks: what is found there is not computed again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
@@ -93,7 +86,6 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     """
     with stdout_kept_free():
         result = _run(out, given)
-    from proofolio.report.backtest import backtest_page
 
     files = [out / REPORT, out / FIGURES]
     document = result.document()
@@ -103,33 +95,20 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
-        print_figures(result)
-        click.echo(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
+        console = answer_console()
+        console.print(figures_table(result).terminal(console.width))
+        say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
     return GOOD
 
 
 def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
-    from proofolio.backtesting.backtests import cost_sensitivity, crisis_figures, prepare, simulate_all
-    from proofolio.backtesting.solver_comparison import compare_solvers
-    from proofolio.backtesting.strategies import strategies_named
-    from proofolio.backtesting.tasks import TaskRunner
-    from proofolio.cli.output import CountProgress, progress_console
-    from proofolio.report.backtest import BacktestResult
-
     began = time.perf_counter()
     market = market_asked(given)
-    market, start, stop = traded_span(market, given)
+    market, start, stop = _traded_span(market, given)
     plan = plan_asked(given, market)
-    strategies = strategies_named(
-        words(given["strategies"]),
-        market.names,
-        horizon=given["horizon"],
-        gamma_risk=given["gamma_risk"],
-        gamma_trade=given["gamma_trade"],
-        kappa=given["kappa"],
-    )
+    strategies = strategies_asked(given, names_in(given["strategies"]), market)
     costs = costs_asked(given, market)
-    folder_for(out, (REPORT, FIGURES))
+    make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
         scene = prepare(
@@ -145,7 +124,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
         source=Path(given["table"]).name,
         scene=scene,
         runs=runs,
-        options=_in_words(given, [market.names[i] for i in plan.driving]),
+        options=_options(given, [market.names[i] for i in plan.driving]),
         seconds=time.perf_counter() - began,
         costs_tried=tried,
         crises=crisis_figures(runs) if "crises" in asked else [],
@@ -153,7 +132,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     )
 
 
-def traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int]:
+def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int]:
     """Return the market from the training span on, and the rows traded.
 
     Where the end of ``--train`` is left out, it is the window's, or the day before ``--test`` begins.
@@ -171,7 +150,7 @@ def traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int
     if ends and start < until:
         raise BadData(
             f"--test begins on {market.dates[start]}, within --train, which ends on {market.dates[until - 1]}; "
-            "what is traded must come after what was known."
+            "what is traded must come after what was known; begin --test later."
         )
     if start - known < window:
         raise BadData(
@@ -181,8 +160,8 @@ def traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int
     return market.since(known), start - known, stop - known
 
 
-def _in_words(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
-    found = {
+def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
+    return {
         "regime assets": ", ".join(driving),
         "window": f"{given['window']} days",
         "regimes": str(given["K"]),
@@ -199,20 +178,3 @@ def _in_words(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
         "rebalance": given["rebalance"],
         "seed": str(given["seed"]),
     }
-    return found
-
-
-def print_figures(result: BacktestResult) -> None:
-    """Print the table of figures."""
-    from rich.table import Table
-
-    from proofolio.cli.output import answer_console
-    from proofolio.report.backtest import HEAD, figures_row
-
-    console = answer_console()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for k, name in enumerate(HEAD):
-        table.add_column(name, justify="left" if k == 0 else "right")
-    for run in result.runs:
-        table.add_row(*[str(cell) for cell in figures_row(run, result.reference)])
-    console.print(table)

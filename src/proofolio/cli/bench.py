@@ -13,20 +13,42 @@ from typing import Any
 
 import click
 
-from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, stdout_kept_free
+from proofolio.benchmarking.benchmark import benchmark
+from proofolio.benchmarking.comparison import compare
+from proofolio.benchmarking.records import read_records
+from proofolio.benchmarking.runs import plan
+from proofolio.benchmarking.suite import find_suites, open_suite
+from proofolio.benchmarking.summary import summarise
+from proofolio.cli.models import names_in
+from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
+from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
+from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_text import (
+    bench_document,
+    bench_markdown,
+    changes_table,
+    comparison_sentences,
+    moved_table,
+    show_bench,
+    show_suites,
+    suites_document,
+)
+from proofolio.report.environment import machine, package_versions
+from proofolio.report.files import make_folder, write_markdown, write_page
 
-__all__ = ["bench_command", "compare_command"]
+__all__ = ["bench_command"]
 
 
-EXAMPLE = """
+REPORT, TABLES = "report.html", "report.md"
+COMPARE_EXAMPLE = """
 \b
 Example:
   proofolio bench compare bench-before bench-after
 """
 
 
-@click.command("compare", epilog=EXAMPLE)
+@click.command("compare", epilog=COMPARE_EXAMPLE)
 @click.argument("first", type=click.Path(path_type=Path))
 @click.argument("second", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -38,11 +60,6 @@ def compare_command(first: Path, second: Path, as_json: bool) -> int:
 
     The exit status is 1 when something got slower, lost or wrong.
     """
-    from proofolio.benchmarking.comparison import compare
-    from proofolio.benchmarking.records import read_records
-    from proofolio.report.benchmark_terminal import print_grid
-    from proofolio.report.benchmark_text import change_grid, comparison_sentences, moved_grid
-
     found = compare(read_records(first), read_records(second))
     if as_json:
         print_document(
@@ -54,16 +71,19 @@ def compare_command(first: Path, second: Path, as_json: bool) -> int:
                 "both": found.both,
                 "only_first": found.only_first,
                 "only_second": found.only_second,
+                "moved": moved_table(found).records(),
                 "notes": list(found.notes),
                 "ok": found.ok,
             }
         )
         return GOOD if found.ok else BAD_NEWS
     for sentence in comparison_sentences(found):
-        click.echo(sentence)
-    for grid in (change_grid(found), moved_grid(found)):
-        if grid.rows:
-            print_grid(grid)
+        say(sentence)
+    console = answer_console()
+    for table in (changes_table(found), moved_table(found)):
+        if table.rows:
+            console.print()
+            console.print(table.terminal(console.width))
     return GOOD if found.ok else BAD_NEWS
 
 
@@ -71,7 +91,7 @@ def _short(record: dict[str, Any]) -> dict[str, Any]:
     return {name: record.get(name) for name in ("id", "status", "message")}
 
 
-EXAMPLE_bench = """
+EXAMPLE = """
 \b
 Examples:
   proofolio bench my_models.py --solvers highs,scip
@@ -94,21 +114,17 @@ class _Bench(click.Command):
         return super().make_context(info_name, args, parent, **extra)
 
 
-def _words(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (value or "").split(",") if word.strip())
+def _names(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(names_in(value or ""))
 
 
-@click.command(
-    "bench", cls=_Bench, epilog=EXAMPLE_bench, short_help="Compare solvers and lowerings on checked answers."
-)
+@click.command("bench", cls=_Bench, epilog=EXAMPLE)
 @click.argument("targets", nargs=-1, metavar="[SUITE | FILE.py | FOLDER]...")
 @click.option("--list", "listed", is_flag=True, help="List suites, their problems, and solvers; run nothing.")
-@click.option(
-    "--solvers", callback=_words, metavar="A,B", help="Only these solvers, or ways of a suite's own."
-)
+@click.option("--solvers", callback=_names, metavar="A,B", help="Only these solvers, a suite's own ones too.")
 @click.option(
     "--formulations",
-    callback=_words,
+    callback=_names,
     metavar="A,B",
     help="Only problems, constructs and lowerings that match one of these names; * stands for anything.",
 )
@@ -174,18 +190,14 @@ def bench_command(
     The exit status is 0 when every claim held, 1 when one did not or something crashed, and 2 for input that
     cannot be used.
     """
-    from proofolio.benchmarking.runs import plan
-    from proofolio.benchmarking.suite import find_suites, open_suite
-
     with stdout_kept_free():
         names = targets or tuple(name.replace("_", "-") for name in find_suites())
         if not names:
-            raise BadData("there are no suites here: give a .py file, or a folder of .mps or .lp files")
+            raise BadData("there are no suites here; give a .py file, or a folder of .mps or .lp files.")
         suites = [open_suite(name) for name in names]
     if listed:
-        from proofolio.report.benchmark_terminal import list_suites
-
-        list_suites(suites, as_json)
+        document = suites_document(suites)
+        print_document(document) if as_json else show_suites(answer_console(), document)
         return GOOD
     limit = time_limit if time_limit is not None else QUICK_LIMIT if quick else TIME_LIMIT
     runs = plan(
@@ -204,18 +216,12 @@ def bench_command(
 
 
 def _run(runs: list[Any], title: str, folder: Path, jobs: int, scheduler: str | None, as_json: bool) -> int:
-    from proofolio.benchmarking.benchmark import benchmark
-    from proofolio.benchmarking.records import read_records
-    from proofolio.benchmarking.summary import summarise
-    from proofolio.cli.output import CountProgress, progress_console
-    from proofolio.report.benchmark_terminal import document, show, write_reports
-    from proofolio.report.environment import machine, package_versions
-
     environment = {
         "machine": machine(),
         "versions": package_versions(),
         "command": shlex.join(["proofolio", *sys.argv[1:]]),
     }
+    make_folder(folder, (REPORT, TABLES))
     interrupted = False
     with stdout_kept_free(), CountProgress(progress_console(), "bench") as progress:
         try:
@@ -229,11 +235,13 @@ def _run(runs: list[Any], title: str, folder: Path, jobs: int, scheduler: str | 
         except BadData:
             records = []
     summary = summarise(records)
-    files = write_reports(summary, title, folder)
+    files = (folder / REPORT, folder / TABLES)
+    write_page(files[0], bench_page(summary, title))
+    write_markdown(files[1], bench_markdown(summary, title))
     if as_json:
-        print_document(document(summary, folder, files))
+        print_document(bench_document(summary, folder, files))
     else:
-        show(summary, files)
+        show_bench(answer_console(), summary, files)
     if interrupted:
         complain(
             f"interrupted: {len(records)} of {len(runs)} runs are recorded; the same command does the rest"

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Self
 
 import click
+from rich.console import Console
+from rich.status import Status
 
-from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, stdout_kept_free
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.status import Status
-
-    from proofolio.report.demo_case import DemoResult
+from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, say, stdout_kept_free
+from proofolio.cli.progress import answer_console, progress_console
+from proofolio.report.demo import DemoResult, run_demo, runs_table, step
+from proofolio.report.demo_page import regime_page
+from proofolio.report.files import make_folder, write_page
 
 __all__ = ["demo_command"]
 
 
+REPORT = "report.html"
+COLUMNS = (0, 1, 2, 3, 4, 6, 7, 9)  # of the table of runs: those a terminal has room for
 EXAMPLE = """
 \b
 Example:
@@ -45,15 +47,17 @@ def demo_command(out: Path, as_json: bool) -> int:
     The exit status is 1 when an answer is not verified, when the optima differ, or when the wrong M is not
     caught.
     """
-    from proofolio.cli.output import progress_console  # rich and the solvers are slow to import
-    from proofolio.report.demo import run_demo
-
-    with stdout_kept_free(), _Shown(progress_console()) as steps:
-        result = run_demo(out, steps)
+    make_folder(out, (REPORT,))
+    report = out / REPORT
+    with stdout_kept_free(), _Steps(progress_console()) as steps:
+        result = run_demo(steps)
+        with step(steps, "Writing the report") as done:
+            write_page(report, regime_page(result))
+            done(f"{report} ({report.stat().st_size / 1000:.0f} kB)")
     if as_json:
-        print_document(result.document())
+        print_document(result.document() | {"files": [str(report)]})
     else:
-        _print(result)
+        _print(result, report)
     for run in result.runs:
         if not run.ok:
             complain(f"{run.name} is {run.status}: {run.message}")
@@ -64,14 +68,14 @@ def demo_command(out: Path, as_json: bool) -> int:
     return GOOD if result.ok else BAD_NEWS
 
 
-class _Shown:
+class _Steps:
     """The steps of the demo, each a line with its time; the one under way turns."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
 
-    def __enter__(self) -> _Shown:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,19 +86,15 @@ class _Shown:
             self._status = self._console.status(title)
             self._status.start()
 
-    def going(self, words: str) -> None:
+    def going(self, text: str) -> None:
         if self._status is not None:
-            self._status.update(words)
+            self._status.update(text)
 
-    def done(self, words: str, seconds: float, ok: bool) -> None:
+    def done(self, text: str, seconds: float, ok: bool) -> None:
         self._stop()
-        title, _, rest = words.partition(": ")
-        mark = "[green]✓[/green]" if ok else "[red]✗[/red]"
-        from rich.markup import escape
-
-        self._console.print(
-            f"{mark} [dim]{seconds:5.1f} s[/dim]  {escape(title)}: {escape(rest)}", soft_wrap=True
-        )
+        self._console.print("✓" if ok else "✗", style="green" if ok else "red", end=" ")
+        self._console.print(f"{seconds:5.1f} s", style="dim", end="  ")
+        self._console.print(text, markup=False, soft_wrap=True)
 
     def _stop(self) -> None:
         if self._status is not None:
@@ -102,45 +102,16 @@ class _Shown:
             self._status = None
 
 
-def _print(result: DemoResult) -> None:
-    from rich.table import Table
-
-    from proofolio.cli.output import answer_console
-    from proofolio.report.demo_case import small
-
+def _print(result: DemoResult, report: Path) -> None:
     console = answer_console()
-    between = 2 if console.width >= 90 else 1
-    table = Table(box=None, pad_edge=False, padding=(0, between, 0, 0), header_style="bold")
-    for name in ("lowering", "solver", "status"):
-        table.add_column(name)
-    for name in ("objective", "bound", "gap", "time"):
-        table.add_column(name, justify="right")
-    table.add_column("checks")
-    for run in result.runs:
-        failed = [check.name for check in run.checks if not check.ok]
-        colour = "green" if run.ok else "red"
-        table.add_row(
-            run.lowering,
-            f"{run.solver} {run.version}",
-            f"[{colour}]{run.status}[/{colour}]",
-            "" if run.objective is None else f"{run.objective:.6f}",
-            "" if run.bound is None else f"{run.bound:.6f}",
-            "" if run.gap is None else small(run.gap),
-            f"{run.seconds:.2f} s",
-            f"[red]failed: {', '.join(failed)}[/red]" if failed else f"{len(run.checks)}/{len(run.checks)}",
-        )
     console.print()
-    console.print(table)
-    console.print()
+    console.print(runs_table(result.runs).columns(COLUMNS).terminal(console.width))
     sentence = result.agreement.sentence
-    console.print(f"{sentence[:1].upper()}{sentence[1:]}.", markup=False, soft_wrap=True)
+    say(f"\n{sentence[:1].upper()}{sentence[1:]}.")
     found = result.refutation
     if found.ok:
-        console.print(
+        say(
             f"The published bound on M is refuted: M = {found.big_m:.3f} where {found.needed_m:.3f} is "
-            f"needed makes {found.claimed:.3f} of the optimum {found.optimum:.3f}.",
-            markup=False,
-            soft_wrap=True,
+            f"needed makes {found.claimed:.3f} of the optimum {found.optimum:.3f}."
         )
-    for file in result.files:
-        console.print(f"Report: {file} ({result.seconds:.0f} s in all)", markup=False, soft_wrap=True)
+    say(f"Report: {report} ({result.seconds:.0f} s in all)")

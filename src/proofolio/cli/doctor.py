@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import click
 
 from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, stdout_kept_free
+from proofolio.cli.progress import answer_console
 from proofolio.errors import ProofolioError
-
-if TYPE_CHECKING:
-    from proofolio.program import Program
-    from proofolio.solvers.capabilities import SolverEntry
+from proofolio.report.environment import machine, package_versions
+from proofolio.report.table import Cell, Table
 
 __all__ = ["doctor_command"]
 
 
-TIME_LIMIT = 1.0
+TIME_LIMIT = 1.0  # seconds for each solver's test, which takes a hundredth of that
+# Programs and solvers are imported within functions only: where a package is missing or broken, saying so is the job.
 EXAMPLE = """
 \b
 Example:
@@ -26,15 +26,13 @@ Example:
 """
 
 
-@click.command("doctor", epilog=EXAMPLE, short_help="Show versions and solvers, and try each solver.")
+@click.command("doctor", epilog=EXAMPLE)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def doctor_command(as_json: bool) -> int:
     """Show versions, the solvers found and what each can do, and try each on a small program.
 
     The exit status is 1 when a package is missing or a solver fails its test.
     """
-    from proofolio.report.environment import machine, package_versions
-
     with stdout_kept_free():
         packages = package_versions()
         solvers = _solvers()
@@ -54,7 +52,7 @@ def doctor_command(as_json: bool) -> int:
     for entry in broken:
         complain(f"{entry['name']} is broken: {entry['message']}")
     for name in missing:
-        complain(f"the package {name} is missing: install it in this environment")
+        complain(f"the package {name} is missing; install it in this environment")
     return GOOD if document["ok"] else BAD_NEWS
 
 
@@ -66,7 +64,7 @@ def _features() -> tuple[str, ...]:
 
 def _solvers() -> list[dict[str, Any]]:
     try:
-        from proofolio.solvers import SOLVERS
+        from proofolio.solvers.capabilities import SOLVERS
     except (ImportError, OSError) as error:
         return [
             {
@@ -82,7 +80,7 @@ def _solvers() -> list[dict[str, Any]]:
     return [_tried(entry) for entry in SOLVERS.values()]
 
 
-def _tried(entry: SolverEntry) -> dict[str, Any]:
+def _tried(entry: Any) -> dict[str, Any]:
     """Return what a solver is and whether it found the known optimum of a program of its hardest class."""
     from proofolio.verification.solving import solve_program
 
@@ -113,15 +111,15 @@ def _tried(entry: SolverEntry) -> dict[str, Any]:
     }
 
 
-def _test(entry: SolverEntry) -> tuple[Program, float]:
+def _test(entry: Any) -> tuple[Any, float]:
     """Return the smallest portfolio question in a solver's reach, and its optimum.
 
     Hold two of three assets, variances 1, 2 and 4: two thirds and one third, variance 2/3. Without integers
     hold all three (4/7), and without curvature the one that costs least (1).
     """
-    from proofolio.program import Model
+    from proofolio.program.builder import Builder
 
-    model = Model("self-test")
+    model = Builder("self-test")
     curved, discrete = "quadratic-objective" in entry.can, "integer" in entry.can
     w = model.variable("w", 3, 0.0, 1.0)
     model.add("budget", w.sum() == 1)
@@ -137,28 +135,20 @@ def _test(entry: SolverEntry) -> tuple[Program, float]:
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from proofolio.cli.output import answer_console
-
     console = answer_console()
-    facts = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2))
-    for name, value in (*document["machine"].items(), *document["packages"].items()):
-        facts.add_row(name, escape(value) if value else "[red]missing[/red]")
-    console.print(facts)
+    solvers = document["solvers"]
+    packages = [
+        (name, version or ("missing", "bad"))
+        for name, version in (*document["machine"].items(), *document["packages"].items())
+    ]
+    rows: list[Sequence[Cell]] = [
+        (feature, *("yes" if feature in entry["can"] else "-" for entry in solvers))
+        for feature in document["features"]
+    ]
+    tests = [
+        (f"{entry['status']} {entry['seconds']:.2f} s", "good" if entry["ok"] else "bad") for entry in solvers
+    ]
+    names = [f"{entry['name']} {entry['version'] or ''}".strip() for entry in solvers]
+    console.print(Table(("made of", "version"), packages).terminal(console.width))
     console.print()
-    table = Table(box=None, pad_edge=False, padding=(0, 2), header_style="bold")
-    table.add_column("solver can")
-    for entry in document["solvers"]:
-        table.add_column(f"{entry['name']} {entry['version'] or ''}".strip())
-    for feature in document["features"]:
-        table.add_row(feature, *("yes" if feature in entry["can"] else "-" for entry in document["solvers"]))
-    table.add_row(
-        "test",
-        *(
-            f"[{'green' if entry['ok'] else 'red'}]{entry['status']}[/] {entry['seconds']:.2f} s"
-            for entry in document["solvers"]
-        ),
-    )
-    console.print(table)
+    console.print(Table(("solver can", *names), [*rows, ("test", *tests)]).terminal(console.width))

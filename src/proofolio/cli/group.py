@@ -1,31 +1,37 @@
-"""The command line: one group, one file a command in `proofolio.commands`, and one way to end."""
+"""The command line: one group, whose commands are imported when they are called, and one way to end."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
 import click
 
-from proofolio.cli.audit import audit_command
-from proofolio.cli.backtest import backtest_command
-from proofolio.cli.bench import bench_command
-from proofolio.cli.demo import demo_command
-from proofolio.cli.doctor import doctor_command
-from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain
-from proofolio.cli.prove import prove_command
-from proofolio.cli.solve import solve_command
-from proofolio.cli.trade import trade_command
-from proofolio.cli.tune import tune_command
-from proofolio.errors import ContradictoryRows, InvalidBigM, ProofolioError, SolverFailure
+from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, silence
+from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
-__all__ = ["command_line", "main"]
+__all__ = ["COMMANDS", "command_line", "main"]
 
 
+# In the order of the help: each is the function `NAME_command` of the module `proofolio.cli.NAME`.
+COMMANDS = {
+    "demo": "Run the main job on real prices, in under a minute.",
+    "prove": "Prove that formulations mean what they should.",
+    "audit": "Judge the Big-M's of a model.",
+    "solve": "Solve a model and check the answer.",
+    "backtest": "Show what strategies would have earned, after costs.",
+    "tune": "Try parameters on one span and judge the choice on the next.",
+    "trade": "Show today's trades, with the reason.",
+    "bench": "Compare solvers and lowerings on checked answers.",
+    "doctor": "Show versions and solvers, and try each solver.",
+}
 # The model was read and the answer is bad news; every other error of ours is about the input.
 NEWS = (ContradictoryRows, InvalidBigM, SolverFailure)
 TRACEBACK = "PROOFOLIO_TRACEBACK"
@@ -45,16 +51,50 @@ Examples:
 class _Group(click.Group):
     """A group whose commands return their exit status and whose every error is one sentence on stderr."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"proofolio.cli.{cmd_name}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
     def main(self, *args: Any, **named: Any) -> Any:
         """Run a command line and end Python with its exit status; arguments as for `click.Command.main`."""
         named |= {"standalone_mode": False, "prog_name": "proofolio"}
         sys.exit(_ended(lambda: super(_Group, self).main(*args[:1], **named)))
 
 
+@contextmanager
+def _warnings_as_sentences() -> Iterator[None]:
+    """Say what is doubtful in a model file as every other sentence is said, also where warnings are hidden."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DoubtfulFile)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **named: Any) -> None:
+            if issubclass(category, DoubtfulFile):
+                complain(f"warning: {message}")
+            else:
+                others(message, category, *where, **named)
+
+        warnings.showwarning = show
+        yield
+
+
 def _ended(run: Callable[[], Any]) -> int:
     try:
-        status = run()
-        sys.stdout.flush()
+        with _warnings_as_sentences():
+            status = run()
+        _flush()
     except click.Abort:
         complain("interrupted")
         return INTERRUPTED
@@ -69,23 +109,30 @@ def _ended(run: Callable[[], Any]) -> int:
         complain(str(error))
         return BAD_NEWS if isinstance(error, NEWS) else BAD_INPUT
     except OSError as error:
-        if error.errno == errno.EPIPE:
-            # The reader of stdout has left; what is still buffered must not complain at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return BAD_NEWS
+        if error.errno == errno.EPIPE:  # help, which click prints
+            silence(sys.stdout)
+            return GOOD
         where = f"{error.filename}: " if error.filename is not None else ""
         complain(f"{where}{error.strerror or error}")
         return BAD_INPUT
     except MemoryError:
-        complain("the memory of this machine is not enough for this model")
+        complain("the memory of this machine is not enough for this model; give a smaller one")
         return BAD_NEWS
-    except Exception as error:  # the last door: a bug of ours is a sentence too
+    except Exception as error:  # the last resort: a bug of ours is a sentence too
         if os.environ.get(TRACEBACK):
             raise
-        words = f"{type(error).__name__}: {error}"
-        complain(f"this is a bug in proofolio, please report it ({words}; {TRACEBACK}=1 shows where it is)")
+        what = f"{type(error).__name__}: {error}"
+        complain(f"this is a bug in proofolio, please report it ({what}; {TRACEBACK}=1 shows where it is)")
         return BAD_NEWS
     return status if isinstance(status, int) else GOOD
+
+
+def _flush() -> None:
+    """Print what is still buffered; a reader of stdout that has left does not change the status."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence(sys.stdout)
 
 
 @click.group(
@@ -104,20 +151,6 @@ def command_line(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for _command in (
-    demo_command,
-    prove_command,
-    audit_command,
-    solve_command,
-    backtest_command,
-    tune_command,
-    trade_command,
-    bench_command,
-    doctor_command,
-):
-    command_line.add_command(_command)
 
 
 def main() -> None:

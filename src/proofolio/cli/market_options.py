@@ -6,20 +6,31 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from pandas import DataFrame
 
+from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
+from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.market import Market, never_changes
+from proofolio.backtesting.strategies import strategies_named
+from proofolio.backtesting.strategy import Strategy
+from proofolio.cli.models import names_in
 from proofolio.errors import BadData
+from proofolio.forecasts import simple_returns
+from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from proofolio.backtesting.costs import Costs
-    from proofolio.backtesting.forecasts import ForecastPlan
-    from proofolio.backtesting.market import Market
-
-__all__ = ["costs_asked", "market_asked", "market_options", "numbers", "plan_asked", "span_rows", "words"]
+__all__ = [
+    "costs_asked",
+    "market_asked",
+    "market_options",
+    "numbers",
+    "plan_asked",
+    "span_rows",
+    "strategies_asked",
+    "strategy_options",
+]
 
 
 PREFERRED = ("VTI", "TLT")
@@ -90,9 +101,32 @@ _OPTIONS = (
 )
 
 
+_STRATEGY_OPTIONS = (
+    click.option(
+        "--horizon",
+        type=click.IntRange(min=1),
+        default=5,
+        show_default=True,
+        help="Days ahead that mpo and mpo-rp plan.",
+    ),
+    click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo."),
+    click.option(
+        "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
+    ),
+    click.option("--kappa", default=0.5, show_default=True, help="How far regime-erc leans on the regimes."),
+)
+
+
 def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the table and the common options to a command; they arrive as keywords."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the parameters of strategies to a command; they arrive as keywords."""
+    for option in reversed(_STRATEGY_OPTIONS):
         command = option(command)
     return command
 
@@ -105,8 +139,6 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
     BadData
         Naming the file, the column and the date, or the option.
     """
-    from proofolio.backtesting.market import Market
-
     path = Path(given["table"])
     least = given["window"] + spare
     name = f"{path}"
@@ -122,10 +154,6 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
 
 def _returns(path: Path, are_returns: bool, risk_free: str) -> DataFrame:
     """Return the table as returns, checked; a risk-free column may be the same every day, an asset may not."""
-    from proofolio.backtesting.market import never_changes
-    from proofolio.forecasts import simple_returns
-    from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
-
     table = read_table(path)
     fixed = never_changes(table.frame, risk_free)
     judged = Table(table.frame.drop(columns=risk_free), table.lines) if fixed else table
@@ -152,10 +180,8 @@ def _rate(text: str) -> str | float:
 
 def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
     """Return the forecasts asked for."""
-    from proofolio.backtesting.forecasts import ForecastPlan
-
     if given["regime_assets"]:
-        driving = tuple(market.column(name) for name in words(given["regime_assets"]))
+        driving = tuple(market.column(name) for name in names_in(given["regime_assets"]))
     elif all(name in market.names for name in PREFERRED):
         driving = tuple(market.column(name) for name in PREFERRED)
     else:
@@ -172,10 +198,20 @@ def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
     )
 
 
+def strategies_asked(given: dict[str, Any], names: list[str], market: Market) -> tuple[Strategy, ...]:
+    """Return the strategies of these names, with the parameters given."""
+    return strategies_named(
+        names,
+        market.names,
+        horizon=given["horizon"],
+        gamma_risk=given["gamma_risk"],
+        gamma_trade=given["gamma_trade"],
+        kappa=given["kappa"],
+    )
+
+
 def costs_asked(given: dict[str, Any], market: Market) -> Costs:
     """Return what trades are charged."""
-    from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
-
     rate = given["cost_bps"] / 1e4
     if not 0.0 <= rate < 0.5:  # NaN fails too
         raise BadData(
@@ -231,11 +267,6 @@ def _is_date(text: str) -> bool:
         return False
 
 
-def words(text: str) -> list[str]:
-    """Return what commas separate."""
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
 def numbers(text: str, option: str) -> tuple[float, ...]:
     """Return the numbers commas separate.
 
@@ -245,6 +276,6 @@ def numbers(text: str, option: str) -> tuple[float, ...]:
         When one is none.
     """
     try:
-        return tuple(float(word) for word in words(text))
+        return tuple(float(number) for number in names_in(text))
     except ValueError:
         raise BadData(f"{option} is {text!r}; give numbers separated by commas.") from None

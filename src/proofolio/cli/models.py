@@ -1,51 +1,70 @@
-"""The claims that `proofolio prove` is asked about: names of the catalogue, and claims in files.
-
-What FILE.py:NAME means on the command line, and MODEL: a file, or a function that returns a model.
-"""
+"""What arguments mean: MODEL, FILE.py:NAME, a file of values, names separated by commas."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import inspect
+import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import click
 
 from proofolio.errors import BadData, ProofolioError
+from proofolio.interfaces.files.model_files import read_program
+from proofolio.interfaces.opening import Opened
 
-if TYPE_CHECKING:
-    from proofolio.verification.proofs.claim import Claim
-
-__all__ = [
-    "Asked",
-    "asked_claims",
-    "blamed_on",
-    "called",
-    "file_names",
-    "line_in",
-    "load_model",
-    "named",
-    "shipped",
-    "slug",
-]
+__all__ = ["MAX_SIZE", "FileSize", "called", "line_in", "load_model", "named", "names_in", "read_values"]
 
 
 FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"
 SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
 MODULE_NAME = "proofolio_model_file"
+VALUES_FORM = '{"values": {"name": number, ...}}'
 
 
-def load_model(spec: str) -> Any:
+BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+
+class FileSize(click.ParamType):  # type: ignore[type-arg]  # generic in click's newer releases only
+    """A number of bytes: ``200000``, ``500M``, ``2G``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)([kMG]?)B?", str(value), re.IGNORECASE)
+        size = 0 if found is None else int(float(found[1]) * BYTES[found[2].lower()])
+        if size < 1:
+            self.fail(f"{value!r} is not a size; give one such as 500M or 2G", param, ctx)
+        return size
+
+
+MAX_SIZE = click.option(
+    "--max-size",
+    type=FileSize(),
+    default="1G",
+    show_default=True,
+    metavar="SIZE",
+    help="Refuse a model file with more text than this, unpacked.",
+)
+
+
+def load_model(spec: str, max_size: int | None = None) -> Any:
     """Return what MODEL names: a path of a model file, or what the function returns.
 
     Functions are called without arguments and may return a Program, a builder, a declared model such
     as `RegimeSwitching`, a Pyomo model or a CVXPY problem.
+
+    With `max_size` a file is read at once, and no more than so many bytes of it.
 
     Raises
     ------
@@ -55,7 +74,8 @@ def load_model(spec: str) -> Any:
     """
     file = Path(spec)
     if spec.endswith(SUFFIXES) or ":" not in spec:
-        return _file(spec, file)
+        _file(spec, file)
+        return file if max_size is None else Opened(read_program(file, max_size), "file", file)
     found = named(spec, "model", FORMS)
     if not _is_model(found):
         found = called(spec, found, "model")
@@ -90,14 +110,13 @@ def named(spec: str, what: str, forms: str) -> Any:
     return found
 
 
-def _file(spec: str, file: Path) -> Path:
+def _file(spec: str, file: Path) -> None:
     if spec.endswith(".py") and file.is_file():
         raise BadData(f"{spec} needs the function that returns the model: write {spec}:FUNCTION")
     if file.is_dir():
         raise BadData(f"{spec} is a folder: {FORMS}")
     if not file.is_file():
         raise BadData(f"{spec} does not exist: {FORMS}")
-    return file
 
 
 def _from_file(file: Path, forms: str) -> ModuleType:
@@ -177,8 +196,8 @@ def _blamed(what: str, source: Path | None) -> Iterator[None]:
         raise BadData(f"{what} ended Python (exit status {error.code}) instead of returning") from None
     except Exception as error:  # noqa: BLE001  # a user's file may raise anything, and none of it is ours
         line = line_in(error, source)
-        words = str(error) or "it gives no reason"
-        raise BadData(f"{what} raised {type(error).__name__}{line}: {words}") from None
+        reason = str(error) or "it gives no reason"
+        raise BadData(f"{what} raised {type(error).__name__}{line}: {reason}") from None
 
 
 def line_in(error: BaseException, source: Path | None) -> str:
@@ -215,134 +234,35 @@ def _offers(module: ModuleType) -> str:
         if not name.startswith("_") and inspect.isfunction(thing) and thing.__module__ == module.__name__
     ]
     claims = [name for name, thing in vars(module).items() if type(thing).__name__ == "Claim"]
-    words = [f"its functions are {', '.join(names)}"] if names else []
-    words += [f"its claims are {', '.join(claims)}"] if claims else []
-    return ", ".join(words) or "it defines no function"
+    known = [f"its functions are {', '.join(names)}"] if names else []
+    known += [f"its claims are {', '.join(claims)}"] if claims else []
+    return ", ".join(known) or "it defines no function"
 
 
 def _article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-FORMS_claims = "give a name that `proofolio prove --list` shows, or FILE.py:NAME"
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A claim and where it came from; `spec` is empty for one that ships."""
-
-    claim: Claim
-    spec: str = ""
-
-    @property
-    def formulation(self) -> str:
-        """The claim's name without its family of bounds."""
-        return self.claim.title.partition(" [")[0]
-
-
-def slug(words: str) -> str:
-    """Return words as a name that needs no quotes in a shell.
-
-    Examples
-    --------
-    >>> slug("maximum at_most [zero-width]")
-    'maximum-at-most-zero-width'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")
-
-
-def file_names(asked: Iterable[Asked]) -> list[str]:
-    """Return a file name for each claim, no two alike."""
-    found: list[str] = []
-    for one in asked:
-        stem = "--".join(filter(None, (slug(one.claim.title), slug(one.claim.lowering)))) or "claim"
-        again = sum(name == f"{stem}.json" or name.startswith(f"{stem}--again-") for name in found)
-        found.append(f"{stem}--again-{again}.json" if again else f"{stem}.json")
-    return found
-
-
-def shipped() -> list[Asked]:
-    """Return the claims of the catalogue."""
-    from proofolio.verification.proofs.catalogue.claims import shipped_claims
-
-    return [Asked(claim) for claim in shipped_claims()]
-
-
-def asked_claims(names: Iterable[str]) -> list[Asked]:
-    """Return the claims that names stand for; all that ship when there are none.
+def read_values(option: str, file: Path) -> dict[str, Any]:
+    """Return the values of a JSON file ``{"values": {name: number}}``, as they stand in it.
 
     Raises
     ------
     BadData
-        For a name nobody knows, and for files as `load_model` does.
+        For a file that cannot be read or holds no values; the sentence begins with the option.
     """
-    specs = list(names)
-    if not specs:
-        return shipped()
-    return [
-        one for spec in specs for one in (_from_file_claims(spec) if ":" in spec else _from_catalogue(spec))
-    ]
-
-
-def _from_catalogue(spec: str) -> list[Asked]:
-    if spec.endswith(".py"):
-        raise BadData(f"{spec} needs the claim, or the function that returns it: write {spec}:NAME")
-    wanted, slash, lowering = spec.partition("/")
-    everything = shipped()
-    of_name = [one for one in everything if _begins(one.claim.title, wanted)]
-    if not wanted or not of_name:
-        known = dict.fromkeys(slug(one.formulation) for one in everything)
-        raise BadData(
-            f"no shipped claim is called {spec!r}: there are {', '.join(known)}, or write FILE.py:NAME"
-        )
-    found = [one for one in of_name if not slash or _begins(one.claim.lowering, lowering)]
-    if not found:
-        known = dict.fromkeys(slug(one.claim.lowering) for one in of_name)
-        raise BadData(f"{wanted} has no lowering {lowering!r}: it has {', '.join(known)}")
-    return found
-
-
-def _begins(title: str, wanted: str) -> bool:
-    return f"{slug(title)}-".startswith(f"{slug(wanted)}-")
-
-
-def _from_file_claims(spec: str) -> list[Asked]:
-    from proofolio.verification.proofs.claim import Claim
-
-    found: Any = named(spec, "claim", FORMS_claims)
-    if not isinstance(found, (Claim, list, tuple)):
-        found = called(spec, found, "Claim")
-    several = list(found) if isinstance(found, (list, tuple)) else [found]
-    wrong = [thing for thing in several if not isinstance(thing, Claim)]
-    if wrong or not several:
-        kind = type(wrong[0]).__name__ if wrong else "an empty list"
-        raise BadData(f"{spec} gives {kind} where a Claim is needed: return a Claim or a list of them")
-    return [Asked(claim, spec) for claim in several]
-
-
-@contextmanager
-def blamed_on(asked: Asked) -> Iterator[None]:
-    """Turn what a claim's own functions raise into one sentence that names the file and the line."""
     try:
-        yield
-    except ProofolioError as error:
-        if not asked.spec:
-            raise
-        raise BadData(f"{asked.spec}: {error}") from None
-    except Exception as error:
-        where = _line(asked, error)
-        if not where:  # ours, and not the user's
-            raise
-        raise BadData(f"{asked.spec} raised {type(error).__name__}{where}: {error}") from None
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadData(f"{option} {file} cannot be read: {error.strerror}; give another file.") from None
+    except ValueError as error:
+        raise BadData(f"{option} {file} is not JSON: {error}; write {VALUES_FORM}.") from None
+    values = document.get("values") if isinstance(document, dict) else None
+    if not isinstance(values, dict):
+        raise BadData(f"{option} {file} holds no values; write {VALUES_FORM}.")
+    return values
 
 
-def _line(asked: Asked, error: Exception) -> str:
-    for function in (asked.claim.function, *asked.claim.meaning, asked.claim.lift):
-        try:
-            source = inspect.getsourcefile(inspect.unwrap(function)) if function is not None else None
-        except TypeError:  # a partial, or an object that can be called
-            continue
-        where = line_in(error, Path(source)) if asked.spec and source else ""
-        if where:
-            return where
-    return ""
+def names_in(text: str) -> list[str]:
+    """Return what commas separate."""
+    return [name.strip() for name in text.split(",") if name.strip()]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from proofolio.cli.models import MAX_SIZE, load_model, read_values
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -18,18 +19,22 @@ from proofolio.cli.output import (
     INTERRUPTED,
     complain,
     print_document,
+    say,
     stdout_kept_free,
-    write_json,
 )
+from proofolio.cli.progress import SolveProgress, progress_console, solve_line
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
-
-if TYPE_CHECKING:
-    from proofolio.cli.output import SolveProgress
-    from proofolio.verification import Verified
+from proofolio.report.files import write_document
+from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.solution import Solution
+from proofolio.verification.checks.infeasibility import explain_infeasible
+from proofolio.verification.checks.unboundedness import explain_unbounded
+from proofolio.verification.solving import solve
 
 __all__ = ["solve_command"]
 
 
+AUTO = "auto"
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
@@ -55,7 +60,13 @@ Examples:
 
 @click.command("solve", epilog=EXAMPLE)
 @click.argument("model")
-@click.option("--solver", default="highs", show_default=True, metavar="highs|scip", help="Who solves it.")
+@click.option(
+    "--solver",
+    default=AUTO,
+    show_default=True,
+    metavar="auto|highs|scip",
+    help="Which solver is used; auto takes the first that can take the model.",
+)
 @click.option("--time-limit", type=float, metavar="S", help="Stop after this many seconds.")
 @click.option(
     "--gap", type=float, default=1e-6, show_default=True, metavar="G", help="Stop at this relative gap."
@@ -77,6 +88,7 @@ Examples:
 @click.option(
     "--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the values in a JSON file."
 )
+@MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
     model: str,
@@ -88,6 +100,7 @@ def solve_command(
     threads: int,
     out: Path | None,
     start: Path | None,
+    max_size: int,
     as_json: bool,
 ) -> int:
     """Solve MODEL and check the answer before it is believed.
@@ -107,7 +120,7 @@ def solve_command(
     if start is not None:
         settings["start"] = _start(start)
     if out is not None and not out.resolve().parent.is_dir():
-        raise BadData(f"{out} cannot be written: its folder does not exist")
+        raise BadData(f"{out} cannot be written: its folder does not exist; choose another --out.")
     document: dict[str, Any] = {
         "model": model,
         "solver": solver,
@@ -122,7 +135,7 @@ def solve_command(
         "values": None,
     }
     try:
-        answer = _answer(model, solver, settings, document)
+        answer = _answer(model, solver, settings, document, max_size)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -141,29 +154,25 @@ def solve_command(
         print_document(document)
     else:
         _print(document)
-    if STOPPED_BY_USER in answer.solution.message:  # SCIP takes Ctrl-C itself, and hands over what it has
+    if STOPPED_BY_USER in answer.message:  # SCIP takes Ctrl-C itself, and hands over what it has
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
     return GOOD if answer.ok else BAD_NEWS
 
 
-def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any]) -> Verified | None:
+def _answer(
+    spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
+) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
-    from proofolio.cli.models import load_model
-    from proofolio.cli.output import (
-        SolveProgress,
-        progress_console,  # rich and the solvers are slow to import
-    )
-    from proofolio.solvers import SOLVERS
-    from proofolio.verification import solve
-
-    if solver not in SOLVERS:
-        raise BadData(f"no solver is named {solver!r}: there are {', '.join(sorted(SOLVERS))}")
-    document["solver_version"] = SOLVERS[solver].version
+    named = None if solver == AUTO else solver
+    if named is not None:
+        if named not in SOLVERS:
+            raise BadData(f"no solver is named {named!r}: there are {', '.join((AUTO, *sorted(SOLVERS)))}")
+        document["solver_version"] = SOLVERS[named].version
     console = progress_console()
-    with stdout_kept_free(), SolveProgress(console, f"{solver} on {spec}") as progress:
+    with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
         try:
-            answer = solve(load_model(spec), solver, progress=progress, **settings)
+            answer = solve(load_model(spec, max_size), named, progress=progress, **settings)
             document |= _explained(answer)
             return answer
         except KeyboardInterrupt:
@@ -172,8 +181,6 @@ def _answer(spec: str, solver: str, settings: dict[str, Any], document: dict[str
 
 
 def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
-    from proofolio.cli.output import solve_line
-
     known = solve_line(progress.seconds, progress.objective, progress.bound)
     complain(f"interrupted after {known}")
     document |= {
@@ -184,38 +191,33 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
     }
 
 
-def _explained(answer: Verified) -> dict[str, Any]:
+def _explained(answer: Solution) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
     if answer.status not in ("infeasible", "unbounded"):
         return {}
-    from proofolio.verification.checks.infeasibility import explain_infeasible
-    from proofolio.verification.checks.unboundedness import explain_unbounded
 
     with suppress(ProofolioError, KeyboardInterrupt):
         if answer.status == "infeasible":
-            return {"iis": explain_infeasible(answer.solution.program, EXPLAIN_SECONDS).document}
-        return {"ray": explain_unbounded(answer.solution.program, EXPLAIN_SECONDS).document}
+            return {"iis": explain_infeasible(answer.program, EXPLAIN_SECONDS).document}
+        return {"ray": explain_unbounded(answer.program, EXPLAIN_SECONDS).document}
     return {}
 
 
-def _found(answer: Verified) -> dict[str, Any]:
-    claim = answer.solution
-    both = claim.objective is not None and claim.bound is not None
+def _found(answer: Solution) -> dict[str, Any]:
+    both = answer.objective is not None and answer.bound is not None
     return {
-        "solver_version": claim.version,
+        "solver": answer.solver,
+        "solver_version": answer.version,
         "status": answer.status,
-        "objective": claim.objective,
-        "bound": claim.bound,
-        "gap": claim.gap if both else None,
-        "seconds": claim.seconds,
-        "nodes": claim.nodes,
-        "checks": [
-            {"name": c.name, "ok": bool(c.ok), "value": c.value, "tolerance": c.tolerance, "detail": c.detail}
-            for c in answer.checks
-        ],
-        "values": claim.values if claim.x is not None else None,
-        "method": claim.method,
-        "message": claim.message,
+        "objective": answer.objective,
+        "bound": answer.bound,
+        "gap": answer.gap if both else None,
+        "seconds": answer.seconds,
+        "nodes": answer.nodes,
+        "checks": [asdict(check) for check in answer.checks],
+        "values": answer.values if answer.x is not None else None,
+        "method": answer.method,
+        "message": answer.message,
     }
 
 
@@ -223,23 +225,24 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
     if document["values"] is None:
         complain(f"{out} was not written: there is no solution to write")
         return
-    write_json(out, {"status": document["status"], "values": document["values"]})
+    write_document(out, {"status": document["status"], "values": document["values"]}, named=True)
 
 
 def _print(document: Mapping[str, Any]) -> None:
     status, who = document["status"], f"{document['solver']} {document['solver_version']}"
     how = f", {document['method']}" if document["method"] else ""
+    spent = f"{who}{how}, {document['seconds']:.2f} s"
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
-        click.echo(f"{status}: {MEANINGS[status]} ({who}{how}, {document['seconds']:.2f} s{known})")
+        say(f"{status}: {MEANINGS[status]} ({spent}{known})")
         reason = document.get("iis") or document.get("ray")
         if reason:
-            click.echo(reason["sentence"])
+            say(reason["sentence"])
         return
-    lines = [("status", f"{status}: {MEANINGS[status]}"), ("objective", f"{document['objective']:.10g}")]
+    said = f"{status}: {MEANINGS[status]} ({spent}, {document['nodes']} nodes)"
+    lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
         lines.append(("bound", f"{document['bound']:.10g}, gap {document['gap']:.1e}"))
-    lines.append(("solver", f"{who}{how}, {document['seconds']:.2f} s, {document['nodes']} nodes"))
     failed = [check for check in document["checks"] if not check["ok"]]
     lines.append(("checks", f"{len(document['checks']) - len(failed)} of {len(document['checks'])} hold"))
     lines += [
@@ -253,8 +256,8 @@ def _print(document: Mapping[str, Any]) -> None:
     shown = ", ".join(f"{name} = {v:.6g}" for name, v in list(values.items())[:SHOWN])
     rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
     lines.append(("values", (shown + rest) if values else "all are zero"))
-    for name, words in lines:
-        click.echo(f"{name:<10} {words}")
+    for name, text in lines:
+        say(f"{name:<10} {text}")
 
 
 def _measured(found: Mapping[str, Any]) -> str:
@@ -268,7 +271,9 @@ def _options(given: tuple[str, ...]) -> dict[str, Any]:
     for entry in given:
         key, equals, text = entry.partition("=")
         if not equals or not key.strip():
-            raise BadData(f"--option {entry} is not of the form KEY=VALUE")
+            raise BadData(
+                f"--option {entry} is not of the form KEY=VALUE; write, say, --option time_limit=60."
+            )
         found[key.strip()] = _value(text.strip())
     return found
 
@@ -286,15 +291,7 @@ def _value(text: str) -> bool | int | float | str:
 
 def _start(path: Path) -> dict[str, float]:
     """Return the values of a JSON file ``{"values": {name: number}}``; names it leaves out are free."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadData(f"--start {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise BadData(f"--start {path} is not JSON: {error}") from None
-    values = document.get("values") if isinstance(document, dict) else None
-    if not isinstance(values, dict):
-        raise BadData(f'--start {path} holds no values: it must be {{"values": {{"name": number, ...}}}}')
+    values = read_values("--start", path)
     for name, value in values.items():
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if not number or not math.isfinite(value):

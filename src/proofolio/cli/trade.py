@@ -6,16 +6,23 @@ import csv
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from proofolio.cli.market_options import costs_asked, market_asked, market_options, plan_asked
-from proofolio.cli.output import GOOD, complain, print_document, stdout_kept_free
+from proofolio.backtesting.today import Today, trades_today
+from proofolio.cli.market_options import (
+    costs_asked,
+    market_asked,
+    market_options,
+    plan_asked,
+    strategies_asked,
+    strategy_options,
+)
+from proofolio.cli.output import GOOD, complain, print_document, say, stdout_kept_free
+from proofolio.cli.progress import answer_console
 from proofolio.errors import BadData
-
-if TYPE_CHECKING:
-    from proofolio.backtesting.today import Today
+from proofolio.report.table import Table
 
 __all__ = ["read_holdings", "trade_command"]
 
@@ -29,7 +36,7 @@ Examples:
 """
 
 
-@click.command("trade", epilog=EXAMPLE, short_help="Today's trades, with the reason.")
+@click.command("trade", epilog=EXAMPLE)
 @market_options
 @click.option(
     "--holdings",
@@ -39,38 +46,17 @@ Examples:
     help='What is held: JSON {"ASSET": amount} or CSV lines ASSET,amount; weights, or money in one currency.',
 )
 @click.option("--strategy", default="mpo-rp", show_default=True, help="As for `proofolio backtest`.")
-@click.option(
-    "--horizon",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Days ahead that mpo and mpo-rp plan.",
-)
-@click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo.")
-@click.option(
-    "--gamma-trade", default=0.01, show_default=True, help="Trade aversion of the planning strategies."
-)
-@click.option("--kappa", default=0.5, show_default=True, help="How far regime-erc leans on the regimes.")
+@strategy_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def trade_command(holdings: Path, strategy: str, as_json: bool, **given: Any) -> int:
     """Say what one strategy trades after the last close of a table of prices, and why.
 
     The reason is the regime, the forecast and the cost. Amounts are in the unit of the holdings.
     """
-    from proofolio.backtesting.strategies import strategies_named
-    from proofolio.backtesting.today import trades_today
-
     with stdout_kept_free():
         market = market_asked(given, spare=0)
         amounts = read_holdings(holdings, market.names)
-        named = strategies_named(
-            [strategy],
-            market.names,
-            horizon=given["horizon"],
-            gamma_risk=given["gamma_risk"],
-            gamma_trade=given["gamma_trade"],
-            kappa=given["kappa"],
-        )
+        named = strategies_asked(given, [strategy], market)
         if len(named) > 1:
             raise BadData(
                 f"--strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
@@ -163,15 +149,8 @@ def _is_number(text: str) -> bool:
 
 
 def _print(today: Today) -> None:
-    from rich.table import Table
-
-    from proofolio.cli.output import answer_console
-
-    console = answer_console()
     for line in today.reasons():
-        console.print(line, markup=False, soft_wrap=True)
-    console.print()
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        say(line)
     head = (
         "asset",
         "held",
@@ -183,8 +162,6 @@ def _print(today: Today) -> None:
         "risk share",
         "cost",
     )
-    for k, name in enumerate(head):
-        table.add_column(name, justify="left" if k == 0 else "right")
-    for row in today.rows():
-        table.add_row(*row)
-    console.print(table)
+    console = answer_console()
+    console.print()
+    console.print(Table(head, today.rows(), range(1, len(head))).terminal(console.width))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from proofolio.cli.backtest import PIECES
+from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
+from proofolio.backtesting.tasks import TaskRunner
+from proofolio.backtesting.tuning import Grid, tune
 from proofolio.cli.market_options import (
     costs_asked,
     market_asked,
@@ -18,17 +20,17 @@ from proofolio.cli.market_options import (
     plan_asked,
     span_rows,
 )
-from proofolio.cli.output import GOOD, print_document, stdout_kept_free
+from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
+from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.files import folder_for, write_document, write_page
-
-if TYPE_CHECKING:
-    from proofolio.report.tuning import TuningResult
+from proofolio.report.files import make_folder, write_document, write_page
+from proofolio.report.tuning import TuningResult, best_table, compared_table, tuning_page
 
 __all__ = ["tune_command"]
 
 
-REPORT, FIGURES = "tuning.html", "tuning.json"
+REPORT, FIGURES, PIECES = "tuning.html", "tuning.json", "pieces"
+SHOWN = 10  # trials on the terminal
 EXAMPLE = """
 \b
 Examples:
@@ -38,7 +40,7 @@ Examples:
 """
 
 
-@click.command("tune", epilog=EXAMPLE, short_help="Parameters tried on one span and judged on the next.")
+@click.command("tune", epilog=EXAMPLE)
 @market_options
 @click.option(
     "--strategy",
@@ -69,7 +71,7 @@ Examples:
     default=Path("proofolio-tuning"),
     show_default=True,
     metavar="DIR",
-    help="Folder of the report, and of finished pieces: what is found there is not computed again.",
+    help="Folder of the report, and of finished tasks: what is found there is not computed again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def tune_command(out: Path, as_json: bool, **given: Any) -> int:
@@ -81,25 +83,21 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
         result = _run(out, given)
     files = [out / REPORT, out / FIGURES]
     document = result.document() | {"files": [str(file) for file in files]}
-    from proofolio.report.tuning import tuning_page
 
     write_page(files[0], tuning_page(result))
     write_document(files[1], document)
     if as_json:
         print_document(document)
     else:
-        _print(result)
-        click.echo(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
+        console = answer_console()
+        for table in (best_table(result, SHOWN), compared_table(result)):
+            console.print(table.terminal(console.width))
+            console.print()
+        say(f"Report: {files[0]} ({result.seconds:.0f} s in all)")
     return GOOD
 
 
 def _run(out: Path, given: dict[str, Any]) -> TuningResult:
-    from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
-    from proofolio.backtesting.tasks import TaskRunner
-    from proofolio.backtesting.tuning import Grid, tune
-    from proofolio.cli.output import CountProgress, progress_console
-    from proofolio.report.tuning import TuningResult
-
     began = time.perf_counter()
     market = market_asked(given)
     total, window = len(market.dates), given["window"]
@@ -113,7 +111,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     if test[0] < train[1]:
         raise BadData(
             f"--test begins on {market.dates[test[0]]}, within --train, which ends on {market.dates[train[1] - 1]}; "
-            "what was used to choose cannot judge the choice."
+            "what was used to choose cannot judge the choice; begin --test later."
         )
     grid = Grid(
         tuple(_horizons(given["horizon"])),
@@ -123,7 +121,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     (strategy,) = strategies_named([given["strategy"]], market.names)
     assert isinstance(strategy, MeanVarianceControl | RiskParityControl)
     plan, costs = plan_asked(given, market), costs_asked(given, market)
-    folder_for(out, (REPORT, FIGURES))
+    make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "tune") as progress:
         found = tune(
             market,
@@ -148,20 +146,3 @@ def _horizons(text: str) -> list[int]:
     if not all(1 <= h < math.inf and h == int(h) for h in found):  # NaN fails too
         raise BadData(f"--horizon is {text!r}; give whole days, 1 or more, separated by commas.")
     return [int(h) for h in found]
-
-
-def _print(result: TuningResult) -> None:
-    from rich.table import Table
-
-    from proofolio.cli.output import answer_console
-    from proofolio.report.tuning import COMPARED, TRIED, best_rows, compared_rows
-
-    console = answer_console()
-    for head, rows in ((TRIED, best_rows(result, 10)), (COMPARED, compared_rows(result))):
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-        for k, name in enumerate(head):
-            table.add_column(name, justify="left" if k == 0 else "right")
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
-        console.print()

@@ -1,15 +1,13 @@
-"""Expectation maximisation from given starting points, done by hmmlearn.
+"""Expectation maximisation for a Gaussian hidden Markov model, from given starting points.
 
-Expectation maximisation for a daily refit: hmmlearn's recursions in C with nothing around them.
-
-`GaussianHMM.fit` spends most of a warm-started refit, two or three steps of 2,000 days, on validating its
-arguments and building triangular solves. Here the log-densities of all days are one matrix product
+`ascend` is the daily refit: a few steps from yesterday's parameters. `maximise` is the cold fit of `fit_regimes`, done
+by hmmlearn from `cold_starts`. A step of `ascend` does what a step of hmmlearn's `GaussianHMM` (full covariances,
+``covars_prior = PRIOR I``) does, without validating its arguments each time and without triangular solves: the
+log-densities of all days are one matrix product
 
     log N(x; mu, Sigma) = f(x) . c(mu, Sigma),    f(x) = (1, x_i, x_i x_j for i <= j)
 
-and so are the sums that the maximisation step needs, ``sum_t p_tk f(x_t)``. The forward and backward
-recursions and the expected transitions are hmmlearn's compiled routines. A step does what a step of
-`GaussianHMM` (full covariances, ``covars_prior = PRIOR I``) does; source: Rabiner (1989), "A tutorial on
+and so are the sums that the maximisation step needs, ``sum_t p_tk f(x_t)``. Source: Rabiner (1989), "A tutorial on
 hidden Markov models", section III.C.
 """
 
@@ -23,10 +21,34 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from hmmlearn import _hmmc
-from hmmlearn.hmm import GaussianHMM
 
 from proofolio.arrays import Floats, Integers
+from proofolio.forecasts.forward_backward import Expectations, Expected
+
+# Keeps a covariance positive definite on the way to a collapse, and no more: on series
+# scaled to unit variance it adds 1e-5 / days to the variance of a regime.
+PRIOR = 1e-5
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Of a hidden Markov model of K regimes on d series scaled to unit variance."""
+
+    initial: Floats
+    transition: Floats
+    means: Floats
+    covariances: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Where expectation maximisation ended: parameters, and what they are worth."""
+
+    parameters: Parameters
+    log_likelihood: float
+    shares: Floats
+    iterations: int
+    converged: bool
 
 
 def ascend(
@@ -39,14 +61,14 @@ def ascend(
     says about the window. Series should have a standard deviation of about one, since `PRIOR` is
     absolute.
     """
-    features = _features(scaled)
+    features, expectations = _features(scaled), Expectations(len(scaled), len(start.initial))
     parameters, last = start, -np.inf
     # A variance is a mean of squares, and the prior is small but for a regime without days.
     most = float(np.square(scaled).max()) + 1.0
     with np.errstate(all="ignore"):
         for iterations in range(max_iterations + 1):
             try:
-                log_likelihood, smoothed, transitions = _expect(features, parameters)
+                log_likelihood, smoothed, transitions = _expect(expectations, features, parameters)
             except (ValueError, np.linalg.LinAlgError):
                 # A day no regime can explain, or a covariance no longer positive definite.
                 return None
@@ -90,19 +112,10 @@ def _log_density_coefficients(means: Floats, covariances: Floats) -> Floats:
     return np.concatenate([constant[:, None], linear, squares], axis=1)
 
 
-def _expect(features: Floats, parameters: Parameters) -> tuple[float, Floats, Floats]:
-    """Return the log-likelihood, the (T, K) smoothed probabilities and the expected transitions."""
+def _expect(expectations: Expectations, features: Floats, parameters: Parameters) -> Expected:
+    """Return what the window says of the regimes under some parameters."""
     log_b = _log_density_coefficients(parameters.means, parameters.covariances) @ features
-    # Densities relative to the likeliest regime's: a day far from all of them does not underflow.
-    top = log_b.max(axis=0)
-    b = np.ascontiguousarray(np.exp(log_b - top).T)
-    initial, transition = parameters.initial, parameters.transition
-    log_likelihood, alpha, scale = _hmmc.forward_scaling(initial, transition, b)
-    beta = _hmmc.backward_scaling(initial, transition, b, scale)
-    smoothed = alpha * beta
-    smoothed /= (smoothed @ np.ones(len(initial)))[:, None]
-    transitions = _hmmc.compute_scaling_xi_sum(alpha, transition, beta, b)
-    return float(log_likelihood + top.sum()), smoothed, transitions
+    return expectations(parameters.initial, parameters.transition, log_b)
 
 
 def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -> Parameters:
@@ -122,38 +135,12 @@ def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -
     return Parameters(smoothed[0].copy(), transition, means, covariances)
 
 
-# Keeps a covariance positive definite on the way to a collapse, and no more: on series
-# scaled to unit variance it adds 1e-5 / days to the variance of a regime.
-PRIOR = 1e-5
-
-
-@dataclass(frozen=True, eq=False)
-class Parameters:
-    """Of a hidden Markov model of K regimes on d series scaled to unit variance."""
-
-    initial: Floats
-    transition: Floats
-    means: Floats
-    covariances: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """Where expectation maximisation ended: parameters, and what they are worth."""
-
-    parameters: Parameters
-    log_likelihood: float
-    shares: Floats
-    iterations: int
-    converged: bool
-
-
 def cold_starts(scaled: Floats, K: int, restarts: int, seed: int) -> Iterator[Parameters]:
     """Yield `restarts` starting points for K regimes on (T, d) scaled series.
 
     Days are cut into K groups of equal size by an exponentially weighted mean of the
     squared returns (half-life 20 days), since regimes last and differ most in
-    volatility; k-means on single returns, hmmlearn's way, separates up days from down
+    volatility; k-means on single returns, hmmlearn's default, separates up days from down
     days instead. Later starts blend that score with a random walk, and vary how long
     regimes are first believed to last.
     """
@@ -217,6 +204,8 @@ def _run(
     tolerance: float,
     implementation: str,
 ) -> Estimate:
+    from hmmlearn.hmm import GaussianHMM  # with scikit-learn it takes two seconds: only a cold fit needs it
+
     K, d = start.means.shape
     model = GaussianHMM(
         K,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from inspect import signature
+from typing import Any, Protocol, Self
 
 from numpy.typing import ArrayLike
 
@@ -98,3 +99,29 @@ class Forecaster(Protocol):
 
     def predict_online(self, row: ArrayLike) -> Forecast:
         """Take in the (n,) returns of one new day and return the forecast of the H days after it."""
+
+
+class Options:
+    """The options of a forecaster by name, as scikit-learn's `clone` and searches ask for them.
+
+    A subclass keeps each argument of its constructor as an attribute of the same name.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the arguments that make an unfitted forecaster like this one; `deep` changes nothing."""
+        return {name: getattr(self, name) for name in signature(type(self)).parameters}
+
+    def set_params(self, **options: Any) -> Self:
+        """Set options, check them as the constructor does, and return this forecaster, unfitted.
+
+        Raises
+        ------
+        BadData
+            For an option that does not exist or is out of range.
+        """
+        known = self.get_params()
+        unknown = sorted(options.keys() - known.keys())
+        if unknown:
+            raise BadData(f"{type(self).__name__} has no option {unknown[0]!r}: it has {', '.join(known)}.")
+        self.__init__(**{**known, **options})  # type: ignore[misc]  # a subclass's own, with its own arguments
+        return self

@@ -1,4 +1,4 @@
-"""Forward and backward recursions of a Gaussian hidden Markov model, in log space.
+"""Forward and backward recursions of a Gaussian hidden Markov model.
 
 With ``b_k(r) = N(r; mu_k, Sigma_k)``, initial distribution ``pi`` and transition
 matrix ``P``, the recursions over days ``t = 0..T-1`` are
@@ -10,17 +10,29 @@ matrix ``P``, the recursions over days ``t = 0..T-1`` are
 
 Filtered probabilities are ``alpha_t / sum(alpha_t)`` (data up to ``t`` only),
 smoothed ones ``alpha_t beta_t / sum(alpha_t beta_t)`` (the whole window), and the
-likelihood is ``sum(alpha_{T-1})``. Source: Rabiner (1989), "A tutorial on hidden
-Markov models", section III; the halving below is the parallel scan of Hassan, Sarkka
-and Garcia-Fernandez (2021), "Temporal parallelization of inference in hidden Markov
-models", IEEE Transactions on Signal Processing 69.
+likelihood is ``sum(alpha_{T-1})``. They are computed in two ways. `forward` and
+`backward` work with logarithms and hold for any densities. `Expectations` solves two
+banded systems and is many times faster; it is what a daily refit uses, and it turns to
+the logarithms where its numbers would leave the range of doubles. Sources: Rabiner
+(1989), "A tutorial on hidden Markov models", section III; the halving below is the
+parallel scan of Hassan, Sarkka and Garcia-Fernandez (2021), "Temporal parallelization
+of inference in hidden Markov models", IEEE Transactions on Signal Processing 69.
 """
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
+from scipy.linalg.lapack import dtbtrs
 
 from proofolio.arrays import Floats
+
+# Doubles end at 1e308: between these bounds products of a forward and a backward weight are still exact.
+SAFE_RANGE = (1e-140, 1e140)
+# Parts of fewer days cost more than logarithms, and only densities that no day of a window explains need them.
+LEAST_PART = 8
 
 
 def log_sum_exp(values: Floats, axis: int) -> Floats:
@@ -101,3 +113,118 @@ def normalised(log_weights: Floats) -> Floats:
         shifted = np.exp(log_weights - log_sum_exp(log_weights, axis=1)[:, None])
     # log alpha grows with T, and its rounding with it: make rows sum to one again.
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+class Expected(NamedTuple):
+    """What the data say of the regimes under given parameters.
+
+    Attributes
+    ----------
+    log_likelihood : float
+        In nats, of the densities that were given.
+    smoothed : (T, K) array
+        Probability of each regime on each day, given all days.
+    transitions : (K, K) array
+        Expected number of steps from one regime to another.
+    """
+
+    log_likelihood: float
+    smoothed: Floats
+    transitions: Floats
+
+
+class Expectations:
+    r"""The expectation step for T days and K regimes, by banded triangular systems.
+
+    Divide the densities of day t by a guess :math:`c_t` of :math:`p(r_t \mid r_0, \dots, r_{t-1})`, here
+    :math:`p(r_t \mid r_{t-1})` with all regimes alike the day before. The forward recursion
+
+    .. math::
+        a_t(k) - \frac{b_t(k)}{c_t} \sum_j P_{jk} a_{t-1}(j) = 0, \qquad a_0 = \pi b_0 / c_0
+
+    is one system :math:`La = e` with L unit lower triangular of bandwidth 2K - 1, and the backward recursion
+    is :math:`L'\beta = e'`. LAPACK solves both. With the exact :math:`c_t` every :math:`a_t` would sum to one. Where
+    what the guesses leave over takes a sum out of `SAFE_RANGE`, the window is cut into parts, each of which starts
+    from a sum of one again.
+
+    Parameters
+    ----------
+    T, K : int
+        The memory for the band is used again in every step.
+    """
+
+    def __init__(self, T: int, K: int) -> None:
+        """Lay out the band."""
+        self._below = np.zeros((T, K, 2 * K))  # column (t, j) of L: its entries from the diagonal down
+        self._band = self._below.reshape(T * K, 2 * K).T
+        self._ones = np.ones(K)
+        self._part = T
+
+    def __call__(self, initial: Floats, transition: Floats, log_b: Floats) -> Expected:
+        """Return the expectations under (K,) `initial`, (K, K) `transition` and (K, T) log-densities."""
+        # Densities relative to the likeliest regime's: a day far from all of them does not underflow.
+        top = np.maximum.reduce(log_b)
+        b = np.exp(log_b - top)
+        guess = np.empty(b.shape[1])
+        guess[0] = initial @ b[:, 0]
+        together = transition.T @ b[:, :-1]
+        together *= b[:, 1:]
+        np.divide(self._ones @ together, self._ones @ b[:, :-1], out=guess[1:])
+        b /= guess
+        while self._part >= LEAST_PART:
+            found = self._solved(initial, transition, b)
+            if found is not None:
+                known = float(np.log(guess).sum() + top.sum())
+                return Expected(found.log_likelihood + known, found.smoothed, found.transitions)
+            self._part = -(-self._part // 4)
+        return _by_logarithms(initial, transition, log_b)
+
+    def _solved(self, initial: Floats, transition: Floats, b: Floats) -> Expected | None:
+        """Return the expectations under densities over their guesses; None where a sum leaves the range."""
+        K, T = b.shape
+        for j in range(K):
+            for k in range(K):
+                np.multiply(b[k, 1:], -transition[j, k], out=self._below[:-1, j, K + k - j])
+        alpha, beta = np.zeros((T, K)), np.zeros((T, K))
+        alpha[0] = initial * b[:, 0]
+        parts, totals = [(k, min(k + self._part, T)) for k in range(0, T, self._part)], [1.0]
+        for start, stop in parts:
+            if start:
+                alpha[start] = (alpha[start - 1] / totals[-1]) @ transition * b[:, start]
+            self._solve(start, stop, alpha, "N")
+            carried = alpha[start:stop] @ self._ones
+            # written so that NaN is not within the range either
+            if not (SAFE_RANGE[0] <= carried.min() and carried.max() <= SAFE_RANGE[1]):
+                return None
+            totals.append(float(carried[-1]))
+        for (start, stop), total in zip(reversed(parts), reversed(totals), strict=False):
+            beta[stop - 1] = 1.0 if stop == T else transition @ (b[:, stop] * beta[stop])
+            beta[stop - 1] /= total  # now alpha times beta is one on every day
+            self._solve(start, stop, beta, "T")
+        smoothed = alpha * beta
+        for (_, stop), total in zip(parts[:-1], totals[1:], strict=False):
+            alpha[stop - 1] /= total  # as the next part took it
+        steps = np.ascontiguousarray(b[:, 1:].T)
+        steps *= beta[1:]
+        transitions = alpha[:-1].T @ steps
+        transitions *= transition
+        if not np.isfinite(transitions).all():
+            return None
+        return Expected(sum(map(math.log, totals)), smoothed, transitions)
+
+    def _solve(self, start: int, stop: int, sides: Floats, transposed: str) -> None:
+        """Replace the (T, K) right-hand sides of days from `start` to before `stop` by the solution."""
+        K = sides.shape[1]
+        band, side = self._band[:, start * K : stop * K], sides[start:stop].reshape(-1, 1)
+        sides[start:stop] = dtbtrs(band, side, "L", transposed, "U", overwrite_b=1)[0].reshape(-1, K)
+
+
+def _by_logarithms(initial: Floats, transition: Floats, log_b: Floats) -> Expected:
+    """Return the expectations where numbers leave the range of doubles."""
+    with np.errstate(divide="ignore"):
+        log_initial, log_transition = np.log(initial), np.log(transition)
+    alpha = forward(log_initial, log_transition, log_b.T)
+    beta = backward(log_transition, log_b.T)
+    nats = log_sum_exp(alpha[-1], axis=0)
+    steps = alpha[:-1, :, None] + log_transition + (log_b.T[1:] + beta[1:])[:, None, :]
+    return Expected(float(nats), normalised(alpha + beta), np.exp(steps - nats).sum(axis=0))

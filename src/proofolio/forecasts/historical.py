@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike
 
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
-from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.forecast import Forecast, Options
 from proofolio.forecasts.rolling_fit import RollingWindow
 
 
-class Historical:
+class Historical(Options):
     """The moments of the last `window` days, repeated for each of the H days ahead.
 
     What a strategy without a hidden Markov model believes; same use as `RollingRegimes`.

@@ -264,6 +264,11 @@ class RollingFit:
         return self._held[1]
 
     @property
+    def transition(self) -> Floats:
+        """The transition matrix of `fit`, which takes longer to make."""
+        return self._held[0].parameters.transition
+
+    @property
     def collapsed(self) -> bool:
         """Whether a regime has collapsed, and could not be repaired, in the last window."""
         return collapsed(self._held[0])

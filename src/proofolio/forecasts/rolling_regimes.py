@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
-from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.forecast import Forecast, Options
 from proofolio.forecasts.moments import forecast_probabilities, mixed_moments
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit
 from proofolio.forecasts.rolling_fit import RollingFit, RollingWindow
@@ -23,7 +23,7 @@ Weighting = Literal["labels", "soft"]
 StartFrom = Literal["probabilities", "regime"]
 
 
-class RollingRegimes:
+class RollingRegimes(Options):
     """Regimes read from a few driving series; forecasts for all assets.
 
     At the end of day t a Gaussian hidden Markov model of K regimes is fitted to the last `window` days of
@@ -127,15 +127,18 @@ class RollingRegimes:
             raise BadData(f"driving is {tuple(driving)}; give different column numbers, from 0.")
         if evidence is not None and len(evidence) != K:
             raise BadData(f"evidence has {len(evidence)} weights for {K} regimes; give one a regime.")
-        self.driving = tuple(int(column) for column in driving)
+        # a tuple stays the object that was given: scikit-learn's clone compares by identity
+        self.driving = driving if isinstance(driving, tuple) else tuple(int(column) for column in driving)
         self.K = K
         self.window = window
         self.H = H
         self.refit = refit
         self.weighting: Weighting = weighting
         self.order_by: OrderBy = order_by
-        self.hysteresis = Hysteresis(hysteresis)
-        self.evidence = None if evidence is None else AsymmetricWeights(tuple(evidence))
+        self.hysteresis = hysteresis
+        self.evidence = None if evidence is None else tuple(evidence)
+        self._hysteresis = Hysteresis(hysteresis)
+        self._evidence = None if self.evidence is None else AsymmetricWeights(self.evidence)
         self.start_from: StartFrom = start_from
         self.covariance: Covariance = covariance
         self.half_life = half_life
@@ -175,7 +178,7 @@ class RollingRegimes:
             driving, self.K, self.order_by, self.seed, self.restarts, self.tolerance, self.cold_every
         )
         # Hysteresis has a memory: what it would have believed, day after day of the window.
-        believed = self.hysteresis.transform(
+        believed = self._hysteresis.transform(
             fitted._weighed(fitted._rolling.fit.filtered_probabilities(driving))
         )
         fitted._regime = int(believed[-1].argmax())
@@ -229,7 +232,7 @@ class RollingRegimes:
         if self._regime is not None:
             # Should two regimes pass each other in the rule, the belief goes with the regime.
             self._regime = int(np.flatnonzero(order == self._regime)[0])
-        self._regime = self.hysteresis.believed(self._regime, self._weighed(rolling.smoothed[-1:])[0])
+        self._regime = self._hysteresis.believed(self._regime, self._weighed(rolling.smoothed[-1:])[0])
         return self.predict()
 
     def predict(self) -> Forecast:
@@ -244,7 +247,7 @@ class RollingRegimes:
         today = self._weighed(rolling.smoothed[-1:])[0]
         if self.start_from == "regime":
             today = np.eye(self.K)[self._regime]
-        ahead = forecast_probabilities(today, rolling.fit.transition, self.H)
+        ahead = forecast_probabilities(today, rolling.transition, self.H)
         means, covariances = self._regime_moments(seen.rows, rolling.smoothed)
         mean, covariance = mixed_moments(ahead, means, covariances)
         return Forecast(
@@ -261,7 +264,7 @@ class RollingRegimes:
         return driving if self.features is None else self.features.transform(driving)
 
     def _weighed(self, probabilities: Floats) -> Floats:
-        return probabilities if self.evidence is None else self.evidence.transform(probabilities)
+        return probabilities if self._evidence is None else self._evidence.transform(probabilities)
 
     def _regime_moments(self, rows: Floats, smoothed: Floats) -> tuple[Floats, Floats]:
         """Return (K, n) means and (K, n, n) covariances of all assets over the window."""

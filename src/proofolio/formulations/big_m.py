@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression
-from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["BigM", "Need", "check_lowering", "given", "named", "resolve"]
@@ -38,7 +38,7 @@ class Need(NamedTuple):
 
 
 def resolve(
-    model: Model,
+    model: Builder,
     name: str,
     big_m: str | ArrayLike,
     shape: tuple[int, ...],
@@ -94,7 +94,7 @@ def resolve(
     return found
 
 
-def named(model: Model, name: str, since: int) -> None:
+def named(model: Builder, name: str, since: int) -> None:
     """Write a formulation's name on what bounders left in the model's proofs from an index on."""
     model.proofs[since:] = [replace(record, name=name) for record in model.proofs[since:]]
 

@@ -9,8 +9,8 @@ from scipy import sparse
 
 from proofolio.errors import BadData
 from proofolio.formulations.perspective import square_root
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, apply_matrix
-from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic, gathered_forms
 
 __all__ = ["affine_part", "curved_columns", "is_curved", "perspective_squares", "upright"]
@@ -24,7 +24,7 @@ def is_curved(rows: Rows) -> bool:
 
 def affine_part(rows: Rows) -> Expression:
     """Return the body without its quadratic part."""
-    return rows.body.affine if isinstance(rows.body, Quadratic) else rows.body
+    return rows.body.affine
 
 
 def upright(name: str, rows: Rows) -> Rows:
@@ -57,7 +57,7 @@ def curved_columns(rows: Rows) -> list[tuple[int, int]]:
 
 
 def perspective_squares(
-    model: Model,
+    model: Builder,
     name: str,
     rows: Rows,
     place: Mapping[tuple[int, int], int],

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, UnboundedExpression
 from proofolio.formulations.big_m import named
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows
-from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["checked", "given_numbers", "largest_over", "sides_of"]
@@ -35,7 +35,7 @@ def sides_of(group: Sequence[Rows]) -> list[Expression | Quadratic]:
 
 
 def largest_over(
-    model: Model, body: Expression | Quadratic, others: Sequence[Expression | Quadratic]
+    model: Builder, body: Expression | Quadratic, others: Sequence[Expression | Quadratic]
 ) -> Floats:
     r"""Bound a body from above over the box and a set, rounded outward.
 
@@ -90,7 +90,7 @@ def _row(matrix: Any, k: int) -> dict[int, float]:
     return {j: value for j, value in found.items() if value}
 
 
-def _size(model: Model, e: Expression) -> Floats:
+def _size(model: Builder, e: Expression) -> Floats:
     bounds = model.interval(Expression(abs(e.matrix), np.abs(e.constant), e.owner))
     wide = np.maximum(np.abs(bounds.lower), np.abs(bounds.upper))
     return np.where(np.isfinite(wide), wide, 0.0)
@@ -111,7 +111,7 @@ def given_numbers(big_m: ArrayLike, shape: tuple[int, ...], signed: bool) -> Flo
 
 
 def checked(
-    model: Model,
+    model: Builder,
     name: str,
     body: Body,
     M: Floats,
@@ -159,7 +159,7 @@ def checked(
     return flat.reshape(M.shape)
 
 
-def _moved(body: Body, owner: Model) -> Body:
+def _moved(body: Body, owner: Builder) -> Body:
     if isinstance(body, Quadratic):
         affine = Expression(body.affine.matrix, body.affine.constant, owner)
         return Quadratic(affine, body.forms)

@@ -55,13 +55,13 @@ from proofolio.formulations.convex_rows import (
 )
 from proofolio.formulations.disjunction_big_m import checked, given_numbers, largest_over, sides_of
 from proofolio.formulations.implications import implies
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, apply_matrix, broadcast_to
-from proofolio.program.model import Model
 
 __all__ = ["disjunction", "disjunction_meaning", "hull_of_sets"]
 
 
-def hull_of_sets(model: Model, name: str, groups: Sequence[Sequence[Rows]], chosen: Expression) -> None:
+def hull_of_sets(model: Builder, name: str, groups: Sequence[Sequence[Rows]], chosen: Expression) -> None:
     """Add the copies and rows of `disjunction`'s hull; chosen has shape (K, *S).
 
     Entries of S share no copies; ``{name}_copies`` has one column for each entry and each variable in the rows
@@ -127,7 +127,7 @@ Sets = Sequence[Rows | Sequence[Rows]]
 
 
 def disjunction(
-    model: Model,
+    model: Builder,
     name: str,
     sets: Sets,
     *,
@@ -223,7 +223,7 @@ def _numbers(big_m: ArrayLike, K: int, shape: tuple[int, ...], lowering: str, at
 
 
 def _rooms(
-    model: Model,
+    model: Builder,
     name: str,
     groups: list[list[Rows]],
     chosen: Expression,

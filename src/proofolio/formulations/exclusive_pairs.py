@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, broadcast_to, stack
-from proofolio.program.model import Model
 
 __all__ = ["as_variable", "exclusive", "member_name"]
 
@@ -24,14 +24,14 @@ def member_name(name: str, at: tuple[int, ...]) -> str:
     return "_".join([name, *map(str, at)])
 
 
-def exclusive(model: Model, name: str, a: Any, b: Any) -> None:
+def exclusive(model: Builder, name: str, a: Any, b: Any) -> None:
     """Let at most one of a and b be nonzero, entry by entry; both are arrays of variables."""
     left, right = as_expression(a), as_expression(b)
     for at in np.ndindex(left.shape):
         model.sos1(member_name(name, at), stack([left[at], right[at]]))
 
 
-def as_variable(model: Model, name: str, e: Any, shape: tuple[int, ...]) -> Expression:
+def as_variable(model: Builder, name: str, e: Any, shape: tuple[int, ...]) -> Expression:
     """Return a binary expression as an array of variables: itself, or one that is made equal to it."""
     wide = broadcast_to(e, shape)
     matrix = sparse.csr_array(wide.matrix, copy=True)

@@ -56,8 +56,8 @@ from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import BigM, Need, check_lowering, given, resolve
 from proofolio.formulations.exclusive_pairs import exclusive
+from proofolio.program.builder import Bounds, Builder
 from proofolio.program.expression import Expression, Rows, broadcast_to, stack
-from proofolio.program.model import Bounds, Model
 
 __all__ = ["LOWERINGS", "SIDES", "extremum", "maximum", "maximum_meaning", "minimum", "minimum_meaning"]
 
@@ -67,7 +67,7 @@ LOWERINGS = ("big-m", "six-row", "hull", "indicator", "sos1")
 
 
 def extremum(
-    model: Model,
+    model: Builder,
     construct: str,
     sign: int,
     name: str,
@@ -129,7 +129,7 @@ def extremum(
 class _Extremum:
     """The rows of w = max_k t_k, by name."""
 
-    def __init__(self, model: Model, construct: str, sign: int, name: str, t: Expression) -> None:
+    def __init__(self, model: Builder, construct: str, sign: int, name: str, t: Expression) -> None:
         self.model, self.construct, self.sign, self.name, self.t = model, construct, sign, name, t
         self.strong, self.weak = ("at_least", "at_most") if sign > 0 else ("at_most", "at_least")
 
@@ -214,7 +214,7 @@ class _Extremum:
         model.add(f"{name}_value", self.w == winner.sum(0) if exact else self.w <= winner.sum(0))
 
 
-def _differences(model: Model, t: Expression, k: int, tier: str = "") -> Floats:
+def _differences(model: Builder, t: Expression, k: int, tier: str = "") -> Floats:
     """Bound t_j - t_k from above for every other j; without a tier by the interval rule, infinite or not."""
     gaps = t[[j for j in range(t.shape[0]) if j != k]] - t[k]
     return model.bounds(gaps, tier, side="upper").upper if tier else model.interval(gaps).upper
@@ -229,7 +229,7 @@ def _alive(lower: Floats, upper: Floats) -> Mask:
 
 
 def maximum(
-    model: Model,
+    model: Builder,
     name: str,
     terms: Sequence[Any] | Expression,
     *,
@@ -303,7 +303,7 @@ def maximum_meaning(K: int, side: str = "exact") -> list[Callable[..., list[Any]
 
 
 def minimum(
-    model: Model,
+    model: Builder,
     name: str,
     terms: Sequence[Any] | Expression,
     *,

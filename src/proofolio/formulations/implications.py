@@ -43,15 +43,15 @@ from proofolio.formulations.convex_rows import (
     upright,
 )
 from proofolio.formulations.exclusive_pairs import as_variable, exclusive
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, apply_matrix, as_expression, broadcast_to
-from proofolio.program.model import Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["implies", "implies_meaning"]
 
 
 def implies(
-    model: Model,
+    model: Builder,
     name: str,
     z: Any,
     rows: Any,
@@ -142,7 +142,7 @@ def implies(
         model.add(f"{name}_{side}", slack <= M.value * (1 - on), switch)
 
 
-def _straightened(model: Model, name: str, rows: Rows) -> Rows:
+def _straightened(model: Builder, name: str, rows: Rows) -> Rows:
     """Return affine rows in s and x, with s at least the quadratic part."""
     assert isinstance(rows.body, Quadratic)
     zero = Expression(sparse.csr_array((rows.body.size, model.n)), np.zeros(rows.shape), rows.body.owner)
@@ -153,12 +153,12 @@ def _straightened(model: Model, name: str, rows: Rows) -> Rows:
     return Rows(s + rows.body.affine, rows.lower, rows.upper)
 
 
-def _size(model: Model, body: Any) -> Floats:
+def _size(model: Builder, body: Any) -> Floats:
     bounds = model.bounds(body)
     return np.maximum(np.abs(bounds.lower), np.abs(bounds.upper))
 
 
-def _hull(model: Model, name: str, on: Expression, rows: Rows) -> None:
+def _hull(model: Builder, name: str, on: Expression, rows: Rows) -> None:
     body = affine_part(rows)
     matrix = sparse.csr_array(body.matrix, copy=True)
     matrix.sum_duplicates()

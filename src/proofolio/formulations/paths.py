@@ -49,8 +49,8 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Mask
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, stack
-from proofolio.program.model import Model
 
 __all__ = [
     "dwell",
@@ -65,7 +65,7 @@ __all__ = [
 
 
 def transitions(
-    model: Model, name: str, Z: Any, allowed: ArrayLike, *, lowering: str = "network"
+    model: Builder, name: str, Z: Any, allowed: ArrayLike, *, lowering: str = "network"
 ) -> Expression | None:
     """Let a one-hot path move along allowed pairs of states only.
 
@@ -107,7 +107,7 @@ def transitions(
     return None
 
 
-def moves(model: Model, name: str, Z: Expression, allowed: Mask) -> Expression:
+def moves(model: Builder, name: str, Z: Expression, allowed: Mask) -> Expression:
     """Return the flow y of shape (R, R, T - 1) along a one-hot path."""
     R, T = Z.shape
     limit = np.broadcast_to(allowed[:, :, None], (R, R, T - 1)).astype(float)
@@ -138,7 +138,7 @@ def transitions_meaning(allowed: ArrayLike, T: int) -> list[Callable[..., list[A
 
 
 def switches(
-    model: Model, name: str, Z: Any, most: int | None = None, *, lowering: str = "starts"
+    model: Builder, name: str, Z: Any, most: int | None = None, *, lowering: str = "starts"
 ) -> Expression:
     """Return, for each pair of neighbouring periods, whether the state changes.
 
@@ -203,7 +203,7 @@ def switches_meaning(
     return [piece(p) for p in one_hot_paths(R, T) if sum(a != b for a, b in pairwise(p)) <= limit]
 
 
-def dwell(model: Model, name: str, Z: Any, up: int = 1, down: int = 1) -> Expression:
+def dwell(model: Builder, name: str, Z: Any, up: int = 1, down: int = 1) -> Expression:
     """Keep each path in its state for at least `up` periods, and out of it for at least `down`.
 
     Parameters

@@ -12,8 +12,8 @@ from scipy import sparse
 from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, apply_matrix, stack
-from proofolio.program.model import Model
 
 __all__ = ["perspective_cost", "square_root"]
 
@@ -43,7 +43,7 @@ def _disjuncts(R: int, maxima: Sequence[MaxTerm], exact: bool) -> list[_Disjunct
 
 
 def perspective_cost(
-    model: Model,
+    model: Builder,
     name: str,
     Z: Expression,
     w: Expression,
@@ -88,7 +88,7 @@ def perspective_cost(
 
 
 def _maxima(
-    model: Model, label: str, disjunct: _Disjunct, v: Expression, z: Expression, exact: bool
+    model: Builder, label: str, disjunct: _Disjunct, v: Expression, z: Expression, exact: bool
 ) -> Expression:
     """Return the signed maxima of a disjunct, homogenised: alpha'v + beta z against floor z."""
     total: Expression = 0.0 * z

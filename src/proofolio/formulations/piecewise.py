@@ -50,8 +50,8 @@ from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import member_name
 from proofolio.formulations.extrema import SIDES
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, between
-from proofolio.program.model import Model
 
 __all__ = [
     "Approximation",
@@ -63,7 +63,7 @@ __all__ = [
 
 
 def piecewise_linear(
-    model: Model,
+    model: Builder,
     name: str,
     u: Any,
     breakpoints: ArrayLike,
@@ -117,7 +117,7 @@ def piecewise_linear(
     return v
 
 
-def _variable(model: Model, name: str, shape: tuple[int, ...], y: Floats, side: str) -> Expression:
+def _variable(model: Builder, name: str, shape: tuple[int, ...], y: Floats, side: str) -> Expression:
     """Add v between the least and the greatest of f, which it takes at breakpoints; open where v may leave f."""
     lower = -np.inf if side == "at_most" else y.min()
     return model.variable(name, shape, lower, np.inf if side == "at_least" else y.max())
@@ -144,7 +144,7 @@ def _is_convex(x: Floats, y: Floats, side: str) -> bool:
     return bool(np.all(bend >= 0 if side == "at_least" else bend <= 0))
 
 
-def _convex(model: Model, name: str, u: Expression, x: Floats, y: Floats, side: str) -> Expression:
+def _convex(model: Builder, name: str, u: Expression, x: Floats, y: Floats, side: str) -> Expression:
     if not _is_convex(x, y, side):
         raise BadData(f"the rows of {name!r} are not convex: use the lowering 'logarithmic' or 'incremental'")
     v = _variable(model, name, u.shape, y, side)
@@ -160,7 +160,7 @@ def _convex(model: Model, name: str, u: Expression, x: Floats, y: Floats, side: 
 
 
 def _weights(
-    model: Model, name: str, shape: tuple[int, ...], x: Floats, y: Floats, lowering: str
+    model: Builder, name: str, shape: tuple[int, ...], x: Floats, y: Floats, lowering: str
 ) -> tuple[Expression, Expression]:
     column = (x.size, *[1] * len(shape))
     weight = model.variable(f"{name}_weight", (x.size, *shape), 0.0, 1.0)
@@ -197,7 +197,7 @@ def gray_bits(n: int) -> Integers:
 
 
 def _incremental(
-    model: Model, name: str, shape: tuple[int, ...], x: Floats, y: Floats
+    model: Builder, name: str, shape: tuple[int, ...], x: Floats, y: Floats
 ) -> tuple[Expression, Expression]:
     dx, dy = (np.diff(side).reshape(-1, *[1] * len(shape)) for side in (x, y))
     filled = model.variable(f"{name}_filled", (x.size - 1, *shape), 0.0, 1.0)
@@ -252,7 +252,7 @@ class Approximation:
 
 
 def piecewise_linear_of(
-    model: Model,
+    model: Builder,
     name: str,
     function: Callable[[Floats], ArrayLike],
     u: Any,

@@ -51,8 +51,8 @@ from numpy.typing import ArrayLike
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import member_name
-from proofolio.program.expression import Expression, as_expression, between
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
+from proofolio.program.expression import Expression, Rows, as_expression
 
 __all__ = [
     "cardinality",
@@ -67,7 +67,7 @@ __all__ = [
 
 
 def semicontinuous(
-    model: Model,
+    model: Builder,
     name: str,
     u: Any,
     lower: ArrayLike,
@@ -114,7 +114,7 @@ def semicontinuous(
     z = model.variable(name, value.shape, upper=reachable.astype(float), binary=True)
     low, high = np.where(reachable, low, 0.0), np.where(reachable, high, 0.0)
     if lowering == "indicator":
-        model.indicator(f"{name}_in", z, between(low, value, high))
+        model.indicator(f"{name}_in", z, Rows(value, low, high))  # a limit may be infinite
         model.indicator(f"{name}_out", z, value == 0, when=0)
         return z
     for side, limit in (("lower", low), ("upper", high)):
@@ -134,7 +134,7 @@ def semicontinuous_meaning(lower: ArrayLike, upper: ArrayLike) -> list[Callable[
 
 
 def cardinality(
-    model: Model, name: str, u: Any, most: int, *, least: int = 0, lowering: str = "big-m"
+    model: Builder, name: str, u: Any, most: int, *, least: int = 0, lowering: str = "big-m"
 ) -> Expression | None:
     """Hold at most `most` of the entries along the first axis of u; return which are held.
 
@@ -197,7 +197,7 @@ def cardinality_meaning(n: int, most: int) -> list[Callable[..., list[Any]]]:
 ROUNDING = 1e-9  # of a lot: 0.3 / 0.1 is 2.9999999999999996, and the row itself decides what is a multiple
 
 
-def round_lot(model: Model, name: str, u: Any, lot: ArrayLike) -> Expression:
+def round_lot(model: Builder, name: str, u: Any, lot: ArrayLike) -> Expression:
     """Let u be whole numbers of lots; return how many.
 
     Parameters
@@ -246,7 +246,7 @@ def round_lot_meaning(lot: ArrayLike, counts: range) -> list[Callable[..., list[
 
 
 def fixed_charge(
-    model: Model, name: str, u: Any, charge: ArrayLike, *, lowering: str = "big-m"
+    model: Builder, name: str, u: Any, charge: ArrayLike, *, lowering: str = "big-m"
 ) -> Expression:
     """Return what is due: `charge` for every entry of u that is not zero.
 

@@ -26,14 +26,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.formulations.big_m import Need, check_lowering, named, resolve
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, broadcast_to, common_shape
-from proofolio.program.model import Model
 
 __all__ = ["product", "product_meaning"]
 
 
 def product(
-    model: Model,
+    model: Builder,
     name: str,
     b: Any,
     u: Any,

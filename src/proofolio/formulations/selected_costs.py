@@ -42,14 +42,14 @@ from proofolio.formulations.big_m import Need, check_lowering, named, resolve
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, difference_rounding, quadratic_range, settled
 from proofolio.formulations.extrema import maximum
 from proofolio.formulations.perspective import perspective_cost
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, stack
-from proofolio.program.model import Model
 
 __all__ = ["selected_cost", "selected_cost_meaning"]
 
 
 def selected_cost(
-    model: Model,
+    model: Builder,
     name: str,
     Z: Expression,
     w: Expression,
@@ -137,7 +137,7 @@ def selected_cost(
 
 
 def _cost_of_each(
-    model: Model,
+    model: Builder,
     name: str,
     Z: Expression,
     w: Expression,
@@ -160,7 +160,7 @@ def _cost_of_each(
     return body
 
 
-def _least(model: Model, w: Expression, costs: RegimeCosts) -> Floats:
+def _least(model: Builder, w: Expression, costs: RegimeCosts) -> Floats:
     """Bound every regime's cost below over the box, period by period; -inf where the box is open."""
     box = model.interval(w)
     if not (np.all(np.isfinite(box.lower)) and np.all(np.isfinite(box.upper))):
@@ -176,7 +176,7 @@ def _least(model: Model, w: Expression, costs: RegimeCosts) -> Floats:
     return least
 
 
-def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: Any) -> None:
+def _indicators(model: Builder, name: str, Z: Expression, cost: Expression, body: Any) -> None:
     forms = any(np.any(form.matrix) for entry in body.forms for form in entry)
     if forms:
         bounds = model.interval(body)
@@ -188,7 +188,7 @@ def _indicators(model: Model, name: str, Z: Expression, cost: Expression, body: 
 
 
 def _pairs(
-    model: Model,
+    model: Builder,
     name: str,
     Z: Expression,
     w: Expression,
@@ -224,7 +224,7 @@ def _pairs(
 
 
 def _needed(
-    model: Model, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
+    model: Builder, w: Expression, costs: RegimeCosts, budget: float | None, T: int, tier: str
 ) -> Floats:
     """Bound f_r - f_s above, over the box and budget of every period: shape (R, R, T), zero where r = s."""
     box = model.bounds(w)
@@ -250,11 +250,11 @@ def _needed(
     return np.broadcast_to(M, (R, R, T))
 
 
-def _difference(model: Model, w: Expression, D: Floats, g: Floats, h: Floats) -> Any:
+def _difference(model: Builder, w: Expression, D: Floats, g: Floats, h: Floats) -> Any:
     return model.quadratic(D, w) + (w * g).sum(-1) + h
 
 
-def _needs(model: Model, Z: Expression, w: Expression, costs: RegimeCosts) -> list[Need]:
+def _needs(model: Builder, Z: Expression, w: Expression, costs: RegimeCosts) -> list[Need]:
     """Return f_r - f_s where Z_s = 1, for every r at once, s being the next regime, the one after, ..."""
     R, T = Z.shape
     box = model.bounds(w)

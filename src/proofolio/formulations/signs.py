@@ -39,14 +39,14 @@ from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import exclusive
 from proofolio.formulations.extrema import LOWERINGS, SIDES, extremum, maximum_meaning
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, broadcast_to, stack
-from proofolio.program.model import Model
 
 __all__ = ["absolute", "absolute_meaning", "positive_part", "positive_part_meaning", "signed_parts"]
 
 
 def signed_parts(
-    model: Model, name: str, u: Expression, lowering: str, above: Expression | None = None
+    model: Builder, name: str, u: Expression, lowering: str, above: Expression | None = None
 ) -> tuple[Expression, Expression, Floats]:
     r"""Return the parts p, q of :math:`u = p - q`, :math:`p, q \ge 0`, :math:`p q = 0`, and a bound on p + q.
 
@@ -76,7 +76,7 @@ def signed_parts(
 
 
 def absolute(
-    model: Model,
+    model: Builder,
     name: str,
     u: Any,
     *,
@@ -134,7 +134,7 @@ def absolute_meaning(side: str = "exact") -> list[Callable[..., list[Any]]]:
 
 
 def positive_part(
-    model: Model,
+    model: Builder,
     name: str,
     u: Any,
     *,

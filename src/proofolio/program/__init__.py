@@ -1,33 +1,11 @@
-"""The ground: array expressions, the builder, the frozen program, and the doors."""
+"""Array expressions, the builder, and the frozen program.
 
-from proofolio.program.expression import (
-    Expression,
-    Rows,
-    apply_matrix,
-    as_expression,
-    between,
-    broadcast_to,
-    concatenate,
-    stack,
-)
-from proofolio.program.model import Bounder, Bounds, Model
-from proofolio.program.program import Program, Switch
-from proofolio.program.quadratic import Form, Quadratic
+Read in this order: `expression` (arrays of affine functions and the rows their comparisons make), `quadratic`
+(the same with quadratic forms), `interval` (bounds over a box), `program` (the frozen program in matrix form),
+`builder` (variables, rows and objective become a program; `assembly` stacks what was collected), `structure`
+(which classes of mathematics a program uses), `exporters` (which module writes a program out).
+"""
 
-__all__ = [
-    "Bounder",
-    "Bounds",
-    "Expression",
-    "Form",
-    "Model",
-    "Program",
-    "Quadratic",
-    "Rows",
-    "Switch",
-    "apply_matrix",
-    "as_expression",
-    "between",
-    "broadcast_to",
-    "concatenate",
-    "stack",
-]
+from proofolio.public_names import served
+
+__getattr__, __dir__, __all__ = served(__name__)

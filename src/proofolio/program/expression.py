@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData
-
-if TYPE_CHECKING:
-    from proofolio.program.quadratic import Quadratic
 
 __all__ = [
     "Expression",
+    "Function",
     "Rows",
     "apply_matrix",
+    "as_constant",
     "as_expression",
     "between",
     "broadcast_to",
@@ -29,7 +28,93 @@ __all__ = [
 ]
 
 
-class Expression:
+class Function:
+    """An array of functions of one model's variables: what affine and quadratic expressions share.
+
+    It has a numpy shape and no truth value. ``<=``, ``>=`` and ``==`` make `Rows`; arithmetic and comparison
+    with a function of higher degree are left to that function.
+
+    Attributes
+    ----------
+    owner : object or None
+        The model whose columns these are; None for a constant.
+    """
+
+    __array_ufunc__ = None
+    __hash__ = None  # type: ignore[assignment]  # == makes rows, so equality cannot be hashed on
+    degree: ClassVar[int]
+    owner: object | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The numpy shape."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        raise NotImplementedError
+
+    @property
+    def affine(self) -> Expression:
+        """The affine part."""
+        raise NotImplementedError
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise BadData(
+            "numpy cannot hold proofolio expressions: use proofolio.stack, proofolio.concatenate or the "
+            "expression's own methods"
+        )
+
+    def __bool__(self) -> bool:
+        raise BadData("an expression has no truth value: write rows with <=, >= or ==")
+
+    def __neg__(self) -> Any:
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def __sub__(self, other: Any) -> Any:
+        raise NotImplementedError
+
+    def __getitem__(self, key: Any) -> Any:
+        raise NotImplementedError
+
+    def value(self, x: ArrayLike) -> Floats:
+        """Evaluate at a point of the model's columns (at least as many entries as columns used)."""
+        raise NotImplementedError
+
+    def yields_to(self, other: Any) -> bool:
+        """Whether an operation with the other operand is that operand's to do: its degree is higher."""
+        return isinstance(other, Function) and other.degree > self.degree
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare(other, -np.inf, 0.0)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(other, 0.0, np.inf)
+
+    def __eq__(self, other: Any) -> Any:
+        return self._compare(other, 0.0, 0.0)
+
+    def __ne__(self, other: object) -> NoReturn:
+        raise BadData("!= is not a closed condition: use a binary and proofolio.implies")
+
+    def __lt__(self, other: Any) -> NoReturn:
+        raise BadData("a strict < is not a closed condition: write <= with an explicit gap")
+
+    def __gt__(self, other: Any) -> NoReturn:
+        raise BadData("a strict > is not a closed condition: write >= with an explicit gap")
+
+    def _compare(self, other: Any, lower: float, upper: float) -> Any:
+        if self.yields_to(other):
+            return NotImplemented
+        body = self - other
+        return Rows(body, np.full(body.shape, lower), np.full(body.shape, upper))
+
+
+class Expression(Function):
     r"""An array of affine functions of one model's variables.
 
     Entry :math:`k` (in row-major order) is :math:`\sum_j A_{kj} x_j + b_k`. Arithmetic is numpy's: ``*`` is
@@ -51,12 +136,11 @@ class Expression:
         For NaN, infinities, ``<``, ``>``, ``!=`` and for expressions of two different models.
     """
 
-    __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]  # == makes rows, so equality cannot be hashed on
+    degree = 1
 
-    def __init__(self, matrix: Any, constant: ArrayLike, owner: object | None = None) -> None:
+    def __init__(self, matrix: Sparse, constant: ArrayLike, owner: object | None = None) -> None:
         self.constant: Floats = np.asarray(constant, dtype=float)
-        self.matrix: Any = matrix
+        self.matrix: Sparse = matrix
         self.owner = owner
 
     # ------------------------------------------------------------------ shape
@@ -69,6 +153,11 @@ class Expression:
     def size(self) -> int:
         """The number of entries."""
         return self.constant.size
+
+    @property
+    def affine(self) -> Expression:
+        """The expression itself."""
+        return self
 
     @property
     def ndim(self) -> int:
@@ -92,15 +181,6 @@ class Expression:
 
     def __iter__(self) -> Iterator[Expression]:
         return (self[i] for i in range(len(self)))
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise BadData(
-            "numpy cannot hold proofolio expressions: use proofolio.stack, proofolio.concatenate or the "
-            "expression's own methods"
-        )
-
-    def __bool__(self) -> bool:
-        raise BadData("an expression has no truth value: write rows with <=, >= or ==")
 
     def __repr__(self) -> str:
         return f"Expression(shape={self.shape}, variables={np.unique(self.matrix.indices).size})"
@@ -137,7 +217,7 @@ class Expression:
         return self
 
     def __add__(self, other: Any) -> Any:
-        if not _is_affine(other):
+        if self.yields_to(other):
             return NotImplemented
         left, right, owner = _aligned(self, as_expression(other))
         return Expression(left.matrix + right.matrix, left.constant + right.constant, owner)
@@ -145,7 +225,7 @@ class Expression:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Any:
-        if not _is_affine(other):
+        if self.yields_to(other):
             return NotImplemented
         return self + (-as_expression(other))
 
@@ -182,7 +262,7 @@ class Expression:
         return Expression(matrix, left.constant / right.constant, owner)
 
     def __matmul__(self, other: Any) -> Expression:
-        right = _constant_operand(other)
+        right = as_constant(other)
         if self.ndim not in (1, 2) or right.ndim not in (1, 2) or self.shape[-1] != right.shape[0]:
             raise BadData(f"shapes {self.shape} and {right.shape} do not fit the matrix product")
         rows = 1 if self.ndim == 1 else self.shape[0]
@@ -191,7 +271,7 @@ class Expression:
         return Expression(operator @ self.matrix, self.constant @ right, self.owner)
 
     def __rmatmul__(self, other: Any) -> Expression:
-        left = _constant_operand(other)
+        left = as_constant(other)
         if self.ndim not in (1, 2) or left.ndim not in (1, 2) or left.shape[-1] != self.shape[0]:
             raise BadData(f"shapes {left.shape} and {self.shape} do not fit the matrix product")
         columns = 1 if self.ndim == 1 else self.shape[1]
@@ -208,25 +288,6 @@ class Expression:
             (np.ones(self.size), (target, np.arange(self.size))), shape=(constant.size, self.size)
         )
         return Expression(operator @ self.matrix, constant, self.owner)
-
-    # ------------------------------------------------------------ comparisons
-    def __le__(self, other: Any) -> Any:
-        return _compare(self, other, -np.inf, 0.0)
-
-    def __ge__(self, other: Any) -> Any:
-        return _compare(self, other, 0.0, np.inf)
-
-    def __eq__(self, other: Any) -> Any:
-        return _compare(self, other, 0.0, 0.0)
-
-    def __ne__(self, other: object) -> NoReturn:
-        raise BadData("!= is not a closed condition: use a binary and proofolio.implies")
-
-    def __lt__(self, other: Any) -> NoReturn:
-        raise BadData("a strict < is not a closed condition: write <= with an explicit gap")
-
-    def __gt__(self, other: Any) -> NoReturn:
-        raise BadData("a strict > is not a closed condition: write >= with an explicit gap")
 
     # -------------------------------------------------------------- evaluation
     def value(self, x: ArrayLike) -> Floats:
@@ -248,7 +309,7 @@ class Rows:
         Bounds of the body's shape; infinite where a side is absent.
     """
 
-    body: Expression | Quadratic
+    body: Function
     lower: Floats
     upper: Floats
 
@@ -267,9 +328,9 @@ class Rows:
         return Rows(self.body[key], self.lower[key], self.upper[key])
 
 
-def between(lower: ArrayLike, expression: Expression | Quadratic, upper: ArrayLike) -> Rows:
+def between(lower: ArrayLike, expression: Function, upper: ArrayLike) -> Rows:
     """Return ranged rows ``lower <= expression <= upper`` with constant sides."""
-    low, high = _constant_operand(lower), _constant_operand(upper)
+    low, high = as_constant(lower), as_constant(upper)
     shape = common_shape(low.shape, expression.shape, high.shape)
     return Rows(
         expression + np.zeros(shape), np.broadcast_to(low, shape).copy(), np.broadcast_to(high, shape).copy()
@@ -285,7 +346,7 @@ def as_expression(value: Any) -> Expression:
         return value
     if _holds_expressions(value):
         return stack([as_expression(v) for v in value])
-    constant = _constant_operand(value)
+    constant = as_constant(value)
     return Expression(sparse.csr_array((constant.size, 0)), constant)
 
 
@@ -301,7 +362,7 @@ def broadcast_to(value: Any, shape: tuple[int, ...]) -> Expression:
     return expression._gather(positions)
 
 
-def _block_diagonal(block: Any, count: int) -> Any:
+def _block_diagonal(block: Sparse, count: int) -> Sparse:
     """Return a matrix with the block repeated along its diagonal (kron with the identity, many times faster)."""
     m, n = block.shape
     nnz = block.nnz
@@ -368,7 +429,8 @@ def _holds_expressions(value: Any) -> bool:
     return False
 
 
-def _constant_operand(value: Any) -> Floats:
+def as_constant(value: Any) -> Floats:
+    """Return the numbers of a constant: a number, an array of finite numbers or an expression without variables."""
     if isinstance(value, Expression):
         if not value.is_constant:
             raise BadData("a constant was needed here, and the expression has variables")
@@ -387,17 +449,6 @@ def _constant_operand(value: Any) -> Floats:
     return constant
 
 
-def _is_affine(value: Any) -> bool:
-    return not hasattr(value, "forms")
-
-
-def _compare(left: Expression, right: Any, lower: float, upper: float) -> Any:
-    if not _is_affine(right):
-        return NotImplemented
-    body = left - right
-    return Rows(body, np.full(body.shape, lower), np.full(body.shape, upper))
-
-
 def _common_owner(parts: Sequence[Expression]) -> object | None:
     owners = {id(p.owner): p.owner for p in parts if p.owner is not None}
     if len(owners) > 1:
@@ -405,7 +456,7 @@ def _common_owner(parts: Sequence[Expression]) -> object | None:
     return next(iter(owners.values()), None)
 
 
-def _widened(matrix: Any, width: int) -> Any:
+def _widened(matrix: Sparse, width: int) -> Sparse:
     if matrix.shape[1] == width:
         return matrix
     return sparse.csr_array(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.errors import BadData
+from proofolio.program.exporters import exporter
 from proofolio.program.quadratic import Form
 
 __all__ = [
@@ -33,7 +34,7 @@ class Switch:
     """What Big-M rows are for: each row holds as written while its binary is at its on-value.
 
     Arrays have one entry a row. With the binary on, the term in the binary vanishes and the row says what
-    was meant; with it off, `big_m` is the room the row is given.
+    was meant; with it off, the row is relaxed by `big_m`.
 
     Attributes
     ----------
@@ -120,7 +121,7 @@ def element_name(name: str, index: tuple[int, ...]) -> str:
 class QuadraticRows:
     """Rows ``lower <= matrix x + sum of forms <= upper``, one tuple of forms a row."""
 
-    matrix: Any
+    matrix: Sparse
     forms: tuple[tuple[Form, ...], ...]
     lower: Floats
     upper: Floats
@@ -143,7 +144,7 @@ class Cones:
     Cone j stands in rows ``pointer[j] .. pointer[j + 1]`` of ``matrix x + constant``, in the order t, z, Y.
     """
 
-    matrix: Any
+    matrix: Sparse
     constant: Floats
     pointer: Integers
     blocks: tuple[RowBlock, ...] = ()
@@ -167,7 +168,7 @@ class Indicators:
 
     binary: Integers
     on: Integers
-    matrix: Any
+    matrix: Sparse
     lower: Floats
     upper: Floats
     blocks: tuple[RowBlock, ...] = ()
@@ -194,8 +195,8 @@ class Program:
         \min\ \tfrac12 x'Px + q'x + c \quad\text{s.t.}\quad
         \ell_A \le Ax \le u_A,\ \ \ell \le x \le u,\ \ x_j \in \mathbb{Z}\ (j \in I)
 
-    together with quadratic rows, rotated cones, indicators and special ordered sets. A maximisation is held
-    negated, with `maximise` set: `objective` speaks in the user's own sense.
+    together with quadratic rows, rotated cones, indicators and special ordered sets. A maximisation is stored
+    negated, with `maximise` set; `objective` gives values in the user's own sense.
 
     Attributes
     ----------
@@ -211,10 +212,10 @@ class Program:
         Names; every column, and every row of A, stands in exactly one block.
     """
 
-    P: Any
+    P: sparse.csc_array
     q: Floats
     c: float
-    A: Any
+    A: Sparse
     row_lower: Floats
     row_upper: Floats
     lower: Floats
@@ -228,10 +229,6 @@ class Program:
     sos: tuple[SpecialOrderedSet, ...] = ()
     maximise: bool = False
     name: str = "program"
-    _blocks: dict[str, Block] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_blocks", {b.name: b for b in self.variables})
 
     def __repr__(self) -> str:
         kinds = {
@@ -269,6 +266,10 @@ class Program:
         """The name of every linear row."""
         return tuple(name for block in self.rows for name in block.element_names())
 
+    @cached_property
+    def _blocks(self) -> dict[str, Block]:
+        return {block.name: block for block in self.variables}
+
     def columns(self, name: str) -> Integers:
         """Return the columns of a block of variables, in its shape."""
         if name not in self._blocks:
@@ -282,25 +283,16 @@ class Program:
         return -value if self.maximise else value
 
     def to_pyomo(self) -> Any:
-        """Return a Pyomo model with the same names; see `proofolio.interfaces.pyomo.interface`."""
-        from proofolio.interfaces.pyomo.interface import to_pyomo  # the door is heavy: opened only when used
-
-        return to_pyomo(self)
+        """Return a Pyomo model with the same names; see `proofolio.interfaces.pyomo.writing`."""
+        return exporter("pyomo")(self)
 
     def to_cvxpy(self) -> Any:
-        """Return a CVXPY problem with the same names; see `proofolio.interfaces.cvxpy.interface`."""
-        from proofolio.interfaces.cvxpy.interface import to_cvxpy  # the door is heavy: opened only when used
-        from proofolio.program.structure import recognise_cones  # it stands on this module
-
-        return to_cvxpy(recognise_cones(self))
+        """Return a CVXPY problem with the same names; see `proofolio.interfaces.cvxpy.writing`."""
+        return exporter("cvxpy")(self)
 
     def write(self, path: str | Path) -> None:
         """Write an .mps or .lp file; see `proofolio.interfaces.files.model_files`."""
-        from proofolio.interfaces.files.model_files import (
-            write_program,  # the door is heavy: opened only when used
-        )
-
-        write_program(self, path)
+        exporter("file")(self, path)
 
     def values(self, x: ArrayLike) -> dict[str, float]:
         """Return the point as a dictionary from column names to numbers."""
@@ -316,6 +308,6 @@ class Program:
         return np.array([values[name] for name in self.column_names], dtype=float)
 
 
-def empty_matrix(rows: int, columns: int) -> Any:
+def empty_matrix(rows: int, columns: int) -> Sparse:
     """Return a sparse matrix without entries."""
     return sparse.csr_array((rows, columns))

@@ -1,12 +1,9 @@
-"""Sparse quadratic forms, cut into small dense ones that share no column.
-
-Arrays of quadratic functions: an affine expression plus quadratic forms on a few columns each.
-"""
+"""Arrays of quadratic functions: an affine expression plus small dense quadratic forms on a few columns each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,8 +14,8 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.program.expression import (
     Expression,
-    Rows,
-    _constant_operand,
+    Function,
+    as_constant,
     as_expression,
     broadcast_to,
     common_shape,
@@ -50,25 +47,28 @@ class Form:
         return 2.0 * (self.matrix @ x[self.columns])
 
 
-class Quadratic:
+class Quadratic(Function):
     """An array of quadratic functions of one model's variables: entry k is ``affine[k] + sum of forms[k]``.
 
     Made by ``model.quadratic(Q, w)``. It can be added, scaled by constants, indexed, summed and compared.
 
     Attributes
     ----------
-    affine : Expression
-        The affine part; its shape is the shape of the array.
     forms : tuple of tuples of Form
         The quadratic part of each entry, in row-major order.
     """
 
-    __array_ufunc__ = None
-    __hash__ = None  # type: ignore[assignment]  # == makes rows, so equality cannot be hashed on
+    degree = 2
 
     def __init__(self, affine: Expression, forms: tuple[tuple[Form, ...], ...]) -> None:
-        self.affine = affine
+        self._affine = affine
         self.forms = forms
+        self.owner = affine.owner
+
+    @property
+    def affine(self) -> Expression:
+        """The affine part; its shape is the shape of the array."""
+        return self._affine
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,19 +80,8 @@ class Quadratic:
         """The number of entries."""
         return self.affine.size
 
-    @property
-    def owner(self) -> object | None:
-        """The model whose columns these are."""
-        return self.affine.owner
-
     def __repr__(self) -> str:
         return f"Quadratic(shape={self.shape})"
-
-    def __bool__(self) -> bool:
-        raise BadData("an expression has no truth value: write rows with <=, >= or ==")
-
-    def __array__(self, *_: Any, **__: Any) -> NoReturn:
-        raise BadData("numpy cannot hold proofolio expressions: use the expression's own methods")
 
     def __getitem__(self, key: Any) -> Quadratic:
         positions = np.asarray(np.arange(self.size).reshape(self.shape)[key])
@@ -130,13 +119,13 @@ class Quadratic:
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Quadratic:
-        divisor = _constant_operand(other)
+        divisor = as_constant(other)
         if np.any(divisor == 0):
             raise BadData("division of an expression by zero")
         return self._scaled(divisor, np.divide)
 
     def _scaled(self, other: Any, operation: np.ufunc) -> Quadratic:
-        factor = _constant_operand(other)
+        factor = as_constant(other)
         shape = common_shape(self.shape, factor.shape)
         wide = self._broadcast(shape)
         scale = np.broadcast_to(factor, shape).ravel()
@@ -155,28 +144,6 @@ class Quadratic:
             gathered[position].extend(entry)
         return Quadratic(affine, tuple(tuple(entry) for entry in gathered))
 
-    def __le__(self, other: Any) -> Rows:
-        return self._compare(other, -np.inf, 0.0)
-
-    def __ge__(self, other: Any) -> Rows:
-        return self._compare(other, 0.0, np.inf)
-
-    def __eq__(self, other: Any) -> Any:
-        return self._compare(other, 0.0, 0.0)
-
-    def __ne__(self, other: object) -> NoReturn:
-        raise BadData("!= is not a closed condition: use a binary and proofolio.implies")
-
-    def __lt__(self, other: Any) -> NoReturn:
-        raise BadData("a strict < is not a closed condition: write <= with an explicit gap")
-
-    def __gt__(self, other: Any) -> NoReturn:
-        raise BadData("a strict > is not a closed condition: write >= with an explicit gap")
-
-    def _compare(self, other: Any, lower: float, upper: float) -> Rows:
-        body = self - other
-        return Rows(body, np.full(body.shape, lower), np.full(body.shape, upper))
-
     def value(self, x: ArrayLike) -> Floats:
         """Evaluate at a point of the model's columns."""
         point = np.asarray(x, dtype=float)
@@ -193,7 +160,7 @@ def symmetric(Q: ArrayLike, name: str = "Q") -> Floats:
     BadData
         When Q is not square, not finite, or asymmetric by more than 1e-12 of its largest entry.
     """
-    matrix = _constant_operand(Q)
+    matrix = as_constant(Q)
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise BadData(f"{name} has shape {matrix.shape}; a quadratic form needs (..., n, n)")
     turned = np.swapaxes(matrix, -1, -2)

@@ -1,46 +1,202 @@
-"""An audit on the terminal: the worst rows, one line a verdict, and what to type next."""
+"""An audit as text: what each verdict means, the table of rows, and what a terminal shows."""
 
 from __future__ import annotations
 
+import math
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from proofolio.report.verdicts import WORDS, needed_words, number, ratio_words
+from rich.console import Console
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from proofolio.report.table import STYLES, WIDE, Cell, Table
+from proofolio.verification.audit.auditing import Audit
+from proofolio.verification.audit.verdicts import RowVerdict
 
-    from proofolio.verification.audit.auditing import Audit
-    from proofolio.verification.audit.verdicts import RowVerdict
+__all__ = [
+    "ORDER",
+    "VERDICT_TEXTS",
+    "VerdictText",
+    "cut_off",
+    "needed_text",
+    "number",
+    "ratio_text",
+    "rows_table",
+    "show",
+]
 
-__all__ = ["show"]
 
-
-WORST = 10
-TOLD = {"invalid": 3, "binding": 1}
+WORST = 10  # rows in the terminal's table
+SHOWN_POINTS = {"invalid": 3, "binding": 1}  # by verdict, how many points that are cut off the terminal names
 REASONS = 3
-NAMED = 6
-SIDES = {"upper": "<=", "lower": ">="}
+NAMED = 6  # variables of a point that is cut off
+SIDES = {"upper": "≤", "lower": "≥"}
+SAFE: dict[bool | None, Cell] = {True: ("yes", "good"), False: ("NO", "bad"), None: "?"}
 
 
-def show(model: str, found: Audit, extras: Mapping[str, Any], patterns: Sequence[str]) -> None:
+class VerdictText(NamedTuple):
+    """What a verdict is, why it matters, what to do, its mark in a table and its colour in a chart."""
+
+    what: str
+    why: str
+    do: str
+    mark: str
+    colour: str
+
+
+VERDICT_TEXTS = {
+    "invalid": VerdictText(
+        "declared as Big-M, and cuts off a point that it should allow",
+        "the optimum may be cut off, and no solver will say so",
+        "give the row at least the M that is needed, and solve again",
+        "bad",
+        "s2",
+    ),
+    "unsafe": VerdictText(
+        "M times the integrality tolerance is more than a thousandth of what matters",
+        "the row leaks: a solver may call a wrong answer optimal",
+        "use a smaller M (--tighten) or a native indicator, and check solutions with `proofolio solve`",
+        "bad",
+        "s2",
+    ),
+    "undecided": VerdictText(
+        "neither proved to be enough nor shown to be too small",
+        "the row may cut off the optimum",
+        "read its reason: bound a variable, or give more time",
+        "doubtful",
+        "s6",
+    ),
+    "binding": VerdictText(
+        "cuts off points even when switched off: a real capacity, or an M too small",
+        "the rows alone cannot tell which",
+        "leave a capacity alone; declare a Big-M row with --big-m to have it judged",
+        "notable",
+        "s0",
+    ),
+    "loose": VerdictText(
+        "more than is needed",
+        "it weakens the relaxation, slows the solver, and leaks more",
+        "tighten it with --tighten",
+        "doubtful",
+        "s1",
+    ),
+    "redundant": VerdictText(
+        "never binds, not even when switched on",
+        "the row does nothing",
+        "drop it, or ask whether another was meant",
+        "faint",
+        "s9",
+    ),
+    "forcing": VerdictText(
+        "nothing satisfies the rest of the model when it is switched off",
+        "the binary has no choice",
+        "fix the binary, or look for the contradiction",
+        "contradictory",
+        "s7",
+    ),
+    "tight": VerdictText("proved to be enough, by at most 1%", "nothing is lost", "nothing", "good", "s4"),
+}
+"""By verdict, what needs attention first; ``unsafe`` is counted beside the verdicts."""
+
+ORDER = tuple(VERDICT_TEXTS)
+
+
+def number(value: float) -> str:
+    """Return a number to six digits.
+
+    Examples
+    --------
+    >>> number(1e8), number(0.1 + 0.2), number(float("inf"))
+    ('1e+08', '0.3', 'inf')
+    """
+    return f"{value:.6g}"
+
+
+def needed_text(needed: tuple[float, float]) -> str:
+    """Return the interval of the M that is needed, as one number where it is known.
+
+    Examples
+    --------
+    >>> needed_text((36.99999999999999, 37.0)), needed_text((float("-inf"), 5.0))
+    ('37', '[-inf, 5]')
+    """
+    lo, hi = needed
+    if hi == -math.inf:
+        return "none"
+    if math.isfinite(lo) and math.isfinite(hi) and hi - lo <= 1e-9 * max(1.0, abs(lo), abs(hi)):
+        return number(hi)
+    return "unknown" if (lo, hi) == (-math.inf, math.inf) else f"[{number(lo)}, {number(hi)}]"
+
+
+def ratio_text(ratio: float | None) -> str:
+    """Return M over what is needed, to three digits."""
+    return "" if ratio is None else f"{ratio:.3g}"
+
+
+def cut_off(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
+    """Say what point a row cuts off: the columns of its body, others being in ``--json``."""
+    candidate = next(c for r, (c, _) in zip(found.rows, found.judged, strict=True) if r is row)
+    names, witness = found.opened.program.column_names, row.witness or {}
+    body = [names[j] for j in candidate.columns.tolist() if names[j] in witness]
+    point = ", ".join(f"{name} = {float(witness[name]):.6g}" for name in body[:named]) or "zero"
+    more = f" and {len(body) - named} more" if len(body) > named else ""
+    return (
+        f"with {row.binary} = {row.off_value} it cuts off {point}{more}, "
+        f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}"
+    )
+
+
+def rows_table(rows: Sequence[RowVerdict]) -> Table:
+    """Return a table with a line a row, in the order given."""
+    head = (
+        "row",
+        "binary",
+        "side",
+        "M",
+        "M needed",
+        "ratio",
+        "verdict",
+        "leak",
+        "safe",
+        "suggested M",
+        "bound",
+    )
+    cells: list[Sequence[Cell]] = [
+        (
+            row.row,
+            row.binary,
+            SIDES[row.side],
+            number(row.big_m),
+            needed_text(row.needed),
+            ratio_text(row.ratio),
+            (row.verdict, VERDICT_TEXTS[row.verdict].mark),
+            f"{row.leak:.2g}",
+            SAFE[row.safe],
+            "" if row.suggested_big_m is None else number(row.suggested_big_m),
+            f"{row.tier}{', certified' if row.certified else ''}",
+        )
+        for row in rows
+    ]
+    return Table(head, cells, (3, 4, 5, 7, 9))
+
+
+# ------------------------------------------------------------------ on a terminal
+def show(
+    console: Console, model: str, found: Audit, extras: Mapping[str, Any], patterns: Sequence[str]
+) -> None:
     """Print an audit; `extras` is what else was done, `patterns` what was declared."""
-    from proofolio.cli.output import answer_console
 
-    console = answer_console()
+    def say(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, markup=False, soft_wrap=True)
 
-    def say(words: str) -> None:
-        console.print(words, markup=False, soft_wrap=True)
-
-    said = f"{model}: {found.rows_total} rows, {len(found.rows)} sides that a binary may switch off"
-    say(f"{said}, {found.seconds:.2f} s")
+    sides = f"{len(found.rows)} sides that a binary may switch off"
+    say(f"{model}: {found.rows_total} rows, {sides}, {found.seconds:.2f} s")
     for note in found.notes:
         say(f"  {note}")
     if found.rows:
         say("")
-        _table(console, found.worst(WORST))
+        console.print(_narrowed(rows_table(found.worst(WORST)), console.width).terminal(console.width))
         if len(found.rows) > WORST:
             say(f"and {len(found.rows) - WORST} more, none worse (--html and --json have them)")
         _witnesses(say, found)
@@ -51,46 +207,31 @@ def show(model: str, found: Audit, extras: Mapping[str, Any], patterns: Sequence
     if steps:
         say("\nNext:")
         for command, why in steps:
-            console.print(f"  {command}", markup=False, soft_wrap=True)
-            console.print(f"      {why}", style="dim", markup=False, soft_wrap=True)
+            say(f"  {command}")
+            say(f"      {why}", "dim")
 
 
-def _table(console: Console, rows: Sequence[RowVerdict]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    wide = console.width >= 100
-    table = Table(box=None, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0), header_style="bold")
-    table.add_column("row" if wide else "row\nbinary", overflow="fold")
-    if wide:
-        table.add_column("binary", overflow="fold")
-        table.add_column("side", no_wrap=True)
-    for name in ("M", "M needed", "ratio"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    table.add_column("leak", justify="right", no_wrap=True)
-    table.add_column("safe", no_wrap=True)
-    table.add_column("suggested" if wide else "suggest", justify="right", no_wrap=True)
-    for row in rows:
-        name, binary, side = escape(row.row), escape(row.binary), SIDES[row.side]
-        table.add_row(
-            *((name, binary, side) if wide else (f"{name} {side}\n[dim]{binary}[/]",)),
-            number(row.big_m),
-            needed_words(row.needed),
-            ratio_words(row.ratio),
-            f"[{WORDS[row.verdict].terminal}]{row.verdict}[/]",
-            f"{row.leak:.2g}",
-            {True: "yes", False: "[bold red]NO[/]", None: "?"}[row.safe],
-            "" if row.suggested_big_m is None else number(row.suggested_big_m),
-        )
-    console.print(table)
+def _narrowed(table: Table, width: int) -> Table:
+    """Return the columns that fit: on a narrow terminal the row's name, side and binary share one."""
+    if width >= WIDE:
+        return table.columns(range(10))
+    rest = table.columns(range(3, 10))
+    first = [f"{row[0]} {row[2]}\n{row[1]}" for row in table.rows]
+    return Table(
+        ["row\nbinary", *rest.head[:-1], "suggest"],
+        [[name, *row] for name, row in zip(first, rest.rows, strict=True)],
+        [1 + j for j in rest.numbers],
+    )
 
 
 def _witnesses(say: Any, found: Audit) -> None:
     """Say of the worst rows that cut what point they cut off, and of undecided ones why."""
     worst = found.worst(WORST)
     cutting = [
-        row for verdict, most in TOLD.items() for row in _of(worst, verdict)[:most] if row.witness is not None
+        row
+        for verdict, most in SHOWN_POINTS.items()
+        for row in _of(worst, verdict)[:most]
+        if row.witness is not None
     ]
     reasons: dict[str, list[str]] = {}
     for row in _of(found.rows, "undecided"):
@@ -99,7 +240,7 @@ def _witnesses(say: Any, found: Audit) -> None:
         return
     say("")
     for row in cutting:
-        say(_cut_off(found, row))
+        say(f"{row.row}: {cut_off(found, row)}")
     for reason, rows in list(reasons.items())[:REASONS]:
         more = f" and {len(rows) - 1} more" if len(rows) > 1 else ""
         say(f"{rows[0]}{more}: {reason}")
@@ -109,30 +250,17 @@ def _of(rows: Sequence[RowVerdict], verdict: str) -> list[RowVerdict]:
     return [row for row in rows if row.verdict == verdict]
 
 
-def _cut_off(found: Audit, row: RowVerdict) -> str:
-    """Say what point a row cuts off: the columns of its body, others being in --json."""
-    candidate = next(c for r, (c, _) in zip(found.rows, found.judged, strict=True) if r is row)
-    names, witness = found.opened.program.column_names, row.witness or {}
-    body = [names[j] for j in candidate.columns.tolist() if names[j] in witness]
-    shown = [f"{name} = {float(witness[name]):.6g}" for name in body[:NAMED]]
-    point = ", ".join(shown) + (", ..." if len(body) > NAMED else "") or "zero"
-    return (
-        f"{row.row}: with {row.binary} = {row.off_value} it cuts off {point}, "
-        f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}"
-    )
-
-
 def _verdicts(console: Console, summary: Mapping[str, int]) -> None:
     width = min(console.width, 120) - 20
-    for verdict, words in WORDS.items():
+    for verdict, text in VERDICT_TEXTS.items():
         if not summary[verdict]:
             continue
-        do = f" To do: {words.do}." if words.do != "nothing" else ""
-        sentence = f"{words.what}; {words.why}.{do}"
+        do = f" To do: {text.do}." if text.do != "nothing" else ""
+        sentence = f"{text.what}; {text.why}.{do}"
         lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
         for k, line in enumerate(lines):
             if k == 0:
-                console.print(f"{summary[verdict]:>6}  [{words.terminal}]{verdict:<10}[/]  ", end="")
+                console.print(f"{summary[verdict]:>6}  [{STYLES[text.mark]}]{verdict:<10}[/]  ", end="")
             else:
                 console.print(" " * 20, end="")
             console.print(line, markup=False, soft_wrap=True)
@@ -163,8 +291,8 @@ def _extras(say: Any, extras: Mapping[str, Any]) -> None:
     if "solution" in extras:
         done = extras["solution"]
         failed = [c for c in done["checks"] if not c["ok"]]
-        held = f"{len(done['checks']) - len(failed)} of {len(done['checks'])} checks hold"
-        say(f"\nSolution {done['file']}: {done['status']} ({held})")
+        hold = f"{len(done['checks']) - len(failed)} of {len(done['checks'])} checks hold"
+        say(f"\nSolution {done['file']}: {done['status']} ({hold})")
         for c in failed:
             detail = f"; {c['detail']}" if c["detail"] else ""
             say(f"  {c['name']}: {c['value']:.2g} where {c['tolerance']:.2g} is allowed{detail}")

@@ -1,7 +1,4 @@
-"""The report of a backtest: one page, no outside resources.
-
-What a backtest found, for the page and for JSON.
-"""
+"""The report of a backtest: what it found, as JSON, as a table and as a page."""
 
 from __future__ import annotations
 
@@ -14,18 +11,20 @@ from proofolio.backtesting.backtests import Context, CrisisFigures
 from proofolio.backtesting.simulator import Simulation
 from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.report.backtest_charts import (
-    cost_picture,
-    drawdown_picture,
-    regime_picture,
-    risk_picture,
-    turnover_picture,
-    wealth_picture,
-    weights_picture,
+    cost_chart,
+    drawdown_chart,
+    regime_chart,
+    risk_chart,
+    turnover_chart,
+    wealth_chart,
+    weights_chart,
 )
 from proofolio.report.environment import machine, package_versions
-from proofolio.report.page import Cell, chart, page, paragraph, section, table, tiles
+from proofolio.report.figures import inline_svg
+from proofolio.report.page import chart, page, paragraph, section, tiles
+from proofolio.report.table import Cell, Table
 
-__all__ = ["HEAD", "BacktestResult", "backtest_page", "figures_row", "span_words"]
+__all__ = ["BacktestResult", "backtest_page", "figures_table", "span_text"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +38,7 @@ class BacktestResult:
     scene : Context
     runs : list of Simulation
     options : dict
-        As given, in words.
+        As given, as text.
     seconds : float
     costs_tried : dict of list of Simulation
         By basis points; empty when not asked for.
@@ -108,8 +107,8 @@ class BacktestResult:
         return found
 
 
-def span_words(scene: Context) -> str:
-    """Return the first and last day traded, in words."""
+def span_text(scene: Context) -> str:
+    """Return the first and last day traded, as text."""
     return f"{scene.market.dates[scene.start]} to {scene.market.dates[scene.stop - 1]}"
 
 
@@ -135,7 +134,7 @@ def backtest_page(result: BacktestResult) -> str:
     parts = [
         tiles(
             [
-                (f"{scene.stop - scene.start:,}", f"days traded, {span_words(scene)}", ""),
+                (f"{scene.stop - scene.start:,}", f"days traded, {span_text(scene)}", ""),
                 (str(len(runs)), f"strategies on {len(scene.market.names)} assets", ""),
                 (f"{best.metrics.sharpe:.2f}", f"highest Sharpe ratio: {best.name}", ""),
                 (_percent(shallow.metrics.max_drawdown), f"smallest max drawdown: {shallow.name}", ""),
@@ -145,11 +144,11 @@ def backtest_page(result: BacktestResult) -> str:
         section(
             "Wealth and drawdown",
             chart(
-                wealth_picture(runs),
+                inline_svg(wealth_chart(runs)),
                 "One unit invested at the start, after costs; logarithmic. Dashed: the same strategy without the "
                 "hidden Markov model.",
             ),
-            chart(drawdown_picture(runs), "Loss from the highest close so far."),
+            chart(inline_svg(drawdown_chart(runs)), "Loss from the highest close so far."),
         ),
         _regime_section(result),
         _weights_section(result),
@@ -157,7 +156,7 @@ def backtest_page(result: BacktestResult) -> str:
         section(
             "Turnover",
             chart(
-                turnover_picture(runs),
+                inline_svg(turnover_chart(runs)),
                 "Sum of ‖u‖₁ over the trades so far, bought and sold, in portfolios; logarithmic.",
             ),
         ),
@@ -168,15 +167,19 @@ def backtest_page(result: BacktestResult) -> str:
     ]
     return page(
         "Backtest",
-        f"{result.source}: {len(scene.market.names)} assets, {span_words(scene)}, traded {scene.rebalance}. Every "
+        f"{result.source}: {len(scene.market.names)} assets, {span_text(scene)}, traded {scene.rebalance}. Every "
         "decision uses only what was known at the close on which it was made.",
         [part for part in parts if part],
         footer="Past returns of a rule chosen afterwards say little about its future ones.",
     )
 
 
-def figures_row(run: Simulation, reference: Simulation | None) -> list[Cell]:
-    """Return the figures of a run as the cells below `HEAD`."""
+def figures_table(result: BacktestResult) -> Table:
+    """Return the figures of every run."""
+    return Table(HEAD, [_figures(run, result.reference) for run in result.runs], range(1, len(HEAD)))
+
+
+def _figures(run: Simulation, reference: Simulation | None) -> list[str]:
     m = run.metrics
     against = ""
     if reference is not None and reference.metrics.turnover > 0:
@@ -229,18 +232,17 @@ def _table_section(result: BacktestResult) -> str:
                 f"{', '.join(collapsed)} of {len(result.runs[0].dates)} days."
             )
         )
-    rows = [figures_row(run, result.reference) for run in result.runs]
-    return section("Figures", table(HEAD, rows, range(1, len(HEAD)), "dense"), *notes)
+    return section("Figures", figures_table(result).html("dense"), *notes)
 
 
 def _regime_section(result: BacktestResult) -> str:
-    drawing = regime_picture(result.scene)
-    if not drawing:
+    figure = regime_chart(result.scene)
+    if figure is None:
         return ""
     return section(
         "Regimes",
         chart(
-            drawing,
+            inline_svg(figure),
             f"Probability given the returns up to each day (filtered, not smoothed), from "
             f"{result.options.get('regime assets', 'the driving series')}; the model is refitted as time goes on.",
         ),
@@ -248,22 +250,21 @@ def _regime_section(result: BacktestResult) -> str:
 
 
 def _weights_section(result: BacktestResult) -> str:
-    drawing = weights_picture(result.runs, result.scene.market.names)
-    return (
-        section("Weights", chart(drawing, "Strategies whose weights hardly move are left out."))
-        if drawing
-        else ""
-    )
+    figure = weights_chart(result.runs, result.scene.market.names)
+    if figure is None:
+        return ""
+    caption = "Strategies whose weights hardly move are left out."
+    return section("Weights", chart(inline_svg(figure), caption))
 
 
 def _risk_section(result: BacktestResult) -> str:
-    drawing = risk_picture(result.scene, result.runs)
-    if not drawing:
+    figure = risk_chart(result.scene, result.runs)
+    if figure is None:
         return ""
     return section(
         "Risk contributions",
         chart(
-            drawing,
+            inline_svg(figure),
             "Share of each asset in the portfolio's variance, in percent, under the covariance forecast for the next "
             "day; mean over every fifth day. Equal contributions would be "
             f"{100 / len(result.scene.market.names):.1f} each.",
@@ -296,7 +297,7 @@ def _crisis_section(result: BacktestResult) -> str:
             "Return over the span / deepest fall within it. The span is the days of the crisis that were traded, "
             "each earned from the close before it."
         ),
-        table(head, rows, range(1, len(head)), "dense"),
+        Table(head, rows, range(1, len(head))).html("dense"),
     )
 
 
@@ -312,17 +313,17 @@ def _cost_section(result: BacktestResult) -> str:
     return section(
         "If trading cost more, or less",
         chart(
-            cost_picture(tried),
+            inline_svg(cost_chart(tried)),
             "Sharpe ratio. Only what is charged changes; the strategies' own trade aversion stays as it is.",
         ),
-        table(head, rows, range(1, len(head))),
+        Table(head, rows, range(1, len(head))).html(),
     )
 
 
 def _solver_section(result: BacktestResult) -> str:
     if not result.solvers:
         return ""
-    head = ("way", "H", "γ trade", "ms", "ex ante mean", "max", "ex post mean", "max", "objective", "worse on",
+    head = ("method", "H", "γ trade", "ms", "ex ante mean", "max", "ex post mean", "max", "objective", "worse on",
             "least weight", "failed")  # fmt: skip
     rows = [
         [
@@ -346,9 +347,9 @@ def _solver_section(result: BacktestResult) -> str:
         paragraph(
             "The same risk-parity program, solved from holdings of 1/n on days spread over the span. Errors are L1 "
             "distances of risk contributions from 1/n: ex ante under the forecast, ex post under the 60 days that "
-            "followed. `worse on` counts days with an objective above the other way's."
+            "followed. `worse on` counts days with an objective above the other method's."
         ),
-        table(head, rows, range(1, len(head)), "dense"),
+        Table(head, rows, range(1, len(head))).html("dense"),
     )
 
 
@@ -358,7 +359,7 @@ def _how_section(result: BacktestResult) -> str:
     rows: list[Sequence[Cell]] = [[name, value] for name, value in result.options.items()]
     return section(
         "How it was made",
-        table(("option", "value"), rows, class_="compact"),
+        Table(("option", "value"), rows).html("compact"),
         paragraph(
             f"{result.seconds:.0f} s on {where['processor']}, {where['cores']} cores, {where['system']}, "
             f"{where['python']}; {versions}."

@@ -1,207 +1,222 @@
-"""The drawings of a backtest: wealth, drawdown, weights, regimes, turnover, risk contributions, costs."""
+"""The charts of a backtest: wealth, drawdown, weights, regimes, turnover, risk contributions, costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
 from proofolio.backtesting.simulator import Simulation
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
-from proofolio.report.figures import COLOURS, picture
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from proofolio.report.figures import (
+    COLOURS,
+    chart_style,
+    legend_beside,
+    new_figure,
+    percent_axis,
+    without_frame,
+)
 
 __all__ = [
-    "cost_picture",
-    "drawdown_picture",
-    "regime_picture",
-    "risk_picture",
-    "turnover_picture",
-    "wealth_picture",
-    "weights_picture",
+    "cost_chart",
+    "drawdown_chart",
+    "regime_chart",
+    "risk_chart",
+    "turnover_chart",
+    "wealth_chart",
+    "weights_chart",
 ]
 
 
 POINTS = 450  # across a drawing 700 pixels wide a daily line is wider than a day
-STACKED = 19
+STACKED = 19  # assets in the chart of weights; the others are one
+MOVING = 0.02  # a strategy is drawn there when some weight of it moves by more
 WITHOUT = "-no-hmm"
+LOG_MARKS = (
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.6,
+    0.8,
+    1.0,
+    1.2,
+    1.5,
+    2.0,
+    2.5,
+    3.0,
+    4.0,
+    5.0,
+    7.0,
+    10.0,
+    20.0,
+    50.0,
+    100.0,
+)
 
 
-def wealth_picture(runs: Sequence[Simulation]) -> str:
-    """Return what one unit became under each strategy, on a logarithmic scale."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for run, line in zip(runs, _lines(runs), strict=True):
-            rows = _thinned(len(run.dates))
-            axes.plot(run.dates[rows], run.wealth[1:][rows], label=run.name, **line)
-        axes.set_yscale("log")
-        low, high = min(r.wealth.min() for r in runs), max(r.wealth.max() for r in runs)
-        marks = _log_marks(float(low), float(high))
-        axes.set_yticks(marks, [f"{m:g}" for m in marks], minor=False)
-        axes.set_yticks([], minor=True)
-        _legend(figure, axes)
-
-    return picture("wealth", "Wealth of each strategy over time, from 1", draw, height=4.6)
-
-
-def drawdown_picture(runs: Sequence[Simulation]) -> str:
-    """Return how far each strategy was below its highest close."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for run, line in zip(runs, _lines(runs), strict=True):
-            lost = drawdowns(run.returns)[1:]
-            starts = np.arange(0, len(lost), max(1, len(lost) // POINTS))
-            # The deepest point of each stretch: thinning must not make a fall look smaller.
-            axes.plot(run.dates[starts], -np.maximum.reduceat(lost, starts), label=run.name, **line)
-        _percent(axes)
-        _legend(figure, axes)
-
-    return picture("drawdown", "Loss of each strategy from its highest close", draw, height=3.6)
+@chart_style
+def wealth_chart(runs: Sequence[Simulation]) -> Figure:
+    """Draw what one unit became under each strategy, on a logarithmic scale."""
+    figure = new_figure("wealth", "Wealth of each strategy over time, from 1", height=4.6)
+    axes = figure.add_subplot()
+    for run, line in zip(runs, _lines(runs), strict=True):
+        rows = _thinned(len(run.dates))
+        axes.plot(run.dates[rows], run.wealth[1:][rows], label=run.name, **line)
+    axes.set_yscale("log")
+    low, high = min(r.wealth.min() for r in runs), max(r.wealth.max() for r in runs)
+    marks = _log_marks(float(low), float(high))
+    axes.set_yticks(marks, [f"{m:g}" for m in marks], minor=False)
+    axes.set_yticks([], minor=True)
+    legend_beside(figure, axes)
+    return figure
 
 
-def weights_picture(runs: Sequence[Simulation], names: Sequence[str]) -> str:
-    """Return the weights of each strategy over time, the largest assets by name."""
-    moving = [run for run in runs if np.ptp(run.weights, axis=0).max() > 0.02]
+@chart_style
+def drawdown_chart(runs: Sequence[Simulation]) -> Figure:
+    """Draw how far each strategy was below its highest close."""
+    figure = new_figure("drawdown", "Loss of each strategy from its highest close", height=3.6)
+    axes = figure.add_subplot()
+    for run, line in zip(runs, _lines(runs), strict=True):
+        lost = drawdowns(run.returns)[1:]
+        starts = np.arange(0, len(lost), max(1, len(lost) // POINTS))
+        # The deepest point of each stretch: thinning must not make a fall look smaller.
+        axes.plot(run.dates[starts], -np.maximum.reduceat(lost, starts), label=run.name, **line)
+    percent_axis(axes)
+    legend_beside(figure, axes)
+    return figure
+
+
+@chart_style
+def weights_chart(runs: Sequence[Simulation], names: Sequence[str]) -> Figure | None:
+    """Draw the weights of each strategy over time, the largest assets by name."""
+    moving = [run for run in runs if np.ptp(run.weights, axis=0).max() > MOVING]
     if not moving:
-        return ""
+        return None
     overall = np.mean([run.weights.mean(axis=0) for run in moving], axis=0)
     shown = np.argsort(-overall, kind="stable")[: STACKED if len(names) > STACKED + 1 else len(names)]
     labels = [names[i] for i in shown] + (["others"] if len(shown) < len(names) else [])
     # Ten colours, and the same again paler.
     colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
 
-    def draw(figure: Figure) -> None:
-        grid = figure.subplots(-(-len(moving) // 2), 2, sharex=True, sharey=True, squeeze=False)
-        for axes in grid.flat[len(moving) :]:
-            axes.set_visible(False)
-        for run, axes in zip(moving, grid.flat, strict=False):
-            rows = _thinned(len(run.dates), POINTS // 2)
-            parts = [run.weights[rows][:, i] for i in shown]
-            if len(shown) < len(names):
-                parts.append(1.0 - np.sum(parts, axis=0))
-            axes.stackplot(run.dates[rows], parts, colors=colours, labels=labels, linewidth=0)
-            axes.set_title(run.name)
-            axes.set_ylim(0, 1)
-            axes.set_xlim(run.dates[0], run.dates[-1])
-            axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-            axes.tick_params(axis="x", labelsize=8)
-            axes.set_xticks(*_few_dates(run.dates))
-        if len(moving) % 2 and len(moving) > 1:
-            # Nothing is below this one that would have the dates.
-            grid[-2, 1].tick_params(axis="x", labelbottom=True)
-        handles, words = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, words, loc="outside right upper")
-
-    rows = -(-len(moving) // 2)
-    return picture("weights", "Weights of each strategy over time", draw, height=1.0 + 1.55 * rows)
+    lines = -(-len(moving) // 2)
+    figure = new_figure("weights", "Weights of each strategy over time", height=1.0 + 1.55 * lines)
+    grid = figure.subplots(lines, 2, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(moving) :]:
+        axes.set_visible(False)
+    for run, axes in zip(moving, grid.flat, strict=False):
+        rows = _thinned(len(run.dates), POINTS // 2)
+        parts = [run.weights[rows][:, i] for i in shown]
+        if len(shown) < len(names):
+            parts.append(1.0 - np.sum(parts, axis=0))
+        axes.stackplot(run.dates[rows], parts, colors=colours, labels=labels, linewidth=0)
+        axes.set_title(run.name)
+        axes.set_ylim(0, 1)
+        axes.set_xlim(run.dates[0], run.dates[-1])
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        axes.tick_params(axis="x", labelsize=8)
+        axes.set_xticks(*_few_dates(run.dates))
+    if len(moving) % 2 and len(moving) > 1:
+        # Nothing is below this one that would have the dates.
+        grid[-2, 1].tick_params(axis="x", labelbottom=True)
+    legend_beside(figure, grid.flat[0], squares=True)
+    return figure
 
 
-def regime_picture(scene: Context) -> str:
-    """Return the filtered probability of each regime over time; empty without regimes."""
+@chart_style
+def regime_chart(scene: Context) -> Figure | None:
+    """Draw the filtered probability of each regime over time; None without regimes."""
     book = scene.regimes
     if book is None or book.probabilities is None:
-        return ""
+        return None
     today = book.probabilities[:, 0, :]
     dates = scene.market.dates[book.first : book.first + len(book)]
 
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        rows = _thinned(len(dates), 2 * POINTS)
-        axes.stackplot(
-            dates[rows],
-            today[rows].T,
-            colors=[COLOURS[f"r{k % 4}"] for k in range(today.shape[1])],
-            labels=[f"regime {k + 1}{_kind(k, today.shape[1])}" for k in range(today.shape[1])],
-            linewidth=0,
-        )
-        axes.set_ylim(0, 1)
-        axes.set_xlim(dates[0], dates[-1])
-        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-        _legend(figure, axes)
-
-    return picture("regimes", "Filtered probability of each regime over time", draw, height=2.2)
-
-
-def turnover_picture(runs: Sequence[Simulation]) -> str:
-    """Return what each strategy has traded so far, in portfolios (bought and sold)."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        for run, line in zip(runs, _lines(runs), strict=True):
-            rows = _thinned(len(run.dates))
-            traded = np.cumsum(np.abs(run.trades).sum(axis=1))
-            axes.plot(run.dates[rows], np.maximum(traded[rows], 1e-3), label=run.name, **line)
-        axes.set_yscale("log")
-        axes.set_ylabel("‖u‖₁, summed")
-        _legend(figure, axes)
-
-    return picture("turnover", "Cumulative turnover of each strategy, logarithmic", draw, height=3.4)
+    figure = new_figure("regimes", "Filtered probability of each regime over time", height=2.2)
+    axes = figure.add_subplot()
+    rows = _thinned(len(dates), 2 * POINTS)
+    axes.stackplot(
+        dates[rows],
+        today[rows].T,
+        colors=[COLOURS[f"r{k % 4}"] for k in range(today.shape[1])],
+        labels=[f"regime {k + 1}{_kind(k, today.shape[1])}" for k in range(today.shape[1])],
+        linewidth=0,
+    )
+    axes.set_ylim(0, 1)
+    axes.set_xlim(dates[0], dates[-1])
+    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    legend_beside(figure, axes)
+    return figure
 
 
-def risk_picture(scene: Context, runs: Sequence[Simulation]) -> str:
-    """Return the mean share of each asset in each strategy's risk, under the forecast of the day."""
+@chart_style
+def turnover_chart(runs: Sequence[Simulation]) -> Figure:
+    """Draw what each strategy has traded so far, in portfolios (bought and sold)."""
+    figure = new_figure("turnover", "Cumulative turnover of each strategy, logarithmic", height=3.4)
+    axes = figure.add_subplot()
+    for run, line in zip(runs, _lines(runs), strict=True):
+        rows = _thinned(len(run.dates))
+        traded = np.cumsum(np.abs(run.trades).sum(axis=1))
+        axes.plot(run.dates[rows], np.maximum(traded[rows], 1e-3), label=run.name, **line)
+    axes.set_yscale("log")
+    axes.set_ylabel("‖u‖₁, summed")
+    legend_beside(figure, axes)
+    return figure
+
+
+@chart_style
+def risk_chart(scene: Context, runs: Sequence[Simulation]) -> Figure | None:
+    """Draw the mean share of each asset in each strategy's risk, under the forecast of the day."""
     book = scene.regimes if scene.regimes is not None else scene.history
     if book is None:
-        return ""
+        return None
     rows = np.arange(0, len(book), 5)
     shares = np.array(
         [np.nanmean(risk_contributions(run.weights[rows], book.covariance[rows, 0]), axis=0) for run in runs]
     )
 
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        axes.grid(False)
-        most = max(2.0 / shares.shape[1], float(np.quantile(shares, 0.97)))
-        for (i, j), share in np.ndenumerate(shares):
-            # Blue above nothing, red below it; strength is the share, full at `most`.
-            colour = COLOURS["s0"] if share >= 0 else COLOURS["s2"]
-            axes.fill_between(
-                [j - 0.5, j + 0.5],
-                i - 0.47,
-                i + 0.47,
-                color=colour,
-                alpha=min(1.0, abs(share) / most),
-                linewidth=0,
-            )
-            axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
-        axes.set_xticks(
-            range(shares.shape[1]), scene.market.names, rotation=0 if shares.shape[1] < 20 else 90
+    figure = new_figure("risk", "Mean risk contributions in percent", height=0.7 + 0.27 * len(runs))
+    axes = figure.add_subplot()
+    axes.grid(False)
+    most = max(2.0 / shares.shape[1], float(np.quantile(shares, 0.97)))
+    for (i, j), share in np.ndenumerate(shares):
+        # Blue above nothing, red below it; strength is the share, full at `most`.
+        colour = COLOURS["s0"] if share >= 0 else COLOURS["s2"]
+        axes.fill_between(
+            [j - 0.5, j + 0.5],
+            i - 0.47,
+            i + 0.47,
+            color=colour,
+            alpha=min(1.0, abs(share) / most),
+            linewidth=0,
         )
-        axes.set_yticks(range(len(runs)), [run.name for run in runs])
-        axes.invert_yaxis()
-        axes.set_xlim(-0.5, shares.shape[1] - 0.5)
-        axes.tick_params(length=0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
+        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
+    axes.set_xticks(range(shares.shape[1]), scene.market.names, rotation=0 if shares.shape[1] < 20 else 90)
+    axes.set_yticks(range(len(runs)), [run.name for run in runs])
+    axes.invert_yaxis()
+    axes.set_xlim(-0.5, shares.shape[1] - 0.5)
+    without_frame(axes)
+    return figure
 
-    return picture("risk", "Mean risk contributions in percent", draw, height=0.7 + 0.27 * len(runs))
 
-
-def cost_picture(tried: dict[float, list[Simulation]]) -> str:
-    """Return the Sharpe ratio of each strategy against what a trade costs."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.add_subplot()
-        points = list(tried)
-        names = [run.name for run in tried[points[0]]]
-        for k, line in enumerate(_lines(tried[points[0]])):
-            axes.plot(
-                points, [tried[bp][k].metrics.sharpe for bp in points], label=names[k], marker=".", **line
-            )
-        axes.set_xlabel("cost in basis points of what is traded")
-        axes.set_ylabel("Sharpe ratio")
-        _legend(figure, axes)
-
-    return picture("costs", "Sharpe ratio against the cost of a trade", draw, height=3.4)
+@chart_style
+def cost_chart(tried: dict[float, list[Simulation]]) -> Figure:
+    """Draw the Sharpe ratio of each strategy against what a trade costs."""
+    figure = new_figure("costs", "Sharpe ratio against the cost of a trade", height=3.4)
+    axes = figure.add_subplot()
+    points = list(tried)
+    names = [run.name for run in tried[points[0]]]
+    for k, line in enumerate(_lines(tried[points[0]])):
+        axes.plot(points, [tried[bp][k].metrics.sharpe for bp in points], label=names[k], marker=".", **line)
+    axes.set_xlabel("cost in basis points of what is traded")
+    axes.set_ylabel("Sharpe ratio")
+    legend_beside(figure, axes)
+    return figure
 
 
 def _lines(runs: Sequence[Simulation]) -> list[dict[str, Any]]:
@@ -230,40 +245,8 @@ def _thinned(count: int, points: int = POINTS) -> Any:
 
 
 def _log_marks(low: float, high: float) -> list[float]:
-    marks = [
-        0.2,
-        0.3,
-        0.4,
-        0.5,
-        0.6,
-        0.8,
-        1.0,
-        1.2,
-        1.5,
-        2.0,
-        2.5,
-        3.0,
-        4.0,
-        5.0,
-        7.0,
-        10.0,
-        20.0,
-        50.0,
-        100.0,
-    ]
-    return [m for m in marks if low * 0.95 <= m <= high * 1.05] or [1.0]
-
-
-def _percent(axes: Axes) -> None:
-    from matplotlib.ticker import FuncFormatter
-
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{100 * v:.0f} %"))
+    return [m for m in LOG_MARKS if low * 0.95 <= m <= high * 1.05] or [1.0]
 
 
 def _kind(k: int, count: int) -> str:
     return " (calmest)" if k == 0 else " (wildest)" if k == count - 1 else ""
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, words = axes.get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside right upper")

@@ -1,42 +1,47 @@
-"""Two benchmarks side by side, in words: what got slower, lost, gained or wrong.
-
-What a benchmark's page and its Markdown both say: tables as plain text, made once.
-
-A benchmark's results as Markdown, for a repository's own pages.
-"""
+"""A benchmark as text: the tables that page, Markdown and terminal share, and what a comparison says."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from proofolio.benchmarking.comparison import Comparison, Ratio
+from rich.console import Console
+
+from proofolio.benchmarking.comparison import Comparison
 from proofolio.benchmarking.judgement import BAD, SOLVED
+from proofolio.benchmarking.measures import Ratio
+from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
+from proofolio.report.table import Cell, Table
 
 __all__ = [
     "LINE_NOTE",
-    "Grid",
+    "bench_document",
     "bench_markdown",
-    "change_grid",
+    "changes_table",
     "comparison_sentences",
-    "environments",
-    "line_grid",
-    "markdown_table",
-    "moved_grid",
-    "ratio_grid",
-    "ratio_words",
-    "record_grid",
-    "seconds_words",
+    "environments_table",
+    "lines_table",
+    "moved_table",
+    "ratio_text",
+    "ratios_table",
+    "runs_table",
+    "seconds_text",
+    "show_bench",
+    "show_suites",
+    "suites_document",
 ]
 
 
 Record = Mapping[str, Any]
+LISTED = 30  # runs in a table of the Markdown
+SHOWN = 10  # runs in a table of the terminal
+REASON = 240  # characters of the reason of a run
 LINE_HEAD = (
-    "way",
     "runs",
     "verified",
     "claims that did not hold",
@@ -51,137 +56,69 @@ LINE_HEAD = (
     "nodes",
     "MB",
 )
+TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9)  # of the table of lines: those a terminal has room for
 LINE_NOTE = (
     "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
-    "way can take and nobody found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which "
-    "a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten times "
-    "that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is the "
-    "most a process held."
+    "solver can take and that no solver found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, "
+    "in which a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten "
+    "times that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is "
+    "the most a process held."
 )
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A table as text.
-
-    Attributes
-    ----------
-    head : tuple of str
-    rows : tuple of tuples of str
-    numbers : tuple of int
-        Columns that align right.
-    bad : tuple of (row, column)
-        Cells to be seen first.
-    """
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numbers: tuple[int, ...] = ()
-    bad: tuple[tuple[int, int], ...] = ()
-
-
-def seconds_words(value: float | None) -> str:
-    """Return seconds to three digits; empty for none.
-
-    Examples
-    --------
-    >>> seconds_words(0.0012345), seconds_words(12.345), seconds_words(1234.5), seconds_words(float("nan"))
-    ('0.00123', '12.3', '1234', '')
-    """
-    if value is None or math.isnan(value):
-        return ""
-    if value >= 1000:
-        return f"{value:.0f}"
-    return f"{value:.3g}" if value >= 1e-4 or value == 0 else f"{value:.1e}"
-
-
-def _number(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.0f}"
-
-
-def line_grid(lines: Iterable[Line], names: str = "way") -> Grid:
+# ------------------------------------------------------------------------- tables
+def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -> Table:
     """Return the table of lines; `names` heads their first column."""
-    rows, bad = [], []
-    for k, line in enumerate(lines):
+    rows: list[Sequence[Cell]] = []
+    for line in lines:
         other = line.runs - line.solved - line.wrong - line.unsupported
         kinds = {s: n for s, n in line.statuses.items() if s not in (SOLVED, "unsupported", *BAD)}
-        said = ", ".join(f"{n} {s}" for s, n in kinds.items()) if other else ""
         rows.append(
             (
                 line.name,
                 str(line.runs),
                 str(line.solved),
-                str(line.wrong),
+                (str(line.wrong), "bad" if line.wrong else ""),
                 str(line.unsupported),
-                said,
+                ", ".join(f"{n} {s}" for s, n in kinds.items()) if other else "",
                 str(line.compared),
-                seconds_words(line.mean),
-                seconds_words(line.par10),
-                seconds_words(line.cpu),
-                seconds_words(line.integral),
-                seconds_words(line.build),
-                _number(line.nodes),
-                _number(line.memory),
+                *map(seconds_text, (line.mean, line.par10, line.cpu, line.integral, line.build)),
+                *map(_whole, (line.nodes, line.memory)),
             )
         )
-        if line.wrong:
-            bad.append((k, 3))
-    return Grid((names, *LINE_HEAD[1:]), tuple(rows), (1, 2, 3, 4, *range(6, len(LINE_HEAD))), tuple(bad))
+    numbers = (1, 2, 3, 4, *range(6, len(LINE_HEAD) + 1))
+    return Table((names, *LINE_HEAD), rows, numbers, title)
 
 
-def ratio_words(ratio: Ratio) -> str:
-    """Return a ratio with its interval.
-
-    Examples
-    --------
-    >>> ratio_words(Ratio(2.0, 1.5, 2.5, 9, 3)), ratio_words(Ratio(2.0, None, None, 2, 2))
-    ('2.00 (1.50 to 2.50)', '2.00 (too few cases for an interval)')
-    """
-    if ratio.low is None or ratio.high is None:
-        return f"{_three(ratio.value)} (too few cases for an interval)"
-    return f"{_three(ratio.value)} ({_three(ratio.low)} to {_three(ratio.high)})"
-
-
-def _three(value: float) -> str:
-    if not 1e-3 <= value < 1000:
-        return f"{value:.3g}"
-    return f"{value:.{2 - math.floor(math.log10(value))}f}"
-
-
-def ratio_grid(field: Field) -> Grid:
+def ratios_table(field: Field) -> Table:
     """Return the pairwise ratios of a field."""
     rows = [
-        (first, second, ratio_words(ratio), str(ratio.runs), str(ratio.cases))
+        (first, second, ratio_text(ratio), str(ratio.runs), str(ratio.cases))
         for first, second, ratio in field.ratios
     ]
-    return Grid(("time of", "over that of", "ratio (95 % interval)", "runs", "cases"), tuple(rows), (3, 4))
+    return Table(("time of", "over that of", "ratio (95 % interval)", "runs", "cases"), rows, (3, 4))
 
 
-def record_grid(records: Sequence[Record]) -> Grid:
-    """Return runs one by one, with what became of them."""
-    rows = [
+def runs_table(records: Sequence[Record], title: str = "") -> Table:
+    """Return runs one by one, with their status and its reason."""
+    rows: list[Sequence[Cell]] = [
         (
             r["case"],
-            r["way"],
+            r["solver"],
             f"{r['seed']}/{r['permutation']}",
-            r["status"],
-            seconds_words(r.get("seconds")),
+            (r["status"], "bad" if r["status"] in BAD else ""),
+            seconds_text(r.get("seconds")),
             _value(r.get("objective")),
             _value(r.get("bound")),
-            " ".join(str(r.get("message") or "").split())[:240],
+            " ".join(str(r.get("message") or "").split())[:REASON],
         )
         for r in records
     ]
-    head = ("case", "way", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
-    bad = tuple((k, 3) for k, r in enumerate(records) if r["status"] in BAD)
-    return Grid(head, tuple(rows), (4, 5, 6), bad)
+    head = ("case", "solver", "seed/shuffle", "status", "seconds", "objective", "bound", "why")
+    return Table(head, rows, (4, 5, 6), title)
 
 
-def _value(value: float | None) -> str:
-    return "" if value is None else f"{value:.9g}"
-
-
-def environments(summary: Summary) -> Grid:
+def environments_table(summary: Summary) -> Table:
     """Return what the records were made on: machine, versions and command, with the load meanwhile."""
     counted = Counter(r["environment"].get("id", "") for r in summary.records)
     by_id = {r["environment"].get("id", ""): r["environment"] for r in summary.records}
@@ -203,48 +140,98 @@ def environments(summary: Summary) -> Grid:
                 f"`{found['command']}`" if found.get("command") else "",
             )
         )
-    return Grid(("runs", "machine", "versions", "load", "command"), tuple(rows), (0,))
+    return Table(("runs", "machine", "versions", "load", "command"), rows, (0,))
 
 
-LISTED = 30
+def changes_table(found: Comparison) -> Table:
+    """Return the changes of times, the slowest first."""
+    rows: list[Sequence[Cell]] = [
+        (
+            c.suite,
+            c.problem or "all",
+            c.solver,
+            (c.verdict, "bad" if c.verdict == "slower" else ""),
+            ratio_text(c.ratio),
+            str(c.ratio.runs),
+        )
+        for c in found.changes
+    ]
+    head = ("suite", "problem", "solver", "verdict", "second over first (95 % interval)", "runs")
+    return Table(head, rows, (5,))
 
 
+def moved_table(found: Comparison) -> Table:
+    """Return the runs whose status changed for the worse or the better."""
+    before = {a["id"]: a for a, _ in (*found.lost, *found.gained)}
+    rows: list[Sequence[Cell]] = [
+        (("wrong", "bad"), r["id"], "", r["status"], str(r.get("message") or "")) for r in found.wrong
+    ]
+    for kind, pairs in (("lost", found.lost), ("gained", found.gained)):
+        rows += [
+            (kind, b["id"], before[a["id"]]["status"], b["status"], str(b.get("message") or ""))
+            for a, b in pairs
+        ]
+    return Table(("change", "run", "first", "second", "why"), rows)
+
+
+# ------------------------------------------------------------------------ numbers
+def seconds_text(value: float | None) -> str:
+    """Return seconds to three digits; empty for none.
+
+    Examples
+    --------
+    >>> seconds_text(0.0012345), seconds_text(12.345), seconds_text(1234.5), seconds_text(float("nan"))
+    ('0.00123', '12.3', '1234', '')
+    """
+    if value is None or math.isnan(value):
+        return ""
+    if value >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if value >= 1e-4 or value == 0 else f"{value:.1e}"
+
+
+def ratio_text(ratio: Ratio) -> str:
+    """Return a ratio with its interval.
+
+    Examples
+    --------
+    >>> ratio_text(Ratio(2.0, 1.5, 2.5, 9, 3)), ratio_text(Ratio(2.0, None, None, 2, 2))
+    ('2.00 (1.50 to 2.50)', '2.00 (too few cases for an interval)')
+    """
+    if ratio.low is None or ratio.high is None:
+        return f"{_three(ratio.value)} (too few cases for an interval)"
+    return f"{_three(ratio.value)} ({_three(ratio.low)} to {_three(ratio.high)})"
+
+
+def _three(value: float) -> str:
+    if not 1e-3 <= value < 1000:
+        return f"{value:.3g}"
+    return f"{value:.{2 - math.floor(math.log10(value))}f}"
+
+
+def _whole(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.0f}"
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else f"{value:.9g}"
+
+
+# ----------------------------------------------------------------------- Markdown
 def bench_markdown(summary: Summary, title: str) -> str:
     """Return the results as Markdown; the same records give the same bytes."""
     counted = ", ".join(f"{n} {status}" for status, n in summary.by_status.items())
     parts = [f"# Benchmark: {title}", f"{len(summary.records)} runs: {counted}.", *_wrong(summary)]
-    parts += [f"- Different programs: {words}." for words in summary.notes]
+    parts += [f"- Different programs: {note}." for note in summary.notes]
     if summary.fields:
         parts.append(LINE_NOTE)
     for field in summary.fields:
         parts += _field(field)
     if summary.worst:
-        parts += ["## Worst runs, worst first", markdown_table(record_grid(summary.worst[:LISTED]))]
+        parts += ["## Worst runs, worst first", runs_table(summary.worst[:LISTED]).markdown()]
         parts += _more(len(summary.worst))
-    parts += ["## Machine and versions", markdown_table(environments(summary))]
+    parts += ["## Machine and versions", environments_table(summary).markdown()]
     return "\n\n".join(parts) + "\n"
-
-
-def markdown_table(grid: Grid) -> str:
-    r"""Return a table.
-
-    Examples
-    --------
-    >>> print(markdown_table(Grid(("way", "s"), (("a|b", "1"),), (1,))))
-    | way | s |
-    | --- | ---: |
-    | a\|b | 1 |
-    """
-    lines = [
-        _row(grid.head),
-        _row(tuple("---:" if j in grid.numbers else "---" for j in range(len(grid.head)))),
-    ]
-    lines += [_row(tuple(cell.replace("|", "\\|") for cell in row)) for row in grid.rows]
-    return "\n".join(lines)
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _wrong(summary: Summary) -> list[str]:
@@ -252,9 +239,9 @@ def _wrong(summary: Summary) -> list[str]:
         none = "None." if summary.claims else f"No claims were made in {len(summary.records)} runs."
         return ["## Claims that did not hold", none]
     parts = ["## Claims that did not hold"]
-    parts += [f"- Different optima: {words}." for words in summary.differing[:LISTED]]
+    parts += [f"- Different optima: {sentence}." for sentence in summary.differing[:LISTED]]
     if summary.wrong:
-        parts.append(markdown_table(record_grid(summary.wrong[:LISTED])))
+        parts.append(runs_table(summary.wrong[:LISTED]).markdown())
     return parts + _more(len(summary.wrong))
 
 
@@ -264,54 +251,138 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{field.compared} programs (with seeds and shuffles) that every way can take; the shift of the geometric "
+        f"{field.compared} programs (with seeds and shuffles) that every solver can take; the shift of the geometric "
         f"mean is {field.shift:g} s."
     )
-    parts = [f"## {field.name}", lead, markdown_table(line_grid(field.lines))]
+    parts = [f"## {field.name}", lead, lines_table(field.lines).markdown()]
     if field.by_lowering:
-        parts.append(markdown_table(line_grid(field.by_lowering, "lowering, way")))
+        parts.append(lines_table(field.by_lowering, "lowering, solver").markdown())
     if field.ratios:
-        parts += ["Ratios of times, over the runs both verified:", markdown_table(ratio_grid(field))]
+        parts += ["Ratios of times, over the runs both verified:", ratios_table(field).markdown()]
     return parts
 
 
-def change_grid(found: Comparison) -> Grid:
-    """Return the changes of times, the slowest first."""
-    rows = [
-        (c.suite, c.problem or "all", c.way, c.verdict, ratio_words(c.ratio), str(c.ratio.runs))
-        for c in found.changes
-    ]
-    bad = tuple((k, 3) for k, c in enumerate(found.changes) if c.verdict == "slower")
-    head = ("suite", "problem", "way", "verdict", "second over first (95 % interval)", "runs")
-    return Grid(head, tuple(rows), (5,), bad)
+# --------------------------------------------------------------- terminal and JSON
+def bench_document(summary: Summary, folder: Path, files: Sequence[Path]) -> dict[str, Any]:
+    """Return the document of `proofolio bench --json`."""
+    table = []
+    for field in summary.fields:
+        table += [_line(field.name, "solver", line) for line in field.lines]
+        table += [_line(field.name, "lowering, solver", line) for line in field.by_lowering]
+    return {
+        "out": str(folder),
+        "runs": len(summary.records),
+        "by_status": summary.by_status,
+        "table": table,
+        "wrong": [_short(r) for r in summary.wrong],
+        "differing": list(summary.differing),
+        "claims": summary.claims,
+        "notes": list(summary.notes),
+        "files": [str(file) for file in files],
+        "ok": summary.ok,
+    }
 
 
-def moved_grid(found: Comparison) -> Grid:
-    """Return the runs whose status changed for the worse or the better."""
-    before = {a["id"]: a for a, _ in (*found.lost, *found.gained)}
-    rows = [("wrong", r["id"], "", r["status"], str(r.get("message") or "")) for r in found.wrong]
-    for word, pairs in (("lost", found.lost), ("gained", found.gained)):
-        rows += [
-            (word, b["id"], before[a["id"]]["status"], b["status"], str(b.get("message") or ""))
-            for a, b in pairs
+def _line(suite: str, by: str, line: Line) -> dict[str, Any]:
+    return {"suite": suite, "by": by, **asdict(line)}
+
+
+def _short(record: Record) -> dict[str, Any]:
+    kept = ("id", "case", "solver", "status", "message", "objective", "bound")
+    return {name: record.get(name) for name in kept}
+
+
+def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> None:
+    """Print what a person wants to know first, and where the rest is."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    def show(table: Table) -> None:
+        console.print(table.terminal(console.width))
+        console.print()
+
+    for field in summary.fields:
+        every = " every solver can take" if len(field.solvers) > 1 else ""
+        title = f"{field.name}: {field.compared} programs{every}"
+        show(lines_table(field.lines, title=title).columns(TERMINAL_COLUMNS))
+        if field.by_lowering:
+            show(lines_table(field.by_lowering, "lowering, solver").columns(TERMINAL_COLUMNS))
+    for sentence in summary.differing:
+        say(f"Different optima: {sentence}.")
+    for sentence in summary.notes:
+        say(f"Different programs: {sentence}.")
+    if summary.wrong:
+        show(runs_table(summary.wrong[:SHOWN], "Claims that did not hold"))
+    elif not summary.differing:
+        say(_claims(summary))
+    lost = [r for r in summary.worst if r["status"] in ("crash", "memory", "error")]
+    if lost:
+        show(runs_table(lost[:SHOWN], "Lost runs"))
+    say(f"Written: {', '.join(str(file) for file in files)}")
+
+
+def _claims(summary: Summary) -> str:
+    if not summary.claims:
+        return f"No claims were made in {len(summary.records)} runs."
+    if summary.claims == 1:
+        return "The only claim made held."
+    return f"Every claim held: {summary.claims} were made in {len(summary.records)} runs."
+
+
+def suites_document(suites: Sequence[Suite]) -> dict[str, Any]:
+    """Return the document of `proofolio bench --list --json`: suites, their problems, and what solvers can take."""
+    return {
+        "suites": [
+            {
+                "suite": suite.name,
+                "problems": [
+                    {
+                        "name": p.name,
+                        "cases": len(list(p.cases())),
+                        "quick": len(list(p.cases(quick=True))),
+                        "grid": {name: list(values) for name, values in p.grid.items()},
+                        "solvers": list(p.solvers),
+                    }
+                    for p in suite.problems.values()
+                ],
+                "solvers": {name: sorted(entry.can) for name, entry in suite.solvers.items()},
+            }
+            for suite in suites
         ]
-    return Grid(
-        ("", "run", "first", "second", "why"), tuple(rows), (), tuple((k, 0) for k in range(len(found.wrong)))
-    )
+    }
 
 
+def show_suites(console: Console, document: Mapping[str, Any]) -> None:
+    """Print what `suites_document` holds."""
+    problems: list[Sequence[Cell]] = []
+    solvers: dict[str, list[str]] = {}
+    for suite in document["suites"]:
+        problems += [
+            (suite["suite"], p["name"], str(p["cases"]), ", ".join(p["grid"]), ", ".join(p["solvers"]))
+            for p in suite["problems"]
+        ]
+        solvers |= suite["solvers"]
+    head = ("suite", "problem", "cases", "over", "solvers of its own")
+    console.print(Table(head, problems, (2,)).terminal(console.width))
+    console.print()
+    able = [(name, ", ".join(can)) for name, can in solvers.items()]
+    console.print(Table(("solver", "can take"), able).terminal(console.width))
+
+
+# --------------------------------------------------------------------- comparison
 def comparison_sentences(found: Comparison) -> list[str]:
     """Return what is to be known before any table: how many runs, and why times may be hard to compare."""
-    words = [f"{found.both} runs in both"]
+    counted = [f"{found.both} runs in both"]
     if found.only_first or found.only_second:
-        words.append(f"{found.only_first} only in the first and {found.only_second} only in the second")
-    counts = {w: sum(c.verdict == w for c in found.changes) for w in ("slower", "faster", "same", "too few")}
+        counted.append(f"{found.only_first} only in the first and {found.only_second} only in the second")
+    counts = {v: sum(c.verdict == v for c in found.changes) for v in ("slower", "faster", "same", "too few")}
     said = ", ".join(
-        f"{n} {w if w != 'too few' else 'with too few cases to say'}" for w, n in counts.items() if n
+        f"{n} {v if v != 'too few' else 'with too few cases to say'}" for v, n in counts.items() if n
     )
-    sentences = [f"{'; '.join(words)}."]
+    sentences = [f"{'; '.join(counted)}."]
     if said:
-        sentences.append(f"Ways on problems: {said}.")
+        sentences.append(f"Solvers on problems: {said}.")
     sentences.append(
         f"{len(found.lost)} lost, {len(found.gained)} gained, {len(found.wrong)} claims that no longer hold."
     )

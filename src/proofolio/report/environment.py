@@ -1,4 +1,4 @@
-"""What the results were made on: the machine in words, and the versions of everything that computes."""
+"""What the results were made on: the machine, and the versions of everything that computes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def cores() -> int:
 
 
 def machine() -> dict[str, str]:
-    """Return processor, cores, system and Python, in words."""
+    """Return processor, cores, system and Python as text."""
     return {
         "processor": _processor(),
         "cores": str(cores()),

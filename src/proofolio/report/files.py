@@ -1,27 +1,28 @@
-"""The files of a report: written whole or not at all, and never over a file of somebody else's."""
+"""The files of a report: each is written whole or not at all, and never over a file of another program."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from proofolio.cli.output import plain
 from proofolio.errors import BadData
 from proofolio.report.page import GENERATOR
 
-__all__ = ["WRITER", "folder_for", "write_document", "write_page"]
+__all__ = ["json_text", "make_folder", "plain", "write_document", "write_markdown", "write_page"]
 
 
-WRITER = "written_by"
-PROOFOLIO = "proofolio"
-_MARKS = (GENERATOR, f'{{\n  "{WRITER}": "{PROOFOLIO}"')
-_HEAD = 2000
+# What the first characters of a file of ours hold, whichever command wrote it.
+WRITER, PROOFOLIO = "written_by", "proofolio"
+MARKDOWN_MARK = "<!-- written by proofolio -->"
+MARKS = (GENERATOR, f'{{\n  "{WRITER}": "{PROOFOLIO}"', MARKDOWN_MARK)
+HEAD_BYTES = 2000  # every mark stands within them
 
 
-def folder_for(out: Path, names: Sequence[str]) -> None:
+def make_folder(out: Path, names: Sequence[str]) -> None:
     """Make the folder of a report, and refuse, before any work is done, files in it that are not ours.
 
     Parameters
@@ -33,7 +34,7 @@ def folder_for(out: Path, names: Sequence[str]) -> None:
     Raises
     ------
     BadData
-        When the folder cannot be made, or holds a file of such a name that no report of proofolio is.
+        When the folder cannot be made, or holds a file of such a name that no command of ours wrote.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -43,31 +44,72 @@ def folder_for(out: Path, names: Sequence[str]) -> None:
         _require_ours(out / name)
 
 
-def write_page(path: Path, page: str) -> None:
+def write_page(path: Path, page: str, *, named: bool = False) -> None:
     """Write a page made by `proofolio.report.page.page`; an unfinished one is never seen under its name.
+
+    Parameters
+    ----------
+    path : Path
+    page : str
+    named : bool
+        Whether the user named this file, and not a folder: then it is written over whatever is there.
 
     Raises
     ------
     BadData
-        When the file cannot be written, or one is there that is not ours.
+        When the file cannot be written, or was written by another program and is not `named`.
     """
-    _write(path, page)
+    _write(path, page, named)
 
 
-def write_document(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a JSON document, as `write_page`; its first key says who wrote it."""
-    marked = {WRITER: PROOFOLIO, **document}
-    _write(path, json.dumps(plain(marked), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+def write_markdown(path: Path, text: str) -> None:
+    """Write Markdown, as `write_page`; its first line says who wrote it."""
+    _write(path, f"{MARKDOWN_MARK}\n\n{text}", named=False)
 
 
-def _write(path: Path, text: str) -> None:
-    _require_ours(path)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+def write_document(path: Path, document: Mapping[str, Any], *, named: bool = False) -> None:
+    """Write a JSON document, as `write_page`; unless the user named the file, its first key says who wrote it."""
+    _write(path, json_text(document if named else {WRITER: PROOFOLIO, **document}) + "\n", named)
+
+
+def json_text(document: Mapping[str, Any]) -> str:
+    """Return a document as JSON; see `plain`."""
+    return json.dumps(plain(document), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """Return data that JSON can hold: infinities as ``"inf"`` and ``"-inf"``, NaN as null, numpy as Python.
+
+    Examples
+    --------
+    >>> plain({"gap": float("inf"), "values": (1, float("nan"))})
+    {'gap': 'inf', 'values': [1, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else ("inf" if value > 0 else "-inf")
+    return value
+
+
+def _write(path: Path, text: str, named: bool) -> None:
+    if not named:
+        _require_ours(path)
+    elif path.exists() and not path.is_file():  # /dev/stdout, a pipe: nothing to rename over
+        _write_through(path, text)
+        return
+    # Where a link leads, so that the link stays one.
+    target = path.resolve()
+    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
     try:
         try:
             with unfinished.open("x", encoding="utf-8") as file:
                 file.write(text)
-            unfinished.replace(path)
+            unfinished.replace(target)
         except FileExistsError:
             raise
         except BaseException:
@@ -77,16 +119,23 @@ def _write(path: Path, text: str) -> None:
         raise BadData(f"{path} cannot be written: {error.strerror}.") from None
 
 
+def _write_through(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadData(f"{path} cannot be written: {error.strerror}.") from None
+
+
 def _require_ours(path: Path) -> None:
-    """Refuse a path at which something stands that no command of ours wrote; an empty file loses nothing."""
+    """Refuse a path at which a file of another program stands; an empty file loses nothing."""
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD).decode("utf-8", errors="replace").replace("\r\n", "\n")
+            head = file.read(HEAD_BYTES).decode("utf-8", errors="replace").replace("\r\n", "\n")
     except FileNotFoundError:
         return
     except OSError as error:
         raise BadData(f"{path} cannot be written: {error.strerror}; choose another --out.") from None
-    if head and not any(mark in head for mark in _MARKS):
+    if head and not any(mark in head for mark in MARKS):
         raise BadData(
             f"{path} is there already and was not written by proofolio; move it away or choose another --out."
         )

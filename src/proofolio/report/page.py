@@ -1,24 +1,22 @@
-"""A self-contained HTML page, light and dark, without scripts or outside resources.
+"""A self-contained HTML page, light and dark, without scripts or outside resources, and its style sheet.
 
-The style sheet of the pages: one set of names for colours, given twice, for light and for dark.
+Colours have one set of names, given twice: for light and for dark.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 
 __all__ = [
     "GENERATOR",
     "LIGHT_COLOURS",
     "STYLE",
-    "Cell",
     "chart",
     "page",
     "paragraph",
     "section",
-    "table",
     "tiles",
 ]
 
@@ -26,13 +24,13 @@ __all__ = [
 # Series colours are Tableau's ten, toned to stand on both grounds; r0, r1, r2... are the regimes, calm first.
 _LIGHT = """
   --ground:#fcfcfb; --panel:#ffffff; --ink:#1c1f24; --muted:#626a75; --rule:#e4e6ea; --grid:#e9ebee;
-  --good:#1f7a55; --bad:#b3362b; --accent:#2f5d8c; --edge:#ffffff;
+  --good:#1f7a55; --bad:#b3362b; --accent:#2f5d8c;
   --s0:#4c78a8; --s1:#e3923b; --s2:#d1605e; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0;
   --s7:#f09aa2; --s8:#97765f; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#8b6fa8;
 """
 _DARK = """
   --ground:#15171a; --panel:#1c1f23; --ink:#e7e9ec; --muted:#9aa2ad; --rule:#2e3339; --grid:#2a2e34;
-  --good:#5fc297; --bad:#f0796b; --accent:#84b4e3; --edge:#1c1f23;
+  --good:#5fc297; --bad:#f0796b; --accent:#84b4e3;
   --s0:#6a9bd0; --s1:#eba556; --s2:#de7572; --s3:#7fc4bd; --s4:#78b86c; --s5:#e3c95c; --s6:#bd8fb5;
   --s7:#f2a9b0; --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#cf6148; --r3:#a58bc4;
 """
@@ -69,30 +67,12 @@ th.number,td.number{text-align:right;padding-right:18px}
 .good{color:var(--good)} .bad{color:var(--bad)}
 td.good,td.bad{font-weight:600}
 footer{margin-top:56px;color:var(--muted);font-size:.84rem}
-svg text{font:12px system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif;fill:var(--ink)}
-svg .axis,svg .note{fill:var(--muted)} svg .title{font-weight:600;font-size:13px}
-svg .key{font-size:12px} svg .strong{font-weight:650} svg .mono{font-variant-numeric:tabular-nums}
-svg text.bad{fill:var(--bad)} svg text.good{fill:var(--good)} svg .inside{fill:#1c1f24;font-size:11px}
-svg .grid{stroke:var(--grid);stroke-width:1} svg .rule{stroke:var(--muted);stroke-width:1}
-svg .price{fill:none;stroke:var(--ink);stroke-width:1.4;stroke-linejoin:round}
-svg .window{fill:var(--accent);opacity:.12} svg .hover{fill:transparent}
-svg .hover:hover{fill:var(--ink);opacity:.08}
-svg rect.cell{stroke:var(--edge);stroke-width:1}
-svg .lost{fill:var(--bad);opacity:.16} svg circle.good{fill:var(--good)} svg circle.bad{fill:var(--bad)}
-svg .needed{fill:var(--ink)} svg .between{fill:var(--muted);opacity:.4}
-svg .hull{fill:var(--s0)} svg .big-m{fill:var(--s1)} svg .failed{fill:var(--s9)}
+svg g.tip path,svg g.tip use{pointer-events:all}
+svg g.hover:hover path{fill:var(--ink)!important;opacity:.08}
 """
-_SERIES = "".join(
-    f"svg .{c}{k}{{fill:var(--{c}{k})}}" for c, count in (("s", 10), ("r", 4)) for k in range(count)
-)
-
 LIGHT_COLOURS = dict(re.findall(r"--(\w+):(#\w{6});", _LIGHT))
 
-STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}{_SERIES}".replace(
-    "\n", ""
-)
-
-Cell = str | tuple[str, str]
+STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}".replace("\n", "")
 
 # By this a command knows a page of its own, which it may write again, from a file of the user's.
 GENERATOR = '<meta name="generator" content="proofolio"/>'
@@ -136,12 +116,12 @@ def section(heading: str, *parts: str) -> str:
     return f"<section><h2>{escape(heading)}</h2>{''.join(parts)}</section>"
 
 
-def paragraph(words: str, class_: str = "") -> str:
+def paragraph(text: str, class_: str = "") -> str:
     """Return a paragraph of plain text, in which `code` between backticks is set as code."""
-    pieces = escape(words, quote=False).split("`")
-    text = "".join(f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(pieces))
+    pieces = escape(text, quote=False).split("`")
+    inside = "".join(f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(pieces))
     opening = f"<p class='{class_}'>" if class_ else "<p>"
-    return f"{opening}{text}</p>"
+    return f"{opening}{inside}</p>"
 
 
 def chart(drawing: str, caption: str = "") -> str:
@@ -160,27 +140,3 @@ def tiles(entries: Iterable[tuple[str, str, str]]) -> str:
         )
         + "</dl>"
     )
-
-
-def table(
-    head: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = (), class_: str = ""
-) -> str:
-    """Return a table of plain text; a cell may be (text, class), and columns in `numbers` align right."""
-    right = set(numbers)
-    top = "".join(f"<th{_aligned(j, right)}>{escape(words)}</th>" for j, words in enumerate(head))
-    body = "".join(f"<tr>{''.join(_cell(j, c, right) for j, c in enumerate(row))}</tr>" for row in rows)
-    mark = f" class='{class_}'" if class_ else ""
-    return (
-        f"<div class='scroll'><table{mark}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _aligned(column: int, right: set[int]) -> str:
-    return " class='number'" if column in right else ""
-
-
-def _cell(column: int, cell: Cell, right: set[int]) -> str:
-    words, mark = cell if isinstance(cell, tuple) else (cell, "")
-    classes = " ".join(c for c in ("number" if column in right else "", mark) if c)
-    opening = f"<td class='{classes}'>" if classes else "<td>"
-    return f"{opening}{escape(words)}</td>"

@@ -1,16 +1,19 @@
-"""The capability table: what each solver can be given, asked before it is given anything."""
+"""The capability table: the solvers there are and what each can be given, asked before it is given anything."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.program.program import Program
 from proofolio.program.structure import features
+from proofolio.solvers.highs import solver as highs
+from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["Solver", "SolverEntry", "require"]
+__all__ = ["SOLVERS", "Solver", "SolverEntry", "find", "require"]
 
 
 class Solver(Protocol):
@@ -42,21 +45,45 @@ class SolverEntry:
         return features(program) - self.can
 
 
-def require(program: Program, name: str, table: dict[str, SolverEntry]) -> SolverEntry:
-    """Return the solver of a name, or raise before anything is solved.
+SOLVERS: dict[str, SolverEntry] = {
+    "highs": SolverEntry("highs", highs.VERSION, highs.CAN, highs.solve),
+    "scip": SolverEntry("scip", scip.VERSION, scip.CAN, scip.solve),
+}
+
+
+def find(name: str, table: Mapping[str, SolverEntry]) -> SolverEntry:
+    """Return the solver of a name; `BadData` for a name that is not in the table."""
+    if str(name) not in table:
+        raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(table))}")
+    return table[name]
+
+
+def require(program: Program, name: str | None, table: Mapping[str, SolverEntry]) -> SolverEntry:
+    """Return the solver of a name, or the first that can take a program, before anything is solved.
 
     Raises
     ------
     BadData
         For a name that is not in the table.
     UnsupportedProgram
-        When the solver cannot take the program; the text says what is in the way and who can.
+        When the solver named, or every solver, cannot take the program; the text says what is in the way and
+        who can.
     """
-    if name not in table:
-        raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(table))}")
-    lacking = table[name].lacks(program)
+    able = [entry for entry in table.values() if not entry.lacks(program)]
+    if name is None:
+        if able:
+            return able[0]
+        raise UnsupportedProgram(
+            f"no solver here can take {', '.join(sorted(_least_lacking(program, table)))}"
+        )
+    entry = find(name, table)
+    lacking = entry.lacks(program)
     if lacking:
-        able = sorted(entry.name for entry in table.values() if not entry.lacks(program))
-        who = f"{', '.join(able)} can" if able else "no solver here can"
+        who = f"{', '.join(sorted(e.name for e in able))} can" if able else "no solver here can"
         raise UnsupportedProgram(f"{name} cannot take {', '.join(sorted(lacking))}: {who}")
-    return table[name]
+    return entry
+
+
+def _least_lacking(program: Program, table: Mapping[str, SolverEntry]) -> frozenset[str]:
+    """Return what the solver that comes closest lacks."""
+    return min((entry.lacks(program) for entry in table.values()), key=len, default=features(program))

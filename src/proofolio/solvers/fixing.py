@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData, ContradictoryRows
 from proofolio.program.program import (
     Block,
@@ -51,8 +51,8 @@ class AffineParts:
     """
 
     program: Program
-    matrix: Any
-    pattern: Any
+    matrix: Sparse
+    pattern: Sparse
     constant: Floats
     lower: Floats
     upper: Floats
@@ -465,8 +465,8 @@ class _Deduction:
                 last = (self.parts.upper[single] - base[single]) / a
             low, high = np.where(a > 0, first, last), np.where(a > 0, last, first)
             # a side beyond the largest number is no bound: such a row stays a row
-            told = (low < np.inf) & (high > -np.inf)
-            single, j, low, high = single[told], j[told], low[told], high[told]
+            finite = (low < np.inf) & (high > -np.inf)
+            single, j, low, high = single[finite], j[finite], low[finite], high[finite]
             whole = self.program.integer[j]
             low[whole], high[whole] = np.ceil(low[whole] - SLACK), np.floor(high[whole] + SLACK)
             np.maximum.at(self.lower, j, low)

@@ -19,9 +19,8 @@ import scipy.linalg  # noqa: F401  its BLAS is loaded before the libraries are l
 from threadpoolctl import ThreadpoolController
 
 from proofolio.program.program import Program
-from proofolio.solvers.outer_approximation.lifted import Lifted
 
-__all__ = ["NEVER", "Deadline", "convex_seconds", "finishing_seconds", "one_blas_thread", "reducing_seconds"]
+__all__ = ["NEVER", "Deadline", "convex_seconds", "finishing_seconds", "one_blas_thread"]
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,6 @@ PER_CUBE = 4e-9
 # Measured on regime programs of n = 50 and 100, T from 60 to 120, solved whole: 13 to 17 iterations of PIQP
 # (0.09 to 0.86 s), 17 to 20 of Clarabel (0.6 to 3.8 s). Clarabel takes longer for the same blocks.
 QUADRATIC, CONIC, OF_CONE = 6.5e-9, 1.7e-8, 1.7e-8
-# Fixing the integers of a lifted program, by entries of its rows and of its cones.
-PER_ROW_ENTRY, PER_CONE_ENTRY = 5e-7, 4e-8
 
 
 def finishing_seconds(program: Program) -> float:
@@ -117,11 +114,6 @@ def convex_seconds(program: Program) -> float:
     if not len(program.cones):
         return QUADRATIC * blocks
     return CONIC * blocks + OF_CONE * float((np.diff(program.cones.pointer).astype(float) ** 3).sum())
-
-
-def reducing_seconds(lifted: Lifted) -> float:
-    """Return about how many seconds it takes to fix the integers of a lifted program and see what is left."""
-    return PER_ROW_ENTRY * float(lifted.A.nnz) + PER_CONE_ENTRY * float(lifted.K.nnz)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Sparse
 from proofolio.program.program import Program
 
 __all__ = ["natural_units", "power_of_two"]
@@ -60,7 +60,7 @@ def power_of_two(values: Any) -> Any:
     return np.exp2(np.round(np.log2(values)))
 
 
-def _affine_rows(program: Program) -> tuple[Any, Floats]:
+def _affine_rows(program: Program) -> tuple[Sparse, Floats]:
     """Return |coefficients| and |constant| of all rows; a quadratic row's forms count as a constant."""
     q = program.quadratic
     curved = np.array([sum(_form_size(program, f) for f in forms) for forms in q.forms], dtype=float)
@@ -85,7 +85,7 @@ def _finite_side(lower: Floats, upper: Floats) -> Floats:
     return np.maximum(low, high)
 
 
-def _row_sizes(matrix: Any, constant: Floats, size: Floats) -> Floats:
+def _row_sizes(matrix: Sparse, constant: Floats, size: Floats) -> Floats:
     """Return the largest known term of each row."""
     terms = matrix.data * np.nan_to_num(size, nan=0.0)[matrix.indices]
     found = constant.copy()
@@ -94,7 +94,7 @@ def _row_sizes(matrix: Any, constant: Floats, size: Floats) -> Floats:
     return found
 
 
-def _from_rows(matrix: Any, constant: Floats, size: Floats) -> Floats:
+def _from_rows(matrix: Sparse, constant: Floats, size: Floats) -> Floats:
     guess = np.full(size.size, np.inf)
     total = _row_sizes(matrix, constant, size)
     rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

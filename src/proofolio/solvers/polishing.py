@@ -16,9 +16,8 @@ from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.limits import Deadline, finishing_seconds
 from proofolio.solvers.natural_units import natural_units
-from proofolio.solvers.outer_approximation.assignment import assign
+from proofolio.solvers.outer_approximation.assignment import assign, feasible_at_no_cost
 from proofolio.solvers.outer_approximation.lifted import lift
-from proofolio.solvers.outer_approximation.repair import feasible_at_no_cost
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["polish", "solve_with_integers"]
@@ -30,7 +29,7 @@ CONVEX = frozenset({"integer", "quadratic-objective", "quadratic-rows", "cones"}
 def solve_with_integers(
     program: Program, values: Floats, settings: Settings, violation: float
 ) -> Floats | None:
-    """Return the best point of a convex program with its integers at given values; None where this way has none.
+    """Return the best point of a convex program with its integers at given values; None where this has none.
 
     Rows that a regime which is not chosen switches off are left out, which makes a quadratic program of most
     conic ones, many times faster to solve. The point is optimal when it satisfies those rows all the same,
@@ -59,8 +58,11 @@ def solve_with_integers(
     return None if point is None else point[: program.n]
 
 
+# Integers further than this from whole are left for the checks: rounding them could hide a leak.
 INTEGRAL = 1e-9
+# What tolerances explain of a change of the objective, relative to its terms; of terms that cancel, this part counts.
 EXPLAINED, CANCELLED = 1e-4, 1e-3
+# Rows and cones of a polished point, relative to their terms: what the continuous solvers come to.
 OUTRIGHT = 1e-9
 
 

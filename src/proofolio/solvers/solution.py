@@ -1,4 +1,4 @@
-"""What a solver is asked and what it answers."""
+"""What a solver is asked, and the one answer of every solve."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
 
-__all__ = ["Progress", "Settings", "Solution"]
+__all__ = ["VERIFIED", "Check", "Progress", "Settings", "Solution"]
 
 
+# The statuses of an answer whose every check holds.
+VERIFIED = ("verified-optimal", "verified-feasible")
+# A millisecond: solvers refuse a time limit of nothing.
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
 
@@ -61,26 +64,62 @@ class Settings:
         return replace(self, time_limit=max(min(self.time_limit, deadline.left), LEAST))
 
 
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """A solver's claim about a program, in the user's own sense of the objective.
+@dataclass(frozen=True)
+class Check:
+    """One check: what was measured, and the most it may be.
 
     Attributes
     ----------
+    name : str
+    ok : bool
+    value : float
+        The measured violation, error or worsening; 0 is perfect, NaN is what could not be decided.
+    tolerance : float
+    detail : str
+        Where, in the model's own names; empty when there is nothing to say.
+    """
+
+    name: str
+    ok: bool
+    value: float
+    tolerance: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Solution:
+    """The answer of a solve, in the user's own sense of the objective, with the checks made of it.
+
+    A solver returns one without checks, whose status is the solver's claim; the checks then decide the status
+    (`checked`). Models return subclasses with views of their own, such as weights.
+
+    Attributes
+    ----------
+    program : Program
+        The program in matrix form that `x` belongs to.
     status : str
-        ``"optimal"`` (within the gap asked for), ``"feasible"`` (stopped with an incumbent),
-        ``"limit"`` (stopped without one), ``"infeasible"`` or ``"unbounded"``.
+        After the checks: ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``,
+        ``claim-wrong``, ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before
+        there was an incumbent, or before the one there is could be tested for leaks. Of a solver's bare
+        claim: ``optimal`` (within the gap asked for), ``feasible`` (stopped with an incumbent), ``limit``
+        (stopped without one), ``infeasible`` or ``unbounded``.
     objective, bound : float or None
         Value of the incumbent, recomputed from the program's data, and the proven bound on the optimum.
     x : ndarray or None
         The incumbent.
     seconds : float
         Wall time of the solve.
-    nodes : int
     solver, version, method : str
-        Who answered; `method` says which algorithm (``"MILP"``, ``"outer approximation"``...).
+        Who answered; `method` says which algorithm (``"MILP"``, ``"outer approximation"``, ``"path"``...).
+    nodes : int
+    message : str
+        What the solver says beside its status.
     duals : mapping, optional
         Multipliers of continuous programs (``"rows"``, ``"bounds"``), for the checks.
+    checks : tuple of Check
+        Empty where there was no point to check. One that could not be decided has the value NaN.
+    claim : str
+        The solver's own status, kept once the checks have given the answer another; empty before that.
     """
 
     program: Program
@@ -95,6 +134,38 @@ class Solution:
     nodes: int = 0
     message: str = ""
     duals: Mapping[str, Floats] | None = None
+    checks: tuple[Check, ...] = ()
+    claim: str = ""
+
+    def __repr__(self) -> str:
+        known = (
+            "no objective"
+            if self.objective is None
+            else f"objective {self.objective:.10g}, gap {self.gap:.1e}"
+        )
+        return f"<{type(self).__name__} {self.status}: {known} ({self.made_by}, {self.seconds:.2f} s)>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is a checked answer and every check holds."""
+        return self.status in VERIFIED
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that did not hold."""
+        return tuple(c for c in self.checks if not c.ok)
+
+    @property
+    def made_by(self) -> str:
+        """Solver, version and method in one phrase, such as ``highs 1.11.0, MILP``."""
+        who = f"{self.solver} {self.version}".rstrip()
+        return f"{who}, {self.method}" if self.method else who
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """How the answer was found: solver, version, method, seconds, nodes, message."""
+        names = ("solver", "version", "method", "seconds", "nodes", "message")
+        return {name: getattr(self, name) for name in names}
 
     @property
     def gap(self) -> float:
@@ -122,3 +193,11 @@ class Solution:
     def value(self, expression: Expression | Quadratic) -> Floats:
         """Evaluate an expression of the model at the incumbent."""
         return expression.value(self.point)
+
+    def checked(self, checks: tuple[Check, ...], status: str) -> Solution:
+        """Return the answer with its checks, and the status that they leave of the claim."""
+        return replace(self, checks=checks, status=status, claim=self.claim or self.status)
+
+    def unchecked(self) -> Solution:
+        """Return the solver's bare claim, whose status is the solver's own."""
+        return replace(self, checks=(), status=self.claim or self.status, claim="")

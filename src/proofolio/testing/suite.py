@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from proofolio.errors import BadData, ProofolioError, UnboundedExpression, UnsupportedProgram
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.structure import features
 from proofolio.testing.interfaces import through_cvxpy, through_pyomo
 from proofolio.verification.proofs.claim import Box, Claim
@@ -136,7 +136,7 @@ def conformance(
 
 # ---------------------------------------------------------------------- doors
 def _doors(claim: Claim) -> dict[str, str]:
-    model = Model(claim.title)
+    model = Builder(claim.title)
     claim.function(model, **{name: box.variable(model, name) for name, box in claim.inputs.items()})
     program = model.freeze()
     found = {}
@@ -159,9 +159,9 @@ def _bad_input(claim: Claim) -> dict[str, str]:
         for name, box in claim.inputs.items()
     }
     if any(not box.integer for box in claim.inputs.values()):
-        found["no bounds"] = _outcome(claim, Model(), free, (UnboundedExpression,), may_pass=True)
-    found["another model's input"] = _outcome(claim, Model(), claim.inputs, (BadData,), other=Model())
-    twice = Model()
+        found["no bounds"] = _outcome(claim, Builder(), free, (UnboundedExpression,), may_pass=True)
+    found["another model's input"] = _outcome(claim, Builder(), claim.inputs, (BadData,), other=Builder())
+    twice = Builder()
     given = {name: box.variable(twice, name) for name, box in claim.inputs.items()}
     claim.function(twice, **given)
     if twice.n > sum(expression.size for expression in given.values()) or len(twice.freeze().rows):
@@ -171,11 +171,11 @@ def _bad_input(claim: Claim) -> dict[str, str]:
 
 def _outcome(
     claim: Claim,
-    model: Model,
+    model: Builder,
     boxes: Mapping[str, Box],
     wanted: tuple[type[ProofolioError], ...],
     may_pass: bool = False,
-    other: Model | None = None,
+    other: Builder | None = None,
 ) -> str:
     owner = model if other is None else other
     given = {name: box.variable(owner, name) for name, box in boxes.items()}
@@ -184,7 +184,7 @@ def _outcome(
 
 def _called(
     claim: Claim,
-    model: Model,
+    model: Builder,
     given: Mapping[str, Any],
     wanted: tuple[type[ProofolioError], ...],
     may_pass: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -13,20 +13,16 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.opening import open_model
-from proofolio.program.expression import Expression
 from proofolio.program.program import Program
-from proofolio.program.quadratic import Quadratic
 from proofolio.program.structure import recognise_cones
-from proofolio.solvers import SOLVERS
-from proofolio.solvers.capabilities import require
+from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
-from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.checks.checking import BREAKS, LIMIT, Check, check_until, status, status_after
+from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution
+from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
 
-__all__ = ["GRACE", "Verified", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "read_settings", "solve", "solve_program", "solve_until", "verify_claim"]
 
 
-GOOD = ("verified-optimal", "verified-feasible")
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
 SECOND_OPINION = 5.0  # seconds
 # A time limit is kept within a second: of that one the checks may use half.
@@ -37,72 +33,15 @@ KEPT = 0.3
 ANY_GAP = 1e9
 
 
-@dataclass(frozen=True, eq=False)
-class Verified:
-    """A solution together with what the checks made of it.
-
-    Attributes
-    ----------
-    solution : Solution
-        The solver's claim.
-    checks : tuple of Check
-        Empty when there was no point to check. One that could not be decided has the value NaN.
-    status : str
-        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``, ``claim-wrong``,
-        ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before there was an
-        incumbent, or before the one there is could be tested for leaks.
-    """
-
-    solution: Solution
-    checks: tuple[Check, ...]
-    status: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether there is an answer and every check holds."""
-        return self.status in GOOD
-
-    @property
-    def objective(self) -> float | None:
-        """The objective, recomputed, in the model's own sense."""
-        return self.solution.objective
-
-    @property
-    def bound(self) -> float | None:
-        """The solver's proven bound."""
-        return self.solution.bound
-
-    @property
-    def gap(self) -> float:
-        """Relative gap between objective and bound."""
-        return self.solution.gap
-
-    @property
-    def values(self) -> dict[str, float]:
-        """The solution by column name."""
-        return self.solution.values
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """The checks that did not hold."""
-        return tuple(c for c in self.checks if not c.ok)
-
-    def __getitem__(self, name: str) -> Floats:
-        return self.solution[name]
-
-    def value(self, expression: Expression | Quadratic) -> Floats:
-        """Evaluate an expression of the model at the solution."""
-        return self.solution.value(expression)
-
-
-def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
+def solve(model: Any, solver: str | None = None, **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
         The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
-    solver : {"highs", "scip"}
+    solver : {"highs", "scip"}, optional
+        The one that is named is used; otherwise the first that can take the program. The answer says which it was.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -110,12 +49,13 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
 
     Returns
     -------
-    Verified
+    Solution
 
     Raises
     ------
     UnsupportedProgram
-        Before anything is solved, when the solver cannot take the program; the text says who can.
+        Before anything is solved, when the solver that is named cannot take the program, or none can; the text
+        says who can.
     BadData
         For an unknown solver or setting, an unreadable file, or something that is no model.
 
@@ -129,23 +69,27 @@ def solve(model: Any, solver: str = "highs", **settings: Any) -> Verified:
     >>> solve(model).objective
     2.0
     """
-    deadline = Deadline.after(read_settings(settings).time_limit)
+    wanted = read_settings(settings)
+    deadline = Deadline.after(wanted.time_limit)
     opened = open_model(model)
-    answer = solve_until(deadline, opened.program, solver, settings)
-    if opened.load is not None and answer.solution.x is not None:
-        opened.load(answer.solution.point)
+    answer = solve_until(deadline, opened.program, solver, wanted)
+    if opened.load is not None and answer.x is not None:
+        opened.load(answer.point)
     return answer
 
 
-def solve_program(program: Program, solver: str = "highs", **settings: Any) -> Verified:
+def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:
     """Solve a program in matrix form and check the answer; arguments as for `solve`."""
-    return solve_until(Deadline.after(read_settings(settings).time_limit), program, solver, settings)
+    wanted = read_settings(settings)
+    return solve_until(Deadline.after(wanted.time_limit), program, solver, wanted)
 
 
 @one_blas_thread()
-def solve_until(deadline: Deadline, program: Program, solver: str, settings: Mapping[str, Any]) -> Verified:
+def solve_until(deadline: Deadline, program: Program, solver: str | None, settings: Settings) -> Solution:
     """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
-    wanted = read_settings(settings, program)
+    wanted = settings
+    if settings.start is not None:
+        wanted = replace(settings, start=_start(program, settings.start))
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
@@ -153,13 +97,13 @@ def solve_until(deadline: Deadline, program: Program, solver: str, settings: Map
     return verify_claim(deadline, program, claim, wanted.gap)
 
 
-def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Verified:
-    """Hold what a solver says of a program, its cones recognised, to the data, until shortly after a deadline."""
+def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Solution:
+    """Check what a solver says of a program, its cones recognised, against the data, until shortly after a deadline."""
     if claim.status == "infeasible" and program.integer.any():
         second = _second_opinion(program, claim.solver, deadline)
-        return Verified(claim, second, _status_of_infeasible(second))
+        return claim.checked(second, _status_of_infeasible(second))
     checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
-    return Verified(claim, checks, status_after(claim, checks, gap))
+    return claim.checked(checks, status_after(claim, checks, gap))
 
 
 def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[Check, ...]:
@@ -177,7 +121,7 @@ def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[
         checks = check_until(program, found, deadline.later(GRACE))
         stands = status([c for c in checks if c.name in REFUTES])
         said = f"{other.name} found a point that satisfies the model, with objective {found.objective:.9g}"
-        if stands in GOOD:
+        if stands in VERIFIED:
             return (Check("infeasible", False, float("inf"), 0.0, said),)
         if stands == "limit":
             said = f"{other.name} found a point, and no time was left to check it"
@@ -191,8 +135,8 @@ def _status_of_infeasible(second: tuple[Check, ...]) -> str:
     return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
 
 
-def read_settings(given: Mapping[str, Any], program: Program | None = None) -> Settings:
-    """Return the settings given by keyword, `start` as a point of the program; `BadData` for what is no setting."""
+def read_settings(given: Mapping[str, Any]) -> Settings:
+    """Return the settings given by keyword, `start` as it is; `BadData` for what is no setting."""
     known = tuple(Settings.__dataclass_fields__)
     unknown = sorted(set(given) - set(known))
     if unknown:
@@ -207,14 +151,10 @@ def read_settings(given: Mapping[str, Any], program: Program | None = None) -> S
         raise BadData(
             f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"
         )
-    start = given.get("start")
-    if start is not None and program is not None:
-        given = {**given, "start": _start(program, start)}
     return Settings(**given)
 
 
 def _start(program: Program, start: Any) -> Floats:
-    start = getattr(start, "solution", start)
     if isinstance(start, Solution):
         start = start.point
     if isinstance(start, Mapping):

@@ -38,7 +38,7 @@ SOLVES = {
 
 
 @pytest.mark.parametrize("name", SOLVES)
-@pytest.mark.parametrize("method", ["auto", "cuts"])
+@pytest.mark.parametrize("method", ["auto", "whole"])
 def test_solve_refuses_what_it_would_ignore(name, method):
     arguments, said = SOLVES[name]
     with pytest.raises(BadData, match=said) as found:

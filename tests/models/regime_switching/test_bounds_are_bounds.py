@@ -17,8 +17,8 @@ CLOSE = 1e-7
 ROADS = {
     "separation": {"method": "separation"},
     "path": {"method": "path"},
-    "cuts": {"method": "cuts"},
-    "cuts of big-m": {"method": "cuts", "lowering": "big-m"},
+    "whole": {"method": "whole"},
+    "whole, big-m": {"method": "whole", "lowering": "big-m"},
     "scip, hull": {"solver": "scip", "lowering": "hull"},
     "scip, big-m": {"solver": "scip", "lowering": "big-m"},
 }

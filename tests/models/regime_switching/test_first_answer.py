@@ -9,8 +9,8 @@ from proofolio import RegimeSwitching, random_instance
 from proofolio.errors import BadData
 from proofolio.models import Covered
 from proofolio.models.regime_switching.methods.separation import least_costs
-from proofolio.models.regime_switching.methods.start import cheapest_allowed, first_answer
-from proofolio.models.regime_switching.rules import RegimePath
+from proofolio.models.regime_switching.methods.start import first_answer
+from proofolio.models.regime_switching.rules import RegimePath, cheapest_allowed
 from proofolio.solvers.limits import NEVER, Deadline
 
 from .option_oracle import brute_force, random_options

@@ -52,16 +52,16 @@ def test_a_hull_read_from_pyomo_can_be_given_to_cvxpy():
 def test_a_spoiled_max_variable_is_noticed():
     from dataclasses import replace
 
-    from proofolio.models.regime_switching.solution import max_term_checks
+    from proofolio.models.regime_switching.methods.whole import max_term_checks
 
     program = pf.random_instance(3, 2, 4, lower=-0.5, exact=True)
     built = program.to_program("big-m")
     answer = pf.solve(built)
     assert all(c.ok for c in max_term_checks(program, built, answer))
     for name in ("cost_max_0", "cost_max_1"):
-        x = answer.solution.x.copy()
+        x = answer.x.copy()
         x[built.columns(name)[0]] += 0.01
-        spoiled = replace(answer, solution=replace(answer.solution, x=x))
+        spoiled = replace(answer, x=x)
         assert not all(c.ok for c in max_term_checks(program, built, spoiled))
 
 
@@ -71,6 +71,6 @@ def test_a_claim_that_is_no_number_is_wrong(field):
 
     from proofolio.verification.checks.checking import status_after
 
-    solution = pf.solve(pf.random_instance(3, 2, 3).to_program()).solution
+    solution = pf.solve(pf.random_instance(3, 2, 3).to_program()).unchecked()
     claim = replace(solution, **{field: float("nan")})
     assert status_after(claim, pf.check(solution.program, claim), 1e-6) == "claim-wrong"

@@ -21,7 +21,7 @@ CASES = {
 }  # fmt: skip
 WAYS = {
     "auto": {},
-    "cuts": {"method": "cuts"},
+    "whole": {"method": "whole"},
     "hull": {"lowering": "hull"},
     "big-m": {"lowering": "big-m"},
     "scip": {"solver": "scip"},

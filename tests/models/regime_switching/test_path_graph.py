@@ -8,10 +8,14 @@ import pytest
 
 from proofolio import random_instance
 from proofolio.models.regime_switching.methods import path as path_road
-from proofolio.models.regime_switching.methods.along_path import best_along
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, path_graph
-from proofolio.models.regime_switching.methods.prices import NodePrices, TradePrices, through_every_state
-from proofolio.models.regime_switching.pieces import convex_pieces
+from proofolio.models.regime_switching.methods.prices import (
+    NodePrices,
+    TradePrices,
+    best_along,
+    through_every_state,
+)
+from proofolio.models.regime_switching.problem import convex_pieces
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import convexity_defect
 
@@ -212,8 +216,8 @@ def test_branching_finds_the_optimum_where_graphs_may_not_grow(how, seed, monkey
     assert blunt.status == sharp.status == "verified-optimal"
     assert blunt.objective == pytest.approx(sharp.objective, rel=2e-7)
     assert blunt.bound <= sharp.objective + 1e-9
-    nodes = blunt.answer.solution.nodes
-    assert nodes > sharp.answer.solution.nodes
+    nodes = blunt.nodes
+    assert nodes > sharp.nodes
     assert nodes > 1
 
 
@@ -229,7 +233,7 @@ def test_where_time_runs_out_among_graphs_the_bound_is_still_one(monkeypatch):
         assert answer.status == "verified-feasible"
         assert answer.bound <= optimum + 1e-9
         assert answer.objective >= optimum - 1e-6 * abs(optimum)
-        seen.add(answer.answer.solution.nodes)
+        seen.add(answer.nodes)
     assert len(seen) == 4
 
 

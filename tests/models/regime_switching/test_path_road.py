@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from proofolio import MaxTerm, RegimeSwitching, UnsupportedProgram, random_instance
-from proofolio.models.regime_switching.methods.along_path import best_along
-from proofolio.models.regime_switching.methods.prices import TradePrices, through_every_state
-from proofolio.models.regime_switching.pieces import convex_pieces
+from proofolio.models.regime_switching.methods.prices import TradePrices, best_along, through_every_state
+from proofolio.models.regime_switching.problem import convex_pieces
 from proofolio.solvers.quadratic.batch import convexity_defect
 
 SHORT = {"lower": -0.5, "upper": 1.0}
@@ -57,7 +56,7 @@ def test_the_optimum_of_enumeration_and_a_bound_below_it(name, seed):
     optimum = enumerated(program)
     answer = program.solve(gap=1e-6)
     room = 2e-6 * max(1.0, abs(optimum))
-    assert answer.answer.solution.method == "path"
+    assert answer.method == "path"
     assert answer.status == "verified-optimal"
     assert answer.objective == pytest.approx(optimum, abs=room)
     assert answer.bound <= optimum + 1e-9
@@ -112,11 +111,11 @@ def test_the_cheapest_path_through_a_state_is_that_of_all_paths():
 @pytest.mark.parametrize("seed", range(2))
 def test_both_roads_agree_on_a_case_with_branching(seed):
     program = random_instance(6, 8, 4, seed, coupled=True, varying=True)
-    path, cuts = (program.solve(method=method, gap=1e-6) for method in ("path", "cuts"))
-    assert path.answer.solution.method != cuts.answer.solution.method
-    assert path.objective == pytest.approx(cuts.objective, rel=3e-6)
-    assert path.bound <= cuts.objective + 1e-6 * abs(cuts.objective)
-    assert cuts.bound <= path.objective + 1e-6 * abs(path.objective)
+    path, whole = (program.solve(method=method, gap=1e-6) for method in ("path", "whole"))
+    assert path.method != whole.method
+    assert path.objective == pytest.approx(whole.objective, rel=3e-6)
+    assert path.bound <= whole.objective + 1e-6 * abs(whole.objective)
+    assert whole.bound <= path.objective + 1e-6 * abs(path.objective)
 
 
 def test_small_costs_are_no_excuse():
@@ -144,4 +143,4 @@ def test_what_the_path_road_does_not_take():
     program = random_instance(3, 2, 2, 0, coupled=True, maxima=(convex,))
     with pytest.raises(UnsupportedProgram, match="no convex maxima"):
         program.solve(method="path")
-    assert program.solve().answer.solution.method == "outer approximation"
+    assert program.solve().method == "outer approximation"

@@ -15,7 +15,7 @@ from proofolio import (
     published_maxima,
     random_instance,
 )
-from proofolio.models.regime_switching.cut_off import cheapest_path
+from proofolio.models.regime_switching.rules import RegimePath, cheapest_allowed
 from proofolio.models.regime_switching.solution import raw_data_checks
 
 R, T, N = 2, 4, 3
@@ -235,7 +235,7 @@ def test_the_cheapest_path_beats_every_other(switch_cost):
         def cost(path, phi=phi):
             return sum(phi[r, t] for t, r in enumerate(path)) + switch_cost * np.count_nonzero(np.diff(path))
 
-        found = cheapest_path(phi, switch_cost)
+        found = cheapest_allowed(RegimePath(regimes, periods, switch_cost=switch_cost), phi)[0].argmax(axis=0)
         best = min(cost(path) for path in itertools.product(range(regimes), repeat=periods))
         assert cost(found) == pytest.approx(best, abs=1e-12)
 

@@ -1,5 +1,6 @@
 """Separation: where nothing ties the periods together, one small program for each regime and period."""
 
+import highspy
 import numpy as np
 import pytest
 
@@ -37,9 +38,9 @@ SEPARABLE = {
 def test_the_built_form_agrees(name):
     program = SEPARABLE[name]()
     answer = program.solve()
-    built = program.solve(separate=False)
-    assert answer.answer.solution.method == "separation"
-    assert built.answer.solution.method != "separation"
+    built = program.solve(method="whole")
+    assert answer.method == "separation"
+    assert built.method != "separation"
     assert answer.status == built.status == "verified-optimal"
     room = 2e-6 * max(1.0, abs(built.objective))
     assert answer.objective == pytest.approx(built.objective, abs=room)
@@ -67,8 +68,8 @@ def test_no_feasible_point_is_below_the_bound(seed):
 
 def test_what_asks_for_the_built_form_gets_it():
     program = random_instance(3, 2, 3, 0)
-    for asked in ({"lowering": "hull"}, {"lowering": "big-m"}, {"method": "cuts"}, {"solver": "scip"}):
-        assert program.solve(**asked).answer.solution.method != "separation"
+    for asked in ({"lowering": "hull"}, {"lowering": "big-m"}, {"method": "whole"}, {"solver": "scip"}):
+        assert program.solve(**asked).method != "separation"
     published = program.solve(lowering="big-m", big_m="published")
     assert published.cut_off is not None
 
@@ -95,4 +96,26 @@ def test_the_gap_of_fifty_assets_and_a_hundred_periods():
     assert answer.status == "verified-optimal"
     assert answer.gap < 1e-6
     assert answer.W.shape == (50, 100)
-    assert answer.answer.values["W[49,99]"] == answer.W[49, 99]
+    assert answer.values["W[49,99]"] == answer.W[49, 99]
+
+
+def test_a_solver_that_is_named_is_used_even_where_the_program_separates(monkeypatch):
+    runs = []
+    once = highspy.Highs.run
+    monkeypatch.setattr(highspy.Highs, "run", lambda highs: runs.append(1) or once(highs))
+    program = random_instance(3, 2, 3, 0)
+    chosen = program.solve()
+    assert (chosen.method, chosen.solver, len(runs)) == ("separation", "proofolio", 0)
+    named = program.solve(solver="highs")
+    assert (named.solver, named.ok) == ("highs", True)
+    assert named.method not in ("separation", "path")
+    assert len(runs) > 0
+    assert named.objective == pytest.approx(chosen.objective, abs=2e-6)
+
+
+def test_without_a_name_the_whole_form_goes_to_the_first_solver_that_can_take_it():
+    saddle = RegimeSwitching(np.array([np.diag([1.0, -1.0])]), np.zeros((1, 2)), periods=1)
+    answer = saddle.solve()
+    assert (answer.solver, answer.objective) == ("scip", pytest.approx(-1.0, abs=1e-6))
+    with pytest.raises(UnsupportedProgram, match=r"highs cannot take .*scip can"):
+        saddle.solve("highs")

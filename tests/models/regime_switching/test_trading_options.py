@@ -140,7 +140,7 @@ def test_one_chord_is_a_line_from_nothing_to_the_largest_trade():
         best = min(best, problem.solve(cp.CLARABEL))
     answer = program.solve()
     assert answer.ok, answer.failed
-    assert answer.answer.objective == pytest.approx(best, abs=5e-6)
+    assert answer.program.objective(answer.x) == pytest.approx(best, abs=5e-6)
     # the chord of v^1.5 over [0, 1] is farthest above it at 4/9, by 4/27
     assert program.impact_error == pytest.approx(4 / 27 * (EACH * reach**1.5).sum(), rel=1e-2)
     assert program.impact_error >= 4 / 27 * (EACH * reach**1.5).sum()
@@ -155,7 +155,7 @@ def test_pieces_of_the_power_stay_within_their_proved_error(pieces, way):
     answer = program.solve(*way)
     assert answer.ok, answer.failed
     assert answer.impact_error == program.impact_error > 0.0
-    built = answer.answer.objective
+    built = answer.program.objective(answer.x)
     assert exact - 1e-6 <= built <= exact + program.impact_error
     assert answer.objective == program.objective(answer.W, answer.path)
     assert exact - 1e-6 <= answer.objective <= built + 1e-6
@@ -175,7 +175,7 @@ def test_with_pieces_the_bound_is_not_that_of_the_chords_and_the_status_says_wha
     optimum = 2 * 0.5**1.5  # selling less than a half is not allowed, and buying the rest has no other place
     answer = program.solve()
     assert answer.objective == pytest.approx(optimum, abs=1e-6)
-    assert answer.answer.bound > optimum + 0.1  # the chords cost more
+    assert answer.program.objective(answer.x) > optimum + 0.1  # the chords cost more
     assert answer.bound <= optimum
     assert answer.status == "verified-feasible"
     # asked for no more than the pieces can give, the answer is within the gap

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from proofolio import BadData, Model
-from proofolio.verification.audit import certificates as audit_certificates
+from proofolio.verification.audit import checker
 from proofolio.verification.audit.auditing import audit
 from proofolio.verification.audit.certificates import FILE, check_certificates, save_certificates
+from proofolio.verification.exact.certificate import digest
 
 
 def every_verdict():
@@ -91,32 +92,32 @@ def corruptions(entry):
 
 def test_every_field_of_every_certificate_is_watched(saved, tmp_path):
     _, document = saved
-    book = audit_certificates._Book(document["system"])
+    book = checker._Book(document["system"])
     seen = 0
     for entry in document["certificates"]:
-        assert audit_certificates._checked(book, entry).ok
+        assert checker._checked(book, entry).ok
         for what, changed in corruptions(entry):
-            assert not audit_certificates._checked(book, changed).ok, (entry["row"], what)
+            assert not checker._checked(book, changed).ok, (entry["row"], what)
             seen += 1
             if what.startswith("digest") or what == "without digest":
                 continue
             # with the digest forged as well, only a point that is cut off all the same may pass
             said = {k: v for k, v in changed.items() if k != "digest"}
-            forged = {**said, "digest": audit_certificates._digest(said)}
-            if audit_certificates._checked(book, forged).ok:
+            forged = {**said, "digest": digest(said)}
+            if checker._checked(book, forged).ok:
                 assert what.startswith("point"), (entry["row"], what)
     assert seen > 80
 
 
 def test_another_verdict_is_noticed(saved):
     _, document = saved
-    book = audit_certificates._Book(document["system"])
+    book = checker._Book(document["system"])
     verdicts = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
     for entry in document["certificates"]:
         for verdict in verdicts:
             said = {k: v for k, v in entry.items() if k != "digest"} | {"verdict": verdict}
-            forged = {**said, "digest": audit_certificates._digest(said)}
-            assert audit_certificates._checked(book, forged).ok == (verdict == entry["verdict"])
+            forged = {**said, "digest": digest(said)}
+            assert checker._checked(book, forged).ok == (verdict == entry["verdict"])
 
 
 def test_rows_and_digest_are_watched(saved, tmp_path):

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.solvers import SOLVERS
 from proofolio.solvers import limits as clockwork
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Solution
 from proofolio.verification.big_m.tiers import bounders_until
@@ -90,7 +89,7 @@ def test_the_solver_is_given_less_than_the_limit_by_what_opening_took(monkeypatc
 
     monkeypatch.setattr(clockwork, "perf_counter", clock)
     pf.solve(linked(), time_limit=100.0)
-    pf.random_instance(3, 2, 2, coupled=True).solve(method="cuts", time_limit=100.0)
+    pf.random_instance(3, 2, 2, coupled=True).solve(method="whole", time_limit=100.0)
     assert len(asked) == 2
     assert all(50.0 < seconds < 100.0 for seconds in asked)
 

@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import brentq
 
 from proofolio import Model
-from proofolio.program import Model as PlainModel
+from proofolio.program.builder import Builder
 from proofolio.verification.big_m.curved import curved
 from proofolio.verification.big_m.tiers import lp_bounder, mip_bounder
 from proofolio.verification.exact.certificate import bound
@@ -16,7 +16,7 @@ from proofolio.verification.exact.lp_bounds import system_of
 
 
 def quadratic(D, g, h, low, high, budget=1.0, rows=(), integer=False):
-    model = PlainModel()
+    model = Builder()
     w = model.variable("w", len(g), low, high, integer=integer)
     if budget is not None:
         model.add("budget", w.sum() == budget)
@@ -136,7 +136,7 @@ def test_other_rows_and_integers_count():
 
 def test_the_bounders_ask_and_leave_a_record():
     D, g, h, low, high, points = random_instance(3)
-    model = PlainModel()
+    model = Builder()
     w = model.variable("w", len(g), low, high)
     model.add("budget", w.sum() == 1)
     e = model.quadratic(D, w) + w @ g + h

@@ -22,7 +22,7 @@ from proofolio import (
     selected_cost,
 )
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
-from proofolio.program import Model as PlainModel
+from proofolio.program.builder import Builder
 
 TIERS = ("interval", "lp", "mip")
 
@@ -215,7 +215,7 @@ def test_numbers_of_every_formulation_are_checked():
         with pytest.raises(InvalidBigM, match="of 'v' is too small"):
             build(model, x, b)
         assert model.n == before  # nothing is left of a formulation that was refused
-    plain = PlainModel()
+    plain = Builder()
     x, b = plain.variable("x", lower=-1, upper=2), plain.variable("b", binary=True)
     product(plain, "v", b, x, lowering="big-m", big_m=0.5)
     assert set(np.concatenate([s.big_m for s in switches(plain).values()])) == {0.5}

@@ -153,7 +153,7 @@ def test_a_regime_program_of_tiny_costs_is_held_to_them(scale, lowering):
     answer = declared.solve("highs", lowering)
     assert answer.ok
     program = declared.to_program(lowering)
-    values = answer.answer.values
+    values = answer.values
     assert status(check(program, values)) == "verified-feasible"
     cheaper = {name: v - 1e-2 * scale * name.startswith("cost") for name, v in values.items()}
     assert status(check(program, cheaper)) in ("infeasible-solution", "leaks")

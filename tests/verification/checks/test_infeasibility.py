@@ -7,7 +7,7 @@ import pytest
 
 from proofolio import BadData, Model, read_program, write_program
 from proofolio.errors import SolverFailure
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.checks import infeasibility
 from proofolio.verification.checks.elements import elements, members, part_of

@@ -12,8 +12,7 @@ from proofolio import Model, between
 from proofolio.verification.audit.relaxation import Relaxation
 from proofolio.verification.exact.certificate import bound, proves_empty, violation
 from proofolio.verification.exact.elimination import solve_exactly
-from proofolio.verification.exact.lp_bounds import ExactRows, Question, system_of
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import ExactRows, Question, as_decimal, outward, system_of
 
 tenths = st.integers(-40, 40).map(lambda k: k / 10)
 

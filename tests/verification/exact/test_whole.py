@@ -8,8 +8,7 @@ import pytest
 
 from proofolio import Model, between
 from proofolio.verification.exact.certificate import bound, violation
-from proofolio.verification.exact.lp_bounds import ExactRows, Question, system_of
-from proofolio.verification.exact.numbers import Multipliers
+from proofolio.verification.exact.lp_bounds import ExactRows, Multipliers, Question, system_of
 
 
 def program(rng, size, digits):

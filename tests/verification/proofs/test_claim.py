@@ -7,9 +7,8 @@ import pytest
 
 from proofolio import BadData, maximum, product
 from proofolio.verification.proofs.claim import Box, Claim, build
-from proofolio.verification.proofs.parts import parts
 from proofolio.verification.proofs.reading import state
-from proofolio.verification.proofs.statement import Statement
+from proofolio.verification.proofs.statement import Statement, parts
 
 ONE = {"b": Box(2, 0, 1, integer=True), "u": Box(2, [-1, 0.1], [2, 3])}
 PIECES = [lambda b, u, v: [b == 0, v == 0], lambda b, u, v: [b == 1, v == u]]

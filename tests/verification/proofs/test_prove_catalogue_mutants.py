@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 from proofolio import Model
-from proofolio.program import Rows
+from proofolio.program.expression import Rows
 from proofolio.verification.proofs.catalogue.claims import shipped_claims
 from proofolio.verification.proofs.proving import prove
 

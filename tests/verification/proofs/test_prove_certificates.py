@@ -12,10 +12,10 @@ import pytest
 from proofolio import BadData, maximum, product
 from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.products import product_meaning
-from proofolio.verification.proofs.certificates import Certificates
-from proofolio.verification.proofs.checker import digest, recheck
+from proofolio.verification.exact.certificate import digest
+from proofolio.verification.proofs.checker import recheck
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.proving import prove
+from proofolio.verification.proofs.proving import Certificates, prove
 from proofolio.verification.proofs.reading import state
 
 

@@ -9,7 +9,7 @@ from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.implications import implies_meaning
 from proofolio.formulations.products import product_meaning
 from proofolio.formulations.selected_costs import selected_cost_meaning
-from proofolio.program import Rows
+from proofolio.program.expression import Rows
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.proving import prove
 

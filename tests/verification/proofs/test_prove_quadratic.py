@@ -9,11 +9,10 @@ import pytest
 from proofolio import disjunction, implies
 from proofolio.formulations.disjunctions import disjunction_meaning
 from proofolio.formulations.implications import implies_meaning
-from proofolio.verification.proofs.certificates import Certificates
-from proofolio.verification.proofs.checker import digest
+from proofolio.verification.exact.certificate import digest
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import interval
-from proofolio.verification.proofs.proving import prove
+from proofolio.verification.proofs.proving import Certificates, prove
 from proofolio.verification.proofs.strengths import strength
 
 Q = np.array([[1, 0.25], [0.25, 0.5]])

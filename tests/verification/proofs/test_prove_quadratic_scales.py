@@ -8,15 +8,13 @@ import pytest
 
 from proofolio import implies, stack
 from proofolio.formulations.implications import implies_meaning
-from proofolio.verification.exact.certificate import violation
-from proofolio.verification.proofs.atoms import Atoms
-from proofolio.verification.proofs.certificates import Certificates
-from proofolio.verification.proofs.checker import digest
+from proofolio.verification.exact.certificate import digest, violation
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.outside import total_question
-from proofolio.verification.proofs.parts import parts
-from proofolio.verification.proofs.proving import prove
+from proofolio.verification.proofs.lines import Atoms
+from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.questions import total_question
 from proofolio.verification.proofs.reading import state
+from proofolio.verification.proofs.statement import parts
 
 LOWERINGS = ("indicator", "big-m", "hull")
 

@@ -29,8 +29,8 @@ from proofolio.interfaces.cvxpy.columns import (
 )
 from proofolio.interfaces.cvxpy.reading import CvxpyReading, from_cvxpy, read_cvxpy
 from proofolio.interfaces.cvxpy.writing import Natives, native_constraints, native_variable, to_cvxpy
+from proofolio.program.builder import Bounder, Builder
 from proofolio.program.expression import Expression, as_expression, stack
-from proofolio.program.model import Bounder, Model
 from proofolio.program.quadratic import Quadratic
 
 __all__ = ["CvxpyModel", "CvxpyReading", "attach_cvxpy", "from_cvxpy", "read_cvxpy", "to_cvxpy"]
@@ -72,7 +72,7 @@ def attach_cvxpy(target: Any = None, bounders: Mapping[str, Bounder] | None = No
     return CvxpyModel(target, bounders)
 
 
-class CvxpyModel(Model):
+class CvxpyModel(Builder):
     """A builder whose variables and rows become native CVXPY variables and constraints.
 
     `lift` reads the user's expressions. A lifted variable counts with its attributes, tightened by

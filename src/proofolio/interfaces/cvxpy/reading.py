@@ -27,8 +27,8 @@ from proofolio.interfaces.cvxpy.columns import (
     user_name,
     with_posted,
 )
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic, split_forms
 
@@ -152,7 +152,7 @@ class _Reader:
 
     def program(self, maximise: bool) -> Program:
         """Build the model and freeze it."""
-        model = Model("cvxpy")
+        model = Builder("cvxpy")
         said = self._declare(model)
         for row, part, bounds in zip(self.rows, self.row_parts, said, strict=True):
             if self.squares.curved(part):
@@ -172,7 +172,7 @@ class _Reader:
         form = form[self.survivors][:, self.survivors]
         return replace(model.freeze(), P=sparse.csc_array(form * 2.0))
 
-    def _declare(self, model: Model) -> list[Mask]:
+    def _declare(self, model: Builder) -> list[Mask]:
         """Give every block its columns; return which rows their bounds now say."""
         linear = [not self.squares.curved(part) for part in self.row_parts]
         sizes = [part.constant.size for part in self.row_parts]
@@ -194,11 +194,11 @@ class _Reader:
         self.names = Names(model._names)
         return [said[a:b] for a, b in pairwise(np.cumsum([0, *sizes]).tolist())]
 
-    def _expression(self, model: Model, part: Affine, shape: tuple[int, ...]) -> Expression:
+    def _expression(self, model: Builder, part: Affine, shape: tuple[int, ...]) -> Expression:
         matrix = sparse.csr_array(part.matrix[:, self.survivors])
         return Expression(matrix, part.constant.reshape(shape), model)
 
-    def _add_linear(self, model: Model, row: RowItem, part: Affine, said: Mask) -> None:
+    def _add_linear(self, model: Builder, row: RowItem, part: Affine, said: Mask) -> None:
         shape, matrix = row.expression.shape, part.matrix
         if said.any():  # rows without columns and without sides are not kept
             matrix = sparse.diags_array((~said).astype(float), format="csr") @ matrix
@@ -207,7 +207,7 @@ class _Reader:
         upper = np.where(said, np.inf, row.upper).reshape(shape)
         model.add(self.names(row.name), Rows(body, lower, upper))
 
-    def _add_quadratic(self, model: Model, row: RowItem, part: Affine) -> None:
+    def _add_quadratic(self, model: Builder, row: RowItem, part: Affine) -> None:
         shape = row.expression.shape
         pairs = [self.squares.resolved(part, k) for k in range(part.constant.size)]
         affine = Affine(
@@ -218,7 +218,7 @@ class _Reader:
         body = Quadratic(self._expression(model, affine, shape), forms)
         model.add(self.names(row.name), Rows(body, np.full(shape, row.lower), np.full(shape, row.upper)))
 
-    def _add_symmetry(self, model: Model) -> None:
+    def _add_symmetry(self, model: Builder) -> None:
         for k, variable in enumerate(self.user):
             if variable.attributes["symmetric"]:
                 a, n = self.start[variable.id], variable.shape[0]
@@ -227,7 +227,7 @@ class _Reader:
                 above, below = (body[np.triu_indices(n, 1)], body.T[np.triu_indices(n, 1)])
                 model.add(self.names(f"{user_name(k, variable)}_symmetric"), above == below)
 
-    def _add_cone(self, model: Model, cone: ConeItem, t: Affine, X: Affine) -> None:
+    def _add_cone(self, model: Builder, cone: ConeItem, t: Affine, X: Affine) -> None:
         count, k = cone.X.shape
         T, Y = self._expression(model, t, (count,)), self._expression(model, X, (count, k))
         rotated = _rotated(T, Y[:, 0]) if k > 1 else None

@@ -14,7 +14,7 @@ from proofolio.errors import UnsupportedProgram
 from proofolio.interfaces.cvxpy.columns import Box
 from proofolio.program.program import Program, RowBlock
 from proofolio.program.quadratic import Form, gathered_forms, split_forms
-from proofolio.program.structure import is_positive_semidefinite
+from proofolio.program.structure import is_positive_semidefinite, recognise_cones
 
 __all__ = ["Natives", "native_constraints", "native_variable", "to_cvxpy"]
 
@@ -27,8 +27,8 @@ _ABLE = "keep it a Program and solve it with proofolio.solve(program, solver='sc
 def to_cvxpy(program: Program) -> Any:
     """Return a `cvxpy.Problem` with a native variable for each block, under its name and in its shape.
 
-    Rows of one block make one constraint for each kind of side they have, labelled with the block's name;
-    their coefficients are the program's to the bit. ``problem.var_dict[name]`` finds a variable. CVXPY warns
+    Quadratic rows that are rotated cones are written as such (see `recognise_cones`). Rows of one block make one
+    constraint for each kind of side they have, labelled with the block's name; their coefficients are the program's to the bit. ``problem.var_dict[name]`` finds a variable. CVXPY warns
     when it solves a problem with arrays of three axes; ``solve(canon_backend="SCIPY")`` keeps it quiet.
 
     Raises
@@ -36,6 +36,7 @@ def to_cvxpy(program: Program) -> Any:
     UnsupportedProgram
         For nonconvex objectives and rows, indicators and special ordered sets.
     """
+    program = recognise_cones(program)
     box = Box(program.lower, program.upper, program.integer)
     variables = [
         native_variable(b.name, b.shape, box.part(slice(b.start, b.start + b.size)))

@@ -1,1 +1,6 @@
-"""Model files: MPS and LP, with names, to the last bit."""
+"""Model files: MPS and LP, with names, to the last bit.
+
+Read `model_files` first (`read_program`, `write_program`), then `mps_reader` and `lp_reader`, whose docstrings are the
+grammars. Both fill `contents.Contents`, which makes the program. `mps` and `lp` write, from `rows`, and `names` says
+what each format can spell.
+"""

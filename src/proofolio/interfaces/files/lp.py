@@ -1,42 +1,22 @@
-"""CPLEX LP: the text of a program, and the parts HiGHS does not read."""
+"""The LP text of a program; `lp_reader` holds the grammar."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from proofolio.errors import BadData
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, lp_name
-from proofolio.interfaces.files.rows import Beyond, FileRows, number
+from proofolio.interfaces.files.rows import FileRows, number
 from proofolio.program.program import Program
 
-__all__ = ["lift_lp", "lp_text"]
+__all__ = ["lp_text"]
 
 
 FREE_ROW = "-1e30"
 _TERMS_A_LINE = 6  # some readers stop at 255 or 560 characters
-_SECTIONS = re.compile(
-    r"(?im)^[ \t]*(subject\s+to|such\s+that|s\.t\.|st|bounds?|binar(?:y|ies)|bin|generals?|gen|integers?|int|"
-    r"semi-continuous|semis?|sos[12]?|end|max(?:imi[sz]e|imum)?|min(?:imi[sz]e|imum)?)[ \t]*:?[ \t]*(?=$|\n)"
-)
-_NUMBER = r"[+-]?\s*(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?\b)"
-_RELATION = r"(?:<=|>=|=<|=>|<|>|=)"
-_ROW = re.compile(
-    rf"\s*(?:(?P<name>[^\s:<>=]+)\s*:)?\s*(?:(?P<binary>[^\s:<>=]+)\s*=\s*(?P<on>[01])\s*->)?"
-    rf"\s*(?:(?P<low>{_NUMBER})\s*(?P<first>{_RELATION}))?\s*(?P<body>[^<>=]*?)\s*(?P<relation>{_RELATION})\s*(?P<rhs>{_NUMBER})"
-    rf"(?=\s|$)"
-)
-_BRACKET = re.compile(r"(?P<sign>[+-])?\s*\[(?P<inside>[^\]]*)\](?P<half>\s*/\s*2(?:\.0*)?(?![\d.]))?")
-_TERM = re.compile(
-    r"\s*(?P<sign>[+-])?\s*(?P<value>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)?\s*\*?\s*"
-    r"(?P<first>[^\s\d.+\-*^:][^\s*^:]*)\s*(?:\^\s*2(?!\d)|\*\s*(?P<second>[^\s\d.+\-*^:][^\s*^:]*))"
-)
-_MEMBER = rf"([^\s:]+)\s*:\s*({_NUMBER})(?=\s|$)"
-_SET = re.compile(rf"\s*(?:(?P<name>[^\s:]+)\s*:)?\s*(?P<kind>[sS][12])\s*::(?P<members>(?:\s*{_MEMBER})*)")
 
 
 def lp_text(program: Program) -> tuple[str, NameMap]:
@@ -146,100 +126,3 @@ def _bounds(program: Program, columns: list[str]) -> Iterator[str]:
                 yield f" {name} >= {number(low)}"
         else:
             yield f" {'-inf' if np.isneginf(low) else number(low)} <= {name} <= {number(high)}"
-
-
-def lift_lp(text: str, file: str) -> tuple[str, Beyond]:
-    """Return the text without quadratic rows, implications and SOS, and what those say.
-
-    Files without any of these are returned untouched.
-
-    Raises
-    ------
-    BadData
-        For text without an objective, and for rows of such a file that cannot be made out.
-    """
-    plain = re.sub(r"\\[^\n]*", "", text)
-    heads = list(_SECTIONS.finditer(plain))
-    if not any(h[1][:3].lower() in ("max", "min") for h in heads):
-        raise _unreadable(file, "it has no line Minimize or Maximize")
-    beyond = Beyond()
-    named = re.search(r"(?m)^\\\s*Problem name\s*:\s*(\S.*?)\s*$", text)
-    beyond.name = named[1] if named else ""
-    pieces = [plain[: heads[0].start()]]
-    for head, following in zip(heads, [*heads[1:], None], strict=True):
-        body = plain[head.end() : following.start() if following else len(plain)]
-        word = head[1].lower()
-        if word.startswith("sos"):
-            _lift_sets(body, beyond, file)
-            continue
-        if word.startswith(("su", "s.", "st")) and re.search(rf"\[|->|{_RELATION}[^<>=:]*{_RELATION}", body):
-            body = _lift_rows(body, beyond, file) or body
-        pieces += [head[0], body]
-    if any("->" in piece for piece in pieces):
-        raise _unreadable(file, "an implication -> stands outside Subject To")
-    untouched = not (beyond.quadratic or beyond.indicators or beyond.sos or beyond.ranged)
-    return (text if untouched else "".join(pieces)), beyond
-
-
-def _unreadable(file: str, why: str) -> BadData:
-    return BadData(f"{file} is not a model HiGHS can read: {why}")
-
-
-def _lift_rows(body: str, beyond: Beyond, file: str) -> str:
-    """Return the rows without what HiGHS does not read, or nothing when they are better left alone."""
-    rows: list[str] = []
-    at, end = 0, len(body.rstrip())
-    while at < end:
-        row = _ROW.match(body, at)
-        if row is None and not re.search(r"\[|->", body):
-            return ""  # nothing in it that HiGHS does not know: let it judge
-        if row is None:
-            words = " ".join(body[at : at + 60].split())
-            raise _unreadable(file, f"no row can be made out at {words!r}")
-        at = row.end()
-        name = row["name"] or f"c{len(rows) + 1}"
-        linear = row["body"]
-        for bracket in _BRACKET.finditer(linear):
-            beyond.quadratic.setdefault(name, []).extend(_terms(bracket, file))
-        linear = _BRACKET.sub("", linear).strip()
-        if row["binary"]:
-            beyond.indicators[name] = (row["binary"], int(row["on"]))
-        if not linear:
-            linear = f"0 {beyond.quadratic[name][0][0]}" if beyond.quadratic.get(name) else linear
-        rows.append(f" {name}: {linear} {row['relation']} {row['rhs']}")
-        if row["first"]:
-            beyond.ranged[f"{name}__other"] = name
-            turned = row["first"].translate(str.maketrans("<>", "><"))
-            rows.append(f" {name}__other: {linear} {turned} {row['low']}")
-    return "\n" + "\n".join(rows) + "\n"
-
-
-def _terms(bracket: re.Match[str], file: str) -> Iterator[tuple[str, str, float]]:
-    inside, at = bracket["inside"].rstrip(), 0
-    scale = (-1.0 if bracket["sign"] == "-" else 1.0) * (0.5 if bracket["half"] else 1.0)
-    while at < len(inside):
-        term = _TERM.match(inside, at)
-        if term is None:
-            raise _unreadable(file, f"{inside[at:].strip()!r} is not a quadratic term")
-        at = term.end()
-        value = float(term["value"] or 1.0) * (-scale if term["sign"] == "-" else scale)
-        first, second = term["first"], term["second"]
-        if second is None:
-            yield first, first, value
-        else:
-            yield first, second, value / 2.0
-            yield second, first, value / 2.0
-
-
-def _lift_sets(body: str, beyond: Beyond, file: str) -> None:
-    at, end = 0, len(body.rstrip())
-    while at < end:
-        found = _SET.match(body, at)
-        if found is None or found.end() == at:
-            words = " ".join(body[at : at + 60].split())
-            raise _unreadable(file, f"no special ordered set can be made out at {words!r}")
-        at = found.end()
-        members = re.findall(_MEMBER, found["members"])
-        name = found["name"] or f"sos{len(beyond.sos) + 1}"
-        columns, weights = [m[0] for m in members], [float(m[1].replace(" ", "")) for m in members]
-        beyond.sos.append((name, int(found["kind"][1]), columns, weights))

@@ -1,32 +1,23 @@
-"""The file door: programs from and to .mps and .lp files, with names, to the last bit."""
+"""Programs from and to .mps and .lp files, with names, to the last bit."""
 
 from __future__ import annotations
 
 import gzip
-import tempfile
 import zlib
 from pathlib import Path
 
-import numpy as np
-from scipy import sparse
+from proofolio.errors import BadData
+from proofolio.interfaces.files.lp import lp_text
+from proofolio.interfaces.files.lp_reader import read_lp
+from proofolio.interfaces.files.mps import mps_text
+from proofolio.interfaces.files.mps_reader import read_mps
+from proofolio.interfaces.files.names import NameMap, map_path
+from proofolio.program.program import Program
 
-from proofolio.arrays import Floats, Integers
-from proofolio.errors import BadData, UnsupportedProgram
-from proofolio.interfaces.files.lp import lift_lp, lp_text
-from proofolio.interfaces.files.mps import lift_mps, mps_text
-from proofolio.interfaces.files.names import NameMap, map_path, row_blocks, variable_blocks
-from proofolio.interfaces.files.rows import Beyond, LinearPart, read_by_highs
-from proofolio.program.program import (
-    Cones,
-    Indicators,
-    Program,
-    QuadraticRows,
-    SpecialOrderedSet,
-    empty_matrix,
-)
-from proofolio.program.quadratic import Form, split_forms
+__all__ = ["MAX_SIZE", "read_program", "write_program"]
 
-__all__ = ["read_program", "write_program"]
+
+MAX_SIZE = 10**9  # bytes of text: a small .gz can hold more than any memory
 
 
 def write_program(program: Program, path: str | Path) -> list[Path]:
@@ -60,29 +51,37 @@ def write_program(program: Program, path: str | Path) -> list[Path]:
     return written
 
 
-def read_program(path: str | Path) -> Program:
+def read_program(path: str | Path, max_size: int = MAX_SIZE) -> Program:
     """Read a program from ``.mps``, ``.lp``, ``.mps.gz`` or ``.lp.gz``.
 
-    HiGHS reads the linear part and the quadratic objective; quadratic rows, indicators, special ordered sets
-    and two-sided LP rows, which it does not read, are taken out of the text first. Names that stand in order
-    (``w[0,0], w[0,1], ...``) become arrays again, and a name map beside the file is applied.
+    The grammars stand in `proofolio.interfaces.files.mps_reader` and `proofolio.interfaces.files.lp_reader`: what
+    they do not hold is refused, with the line. Names that stand in order (``w[0,0], w[0,1], ...``) become arrays
+    again, and a name map beside the file is applied. Semi-continuous columns become `semicontinuous` rows and a
+    binary ``x_nonzero``.
+
+    Parameters
+    ----------
+    path : str or Path
+    max_size : int
+        The most bytes of text the file may hold, unpacked.
 
     Raises
     ------
     BadData
-        For a file that is missing, is cut short, or that HiGHS cannot read or reads only in part.
+        For a file that is missing, too large, cut short, or that does not fit the grammar of its format.
     UnsupportedProgram
-        For semi-continuous columns and sections a Program has no place for.
+        For sections a Program has no place for.
+
+    Warns
+    -----
+    DoubtfulFile
+        For lines that may not say what their author meant.
     """
     file = Path(path)
     kind, packed = _kind(file)
-    plain, beyond = (lift_mps if kind == ".mps" else lift_lp)(_text(file, packed), str(file))
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{kind}"
-        copy.write_text(plain, encoding="utf-8", errors="surrogateescape")
-        part = read_by_highs(copy, file)
-    names = NameMap.read(map_path(file))
-    return _program(part, beyond, names, file)
+    read = read_mps if kind == ".mps" else read_lp
+    contents = read(_text(file, packed, max_size), str(file))
+    return contents.program(NameMap.read(map_path(file)), map_path(file), file.name.split(".")[0])
 
 
 def _kind(file: Path) -> tuple[str, bool]:
@@ -93,113 +92,21 @@ def _kind(file: Path) -> tuple[str, bool]:
     return kind, packed
 
 
-def _text(file: Path, packed: bool) -> str:
+def _text(file: Path, packed: bool, max_size: int) -> str:
     try:
-        raw = file.read_bytes()
-        raw = gzip.decompress(raw) if packed else raw
+        with gzip.open(file) if packed else file.open("rb") as stream:
+            raw = stream.read(max_size + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise BadData(f"{file} is not a whole gzip file: {error}") from None
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from None
+    if len(raw) > max_size:
+        raise BadData(
+            f"{file} holds more than {max_size:,} bytes of text: if that is right, allow it (max_size, --max-size)"
+        )
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise BadData(f"{file} is UTF-16: save it as UTF-8")
     if b"\0" in raw:
         raise BadData(f"{file} is not a text file")
-    return raw.decode("utf-8", errors="surrogateescape")
-
-
-def _program(part: LinearPart, beyond: Beyond, names: NameMap, file: Path) -> Program:
-    names.check(map_path(file), part.columns, part.rows, [s[0] for s in beyond.sos])
-    _check_known({*beyond.quadratic, *beyond.indicators}, {*part.rows}, "row", file)
-    _check_known(_mentioned(beyond), {*part.columns}, "column", file)
-    place = {name: j for j, name in enumerate(part.columns)}
-    n = len(part.columns)
-    rows, first, lower, upper = _joined(part, beyond, names, file)
-    matrix, given = part.matrix[first], [part.rows[k] for k in first]
-    quadratic = np.array([name in beyond.quadratic for name in given], dtype=bool)
-    implied = np.array([name in beyond.indicators for name in given], dtype=bool)
-    if np.any(quadratic & implied):
-        raise UnsupportedProgram(f"{file} has implied quadratic rows, which a Program has no place for")
-    linear, curved, implications = (np.flatnonzero(k) for k in (~(quadratic | implied), quadratic, implied))
-    switches = [beyond.indicators[given[k]] for k in implications]
-    binary = _places(place, [name for name, _ in switches])
-    wrong = ~part.integer[binary] | (part.lower[binary] < 0) | (part.upper[binary] > 1)
-    if np.any(wrong):
-        raise BadData(
-            f"{file} has an indicator on {switches[int(np.argmax(wrong))][0]!r}, which is not binary"
-        )
-    return Program(
-        P=part.P,
-        q=part.q,
-        c=part.c,
-        A=matrix[linear],
-        row_lower=lower[linear],
-        row_upper=upper[linear],
-        lower=part.lower,
-        upper=part.upper,
-        integer=part.integer,
-        variables=variable_blocks([names.variables.get(c, c) for c in part.columns]),
-        rows=row_blocks([rows[k] for k in linear]),
-        quadratic=QuadraticRows(
-            matrix[curved],
-            tuple(_forms(beyond.quadratic[given[k]], place, n) for k in curved),
-            lower[curved],
-            upper[curved],
-            row_blocks([rows[k] for k in curved]),
-        ),
-        cones=Cones(empty_matrix(0, n), np.empty(0), np.zeros(1, dtype=np.intp)),
-        indicators=Indicators(
-            binary,
-            np.array([on for _, on in switches], dtype=np.intp),
-            matrix[implications],
-            lower[implications],
-            upper[implications],
-            row_blocks([rows[k] for k in implications]),
-        ),
-        sos=tuple(
-            SpecialOrderedSet(names.sets.get(s, s), kind, _places(place, members), np.array(weights))
-            for s, kind, members, weights in beyond.sos
-        ),
-        maximise=part.maximise,
-        name=beyond.name or file.name.split(".")[0],
-    )
-
-
-def _places(place: dict[str, int], names: list[str]) -> Integers:
-    return np.array([place[name] for name in names], dtype=np.intp)
-
-
-def _mentioned(beyond: Beyond) -> set[str]:
-    found = {c for terms in beyond.quadratic.values() for a, b, _ in terms for c in (a, b)}
-    found |= {binary for binary, _ in beyond.indicators.values()}
-    return found.union(*(columns for _, _, columns, _ in beyond.sos))
-
-
-def _check_known(used: set[str], known: set[str], what: str, file: Path) -> None:
-    stray = sorted(used - known)
-    if stray:
-        raise BadData(f"{file} speaks of a {what} {stray[0]!r} that it does not define")
-
-
-def _forms(terms: list[tuple[str, str, float]], place: dict[str, int], n: int) -> tuple[Form, ...]:
-    rows = [place[a] for a, _, _ in terms]
-    cols = [place[b] for _, b, _ in terms]
-    given = sparse.csr_array((np.array([v for *_, v in terms]), (rows, cols)), shape=(n, n))
-    turned = sparse.csr_array(given.T)
-    return split_forms((given + turned) / 2.0)  # exact where the file gives both halves
-
-
-def _joined(
-    part: LinearPart, beyond: Beyond, names: NameMap, file: Path
-) -> tuple[list[str], Integers, Floats, Floats]:
-    """Give rows their names of the model, and join the two sides of a row that the file holds as two."""
-    named = [names.rows.get(name, name) for name in (beyond.ranged.get(r, r) for r in part.rows)]
-    first: dict[str, int] = {}
-    low, high = part.row_lower.copy(), part.row_upper.copy()
-    for k, name in enumerate(named):
-        j = first.setdefault(name, k)
-        if j == k:
-            continue
-        if (part.matrix[[j]] != part.matrix[[k]]).nnz:
-            raise BadData(f"{file} gives the name {name!r} to two different rows: delete its map of names")
-        low[j], high[j] = max(low[j], low[k]), min(high[j], high[k])
-    kept = np.array(list(first.values()), dtype=np.intp)
-    return list(first), kept, low[kept], high[kept]
+    text = raw.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -1,30 +1,21 @@
-"""Free MPS: the text of a program, and the sections HiGHS does not read."""
+"""The free MPS text of a program; `mps_reader` holds the grammar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, mps_name
-from proofolio.interfaces.files.rows import Beyond, FileRows, number
+from proofolio.interfaces.files.rows import FileRows, number
 from proofolio.program.program import Program
 
-__all__ = ["lift_mps", "mps_text"]
+__all__ = ["mps_text"]
 
 
-_PLAIN = frozenset(
-    {"NAME", "OBJSENSE", "ROWS", "COLUMNS", "RHS", "RANGES", "BOUNDS", "QUADOBJ", "QMATRIX", "ENDATA"}
-)
-_BEYOND = frozenset({"QCMATRIX", "INDICATORS", "SOS", "SOS1", "SOS2"})
-_FOREIGN = frozenset(
-    {"CSECTION", "GENCONS", "LAZYCONS", "USERCUTS", "PWLOBJ", "SCENARIOS", "QSECTION", "MODELCUTS", "SETS"}
-)
 FREE_ROW = "-1e30"
-_Taker = Callable[[list[str], int], None]
 
 
 def mps_text(program: Program) -> tuple[str, NameMap]:
@@ -170,113 +161,3 @@ def _bounds_section(program: Program, columns: list[str]) -> Iterator[str]:
             yield f" UP BND {name} {number(high)}"
         elif integer:  # without it, readers take an integer column for a binary one
             yield f" PL BND {name}"
-
-
-def lift_mps(text: str, file: str) -> tuple[str, Beyond]:
-    """Return the text without the sections HiGHS does not read, and what those sections say.
-
-    Raises
-    ------
-    BadData
-        For a file without ENDATA (cut short), and for lines of a section that cannot be read.
-    UnsupportedProgram
-        For sections a Program has no place for, such as lazy constraints.
-    """
-    beyond = Beyond()
-    kept: list[str] = []
-    take: _Taker | None = None
-    section, seen, lines = "", set(), _Lines()
-    for line in text.splitlines():
-        words = line.split()
-        if "ENDATA" in seen:
-            break  # what stands after the end is no part of the model, as in some files of MIPLIB
-        if not words or line.startswith("*"):
-            continue
-        head = words[0].upper() if not line[0].isspace() and (len(words) <= 2 or words[0] == "NAME") else ""
-        if head in _PLAIN | _BEYOND | _FOREIGN or (head and len(words) == 1):
-            if head in _FOREIGN:
-                raise UnsupportedProgram(f"{file} has a section {head}, which a Program has no place for")
-            if head in seen or head not in _PLAIN | _BEYOND:
-                raise BadData(f"{file} is not a model HiGHS can read: {head} is no section, or stands twice")
-            section, take = head, None
-            if head in _PLAIN:
-                seen.add(head)
-                kept.append(line)
-                beyond.name = line[4:].strip() if head == "NAME" else beyond.name
-            else:
-                take = _taker(beyond, head, words[1:], file)
-            continue
-        try:
-            if take is not None:
-                take(words, len(line) - len(line.lstrip()))
-                continue
-            fits = lines.fits(section, words)
-        except (IndexError, ValueError, KeyError):
-            fits = False
-        if not fits:
-            why = f"the line {line.strip()!r} does not fit its section"
-            raise BadData(f"{file} is not a model HiGHS can read: {why}")
-        kept.append(line)
-    for needed in ("ROWS", "COLUMNS", "ENDATA"):
-        if needed not in seen:
-            raise BadData(f"{file} is not a whole .mps file: it has no line {needed}")
-    return "\n".join(kept) + "\n", beyond
-
-
-class _Lines:
-    """Whether lines fit their sections: HiGHS hangs on some that do not, or loses its memory."""
-
-    _LEAST: Final = {"ROWS": 2, "COLUMNS": 3, "RHS": 2, "RANGES": 2, "BOUNDS": 2, "QUADOBJ": 3, "QMATRIX": 3}
-    _BOUNDS: Final = frozenset({"LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI"})
-
-    def __init__(self) -> None:
-        self._rows: set[str] = set()
-        self._blanks = False  # names of fixed MPS may hold blanks: then words say little
-
-    def fits(self, section: str, words: list[str]) -> bool:
-        """Check one line; a number that is none raises ValueError."""
-        if len(words) < self._LEAST.get(section, 1):
-            return False
-        if section == "ROWS":
-            self._rows.add(words[1])
-            self._blanks = self._blanks or len(words) > 2
-            return words[0].upper() in ("N", "L", "G", "E")
-        if section == "BOUNDS":
-            return words[0].upper() in self._BOUNDS
-        if section == "COLUMNS" and any("MARKER" in word for word in words[1:2]):
-            return len(words) == 3 and words[2].strip("'") in ("INTORG", "INTEND")
-        if section == "COLUMNS" and not self._blanks and len(words) in (3, 5):
-            values = [float(word) for word in words[2::2]]
-            return bool(values) and all(row in self._rows for row in words[1::2])
-        return True
-
-
-def _taker(beyond: Beyond, head: str, words: list[str], file: str) -> _Taker:
-    if head == "INDICATORS":
-
-        def take(line: list[str], indent: int) -> None:
-            _, row, binary, on = line
-            beyond.indicators[row] = (binary, {"0": 0, "1": 1}[on])
-
-        return take
-    if head == "QCMATRIX":
-        if not words:
-            raise BadData(f"{file} has a section QCMATRIX that names no row")
-        terms = beyond.quadratic.setdefault(words[0], [])
-
-        def take_term(line: list[str], indent: int) -> None:
-            first, second, value = line
-            terms.append((first, second, float(value)))
-
-        return take_term
-
-    def take_member(line: list[str], indent: int) -> None:
-        kind = line[0].upper()
-        if indent <= 2 and kind in ("S1", "S2"):  # members stand further in, and may be called S1 too
-            beyond.sos.append((line[-1], int(kind[1]), [], []))
-            return
-        column, weight = line[-1].rsplit(":", 1) if ":" in line[-1] else line[-2:]
-        beyond.sos[-1][2].append(column)
-        beyond.sos[-1][3].append(float(weight))
-
-    return take_member

@@ -26,8 +26,8 @@ from proofolio.interfaces.pyomo.writing import (
     to_pyomo,
     write_program,
 )
+from proofolio.program.builder import Bounder, Builder
 from proofolio.program.expression import Expression, as_expression, stack
-from proofolio.program.model import Bounder, Model
 from proofolio.program.program import Block
 from proofolio.program.quadratic import Quadratic
 
@@ -64,7 +64,7 @@ def attach_pyomo(block: Any, bounders: Mapping[str, Bounder] | None = None) -> P
     return PyomoModel(block, bounders)
 
 
-class PyomoModel(Model):
+class PyomoModel(Builder):
     """A builder whose variables and rows become native components of a user's Pyomo block.
 
     `lift` reads the user's expressions; everything a formulation then adds is held back until `write_back`
@@ -223,7 +223,7 @@ class PyomoModel(Model):
             When a variable has not been written back yet, or belongs to another model.
         """
         body = expression if isinstance(expression, Quadratic) else as_expression(expression)
-        affine = body.affine if isinstance(body, Quadratic) else body
+        affine = body.affine
         self._check_owner("expression", body.owner)
         matrix = affine.matrix.copy()
         matrix.sum_duplicates()

@@ -18,7 +18,7 @@ from scipy import sparse
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
 from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, variable_box
-from proofolio.program.model import CONSTANT_ROW_TOLERANCE
+from proofolio.program.builder import CONSTANT_ROW_TOLERANCE
 from proofolio.program.program import (
     Block,
     Cones,

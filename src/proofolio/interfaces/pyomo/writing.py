@@ -12,8 +12,8 @@ from pyomo.core.expr.numeric_expr import LinearExpression, MonomialTermExpressio
 from scipy import sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
+from proofolio.program.builder import CONSTANT_ROW_TOLERANCE
 from proofolio.program.interval import affine_bounds
-from proofolio.program.model import CONSTANT_ROW_TOLERANCE
 from proofolio.program.program import Block, Program, RowBlock, SpecialOrderedSet
 from proofolio.program.quadratic import Form
 

@@ -29,9 +29,10 @@ from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, s
 from proofolio.models.portfolio.plan_set import Group, PlanSet
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
 from proofolio.models.portfolio.trading import add_plan
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
-from proofolio.verification.solving import Verified, solve_program
+from proofolio.solvers.solution import Solution
+from proofolio.verification.solving import solve_program
 
 __all__ = ["MeanVariance", "MpcProblem"]
 
@@ -115,10 +116,10 @@ class MeanVariance:
         return self.plan_set.few
 
     # ------------------------------------------------------------- interfaces
-    def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Model:
+    def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
         mu, sigma, held = step_data(self.H, self.n, mean, covariance, w0)
-        model = Model("mean_variance")
+        model = Builder("mean_variance")
         W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
         utility = (mu.T * W).sum() - cost
         if self.gamma_risk > 0.0:
@@ -180,8 +181,13 @@ class MeanVariance:
         return MeanVarianceStepper(self.step, solver, tolerance, **options)
 
     def solve(
-        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str = "highs", **settings: Any
-    ) -> Verified:
+        self,
+        mean: ArrayLike,
+        covariance: ArrayLike,
+        w0: ArrayLike,
+        solver: str | None = None,
+        **settings: Any,
+    ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 
         Arguments as for `MeanVarianceStepper.solve`, then those of `proofolio.solve`.

@@ -37,8 +37,8 @@ from proofolio.models.arguments import (
     weight_bounds,
     whole,
 )
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, between
-from proofolio.program.model import Model
 
 __all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet"]
 
@@ -257,7 +257,7 @@ class PlanSet:
         )  # fmt: skip
 
     # ------------------------------------------------------------------ build
-    def add(self, model: Model, W: Expression) -> None:
+    def add(self, model: Builder, W: Expression) -> None:
         """Write the rows on weights of shape (n, T) with bounds `lower` and `upper`; turnover is `Trading.add`'s."""
         total = W.sum(0)
         low, high = self.net
@@ -274,7 +274,7 @@ class PlanSet:
             size = absolute(model, "size", W, side="at_least") if sizes is None else sizes
             model.add("gross", size.sum(0) <= self.gross)
 
-    def _positions(self, model: Model, W: Expression) -> Expression | None:
+    def _positions(self, model: Builder, W: Expression) -> Expression | None:
         """Limit which weights differ from zero, and how little; return their sizes where the rows need them."""
         smallest = self.minimum_position[:, None]
         if not smallest.any():
@@ -477,7 +477,7 @@ class PlanSet:
         return float((sizes @ self.counted - self.turnover_limit).max()) if self.limited else -np.inf
 
 
-def _limit(model: Model, name: str, low: float, body: Expression, high: float) -> None:
+def _limit(model: Builder, name: str, low: float, body: Expression, high: float) -> None:
     """Write the sides of ``low <= body <= high`` that are finite."""
     if np.isfinite(low) and np.isfinite(high):
         model.add(name, between(low, body, high))

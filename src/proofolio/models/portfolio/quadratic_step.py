@@ -33,7 +33,8 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import PlanSet
-from proofolio.solvers.quadratic.choice import QP, DirectQP, direct_qp
+from proofolio.solvers.quadratic.choice import DirectQP, direct_qp
+from proofolio.solvers.quadratic.problem import QP
 
 __all__ = ["ACCEPTED", "DirectSolver", "Kkt", "QuadraticStep", "TradeMultipliers"]
 
@@ -219,10 +220,11 @@ class DirectSolver:
         if not isfinite(np.vdot(answer.x, answer.x) + np.vdot(answer.y, answer.y)):
             self._solver = None  # what is left inside it is not to be started from
             return None
-        price = size * answer.y[self._rows.limits] if plans.limited else None
+        prices = -size * answer.y  # of upper sides, which all of these rows have
+        price = prices[self._rows.limits] if plans.limited else None
         s = np.zeros((H, n))
-        s[:, self._traded] = size * answer.y[self._rows.trades].reshape(H, k) - 0.5 * self._bought
+        s[:, self._traded] = prices[self._rows.trades].reshape(H, k) - 0.5 * self._bought
         if price is not None:
             s -= price[:, None] * plans.counted
-        groups = size * answer.y[self._rows.groups].reshape(H, -1) if plans.groups else None
+        groups = prices[self._rows.groups].reshape(H, -1) if plans.groups else None
         return answer.x[:N].reshape(H, n), TradeMultipliers(s, price, groups)

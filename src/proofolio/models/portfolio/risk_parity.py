@@ -40,7 +40,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
 )
 from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
 from proofolio.models.portfolio.trading import add_plan
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 
 __all__ = ["RiskParity", "RiskParityStepper"]
@@ -90,7 +90,7 @@ class RiskParity(RiskParityProblem):
     (array([[0.667, 0.333]]), True)
     """
 
-    def model(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Model:
+    def model(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         r"""Return the builder of the convex subproblem at an iterate, to add rows of your own.
 
         With the errors g and their Jacobian A there, it minimises :math:`\sum_\tau \|g_\tau + A_\tau (w_\tau -
@@ -107,7 +107,7 @@ class RiskParity(RiskParityProblem):
         sigma, held = self.read(covariance, w0)
         point = self.weights_given(at)
         Q, q, constant = approximation(point, sigma, self.budgets)
-        model = Model("risk_parity")
+        model = Builder("risk_parity")
         W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
         smooth = sum(model.quadratic(0.5 * Q[t], W[:, t]) for t in range(self.H)) + (q.T * W).sum()
         model.minimise(smooth + cost + constant)

@@ -11,7 +11,7 @@ from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.quadratic_step import Kkt, QuadraticStep, TradeMultipliers
 from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem, death_threshold
-from proofolio.verification.checks.rows import Check
+from proofolio.solvers.solution import Check
 
 __all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap"]
 

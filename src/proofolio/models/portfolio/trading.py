@@ -25,8 +25,8 @@ from proofolio.formulations.piecewise import interpolation_error, piecewise_line
 from proofolio.formulations.signs import absolute
 from proofolio.models.arguments import each_asset, finite, not_negative, whole
 from proofolio.models.portfolio.plan_set import PlanSet
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, concatenate
-from proofolio.program.model import Model
 
 __all__ = ["Trading", "add_plan"]
 
@@ -90,12 +90,12 @@ class Trading:
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def add(self, model: Model, W: Expression, limit: Floats, balanced: bool) -> Any:
+    def add(self, model: Builder, W: Expression, limit: Floats, balanced: bool) -> Any:
         """Write the variables and rows on weights of shape (n, T), and return the cost: an expression or 0.
 
         Parameters
         ----------
-        model : Model
+        model : Builder
         W : Expression, shape (n, T)
         limit : ndarray, shape (T,)
             Of the turnover of each period, see `PlanSet`.
@@ -126,7 +126,7 @@ class Trading:
             model.add("turnover", turnover[limited] <= limit[limited])
         return cost + self.turnover_cost * turnover.sum() if self.turnover_cost else cost
 
-    def _impact(self, model: Model, traded: Expression, reach: Floats) -> Any:
+    def _impact(self, model: Builder, traded: Expression, reach: Floats) -> Any:
         cost: Any = 0.0
         square = np.flatnonzero(self.quadratic_impact)
         if square.size:
@@ -178,7 +178,7 @@ class Trading:
         return float(total)
 
 
-def add_plan(model: Model, plan_set: PlanSet, price: float, w0: Floats) -> tuple[Expression, Any]:
+def add_plan(model: Builder, plan_set: PlanSet, price: float, w0: Floats) -> tuple[Expression, Any]:
     """Add variables ``W`` (n, T) of a plan after holdings (n,), its rules, and trades at a price but for the cash.
 
     Returns W, and the cost of trading: an expression or 0.

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
-from proofolio.models.regime_switching.pieces import Pieces, convex_pieces
+from proofolio.models.regime_switching.form import built_form
+from proofolio.models.regime_switching.problem import Pieces, RegimeProblem, convex_pieces
+from proofolio.models.regime_switching.rules import cheapest_allowed
 from proofolio.program.program import Program, Switch
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
-from proofolio.solvers.solution import Settings
+from proofolio.solvers.solution import Check, Settings, Solution
 from proofolio.verification.big_m.tiers import bounders_until
-from proofolio.verification.checks.checking import LIMIT, Check
-from proofolio.verification.solving import Verified
-
-if TYPE_CHECKING:
-    from proofolio.models.regime_switching.problem import RegimeSwitching
+from proofolio.verification.checks.checking import LIMIT
 
 __all__ = ["CutOff", "find_cut_off", "unproved_big_m"]
 
@@ -59,7 +56,7 @@ class CutOff:
 
 
 def find_cut_off(
-    program: RegimeSwitching, built: Program, answer: Verified, deadline: Deadline = NEVER
+    problem: RegimeProblem, built: Program, answer: Solution, deadline: Deadline = NEVER
 ) -> CutOff | None:
     """Look for a feasible point cut off by an M that nobody proved (published, or given).
 
@@ -69,16 +66,16 @@ def find_cut_off(
     vertices, and a check named ``time limit`` says so.
     """
     switch = _cost_switch(built)
-    if switch is None or switch.tier not in ("published", "given") or program.options:
+    if switch is None or switch.tier not in UNPROVED or problem.options:
         return None
-    M = switch.big_m.reshape(program.R, program.T)
+    M = switch.big_m.reshape(problem.R, problem.T)
     worst: tuple[float, int, int, int, Floats] | None = None
-    minimisers, finished = _minimisers(program, deadline)
-    for t in _distinct_periods(program):
-        points = [*_vertices(program.lower[t], program.upper[t]), *minimisers[:, t]]
-        f = _values(program, np.array(points), t)
-        for r in range(program.R):
-            for s in range(program.R):
+    minimisers, finished = _minimisers(problem, deadline)
+    for t in _distinct_periods(problem):
+        points = [*_vertices(problem.lower[t], problem.upper[t]), *minimisers[:, t]]
+        f = _values(problem, np.array(points), t)
+        for r in range(problem.R):
+            for s in range(problem.R):
                 beyond = f[r] - f[s] - M[r, t]
                 at = int(beyond.argmax())
                 if r != s and (worst is None or beyond[at] > worst[0]):
@@ -100,7 +97,7 @@ def find_cut_off(
     checks = [sufficient]
     better = None
     if not sufficient.ok and answer.bound is not None:
-        reached = _best_known(program, minimisers, deadline)
+        reached = _best_known(problem, minimisers, deadline)
         allowed = 1e-6 * max(abs(answer.bound), 1e-9)
         better = reached if reached < answer.bound - allowed else None
         said = (
@@ -119,7 +116,7 @@ def find_cut_off(
 
 
 def unproved_big_m(
-    program: RegimeSwitching, built: Program, pairs_given: bool, deadline: Deadline = NEVER
+    problem: RegimeProblem, built: Program, pairs_given: bool, deadline: Deadline = NEVER
 ) -> tuple[Check, ...]:
     """Say of an M nobody proved (published, or given) whether the bounds of intervals or linear programs prove it.
 
@@ -133,7 +130,7 @@ def unproved_big_m(
     if not asked:
         return ()
     for tier in ("interval", "lp"):
-        proved = _switches(program.model("big-m", tier, bounders_until(deadline)).freeze())
+        proved = _switches(built_form(problem, "big-m", tier, bounders_until(deadline)).freeze())
         checks = [_enough(name, switch, proved.get(name), tier) for name, switch in asked.items()]
         worst = max(checks, key=lambda c: np.inf if np.isnan(c.value) else c.value)
         if worst.ok:
@@ -168,12 +165,12 @@ def _cost_switch(built: Program) -> Switch | None:
     return None
 
 
-def _distinct_periods(program: RegimeSwitching) -> range:
+def _distinct_periods(problem: RegimeProblem) -> range:
     same = (
-        not program.costs.varies
-        and np.ptp(program.lower, axis=0).max() == np.ptp(program.upper, axis=0).max() == 0
+        not problem.costs.varies
+        and np.ptp(problem.lower, axis=0).max() == np.ptp(problem.upper, axis=0).max() == 0
     )
-    return range(1 if same else program.T)
+    return range(1 if same else problem.T)
 
 
 def _vertices(lower: Floats, upper: Floats) -> list[Floats]:
@@ -191,40 +188,40 @@ def _vertices(lower: Floats, upper: Floats) -> list[Floats]:
     return found
 
 
-def _values(program: RegimeSwitching, points: Floats, t: int) -> Floats:
+def _values(problem: RegimeProblem, points: Floats, t: int) -> Floats:
     """Return f of every regime in period t at points (m, n): shape (R, m)."""
-    one = program.costs._replace(
-        Q=program.costs.Q[:, [t if program.costs.Q.shape[1] > 1 else 0]],
-        c=program.costs.c[:, [t if program.costs.c.shape[1] > 1 else 0]],
-        k=program.costs.k[:, [t if program.costs.k.shape[1] > 1 else 0]],
+    one = problem.costs._replace(
+        Q=problem.costs.Q[:, [t if problem.costs.Q.shape[1] > 1 else 0]],
+        c=problem.costs.c[:, [t if problem.costs.c.shape[1] > 1 else 0]],
+        k=problem.costs.k[:, [t if problem.costs.k.shape[1] > 1 else 0]],
     )
     return one.value(points)
 
 
-def _minimisers(program: RegimeSwitching, deadline: Deadline) -> tuple[Floats, bool]:
+def _minimisers(problem: RegimeProblem, deadline: Deadline) -> tuple[Floats, bool]:
     """Return each regime's own best weights in each period, shape (R, T, n), and whether time sufficed."""
-    alone, defect = program.uncoupled(), convexity_defect(program.costs.Q)
+    alone, defect = problem.uncoupled(), convexity_defect(problem.costs.Q)
     pieces = None if defect is None else convex_pieces(alone)
     if pieces is not None and pieces.quadratic:
         return _of_pieces(alone, pieces, deadline), not deadline.passed
-    found = [_weights(alone.with_path(np.full(program.T, r)), deadline) for r in range(program.R)]
+    found = [_weights(alone.with_path(np.full(problem.T, r)), deadline) for r in range(problem.R)]
     return np.array(found), not deadline.passed
 
 
-def _of_pieces(program: RegimeSwitching, pieces: Pieces, deadline: Deadline) -> Floats:
+def _of_pieces(problem: RegimeProblem, pieces: Pieces, deadline: Deadline) -> Floats:
     """Return the same of convex quadratic costs, from the small programs they separate into."""
-    D, T, n = pieces.regime.size, program.T, program.n
-    family = SimplexQPs(pieces.Q, program.lower, program.upper)
+    D, T, n = pieces.regime.size, problem.T, problem.n
+    family = SimplexQPs(pieces.Q, problem.lower, problem.upper)
     W, value, _ = family.minimise(np.broadcast_to(pieces.c, (D, T, n)), deadline=deadline)
     value = value + pieces.k
-    own = [np.flatnonzero(pieces.regime == r) for r in range(program.R)]
+    own = [np.flatnonzero(pieces.regime == r) for r in range(problem.R)]
     return np.array([W[d[value[d].argmin(axis=0)], np.arange(T)] for d in own])
 
 
-def _weights(fixed: RegimeSwitching, deadline: Deadline) -> Floats:
+def _weights(fixed: RegimeProblem, deadline: Deadline) -> Floats:
     """Solve a program whose path is fixed; where that fails, any feasible weights will do for a search."""
     with contextlib.suppress(ProofolioError):
-        built = fixed.to_program("hull") if deadline.left else None
+        built = built_form(fixed, "hull").freeze() if deadline.left else None
         limited = Settings().until(deadline.within(SECONDS))
         answer = None if built is None else SOLVERS["highs"].solve(built, limited)
         if built is not None and answer is not None and answer.x is not None:
@@ -233,26 +230,11 @@ def _weights(fixed: RegimeSwitching, deadline: Deadline) -> Floats:
     return cheapest_point(np.zeros_like(fixed.lower), fixed.lower, fixed.upper)
 
 
-def _best_known(program: RegimeSwitching, minimisers: Floats, deadline: Deadline) -> float:
+def _best_known(problem: RegimeProblem, minimisers: Floats, deadline: Deadline) -> float:
     """Return the objective along the path that is cheapest when each regime keeps its own best weights."""
-    phi = np.array([program.costs.value(minimisers[r])[r] for r in range(program.R)])
-    path = cheapest_path(phi, program.switch_cost) if program.path is None else program.path
-    W = _weights(program.with_path(path), deadline).T
-    return program.objective(W, path)
-
-
-def cheapest_path(phi: Floats, switch_cost: float) -> Integers:
-    """Return the path minimising the sum of phi[path[t], t] and a cost per change, by dynamic programming."""
-    R, T = phi.shape
-    came_from = np.zeros((R, T), dtype=np.intp)
-    reach = phi[:, 0].copy()
-    for t in range(1, T):
-        best = int(reach.argmin())
-        stay = reach <= reach[best] + switch_cost
-        came_from[:, t] = np.where(stay, np.arange(R), best)
-        reach = np.where(stay, reach, reach[best] + switch_cost) + phi[:, t]
-    path = np.empty(T, dtype=np.intp)
-    path[-1] = reach.argmin()
-    for t in range(T - 1, 0, -1):
-        path[t - 1] = came_from[path[t], t]
-    return path
+    phi = np.array([problem.costs.value(minimisers[r])[r] for r in range(problem.R)])
+    cheapest = cheapest_allowed(problem.rules, phi)
+    assert cheapest is not None  # no rule is in use that could forbid every path
+    path = cheapest[0].argmax(axis=0)
+    W = _weights(problem.with_path(path), deadline).T
+    return problem.objective(W, path)

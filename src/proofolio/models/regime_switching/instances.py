@@ -10,7 +10,7 @@ import pandas as pd
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, regime_moments, simple_returns
 from proofolio.formulations.costs import MaxTerm
-from proofolio.models.regime_switching.problem import RegimeSwitching
+from proofolio.models.regime_switching.model import RegimeSwitching
 
 __all__ = ["market_instance", "published_maxima", "random_instance"]
 

@@ -22,12 +22,13 @@ from proofolio.formulations.paths import dwell as keep_for
 from proofolio.formulations.paths import switches
 from proofolio.formulations.paths import transitions as move_along
 from proofolio.models.arguments import finite, not_negative, whole
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression
-from proofolio.program.model import Model
 
-__all__ = ["Covered", "RegimePath", "read_path"]
+__all__ = ["Covered", "RegimePath", "cheapest_allowed", "read_path"]
 
 
+# Probabilities add up to 1 but for rounding.
 SURE = 1e-9
 
 
@@ -47,7 +48,6 @@ class Covered:
     epsilon: float
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class RegimePath:
     """Rules on the regime indicators of T periods.
 
@@ -71,15 +71,6 @@ class RegimePath:
         Naming the argument; also for `covered` beside any other rule, and a path that breaks one.
     """
 
-    R: int
-    periods: int
-    path: Integers | None
-    transitions: Mask | None
-    dwell: int
-    max_switches: int | None
-    switch_cost: float
-    covered: Covered | None
-
     def __init__(
         self,
         R: int,
@@ -92,19 +83,21 @@ class RegimePath:
         switch_cost: float = 0.0,
         covered: Covered | None = None,
     ) -> None:
-        fields = {
-            "R": R,
-            "periods": periods,
-            "path": None if path is None else read_path(path, periods, R),
-            "transitions": None if transitions is None else _transitions(transitions, R),
-            "dwell": whole("dwell", dwell, 1),
-            "max_switches": None if max_switches is None else whole("max_switches", max_switches, 0),
-            "switch_cost": not_negative("switch_cost", switch_cost),
-            "covered": None if covered is None else _covered(covered, R, periods),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        self.R, self.periods = R, periods
+        self.path = None if path is None else read_path(path, periods, R)
+        self.transitions = None if transitions is None else _transitions(transitions, R)
+        self.dwell = whole("dwell", dwell, 1)
+        self.max_switches = None if max_switches is None else whole("max_switches", max_switches, 0)
+        self.switch_cost = not_negative("switch_cost", switch_cost)
+        self.covered = None if covered is None else _covered(covered, R, periods)
         self._check_together()
+
+    def with_path(self, path: ArrayLike) -> RegimePath:
+        """Return the same rules with the regime of every period fixed."""
+        return RegimePath(
+            self.R, self.periods, path=path, transitions=self.transitions, dwell=self.dwell,
+            max_switches=self.max_switches, switch_cost=self.switch_cost, covered=self.covered,
+        )  # fmt: skip
 
     def _check_together(self) -> None:
         if self.covered is not None:
@@ -139,7 +132,7 @@ class RegimePath:
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def variable(self, model: Model) -> Expression:
+    def variable(self, model: Builder) -> Expression:
         """Make the indicators ``Z`` of shape (R, T), fixed where the path is."""
         shape = (self.R, self.periods)
         if self.path is None:
@@ -147,7 +140,7 @@ class RegimePath:
         fixed = (np.arange(self.R)[:, None] == self.path).astype(float)
         return model.variable("Z", shape, fixed, fixed, binary=True)
 
-    def add(self, model: Model, Z: Expression) -> Any:
+    def add(self, model: Builder, Z: Expression) -> Any:
         """Write the rows on indicators of shape (R, T), and return the cost: an expression or 0."""
         if self.covered is not None:
             model.add("some_regime", Z.sum(0) >= 1)
@@ -203,6 +196,81 @@ class RegimePath:
         if self.max_switches is not None:
             found["switches within their limit"] = float(max(changes - self.max_switches, 0))
         return found
+
+
+def cheapest_allowed(rules: RegimePath, phi: Floats) -> tuple[Floats, float] | None:
+    r"""Return the indicators (R, T) that are the cheapest among those allowed, and what they cost.
+
+    .. math:: \min_Z \sum_t \max_{r:\ Z_{r,t} = 1} \phi_{r,t} + \sigma\,\#\{t : Z_t \ne Z_{t-1}\}
+
+    Parameters
+    ----------
+    rules : RegimePath
+    phi : ndarray, shape (R, T)
+        The cost of each regime in each period.
+
+    Returns
+    -------
+    (Z, cost) or None
+        None where the rules leave no path.
+    """
+    if rules.covered is not None:
+        return _cover(np.asarray(rules.covered.probability), rules.covered.epsilon, phi)
+    if rules.path is not None:
+        phi = np.where(np.arange(rules.R)[:, None] == rules.path, phi, np.inf)
+    states = _path(rules, phi)
+    if states is None:
+        return None
+    total = float(phi[states, np.arange(rules.periods)].sum())
+    changes = int(np.count_nonzero(np.diff(states)))
+    return (np.arange(rules.R)[:, None] == states).astype(float), total + rules.switch_cost * changes
+
+
+def _cover(p: Floats, epsilon: float, phi: Floats) -> tuple[Floats, float]:
+    """Cover the cheapest regimes of each period until they are likely enough."""
+    order = np.argsort(phi, axis=0, kind="stable")
+    reached = np.cumsum(np.take_along_axis(p, order, axis=0), axis=0) >= 1.0 - epsilon - SURE / 2.0
+    last = np.where(reached.any(axis=0), reached.argmax(axis=0), phi.shape[0] - 1)
+    Z = np.zeros(phi.shape)
+    np.put_along_axis(Z, order, (np.arange(phi.shape[0])[:, None] <= last).astype(float), axis=0)
+    return Z, float(np.take_along_axis(phi, order, axis=0)[last, np.arange(phi.shape[1])].sum())
+
+
+def _path(rules: RegimePath, phi: Floats) -> Integers | None:
+    """Return the cheapest path over (changes so far, periods since the last one, regime)."""
+    R, T, dwell = rules.R, rules.periods, rules.dwell
+    moves = np.ones((R, R), dtype=bool) if rules.transitions is None else rules.transitions
+    counted = rules.max_switches is not None
+    K = min(rules.max_switches, T - 1) + 1 if rules.max_switches is not None else 1
+    stay = np.where(np.diag(moves), 0.0, np.inf)
+    change = np.where(moves & ~np.eye(R, dtype=bool), rules.switch_cost, np.inf)
+    flat = np.arange(K * dwell * R).reshape(K, dwell, R)
+    reach = np.full((K, dwell, R), np.inf)
+    reach[0, -1] = phi[:, 0]  # the first regime may be left at once
+    before = np.zeros((T, K, dwell, R), dtype=np.intp)
+    for t in range(1, T):
+        after = np.full((K, dwell, R), np.inf)
+        kept = reach + stay
+        after[:, 1:], before[t, :, 1:] = kept[:, :-1], flat[:, :-1]
+        longer = kept[:, -1] < after[:, -1]
+        after[:, -1] = np.where(longer, kept[:, -1], after[:, -1])
+        before[t, :, -1] = np.where(longer, flat[:, -1], before[t, :, -1])
+        arrivals = reach[:, -1, :, None] + change
+        cost, start = arrivals.min(axis=1), np.take_along_axis(flat[:, -1], arrivals.argmin(axis=1), axis=1)
+        into = slice(1, None) if counted else slice(None)
+        out = slice(None, -1) if counted else slice(None)
+        cheaper = cost[out] < after[into, 0]
+        after[into, 0] = np.where(cheaper, cost[out], after[into, 0])
+        before[t, into, 0] = np.where(cheaper, start[out], before[t, into, 0])
+        reach = after + phi[:, t]
+    at = int(reach.argmin())
+    if not np.isfinite(reach.ravel()[at]):
+        return None
+    states = np.empty(T, dtype=np.intp)
+    for t in range(T - 1, -1, -1):
+        states[t] = at % R
+        at = int(before[t].ravel()[at])
+    return states
 
 
 def read_path(path: ArrayLike, T: int, R: int) -> Integers:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
-from typing import Any
 
-import highspy
 import numpy as np
 from scipy import sparse
 
 from proofolio.arrays import Floats
-from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
-from proofolio.solvers.continuous_answer import answer, empty, objective_unit, seconds_left
-from proofolio.solvers.highs.session import rows_for_highs
+from proofolio.solvers.answers import answer, empty, objective_unit, seconds_left
+from proofolio.solvers.highs.session import VERSION, Session
 from proofolio.solvers.solution import Settings, Solution
 
 __all__ = ["diagnosis", "solve_linear"]
 
 
-# How much an objective of size one must fall along a direction of length one.
+# How much an objective of size one must fall along a direction of length one: far above the tolerances below.
 FALLS = 1e-7
-HIGHS: Any = highspy.Highs
-WHO = ("highs", HIGHS().version(), "simplex")
+# The smallest tolerance at which HiGHS was seen to end everywhere; points are checked to 1e-7 afterwards.
+TOLERANCE = 1e-9
+OPTIONS = {"primal_feasibility_tolerance": TOLERANCE, "dual_feasibility_tolerance": TOLERANCE}
+WHO = ("highs", VERSION, "simplex")
+STATUS = {"optimal": "solved", "infeasible": "infeasible", "unbounded": "unbounded"}
 
 
 def solve_linear(program: Program, settings: Settings) -> Solution:
@@ -32,55 +31,16 @@ def solve_linear(program: Program, settings: Settings) -> Solution:
     started = time.perf_counter()
     if not program.n:
         return empty(program, settings, started, WHO)
-    highs = HIGHS()
+    session = Session(OPTIONS, seed=settings.seed, threads=settings.threads)
     unit = objective_unit(program)
-    for name, value in {
-        "output_flag": False,
-        "threads": min(settings.threads, os.cpu_count() or 1),
-        "random_seed": settings.seed % 2**31,
-        "primal_feasibility_tolerance": 1e-9,
-        "dual_feasibility_tolerance": 1e-9,
-    }.items():
-        highs.setOptionValue(name, value)
-    factor = _pass(highs, program, unit)
-    status = _run(highs, settings, started)
-    if status == highspy.HighsModelStatus.kUnboundedOrInfeasible:
-        highs.setOptionValue("presolve", "off")
-        status = _run(highs, settings, started)
-    said, iterations = highs.modelStatusToString(status), int(highs.getInfo().simplex_iteration_count)
-    ours = {
-        highspy.HighsModelStatus.kOptimal: "solved",
-        highspy.HighsModelStatus.kInfeasible: "infeasible",
-        highspy.HighsModelStatus.kUnbounded: "unbounded",
-    }.get(status, "limit")
-    if ours != "solved":
-        return answer(program, settings, started, WHO, said, ours, iterations=iterations)
-    found = highs.getSolution()
-    x, rows = np.array(found.col_value), unit * factor * np.array(found.row_dual, dtype=float)
-    return answer(program, settings, started, WHO, said, ours, x, None, rows, iterations)
-
-
-def _pass(highs: Any, program: Program, unit: float) -> Floats:
-    """Hand the program over; return what its rows were multiplied by."""
-    rows = rows_for_highs(program, highs)
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = program.n, program.m
-    model.col_cost_ = program.q / unit
-    model.col_lower_, model.col_upper_ = program.lower, program.upper
-    model.row_lower_, model.row_upper_ = rows.lower, rows.upper
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    matrix = model.a_matrix_
-    matrix.start_, matrix.index_, matrix.value_ = rows.pointer, rows.indices, rows.data
-    if highs.passModel(model) == highspy.HighsStatus.kError:
-        raise SolverFailure("HiGHS refused the linear program: check it for numbers beyond 1e15 or NaN")
-    return rows.factor
-
-
-def _run(highs: Any, settings: Settings, started: float) -> Any:
-    # HiGHS counts its time over all runs of one object.
-    highs.setOptionValue("time_limit", highs.getRunTime() + seconds_left(settings, started))
-    highs.run()
-    return highs.getModelStatus()
+    sides = program.row_lower, program.row_upper
+    session.load(program.q / unit, (program.lower, program.upper), program.A, sides)
+    status = STATUS.get(session.solve_decided(seconds_left(settings, started)), "limit")
+    said, iterations = session.message, int(session.info.simplex_iteration_count)
+    if status != "solved":
+        return answer(program, settings, started, WHO, said, status, iterations=iterations)
+    rows = unit * session.row_duals()
+    return answer(program, settings, started, WHO, said, status, session.point(), None, rows, iterations)
 
 
 def diagnosis(program: Program, settings: Settings, started: float) -> str:

@@ -1,4 +1,7 @@
-"""The continuous convex program left when the integers are fixed, made as small and smooth as it can be."""
+"""The continuous convex program left when the integers are fixed, made as small and smooth as it can be.
+
+Its point may break rows that seldom matter and were left out: it is repaired where nothing curved is touched.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
-from proofolio.errors import ProofolioError
+from proofolio.arrays import Floats, Integers, Mask, Sparse
+from proofolio.errors import ProofolioError, SolverFailure
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
 from proofolio.solvers.continuous import kkt_residual, solve_continuous
+from proofolio.solvers.highs.session import Session
 from proofolio.solvers.limits import Deadline, convex_seconds
 from proofolio.solvers.outer_approximation.lifted import Lifted
 from proofolio.solvers.outer_approximation.reductions import (
@@ -25,10 +29,13 @@ from proofolio.solvers.outer_approximation.reductions import (
 from proofolio.solvers.quadratic import piqp
 from proofolio.solvers.solution import Settings
 
-__all__ = ["Assignment", "assign"]
+__all__ = ["Assignment", "assign", "feasible_at_no_cost"]
 
 
+# How far PIQP's answer may be from optimal, relative to its own terms; otherwise another solver is asked.
 RESIDUAL = 1e-7
+# Repairs go to the least tolerance HiGHS takes, and may cost this part of the objective: its rounding.
+REPAIR_TOLERANCE, LOST = 1e-10, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +67,7 @@ class Assignment:
     merged: tuple[Integers, Integers, Floats]
 
     def solve(self, settings: Settings) -> Floats | None:
-        """Solve the program left and return the lifted point, or None when nobody can in the time there is."""
+        """Solve the program left and return the lifted point, or None when no solver can in the time there is."""
         program, deadline = self.program, Deadline.after(settings.time_limit)
         if not program.n:
             return self.expand(np.empty(0))
@@ -172,7 +179,7 @@ def assign(lifted: Lifted, low: Floats, high: Floats, hopeful: bool = False) -> 
         w = np.repeat(weight, length[bent] - 2)
         P = sparse.csc_array(2.0 * (Y.T @ (sparse.diags_array(w) @ Y)))
         P.sort_indices()
-        extra = 2.0 * (Y.T @ (w * constant[rows]))
+        extra = np.asarray(2.0 * (Y.T @ (w * constant[rows])), dtype=float)
     tail = np.setdiff1d(np.arange(heads.size), bent)
     program = _program(
         lifted, A, columns, fixed, kept, (lower, upper), (P, q[columns] + extra), tail, flat, alone
@@ -203,7 +210,7 @@ def _free(lifted: Lifted, live: Mask, in_cones: Any, tied: Integers, hopeful: bo
 
 def _program(
     lifted: Lifted,
-    matrix: Any,
+    matrix: Sparse,
     columns: Integers,
     fixed: Floats,
     kept: Mask,
@@ -273,6 +280,52 @@ def _tail_rows(lifted: Lifted, cones: Integers) -> Integers:
     return np.delete(rows, np.concatenate([starts, starts + 1]))
 
 
-def _count(matrix: Any, mask: Mask) -> Any:
+def _count(matrix: Sparse, mask: Mask) -> Any:
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     return np.bincount(row, mask[matrix.indices], minlength=matrix.shape[0])
+
+
+def feasible_at_no_cost(lifted: Lifted, point: Floats, violation: float, deadline: Deadline) -> Floats | None:
+    """Return the point, raised and repaired where it must be; None when it stays infeasible or gets worse.
+
+    The repair is a linear program in the continuous columns that stand in no cone. In regime programs these
+    are the costs of periods and their maxima: a best point without the rows of the regimes not chosen may
+    leave the maxima in those rows anywhere. At no cost the point stays the best there is with those rows too.
+
+    Parameters
+    ----------
+    violation : float
+        The most that rows and cones may be violated, relative to the size of their terms.
+    """
+    point = lifted.raised(point)
+    if lifted.violation(point) <= violation:
+        return point
+    better = _repaired(lifted, point, deadline)
+    if better is None or lifted.violation(better) > violation:
+        return None
+    before = lifted.value(point)
+    return better if lifted.value(better) - before <= LOST * abs(before - lifted.c) else None
+
+
+def _repaired(lifted: Lifted, point: Floats, deadline: Deadline) -> Floats | None:
+    loose = ~lifted.integer
+    loose[lifted.K.indices] = False
+    columns = np.flatnonzero(loose)
+    A = lifted.A[:, columns]
+    met = np.flatnonzero(np.diff(A.indptr))
+    if not met.size or not deadline.left:
+        return None
+    body = np.asarray(lifted.A @ np.where(loose, 0.0, point))
+    sides = tuple((side - body)[met] for side in (lifted.row_lower, lifted.row_upper))
+    box = lifted.lower[columns], lifted.upper[columns]
+    session = Session({"primal_feasibility_tolerance": REPAIR_TOLERANCE})
+    try:
+        session.load(lifted.q[columns], box, A[met], (sides[0], sides[1]))
+        status = session.solve(deadline.left)
+    except SolverFailure:
+        return None
+    if status != "optimal":
+        return None
+    better = point.copy()
+    better[columns] = np.clip(session.point(), *box)
+    return better

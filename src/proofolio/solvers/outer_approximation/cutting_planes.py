@@ -7,37 +7,49 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.outer_approximation.incumbents import Incumbents, first_choices
+from proofolio.solvers.outer_approximation.incumbents import (
+    DECIDED,
+    Incumbents,
+    first_choices,
+    one_hot_groups,
+    rounded,
+    roundings,
+)
 from proofolio.solvers.outer_approximation.lifted import Lifted
 from proofolio.solvers.outer_approximation.relaxation import (
-    Answer,
+    CutRelaxation,
     Cuts,
-    Relaxation,
+    Relaxed,
     cut_values,
     cuts_at,
     tangents,
 )
-from proofolio.solvers.outer_approximation.rounding import DECIDED, one_hot_groups, round_and_try, roundings
 from proofolio.solvers.solution import Settings
 
-__all__ = ["Approximation"]
+__all__ = ["CuttingPlanes"]
 
 
-OUTER = 0.25
-MEMORY = 0.5
-WORTH = 0.1
-VIOLATED = 1e-9
-STALL = 5
+# In-out cuts: how much of the relaxation's slope and of the centre's is in a cut, how much of its past the centre
+# keeps, and how deep such a cut must be, beside the one at the relaxation's point itself, to be taken.
+OUTER, MEMORY, WORTH = 0.25, 0.5, 0.1
+# A cut violated by less, in the unit of its t, is rounding; so is a lazy row missed by less.
+VIOLATED, LATE = 1e-9, 1e-8
+# Where z is smaller, a point says little about the slope there.
+APEX = 1e-6
+# A cut that had no multiplier in so many solves may go.
 PATIENCE = 6
-SLOW = 0.1
-REPEAT = 0.1
-ROOT_ROUNDS = 400
+# The root ends when so many rounds closed less than this part of the gap, and begins again while a whole pass closed
+# more than that part; at the latest after so many rounds.
+STALL, SLOW, REPEAT, ROOT_ROUNDS = 5, 0.1, 0.1, 400
+# Rays cut off before a program counts as unbounded.
 RAYS = 200
+# The part of the time limit for first points, once there is one.
 PRIMING = 0.25
-LATE = 1e-8
+# Diving: at most so many steps, in each of which integers this near to whole are fixed.
+PLUNGES, NEARLY = 60, 0.1
 
 
-class Approximation:
+class CuttingPlanes:
     """The state of one solve: the linear relaxation, the cuts' centres, the incumbent and the bound."""
 
     def __init__(self, lifted: Lifted, settings: Settings, deadline: Deadline, sign: float = 1.0) -> None:
@@ -46,18 +58,18 @@ class Approximation:
         self.sign = sign
         self.deadline = deadline
         self.absolute_gap = 0.0
-        self.relaxation = Relaxation(lifted, settings.seed, self.deadline, settings.options)
+        self.relaxation = CutRelaxation(lifted, settings.seed, self.deadline, settings.options)
         self.incumbents = Incumbents(lifted, self.deadline)
         self.integers = np.flatnonzero(self.lifted.integer)
         self.binary = self.lifted.integer & (self.lifted.lower >= 0) & (self.lifted.upper <= 1)
         self.group = one_hot_groups(self.lifted, self.binary)
         self.centre: Floats | None = None
         self.bound = -np.inf
-        self.floor = np.inf
+        self.pruned = np.inf  # the least bound of the nodes that were put aside
         self.nodes = 0
         self.age = np.empty(0, dtype=np.intp)
         self.lazy_rows = _lazy_rows(lifted)
-        unit = abs(self.lifted.K) @ self.relaxation.units
+        unit = np.asarray(abs(self.lifted.K) @ self.relaxation.units)
         self.t_unit = unit[self.lifted.pointer[:-1]] if self.lifted.cones else np.empty(0)
 
     # ---------------------------------------------------------------- the gap
@@ -82,7 +94,7 @@ class Approximation:
             self.settings.progress(self.deadline.elapsed, value, bound)
 
     # ------------------------------------------------------------------- cuts
-    def relax(self) -> Answer:
+    def relax(self) -> Relaxed:
         """Solve the linear relaxation as it stands, and let the cuts it does not use age.
 
         Its status is ``"unbounded"`` only along a ray that lies in all cones.
@@ -126,14 +138,14 @@ class Approximation:
         members = lifted.members(point)
         slopes = tangents(lifted, members)
         z = members[lifted.pointer[:-1] + 1]
-        told = z > 1e-6
+        known = z > APEX
         if self.centre is None:
             self.centre = slopes
         else:
-            self.centre = np.where(np.repeat(told, np.diff(lifted.pointer)), slopes, self.centre)
-        self._add(slopes, np.flatnonzero(told))
+            self.centre = np.where(np.repeat(known, np.diff(lifted.pointer)), slopes, self.centre)
+        self._add(slopes, np.flatnonzero(known))
 
-    def cut(self, answer: Answer) -> int:
+    def cut(self, answer: Relaxed) -> int:
         """Cut off the relaxation's point; return the number of cuts added (0: it lies in all cones)."""
         lifted = self.lifted
         self._purge()
@@ -225,6 +237,48 @@ class Approximation:
             self.learn(point)
             self.report()
 
+    def round_and_try(self, x: Floats) -> None:
+        """Round a point of the relaxation and solve what is left, step by step while there is no incumbent."""
+        values = rounded(self.lifted, self.group, x)
+        if not self.incumbents.tried(values):
+            if self._promising(values):
+                self.try_values(values)
+            else:
+                self.incumbents.dismiss(values)
+        if self.incumbents.point is None:
+            self._plunge(x)
+
+    def _promising(self, values: Floats) -> bool:
+        """Whether the relaxation, with the integers at these values, leaves room to beat the incumbent."""
+        if self.incumbents.point is None:
+            return True
+        low, high = self.relaxation.column_bounds(self.integers)
+        self.relaxation.bound_columns(self.integers, values, values)
+        answer = self.relax()
+        self.relaxation.bound_columns(self.integers, low, high)
+        return answer.status != "infeasible" and answer.bound < self.incumbents.value
+
+    def _plunge(self, x: Floats) -> None:
+        """Fix integers in the relaxation, the most decided first, until they are all integral."""
+        integers, relaxation = self.integers, self.relaxation
+        low, high = relaxation.column_bounds(integers)
+        low_now, high_now = low.copy(), high.copy()
+        for _ in range(PLUNGES):
+            values = x[integers]
+            fraction = np.abs(values - np.round(values))
+            if np.all(fraction <= DECIDED):
+                break
+            settled = fraction <= NEARLY
+            settled[np.argmin(np.where(fraction > DECIDED, fraction, np.inf))] = True
+            low_now[settled] = high_now[settled] = np.round(values[settled])
+            relaxation.bound_columns(integers, low_now, high_now)
+            answer = self.relax()
+            if answer.status != "optimal":
+                break
+            x = answer.x
+        relaxation.bound_columns(integers, low, high)
+        self.try_values(x[integers])
+
     def root(self) -> str:
         """Cut the relaxation without branching; return its last status."""
         while True:
@@ -232,7 +286,7 @@ class Approximation:
             status, answer = self._cut_until_stall()
             if status != "optimal" or not self.integers.size:
                 return status
-            round_and_try(self, answer.x)
+            self.round_and_try(answer.x)
             self.report()
             if self.bound >= self.cutoff:
                 return "closed"
@@ -241,7 +295,7 @@ class Approximation:
             if self.bound - before <= REPEAT * min(self.cutoff - before, 1e3 * abs(before)):
                 return status
 
-    def _cut_until_stall(self) -> tuple[str, Answer]:
+    def _cut_until_stall(self) -> tuple[str, Relaxed]:
         history: list[float] = []
         while True:
             answer = self.relax()

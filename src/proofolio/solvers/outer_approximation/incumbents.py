@@ -1,6 +1,7 @@
-"""A feasible point of a convex mixed-integer program within a few convex programs, before anything long begins.
+"""Points of a convex mixed-integer program: integers chosen, the rest solved exactly, the best one kept.
 
-Points of a convex mixed-integer program: integers chosen, the rest solved exactly, the best one kept.
+In this order: from a point of a relaxation to integers (one-hot groups, rounding), the points known of a program,
+and a first feasible one within a few convex programs, before anything long begins.
 """
 
 from __future__ import annotations
@@ -9,20 +10,94 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.program.program import Program
-from proofolio.solvers.limits import Deadline, reducing_seconds
-from proofolio.solvers.outer_approximation.assignment import assign
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.outer_approximation.assignment import assign, feasible_at_no_cost
 from proofolio.solvers.outer_approximation.lifted import Lifted, lift
 from proofolio.solvers.outer_approximation.reductions import substitute
-from proofolio.solvers.outer_approximation.repair import feasible_at_no_cost
-from proofolio.solvers.outer_approximation.rounding import leaves, one_hot_groups, roundings
 from proofolio.solvers.solution import Settings
 
-__all__ = ["Incumbents", "early_point", "first_choices"]
+__all__ = [
+    "DECIDED",
+    "Incumbents",
+    "early_point",
+    "first_choices",
+    "leaves",
+    "one_hot_groups",
+    "rounded",
+    "roundings",
+]
 
 
+# How far a row or cone may be missed, relative to its terms: a tenth of what solvers allow.
 ACCEPTED = 1e-7
+# How far from whole an integer that is decided may be: HiGHS's own tolerance.
+DECIDED = 1e-6
+# Seconds an entry of rows and of cones, for fixing the integers of a lifted program.
+PER_ROW_ENTRY, PER_CONE_ENTRY = 5e-7, 4e-8
+
+
+def one_hot_groups(lifted: Lifted, binary: Mask) -> Integers:
+    """Return, for each column, the number of the row ``sum of binaries == 1`` it stands in, or -1."""
+    matrix = lifted.A
+    rows = matrix.shape[0]
+    row = np.repeat(np.arange(rows), np.diff(matrix.indptr))
+    fits = (matrix.data == 1.0) & binary[matrix.indices]
+    whole = np.bincount(row, fits, minlength=rows) == np.diff(matrix.indptr)
+    chosen = np.flatnonzero(whole & (lifted.row_lower == 1.0) & (lifted.row_upper == 1.0))
+    group = np.full(lifted.q.size, -1, dtype=np.intp)
+    for i in chosen:
+        own = matrix.indices[matrix.indptr[i] : matrix.indptr[i + 1]]
+        if np.all(group[own] < 0):
+            group[own] = i
+    return group
+
+
+def leaves(lifted: Lifted, group: Integers, binary: Mask) -> Integers:
+    """Return the one-hot groups with each member that a row makes a sum of other binaries replaced by those.
+
+    In regime programs a regime whose cost has a concave maximum is the sum of its convex pieces: only with a
+    piece chosen are the cones of the regime quadratics.
+    """
+    group = group.copy()
+    matrix = lifted.A
+    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    fits = (np.abs(matrix.data) == 1.0) & binary[matrix.indices]
+    whole = np.bincount(row, fits, minlength=matrix.shape[0]) == np.diff(matrix.indptr)
+    for i in np.flatnonzero(whole & (lifted.row_lower == 0.0) & (lifted.row_upper == 0.0)):
+        entries = slice(matrix.indptr[i], matrix.indptr[i + 1])
+        own, sign = matrix.indices[entries], matrix.data[entries]
+        head = group[own] >= 0
+        if np.count_nonzero(head) == 1 and np.all(sign[~head] == -sign[head]):
+            group[own[~head]] = group[own[head]]
+            group[own[head]] = -1
+    return group
+
+
+def roundings(lifted: Lifted, group: Integers, x: Floats) -> Iterator[Floats]:
+    """Yield the integers of a point rounded (see `rounded`), and those of no group rounded up.
+
+    Nearly everything that is bought at all is bought in small parts, whose switches round to zero.
+    """
+    nearest = rounded(lifted, group, x)
+    yield nearest
+    alone = group[lifted.integer] < 0
+    up = np.where(alone, np.ceil(x[lifted.integer] - DECIDED), nearest)
+    yield np.clip(up, lifted.lower[lifted.integer], lifted.upper[lifted.integer])
+
+
+def rounded(lifted: Lifted, group: Integers, x: Floats) -> Floats:
+    """Round the integers: the largest of each one-hot group to one, the others to the nearest."""
+    point = np.round(x)
+    members = np.flatnonzero(group >= 0)
+    if members.size:
+        order = members[np.lexsort((-x[members], group[members]))]
+        first = np.concatenate([[True], np.diff(group[order]) != 0])
+        point[members] = 0.0
+        point[order[first]] = 1.0
+    values: Floats = point[lifted.integer]
+    return np.clip(values, lifted.lower[lifted.integer], lifted.upper[lifted.integer])
 
 
 class Incumbents:
@@ -79,14 +154,14 @@ class Incumbents:
         """
         return self._timed(lower, upper, within, (True, False))
 
-    def _timed(self, lower: Floats, upper: Floats, within: float, ways: tuple[bool, ...]) -> Floats | None:
+    def _timed(self, lower: Floats, upper: Floats, within: float, hopes: tuple[bool, ...]) -> Floats | None:
         if self.deadline.passed or (self.point is not None and self.deadline.left < self.longest):
             return None
         before, until = self.deadline.elapsed, self.deadline.within(within)
-        if reducing_seconds(self.lifted) > until.left:
+        if _reducing_seconds(self.lifted) > until.left:
             return None
         point = None
-        for hopeful in ways:
+        for hopeful in hopes:
             left = assign(self.lifted, lower, upper, hopeful)
             found = left.solve(Settings(gap=1e-9).until(until)) if left is not None else None
             if found is None:
@@ -111,7 +186,7 @@ def first_choices(lifted: Lifted, group: Integers) -> Iterator[tuple[Floats, Flo
     Parameters
     ----------
     group : ndarray of int
-        The one-hot group of each column, or -1 (see `proofolio.solvers.outer_approximation.rounding.one_hot_groups`).
+        The one-hot group of each column, or -1 (see `one_hot_groups`).
     """
     integers = np.flatnonzero(lifted.integer)
     low, high = lifted.lower[integers].copy(), lifted.upper[integers].copy()
@@ -163,3 +238,8 @@ def early_point(program: Program, deadline: Deadline) -> Floats | None:
             if deadline.passed:
                 return None
     return None
+
+
+def _reducing_seconds(lifted: Lifted) -> float:
+    """Return about how many seconds it takes to fix the integers of a lifted program and see what is left."""
+    return PER_ROW_ENTRY * float(lifted.A.nnz) + PER_CONE_ENTRY * float(lifted.K.nnz)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
 
@@ -45,13 +45,13 @@ class Lifted:
     n: int
     q: Floats
     c: float
-    A: Any
+    A: Sparse
     row_lower: Floats
     row_upper: Floats
     lower: Floats
     upper: Floats
     integer: Mask
-    K: Any
+    K: Sparse
     k: Floats
     pointer: Integers
     lazy: Mask | None = None
@@ -119,7 +119,7 @@ class Lifted:
             (np.ones(rows.size), (rows, np.arange(rows.size))), shape=(self.cones, self.K.shape[0])
         )
         ties = sparse.vstack([abs(self.A), gather @ abs(self.K)], format="csr")
-        links = sparse.block_array([[None, ties], [ties.T, None]], format="csr")
+        links: Any = sparse.block_array([[None, ties], [ties.T, None]], format="csr")
         count, label = csgraph.connected_components(links, directed=False)
         of = label[ties.shape[0] :]
         return [own for own in (np.flatnonzero(of == k) for k in range(count)) if own.size]
@@ -208,7 +208,7 @@ def lift(program: Program) -> Lifted:
     )
 
 
-def _nonnegative_heads(K: Any, k: Floats, pointer: Integers, lower: Floats, upper: Floats) -> Integers:
+def _nonnegative_heads(K: Sparse, k: Floats, pointer: Integers, lower: Floats, upper: Floats) -> Integers:
     """Make t >= 0 and z >= 0 bounds where they are single columns (in place); return the other rows."""
     heads = np.concatenate([pointer[:-1], pointer[:-1] + 1])
     terms = np.diff(K.indptr)[heads]
@@ -220,14 +220,14 @@ def _nonnegative_heads(K: Any, k: Floats, pointer: Integers, lower: Floats, uppe
     return np.sort(heads[(terms > 1) | ((terms == 0) & (k[heads] < 0))])
 
 
-def _clean(matrix: Any) -> Any:
+def _clean(matrix: Sparse) -> Sparse:
     clean = sparse.csr_array(matrix)
     clean.sum_duplicates()
     clean.eliminate_zeros()
     return clean
 
 
-def _wide(matrix: Any, columns: int) -> Any:
+def _wide(matrix: Sparse, columns: int) -> Sparse:
     return sparse.csr_array((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], columns))
 
 
@@ -274,7 +274,7 @@ class _Epigraphs:
         costs[: self.in_objective] = 1.0
         return costs
 
-    def joined(self, program: Program) -> tuple[Any, Floats, Integers]:
+    def joined(self, program: Program) -> tuple[Sparse, Floats, Integers]:
         own = program.cones
         lengths = np.array([f.shape[0] + 2 for f in self.rows], dtype=np.intp)
         widths = np.array([f.shape[1] for f in self.rows], dtype=np.intp)

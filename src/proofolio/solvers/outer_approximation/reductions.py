@@ -1,6 +1,6 @@
 """Columns that an equation defines, taken out of a lifted program before anything is solved.
 
-Exact reductions of linear rows once some columns are fixed: steps of `proofolio.solvers.outer_approximation.assignment`.
+Then exact reductions of linear rows once some columns are fixed: steps of `assignment.assign`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.solvers.outer_approximation.lifted import Lifted
 
 __all__ = [
@@ -78,7 +78,7 @@ def single_rows(lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Fl
 
 def merge(
     lifted: Lifted, live: Mask, kept: Mask, fixed: Floats, lower: Floats, upper: Floats, in_cones: Any
-) -> tuple[Any, Floats, tuple[Integers, Integers, Floats]]:
+) -> tuple[Sparse, Floats, tuple[Integers, Integers, Floats]]:
     """Merge columns tied by an equation (in place: all but `in_cones`); return A and q without them."""
     matrix = lifted.A
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -121,7 +121,7 @@ def merge(
 
 
 def leave_switched_off(
-    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, fixed: Floats, free: Mask
+    lifted: Lifted, matrix: Sparse, q: Floats, live: Mask, kept: Mask, fixed: Floats, free: Mask
 ) -> None:
     r"""Leave out rows that fixed integers switch off (in place: kept).
 
@@ -145,7 +145,7 @@ def leave_switched_off(
 
 
 def resolve(
-    lifted: Lifted, matrix: Any, q: Floats, live: Mask, kept: Mask, free: Mask
+    lifted: Lifted, matrix: Sparse, q: Floats, live: Mask, kept: Mask, free: Mask
 ) -> tuple[tuple[Integers, Integers, Floats], Floats]:
     """Resolve free columns met in one kept row (in place: kept); return rows, columns, sides and costs."""
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -182,7 +182,7 @@ class Substituted:
 
     lifted: Lifted
     kept: Integers
-    matrix: Any
+    matrix: Sparse
     shift: Floats
 
     def expand(self, u: Floats) -> Floats:
@@ -248,7 +248,7 @@ def substitute(lifted: Lifted) -> Substituted:
     return Substituted(replace(smaller, lazy=lazy), kept, matrix, shift)
 
 
-def _chosen(lifted: Lifted, A: Any) -> tuple[Integers, Integers, Floats]:
+def _chosen(lifted: Lifted, A: Sparse) -> tuple[Integers, Integers, Floats]:
     """Return rows, the column each one defines, and its coefficient; no defined column defines another."""
     length = np.diff(A.indptr)
     row = np.repeat(np.arange(A.shape[0]), length)
@@ -269,7 +269,7 @@ def _chosen(lifted: Lifted, A: Any) -> tuple[Integers, Integers, Floats]:
     return row[found].astype(np.intp), A.indices[found].astype(np.intp), A.data[found]
 
 
-def _activity(matrix: Any, lower: Floats, upper: Floats) -> tuple[Any, Any]:
+def _activity(matrix: Sparse, lower: Floats, upper: Floats) -> tuple[Any, Any]:
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
     up = matrix.data > 0
     low = matrix.data * np.where(up, lower[matrix.indices], upper[matrix.indices])

@@ -1,8 +1,7 @@
-"""A linear relaxation held in one HiGHS object: cuts come and go, bounds move, the basis stays.
+"""The linear relaxation of a lifted program, warm in HiGHS: cuts come and go, bounds move, the basis stays.
 
-The cuts that rotated cones give to a linear relaxation.
-
-Units in which a linear relaxation is well scaled: geometric means of rows and columns, powers of two.
+In this order: the cuts that rotated cones give, the units in which the relaxation is well scaled (geometric means
+of rows and columns, powers of two), and the relaxation itself.
 """
 
 from __future__ import annotations
@@ -14,14 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Mask
-from proofolio.solvers.highs.session import accepted, dual_bound, limited_rows, open_highs, run
+from proofolio.arrays import Floats, Integers, Mask, Sparse
+from proofolio.solvers.highs.session import Session
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.outer_approximation.lifted import Lifted
 
-__all__ = ["Answer", "Cuts", "Relaxation", "column_units", "cut_values", "cuts_at", "row_units", "tangents"]
+__all__ = [
+    "CutRelaxation",
+    "Cuts",
+    "Relaxed",
+    "column_units",
+    "cut_values",
+    "cuts_at",
+    "row_units",
+    "tangents",
+]
 
 
+# Where z is below this part of the length of Y, Y / z is mostly rounding.
 NEAR_APEX = 1e-7
 
 
@@ -29,7 +38,7 @@ NEAR_APEX = 1e-7
 class Cuts:
     """Rows ``matrix x >= lower`` valid for every point of the cones."""
 
-    matrix: Any
+    matrix: Sparse
     lower: Floats
 
     def __len__(self) -> int:
@@ -76,6 +85,7 @@ def cut_values(lifted: Lifted, slopes: Floats, members: Floats) -> Floats:
     return 2.0 * product - lifted.squares(slopes) * members[starts + 1] - members[starts]
 
 
+# Rows and columns in turn: the fit changes by less than a power of two after about so many.
 SWEEPS = 6
 # A coefficient below this part of the largest in its row says nothing about units.
 SPECK = 2.0**-60
@@ -119,7 +129,7 @@ def column_units(lifted: Lifted) -> Floats:
     return np.asarray(np.exp2(np.where(open_ended, np.maximum(exponent, least), exponent)))
 
 
-def row_units(matrix: Any) -> Floats:
+def row_units(matrix: Sparse) -> Floats:
     """Return the factor of each row that brings the geometric mean of its coefficients near one."""
     telling, row = _telling(matrix)
     logs, row = np.log2(np.abs(matrix.data[telling])), row[telling]
@@ -128,7 +138,7 @@ def row_units(matrix: Any) -> Floats:
     return np.asarray(np.exp2(-np.clip(np.round(mean), -500, 500)))
 
 
-def _telling(matrix: Any) -> tuple[Mask, Integers]:
+def _telling(matrix: Sparse) -> tuple[Mask, Integers]:
     """Return which entries are no specks in their rows, and the row of each entry."""
     size = np.abs(matrix.data)
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -137,8 +147,8 @@ def _telling(matrix: Any) -> tuple[Mask, Integers]:
     return (size > 0.0) & (size >= SPECK * largest[row]), row
 
 
-def _cone_rows(lifted: Lifted) -> Any:
-    weights = abs(lifted.K)
+def _cone_rows(lifted: Lifted) -> Sparse:
+    weights: Any = abs(lifted.K)
     weights.data = weights.data**2
     heads = lifted.pointer[:-1]
     kind = np.ones(lifted.K.shape[0])
@@ -153,11 +163,17 @@ def _cone_rows(lifted: Lifted) -> Any:
     return rows
 
 
+# Bounds are recomputed from multipliers, so this decides how good they are and not whether they hold.
 TOLERANCE = 1e-9
-SMALLEST = 1e-12
+OPTIONS = {
+    "primal_feasibility_tolerance": TOLERANCE,
+    "dual_feasibility_tolerance": TOLERANCE,
+    "small_matrix_value": 1e-12,  # the least that HiGHS keeps when asked
+    "simplex_scale_strategy": 0,  # scaled here already; twice as fast without a second time
+}
 
 
-class Answer(NamedTuple):
+class Relaxed(NamedTuple):
     """What a linear relaxation answered: state, lower bound, point, multipliers of cuts, reduced costs."""
 
     status: str
@@ -167,10 +183,10 @@ class Answer(NamedTuple):
     reduced: Floats
 
 
-class Relaxation:
+class CutRelaxation:
     """The linear rows of a lifted program and the cuts added so far, in well-scaled units.
 
-    Its bound is `proofolio.solvers.highs.session.dual_bound`, recomputed from the multipliers and not read
+    Its bound is that of `proofolio.solvers.highs.session.Session.bound`, recomputed from the multipliers and not read
     from the solver.
     """
 
@@ -184,52 +200,25 @@ class Relaxation:
         self.cost = self.cost / self.cost_unit
         self.lower = lifted.lower / self.units
         self.upper = lifted.upper / self.units
-        self.highs = open_highs(
-            seed,
-            1,
-            {
-                "primal_feasibility_tolerance": TOLERANCE,
-                "dual_feasibility_tolerance": TOLERANCE,
-                "small_matrix_value": SMALLEST,
-                "simplex_scale_strategy": 0,  # scaled here already; twice as fast without a second time
-                **options,
-            },
-        )
-        empty = np.empty(0)
-        none = np.empty(0, dtype=np.int32)
+        self.session = Session(OPTIONS | dict(options), seed=seed)
         # what every row must hold for, whatever bounds a node of the tree has at the time
         self.box = self.lower.copy(), self.upper.copy()
-        taken = self.highs.addCols(self.cost.size, self.cost, self.lower, self.upper, 0, none, none, empty)
-        accepted(taken, "the columns of a linear relaxation")
-        self.row_lower, self.row_upper = empty, empty
-        self.linear_rows = 0
+        no_rows = np.empty(0), np.empty(0)
+        self.session.load(self.cost, self.box, sparse.csr_array((0, self.cost.size)), no_rows)
         first = np.arange(lifted.row_lower.size) if lifted.lazy is None else np.flatnonzero(~lifted.lazy)
         self._add(lifted.A[first], lifted.row_lower[first], lifted.row_upper[first])
-        self.linear_rows = self.row_lower.size
-        self.iterations = 0
+        self.linear_rows = self.session.rows
 
     @property
     def cuts(self) -> int:
         """The number of cuts in place."""
-        return self.row_lower.size - self.linear_rows
+        return self.session.rows - self.linear_rows
 
-    def _add(self, matrix: Any, lower: Floats, upper: Floats) -> None:
+    def _add(self, matrix: Sparse, lower: Floats, upper: Floats) -> None:
         scaled = type(matrix)(
             (matrix.data * self.units[matrix.indices], matrix.indices, matrix.indptr), shape=matrix.shape
         )
-        rows = limited_rows(scaled, (lower, upper), self.box, row_units(scaled), SMALLEST)
-        taken = self.highs.addRows(
-            rows.lower.size,
-            rows.lower,
-            rows.upper,
-            rows.data.size,
-            rows.pointer[:-1],
-            rows.indices,
-            rows.data,
-        )
-        accepted(taken, "rows of a linear relaxation")
-        self.row_lower = np.concatenate([self.row_lower, rows.lower])
-        self.row_upper = np.concatenate([self.row_upper, rows.upper])
+        self.session.add_rows(scaled, (lower, upper), self.box, row_units(scaled))
 
     def add(self, cuts: Cuts) -> None:
         """Add cuts; their slacks enter the basis, so the next solve goes on from here."""
@@ -239,10 +228,7 @@ class Relaxation:
     def remove(self, cuts: Integers) -> None:
         """Remove cuts by their positions."""
         if cuts.size:
-            rows = (self.linear_rows + cuts).astype(np.int32)
-            accepted(self.highs.deleteRows(rows.size, rows), "to drop cuts")
-            self.row_lower = np.delete(self.row_lower, rows)
-            self.row_upper = np.delete(self.row_upper, rows)
+            self.session.delete_rows(self.linear_rows + cuts)
 
     def column_bounds(self, columns: Integers) -> tuple[Floats, Floats]:
         """Return the present bounds of some columns."""
@@ -251,26 +237,14 @@ class Relaxation:
     def bound_columns(self, columns: Integers, lower: Floats, upper: Floats) -> None:
         """Replace the bounds of some columns."""
         self.lower[columns], self.upper[columns] = lower / self.units[columns], upper / self.units[columns]
-        taken = self.highs.changeColsBounds(
-            columns.size, columns.astype(np.int32), self.lower[columns], self.upper[columns]
-        )
-        accepted(taken, "bounds of columns")
+        self.session.change_box(columns.astype(np.int32), self.lower[columns], self.upper[columns])
 
     def ray(self) -> Floats | None:
         """Return the direction along which the last solve found no end, if HiGHS has one."""
-        known, ray = self._primal_ray()
-        if not known:
-            self.highs.setOptionValue("presolve", "off")
-            self.highs.clearSolver()
-            run(self.highs)
-            known, ray = self._primal_ray()
-        return ray * self.units if known else None
+        ray = self.session.primal_ray()
+        return None if ray is None else ray * self.units
 
-    def _primal_ray(self) -> tuple[bool, Floats]:
-        _, known, ray = self.highs.getPrimalRay()
-        return bool(known), np.asarray(ray, dtype=float)
-
-    def solve(self) -> Answer:
+    def solve(self) -> Relaxed:
         """Solve from the last basis.
 
         The status is ``"optimal"``, ``"infeasible"``, ``"unbounded"``, ``"limit"`` (time) or ``"stuck"``
@@ -279,26 +253,18 @@ class Relaxation:
         nothing = np.full(self.cost.size, np.nan)
         remaining = self.deadline.left
         if not remaining:
-            return Answer("limit", -np.inf, nothing, np.zeros(self.cuts), nothing)
-        if np.isfinite(remaining):
-            self.highs.setOptionValue("time_limit", self.highs.getRunTime() + remaining)
-        word = run(self.highs)
-        if word == "limit" and not self.deadline.passed:
-            self.highs.clearSolver()  # the simplex method lost its way from the old basis: start afresh
-            word = run(self.highs)
-        if word == "limit" and not self.deadline.passed:
-            word = "stuck"
-        state = "unbounded" if word == "either" else word
-        if state != "optimal":
-            return Answer(
-                state, np.inf if state == "infeasible" else -np.inf, nothing, np.zeros(self.cuts), nothing
-            )
-        solution = self.highs.getSolution()
-        x = np.array(solution.col_value)
-        rows = np.array(solution.row_dual)
-        reduced = np.array(solution.col_dual)
-        sides = (self.row_lower, self.row_upper), (self.lower, self.upper)
-        bound = dual_bound(*sides, x, rows, reduced) * self.cost_unit + self.lifted.c
-        return Answer(
-            state, bound, x * self.units, rows[self.linear_rows :], reduced * (self.cost_unit / self.units)
-        )
+            return Relaxed("limit", -np.inf, nothing, np.zeros(self.cuts), nothing)
+        status = self.session.solve(remaining)
+        if status in ("limit", "unknown") and not self.deadline.passed:
+            self.session.forget()  # the simplex method lost its way from the old basis: start afresh
+            status = self.session.solve(self.deadline.left)
+        if status in ("limit", "unknown"):
+            status = "limit" if self.deadline.passed else "stuck"
+        status = "unbounded" if status == "either" else status
+        if status != "optimal":
+            bound = np.inf if status == "infeasible" else -np.inf
+            return Relaxed(status, bound, nothing, np.zeros(self.cuts), nothing)
+        bound = self.session.bound((self.lower, self.upper)) * self.cost_unit + self.lifted.c
+        duals = self.session.row_duals()[self.linear_rows :]
+        reduced = self.session.reduced_costs() * (self.cost_unit / self.units)
+        return Relaxed(status, bound, self.session.point() * self.units, duals, reduced)

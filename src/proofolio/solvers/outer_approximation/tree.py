@@ -7,31 +7,30 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.outer_approximation.cutting_planes import Approximation
+from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import Substituted, substitute
-from proofolio.solvers.outer_approximation.rounding import round_and_try
 from proofolio.solvers.solution import Settings, Solution
-
-if TYPE_CHECKING:
-    from proofolio.solvers.outer_approximation.cutting_planes import Approximation
 
 __all__ = ["branch_and_bound", "solve"]
 
 
+# How far from whole an integer may be: HiGHS's own tolerance.
 INTEGRAL = 1e-6
-CUT_ROUNDS = 40
-LAST_ROUNDS = 400
-PATIENT_ROUNDS = 2
-PROGRESS = 0.1
-REPORT_EVERY = 20
+# Rounds of cuts in a node, and in one whose integers are all fixed, where nothing but cutting is left.
+CUT_ROUNDS, LAST_ROUNDS = 40, 400
+# After so many rounds a node is branched on as soon as one closes less than this part of its gap.
+PATIENT_ROUNDS, PROGRESS = 2, 0.1
+REPORT_EVERY = 20  # nodes
+# How often the parts of a program are solved anew with the gap that a better incumbent leaves them.
+AGAIN = 3
 
 
 class Node(NamedTuple):
@@ -43,7 +42,7 @@ class Node(NamedTuple):
     high: Floats
 
 
-def branch_and_bound(state: Approximation) -> str:
+def branch_and_bound(state: CuttingPlanes) -> str:
     """Close the gap by branching; return ``"closed"``, ``"infeasible"``, ``"unbounded"`` or ``"limit"``.
 
     The node of the least bound is next, so the bound of the program is that of the next node. In a node the
@@ -56,9 +55,9 @@ def branch_and_bound(state: Approximation) -> str:
     heap = [Node(state.bound, 0, state.lifted.lower[integers], state.lifted.upper[integers])]
     while heap:
         node = heapq.heappop(heap)
-        state.bound = max(state.bound, min(node.bound, state.floor))
+        state.bound = max(state.bound, min(node.bound, state.pruned))
         if node.bound >= state.cutoff:
-            state.floor = min(state.floor, node.bound)
+            state.pruned = min(state.pruned, node.bound)
             break
         if state.late:
             return "limit"
@@ -66,18 +65,18 @@ def branch_and_bound(state: Approximation) -> str:
         if isinstance(outcome, str):
             return outcome
         if not children:
-            state.floor = min(state.floor, outcome)
+            state.pruned = min(state.pruned, outcome)
         state.nodes += 1
         for low, high in children:
             serial -= 1
             heapq.heappush(heap, Node(outcome, serial, low, high))
         if state.nodes % REPORT_EVERY == 0:
             state.report()
-    state.bound = max(state.bound, min(state.incumbents.value, state.floor))
-    return "infeasible" if state.incumbents.point is None and np.isinf(state.floor) else "closed"
+    state.bound = max(state.bound, min(state.incumbents.value, state.pruned))
+    return "infeasible" if state.incumbents.point is None and np.isinf(state.pruned) else "closed"
 
 
-def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
+def _process(state: CuttingPlanes, node: Node) -> tuple[float | str, list[tuple[Floats, Floats]]]:
     """Bound a node; return its bound and the boxes of its children (or why it could not be bounded)."""
     integers, bound = state.integers, node.bound
     state.relaxation.bound_columns(integers, node.low, node.high)
@@ -116,14 +115,14 @@ def _process(state: Approximation, node: Node) -> tuple[float | str, list[tuple[
         point[integers] = np.round(values)
         state.incumbents.offer(point)
     elif not integral:
-        round_and_try(state, answer.x)
+        state.round_and_try(answer.x)
     if bound >= state.cutoff:
         return bound, []
     children = [] if integral and not added else _children(state, node, values)
     return bound, children
 
 
-def _children(state: Approximation, node: Node, values: Floats) -> list[tuple[Floats, Floats]]:
+def _children(state: CuttingPlanes, node: Node, values: Floats) -> list[tuple[Floats, Floats]]:
     group = state.group[state.integers]
     fraction = np.where(node.low < node.high, np.abs(values - np.round(values)), -1.0)
     j = int(np.argmax(fraction))
@@ -145,24 +144,21 @@ def _children(state: Approximation, node: Node, values: Floats) -> list[tuple[Fl
     return sides if values[j] - cut > 0.5 else sides[::-1]
 
 
-AGAIN = 3
-
-
 def solve(program: Program, settings: Settings, version: str) -> Solution:
     r"""Solve a convex mixed-integer program by outer approximation.
 
     1. Quadratic terms and cones become rotated cones over linear rows (`lifted.lift`).
-       columns that an equation defines are taken out (`substitution.substitute`).
+       columns that an equation defines are taken out (`reductions.substitute`).
     2. Convex programs solved exactly, with an integral choice made or integrality dropped, give the first
-       points and cuts (`Approximation.prime`).
-    3. The linear relaxation is cut until that stops paying (`Approximation.root`).
+       points and cuts (`CuttingPlanes.prime`).
+    3. The linear relaxation is cut until that stops paying (`CuttingPlanes.root`).
     4. What gap is left is closed by branch and bound with cuts in every node (`branch_and_bound`), in each
        part separately when the program falls into parts that nothing ties together.
 
     Returns
     -------
     Solution
-        `bound` is true (see `highs_engine.dual_bound` for the one caveat, rounding); `objective` is that of a
+        `bound` is true (see `Session.bound` for the one caveat, rounding); `objective` is that of a
         point whose integers are integral and whose rest solves the convex program that is left; status
         ``"optimal"`` means that the two are within the gap asked for.
 
@@ -177,7 +173,7 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     if settings.start is not None:
         start = np.concatenate([settings.start, np.full(small.shift.size - program.n, np.nan)])
         settings = replace(settings, start=start[small.kept])
-    state = Approximation(small.lifted, settings, deadline, -1.0 if program.maximise else 1.0)
+    state = CuttingPlanes(small.lifted, settings, deadline, -1.0 if program.maximise else 1.0)
     state.prime()
     status = state.root()
     if status == "optimal" and state.integers.size:
@@ -188,10 +184,10 @@ def solve(program: Program, settings: Settings, version: str) -> Solution:
     return _solution(program, state, small, status, version)
 
 
-def _unbounded(state: Approximation) -> str:
+def _unbounded(state: CuttingPlanes) -> str:
     """Tell unbounded from infeasible: a ray in all cones improves for ever, and a point is wanted."""
     flat = replace(state.lifted, q=np.zeros(state.lifted.q.size))
-    any_point = Approximation(flat, replace(state.settings, start=None, progress=None), state.deadline)
+    any_point = CuttingPlanes(flat, replace(state.settings, start=None, progress=None), state.deadline)
     any_point.prime()
     status = any_point.root()
     if status == "optimal" and any_point.integers.size and any_point.incumbents.point is None:
@@ -199,7 +195,7 @@ def _unbounded(state: Approximation) -> str:
     return "unbounded" if any_point.incumbents.point is not None else status
 
 
-def _apart(state: Approximation, parts: list[Any]) -> str:
+def _apart(state: CuttingPlanes, parts: list[Integers]) -> str:
     """Solve each part by itself, again where what was allowed beside the incumbent of then is too much now."""
     for _ in range(AGAIN):
         before = state.incumbents.value
@@ -209,7 +205,7 @@ def _apart(state: Approximation, parts: list[Any]) -> str:
     return status
 
 
-def _each_part(state: Approximation, parts: list[Any]) -> str:
+def _each_part(state: CuttingPlanes, parts: list[Integers]) -> str:
     """Solve each part by itself; the gap allowed is shared between them.
 
     A part that time does not suffice for keeps the incumbent's point, and leaves the whole program's bound.
@@ -226,7 +222,7 @@ def _each_part(state: Approximation, parts: list[Any]) -> str:
         if state.late:
             bound, found = -np.inf, found and known
             break
-        part = Approximation(state.lifted.part(own), settings, state.deadline)
+        part = CuttingPlanes(state.lifted.part(own), settings, state.deadline)
         if whole is not None:
             part.absolute_gap = allowed
             part.incumbents.offer(whole[own])
@@ -250,7 +246,7 @@ def _each_part(state: Approximation, parts: list[Any]) -> str:
 
 
 def _solution(
-    program: Program, state: Approximation, small: Substituted, status: str, version: str
+    program: Program, state: CuttingPlanes, small: Substituted, status: str, version: str
 ) -> Solution:
     found = state.incumbents.point
     x = None if found is None else small.expand(found)[: program.n]

@@ -25,7 +25,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import SolverFailure
-from proofolio.program.model import Model
+from proofolio.program.builder import Builder
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Settings
@@ -285,7 +285,7 @@ class SimplexQPs:
 
     def _interior_point(self, one: int, slope: Floats, deadline: Deadline) -> None:
         """Replace the weights of one program by an interior-point method's, where those are better."""
-        model = Model()
+        model = Builder()
         w = model.variable("w", self.shape[2], self.lower[one], self.upper[one])
         model.add("budget", w.sum() == 1)
         model.minimise(model.quadratic(self._curved[self._which[one]], w) + (slope[one] * w).sum())

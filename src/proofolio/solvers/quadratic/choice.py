@@ -1,6 +1,7 @@
 """Quadratic programs solved again and again: set up once, their numbers updated in place, no layer between.
 
 >>> import numpy as np
+>>> from proofolio.solvers.quadratic.problem import QP
 >>> qp = QP(P=2 * np.eye(2), q=np.zeros(2), A=np.ones((1, 2)), row_lower=np.ones(1), row_upper=np.ones(1))
 >>> solver = direct_qp("piqp", qp)
 >>> solver.solve().x.round(6).tolist()
@@ -17,23 +18,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from proofolio.errors import BadData
-from proofolio.solvers.quadratic.direct_clarabel import DirectClarabel
-from proofolio.solvers.quadratic.direct_osqp import DirectOsqp
-from proofolio.solvers.quadratic.direct_piqp import DirectPiqp
-from proofolio.solvers.quadratic.problem import QP, DirectAnswer, Residuals, residuals
+from proofolio.solvers.quadratic.clarabel import Clarabel
+from proofolio.solvers.quadratic.osqp import Osqp
+from proofolio.solvers.quadratic.piqp import Piqp
+from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 
-__all__ = [
-    "DIRECT",
-    "QP",
-    "DirectAnswer",
-    "DirectClarabel",
-    "DirectOsqp",
-    "DirectPiqp",
-    "DirectQP",
-    "Residuals",
-    "direct_qp",
-    "residuals",
-]
+__all__ = ["DIRECT", "DirectQP", "direct_qp"]
 
 
 class DirectQP(Protocol):
@@ -51,9 +41,9 @@ class DirectQP(Protocol):
 
 
 DIRECT: dict[str, Callable[..., DirectQP]] = {
-    "piqp": DirectPiqp,
-    "osqp": DirectOsqp,
-    "clarabel": DirectClarabel,
+    "piqp": Piqp,
+    "osqp": Osqp,
+    "clarabel": Clarabel,
 }
 
 

@@ -3,14 +3,16 @@ r"""A convex quadratic program as plain arrays, and how far a point and its mult
 .. math::
     \min\ \tfrac12 x'Px + q'x \quad\text{s.t.}\quad \ell \le Ax \le u, \quad \underline x \le x \le \overline x
 
-Multipliers y of the rows and z of the bounds are positive at an upper side, negative at a lower one:
+Multipliers y of the rows and z of the bounds are positive at a lower side, negative at an upper one, as everywhere
+in this package:
 
-.. math:: Px + q + A'y + z = 0
+.. math:: Px + q = A'y + z
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
@@ -28,9 +30,8 @@ __all__ = ["QP", "DirectAnswer", "Residuals", "residuals"]
 FIELDS = ("P", "q", "A", "row_lower", "row_upper", "lower", "upper")
 
 
-@dataclass(frozen=True, eq=False)
 class QP:
-    """Data of a convex quadratic program; what is left out does not bind.
+    """Data of a convex quadratic program; what is left out does not bind. Do not write into its arrays.
 
     Attributes
     ----------
@@ -48,42 +49,44 @@ class QP:
         For shapes that do not fit, NaN, and limits that cross.
     """
 
-    P: Any
-    q: Floats
-    A: Any = None
-    row_lower: Any = None
-    row_upper: Any = None
-    lower: Any = None
-    upper: Any = None
-
-    def __post_init__(self) -> None:
-        n = np.size(self.q)
-        A = np.zeros((0, n)) if self.A is None else self.A
-        defaults = {"row_lower": -np.inf, "row_upper": np.inf, "lower": -np.inf, "upper": np.inf}
-        for name, default in defaults.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, np.full(A.shape[0] if "row" in name else n, default))
-        object.__setattr__(self, "A", A)
+    def __init__(
+        self,
+        P: Any,
+        q: Floats,
+        A: Any = None,
+        row_lower: Floats | None = None,
+        row_upper: Floats | None = None,
+        lower: Floats | None = None,
+        upper: Floats | None = None,
+    ) -> None:
+        n = np.size(q)
+        self.P, self.q, self.A = P, q, np.zeros((0, n)) if A is None else A
+        m = self.A.shape[0]
+        self.row_lower: Floats = np.full(m, -np.inf) if row_lower is None else row_lower
+        self.row_upper: Floats = np.full(m, np.inf) if row_upper is None else row_upper
+        self.lower: Floats = np.full(n, -np.inf) if lower is None else lower
+        self.upper: Floats = np.full(n, np.inf) if upper is None else upper
         self._check(FIELDS)
 
     def with_changes(self, changes: Mapping[str, Any]) -> QP:
         """Return the program with some of its arrays replaced; only those are looked at again."""
-        made = object.__new__(QP)
         for name in changes:
             if name not in FIELDS:
                 raise BadData(f"a quadratic program has no {name!r}: it has {', '.join(FIELDS)}")
-        made.__dict__.update(self.__dict__, **changes)  # plain: this runs in control loops
+        made = copy(self)
+        vars(made).update(changes)  # plain: this runs in control loops
         made._check(tuple(changes))
         return made
 
-    def _check(self, names: tuple[str, ...]) -> None:
+    def _check(self, names: Collection[str]) -> None:
         m, n = self.A.shape[0], np.size(self.q)
         shapes = {"P": (n, n), "A": (m, n), "row_lower": (m,), "row_upper": (m,)}
+        values = vars(self)
         for name in names:
-            value: Any = self.__dict__[name]
+            value: Any = values[name]
             stored = not isinstance(value, np.ndarray) and sparse.issparse(value)
             if not stored:
-                value = self.__dict__[name] = np.asarray(value, dtype=float)
+                value = values[name] = np.asarray(value, dtype=float)
             if value.shape != shapes.get(name, (n,)):
                 raise BadData(f"{name} has shape {value.shape}; it must be {shapes.get(name, (n,))}")
             numbers = value.data if stored else value
@@ -91,7 +94,7 @@ class QP:
                 raise BadData(f"{name} holds NaN: fill or drop the missing numbers first")
         for low, high in (("row_lower", "row_upper"), ("lower", "upper")):
             if low in names or high in names:
-                crossed = self.__dict__[low] > self.__dict__[high]
+                crossed = values[low] > values[high]
                 if crossed.any():
                     raise BadData(f"{low} is above {high} at {int(np.argmax(crossed))}")
 
@@ -115,7 +118,7 @@ class Residuals:
     primal : float
         The largest amount by which a row or bound is missed.
     dual : float
-        The largest entry of Px + q + A'y + z, multipliers of an infinite side taken as zero.
+        The largest entry of Px + q - A'y - z, multipliers of an infinite side taken as zero.
     gap : float
         Objective minus the dual objective, in size: for a feasible pair the sum of all complementarity products.
     primal_relative, dual_relative, gap_relative : float
@@ -152,6 +155,8 @@ class DirectAnswer:
     iterations : int
     qp : QP
         What was solved.
+    message : str
+        The solver's own word for its status.
     """
 
     status: str
@@ -160,6 +165,7 @@ class DirectAnswer:
     z: Floats
     iterations: int
     qp: QP
+    message: str = ""
 
     @cached_property
     def residuals(self) -> Residuals:
@@ -182,12 +188,12 @@ def residuals(qp: QP, x: Floats, y: Floats, z: Floats) -> Residuals:
     Residuals
     """
     Px, Ax = qp.P @ x, qp.A @ x
-    missed_rows, support_rows, y = _side(Ax, y, qp.row_lower, qp.row_upper)
-    missed_box, support_box, z = _side(x, z, qp.lower, qp.upper)
+    missed_rows, least_rows, y = _side(Ax, y, qp.row_lower, qp.row_upper)
+    missed_box, least_box, z = _side(x, z, qp.lower, qp.upper)
     Ay = qp.A.T @ y
-    dual = _size(Px + qp.q + Ay + z)
+    dual = _size(Px + qp.q - Ay - z)
     curved, linear = float(x @ Px), float(qp.q @ x)
-    gap = abs(curved + linear + support_rows + support_box)
+    gap = abs(curved + linear - least_rows - least_box)
     primal = max(missed_rows, missed_box)
     return Residuals(
         primal,
@@ -200,14 +206,14 @@ def residuals(qp: QP, x: Floats, y: Floats, z: Floats) -> Residuals:
 
 
 def _side(body: Floats, multiplier: Floats, low: Any, high: Any) -> tuple[float, float, Floats]:
-    """Return the worst violation, the support function of the interval at the multipliers, and these, admissible."""
+    """Return the worst violation, the least of multipliers times the interval, and the multipliers, admissible."""
     if not body.size:
         return 0.0, 0.0, multiplier
     missed = float(max(np.max(low - body), np.max(body - high), 0.0))
-    limit = np.where(multiplier > 0.0, high, low)
+    limit = np.where(multiplier > 0.0, low, high)
     admissible = np.where(np.isfinite(limit), multiplier, 0.0)
-    support = float(admissible @ np.where(np.isfinite(limit), limit, 0.0))
-    return missed, support, admissible
+    least = float(admissible @ np.where(np.isfinite(limit), limit, 0.0))
+    return missed, least, admissible
 
 
 def _size(values: Floats) -> float:

@@ -1,1 +1,1 @@
-"""SCIP."""
+"""SCIP: `loading` writes a program into it, `solver` runs it and reads the answer."""

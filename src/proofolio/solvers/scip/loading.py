@@ -10,7 +10,7 @@ Three choices, each measured on the hull (perspective) form of the regime-switch
 
 Linear rows whose coefficients SCIP keeps: those below its epsilon (1e-9) it drops without moving the sides.
 
-As in `proofolio.solvers.highs.session`: a row is multiplied until every term that can be worth something is
+As in `proofolio.solvers.highs.coefficient_limits`: a row is multiplied until every term that can be worth something is
 large enough, and where that would go too far the term goes with its worth,
 
 .. math::
@@ -32,13 +32,13 @@ from pyscipopt.scip import Expr, ExprCons, Term
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Sparse
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import is_positive_semidefinite
-from proofolio.solvers.far_sides import INFINITE
+from proofolio.solvers.answers import INFINITE
 from proofolio.solvers.fixing import AffineParts
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.natural_units import natural_units, power_of_two
@@ -252,7 +252,7 @@ class ScipModel:
         for i, (terms, low, high) in enumerate(zip(self._affine_rows(p.A), *sides, strict=True)):
             self._add(terms, low, high, i)
 
-    def _affine_rows(self, matrix: Any) -> list[dict[Any, float]]:
+    def _affine_rows(self, matrix: Sparse) -> list[dict[Any, float]]:
         rows = matrix.tocsr()
         terms = [self._terms[j] for j in rows.indices.tolist()]
         data = (rows.data * self.unit[rows.indices]).tolist()
@@ -288,7 +288,7 @@ class ScipModel:
             constant = terms.pop(Term(), 0.0)
             self._add(terms, -np.inf, -constant, first + start, nonlinear=True)
 
-    def _member(self, matrix: Any, constants: Floats, row: int, low: float) -> tuple[Any, float]:
+    def _member(self, matrix: Sparse, constants: Floats, row: int, low: float) -> tuple[Any, float]:
         """Return a variable and a number whose product is one member of a cone; None for a constant."""
         entries = slice(matrix.indptr[row], matrix.indptr[row + 1])
         columns, data, constant = matrix.indices[entries], matrix.data[entries], float(constants[row])

@@ -18,10 +18,8 @@ from pyscipopt.scip import PY_SCIP_EVENTTYPE
 from proofolio.errors import BadData, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.program.program import Program
 from proofolio.program.structure import FEATURES, features
-from proofolio.solvers.capabilities import SolverEntry
+from proofolio.solvers.answers import INFINITE, closes, has_far_sides, without_false_ray
 from proofolio.solvers.continuous import solve_continuous
-from proofolio.solvers.continuous_answer import closes
-from proofolio.solvers.far_sides import INFINITE, has_far_sides, without_false_ray
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.limits import Deadline, finishing_seconds
 from proofolio.solvers.outer_approximation.incumbents import early_point
@@ -29,7 +27,7 @@ from proofolio.solvers.polishing import polish
 from proofolio.solvers.scip.loading import OutOfTime, ScipModel
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["CAN", "ENTRY", "VERSION", "solve"]
+__all__ = ["CAN", "VERSION", "solve"]
 
 
 VERSION = f"{Model().getMajorVersion()}.{Model().getMinorVersion()}.{Model().getTechVersion()}"
@@ -70,7 +68,7 @@ def solve(program: Program, settings: Settings) -> Solution:
     -------
     Solution
         The bound is SCIP's dual bound. A limit counts from this call, so building and polishing are part of it;
-        with one, a convex program gets a start (see `proofolio.solvers.outer_approximation.incumbents`), so that there is an
+        with one, a convex program gets a start (see `outer_approximation.incumbents`), so that there is an
         incumbent even where SCIP has only just been given its rows.
 
     Raises
@@ -299,6 +297,3 @@ class _Watch:
         except BaseException as error:  # noqa: BLE001  # raised again, whatever it is, once SCIP has stopped
             self.error = error
             model.interruptSolve()
-
-
-ENTRY = SolverEntry("scip", VERSION, CAN, solve)

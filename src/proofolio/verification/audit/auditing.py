@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from typing import Any
 
 from proofolio.errors import BadData, InvalidBigM
@@ -25,14 +26,24 @@ from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
-from proofolio.verification.audit.reaching import Reaching
-from proofolio.verification.audit.tiers import Limits, Progress, Run
-from proofolio.verification.audit.verdicts import VERDICTS, Finding, RowVerdict, row_verdict
+from proofolio.verification.audit.integers import by_mip, reach_by_mip
+from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.verdicts import (
+    NOTICEABLE,
+    VERDICTS,
+    Finding,
+    RowVerdict,
+    judge,
+    leak_of,
+    needed,
+    row_verdict,
+)
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
 TIERS = ("interval", "lp", "mip")
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +78,7 @@ class Audit:
     interrupted: bool
     opened: Opened = field(repr=False)
     judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
-    bounding: Reaching = field(repr=False)
+    search: Search = field(repr=False)
 
     @property
     def summary(self) -> dict[str, int]:
@@ -175,7 +186,7 @@ def audit(
     program = opened.program
     asked = candidates(program, _declared(opened, big_m))
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
-    run = Run(Reaching(program), asked, [*implied_rows(program)], limits, progress)
+    run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
     names = program.column_names
 
@@ -198,7 +209,7 @@ def audit(
         interrupted=interrupted,
         opened=opened,
         judged=pairs,
-        bounding=run.bounding,
+        search=run.search,
     )
 
 
@@ -267,3 +278,145 @@ def _notes(program: Program) -> tuple[str, ...]:
             f"{len(program.cones)} second-order cones: not judged, left out of bounds, kept in witnesses"
         )
     return tuple(found)
+
+
+# ------------------------------------------------------------------------ the tiers
+@dataclass(frozen=True)
+class Limits:
+    """When the audit ends, the seconds of each integer program, and what the leak is compared with."""
+
+    ends: float = math.inf
+    mip: float = 10.0
+    integrality: float = 1e-6
+    meaningful: float | None = None
+
+
+@dataclass(eq=False)
+class Tiers:
+    """The findings on all candidates, as tier after tier sharpens them."""
+
+    search: Search
+    asked: list[Candidate]
+    implied: list[Candidate]
+    limits: Limits
+    progress: Progress | None = None
+    findings: list[Finding] = field(default_factory=list)
+    implied_findings: list[Finding] = field(default_factory=list)
+    reserve: float = 0.0
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.limits.ends - self.reserve - time.perf_counter()
+
+    def everything(self, tiers: tuple[str, ...]) -> bool:
+        """Run the tiers; says whether Ctrl-C ended them."""
+        blank = "the time limit was reached before it was looked at"
+        self.findings = [Finding(reason=c.why_not or blank) for c in self.asked]
+        self.implied_findings = [Finding(reason=blank) for _ in self.implied]
+        try:
+            if "interval" in tiers:
+                self._intervals()
+            if "lp" in tiers:
+                self._linear_programs("mip" in tiers)
+            for finding in self.implied_findings:
+                finding.reason = "a native indicator has no M to judge"
+        except KeyboardInterrupt:
+            return True
+        return False
+
+    def _tell(self, tier: str, done: int, total: int) -> None:
+        if self.progress is not None:
+            self.progress(tier, done, total)
+
+    def _intervals(self) -> None:
+        started = time.perf_counter()
+        groups = ((self.asked, self.findings), (self.implied, self.implied_findings))
+        total, done = len(self.asked) + len(self.implied), 0
+        for asked, findings in groups:
+            for k, candidate in enumerate(asked):
+                findings[k] = self.search.by_interval(candidate)
+                done += 1
+                if done % 256 == 0:
+                    self._tell("interval", done, total)
+        # what is found is put into words in about the time intervals take, and that has to fit into the limit
+        self.reserve = (
+            1.5 * (time.perf_counter() - started) + 0.02 if math.isfinite(self.limits.ends) else 0.0
+        )
+        if total:
+            self._tell("interval", total, total)
+
+    def _linear_programs(self, integers: bool) -> None:
+        linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
+        open_ = [k for k in linear if self._verdict(k) == "undecided"]
+        # an M never too small by intervals still wants its needed M, which says whether it leaks
+        settled = [k for k in linear if self._verdict(k) != "undecided"]
+        queue = [*sorted(open_, key=self._priority), *sorted(settled, key=self._priority)]
+        if integers:
+            self.search.switches = {self.asked[k].place.binary: self.asked[k].off for k in linear}
+        for done, k in enumerate(queue):
+            if self.left <= 0:
+                self._out_of_time(queue[done:])
+                return
+            self._by_lp(self.asked[k], self.findings[k])
+            self._tell("lp", done + 1, len(queue))
+        for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
+            if self.left > 0:
+                self._by_lp(candidate, finding)
+        if integers and self.search.integers.size:
+            self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
+            self._integer_programs([k for k in linear if self._leaks_unclearly(k)], reach_by_mip)
+        open_ = [k for k in linear if not self.findings[k].binds_on]
+        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose")]
+        for done, k in enumerate(valid):
+            if self.left <= 0:
+                return
+            self.search.by_lp_on(self.asked[k], self.findings[k], self.left)
+            self._tell("lp, binary on", done + 1, len(valid))
+
+    def _by_lp(self, candidate: Candidate, finding: Finding) -> None:
+        answer = self.search.by_lp(candidate, finding, self.left)
+        if answer.status == "unbounded" and candidate.declared:
+            answer = self.search.solve(
+                candidate, candidate.off, cap=self.search.cap(candidate), seconds=max(self.left, 1e-3)
+            )
+        if answer.status == "optimal" and answer.x is not None and self.left > 0:
+            finding.binds_on = candidate.kind == "row" and self.search.binds_on(candidate, answer.x)
+            cut = judge(candidate, finding) == "undecided"
+            self.search.reach(candidate, finding, answer.x, cut, self.left)
+
+    def _integer_programs(
+        self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]
+    ) -> None:
+        for done, k in enumerate(queue):
+            if self.left <= 0:
+                self._out_of_time(queue[done:])
+                return
+            ask(self.search, self.asked[k], self.findings[k], min(self.left, self.limits.mip))
+            self._tell("mip", done + 1, len(queue))
+
+    def _needs_integers(self, k: int) -> bool:
+        return self._verdict(k) == "undecided" and self.findings[k].top < math.inf
+
+    def _leaks_unclearly(self, k: int) -> bool:
+        """Whether a leak is called unsafe only because too little of what is needed is known."""
+        candidate, finding = self.asked[k], self.findings[k]
+        if self._verdict(k) not in ("tight", "loose") or self.limits.meaningful is not None:
+            return False
+        leak, span = leak_of(candidate, self.limits.integrality), needed(candidate, finding)
+        return NOTICEABLE * span.lo < leak <= NOTICEABLE * span.hi
+
+    def _out_of_time(self, skipped: list[int]) -> None:
+        for k in skipped:
+            if self._verdict(k) == "undecided":
+                self.findings[k].reason = "the time limit was reached before it was looked at closely"
+
+    def _verdict(self, k: int) -> str:
+        return judge(self.asked[k], self.findings[k])
+
+    def _priority(self, k: int) -> tuple[float, float]:
+        """Sort the worst ratio of M to what is known to be needed first, and then the largest M."""
+        candidate, finding = self.asked[k], self.findings[k]
+        span = finding.top - candidate.tight if isinstance(finding.top, Fraction) else math.inf
+        ratio = 0.0 if span == math.inf else float(candidate.big_m / span) if span > 0 else math.inf
+        return -ratio, -float(candidate.big_m)

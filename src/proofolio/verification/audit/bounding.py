@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.program.interval import quadratic_bounds
@@ -16,8 +16,7 @@ from proofolio.program.program import Program
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.relaxation import Answer, Relaxation
 from proofolio.verification.audit.verdicts import Finding, Number
-from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question
-from proofolio.verification.exact.numbers import as_decimal
+from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal
 
 __all__ = ["Bounding"]
 
@@ -172,8 +171,8 @@ class Bounding:
         return answer
 
     @cached_property
-    def _columns(self) -> Any:
-        return self.program.A.tocsc()
+    def _columns(self) -> sparse.csc_array:
+        return sparse.csc_array(self.program.A)
 
     def binds_on(self, candidate: Candidate, x: Floats) -> bool:
         """Whether a point of the relaxation with the binary off is one with it on that needs the side.

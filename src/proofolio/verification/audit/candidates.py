@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofolio.arrays import Floats, Integers, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program, RowBlock
 from proofolio.program.quadratic import Form
-from proofolio.verification.exact.lp_bounds import Freed
-from proofolio.verification.exact.numbers import as_decimal
+from proofolio.verification.exact.certificate import evaluate
+from proofolio.verification.exact.lp_bounds import Freed, as_decimal
 
 __all__ = ["Candidate", "Place", "candidates", "implied_rows"]
 
@@ -115,7 +115,7 @@ class Candidate:
 
     def value(self, point: dict[int, Fraction]) -> Fraction:
         """Evaluate the linear body at an exact point."""
-        return sum((a * point[j] for j, a in self.body.items() if j in point), Fraction(0))
+        return evaluate(self.body, point)
 
 
 def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list[Candidate]:
@@ -149,7 +149,7 @@ def _tagged(blocks: Sequence[RowBlock]) -> dict[int, int]:
     return found
 
 
-def _largest(matrix: Any, switch: Mask, binary: Mask) -> Integers:
+def _largest(matrix: Sparse, switch: Mask, binary: Mask) -> Integers:
     """Return the positions of the largest entries among the binaries of rows that have other columns."""
     m = matrix.shape[0]
     row = np.repeat(np.arange(m), np.diff(matrix.indptr))

@@ -10,9 +10,9 @@ from itertools import count
 
 import numpy as np
 
-from proofolio.verification.audit.bounding import INTEGRAL
+from proofolio.verification.audit.bounding import INTEGRAL, Bounding
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.reaching import INEXACT, Reaching
+from proofolio.verification.audit.points import INEXACT, Search
 from proofolio.verification.audit.relaxation import Answer
 from proofolio.verification.audit.verdicts import Finding, Number, judge, slack
 
@@ -24,7 +24,7 @@ NODES = 2_000
 CLOSE = Fraction(1, 10_000)
 
 
-def by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: float) -> None:
+def by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Sharpen a finding over the integers.
 
     The solver's dual bound counts inflated by 1e-6 of its size: it is trusted and has no certificate. Where
@@ -32,16 +32,16 @@ def by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: 
     linear programs with exact bounds, decides.
     """
     ends = time.perf_counter() + seconds
-    answer, bound = _asked(bounding, candidate, seconds)
+    answer, bound = _asked(search, candidate, seconds)
     if answer.status in ("optimal", "infeasible", "limit") and bound < math.inf:
         inflated = bound + INFLATION * max(1.0, abs(bound))
         _lower(finding, -math.inf if bound == -math.inf else Fraction(inflated))
     if answer.x is not None:
-        bounding.complete_and_record(candidate, finding, answer.x, seconds)
+        search.complete_and_record(candidate, finding, answer.x, seconds)
     close = finding.top < math.inf and finding.top <= candidate.loose + CLOSE * _size(finding.top)
     rest = ends - time.perf_counter()
     if judge(candidate, finding) == "undecided" and close and rest > 0:
-        _lower(finding, branched_bound(bounding, candidate, candidate.loose + slack(candidate), rest))
+        _lower(finding, branched_bound(search, candidate, candidate.loose + slack(candidate), rest))
     if judge(candidate, finding) == "undecided" and finding.reason != INEXACT:
         limit = (
             "the time limit for its integers was reached"
@@ -51,18 +51,18 @@ def by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: 
         finding.reason = f"{limit}: M is between the two bounds"
 
 
-def reach_by_mip(bounding: Reaching, candidate: Candidate, finding: Finding, seconds: float) -> None:
+def reach_by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: float) -> None:
     """Raise the lower end of what is needed by a best point over the integers; the bound stays as proved."""
-    if bounding.again(candidate, finding, seconds):
+    if search.again(candidate, finding, seconds):
         return
-    answer, _ = _asked(bounding, candidate, seconds)
+    answer, _ = _asked(search, candidate, seconds)
     if answer.x is not None:
-        bounding.complete_and_record(candidate, finding, answer.x, seconds)
+        search.complete_and_record(candidate, finding, answer.x, seconds)
 
 
-def _asked(bounding: Reaching, candidate: Candidate, seconds: float) -> tuple[Answer, float]:
+def _asked(search: Search, candidate: Candidate, seconds: float) -> tuple[Answer, float]:
     box = {j: (float(v), float(v)) for j, v in candidate.held(candidate.off).items()}
-    return bounding.relaxation.maximise_integer(
+    return search.relaxation.maximise_integer(
         candidate.columns, candidate.values, candidate.freed, box, seconds
     )
 
@@ -77,7 +77,7 @@ def _lower(finding: Finding, top: Number) -> None:
 
 
 def branched_bound(
-    bounding: Reaching, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES
+    search: Bounding, candidate: Candidate, goal: Fraction, seconds: float, nodes: int = NODES
 ) -> Number:
     """Return an upper bound of the body over the integers, by branching until it is at or below the goal.
 
@@ -90,7 +90,7 @@ def branched_bound(
         (-math.inf, next(serial), {}, math.inf)
     ]
     best: Number = -math.inf
-    lower, upper = bounding.program.lower, bounding.program.upper
+    lower, upper = search.program.lower, search.program.upper
     for _ in range(nodes):
         if not heap:
             return best
@@ -98,8 +98,8 @@ def branched_bound(
         if left <= 0:
             break
         _, _, boxes, parent = heapq.heappop(heap)
-        answer = bounding.solve(candidate, candidate.off, boxes, seconds=left)
-        proof = bounding.prove(candidate, candidate.off, answer, boxes)
+        answer = search.solve(candidate, candidate.off, boxes, seconds=left)
+        proof = search.prove(candidate, candidate.off, answer, boxes)
         if answer.status == "infeasible" and proof is not None:
             continue
         bound = parent if proof is None else min(proof.bound, parent)
@@ -108,11 +108,11 @@ def branched_bound(
             continue
         if answer.status != "optimal" or answer.x is None:
             return math.inf
-        v = answer.x[bounding.integers]
+        v = answer.x[search.integers]
         off = np.abs(v - np.round(v))
         if not off.size or off.max() <= INTEGRAL:
             return math.inf  # a point of the rest beyond the goal: no bound can be below it
-        j = int(bounding.integers[int(np.argmax(off))])
+        j = int(search.integers[int(np.argmax(off))])
         low, high = boxes.get(j, (float(lower[j]), float(upper[j])))
         at = float(answer.x[j])
         for child in ((low, float(math.floor(at))), (float(math.floor(at)) + 1.0, high)):

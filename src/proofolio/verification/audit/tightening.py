@@ -22,11 +22,12 @@ import numpy as np
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program, RowBlock
+from proofolio.solvers.solution import Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.verdicts import Finding, judge, needed
-from proofolio.verification.exact.numbers import outward
-from proofolio.verification.solving import Verified, solve_program
+from proofolio.verification.exact.lp_bounds import outward
+from proofolio.verification.solving import solve_program
 
 __all__ = ["Confirmation", "TightenedRow", "confirm", "tighten", "tightened"]
 
@@ -52,8 +53,8 @@ class TightenedRow:
 class Confirmation:
     """The model solved before and after: the optimum must not change."""
 
-    before: Verified
-    after: Verified
+    before: Solution
+    after: Solution
 
     @property
     def same(self) -> bool:
@@ -67,7 +68,7 @@ class Confirmation:
     @property
     def faster(self) -> float:
         """Seconds before over seconds after."""
-        return self.before.solution.seconds / max(self.after.solution.seconds, 1e-9)
+        return self.before.seconds / max(self.after.seconds, 1e-9)
 
 
 def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = None, **options: Any) -> Any:

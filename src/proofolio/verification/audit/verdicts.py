@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import as_decimal, outward
 
 __all__ = [
     "NOTICEABLE",

@@ -25,16 +25,15 @@ from scipy import sparse
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import ProofolioError
 from proofolio.formulations.costs import quadratic_range
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Rows, apply_matrix, concatenate
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.audit.integers import INFLATION
 from proofolio.verification.audit.relaxation import Answer, Relaxation
-from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal, outward
 
 __all__ = ["Curved", "curved"]
 
@@ -166,7 +165,7 @@ class Curved:
         i, j = np.triu_indices(n)
         pair = np.zeros((n, n), dtype=np.intp)
         pair[i, j] = pair[j, i] = n + np.arange(i.size)
-        model = Model("mccormick")
+        model = Builder("mccormick")
         w = model.variable("w", n, self.lower, self.upper)
         ends = _products(self.lower, self.upper, i, j)
         Y = model.variable("Y", i.size, ends[0], ends[1])
@@ -231,7 +230,7 @@ class Curved:
     # ------------------------------------------------------------------ global
     def globally(self, seconds: float) -> tuple[float, Floats | None]:
         """Return SCIP's bound of f, inflated (infinite without one), and the best point it found."""
-        model = Model("curved")
+        model = Builder("curved")
         parts = [
             model.variable(
                 f"w_{k}", lower=self.lower[k], upper=self.upper[k], integer=bool(self.integer[k])

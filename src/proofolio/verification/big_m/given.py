@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, InvalidBigM, UnprovenBigM
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, as_expression, broadcast_to
-from proofolio.program.model import Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
-from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Finding, slack
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.big_m.tiers import MIP_SECONDS, BoundRecord, linear_rows
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import as_decimal, outward
 
 __all__ = ["check_big_m"]
 
@@ -33,7 +33,7 @@ SHOWN = 8  # columns of a witness that a message names
 
 
 def check_big_m(
-    model: Model,
+    model: Builder,
     name: str,
     body: Expression | Quadratic,
     big_m: ArrayLike,
@@ -112,7 +112,7 @@ def check_big_m(
     program = model.freeze()
     # points are held against linear rows alone: a quadratic row or a cone may exclude one
     whole = whole and not len(program.quadratic) and not len(program.cones)
-    bounding, matrix, constant = Reaching(program), linear_rows(affine, model.n), affine.constant.ravel()
+    search, matrix, constant = Search(program), linear_rows(affine, model.n), affine.constant.ravel()
     extra = np.broadcast_to(np.asarray(spread, dtype=float), shape).ravel()
     for k in range(M.size):
         a, b = matrix.indptr[k], matrix.indptr[k + 1]
@@ -128,29 +128,29 @@ def check_big_m(
         forms = slack_of.forms[k] if isinstance(slack_of, Quadratic) else ()
         if forms:
             q = curved(program, forms, matrix.indices[a:b], matrix.data[a:b], float(constant[k]))
-            finding, shown = _curved_finding(bounding, candidate, q, rest, tiers)
+            finding, shown = _curved_finding(search, candidate, q, rest, tiers)
         else:
-            finding, shown = _finding(bounding, candidate, rest, tiers), candidate.columns
+            finding, shown = _finding(search, candidate, rest, tiers), candidate.columns
             _record(model, candidate, finding, program)
         M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole)
     return M.reshape(shape)
 
 
-def _finding(bounding: Reaching, candidate: Candidate, spread: Fraction, tiers: tuple[str, ...]) -> Finding:
+def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tuple[str, ...]) -> Finding:
     """Search for a proof and a point, the body being affine."""
-    finding = bounding.by_interval(candidate) if "interval" in tiers else Finding()
+    finding = search.by_interval(candidate) if "interval" in tiers else Finding()
     limit = candidate.loose + slack(candidate) - spread
     if finding.top > limit and "lp" in tiers:
-        answer = bounding.by_lp(candidate, finding, math.inf)
+        answer = search.by_lp(candidate, finding, math.inf)
         if answer.x is not None and finding.top > limit:
-            bounding.reach(candidate, finding, answer.x, True, MIP_SECONDS)
+            search.reach(candidate, finding, answer.x, True, MIP_SECONDS)
     open_ = limit < finding.top < math.inf and finding.point is None
-    if open_ and "mip" in tiers and bounding.integers.size:
-        by_mip(bounding, candidate, finding, MIP_SECONDS)
+    if open_ and "mip" in tiers and search.integers.size:
+        by_mip(search, candidate, finding, MIP_SECONDS)
     return finding
 
 
-def _record(model: Model, candidate: Candidate, finding: Finding, program: Program) -> None:
+def _record(model: Builder, candidate: Candidate, finding: Finding, program: Program) -> None:
     if not isinstance(finding.top, Fraction):
         return
     proof = finding.multipliers if finding.certified else None
@@ -163,7 +163,7 @@ def _record(model: Model, candidate: Candidate, finding: Finding, program: Progr
 
 
 def _curved_finding(
-    bounding: Reaching, candidate: Candidate, q: Curved | None, spread: Fraction, tiers: tuple[str, ...]
+    search: Search, candidate: Candidate, q: Curved | None, spread: Fraction, tiers: tuple[str, ...]
 ) -> tuple[Finding, NDArray[np.int32]]:
     """Search for a proof and a point, the body being quadratic; `top` is that of body plus `tight`."""
     finding = Finding()
@@ -178,17 +178,17 @@ def _curved_finding(
     if Fraction(found[tier]) + spread <= M:
         return finding, shown
     if "lp" in tiers and q.relaxed is not None:
-        _refute(bounding, candidate, q, q.relaxed, finding)
+        _refute(search, candidate, q, q.relaxed, finding)
     if finding.point is None and "mip" in tiers:
         top, best = q.globally(MIP_SECONDS)
         if top < found[tier]:
             finding.top, finding.tier, finding.certified = Fraction(top) + candidate.tight, "mip", False
         if best is not None and Fraction(top) + spread > M:
-            _refute(bounding, candidate, q, best, finding)
+            _refute(search, candidate, q, best, finding)
     return finding, shown
 
 
-def _refute(bounding: Reaching, candidate: Candidate, q: Curved, x: Floats, finding: Finding) -> None:
+def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding: Finding) -> None:
     """Look for an exact point of the model with the quadratic's variables where they are."""
     w = q.exact(x)
     if w is None:
@@ -197,16 +197,16 @@ def _refute(bounding: Reaching, candidate: Candidate, q: Curved, x: Floats, find
     if not value > candidate.big_m + slack(candidate):
         finding.reached = max(finding.reached, value + candidate.tight)
         return
-    lower, upper = bounding.program.lower.copy(), bounding.program.upper.copy()
+    lower, upper = search.program.lower.copy(), search.program.upper.copy()
     lower[q.columns] = upper[q.columns] = [float(v) for v in w]
-    search = Reaching(replace(bounding.program, lower=lower, upper=upper))
+    pinned = Search(replace(search.program, lower=lower, upper=upper))
     first = q.columns[:1].astype(np.int32)
     below = w[0] - 1
     probe = replace(candidate, columns=first, values=np.ones(1), big_m=Fraction(0), loose=below, tight=below)
     near = Finding()
-    answer = search.by_lp(probe, near, math.inf)
+    answer = pinned.by_lp(probe, near, math.inf)
     if answer.x is not None:
-        search.reach(probe, near, answer.x, True, MIP_SECONDS)
+        pinned.reach(probe, near, answer.x, True, MIP_SECONDS)
     if near.point is not None:
         finding.point, finding.reached = near.point, value + candidate.tight
 

@@ -7,15 +7,14 @@ from functools import partial
 from typing import Any
 
 from proofolio.interfaces.opening import attach as attach_plain
-from proofolio.program.model import Bounder, Checker
-from proofolio.program.model import Model as PlainModel
+from proofolio.program.builder import Bounder, Builder, Checker
 from proofolio.verification.big_m.given import check_big_m
 from proofolio.verification.big_m.tiers import BOUNDERS
 
 __all__ = ["Model", "attach"]
 
 
-class Model(PlainModel):
+class Model(Builder):
     """A mixed-integer program under construction, with bounds by linear and integer programs.
 
     ``big_m="lp"`` and ``big_m="mip"`` work in every formulation, and numbers given for M are held against

@@ -25,20 +25,19 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.arrays import Floats
+from proofolio.program.builder import Bounds, Builder
 from proofolio.program.expression import Expression
 from proofolio.program.interval import quadratic_bounds
-from proofolio.program.model import Bounds, Model
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
-from proofolio.verification.audit.reaching import Reaching
+from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.exact.certificate import bound
-from proofolio.verification.exact.lp_bounds import system_of
-from proofolio.verification.exact.numbers import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import as_decimal, outward, system_of
 
 __all__ = [
     "BOUNDERS",
@@ -114,7 +113,7 @@ MIP_SECONDS = 10.0
 
 
 def lp_bounder(
-    model: Model, e: Expression | Quadratic, binary: Expression | None = None, off: int = 0
+    model: Builder, e: Expression | Quadratic, binary: Expression | None = None, off: int = 0
 ) -> Bounds:
     """Bound an expression over the linear relaxation of what a model holds so far: exact, rounded outward.
 
@@ -127,7 +126,7 @@ def lp_bounder(
 
 
 def mip_bounder(
-    model: Model, e: Expression | Quadratic, binary: Expression | None = None, off: int = 0
+    model: Builder, e: Expression | Quadratic, binary: Expression | None = None, off: int = 0
 ) -> Bounds:
     """Bound an expression over the integers of what a model holds so far: inflated by 1e-6, not certified.
 
@@ -142,17 +141,17 @@ BOUNDERS = {"lp": lp_bounder, "mip": mip_bounder}
 def bounders_until(deadline: Deadline) -> dict[str, Callable[..., Bounds]]:
     """Return the same bounders, which give the interval's bounds to whatever they have not reached by a deadline."""
 
-    def lp(model: Model, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
+    def lp(model: Builder, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
         return _bounds(model, e, binary, off, False, deadline)
 
-    def mip(model: Model, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
+    def mip(model: Builder, e: Any, binary: Expression | None = None, off: int = 0) -> Bounds:
         return _bounds(model, e, binary, off, True, deadline)
 
     return {"lp": lp, "mip": mip}
 
 
 def _bounds(
-    model: Model,
+    model: Builder,
     e: Expression | Quadratic,
     binary: Expression | None,
     off: int,
@@ -188,7 +187,7 @@ def _bounds(
 
 
 def _linear_bounds(
-    model: Model,
+    model: Builder,
     asked: _Asked,
     columns: NDArray[Any],
     values: Floats,
@@ -213,7 +212,7 @@ def _linear_bounds(
     return found[0], -found[1]
 
 
-def _curved_top(model: Model, q: Curved, seconds: float) -> float:
+def _curved_top(model: Builder, q: Curved, seconds: float) -> float:
     """Return the upper bound of a quadratic function."""
     found = q.tops(seconds)
     best = min(found.values())
@@ -243,7 +242,7 @@ class _Asked:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.bounding = Reaching(program)
+        self.search = Search(program)
 
     def top(
         self, columns: NDArray[np.int32], values: Floats, held: dict[int, int], seconds: float
@@ -257,7 +256,7 @@ class _Asked:
         place = Place(-1, "", "upper", column, "")
         candidate = Candidate(place, value, columns, values, zero, zero, zero, kind="expression")
         finding = Finding()
-        self.bounding.by_lp(candidate, finding, math.inf)
-        if seconds and finding.top < math.inf and self.bounding.integers.size:
-            by_mip(self.bounding, candidate, finding, seconds)
+        self.search.by_lp(candidate, finding, math.inf)
+        if seconds and finding.top < math.inf and self.search.integers.size:
+            by_mip(self.search, candidate, finding, seconds)
         return finding

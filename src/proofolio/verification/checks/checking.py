@@ -14,7 +14,7 @@ from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.limits import NEVER, Deadline
-from proofolio.solvers.solution import Solution
+from proofolio.solvers.solution import Check, Solution
 from proofolio.verification.checks.leak import leak_check
 from proofolio.verification.checks.optimality import (
     allowance,
@@ -24,9 +24,9 @@ from proofolio.verification.checks.optimality import (
     objective_check,
     optimality_checks,
 )
-from proofolio.verification.checks.rows import Check, Tolerances, feasibility_checks
+from proofolio.verification.checks.rows import Tolerances, feasibility_checks
 
-__all__ = ["LIMIT", "Check", "Tolerances", "check", "check_until", "status", "status_after"]
+__all__ = ["LIMIT", "check", "check_until", "status", "status_after"]
 
 
 LIMIT = "time limit"
@@ -134,11 +134,10 @@ def _neighbours(
 
 def _claim(program: Program, solution: Any) -> Solution:
     """Return the claim; for values alone, one that claims nothing but that they are feasible."""
-    inner = getattr(solution, "solution", solution)  # a checked answer holds its claim
-    if isinstance(inner, Solution):
-        if inner.point.shape != (program.n,):
-            raise BadData(f"the solution has {inner.point.size} values and the model {program.n} columns")
-        return inner
+    if isinstance(solution, Solution):
+        if solution.point.shape != (program.n,):
+            raise BadData(f"the solution has {solution.point.size} values and the model {program.n} columns")
+        return solution.unchecked()
     return Solution(program, "feasible", None, None, _point(program, solution), 0.0, "values", "")
 
 

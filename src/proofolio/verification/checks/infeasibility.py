@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import highspy
 import numpy as np
 
 from proofolio.errors import BadData, ProofolioError, SolverFailure
@@ -16,7 +15,7 @@ from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.highs import solver as highs
-from proofolio.solvers.highs.session import open_highs
+from proofolio.solvers.highs.session import Session
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import Settings
@@ -235,32 +234,10 @@ def _crossed(program: Program) -> list[Element]:
 def _highs_subset(program: Program, linear: Sequence[Element], seconds: float) -> list[Element]:
     """Return HiGHS's irreducible subset of the linear elements; nothing when it finds none in time."""
     part = part_of(program, linear)
-    solver = open_highs(0, 1, {})
-    solver.setOptionValue("iis_time_limit", max(0.5 * seconds, 1e-2))
-    solver.setOptionValue("time_limit", max(0.5 * seconds, 1e-2))
-    solver.setOptionValue("iis_strategy", int(highspy.IisStrategy.kIisStrategyIrreducible))
-    model = highspy.HighsLp()
-    model.num_col_, model.num_row_ = part.n, part.m
-    model.col_cost_, model.col_lower_, model.col_upper_ = part.q, part.lower, part.upper
-    model.row_lower_, model.row_upper_ = part.row_lower, part.row_upper
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_, model.a_matrix_.index_ = part.A.indptr, part.A.indices
-    model.a_matrix_.value_ = part.A.data
-    if solver.passModel(model) == highspy.HighsStatus.kError:
+    session = Session()
+    try:
+        session.load(part.q, (part.lower, part.upper), part.A, (part.row_lower, part.row_upper))
+    except SolverFailure:
         return []
-    said, iis = solver.getIis()
-    if said == highspy.HighsStatus.kError or not iis.valid_:
-        return []
-    sides = {
-        int(highspy.IisBoundStatus.kIisBoundStatusLower): ("lower",),
-        int(highspy.IisBoundStatus.kIisBoundStatusUpper): ("upper",),
-        int(highspy.IisBoundStatus.kIisBoundStatusBoxed): ("lower", "upper"),
-    }
-    wanted = set()
-    for name, index, status in (
-        ("row", iis.row_index_, iis.row_bound_),
-        ("bound", iis.col_index_, iis.col_bound_),
-    ):
-        for i, word in zip(index, status, strict=True):
-            wanted |= {Element(name, int(i), side) for side in sides.get(int(word), ())}
+    wanted = {Element(*side) for side in session.infeasible_subset(seconds)}
     return [e for e in linear if e in wanted]

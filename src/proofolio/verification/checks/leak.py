@@ -32,11 +32,10 @@ from proofolio.solvers.limits import NEVER, Deadline, finishing_seconds
 from proofolio.solvers.polishing import solve_with_integers
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import Check, Settings, Solution
 from proofolio.verification.checks.optimality import allowance
 from proofolio.verification.checks.rows import (
     FIRM,
-    Check,
     Tolerances,
     feasibility_checks,
     relaxed,

@@ -26,11 +26,10 @@ from proofolio.solvers.fixing import fix
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.quadratic import clarabel
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import Check, Settings, Solution
 from proofolio.verification.checks.rows import (
     FIRM,
     NOISE,
-    Check,
     Tolerances,
     feasibility_checks,
     largest_terms,

@@ -25,11 +25,11 @@ import numpy as np
 from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.natural_units import natural_units
+from proofolio.solvers.solution import Check
 
 __all__ = [
     "FIRM",
     "NOISE",
-    "Check",
     "Sides",
     "Tolerances",
     "feasibility_checks",
@@ -132,28 +132,6 @@ def _largest_curved(program: Program, size: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check: what was measured, and the most it may be.
-
-    Attributes
-    ----------
-    name : str
-    ok : bool
-    value : float
-        The measured violation, error or worsening; 0 is perfect, NaN is what could not be decided.
-    tolerance : float
-    detail : str
-        Where, in the model's own names; empty when there is nothing to say.
-    """
-
-    name: str
-    ok: bool
-    value: float
-    tolerance: float
-    detail: str = ""
-
-
-@dataclass(frozen=True)
 class Tolerances:
     """What counts as held.
 
@@ -223,7 +201,9 @@ def row_violation(program: Program, x: Floats, unit: Floats | None = None) -> Fl
     A row of integers alone is taken at their rounded values: that they are integers is another check.
     """
     side = _linear(program, x, unit)
-    return side.violation(np.where(side.whole, program.A @ rounded(program, x), program.A @ x))
+    return side.violation(
+        np.where(side.whole, np.asarray(program.A @ rounded(program, x)), np.asarray(program.A @ x))
+    )
 
 
 def relaxed(program: Program, x: Floats, feasibility: float) -> tuple[Floats, Floats]:

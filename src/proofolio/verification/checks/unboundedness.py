@@ -26,7 +26,7 @@ from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Block, Cones, Indicators, Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import features, recognise_cones
-from proofolio.solvers import SOLVERS
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.solution import Settings
 from proofolio.verification.checks.elements import elements, part_of

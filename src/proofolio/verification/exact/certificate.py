@@ -7,19 +7,47 @@ A bound on a linear expression over a polyhedron is proved by multipliers. For a
 
 where a term with an infinite factor proves nothing unless its multiplier is zero. With c = 0 and a right-hand
 side below zero the polyhedron is empty. That is all there is to check.
+
+The checkers of documents stand on this module: `proofolio.verification.audit.checker` and
+`proofolio.verification.proofs.checker`. Both read and write numbers by the functions at its end.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
-__all__ = ["System", "bound", "proves_empty", "violation"]
+__all__ = [
+    "NUMBERS",
+    "ZERO",
+    "Row",
+    "Side",
+    "System",
+    "Undecidable",
+    "bound",
+    "digest",
+    "evaluate",
+    "proves_empty",
+    "read_numbers",
+    "read_side",
+    "side_text",
+    "violation",
+    "written",
+]
 
 
+ZERO = Fraction(0)
 Row = Mapping[int, Fraction]
 Side = Fraction | None
+NUMBERS = "decimals as written"  # how documents say that a model's double x is meant as Fraction(repr(x))
+
+
+class Undecidable(Exception):
+    """Exact arithmetic cannot go on; the text says what was missing."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +75,27 @@ class System:
         return (self.fixed[j], self.fixed[j]) if j in self.fixed else (self.lower[j], self.upper[j])
 
 
-def _most(factor: Fraction, low: Side, high: Side) -> Side:
-    """Return the largest value of factor * v over low <= v <= high, None for infinity."""
-    end = high if factor > 0 else low
-    return None if end is None else factor * end
-
-
 def bound(system: System, c: Row, y: Row) -> Side:
     """Return the upper bound of c'x that the multipliers y prove, None when they prove nothing."""
     reduced = dict(c)
-    total = Fraction(0)
+    total = ZERO
     for i, factor in y.items():
-        if factor == 0:
+        if not factor:
             continue
-        part = _most(factor, system.side(i, "lower"), system.side(i, "upper"))
-        if part is None:
+        side = system.side(i, "upper" if factor > 0 else "lower")
+        if side is None:
             return None
-        total += part
+        total += factor * side
         for j, a in system.rows[i].items():
-            reduced[j] = reduced.get(j, Fraction(0)) - factor * a
+            reduced[j] = reduced[j] - factor * a if j in reduced else -factor * a
     for j, factor in reduced.items():
-        if factor == 0:
+        if not factor:
             continue
-        part = _most(factor, *system.box(j))
-        if part is None:
+        low, high = system.box(j)
+        end = high if factor > 0 else low
+        if end is None:
             return None
-        total += part
+        total += factor * end
     return total
 
 
@@ -82,18 +105,49 @@ def proves_empty(system: System, y: Row) -> bool:
     return proved is not None and proved < 0
 
 
+def evaluate(terms: Row, point: Row) -> Fraction:
+    """Evaluate a linear function at a point (absent columns are zero)."""
+    return sum((a * point[j] for j, a in terms.items() if j in point), ZERO)
+
+
 def violation(system: System, x: Row) -> Fraction:
     """Return the largest violation of any row or bound at a point (absent columns are zero)."""
-    worst = Fraction(0)
+    worst = ZERO
     for i, row in enumerate(system.rows):
-        value = sum((a * x.get(j, Fraction(0)) for j, a in row.items()), Fraction(0))
-        worst = max(worst, _outside(value, system.side(i, "lower"), system.side(i, "upper")))
+        worst = max(worst, _outside(evaluate(row, x), system.side(i, "lower"), system.side(i, "upper")))
     for j in range(len(system.lower)):
-        worst = max(worst, _outside(x.get(j, Fraction(0)), *system.box(j)))
+        worst = max(worst, _outside(x.get(j, ZERO), *system.box(j)))
     return worst
 
 
 def _outside(value: Fraction, low: Side, high: Side) -> Fraction:
-    above = Fraction(0) if high is None else value - high
-    below = Fraction(0) if low is None else low - value
-    return max(above, below, Fraction(0))
+    above = ZERO if high is None else value - high
+    below = ZERO if low is None else low - value
+    return max(above, below, ZERO)
+
+
+# ------------------------------------------------------------------ numbers in documents
+def side_text(value: Side) -> str | None:
+    """Return a side as JSON can hold it."""
+    return None if value is None else str(value)
+
+
+def read_side(text: str | None) -> Side:
+    """Return the side that `side_text` wrote."""
+    return None if text is None else Fraction(text)
+
+
+def written(numbers: Row) -> dict[str, str]:
+    """Return the nonzero numbers of a row, a point or multipliers as JSON can hold them."""
+    return {str(j): str(v) for j, v in numbers.items() if v}
+
+
+def read_numbers(document: Mapping[str, str]) -> dict[int, Fraction]:
+    """Return the numbers that `written` wrote."""
+    return {int(j): Fraction(v) for j, v in document.items()}
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of everything in a document but its own digest."""
+    content = {key: part for key, part in document.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

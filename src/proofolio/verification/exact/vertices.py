@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from proofolio.verification.proofs.statement import Undecidable
+from proofolio.verification.exact.certificate import Undecidable
 
 __all__ = ["generators"]
 
 
-MOST = 3000
+MOST = 3000  # vertices and rays; finding neighbours takes the cube of their number
 Vector = tuple[Fraction, ...]
 
 

@@ -8,30 +8,39 @@ point without a completion a tree over all values of the integers.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from proofolio.verification.exact.certificate import Row, System, bound, proves_empty, violation
-from proofolio.verification.proofs.completions import cell_generators, excess, recession
-from proofolio.verification.proofs.lifts import lifted_facets
-from proofolio.verification.proofs.outside import (
+from proofolio.verification.exact.certificate import (
+    NUMBERS,
+    Row,
+    System,
+    Undecidable,
+    bound,
+    digest,
+    evaluate,
+    proves_empty,
+    read_numbers,
+    violation,
+)
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import (
     Question,
+    cell_generators,
     combinations,
     disjoint_outputs,
+    excess,
+    lifted_facets,
+    recession,
     sound_question,
     total_question,
 )
-from proofolio.verification.proofs.parts import parts
-from proofolio.verification.proofs.statement import DELTA, Line, Statement, Undecidable, facets, freed_rows
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, parts
 
-__all__ = ["NUMBERS", "Recheck", "digest", "recheck"]
+__all__ = ["Recheck", "recheck"]
 
-
-NUMBERS = "decimals as written"
 
 Point = dict[int, Fraction]
 
@@ -44,12 +53,6 @@ class Recheck(NamedTuple):
 
 
 class _Wrong(Exception): ...
-
-
-def digest(document: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of everything in a document but its digest."""
-    content = {key: value for key, value in document.items() if key != "digest"}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> Recheck:
@@ -118,7 +121,7 @@ def _true_atoms(statement: Statement, refutation: Mapping[str, Any]) -> None:
         return
     place = {name: j for j, name in enumerate(statement.names)}
     _require(len(place) == len(statement.names), "two columns share a name")
-    whole = _numbers(refutation["inputs"])
+    whole = read_numbers(refutation["inputs"])
     for j, value in whole.items():
         low, high = statement.lower[j], statement.upper[j]
         inside = (low is None or low <= value) and (high is None or value <= high)
@@ -126,7 +129,7 @@ def _true_atoms(statement: Statement, refutation: Mapping[str, Any]) -> None:
             inside and (not statement.integer[j] or value.denominator == 1), "an input is outside its box"
         )
     for part, point in zip(parts(statement), refutation["points"], strict=True):
-        for k, value in _numbers(point).items():
+        for k, value in read_numbers(point).items():
             j = place[part.names[k]]
             _require(statement.kinds[j] != "input" or whole[j] == value, "the parts differ about an input")
     for atom in statement.atoms:
@@ -182,9 +185,9 @@ def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fr
             return max((node(c, fixed, {**chosen, piece: k}) for k, c in facets_), default=Fraction(0))
         here = replace(system, freed=question.freed(fixed, chosen), fixed=fixed)
         if "empty" in tree:
-            _require(proves_empty(here, _numbers(tree["empty"])), "multipliers do not prove a case empty")
+            _require(proves_empty(here, read_numbers(tree["empty"])), "multipliers do not prove a case empty")
             return Fraction(0)
-        proved = bound(here, goal, _numbers(tree["multipliers"]))
+        proved = bound(here, goal, read_numbers(tree["multipliers"]))
         _require(proved is not None and proved <= DELTA, "multipliers do not prove a case inside the pieces")
         assert proved is not None
         _require(Fraction(tree["bound"]) == proved, "a bound is not what its multipliers prove")
@@ -196,7 +199,7 @@ def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fr
 def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fixed: Point) -> Fraction:
     system = replace(part.cell(lines), fixed=fixed)
     if "empty" in tree:
-        _require(proves_empty(system, _numbers(tree["empty"])), "multipliers do not prove a cell empty")
+        _require(proves_empty(system, read_numbers(tree["empty"])), "multipliers do not prove a cell empty")
         return Fraction(0)
     if "column" in tree:
         column = tree["column"]
@@ -208,7 +211,7 @@ def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fix
             (_cell(part, lines, c, {**fixed, column: Fraction(v)}) for v, c in cases), default=Fraction(0)
         )
     if "cut" in tree:
-        terms, limit = _numbers(tree["cut"]), Fraction(tree["limit"])
+        terms, limit = read_numbers(tree["cut"]), Fraction(tree["limit"])
         _require(set(terms) <= set(part.points), "a cut speaks of more than inputs and outputs")
         inside = _cell(part, (*lines, Line(terms, None, limit)), tree["inside"], fixed)
         return max(inside, _cell(part, (*lines, Line(terms, limit, None)), tree["beyond"], fixed))
@@ -224,7 +227,8 @@ def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fix
 
 def _by_lift(part: Statement, system: System, fixed: Point, tree: Mapping[str, Any]) -> Fraction:
     lift = {
-        int(j): (_numbers(value["terms"]), Fraction(value["constant"])) for j, value in tree["lift"].items()
+        int(j): (read_numbers(value["terms"]), Fraction(value["constant"]))
+        for j, value in tree["lift"].items()
     }
     free = {j for j, kind in enumerate(part.kinds) if kind == "auxiliary" and not part.integer[j]}
     _require(set(lift) == free, "a lift does not give every auxiliary column")
@@ -234,7 +238,7 @@ def _by_lift(part: Statement, system: System, fixed: Point, tree: Mapping[str, A
     delta, wanted = Fraction(0), lifted_facets(part, fixed, lift)
     _require({int(k) for k in tree["multipliers"]} <= set(range(len(wanted))), "multipliers for no row")
     for k, facet in enumerate(wanted):
-        proved = bound(system, facet.terms, _numbers(tree["multipliers"].get(str(k), {})))
+        proved = bound(system, facet.terms, read_numbers(tree["multipliers"].get(str(k), {})))
         _require(proved is not None, "multipliers prove nothing about a row")
         assert proved is not None
         delta = max(delta, (proved - facet.limit) / facet.scale)
@@ -253,20 +257,20 @@ def _by_vertices(part: Statement, lines: Sequence[Line], fixed: Point, tree: Map
         _require(
             all(point[j] == fixed[j] for j in fixed if j in point), "a vertex has another integer output"
         )
-        delta = max(delta, excess(part, fixed, {**_numbers(own), **point, **fixed}))
+        delta = max(delta, excess(part, fixed, {**read_numbers(own), **point, **fixed}))
     _require(delta <= DELTA, "a vertex is not completed")
     endless = replace(recession(part), freed=freed_rows(part.rows, fixed))
     still = {j: Fraction(0) for j in fixed}
     for ray, own in zip(rays, tree["rays"], strict=True):
         _require(not any(ray.get(j) for j in fixed), "a ray moves an integer")
-        _require(violation(endless, {**_numbers(own), **ray, **still}) == 0, "a ray is not completed")
+        _require(violation(endless, {**read_numbers(own), **ray, **still}) == 0, "a ray is not completed")
     return delta
 
 
 def _without_output(found: Sequence[Statement], gap: Mapping[str, Any]) -> None:
     part = found[_index(gap["part"], found)]
     question = total_question(part, _index(gap["entry"], part.entries))
-    point = _numbers(gap["point"])
+    point = read_numbers(gap["point"])
     _require(violation(part.cell(()), point) == 0, "the input without outputs is not in its box")
     _require(all(point[j].denominator == 1 for j in part.given), "the input without outputs is not integer")
     _outside_all(question.pieces, point, "the input said to have no outputs has some")
@@ -274,15 +278,11 @@ def _without_output(found: Sequence[Statement], gap: Mapping[str, Any]) -> None:
 
 def _outside_all(pieces: Sequence[Sequence[Any]], point: Point, sentence: str) -> None:
     for piece in pieces:
-        _require(any(_value(f.terms, point) > f.limit + DELTA * f.scale for f in piece), sentence)
-
-
-def _value(terms: Row, point: Point) -> Fraction:
-    return sum((a * point.get(j, Fraction(0)) for j, a in terms.items()), Fraction(0))
+        _require(any(evaluate(f.terms, point) > f.limit + DELTA * f.scale for f in piece), sentence)
 
 
 def _refuted(found: Sequence[Statement], refutation: Mapping[str, Any]) -> None:
-    points = [_numbers(point) for point in refutation["points"]]
+    points = [read_numbers(point) for point in refutation["points"]]
     _require(len(points) == len(found), "the point does not cover every part")
     failing = _index(refutation["part"], found)
     if refutation["direction"] == "sound":
@@ -314,7 +314,7 @@ def _means(part: Statement, point: Point) -> None:
     )
     _require(violation(part.cell(()), point) == 0, "the point is outside the box of the inputs")
     for entry in part.entries:
-        inside = any(all(_value(f.terms, point) <= f.limit for f in facets(part, piece)) for piece in entry)
+        inside = any(all(evaluate(f.terms, point) <= f.limit for f in facets(part, piece)) for piece in entry)
         _require(inside, "the point means nothing: it lies in no piece")
 
 
@@ -333,14 +333,10 @@ def _no_completion(part: Statement, point: Point, tree: Mapping[str, Any], value
         return
     held = {**point, **values}
     system = replace(part.relaxed, freed=freed_rows(part.rows, held), fixed=held)
-    _require(proves_empty(system, _numbers(tree["empty"])), "multipliers do not exclude a case")
+    _require(proves_empty(system, read_numbers(tree["empty"])), "multipliers do not exclude a case")
 
 
 def _index(value: Any, items: Sequence[Any]) -> int:
     _require(type(value) is int and 0 <= value < len(items), "an index is out of range")
     index: int = value
     return index
-
-
-def _numbers(document: Mapping[str, str]) -> dict[int, Fraction]:
-    return {int(j): Fraction(v) for j, v in document.items()}

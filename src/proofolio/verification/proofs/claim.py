@@ -7,7 +7,7 @@ closed polyhedra ("pieces") in the inputs and outputs, written in the same arith
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -19,13 +19,13 @@ from scipy import sparse
 
 from proofolio.arrays import Mask
 from proofolio.errors import BadData
+from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to
-from proofolio.program.model import Model
 from proofolio.program.program import Program
-from proofolio.program.quadratic import Quadratic
-from proofolio.verification.exact.certificate import Row
-from proofolio.verification.proofs.atoms import Atoms, form_polynomial
-from proofolio.verification.proofs.statement import Line, Undecidable
+from proofolio.program.quadratic import Form, Quadratic
+from proofolio.verification.exact.certificate import Row, Undecidable
+from proofolio.verification.exact.lp_bounds import as_decimal
+from proofolio.verification.proofs.lines import Atoms, Line
 
 __all__ = ["Box", "Built", "Claim", "exact", "rational_rows"]
 
@@ -47,7 +47,7 @@ class Box:
     upper: ArrayLike
     integer: bool = False
 
-    def variable(self, model: Model, name: str) -> Expression:
+    def variable(self, model: Builder, name: str) -> Expression:
         """Add the input to a model."""
         return model.variable(name, self.shape, self.lower, self.upper, integer=self.integer)
 
@@ -62,7 +62,7 @@ class Claim:
         ``function(model, **inputs)`` returns the outputs: one expression, a tuple of them, or None when there
         are none. The function users call, its lowering bound by a lambda or ``functools.partial``.
     inputs : mapping from names to Box
-    outputs : tuple of str
+    outputs : str or tuple of str
     meaning : sequence of callables
         Pieces: ``lambda u, v: [v == u[0], u[0] >= u[1]]``, called with the inputs and then the outputs, by
         name when its arguments carry those names. The meaning is the union of the pieces. Rows are closed: a
@@ -88,7 +88,7 @@ class Claim:
 
     function: Callable[..., Any]
     inputs: Mapping[str, Box]
-    outputs: tuple[str, ...]
+    outputs: str | tuple[str, ...]
     meaning: Sequence[Callable[..., Any]]
     name: str = ""
     lowering: str = ""
@@ -96,18 +96,20 @@ class Claim:
     lift: Callable[..., Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
-        outputs: object = self.outputs
-        names = (outputs,) if isinstance(outputs, str) else tuple(self.outputs)  # ("v") is a common slip
-        object.__setattr__(self, "outputs", names)
         if not self.meaning:
             raise BadData(f"claim {self.title!r} has no pieces: give its meaning at least one")
         boxes: dict[str, object] = dict(self.inputs)
         wrong = [name for name, box in boxes.items() if not isinstance(box, Box)]
         if wrong:
             raise BadData(f"input {wrong[0]!r} of claim {self.title!r} must be a Box(shape, lower, upper)")
-        both = set(self.inputs) & set(self.outputs)
-        if both or len(set(self.outputs)) < len(self.outputs):
+        names = self.output_names
+        if set(self.inputs) & set(names) or len(set(names)) < len(names):
             raise BadData(f"claim {self.title!r} names an output twice, or as an input: names must differ")
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The names of the outputs."""
+        return (self.outputs,) if isinstance(self.outputs, str) else tuple(self.outputs)
 
     @property
     def title(self) -> str:
@@ -137,7 +139,7 @@ class Built:
 
     program: Program
     outputs: tuple[Expression, ...]
-    space: Model
+    space: Builder
     point: dict[str, Expression]
     entries: tuple[tuple[tuple[Line, ...], ...], ...]
     atoms: Atoms
@@ -151,22 +153,22 @@ def build(claim: Claim) -> Built:
     BadData
         When the outputs are not as many expressions as names, or the rows of a piece do not fit their shape.
     """
-    model, space = Model(claim.title), Model("meaning")
+    model, space = Builder(claim.title), Builder("meaning")
     given = {name: box.variable(model, name) for name, box in claim.inputs.items()}
     returned = claim.function(model, **given)
     several = isinstance(returned, (tuple, list))
     values = tuple(returned) if several else () if returned is None else (returned,)
-    if not claim.outputs:
+    if not claim.output_names:
         values = ()
-    if len(values) != len(claim.outputs):
+    if len(values) != len(claim.output_names):
         raise BadData(
-            f"claim {claim.title!r} names {len(claim.outputs)} outputs; its function returned {len(values)}"
+            f"claim {claim.title!r} names {len(claim.output_names)} outputs; its function returned {len(values)}"
         )
     if any(isinstance(value, Quadratic) for value in values):
         raise Undecidable("an output is quadratic: the lemma about it must be proved apart")
     outputs = tuple(as_expression(value) for value in values)
     point = {name: box.variable(space, name) for name, box in claim.inputs.items()}
-    for name, output in zip(claim.outputs, outputs, strict=True):
+    for name, output in zip(claim.output_names, outputs, strict=True):
         point[name] = space.variable(name, output.shape)
     pieces = [_rows_of(claim, piece, point) for piece in claim.meaning]
     shape = _entry_shape(claim, [output.shape for output in outputs], pieces)
@@ -256,7 +258,7 @@ def _truth_rows(truth: Mask) -> Rows:
 
 def exact(value: float) -> Fraction | None:
     """Return a number as its shortest decimal, None for an infinity."""
-    return Fraction(repr(float(value))) if np.isfinite(value) else None
+    return as_decimal(float(value)) if np.isfinite(value) else None
 
 
 def rational_rows(rows: Rows, atoms: Atoms) -> list[Line | None]:
@@ -265,10 +267,9 @@ def rational_rows(rows: Rows, atoms: Atoms) -> list[Line | None]:
     curved: list[Row] = [{}] * rows.body.size
     if isinstance(body, Quadratic):
         curved = [atoms.terms(form_polynomial(forms)) for forms in body.forms]
-        body = body.affine
-    constant = body.constant.ravel()
+    constant = body.affine.constant.ravel()
     lower, upper = rows.lower.ravel() - constant, rows.upper.ravel() - constant
-    terms = rational_terms(body.matrix)
+    terms = rational_terms(body.affine.matrix)
     found: list[Line | None] = []
     for straight, atom, low, high in zip(terms, curved, lower.tolist(), upper.tolist(), strict=True):
         row = {**straight, **atom}
@@ -283,14 +284,24 @@ def rational_terms(matrix: Any) -> list[Row]:
     merged = sparse.csr_array(matrix, copy=True)
     merged.sum_duplicates()
     merged.eliminate_zeros()
-    known: dict[float, Fraction] = {}
     found: list[Row] = []
     indices, data, pointer = merged.indices.tolist(), merged.data.tolist(), merged.indptr.tolist()
     for a, b in pairwise(pointer):
         row: dict[int, Fraction] = {}
         for j, value in zip(indices[a:b], data[a:b], strict=True):
-            if value not in known:
-                known[value] = Fraction(repr(value))
-            row[j] = known[value]
+            row[j] = as_decimal(value)
         found.append(row)
+    return found
+
+
+def form_polynomial(forms: Iterable[Form]) -> dict[tuple[int, int], Fraction]:
+    """Return the sum of forms in rationals, its numbers read as decimals."""
+    found: dict[tuple[int, int], Fraction] = {}
+    for form in forms:
+        columns = form.columns.tolist()
+        for i, row in zip(columns, form.matrix.tolist(), strict=True):
+            for j, value in zip(columns, row, strict=True):
+                if value:
+                    key = (min(i, j), max(i, j))
+                    found[key] = found.get(key, Fraction(0)) + as_decimal(value)
     return found

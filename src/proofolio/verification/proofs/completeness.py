@@ -21,26 +21,19 @@ from fractions import Fraction
 from math import inf
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, System, bound
-from proofolio.verification.proofs.completions import Blocked, completed_generators
-from proofolio.verification.proofs.lifts import (
-    Lift,
+from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, written
+from proofolio.verification.proofs.completions import (
+    Blocked,
+    completed_generators,
     forced_lift,
-    lifted_facets,
     searched_lifts,
     substituted_lift,
 )
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import Lift, lifted_facets
 from proofolio.verification.proofs.reading import AuthorLift
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import (
-    DELTA,
-    Line,
-    Statement,
-    Undecidable,
-    facets,
-    freed_rows,
-    written,
-)
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows
 
 __all__ = ["Incomplete", "Integers", "prove_complete"]
 

@@ -1,6 +1,15 @@
-"""Completions at every vertex and ray of a cell: with integers fixed, enough for the whole cell.
+r"""Completions of a whole cell: an affine lift of the auxiliary columns, or values at every vertex and ray.
 
-Cells by their vertices and rays, and completions of these, in fractions for prover and checker.
+**A lift** is what equations force (`forced_lift`), and for the columns they leave free it is found by one linear
+program (Farkas' lemma). On the cell :math:`\{x : Gx \le h\}` the rows :math:`A_i x + B_i f \le c_i` hold with
+:math:`f = Lx + l` exactly when multipliers :math:`Y \ge 0` exist with
+
+.. math:: Y_i G = A_i + B_i L, \qquad Y_i h + B_i l \le c_i
+
+(for a cell that is not empty), which is linear in (L, l, Y) together.
+
+**Values at every vertex and ray** (`completed_generators`) are enough too: with the integers fixed the rows are
+convex.
 """
 
 from __future__ import annotations
@@ -8,64 +17,158 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import inf
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, System
-from proofolio.verification.exact.vertices import generators
-from proofolio.verification.proofs.lifts import active_lines
-from proofolio.verification.proofs.small_lp import SmallLP
-from proofolio.verification.proofs.statement import Line, Statement, Undecidable, facets, freed_rows
+from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import (
+    Lift,
+    active_lines,
+    cell_generators,
+    excess,
+    lifted_facets,
+    recession,
+    substituted,
+)
+from proofolio.verification.proofs.small_lp import DENOMINATORS, SmallLP
+from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows
 
-__all__ = ["Blocked", "cell_generators", "completed_generators", "excess", "recession"]
+__all__ = ["Blocked", "completed_generators", "forced_lift", "searched_lifts", "substituted_lift"]
 
 
-Point = dict[int, Fraction]
+LARGEST = 60_000  # rows times facets of the linear program for a lift: larger ones take longer than vertices
+MOST_COLUMNS = 9  # dimensions of a cell whose vertices are enumerated: a box has 2^9 of them
 
 
-def cell_generators(
-    part: Statement, lines: Sequence[Line], given: Mapping[int, Fraction]
-) -> tuple[list[Point], list[Point]]:
-    """Return the vertices and rays of the cell that lines cut out of the box, its integer inputs fixed."""
-    columns = [j for j in part.points if j not in given]
-    box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"]
+def forced_lift(
+    part: Statement, fixed: Mapping[int, Fraction]
+) -> tuple[dict[int, tuple[Row, Fraction]], list[int]]:
+    """Return what equations force on the auxiliary columns, and the auxiliary columns left free.
+
+    Bounds that meet and rows with equal sides are equations; each is solved for one auxiliary column. The
+    functions are affine in the points and the free columns.
+    """
+    auxiliary = [j for j, kind in enumerate(part.kinds) if kind == "auxiliary" and not part.integer[j]]
+    known = set(auxiliary)
+    least, most = {j: part.lower[j] for j in auxiliary}, {j: part.upper[j] for j in auxiliary}
+    equations: list[tuple[dict[int, Fraction], Fraction]] = []
+    for line in active_lines(part, fixed):
+        terms, constant = substituted(line.terms, fixed, {})
+        if not known & set(terms):
+            continue
+        low = None if line.low is None else line.low - constant
+        high = None if line.high is None else line.high - constant
+        if low is not None and low == high:
+            equations.append((terms, low))
+        elif len(terms) == 1:
+            ((j, a),) = terms.items()
+            first, second = (low, high) if a > 0 else (high, low)
+            if first is not None:
+                old = least[j]
+                least[j] = first / a if old is None else max(old, first / a)
+            if second is not None:
+                old = most[j]
+                most[j] = second / a if old is None else min(old, second / a)
+    single = [({j: Fraction(1)}, low) for j, low in least.items() if low is not None and low == most[j]]
+    lift: dict[int, tuple[Row, Fraction]] = {}
+    for terms, right in [*single, *equations]:
+        rest, constant = substituted(terms, {}, lift)
+        column = next((j for j in rest if j in known), None)
+        if column is None:
+            continue
+        pivot = rest.pop(column)
+        solved = ({j: -a / pivot for j, a in rest.items()}, (right - constant) / pivot)
+        lift = {j: substituted_lift(value, {column: solved}) for j, value in lift.items()}
+        lift[column] = solved
+    return lift, [j for j in auxiliary if j not in lift]
+
+
+def substituted_lift(value: tuple[Row, Fraction], lift: Lift) -> tuple[Row, Fraction]:
+    """Return an affine function with some of its columns lifted."""
+    terms, constant = substituted(value[0], {}, lift)
+    return terms, constant + value[1]
+
+
+def searched_lifts(
+    part: Statement,
+    lines: Sequence[Line],
+    fixed: Mapping[int, Fraction],
+    forced: Lift,
+    free: Sequence[int],
+    deadline: float = inf,
+) -> list[dict[int, tuple[Row, Fraction]]]:
+    """Return candidates for the free columns' lift on the cell of some lines, simplest numbers first.
+
+    An empty list says that no affine lift was found (or that the program would be too large to try).
+    """
+    cell = _cell_facets(part, lines, fixed)
+    rows = [f for f in lifted_facets(part, fixed, forced) if any(j in f.terms for j in free)]
+    points = [j for j in part.points if j not in fixed]
+    if len(rows) * len(cell) > LARGEST:
+        return []
+    system, width = _farkas(rows, cell, points, free)
+    lp = SmallLP(system, deadline)
+    answer = lp.maximise({}, lp.question())
+    if answer.status != "optimal":
+        return []
+    numbers = answer.point[:width]
     found = []
-    for facet in facets(part, [*box, *lines]):
-        constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), Fraction(0))
-        found.append(([facet.terms.get(j, Fraction(0)) for j in columns], facet.limit - constant))
-    points, rays = generators(found, len(columns))
-    return (
-        [dict(zip(columns, v, strict=True)) for v in points],
-        [dict(zip(columns, v, strict=True)) for v in rays],
-    )
+    for limit in (*DENOMINATORS, None):
+        values = [_rounded(x, limit) for x in numbers]
+        lift: dict[int, tuple[Row, Fraction]] = {}
+        for k, column in enumerate(free):
+            start = k * (len(points) + 1)
+            terms = {j: v for j, v in zip(points, values[start:], strict=False) if v}
+            lift[column] = (terms, values[start + len(points)])
+        found.append(lift)
+    return found
 
 
-def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, Fraction]) -> Fraction:
-    """Return the largest violation of a row or bound at a point, each over its scale."""
-    worst = Fraction(0)
-    for facet in facets(part, active_lines(part, fixed)):
-        value = sum((a * point.get(j, Fraction(0)) for j, a in facet.terms.items()), Fraction(0))
-        worst = max(worst, (value - facet.limit) / facet.scale)
-    return worst
+def _rounded(x: float, limit: int | None) -> Fraction:
+    return Fraction(x) if limit is None else Fraction(x).limit_denominator(limit)
 
 
-def recession(part: Statement) -> System:
-    """Return the directions along which the rows hold for ever: every finite side becomes zero."""
-    zero = Fraction(0)
-
-    def flat(sides: tuple[Fraction | None, ...]) -> tuple[Fraction | None, ...]:
-        return tuple(None if side is None else zero for side in sides)
-
-    program = part.program
-    return replace(
-        program,
-        low=flat(program.low),
-        high=flat(program.high),
-        lower=flat(program.lower),
-        upper=flat(program.upper),
-    )
+def _cell_facets(part: Statement, lines: Sequence[Line], fixed: Mapping[int, Fraction]) -> list[Facet]:
+    """Return the facets of a cell with integers fixed: its lines and the box of the inputs."""
+    box = [
+        Line({j: Fraction(1)}, part.lower[j], part.upper[j])
+        for j, kind in enumerate(part.kinds)
+        if kind == "input" and j not in fixed
+    ]
+    found = []
+    for facet in facets(part, [*lines, *box]):
+        constant = sum((a * fixed[j] for j, a in facet.terms.items() if j in fixed), Fraction(0))
+        terms = {j: a for j, a in facet.terms.items() if j not in fixed}
+        found.append(Facet(terms, facet.limit - constant, facet.scale))
+    return found
 
 
-MOST_COLUMNS = 9
+def _farkas(
+    rows: Sequence[Facet], cell: Sequence[Facet], points: Sequence[int], free: Sequence[int]
+) -> tuple[System, int]:
+    """Return the system in (L, l) column by column of `free`, then Y row by row; and the size of (L, l)."""
+    stride = len(points) + 1
+    width = stride * len(free)
+    found: list[Row] = []
+    low: list[Side] = []
+    high: list[Side] = []
+    for i, row in enumerate(rows):
+        start = width + i * len(cell)
+        for p, j in enumerate(points):
+            terms = {start + s: facet.terms[j] for s, facet in enumerate(cell) if j in facet.terms}
+            terms |= {k * stride + p: -row.terms[f] for k, f in enumerate(free) if f in row.terms}
+            found.append(terms)
+            low.append(row.terms.get(j, Fraction(0)))
+            high.append(row.terms.get(j, Fraction(0)))
+        terms = {start + s: facet.limit for s, facet in enumerate(cell) if facet.limit}
+        terms |= {k * stride + len(points): row.terms[f] for k, f in enumerate(free) if f in row.terms}
+        found.append(terms)
+        low.append(None)
+        high.append(row.limit)
+    columns = width + len(rows) * len(cell)
+    lower = tuple(None if j < width else Fraction(0) for j in range(columns))
+    return System(tuple(found), tuple(low), tuple(high), lower, (None,) * columns), width
 
 
 class Blocked(Exception):

@@ -1,20 +1,18 @@
-r"""How much room rows get beside quadratic parts: what linear ones would, and never 1e-6 of the set they describe.
+r"""Rows in rational numbers, and quadratic parts as columns of their own; fractions only.
 
-A quadratic part grows with the square of a box, and a tolerance that grew with it would let a limit be wrong
-many times over. So an atom counts with the size of its linear twin, :math:`\max |q_{ij}| \max |x|`. Where a
-row :math:`x'Qx + c'x \le b` of the meaning has the natural size :math:`N = |b + c'Q^{-1}c/4|` and the squared
-radius :math:`\varrho = N / \max |q_{ij}|`, no row of its part counts for more than
-:math:`10^3 \min(\varrho, \sqrt\varrho)` of its quadratic part's largest coefficient, and none without a quadratic
-part for more than :math:`10^3 \min(\varrho, \sqrt\varrho, N)` of its largest: with :math:`\delta = 10^{-9}` that
-is :math:`10^{-6}` of the set. Fractions only.
+A `Line` is a row. An `Atom` is a column t that equals :math:`\sum_{i \le j} q_{ij} x_i x_j` in inputs x: it lets
+affine proofs speak of convex quadratic rows. A proof takes it as one more input, anywhere within the bounds that
+intervals give it: what holds for every such t holds for the true one. A refutation counts only at a point where
+t is what it stands for. `Atoms` gathers them while a claim is read.
 
-Rows in rational numbers, and how they are written down.
-
-Quadratic parts as columns of their own: what lets affine proofs speak of convex quadratic rows.
-
-An atom is a column t that equals :math:`\sum_{i \le j} q_{ij} x_i x_j` in inputs x. A proof takes it as one more
-input, anywhere within the bounds that intervals give it: what holds for every such t holds for the true one.
-A refutation counts only at a point where t is what it stands for. Fractions only.
+`CurvedSizes` says how much room rows get beside quadratic parts: what linear ones would, and never 1e-6 of the
+set they describe. A quadratic part grows with the square of a box, and a tolerance that grew with it would let a
+limit be wrong many times over. So an atom counts with the size of its linear twin,
+:math:`\max |q_{ij}| \max |x|`. Where a row :math:`x'Qx + c'x \le b` of the meaning has the natural size
+:math:`N = |b + c'Q^{-1}c/4|` and the squared radius :math:`\varrho = N / \max |q_{ij}|`, no row of its part
+counts for more than :math:`10^3 \min(\varrho, \sqrt\varrho)` of its quadratic part's largest coefficient, and
+none without a quadratic part for more than :math:`10^3 \min(\varrho, \sqrt\varrho, N)` of its largest: with
+:math:`\delta = 10^{-9}` that is :math:`10^{-6}` of the set.
 """
 
 from __future__ import annotations
@@ -22,22 +20,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import isqrt
+from math import inf, isqrt
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, Side
+from proofolio.verification.exact.certificate import (
+    ZERO,
+    Row,
+    Side,
+    Undecidable,
+    read_numbers,
+    read_side,
+    side_text,
+)
+from proofolio.verification.exact.elimination import solve_exactly
 
 __all__ = [
     "Atom",
+    "Atoms",
     "CurvedSizes",
     "Line",
     "Polynomial",
     "interval",
     "line_document",
     "read_line",
-    "side_number",
-    "side_text",
+    "squares",
 ]
+
+
+SHARE = 1000  # delta times this is the largest error, in parts of the set's size
+# Forms that differ by less than this part of a coefficient are one and a rest: square roots in double precision
+# leave 1e-16, and data that differ on purpose differ by more.
+NEAR = Fraction(1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -48,16 +61,6 @@ class Line:
     low: Side
     high: Side
     when: tuple[int, frozenset[int]] | None = None
-
-
-def side_text(value: Side) -> str | None:
-    """Return a side as JSON can hold it."""
-    return None if value is None else str(value)
-
-
-def side_number(text: str | None) -> Side:
-    """Return the side that `side_text` wrote."""
-    return None if text is None else Fraction(text)
 
 
 def line_document(line: Line) -> dict[str, Any]:
@@ -76,9 +79,9 @@ def read_line(document: Mapping[str, Any]) -> Line:
     """Return the line that `line_document` wrote."""
     when = document.get("when")
     return Line(
-        {int(j): Fraction(a) for j, a in document["terms"].items()},
-        side_number(document["low"]),
-        side_number(document["high"]),
+        read_numbers(document["terms"]),
+        read_side(document["low"]),
+        read_side(document["high"]),
         None if when is None else (int(when[0]), frozenset(int(v) for v in when[1])),
     )
 
@@ -97,7 +100,7 @@ class Atom:
 
     def value(self, point: Mapping[int, Fraction]) -> Fraction:
         """Evaluate the form at a point that gives its columns."""
-        return sum((a * point[i] * point[j] for i, j, a in self.terms), Fraction(0))
+        return sum((a * point[i] * point[j] for i, j, a in self.terms), ZERO)
 
     def interval(self, lower: Ends, upper: Ends) -> tuple[Fraction, Fraction] | None:
         """Bound the form over a box; None when a column of it has no bound."""
@@ -119,24 +122,24 @@ def interval(form: Polynomial, lower: Ends, upper: Ends) -> tuple[Fraction, Frac
 
     A positive semidefinite form is never negative, which its terms apart do not say.
     """
-    low = high = Fraction(0)
+    low = high = ZERO
     for (i, j), a in form.items():
         p, q, r, s = lower[i], upper[i], lower[j], upper[j]
         if p is None or q is None or r is None or s is None:
             return None
         corners = [p * r, p * s, q * r, q * s] if i != j else [p * p, q * q]
         if i == j and p <= 0 <= q:
-            corners.append(Fraction(0))
+            corners.append(ZERO)
         ends = a * min(corners), a * max(corners)
         low, high = low + min(ends), high + max(ends)
-    return (max(low, Fraction(0)), high) if _is_semidefinite(form) else (low, high)
+    return (max(low, ZERO), high) if _is_semidefinite(form) else (low, high)
 
 
 def _is_semidefinite(form: Polynomial) -> bool:
     """Whether a form is positive semidefinite: symmetric elimination in fractions."""
     columns = sorted({j for key in form for j in key})
     place = {j: k for k, j in enumerate(columns)}
-    Q = [[Fraction(0)] * len(columns) for _ in columns]
+    Q = [[ZERO] * len(columns) for _ in columns]
     for (i, j), a in form.items():
         Q[place[i]][place[j]] += a / 2
         Q[place[j]][place[i]] += a / 2
@@ -146,14 +149,95 @@ def _is_semidefinite(form: Polynomial) -> bool:
         if pivot < 0 or (pivot == 0 and any(pivot_row[j] for j in rest)):
             return False
         for i in rest:
-            share = Q[i][k] / pivot if pivot else Fraction(0)
+            share = Q[i][k] / pivot if pivot else ZERO
             for j in rest:
                 Q[i][j] -= share * pivot_row[j]
     return True
 
 
-SHARE = 1000  # delta times this is the largest error, in parts of the set's size
-ZERO = Fraction(0)
+class Atoms:
+    """Forms of the first `inputs` columns; atom k is column -1 - k until all columns are known."""
+
+    def __init__(self, inputs: int) -> None:
+        self.inputs = inputs
+        self.forms: list[Polynomial] = []
+        self._first: list[Fraction] = []
+
+    def terms(self, polynomial: Polynomial, scaled: bool = True) -> Row:
+        """Return a form as a multiple of an atom, or as an atom of its own."""
+        form = {key: a for key, a in polynomial.items() if a}
+        if not form:
+            return {}
+        if any(j >= self.inputs for key in form for j in key):
+            raise Undecidable(
+                "a quadratic part holds an output or a variable that the function made: the lemma about it "
+                "must be proved apart"
+            )
+        unit, first = _unit(form) if scaled else (form, Fraction(1))
+        if unit not in self.forms:
+            self.forms.append({key: unit[key] for key in sorted(unit)})
+            self._first.append(first)
+        return self._confirmed({-1 - self.forms.index(unit): first}, form)
+
+    def near_terms(self, polynomial: Polynomial) -> Row:
+        """Return a form as a known atom, and what a square root's rounding left as another, where that fits."""
+        form = {key: a for key, a in polynomial.items() if a}
+        for k, (unit, first) in enumerate(zip(self.forms, self._first, strict=True)):
+            known = {key: first * a for key, a in unit.items()}
+            size = max(abs(a) for a in known.values())
+            rest = {key: form.get(key, ZERO) - known.get(key, ZERO) for key in known.keys() | form.keys()}
+            if all(abs(a) <= NEAR * size for a in rest.values()):
+                # coefficients of the size of rounding would look like zero to a solver: the column is small instead
+                row = dict(self.terms(rest, scaled=False))
+                row[-1 - k] = row.get(-1 - k, ZERO) + first
+                return self._confirmed(row, form)
+        return self.terms(form)
+
+    def _confirmed(self, row: Row, form: Polynomial) -> Row:
+        """Return a row of atoms that, written out, is the form: provers and checkers both come through here."""
+        left = dict(form)
+        for j, a in row.items():
+            for key, b in self.forms[-1 - j].items():
+                left[key] = left.get(key, ZERO) - a * b
+        if any(left.values()):
+            raise Undecidable("a quadratic part is not the sum of atoms it was written as: report this")
+        return row
+
+    def placed(self, start: int) -> tuple[Atom, ...]:
+        """Return the atoms as columns from `start` on."""
+        return tuple(
+            Atom(start + k, tuple((i, j, a) for (i, j), a in form.items()))
+            for k, form in enumerate(self.forms)
+        )
+
+    @staticmethod
+    def moved(line: Line, start: int) -> Line:
+        """Return a line with its atoms as columns from `start` on."""
+        if all(j >= 0 for j in line.terms):
+            return line
+        terms = {j if j >= 0 else start - 1 - j: a for j, a in line.terms.items()}
+        return Line(terms, line.low, line.high, line.when)
+
+
+def _unit(form: Polynomial) -> tuple[Polynomial, Fraction]:
+    """Return a form in parts of its largest coefficient, and that coefficient."""
+    largest = max(sorted(form), key=lambda key: abs(form[key]))
+    return {key: a / form[largest] for key, a in form.items()}, form[largest]
+
+
+def squares(parts: Iterable[tuple[Mapping[int, Fraction], Fraction]]) -> tuple[Polynomial, Row, Fraction]:
+    """Return a sum of squares of affine functions: its quadratic part, linear part and constant."""
+    curved: dict[tuple[int, int], Fraction] = {}
+    linear: dict[int, Fraction] = {}
+    total = ZERO
+    for terms, constant in parts:
+        total += constant * constant
+        for i, a in terms.items():
+            linear[i] = linear.get(i, ZERO) + 2 * a * constant
+            for j, b in terms.items():
+                key = (min(i, j), max(i, j))
+                curved[key] = curved.get(key, ZERO) + a * b
+    return curved, {j: a for j, a in linear.items() if a}, total
 
 
 @dataclass(frozen=True)
@@ -252,25 +336,10 @@ def _natural(
 
 def _centre(form: Polynomial, linear: Row, columns: list[int]) -> dict[int, Fraction] | None:
     """Return a point where the gradient of a quadratic function is zero; None when it has none."""
-    place = {j: k for k, j in enumerate(columns)}
-    n = len(columns)
-    rows = [[ZERO] * n + [-linear.get(j, ZERO)] for j in columns]
+    gradient: dict[int, dict[int, Fraction]] = {j: {} for j in columns}
     for (i, j), a in form.items():
-        rows[place[i]][place[j]] += a
-        rows[place[j]][place[i]] += a
-    pivots: list[tuple[int, int]] = []
-    for k in range(n):
-        start = len(pivots)
-        found = next((r for r in range(start, n) if rows[r][k]), None)
-        if found is None:
-            continue
-        rows[start], rows[found] = rows[found], rows[start]
-        for r in range(n):
-            share = rows[r][k] / rows[start][k]
-            if r != start and share:
-                rows[r] = [a - share * b for a, b in zip(rows[r], rows[start], strict=True)]
-        pivots.append((start, k))
-    if any(rows[r][n] for r in range(len(pivots), n)):
-        return None
-    point = dict.fromkeys(columns, ZERO)
-    return point | {columns[k]: rows[r][n] / rows[r][k] for r, k in pivots}
+        gradient[i][j] = gradient[i].get(j, ZERO) + a
+        gradient[j][i] = gradient[j].get(i, ZERO) + a
+    equations = [(gradient[j], -linear.get(j, ZERO)) for j in columns]
+    point = solve_exactly(equations, budget=inf, largest=inf)
+    return None if point is None else dict.fromkeys(columns, ZERO) | point

@@ -4,77 +4,32 @@ A claim is **sound** when every point of the rows lies in some piece of its mean
 every point of the meaning has integers and auxiliary values that satisfy the rows. Both are decided in
 rational arithmetic on the numbers as written, up to :math:`\delta \le 10^{-9}` of a row's size; see
 `prove_sound` and `prove_complete` for how.
-
-Exact points: one that satisfies the rows of a part, one that its meaning allows.
 """
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import log2, prod
+from pathlib import Path
 from typing import Any
 
+from proofolio.errors import BadData
 from proofolio.solvers.limits import one_blas_thread
-from proofolio.verification.proofs.certificates import Certificates
+from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest, written
+from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.completeness import Incomplete, prove_complete
-from proofolio.verification.proofs.outside import combinations, disjoint_outputs
-from proofolio.verification.proofs.parts import parts
+from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
+from proofolio.verification.proofs.questions import combinations, disjoint_outputs
 from proofolio.verification.proofs.reading import Stated, state
-from proofolio.verification.proofs.small_lp import SmallLP
 from proofolio.verification.proofs.soundness import Outside, prove_covered, prove_sound
-from proofolio.verification.proofs.statement import Line, Statement, Undecidable, freed_rows, written
-from proofolio.verification.proofs.true_points import held_at, true_points
+from proofolio.verification.proofs.statement import Statement, parts
 
-__all__ = ["Proof", "Witness", "meaning_point", "program_point", "prove"]
-
-
-Point = dict[int, Fraction]
-
-
-def program_point(part: Statement, deadline: float) -> Point:
-    """Return a point that satisfies the rows of a part; `Undecidable` when none was found."""
-    lp = SmallLP(part.program, deadline)
-    columns = [j for j in range(len(part.names)) if part.integer[j]]
-    point = _search(part, lp, part.rows, columns, {})
-    if point is None:
-        raise Undecidable("the rows of another part allow no point at all")
-    return point
-
-
-def meaning_point(part: Statement, deadline: float) -> Point:
-    """Return inputs and outputs that the meaning of a part allows; `Undecidable` when none was found."""
-    for way in combinations(part):
-        lines = [line for entry, k in zip(part.entries, way, strict=True) for line in entry[k]]
-        lp = SmallLP(part.cell(lines), deadline)
-        point = _search(part, lp, (), list(part.given), {})
-        if point is not None:
-            return {j: point[j] for j in part.points}
-    raise Undecidable("the meaning of another part allows no point at all")
-
-
-def _search(
-    part: Statement,
-    lp: SmallLP,
-    rows: Sequence[Line],
-    columns: list[int],
-    fixed: Point,
-) -> Point | None:
-    system = lp.question(freed_rows(rows, fixed), fixed)
-    answer = lp.maximise({}, system)
-    if answer.status != "optimal":
-        return None
-    column = next((j for j in columns if j not in fixed), None)
-    if column is None:
-        return lp.exact_point(system, answer)
-    for v in part.values(column):
-        point = _search(part, lp, rows, columns, {**fixed, column: Fraction(v)})
-        if point is not None:
-            return point
-    return None
+__all__ = ["Certificates", "Proof", "Witness", "prove"]
 
 
 MEANT = "the rows cut off a point that the meaning allows"
@@ -106,6 +61,53 @@ class Witness:
     def __str__(self) -> str:
         sentence = ALLOWED if self.direction == "sound" else MEANT
         return f"{sentence}: " + ", ".join(f"{name} = {value}" for name, value in self.values.items())
+
+
+@dataclass(frozen=True, eq=False)
+class Certificates:
+    """Everything a reader needs to believe a verdict: the statement in rationals, and the proof or the point.
+
+    Numbers of the model are read as the decimals they are written as: ``Fraction(repr(x))``.
+    """
+
+    document: Mapping[str, Any]
+
+    @staticmethod
+    def of(statement: Statement, content: Mapping[str, Any]) -> Certificates:
+        """Return the certificates of a statement, sealed with a digest."""
+        document = {"numbers": NUMBERS, "statement": statement.document(), **content}
+        return Certificates({**document, "digest": digest(document)})
+
+    def check(self, claim: Claim | None = None) -> Recheck:
+        """Check everything in exact arithmetic; with a claim, that it is this claim they are about."""
+        if claim is None:
+            return recheck(self.document)
+        try:
+            statement = state(claim).statement
+        except Undecidable as missing:
+            return Recheck(False, f"the claim has no statement to compare with: {missing}")
+        return recheck(self.document, statement)
+
+    def save(self, path: str | Path) -> None:
+        """Write the document as JSON."""
+        Path(path).write_text(json.dumps(self.document, indent=1) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def load(path: str | Path) -> Certificates:
+        """Read a document that `save` wrote.
+
+        Raises
+        ------
+        BadData
+            When the file is no JSON object.
+        """
+        try:
+            document = json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise BadData(f"{path} cannot be read as a certificate: {error}") from None
+        if not isinstance(document, dict):
+            raise BadData(f"{path} is not a certificate: it must hold one JSON object")
+        return Certificates(document)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,12 +19,19 @@ import numpy as np
 from proofolio.errors import BadData
 from proofolio.program.expression import Expression, as_expression, broadcast_to
 from proofolio.program.program import Block, Program
-from proofolio.verification.exact.certificate import Row, Side, System, bound
-from proofolio.verification.proofs.atoms import Atoms, form_polynomial, squares
-from proofolio.verification.proofs.claim import Built, Claim, build, call, exact, rational_terms
-from proofolio.verification.proofs.lines import Line
+from proofolio.verification.exact.certificate import Row, Side, System, Undecidable, bound
+from proofolio.verification.proofs.claim import (
+    Built,
+    Claim,
+    build,
+    call,
+    exact,
+    form_polynomial,
+    rational_terms,
+)
+from proofolio.verification.proofs.lines import Atoms, Line, squares
 from proofolio.verification.proofs.small_lp import SmallLP
-from proofolio.verification.proofs.statement import Statement, Undecidable
+from proofolio.verification.proofs.statement import Statement
 
 __all__ = ["AuthorLift", "Stated", "cone_lines", "state"]
 

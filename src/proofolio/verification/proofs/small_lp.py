@@ -14,20 +14,36 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf
 
-import highspy
 import numpy as np
+from scipy import sparse
 
-from proofolio.verification.exact.certificate import Row, Side, System, bound, proves_empty, violation
-from proofolio.verification.exact.elimination import exact_feasible, solve_square
-from proofolio.verification.proofs.statement import DELTA, Undecidable
+from proofolio.errors import SolverFailure
+from proofolio.solvers.highs.session import BASIC, UPPER, Session
+from proofolio.verification.exact.certificate import (
+    Row,
+    Side,
+    System,
+    Undecidable,
+    bound,
+    proves_empty,
+    violation,
+)
+from proofolio.verification.exact.elimination import solve_square
+from proofolio.verification.exact.simplex import exact_feasible
+from proofolio.verification.proofs.statement import DELTA
 
 __all__ = ["Answer", "SmallLP"]
 
 
 DENOMINATORS = (1, 1000, 10**6)
-_STATUS = highspy.HighsModelStatus
-_BASIC = highspy.HighsBasisStatus.kBasic
-_UPPER = highspy.HighsBasisStatus.kUpper
+# Dual simplex without presolving, so that there is a basis and a ray, at the least tolerances HiGHS takes.
+OPTIONS = {
+    "presolve": "off",
+    "solver": "simplex",
+    "primal_feasibility_tolerance": 1e-10,
+    "dual_feasibility_tolerance": 1e-10,
+    "small_matrix_value": 1e-12,
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +75,7 @@ class SmallLP:
         self._cost: set[int] = set()
         self._low, self._high = _floats(system.low, -inf), _floats(system.high, inf)
         self._lower, self._upper = _floats(system.lower, -inf), _floats(system.upper, inf)
-        self._highs = _passed(self, system)
+        self._session = self._loaded(system)
 
     def question(
         self, freed: frozenset[tuple[int, str]] = frozenset(), fixed: Mapping[int, Fraction] | None = None
@@ -77,41 +93,60 @@ class SmallLP:
         """
         if time.perf_counter() > self.deadline:
             raise Undecidable("the time limit was reached")
-        h = self._highs
+        session = self._session
         for i, _ in self._freed ^ system.freed:
             low = -inf if (i, "lower") in system.freed else self._low[i]
-            h.changeRowBounds(i, low, inf if (i, "upper") in system.freed else self._high[i])
-        for j in {*self._fixed, *system.fixed}:
-            value = float(system.fixed[j]) if j in system.fixed else None
-            h.changeColBounds(
-                j, self._lower[j] if value is None else value, self._upper[j] if value is None else value
-            )
-        for j in self._cost - set(c):
-            h.changeColCost(j, 0.0)
-        for j, a in c.items():
-            h.changeColCost(j, -float(a))
+            session.change_row(i, low, inf if (i, "upper") in system.freed else self._high[i])
+        moved = sorted({*self._fixed, *system.fixed})
+        if moved:
+            fixed = [(float(system.fixed[j]),) * 2 if j in system.fixed else None for j in moved]
+            ends = [end or (self._lower[j], self._upper[j]) for j, end in zip(moved, fixed, strict=True)]
+            lower, upper = np.array(ends, dtype=float).T.copy()
+            session.change_box(np.array(moved, dtype=np.int32), lower, upper)
+        cost = dict.fromkeys(self._cost - set(c), 0.0) | {j: -float(a) for j, a in c.items()}
+        if cost:
+            values = np.array([*cost.values()], dtype=float)
+            session.change_cost(np.array([*cost], dtype=np.int32), values)
         self._freed, self._fixed, self._cost = system.freed, dict(system.fixed), set(c)
-        h.run()
-        status = h.getModelStatus()
-        if status not in (_STATUS.kOptimal, _STATUS.kInfeasible, _STATUS.kUnbounded):
-            h.clearSolver()
-            h.run()
-            status = h.getModelStatus()
-        if status == _STATUS.kOptimal:
-            found = h.getSolution()
-            value = -h.getInfo().objective_function_value
-            return Answer("optimal", value, list(found.col_value), [-y for y in found.row_dual])
-        if status == _STATUS.kInfeasible:
-            _, has, ray = h.getDualRay()  # type: ignore[attr-defined]  # missing in the stubs of highspy 1.15
-            return Answer("empty", -inf, [], [float(y) for y in ray] if has else [])
-        if status == _STATUS.kUnbounded:
+        status = self._solved()
+        if status not in ("optimal", "infeasible", "unbounded"):
+            session.forget()
+            status = self._solved()
+        if status == "optimal":
+            return Answer(status, -session.value, session.point().tolist(), (-session.row_duals()).tolist())
+        if status == "infeasible":
+            ray = session.dual_ray()
+            return Answer("empty", -inf, [], [] if ray is None else ray.tolist())
+        if status == "unbounded":
             return Answer("unbounded", inf, [], [])
         if not c:
             point, y = exact_feasible(system, self.deadline)
             if point is None:
                 return Answer("empty", -inf, [], [float(y.get(i, 0)) for i in range(len(system.rows))])
             return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
-        raise Undecidable(f"HiGHS gave no answer to a linear program ({h.modelStatusToString(status)})")
+        raise Undecidable(f"HiGHS gave no answer to a linear program ({session.message})")
+
+    def _solved(self) -> str:
+        try:
+            return self._session.solve()
+        except SolverFailure:
+            return "failed"
+
+    def _loaded(self, system: System) -> Session:
+        session = Session(OPTIONS, seed=1)
+        rows = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
+        where, columns, data = zip(*rows, strict=True) if rows else ((), (), ())
+        shape = len(system.rows), len(system.lower)
+        matrix = sparse.csr_array((np.array(data, dtype=float), (where, columns)), shape=shape)
+        box, sides = (
+            (np.array(self._lower), np.array(self._upper)),
+            (np.array(self._low), np.array(self._high)),
+        )
+        try:
+            session.load(np.zeros(shape[1]), box, matrix, sides)
+        except SolverFailure:
+            raise Undecidable("HiGHS refused the numbers of a small linear program") from None
+        return session
 
     # ------------------------------------------------------------- exactness
     def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
@@ -164,9 +199,9 @@ class SmallLP:
 
     def _basic_multipliers(self, c: Row, system: System) -> dict[int, Fraction] | None:
         """Solve B'y = c_B in fractions, for the basis HiGHS stopped at."""
-        columns, rows = self._basis()
-        basic = [j for j, status in enumerate(columns) if status == _BASIC]
-        tight = [i for i, status in enumerate(rows) if status != _BASIC]
+        columns, rows = self._session.basis()
+        basic = [j for j, status in enumerate(columns) if status == BASIC]
+        tight = [i for i, status in enumerate(rows) if status != BASIC]
         matrix = [[system.rows[i].get(j, Fraction(0)) for i in tight] for j in basic]
         solved = solve_square(matrix, [c.get(j, Fraction(0)) for j in basic])
         if solved is None:
@@ -174,10 +209,6 @@ class SmallLP:
         y = {i: v for i, v in zip(tight, solved, strict=True) if v}
         usable = all(system.side(i, "upper" if v > 0 else "lower") is not None for i, v in y.items())
         return y if usable else None
-
-    def _basis(self) -> tuple[list[object], list[object]]:
-        basis = self._highs.getBasis()
-        return list(basis.col_status), list(basis.row_status)
 
     def exact_point(
         self, system: System, answer: Answer, goal: Row | None = None, above: Fraction = Fraction(0)
@@ -206,16 +237,16 @@ class SmallLP:
 
     def _basic_point(self, system: System) -> dict[int, Fraction] | None:
         """Solve for the basis HiGHS stopped at, in fractions."""
-        columns, rows = self._basis()
-        basic = [j for j, status in enumerate(columns) if status == _BASIC]
-        tight = [i for i, status in enumerate(rows) if status != _BASIC]
+        columns, rows = self._session.basis()
+        basic = [j for j, status in enumerate(columns) if status == BASIC]
+        tight = [i for i, status in enumerate(rows) if status != BASIC]
         point: dict[int, Fraction] = {}
         for j, status in enumerate(columns):
-            if status != _BASIC:
-                point[j] = _end(*system.box(j), upper=status == _UPPER)
+            if status != BASIC:
+                point[j] = _end(*system.box(j), upper=status == UPPER)
         right, matrix = [], []
         for i in tight:
-            side = _end(system.side(i, "lower"), system.side(i, "upper"), upper=rows[i] == _UPPER)
+            side = _end(system.side(i, "lower"), system.side(i, "upper"), upper=rows[i] == UPPER)
             row = system.rows[i]
             right.append(side - sum((a * point[j] for j, a in row.items() if j in point), Fraction(0)))
             matrix.append([row.get(j, Fraction(0)) for j in basic])
@@ -247,31 +278,3 @@ def _end(low: Side, high: Side, upper: bool) -> Fraction:
 
 def _floats(sides: tuple[Side, ...], infinite: float) -> list[float]:
     return [infinite if side is None else float(side) for side in sides]
-
-
-def _passed(lp: SmallLP, system: System) -> highspy.Highs:
-    """Return HiGHS holding the system: dual simplex, no presolve, tolerances as small as it allows."""
-    h = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, setting in (
-        ("output_flag", False),
-        ("presolve", "off"),
-        ("solver", "simplex"),
-        ("threads", 1),
-        ("primal_feasibility_tolerance", 1e-10),
-        ("dual_feasibility_tolerance", 1e-10),
-        ("random_seed", 1),
-    ):
-        h.setOptionValue(option, setting)
-    model = highspy.HighsLp()
-    n, m = len(system.lower), len(system.rows)
-    model.num_col_, model.num_row_ = n, m
-    model.col_cost_ = np.zeros(n)
-    model.col_lower_, model.col_upper_ = np.array(lp._lower), np.array(lp._upper)
-    model.row_lower_, model.row_upper_ = np.array(lp._low), np.array(lp._high)
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = np.cumsum([0, *(len(row) for row in system.rows)])
-    model.a_matrix_.index_ = np.array([j for row in system.rows for j in row], dtype=np.int32)
-    model.a_matrix_.value_ = np.array([float(a) for row in system.rows for a in row.values()])
-    if h.passModel(model) == highspy.HighsStatus.kError:
-        raise Undecidable("HiGHS refused the numbers of a small linear program")
-    return h

@@ -1,6 +1,6 @@
 """Soundness: every point of the rows lies in some piece, by a search for a point outside all of them.
 
-The search maximises the common violation t of `proofolio.verification.proofs.outside.Question`. It branches on the
+The search maximises the common violation t of `proofolio.verification.proofs.questions.Question`. It branches on the
 values of integer columns, then on which facet of a piece is the first to be broken (the piece that holds a
 point in the middle of the current rows: it closes fastest), and prunes where the program is empty or its
 dual bound is at most delta. An empty tree of open nodes is the proof; a node with a facet for every piece
@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from proofolio.verification.exact.certificate import Row, System, bound
-from proofolio.verification.proofs.outside import Question, sound_question, total_question
+from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, written
+from proofolio.verification.proofs.questions import Question, sound_question, total_question
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import DELTA, Statement, Undecidable, written
+from proofolio.verification.proofs.statement import DELTA, Statement
 
 __all__ = ["Outside", "prove_covered", "prove_sound"]
 

@@ -1,7 +1,7 @@
 r"""What a claim says, in rational numbers: columns, rows, and the pieces of its meaning.
 
 Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`,
-cut it into independent parts (`proofolio.verification.proofs.parts`) and read tolerances from `Statement.scale`.
+cut it into independent parts (`parts`) and read tolerances from `Statement.scale`.
 
 A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
 counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; what a proof needed is part of its
@@ -17,25 +17,19 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, Side, System
+from proofolio.verification.exact.certificate import Row, Side, System, Undecidable, read_side, side_text
 from proofolio.verification.proofs.lines import (
     Atom,
     CurvedSizes,
     Line,
     line_document,
     read_line,
-    side_number,
-    side_text,
 )
 
-__all__ = ["DELTA", "Facet", "Line", "Statement", "Undecidable", "facets", "freed_rows", "written"]
+__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "parts"]
 
 
-DELTA = Fraction(1, 10**9)
-
-
-class Undecidable(Exception):
-    """The proof cannot go on; the text says what was missing."""
+DELTA = Fraction(1, 10**9)  # of a row's size: a thousandth of the 1e-6 that solvers forgive
 
 
 @dataclass(frozen=True)
@@ -228,8 +222,8 @@ class Statement:
         return Statement(
             tuple(str(c["name"]) for c in columns),
             tuple(str(c["kind"]) for c in columns),
-            tuple(side_number(c["lower"]) for c in columns),
-            tuple(side_number(c["upper"]) for c in columns),
+            tuple(read_side(c["lower"]) for c in columns),
+            tuple(read_side(c["upper"]) for c in columns),
             tuple(bool(c["integer"]) for c in columns),
             tuple(read_line(line) for line in document["rows"]),
             tuple(
@@ -262,6 +256,62 @@ def freed_rows(rows: Iterable[Line], fixed: Mapping[int, Fraction]) -> frozenset
     )
 
 
-def written(y: Mapping[int, Fraction]) -> dict[str, str]:
-    """Return multipliers as JSON can hold them."""
-    return {str(i): str(v) for i, v in y.items() if v}
+def parts(statement: Statement) -> list[Statement]:
+    """Return the statement cut into parts that share no column, each with columns of its own.
+
+    A point satisfies the whole when each part is satisfied, and means something when each part does, so the
+    parts are proved one by one. Columns in no row and no piece are left out.
+    """
+    parent = list(range(len(statement.names) + len(statement.entries)))
+
+    def root(j: int) -> int:
+        while parent[j] != j:
+            parent[j] = parent[parent[j]]
+            j = parent[j]
+        return j
+
+    def join(members: list[int]) -> None:
+        for j in members[1:]:
+            parent[root(j)] = root(members[0])
+
+    for line in statement.rows:
+        join(_columns(line))
+    for k, entry in enumerate(statement.entries):
+        join([len(statement.names) + k, *(j for piece in entry for line in piece for j in _columns(line))])
+    groups: dict[int, tuple[list[int], list[Line], list[tuple[Piece, ...]]]] = {}
+
+    def group(j: int) -> tuple[list[int], list[Line], list[tuple[Piece, ...]]]:
+        return groups.setdefault(root(j), ([], [], []))
+
+    for j in range(len(statement.names)):
+        group(j)[0].append(j)
+    for line in statement.rows:
+        group(_columns(line)[0])[1].append(line)
+    for k, entry in enumerate(statement.entries):
+        group(len(statement.names) + k)[2].append(entry)
+    return [_restricted(statement, *found) for found in groups.values() if found[1] or found[2]]
+
+
+def _restricted(
+    statement: Statement, columns: list[int], rows: list[Line], entries: list[tuple[Piece, ...]]
+) -> Statement:
+    place = {j: k for k, j in enumerate(columns)}
+
+    def moved(line: Line) -> Line:
+        when = None if line.when is None else (place[line.when[0]], line.when[1])
+        return Line({place[j]: a for j, a in line.terms.items()}, line.low, line.high, when)
+
+    return Statement(
+        tuple(statement.names[j] for j in columns),
+        tuple(statement.kinds[j] for j in columns),
+        tuple(statement.lower[j] for j in columns),
+        tuple(statement.upper[j] for j in columns),
+        tuple(statement.integer[j] for j in columns),
+        tuple(moved(line) for line in rows),
+        tuple(tuple(tuple(moved(line) for line in piece) for piece in entry) for entry in entries),
+        given_sizes=None if statement.curved_sizes is None else statement.curved_sizes.moved(place),
+    )
+
+
+def _columns(line: Line) -> list[int]:
+    return [*line.terms, *(() if line.when is None else (line.when[0],))]

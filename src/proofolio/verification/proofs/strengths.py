@@ -17,22 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proofolio.verification.exact.certificate import Row, Side, System
+from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
-from proofolio.verification.proofs.outside import combinations
-from proofolio.verification.proofs.parts import parts
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.questions import combinations
 from proofolio.verification.proofs.reading import state
 from proofolio.verification.proofs.small_lp import SmallLP
-from proofolio.verification.proofs.statement import (
-    DELTA,
-    Facet,
-    Line,
-    Statement,
-    Undecidable,
-    facets,
-    freed_rows,
-)
+from proofolio.verification.proofs.statement import DELTA, Facet, Statement, facets, freed_rows, parts
 
 __all__ = ["Strength", "strength"]
 

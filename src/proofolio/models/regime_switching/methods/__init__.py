@@ -1,1 +1,1 @@
-"""Methods: separation, paths, and the whole program."""
+"""Methods, each a class with `fits` and `solve`: separation, path, and the whole form given to a solver."""

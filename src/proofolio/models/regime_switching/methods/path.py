@@ -1,9 +1,9 @@
-"""The path road: prices on trades, the cheapest regime path, and branching where the path is ambiguous.
+"""The method `path`: prices on trades, the cheapest regime path, and branching where the path is ambiguous.
 
-At a node some (piece, period) pairs are allowed. Prices y (see `proofolio.models.regime_switching.methods.prices`) give a true bound;
-the cheapest path through a pair at those prices, when it is no better than the incumbent, excludes the pair
+At a node some (piece, period) pairs are allowed. Prices y (see the module `prices` beside this one) give a true
+bound; the cheapest path through a pair at those prices, when it is no better than the incumbent, excludes the pair
 (forward-backward fixing); the path itself gives an incumbent, by the convex program along it. What is left is
-unfolded into a graph of paths (`proofolio.models.regime_switching.methods.path_graph`), whose nodes have prices of their own and are split
+unfolded into a graph of paths (the module `path_graph`), whose nodes have prices of their own and are split
 where that sharpens the bound the most. Only where this stalls does the search branch, best bound first, on the
 period whose marginal is the most ambiguous.
 """
@@ -14,32 +14,34 @@ import heapq
 import itertools
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize
 
 from proofolio.arrays import Floats, Integers, Mask
-from proofolio.errors import SolverFailure, UnsupportedProgram
-from proofolio.models.regime_switching.declared_answer import declared_answer
-from proofolio.models.regime_switching.methods.along_path import best_along, seconds_along, within_budget
+from proofolio.errors import SolverFailure
 from proofolio.models.regime_switching.methods.path_graph import PathGraph, path_graph
 from proofolio.models.regime_switching.methods.prices import (
     NodePrices,
     Priced,
     TradePrices,
+    best_along,
+    seconds_along,
     through_every_state,
 )
-from proofolio.models.regime_switching.pieces import Pieces, convex_pieces
-from proofolio.models.regime_switching.solution import RegimeSolution, objective_size
+from proofolio.models.regime_switching.problem import (
+    Pieces,
+    RegimeProblem,
+    convex_pieces,
+    objective_size,
+    within_budget,
+)
+from proofolio.models.regime_switching.solution import RegimeSolution, declared_answer
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import convexity_defect
 from proofolio.solvers.solution import Settings
 
-if TYPE_CHECKING:
-    from proofolio.models.regime_switching.problem import RegimeSwitching
-
-__all__ = ["follows_paths", "solve_by_paths"]
+__all__ = ["PathMethod"]
 
 
 # Temperatures of the smoothing, in parts of a period's cost, and evaluations at each: at the root, and below.
@@ -58,44 +60,38 @@ LOOSE = 0.3
 LEAST_SIZE = 1e-3
 
 
-def follows_paths(program: RegimeSwitching) -> bool:
-    """Whether the program is coupled and its costs are convex quadratics, up to their concave maxima.
+class PathMethod:
+    """The method `path`: for coupled problems whose costs are convex quadratics, up to their concave maxima.
 
     Beside regimes and costs only bounds, a budget of 1, a fixed path, costs of turnover and switching and first
     holdings are known here.
     """
-    if program.options or program.separable or convexity_defect(program.costs.Q) is None:
-        return False
-    return convex_pieces(program).quadratic
 
+    name = "path"
 
-def solve_by_paths(program: RegimeSwitching, settings: Settings, deadline: Deadline) -> RegimeSolution:
-    """Solve a program by its regime paths and hold the answer against the raw data.
+    def fits(self, problem: RegimeProblem) -> str | None:
+        """Return why the problem does not fit; None where it does."""
+        if problem.options:
+            return f"the path method does not know {', '.join(problem.options)}"
+        if convexity_defect(problem.costs.Q) is None:
+            return "the path method needs convex costs and Q is indefinite"
+        if not convex_pieces(problem).quadratic:
+            return "the path method takes no convex maxima"
+        return None
 
-    Raises
-    ------
-    UnsupportedProgram
-        For an indefinite Q, a convex maximum that the bounds of the weights do not decide, or options in use
-        that only the built form takes.
-    """
-    if program.options:
-        raise UnsupportedProgram(
-            f"the path road does not know {', '.join(program.options)}: use method='cuts'"
+    def solve(self, problem: RegimeProblem, settings: Settings, deadline: Deadline) -> RegimeSolution:
+        """Solve a problem that fits by its regime paths and check the answer against the raw data."""
+        defect = convexity_defect(problem.costs.Q)
+        assert defect is not None
+        pieces = convex_pieces(problem)
+        search = _Search(problem, pieces, defect, settings, deadline)
+        search.run()
+        if search.best is None:
+            raise SolverFailure("no path could be solved for its weights: use method='whole'")
+        W, states = search.best
+        return declared_answer(
+            problem, W.T, pieces.regime[states], search.bound, settings, deadline, self.name, search.nodes
         )
-    defect = convexity_defect(program.costs.Q)
-    if defect is None:
-        raise UnsupportedProgram("the path road needs convex costs and Q is indefinite: use solver='scip'")
-    pieces = convex_pieces(program)
-    if not pieces.quadratic:
-        raise UnsupportedProgram("the path road takes no convex maxima: use method='cuts'")
-    search = _Search(program, pieces, defect, settings, deadline)
-    search.run()
-    if search.best is None:
-        raise SolverFailure("no path could be solved for its weights: use method='cuts'")
-    W, states = search.best
-    return declared_answer(
-        program, W.T, pieces.regime[states], search.bound, settings, deadline, "path", search.nodes
-    )
 
 
 # An open node: its bound, its number, its (piece, period) pairs or its graph, and prices.
@@ -110,10 +106,10 @@ class _Search:
     """Best-first search over allowed pairs; `bound` and `best` are what is proved and found so far."""
 
     def __init__(
-        self, program: RegimeSwitching, pieces: Pieces, defect: float, settings: Settings, deadline: Deadline
+        self, problem: RegimeProblem, pieces: Pieces, defect: float, settings: Settings, deadline: Deadline
     ) -> None:
-        self.program, self.pieces, self.settings, self.deadline = program, pieces, settings, deadline
-        self.dual = TradePrices(program, pieces, defect, deadline)
+        self.problem, self.pieces, self.settings, self.deadline = problem, pieces, settings, deadline
+        self.dual = TradePrices(problem, pieces, defect, deadline)
         self.best: tuple[Floats, Integers] | None = None
         self.value, self.bound, self.closed = np.inf, -np.inf, np.inf
         self.nodes = 0
@@ -121,7 +117,7 @@ class _Search:
         self._prices: Floats | None = None
         self._count = itertools.count()
         self._size = 1.0
-        self._along = seconds_along(program)
+        self._along = seconds_along(problem)
 
     @property
     def cutoff(self) -> float:
@@ -132,16 +128,16 @@ class _Search:
 
     def run(self) -> None:
         """Search until the gap is closed or time is up."""
-        D, T = self.pieces.regime.size, self.program.T
+        D, T = self.pieces.regime.size, self.problem.T
         allowed = np.ones((D, T), dtype=bool)
-        if self.program.path is not None:
-            allowed = self.pieces.regime[:, None] == self.program.path
+        if self.problem.path is not None:
+            allowed = self.pieces.regime[:, None] == self.problem.path
         y = 0.5 * self.dual.upper()
         first = self.dual.at(y, allowed)
         self._offer_unsolved(first)
         self._offer_path(first.phi)
         # where all costs are nothing, temperatures must stay above the rounding of what trades and switches cost
-        least = LEAST_SIZE * objective_size(self.program, 0.0) / T
+        least = LEAST_SIZE * objective_size(self.problem, 0.0) / T
         self._size = max(_size(np.where(allowed, first.phi, np.nan), self.value), least)
         if self._prices is not None:
             y = self._prices
@@ -193,7 +189,7 @@ class _Search:
         """Bound the paths of a graph, splitting its nodes while that helps, and return what is left open."""
         prices, best, temperature = NodePrices(self.dual, graph), known, GRAPH * self._size
         count = ROUND
-        share = np.zeros((self.pieces.regime.size, self.program.T))
+        share = np.zeros((self.pieces.regime.size, self.problem.T))
         for _ in range(ROUNDS):
             if prices.graph.one_path:
                 break
@@ -331,20 +327,20 @@ class _Search:
     def _offer_unsolved(self, priced: Priced) -> None:
         """Offer the weights that each period of the cheapest path would choose by itself: an incumbent at once."""
         states = _cheapest(priced.phi, self.dual.switch)
-        W = priced.W[states, np.arange(self.program.T)]
-        self._keep(states, within_budget(W, self.program.lower, self.program.upper), None)
+        W = priced.W[states, np.arange(self.problem.T)]
+        self._keep(states, within_budget(W, self.problem.lower, self.problem.upper), None)
 
     def _solved_along(self, states: Integers) -> tuple[Floats, Floats] | None:
         """Solve for the weights along a path, which nothing can stop once begun: only where time suffices."""
         if self.deadline.left < self._along:
             return None
         before = self.deadline.elapsed
-        solved = best_along(self.program, self.pieces, states)
+        solved = best_along(self.problem, self.pieces, states)
         self._along = max(self._along, self.deadline.elapsed - before)
         return solved
 
     def _keep(self, states: Integers, W: Floats, prices: Floats | None) -> None:
-        value = self.program.objective(W.T, self.pieces.regime[states])
+        value = self.problem.objective(W.T, self.pieces.regime[states])
         if value < self.value:
             self.value, self.best, self._prices = value, (W, states), prices
 
@@ -361,9 +357,9 @@ def _cheapest(phi: Floats, switch: Floats) -> Integers:
     D, T = phi.shape
     reach, before = phi[:, 0], np.zeros((T, D), dtype=np.intp)
     for t in range(1, T):
-        ways = reach[:, None] + switch
-        before[t] = ways.argmin(axis=0)
-        reach = ways.min(axis=0) + phi[:, t]
+        arrivals = reach[:, None] + switch
+        before[t] = arrivals.argmin(axis=0)
+        reach = arrivals.min(axis=0) + phi[:, t]
     states = np.empty(T, dtype=np.intp)
     states[-1] = reach.argmin()
     for t in range(T - 1, 0, -1):

@@ -1,4 +1,4 @@
-r"""Prices on trades that differ from node to node of a path graph: the bound of `trade_prices`, made sharper.
+r"""Prices on trades that differ from node to node of a path graph: the bound of `TradePrices`, made sharper.
 
 With a price :math:`0 \le y_v \le 2\kappa` (n,) at every node v of a `PathGraph`, an arc a from u to v with piece d in
 period t costs
@@ -24,26 +24,39 @@ Each :math:`\phi` is a small quadratic program taken at its lower bound, so that
 is concave but not smooth; its log-sum-exp smoothing at a temperature :math:`\tau` is both, and its gradient in
 :math:`y_t` is the mean of :math:`W_t - W_{t-1}` under the marginals of the paths.
 
+The convex quadratic program that is left when the path is fixed gives weights, and its multipliers of the buys are
+prices again (`best_along`):
+
+.. math::
+    \min \sum_t W_t'Q_tW_t + c_t'W_t + 2\kappa 1'b_t \quad\text{s.t.}\quad b_t \ge W_t - W_{t-1},\ b \ge 0,
+    \ \ 1'W_t = 1,\ \ \ell \le W \le u
+
 Source: Lemaréchal (2001), "Lagrangian relaxation"; Nesterov (2005), "Smooth minimization of non-smooth functions".
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import piqp
 from scipy import sparse
 
-from proofolio.arrays import Floats, Mask
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.models.regime_switching.methods.path_graph import IN, OUT, PathGraph
-from proofolio.models.regime_switching.pieces import Pieces
+from proofolio.models.regime_switching.problem import Pieces, RegimeProblem, within_budget
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs
 
-if TYPE_CHECKING:
-    from proofolio.models.regime_switching.problem import RegimeSwitching
-
-__all__ = ["NodePrices", "Priced", "PricedArcs", "TradePrices", "through_every_state"]
+__all__ = [
+    "NodePrices",
+    "Priced",
+    "PricedArcs",
+    "TradePrices",
+    "best_along",
+    "seconds_along",
+    "through_every_state",
+]
 
 
 # A switch costs at most so many temperatures, or the marginals would underflow.
@@ -59,11 +72,11 @@ class Priced(NamedTuple):
 
 
 class TradePrices:
-    """The dual function of one declared program.
+    """The dual function of one declared problem.
 
     Parameters
     ----------
-    program : RegimeSwitching
+    problem : RegimeProblem
     pieces : Pieces
         Without maxima left.
     defect : float
@@ -73,17 +86,17 @@ class TradePrices:
     """
 
     def __init__(
-        self, program: RegimeSwitching, pieces: Pieces, defect: float, deadline: Deadline = NEVER
+        self, problem: RegimeProblem, pieces: Pieces, defect: float, deadline: Deadline = NEVER
     ) -> None:
-        D, T, n = pieces.regime.size, program.T, program.n
+        D, T, n = pieces.regime.size, problem.T, problem.n
         self.shape = (T, n)
-        self.initial = program.initial
+        self.initial = problem.initial
         self.deadline = deadline
-        self.limit = 2.0 * program.turnover_cost
+        self.limit = 2.0 * problem.turnover_cost
         self.c = np.broadcast_to(pieces.c, (D, T, n))
         self.k = np.broadcast_to(pieces.k, (D, T))
-        self.switch: Floats = program.switch_cost * (pieces.regime[:, None] != pieces.regime)
-        self.family = SimplexQPs(pieces.Q, program.lower, program.upper, defect)
+        self.switch: Floats = problem.switch_cost * (pieces.regime[:, None] != pieces.regime)
+        self.family = SimplexQPs(pieces.Q, problem.lower, problem.upper, defect)
 
     def upper(self) -> Floats:
         """Return the largest prices, shape (T, n)."""
@@ -169,12 +182,12 @@ class PricedArcs(NamedTuple):
 
 
 class NodePrices:
-    """The dual function of one declared program on one path graph.
+    """The dual function of one declared problem on one path graph.
 
     Parameters
     ----------
     dual : TradePrices
-        Of the same program.
+        Of the same problem.
     graph : PathGraph
     family : SimplexQPs, optional
         One quadratic program an arc; those of `dual` are copied when left out.
@@ -272,3 +285,53 @@ class NodePrices:
             if (tails * heads).sum() > most:
                 del how[t]
         return how
+
+
+# Measured on n = 50, T = 100 and n = 100, T = 250, one thread.
+PER_CUBE = 1e-8
+
+
+def best_along(problem: RegimeProblem, pieces: Pieces, states: Integers) -> tuple[Floats, Floats] | None:
+    """Return weights (T, n) along a path of pieces, and prices on trades (T, n); None when the solver fails."""
+    T, n = problem.T, problem.n
+    N, when = T * n, np.arange(T)
+    Q = pieces.Q[states, when if pieces.Q.shape[1] > 1 else 0]
+    c = pieces.c[states, when if pieces.c.shape[1] > 1 else 0].ravel()
+    kappa = 2.0 * problem.turnover_cost
+    unit = max(float(np.abs(c).max()), float(np.abs(Q).max()), kappa, 1e-300)
+    eye = sparse.eye_array(N, format="csc")
+    P = sparse.block_diag([*(2.0 / unit * Q), sparse.csc_array((N, N))], format="csc")
+    budget = sparse.hstack([sparse.kron(sparse.eye_array(T), np.ones((1, n))), sparse.csc_array((T, N))])
+    change = sparse.hstack([eye - sparse.eye_array(N, k=-n), -eye], format="csr")
+    held = np.zeros(N)
+    skipped = 0
+    if problem.initial is None:
+        skipped = n
+    else:
+        held[:n] = problem.initial
+    solver = piqp.SparseSolver()
+    solver.settings.eps_abs, solver.settings.eps_rel = 1e-8, 1e-9
+    infinite = np.full(N, np.inf)
+    solver.setup(
+        sparse.csc_matrix(P),
+        np.concatenate([c, np.full(N, kappa)]) / unit,
+        sparse.csc_matrix(budget),
+        np.ones(T),
+        sparse.csc_matrix(change[skipped:]),
+        np.full(N - skipped, -np.inf),
+        held[skipped:],
+        np.concatenate([problem.lower.ravel(), np.zeros(N)]),
+        np.concatenate([problem.upper.ravel(), infinite]),
+    )
+    solver.solve()
+    x = np.asarray(solver.result.x)
+    if not np.all(np.isfinite(x)):
+        return None
+    y = np.zeros(N)
+    y[skipped:] = np.clip(unit * np.nan_to_num(solver.result.z_u), 0.0, kappa)
+    return within_budget(x[:N].reshape(T, n), problem.lower, problem.upper), y.reshape(T, n)
+
+
+def seconds_along(problem: RegimeProblem) -> float:
+    """Return about how many seconds `best_along` takes: 1e-8 T n^3."""
+    return PER_CUBE * problem.T * float(problem.n) ** 3

@@ -1,12 +1,12 @@
-r"""Separation: without coupling the regime-switching program is R T small quadratic programs.
+r"""The method `separation`: without coupling the problem is R T small quadratic programs.
 
 When nothing ties the periods together,
 
 .. math::
     \min_{W, Z} \sum_t f_{r_t,t}(W_t) = \sum_t \min_r \min_{w \in \mathcal{W}_t} f_{r,t}(w),
 
-and each inner minimum is the least over the convex pieces of f (see `proofolio.models.regime_switching.pieces`). R programs are
-enough where nothing varies from period to period. The lower bound is the sum of the least bounds of each
+and each inner minimum is the least over the convex pieces of f (see `proofolio.models.regime_switching.problem`).
+R programs are enough where nothing varies from period to period. The lower bound is the sum of the least bounds of each
 period, every one proved by convexity at the weights found (see `proofolio.solvers.quadratic.batch`). When time is up
 the weights stay where they have come to, and what they prove is a lower bound still.
 
@@ -23,27 +23,27 @@ The best of these bounds over the steps is kept (Frank and Wolfe 1956; Jaggi 201
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from proofolio.arrays import Floats, Integers
-from proofolio.errors import SolverFailure, UnsupportedProgram
-from proofolio.models.regime_switching.declared_answer import declared_answer
-from proofolio.models.regime_switching.methods.along_path import within_budget
-from proofolio.models.regime_switching.pieces import Pieces, convex_pieces, distinct_periods
-from proofolio.models.regime_switching.solution import RegimeSolution
+from proofolio.errors import SolverFailure
+from proofolio.models.regime_switching.problem import (
+    Pieces,
+    RegimeProblem,
+    convex_pieces,
+    distinct_periods,
+    within_budget,
+)
+from proofolio.models.regime_switching.solution import RegimeSolution, declared_answer
+from proofolio.program.builder import Builder
 from proofolio.program.expression import stack
-from proofolio.program.model import Model
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import SimplexQPs, cheapest_point, convexity_defect
 from proofolio.solvers.solution import Settings
 
-if TYPE_CHECKING:
-    from proofolio.models.regime_switching.problem import RegimeSwitching
-
-__all__ = ["least_costs", "least_with_gross", "separates", "solve_separately"]
+__all__ = ["Separation", "least_costs", "least_with_gross"]
 
 
 STEPS = 60
@@ -100,66 +100,68 @@ def _times(Q: Floats, w: Floats) -> Floats:
     return each
 
 
-def separates(program: RegimeSwitching) -> bool:
-    """Whether nothing ties the periods together and all costs are convex up to their concave maxima.
+class Separation:
+    """The method `separation`: nothing ties the periods together, and all costs are convex up to concave maxima.
 
     Beside regimes and costs only bounds, a budget of 1 and a fixed path are known here.
     """
-    return not program.options and program.separable and convexity_defect(program.costs.Q) is not None
+
+    name = "separation"
+
+    def fits(self, problem: RegimeProblem) -> str | None:
+        """Return why the problem does not fit; None where it does."""
+        if problem.options:
+            return f"separation does not know {', '.join(problem.options)}"
+        if not problem.separable:
+            return "the problem does not separate: turnover and switching costs tie its periods together"
+        if convexity_defect(problem.costs.Q) is None:
+            return "the problem does not separate into convex programs: Q is indefinite"
+        return None
+
+    def solve(self, problem: RegimeProblem, settings: Settings, deadline: Deadline) -> RegimeSolution:
+        """Solve a problem that fits, period by period, and check the answer against the raw data."""
+        weights, path, bound = _best_of_each_period(problem, deadline)
+        return declared_answer(problem, weights, path, bound, settings, deadline, self.name)
 
 
-def solve_separately(program: RegimeSwitching, settings: Settings, deadline: Deadline) -> RegimeSolution:
-    """Solve period by period and hold the answer against the raw data.
-
-    Raises
-    ------
-    UnsupportedProgram
-        When the periods are coupled, Q is indefinite, or options are in use that only the built form takes.
-    """
-    if program.options:
-        raise UnsupportedProgram(f"separation does not know {', '.join(program.options)}: use method='cuts'")
-    defect = convexity_defect(program.costs.Q)
-    if not program.separable or defect is None:
-        why = (
-            "Q is indefinite"
-            if program.separable
-            else "turnover and switching costs tie its periods together"
-        )
-        raise UnsupportedProgram(f"the program does not separate into convex programs: {why}")
-    T, S = program.T, distinct_periods(program)
-    pieces = convex_pieces(program)
-    if program.path is not None:
-        pieces = _used(pieces, program.path)
-    W, bound = _minima(program, pieces, S, defect, deadline)
+def _best_of_each_period(problem: RegimeProblem, deadline: Deadline) -> tuple[Floats, Integers, float]:
+    """Return weights (n, T), the path (T,), and the lower bound of a problem that separates."""
+    defect = convexity_defect(problem.costs.Q)
+    assert defect is not None
+    T, S = problem.T, distinct_periods(problem)
+    pieces = convex_pieces(problem)
+    if problem.path is not None:
+        pieces = _used(pieces, problem.path)
+    W, bound = _minima(problem, pieces, S, defect, deadline)
     if S < T:
         W, bound = np.repeat(W, T, axis=1), np.repeat(bound, T, axis=1)
-    value = np.array([program.costs.value(W[d])[r] for d, r in enumerate(pieces.regime)])
-    if program.path is not None:
-        off_path = pieces.regime[:, None] != program.path
+    value = np.array([problem.costs.value(W[d])[r] for d, r in enumerate(pieces.regime)])
+    if problem.path is not None:
+        off_path = pieces.regime[:, None] != problem.path
         value, bound = np.where(off_path, np.inf, value), np.where(off_path, np.inf, bound)
     best = value.argmin(axis=0)
     weights = W[best, np.arange(T)].T
     total = float(bound.min(axis=0).sum())
-    return declared_answer(program, weights, pieces.regime[best], total, settings, deadline, "separation")
+    return weights, pieces.regime[best], total
 
 
-def least_costs(program: RegimeSwitching, deadline: Deadline) -> Floats | None:
+def least_costs(problem: RegimeProblem, deadline: Deadline) -> Floats | None:
     """Return lower bounds (R, T) on what each regime can cost in each period, whatever else is asked for.
 
     They are those of weights in their bounds that add up to 1, or of weights within the gross exposure. None where Q
     is indefinite, or where the weights may add up to something else.
     """
-    defect = convexity_defect(program.costs.Q)
-    if defect is None or program.holdings.net != (1.0, 1.0):
+    defect = convexity_defect(problem.costs.Q)
+    if defect is None or problem.holdings.net != (1.0, 1.0):
         return None
-    pieces = convex_pieces(program)
-    S, gross = distinct_periods(program), program.holdings.gross
+    pieces = convex_pieces(problem)
+    S, gross = distinct_periods(problem), problem.holdings.gross
     half = deadline if gross is None else deadline.within(0.5 * deadline.left)
-    _, bound = _minima(program, pieces, S, defect, half)
+    _, bound = _minima(problem, pieces, S, defect, half)
     if gross is not None:
         bound = np.maximum(bound, least_with_gross(pieces, S, gross, defect, deadline))
-    own = [bound[pieces.regime == r].min(axis=0) for r in range(program.R)]
-    return np.array(np.broadcast_to(np.array(own), (program.R, program.T)))
+    own = [bound[pieces.regime == r].min(axis=0) for r in range(problem.R)]
+    return np.array(np.broadcast_to(np.array(own), (problem.R, problem.T)))
 
 
 def _used(pieces: Pieces, path: Integers) -> Pieces:
@@ -176,11 +178,11 @@ def _used(pieces: Pieces, path: Integers) -> Pieces:
 
 
 def _minima(
-    program: RegimeSwitching, pieces: Pieces, S: int, defect: float, deadline: Deadline
+    problem: RegimeProblem, pieces: Pieces, S: int, defect: float, deadline: Deadline
 ) -> tuple[Floats, Floats]:
     """Return the weights (D, S, n) and lower bounds (D, S) of every piece in every distinct period."""
-    D, n = pieces.regime.size, program.n
-    lower, upper = program.lower[:S], program.upper[:S]
+    D, n = pieces.regime.size, problem.n
+    lower, upper = problem.lower[:S], problem.upper[:S]
     k = np.broadcast_to(pieces.k, (D, S))
     W, bound = np.empty((D, S, n)), np.empty((D, S))
     plain = np.array([not terms for terms in pieces.convex])
@@ -192,12 +194,12 @@ def _minima(
     for d in np.flatnonzero(~plain):
         for t in range(S):
             solve = _at_a_vertex if deadline.passed else _with_maxima
-            W[d, t], bound[d, t] = solve(program, pieces, int(d), t, defect, deadline)
+            W[d, t], bound[d, t] = solve(problem, pieces, int(d), t, defect, deadline)
     return W, bound
 
 
 def _at_a_vertex(
-    program: RegimeSwitching, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
+    problem: RegimeProblem, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
 ) -> tuple[Floats, float]:
     r"""Return the cheapest vertex w for the slopes, and the bound that convexity proves there.
 
@@ -207,7 +209,7 @@ def _at_a_vertex(
     where g is a subgradient, and the least of its right-hand side over the weights is a knapsack's.
     """
     Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
-    lower, upper = program.lower[t], program.upper[t]
+    lower, upper = problem.lower[t], problem.upper[t]
     w = cheapest_point(c, lower, upper)
     g = 2.0 * Q @ w + c
     value = float(w @ Q @ w + c @ w + k)
@@ -219,20 +221,20 @@ def _at_a_vertex(
         size += float(np.abs(term.alpha).max() + abs(term.beta) + abs(term.floor))
     least = float(g @ (cheapest_point(g, lower, upper) - w))
     spread = upper - lower
-    return w, value + min(least, 0.0) - defect * float(spread @ spread) - ROUNDING * program.n * size
+    return w, value + min(least, 0.0) - defect * float(spread @ spread) - ROUNDING * problem.n * size
 
 
 def _with_maxima(
-    program: RegimeSwitching, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
+    problem: RegimeProblem, pieces: Pieces, d: int, t: int, defect: float, deadline: Deadline
 ) -> tuple[Floats, float]:
     """Solve one piece in one period with its convex maxima as epigraph rows."""
     Q, c, k = (part[d, min(t, part.shape[1] - 1)] for part in (pieces.Q, pieces.c, pieces.k))
-    model = Model()
-    w = model.variable("w", program.n, program.lower[t], program.upper[t])
+    model = Builder()
+    w = model.variable("w", problem.n, problem.lower[t], problem.upper[t])
     model.add("budget", w.sum() == 1)
     total = model.quadratic(Q, w) + (c * w).sum() + float(k)
     for j, term in enumerate(pieces.convex[d]):
-        least, most = term.reach(program.lower[t], program.upper[t])
+        least, most = term.reach(problem.lower[t], problem.upper[t])
         reached = model.variable(f"max_{j}", lower=float(least), upper=float(most))
         model.add(
             f"max_{j}_at_least", reached >= stack([w @ term.alpha + term.beta, term.floor + 0.0 * w[0]])
@@ -242,7 +244,7 @@ def _with_maxima(
     answer = solve_continuous(model.freeze(), Settings().until(deadline))
     if answer.x is None or answer.bound is None:
         if deadline.passed:
-            return _at_a_vertex(program, pieces, d, t, defect, deadline)
+            return _at_a_vertex(problem, pieces, d, t, defect, deadline)
         raise SolverFailure(f"{answer.solver} could not solve period {t} in regime {pieces.regime[d]}")
-    w_t = within_budget(answer["w"][None], program.lower[t], program.upper[t])[0]
+    w_t = within_budget(answer["w"][None], problem.lower[t], problem.upper[t])[0]
     return w_t, float(answer.bound)
