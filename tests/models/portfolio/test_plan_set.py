@@ -108,7 +108,7 @@ def test_what_cvxpy_cannot_say_is_refused():
     for options in ({"minimum_position": 0.1}, {"round_lots": 0.1}):
         with pytest.raises(UnsupportedProgram, match="no CVXPY form"):
             PlanSet(2, 1, **options).to_cvxpy(W, np.zeros(2))
-    gross = PlanSet(2, 1, lower=-1.0, gross=1.5).to_cvxpy(W, np.zeros(2))
+    gross = PlanSet(2, 1, lower=-1.0, upper=2.0, gross=1.5).to_cvxpy(W, np.zeros(2))
     problem = cp.Problem(cp.Minimize(W[0, 0]), gross)
     problem.solve(cp.CLARABEL)
     assert problem.value == pytest.approx(-0.25, abs=1e-6)
