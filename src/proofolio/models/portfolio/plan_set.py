@@ -397,9 +397,9 @@ class PlanSet:
             return float(g.min(axis=1).sum())
         order = np.argsort(g, axis=1)
         room, ordered = self.upper - self.lower, np.take_along_axis(g, order, axis=1)
-        floor = self.lower.sum(axis=1, keepdims=True)
-        wanted = floor + (room * (g < 0.0)).sum(axis=1, keepdims=True)
-        left = np.clip(wanted, *self.net) - floor
+        bottom = self.lower.sum(axis=1, keepdims=True)
+        wanted = bottom + (room * (g < 0.0)).sum(axis=1, keepdims=True)
+        left = np.clip(wanted, *self.net) - bottom
         room = np.take_along_axis(room, order, axis=1)
         put = np.clip(left - (np.cumsum(room, axis=1) - room), 0.0, room)
         return float((ordered * put).sum() + (g * self.lower).sum())
