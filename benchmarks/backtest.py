@@ -91,10 +91,10 @@ def _measured(market: Market, options: argparse.Namespace) -> int:
         ("forecasts, HMM refitted daily", "ours, warm", *clock.last(), "",
          f"{100 * fits:.0f} % of {len(short)} fits at most {SHORT:g} below cold; worst {short.max():.2g}")
     )  # fmt: skip
-    scene = Context(market, WINDOW, len(market.dates), regimes=book)
+    context = Context(market, WINDOW, len(market.dates), regimes=book)
     for strategy in strategies:
         run: Simulation = clock.taken(
-            lambda s=strategy: simulate(scene.market, s, LinearCost(COST), start=WINDOW, forecasts=book)
+            lambda s=strategy: simulate(context.market, s, LinearCost(COST), start=WINDOW, forecasts=book)
         )
         runs[strategy.name] = run
         wrong = int(run.unanswered.sum() + run.unproved.sum())
@@ -115,7 +115,7 @@ def _measured(market: Market, options: argparse.Namespace) -> int:
     ):
         if solver == "cvxportfolio" and find_spec("cvxportfolio") is None:
             continue
-        took, above = peer(scene, runs[name])
+        took, above = peer(context, runs[name])
         failed += above > BETTER
         rows.append(
             (name, solver, *_all(took, days), "", f"{len(took)} days; ours worse by {above:.1e} at most")
@@ -172,24 +172,24 @@ def shortfalls(market: Market, plan: ForecastPlan, days: int) -> tuple[Floats, l
     return np.array(short), took
 
 
-def _asked(scene: Context, run: Simulation) -> list[tuple[int, Day, Floats, Floats]]:
+def _asked(context: Context, run: Simulation) -> list[tuple[int, Day, Floats, Floats]]:
     """Return some consecutive days, their forecasts, what was held before, and what was decided."""
-    assert scene.regimes is not None
+    assert context.regimes is not None
     first = len(run.dates) // 2
     found = []
     for d in range(first, min(first + PEER_DAYS, len(run.dates))):
-        known = scene.regimes.at(scene.start - 1 + d, H)
+        known = context.regimes.at(context.start - 1 + d, H)
         held = run.weights[d] - run.trades[d]
-        day = Day(known.mean, known.covariance, scene.market.returns[scene.start + d])
+        day = Day(known.mean, known.covariance, context.market.returns[context.start + d])
         found.append((d, day, held, run.weights[d]))
     return found
 
 
-def _cvxportfolio(scene: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
+def _cvxportfolio(context: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
     """Return the seconds of cvxportfolio's steps, and by how much it was better at most, relatively."""
-    model = pf.MeanVariance(len(scene.market.names), H, GAMMA_RISK, GAMMA_TRADE)
+    model = pf.MeanVariance(len(context.market.names), H, GAMMA_RISK, GAMMA_TRADE)
     stepper, problems = model.stepper(), []
-    for _, day, held, _ in _asked(scene, run):
+    for _, day, held, _ in _asked(context, run):
         problems.append(Asked(day, held, stepper.solve(day.mean, day.covariance, held).objective))
     plan, took, above = mpc_peers.through_cvxportfolio(model, problems), [], -np.inf
     for day, held, best in problems:
@@ -206,11 +206,11 @@ def _cvxportfolio(scene: Context, run: Simulation) -> tuple[list[tuple[float, fl
     return took[1:], float(above)
 
 
-def _slsqp(scene: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
+def _slsqp(context: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
     """Return the seconds of SLSQP's steps, and by how much it was better at most, relatively."""
-    program = RiskParity(len(scene.market.names), H, GAMMA_TRADE)
+    program = RiskParity(len(context.market.names), H, GAMMA_TRADE)
     stepper, took, above = program.stepper(), [], -np.inf
-    for _, day, held, _ in _asked(scene, run)[: PEER_DAYS // 2]:
+    for _, day, held, _ in _asked(context, run)[: PEER_DAYS // 2]:
         best = stepper.solve(day.covariance, held).objective
         began, cpu = time.perf_counter(), time.process_time()
         W = risk_parity_peers.slsqp_plain(program, day.covariance, held, equal_risk(day.covariance))

@@ -204,8 +204,8 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
     assert today["date"] == f"{table.index[-3]:%Y-%m-%d}"
     market = Market.from_returns(table.pct_change().iloc[1:], 0.0)
     (erc,) = strategies = strategies_named(["erc"], market.names)
-    scene = prepare(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
-    (expected,) = simulate_all(scene, [erc], LinearCost(0.001))
+    context = prepare(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
+    (expected,) = simulate_all(context, [erc], LinearCost(0.001))
     assert [today["trades"][name]["trade"] for name in market.names] == pytest.approx(
         expected.trades[0], abs=1e-9
     )

@@ -58,7 +58,7 @@ class Policy(Protocol):
 
 
 class Strategy(Protocol):
-    """A declaration that can be sent to another process and told apart from others by its fields.
+    """A declaration that can be sent to another process and is distinguished from others by its fields.
 
     Attributes
     ----------

@@ -111,18 +111,18 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
-        scene = prepare(
+        context = prepare(
             market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], runner=runner
         )
-        runs = simulate_all(scene, strategies, costs, runner)
+        runs = simulate_all(context, strategies, costs, runner)
         asked = given["experiments"]
-        tried = cost_sensitivity(scene, strategies, runner=runner) if "costs" in asked else {}
+        tried = cost_sensitivity(context, strategies, runner=runner) if "costs" in asked else {}
         solvers = (
             compare_solvers(market, plan, start=start, stop=stop, progress=progress) if "sca" in asked else []
         )
     return BacktestResult(
         source=Path(given["table"]).name,
-        scene=scene,
+        context=context,
         runs=runs,
         options=_options(given, [market.names[i] for i in plan.driving]),
         seconds=time.perf_counter() - began,

@@ -35,7 +35,7 @@ class BacktestResult:
     ----------
     source : str
         The file.
-    scene : Context
+    context : Context
     runs : list of Simulation
     options : dict
         As given, as text.
@@ -48,7 +48,7 @@ class BacktestResult:
     """
 
     source: str
-    scene: Context
+    context: Context
     runs: list[Simulation]
     options: dict[str, str]
     seconds: float
@@ -63,16 +63,16 @@ class BacktestResult:
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints, without the files."""
-        scene = self.scene
+        context = self.context
         found: dict[str, Any] = {
             "source": self.source,
             "span": {
-                "first": str(scene.market.dates[scene.start]),
-                "last": str(scene.market.dates[scene.stop - 1]),
-                "days": scene.stop - scene.start,
-                "known_before": scene.start,
+                "first": str(context.market.dates[context.start]),
+                "last": str(context.market.dates[context.stop - 1]),
+                "days": context.stop - context.start,
+                "known_before": context.start,
             },
-            "assets": list(scene.market.names),
+            "assets": list(context.market.names),
             "options": self.options,
             "strategies": {
                 run.name: {
@@ -107,9 +107,9 @@ class BacktestResult:
         return found
 
 
-def span_text(scene: Context) -> str:
+def span_text(context: Context) -> str:
     """Return the first and last day traded, as text."""
-    return f"{scene.market.dates[scene.start]} to {scene.market.dates[scene.stop - 1]}"
+    return f"{context.market.dates[context.start]} to {context.market.dates[context.stop - 1]}"
 
 
 HEAD = (
@@ -128,14 +128,14 @@ HEAD = (
 
 def backtest_page(result: BacktestResult) -> str:
     """Return the page."""
-    runs, scene = result.runs, result.scene
+    runs, context = result.runs, result.context
     best = max(runs, key=lambda run: _or(run.metrics.sharpe, -math.inf))
     shallow = min(runs, key=lambda run: run.metrics.max_drawdown)
     parts = [
         tiles(
             [
-                (f"{scene.stop - scene.start:,}", f"days traded, {span_text(scene)}", ""),
-                (str(len(runs)), f"strategies on {len(scene.market.names)} assets", ""),
+                (f"{context.stop - context.start:,}", f"days traded, {span_text(context)}", ""),
+                (str(len(runs)), f"strategies on {len(context.market.names)} assets", ""),
                 (f"{best.metrics.sharpe:.2f}", f"highest Sharpe ratio: {best.name}", ""),
                 (_percent(shallow.metrics.max_drawdown), f"smallest max drawdown: {shallow.name}", ""),
             ]
@@ -167,7 +167,7 @@ def backtest_page(result: BacktestResult) -> str:
     ]
     return page(
         "Backtest",
-        f"{result.source}: {len(scene.market.names)} assets, {span_text(scene)}, traded {scene.rebalance}. Every "
+        f"{result.source}: {len(context.market.names)} assets, {span_text(context)}, traded {context.rebalance}. Every "
         "decision uses only what was known at the close on which it was made.",
         [part for part in parts if part],
         footer="Past returns of a rule chosen afterwards say little about its future ones.",
@@ -236,7 +236,7 @@ def _table_section(result: BacktestResult) -> str:
 
 
 def _regime_section(result: BacktestResult) -> str:
-    figure = regime_chart(result.scene)
+    figure = regime_chart(result.context)
     if figure is None:
         return ""
     return section(
@@ -250,7 +250,7 @@ def _regime_section(result: BacktestResult) -> str:
 
 
 def _weights_section(result: BacktestResult) -> str:
-    figure = weights_chart(result.runs, result.scene.market.names)
+    figure = weights_chart(result.runs, result.context.market.names)
     if figure is None:
         return ""
     caption = "Strategies whose weights hardly move are left out."
@@ -258,7 +258,7 @@ def _weights_section(result: BacktestResult) -> str:
 
 
 def _risk_section(result: BacktestResult) -> str:
-    figure = risk_chart(result.scene, result.runs)
+    figure = risk_chart(result.context, result.runs)
     if figure is None:
         return ""
     return section(
@@ -267,7 +267,7 @@ def _risk_section(result: BacktestResult) -> str:
             inline_svg(figure),
             "Share of each asset in the portfolio's variance, in percent, under the covariance forecast for the next "
             "day; mean over every fifth day. Equal contributions would be "
-            f"{100 / len(result.scene.market.names):.1f} each.",
+            f"{100 / len(result.context.market.names):.1f} each.",
         ),
     )
 

@@ -129,13 +129,13 @@ def weights_chart(runs: Sequence[Simulation], names: Sequence[str]) -> Figure | 
 
 
 @chart_style
-def regime_chart(scene: Context) -> Figure | None:
+def regime_chart(context: Context) -> Figure | None:
     """Draw the filtered probability of each regime over time; None without regimes."""
-    book = scene.regimes
+    book = context.regimes
     if book is None or book.probabilities is None:
         return None
     today = book.probabilities[:, 0, :]
-    dates = scene.market.dates[book.first : book.first + len(book)]
+    dates = context.market.dates[book.first : book.first + len(book)]
 
     figure = new_figure("regimes", "Filtered probability of each regime over time", height=2.2)
     axes = figure.add_subplot()
@@ -170,9 +170,9 @@ def turnover_chart(runs: Sequence[Simulation]) -> Figure:
 
 
 @chart_style
-def risk_chart(scene: Context, runs: Sequence[Simulation]) -> Figure | None:
+def risk_chart(context: Context, runs: Sequence[Simulation]) -> Figure | None:
     """Draw the mean share of each asset in each strategy's risk, under the forecast of the day."""
-    book = scene.regimes if scene.regimes is not None else scene.history
+    book = context.regimes if context.regimes is not None else context.history
     if book is None:
         return None
     rows = np.arange(0, len(book), 5)
@@ -196,7 +196,7 @@ def risk_chart(scene: Context, runs: Sequence[Simulation]) -> Figure | None:
             linewidth=0,
         )
         axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(shares.shape[1]), scene.market.names, rotation=0 if shares.shape[1] < 20 else 90)
+    axes.set_xticks(range(shares.shape[1]), context.market.names, rotation=0 if shares.shape[1] < 20 else 90)
     axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.invert_yaxis()
     axes.set_xlim(-0.5, shares.shape[1] - 0.5)

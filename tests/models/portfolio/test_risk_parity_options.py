@@ -53,7 +53,10 @@ def best_of_slsqp(program, sigma, w0, starts=4):
             )
     if np.isfinite(program.plan_set.turnover_limit).all():
         rules.append(
-            {"type": "ineq", "fun": lambda x: program.plan_set.turnover_limit - ((split(x)[1] + split(x)[2]) @ risky)}
+            {
+                "type": "ineq",
+                "fun": lambda x: program.plan_set.turnover_limit - ((split(x)[1] + split(x)[2]) @ risky),
+            }
         )
     box = list(zip(program.plan_set.lower.ravel(), program.plan_set.upper.ravel(), strict=True))
     best = np.inf
