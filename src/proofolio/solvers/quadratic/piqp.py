@@ -212,8 +212,8 @@ def solve(program: Program, settings: Settings) -> Solution:
         if status == "limit":
             status = diagnosis(program, settings, started)
         return answer(program, settings, started, WHO, said, status, iterations=found.iterations)
-    rows, count = unit * found.y, found.iterations
-    return answer(program, settings, started, WHO, said, status, found.x, None, rows, count, unit)
+    duals, count = unit * found.y, found.iterations
+    return answer(program, settings, started, WHO, said, status, found.x, None, duals, count, unit)
 
 
 def _met(low: Floats, high: Floats) -> tuple[Floats, Floats] | None:
