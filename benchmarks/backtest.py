@@ -32,13 +32,13 @@ from benchmarks import mpc_peers, risk_parity_peers
 from benchmarks.mpc import Asked
 from benchmarks.mpc_data import FUNDS, WINDOW, Day, read_returns, synthetic_returns
 from benchmarks.record import Sheet, add_options, keep
+from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.costs import LinearCost
-from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.run import Scene
-from proofolio.backtesting.simulator import Run, simulate
+from proofolio.backtesting.simulator import Simulation, simulate
 from proofolio.backtesting.strategies import strategies_named
-from proofolio.backtesting.tasks import Workshop
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
 
@@ -83,7 +83,7 @@ def _measured(market: Market, options: argparse.Namespace) -> int:
     )
     rows, failed, runs = [], 0, {}
     clock = _Clock(days)
-    book = clock.taken(lambda: plan.book(market, "regimes", H, WINDOW, len(market.dates), Workshop()))
+    book = clock.taken(lambda: plan.book(market, "regimes", H, WINDOW, len(market.dates), TaskRunner()))
     short, looked = shortfalls(market, plan, days)
     fits = float(np.mean(short <= SHORT))
     failed += fits < 0.95
@@ -91,9 +91,9 @@ def _measured(market: Market, options: argparse.Namespace) -> int:
         ("forecasts, HMM refitted daily", "ours, warm", *clock.last(), "",
          f"{100 * fits:.0f} % of {len(short)} fits at most {SHORT:g} below cold; worst {short.max():.2g}")
     )  # fmt: skip
-    scene = Scene(market, WINDOW, len(market.dates), regimes=book)
+    scene = Context(market, WINDOW, len(market.dates), regimes=book)
     for strategy in strategies:
-        run: Run = clock.taken(
+        run: Simulation = clock.taken(
             lambda s=strategy: simulate(scene.market, s, LinearCost(COST), start=WINDOW, forecasts=book)
         )
         runs[strategy.name] = run
@@ -172,7 +172,7 @@ def shortfalls(market: Market, plan: ForecastPlan, days: int) -> tuple[Floats, l
     return np.array(short), took
 
 
-def _asked(scene: Scene, run: Run) -> list[tuple[int, Day, Floats, Floats]]:
+def _asked(scene: Context, run: Simulation) -> list[tuple[int, Day, Floats, Floats]]:
     """Return some consecutive days, their forecasts, what was held before, and what was decided."""
     assert scene.regimes is not None
     first = len(run.dates) // 2
@@ -185,7 +185,7 @@ def _asked(scene: Scene, run: Run) -> list[tuple[int, Day, Floats, Floats]]:
     return found
 
 
-def _cvxportfolio(scene: Scene, run: Run) -> tuple[list[tuple[float, float]], float]:
+def _cvxportfolio(scene: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
     """Return the seconds of cvxportfolio's steps, and by how much it was better at most, relatively."""
     model = pf.MeanVariance(len(scene.market.names), H, GAMMA_RISK, GAMMA_TRADE)
     stepper, problems = model.stepper(), []
@@ -206,7 +206,7 @@ def _cvxportfolio(scene: Scene, run: Run) -> tuple[list[tuple[float, float]], fl
     return took[1:], float(above)
 
 
-def _slsqp(scene: Scene, run: Run) -> tuple[list[tuple[float, float]], float]:
+def _slsqp(scene: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
     """Return the seconds of SLSQP's steps, and by how much it was better at most, relatively."""
     program = RiskParity(len(scene.market.names), H, GAMMA_TRADE)
     stepper, took, above = program.stepper(), [], -np.inf

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from proofolio.models.portfolio.risk_errors import errors_and_jacobian
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.risk_parity_problem import errors_and_jacobian
 
 Floats = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 # Model: array expressions, the builder, the frozen program, files.
 # Backtest.
-from proofolio.backtesting.run import backtest as backtest
+from proofolio.backtesting.backtests import backtest as backtest
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
 from proofolio.backtesting.tuning import tune as tune
@@ -53,7 +53,7 @@ from proofolio.models.portfolio.mean_variance import MeanVariance as MeanVarianc
 from proofolio.models.portfolio.plan_set import Group as Group
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk as RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk as equal_risk
-from proofolio.models.portfolio.risk_budgeting_newton import risk_contributions as risk_contributions
+from proofolio.models.portfolio.risk_budgeting import risk_contributions as risk_contributions
 from proofolio.models.portfolio.risk_parity import RiskParity as RiskParity
 from proofolio.models.regime_switching.instances import market_instance as market_instance
 from proofolio.models.regime_switching.instances import published_maxima as published_maxima

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
-from proofolio.backtesting.forecast_book import record_forecasts
+from proofolio.backtesting.forecasts import record_forecasts
 from proofolio.backtesting.simulator import simulate, trading_days
 from proofolio.backtesting.strategy import Decision
 from proofolio.errors import BadData, SolverFailure

@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import LinearCost
-from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.run import backtest, set_scene
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.simulator import simulate
 from proofolio.backtesting.strategies import (
-    EqualRisk,
+    EqualRiskContributions,
     MeanVarianceControl,
     RegimeBudgets,
-    _MeanVariancePlayer,
-    _RiskParityPlayer,
+    _MeanVariancePolicy,
+    _RiskParityPolicy,
     strategies_named,
 )
 from proofolio.errors import BadData, SolverFailure
@@ -34,8 +34,8 @@ def every(names, horizon=3):
 
 
 def run_all(market, stop=None, rebalance="daily"):
-    scene = set_scene(market, every(market.names), PLAN, stop=stop, rebalance=rebalance)
-    return {run.name: run for run in backtest(scene, every(market.names), LinearCost(0.001))}
+    context = prepare(market, every(market.names), PLAN, stop=stop, rebalance=rebalance)
+    return {run.name: run for run in simulate_all(context, every(market.names), LinearCost(0.001))}
 
 
 @pytest.fixture(scope="module")
@@ -99,11 +99,11 @@ def test_a_day_whose_rules_contradict_keeps_the_holdings_and_is_counted(market, 
         def start(self, history):
             n = history.shape[1]
             if kind == "risk parity":
-                return _RiskParityPlayer(RiskParity(n, 1, 1e-3, **rules))
-            return _MeanVariancePlayer(MeanVariance(n, 1, 5.0, 1e-3, **rules))
+                return _RiskParityPolicy(RiskParity(n, 1, 1e-3, **rules))
+            return _MeanVariancePolicy(MeanVariance(n, 1, 5.0, 1e-3, **rules))
 
     strategy = Ruled("ruled", 1, needs="history")
-    book = set_scene(market, [strategy], PLAN).book("history")
+    book = prepare(market, [strategy], PLAN).book("history")
     for holdings, possible in (([0.25, 0.25, 0.25, 0.25], True), ([0.1, 0.1, 0.4, 0.4], False)):
         run = simulate(
             market, strategy, LinearCost(0.001), start=WINDOW, stop=WINDOW + 1, forecasts=book,
@@ -116,12 +116,12 @@ def test_a_day_whose_rules_contradict_keeps_the_holdings_and_is_counted(market, 
 
 def test_days_on_a_collapsed_regime_are_told_on_the_page_and_in_json(market, runs):
     doubtful = replace(runs["mpo"], collapsed=np.arange(len(runs["mpo"].dates)) < 7)
-    scene = set_scene(market, every(market.names), PLAN)
-    result = BacktestResult("prices.csv", scene, [doubtful, runs["fix-mix"]], {}, 0.0)
+    context = prepare(market, every(market.names), PLAN)
+    result = BacktestResult("prices.csv", context, [doubtful, runs["fix-mix"]], {}, 0.0)
     counted = {name: figures["collapsed"] for name, figures in result.document()["strategies"].items()}
     assert counted == {"mpo": 7, "fix-mix": 0}
     assert "mpo on 7 of 60 days" in str(_table_section(result))
-    sound = BacktestResult("prices.csv", scene, [runs["fix-mix"]], {}, 0.0)
+    sound = BacktestResult("prices.csv", context, [runs["fix-mix"]], {}, 0.0)
     assert "collapsed" not in str(_table_section(sound))
 
 
@@ -132,15 +132,15 @@ def test_buy_and_hold_is_its_asset_and_fix_mix_its_mean(market, runs):
 
 
 def test_erc_has_equal_contributions_under_the_forecast(market, runs):
-    scene = set_scene(market, every(market.names), PLAN)
-    for name, book in (("erc", scene.regimes), ("erc-no-hmm", scene.history)):
+    context = prepare(market, every(market.names), PLAN)
+    for name, book in (("erc", context.regimes), ("erc-no-hmm", context.history)):
         shares = risk_contributions(runs[name].weights, book.covariance[:, 0])
         assert shares == pytest.approx(0.25, abs=1e-9)
 
 
 def test_without_regime_scores_regime_erc_is_erc(market, runs):
     strategies = [RegimeBudgets(kappa=0.0)]
-    (plain,) = backtest(set_scene(market, strategies, PLAN), strategies, LinearCost(0.001))
+    (plain,) = simulate_all(prepare(market, strategies, PLAN), strategies, LinearCost(0.001))
     assert plain.weights == pytest.approx(runs["erc"].weights, abs=1e-9)
     assert np.abs(runs["regime-erc"].weights - runs["erc"].weights).max() > 1e-3
 
@@ -149,7 +149,7 @@ def test_dear_trades_are_avoided_and_risk_aversion_lowers_risk(market):
     def run(**changes):
         (mpo,) = strategies_named(["mpo"], market.names, horizon=3, gamma_trade=0.0, gamma_risk=1.0)
         mpo = replace(mpo, **changes)
-        (found,) = backtest(set_scene(market, [mpo], PLAN), [mpo], LinearCost(0.0))
+        (found,) = simulate_all(prepare(market, [mpo], PLAN), [mpo], LinearCost(0.0))
         return found.metrics
 
     free = run()
@@ -160,14 +160,14 @@ def test_dear_trades_are_avoided_and_risk_aversion_lowers_risk(market):
 
 def test_one_period_of_mpo_is_spo(market, runs):
     (mpo,) = strategies_named(["mpo"], market.names, horizon=1, gamma_trade=0.0005)
-    (run,) = backtest(set_scene(market, [mpo], PLAN), [mpo], LinearCost(0.001))
+    (run,) = simulate_all(prepare(market, [mpo], PLAN), [mpo], LinearCost(0.001))
     assert run.wealth == pytest.approx(runs["spo"].wealth, rel=1e-9)
 
 
 def test_the_same_forecasts_whatever_the_horizon_of_the_book(market):
     """A book made for the longest horizon serves the shorter ones: its first days are the same."""
     short = PLAN.forecaster("regimes", 2).fit(market.returns[:WINDOW]).predict()
-    long = set_scene(market, every(market.names, horizon=6), PLAN).regimes.at(WINDOW - 1, 2)
+    long = prepare(market, every(market.names, horizon=6), PLAN).regimes.at(WINDOW - 1, 2)
     for name in ("mean", "covariance", "probabilities"):
         assert getattr(long, name) == pytest.approx(getattr(short, name), rel=1e-12)
 
@@ -188,17 +188,17 @@ def test_a_name_that_is_none_is_refused(name, words):
 
 def test_a_window_that_leaves_nothing_is_refused(market):
     with pytest.raises(BadData, match="leave nothing to trade"):
-        set_scene(market, every(market.names), replace(PLAN, window=180))
+        prepare(market, every(market.names), replace(PLAN, window=180))
     with pytest.raises(BadData, match="shorter window"):
-        set_scene(market, every(market.names), PLAN, start=100)
+        prepare(market, every(market.names), PLAN, start=100)
 
 
 def test_a_riskless_forecast_is_no_answer_and_a_broken_one_an_error():
-    player = EqualRisk().start(np.zeros((1, 2)))
+    policy = EqualRiskContributions().start(np.zeros((1, 2)))
 
     def decide(covariance):
         forecast = Forecast(mean=np.zeros((1, 2)), covariance=np.array([covariance]))
-        return player.decide(0, np.zeros(2), forecast, np.full(2, 0.5))
+        return policy.decide(0, np.zeros(2), forecast, np.full(2, 0.5))
 
     assert decide([[1.0, 0.0], [0.0, 1.0]]).weights == pytest.approx([0.5, 0.5])
     for riskless in ([[1.0, 0.0], [0.0, 0.0]], [[1.0, -1.0], [-1.0, 1.0]]):

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import LinearCost
-from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.run import backtest, set_scene
 from proofolio.backtesting.strategies import strategies_named
 from proofolio.cli.group import command_line
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
@@ -204,8 +204,8 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
     assert today["date"] == f"{table.index[-3]:%Y-%m-%d}"
     market = Market.from_returns(table.pct_change().iloc[1:], 0.0)
     (erc,) = strategies = strategies_named(["erc"], market.names)
-    scene = set_scene(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
-    (expected,) = backtest(scene, [erc], LinearCost(0.001))
+    scene = prepare(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
+    (expected,) = simulate_all(scene, [erc], LinearCost(0.001))
     assert [today["trades"][name]["trade"] for name in market.names] == pytest.approx(
         expected.trades[0], abs=1e-9
     )

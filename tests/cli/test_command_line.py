@@ -34,7 +34,7 @@ def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, mo
 
     monkeypatch.setattr(proofolio.cli.solve, "solve", broken)
     model = tmp_path / "model.mps"
-    model.write_text("", encoding="utf-8")
+    model.write_text("NAME\nROWS\n N cost\nCOLUMNS\n x cost 1\nRHS\nENDATA\n", encoding="utf-8")
     result = run("solve", str(model))
     assert result.exit_code == 1
     assert "RuntimeError: lost" in one_sentence(result)

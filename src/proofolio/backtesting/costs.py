@@ -10,7 +10,7 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
 
-__all__ = ["Costs", "LinearCost", "SpreadAndImpact"]
+__all__ = ["Costs", "LinearCost", "SpreadAndImpact", "costs_of"]
 
 
 class Costs(Protocol):
@@ -113,3 +113,8 @@ class SpreadAndImpact:
         share = np.sqrt(size * self.value * wealth / np.array(self.volume))
         cost: Floats = self.half_spread * size + self.impact * sigma * size * share + self.asymmetry * trade
         return cost
+
+
+def costs_of(given: Costs | float) -> Costs:
+    """Return costs as they are, or those of a rate: 0.001 is 10 basis points of what is traded."""
+    return LinearCost(float(given)) if isinstance(given, (int, float)) else given

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts import validate_returns
+from proofolio.forecasts.prices import simple_returns, validate_prices, validate_returns
 
-__all__ = ["PERIODS_PER_YEAR", "Dates", "Market", "never_changes", "risk_free_per_day"]
+__all__ = ["PERIODS_PER_YEAR", "Dates", "Market", "market_of", "never_changes", "risk_free_per_day"]
 
 
 Dates = NDArray[np.datetime64]
@@ -89,6 +89,21 @@ class Market:
             risk_free=_frozen(rate),
         )
 
+    @classmethod
+    def from_prices(
+        cls, frame: pd.DataFrame, risk_free: str | float = 0.0, *, where: str = "prices"
+    ) -> Market:
+        """Return the market in a table of prices, one row fewer; see `from_returns`.
+
+        A risk-free column holds rates, not prices: each rate is earned on its own day.
+        """
+        column = [risk_free] if isinstance(risk_free, str) and risk_free in frame.columns else []
+        prices = validate_prices(frame.drop(columns=column), where=where, minimum_rows=3, minimum_assets=1)
+        returns = simple_returns(prices)
+        for name in column:
+            returns[name] = frame[name].iloc[1:].to_numpy()
+        return cls.from_returns(returns, risk_free, where=where)
+
     def column(self, name: str) -> int:
         """Return the number of an asset.
 
@@ -105,6 +120,16 @@ class Market:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
         return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
 
+    def first_row(self, given: int | str | None, otherwise: int) -> int:
+        """Return a first row: as given, or the first one on or after a date."""
+        return otherwise if given is None else self.row(given) if isinstance(given, str) else int(given)
+
+    def stop_row(self, given: int | str | None, otherwise: int) -> int:
+        """Return the row after the last: as given, or the first one after a date."""
+        if isinstance(given, str):
+            return int(np.searchsorted(self.dates, np.datetime64(given, "D"), side="right"))
+        return otherwise if given is None else int(given)
+
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
         return Market(self.dates[first:], self.names, self.returns[first:], self.risk_free[first:])
@@ -112,6 +137,11 @@ class Market:
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
         return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
+
+
+def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
+    """Return a market as it is, or the one in a table of prices; `risk_free` as for `Market.from_returns`."""
+    return data if isinstance(data, Market) else Market.from_prices(data, risk_free)
 
 
 def never_changes(frame: pd.DataFrame, column: str) -> bool:

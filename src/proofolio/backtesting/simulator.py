@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+import pandas as pd
 
 from proofolio.arrays import Floats, Mask
-from proofolio.backtesting.costs import Costs
-from proofolio.backtesting.forecast_book import ForecastBook, Progress
-from proofolio.backtesting.market import Dates, Market
+from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.forecasts import ForecastBook
+from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.strategy import Strategy
+from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 
-__all__ = ["Rebalance", "Run", "simulate", "trading_days"]
+__all__ = ["Rebalance", "Simulation", "simulate", "trading_days"]
 
 
 Rebalance = Literal["daily", "weekly", "monthly"]
@@ -51,11 +53,11 @@ def trading_days(dates: Dates, rebalance: Rebalance) -> Mask:
     return first
 
 
-BUDGET_TOLERANCE = 1e-6
+BUDGET_TOLERANCE = 1e-6  # weights that add up to 1 within this are scaled to do so exactly
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class Simulation:
     """What one strategy did on D days; day d is row ``start + d`` of the market.
 
     Attributes
@@ -77,7 +79,7 @@ class Run:
     unproved : (D,) booleans
         Closes at which what was traded was not proved to be the best; see `Decision`.
     collapsed : (D,) booleans
-        Closes at which the forecast decided on came of a collapsed regime; see `Forecast`.
+        Closes at which the forecast used had a collapsed regime; see `Forecast`.
     seconds : float
     """
 
@@ -118,20 +120,20 @@ class Run:
 
 
 def simulate(
-    market: Market,
+    market: Market | pd.DataFrame,
     strategy: Strategy,
-    costs: Costs,
+    costs: Costs | float = 0.001,
     *,
-    start: int,
-    stop: int | None = None,
+    start: int | str = 1,
+    stop: int | str | None = None,
     forecasts: ForecastBook | None = None,
     rebalance: Rebalance = "daily",
     holdings: Floats | None = None,
     progress: Progress | None = None,
-) -> Run:
-    """Return what a strategy would have done, from the close of row ``start - 1`` on.
+) -> Simulation:
+    """Simulate one strategy day by day: drift, decide, trade, pay.
 
-    At each close the strategy is shown this day's returns, the forecast made after them and its drifted
+    At each close the strategy is given this day's returns, the forecast made after them and its drifted
     holdings ``h``, and decides on weights ``w``. The trade is ``u = w - h``; it costs ``c(u)`` of the portfolio, and
     what remains earns the next day's returns:
 
@@ -142,15 +144,18 @@ def simulate(
 
     Parameters
     ----------
-    market : Market
+    market : Market or DataFrame
+        A table of prices is wide: by date, oldest first, a column an asset.
     strategy : Strategy
-    costs : Costs
-    start : int
-        Row of the first day's returns that are earned.
-    stop : int, optional
-        Row after the last; T by default.
+        One of `proofolio.backtesting.strategies`, or your own.
+    costs : Costs or float
+        A number is a rate of what is traded.
+    start : int or str
+        Row or date of the first day whose returns are earned; the second row of returns by default.
+    stop : int or str, optional
+        Row after the last, or the last date; all by default.
     forecasts : ForecastBook, optional
-        Those the strategy needs.
+        Those the strategy needs; `backtest` makes them itself.
     rebalance : {"daily", "weekly", "monthly"}
     holdings : (n,) array, optional
         Weights before the first trade; 1/n by default.
@@ -160,9 +165,18 @@ def simulate(
     ------
     BadData
         When the span is empty, forecasts are missing, or the weights decided do not add to 1.
+
+    Examples
+    --------
+    >>> import proofolio as pf
+    >>> from proofolio.backtesting.strategies import FixMix
+    >>> found = pf.simulate(pf.load_prices(), FixMix(), costs=0.001, start="2020-01-02", rebalance="monthly")
+    >>> found.weights.shape, round(float(found.wealth[-1]), 3), round(found.metrics.sharpe, 2)
+    ((754, 20), 1.726, 0.87)
     """
+    market, costs = market_of(market), costs_of(costs)
     returns, n = market.returns, len(market.names)
-    stop = len(returns) if stop is None else stop
+    start, stop = market.first_row(start, 1), market.stop_row(stop, len(returns))
     if not 1 <= start < stop <= len(returns):
         raise BadData(
             f"{len(returns)} days cannot be traded from day {start + 1} to day {stop}; start after the first day, "
@@ -177,7 +191,7 @@ def simulate(
     paid, gross = np.zeros(days), np.empty(days)
     unanswered, unproved, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(3))
     wealth, began = 1.0, time.perf_counter()
-    player = strategy.start(returns[: start - 1].copy())
+    policy = strategy.start(returns[: start - 1].copy())
     for d in range(days):
         day = start - 1 + d
         if d == 0 or trading[day]:
@@ -186,7 +200,7 @@ def simulate(
             )
             collapsed[d] = forecast is not None and forecast.collapsed
             try:
-                wanted, proved = player.decide(day, returns[day].copy(), forecast, held.copy())
+                wanted, proved = policy.decide(day, returns[day].copy(), forecast, held.copy())
                 unproved[d] = not proved
             except SolverFailure:
                 unanswered[d] = True
@@ -213,7 +227,7 @@ def simulate(
             )
         if progress is not None:
             progress(strategy.name, d + 1, days)
-    return Run(
+    return Simulation(
         name=strategy.name,
         start=start,
         dates=market.dates[start:stop],

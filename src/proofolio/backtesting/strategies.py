@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.strategy import Decision, Needs, Player, Strategy
+from proofolio.backtesting.strategy import Decision, Needs, Policy, Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
@@ -20,17 +20,18 @@ from proofolio.models.portfolio.risk_parity import RiskParity
 __all__ = [
     "NAMES",
     "BuyAndHold",
-    "EqualRisk",
+    "EqualRiskContributions",
     "FixMix",
     "MeanVarianceControl",
     "RegimeBudgets",
     "RiskParityControl",
     "strategies_named",
+    "strategies_of",
 ]
 
 
 WITHOUT = "-no-hmm"
-ALLOWED = 1e-6
+ALLOWED = 1e-6  # a plan that misses its rules by more is not traded
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
 NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
 
@@ -44,7 +45,7 @@ class BuyAndHold:
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
         return _Constant(np.eye(history.shape[1])[self.asset])
 
@@ -57,7 +58,7 @@ class FixMix:
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
         n = history.shape[1]
         return _Constant(np.full(n, 1.0 / n))
@@ -75,7 +76,7 @@ class MeanVarianceControl:
     upper: float = 1.0
     needs: Needs = "regimes"
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Set the quadratic program up once."""
         model = MeanVariance(
             history.shape[1],
@@ -85,7 +86,7 @@ class MeanVarianceControl:
             lower=self.lower,
             upper=self.upper,
         )
-        return _MeanVariancePlayer(model)
+        return _MeanVariancePolicy(model)
 
 
 @dataclass(frozen=True)
@@ -99,25 +100,25 @@ class RiskParityControl:
     upper: float = 1.0
     needs: Needs = "regimes"
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Set the model up once."""
         model = RiskParity(
             history.shape[1], self.horizon, gamma_trade=self.gamma_trade, lower=self.lower, upper=self.upper
         )
-        return _RiskParityPlayer(model)
+        return _RiskParityPolicy(model)
 
 
 @dataclass(frozen=True)
-class EqualRisk:
+class EqualRiskContributions:
     """Equal risk contributions under tomorrow's covariance."""
 
     name: str = "erc"
     needs: Needs = "regimes"
     horizon: int = field(default=1, init=False)
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _EqualRiskPlayer()
+        return _EqualRiskPolicy()
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class RegimeBudgets:
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPlayer(RegimeEqualRisk(kappa=self.kappa))
+        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa))
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +143,7 @@ class _Constant:
         return Decision(self.weights)
 
 
-class _MeanVariancePlayer:
+class _MeanVariancePolicy:
     def __init__(self, model: MeanVariance) -> None:
         self._stepper = model.stepper()
 
@@ -152,7 +153,7 @@ class _MeanVariancePlayer:
         return _first_move(step.W[0], step.residuals.violation, step.ok, day)
 
 
-class _RiskParityPlayer:
+class _RiskParityPolicy:
     def __init__(self, model: RiskParity) -> None:
         self._stepper = model.stepper()
 
@@ -164,14 +165,14 @@ class _RiskParityPlayer:
         return _first_move(step.W[0], missed, step.ok, day)
 
 
-class _EqualRiskPlayer:
+class _EqualRiskPolicy:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance[0]
         with _unanswered(day, covariance):
             return Decision(equal_risk(covariance))
 
 
-class _RegimeBudgetsPlayer:
+class _RegimeBudgetsPolicy:
     def __init__(self, model: RegimeEqualRisk) -> None:
         self._model = model
 
@@ -189,7 +190,7 @@ class _RegimeBudgetsPlayer:
 
 @contextmanager
 def _unanswered(day: int, *covariances: Floats) -> Iterator[None]:
-    """Make a day without an answer of a forecast that is refused as riskless: an asset that did not move, say.
+    """Turn the refusal of a riskless forecast (an asset that did not move, say) into a day without an answer.
 
     What is refused for another reason stays an error.
     """
@@ -251,6 +252,25 @@ def strategies_named(
     return tuple(made)
 
 
+def strategies_of(given: Sequence[Strategy | str], assets: Sequence[str]) -> tuple[Strategy, ...]:
+    """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
+
+    Raises
+    ------
+    BadData
+        When a name is unknown, or two strategies have the same name.
+    """
+    if isinstance(given, str):
+        given = [given]
+    found = [
+        s for each in given for s in (strategies_named([each], assets) if isinstance(each, str) else [each])
+    ]
+    names = [strategy.name for strategy in found]
+    if len(set(names)) < len(names):
+        raise BadData(f"two strategies have the same name: {', '.join(names)}; name each its own way.")
+    return tuple(found)
+
+
 def _all() -> tuple[str, ...]:
     forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
     return (*NAMES, *(name + WITHOUT for name in forecasting))
@@ -272,7 +292,7 @@ def _made(
     if kind in ("spo-rp", "mpo-rp"):
         return RiskParityControl(name, (single | multi)[kind], gamma_trade, needs=needs)
     if kind == "erc":
-        return EqualRisk(name, needs)
+        return EqualRiskContributions(name, needs)
     if name == "regime-erc":
         return RegimeBudgets(name, kappa)
     if name == "fix-mix":

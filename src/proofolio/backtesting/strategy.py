@@ -1,4 +1,4 @@
-"""What a strategy is to the simulator: a declaration, and what it starts, which is shown one day at a time."""
+"""What a strategy is to the simulator: a declaration, and the policy it starts, which decides day by day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 from proofolio.arrays import Floats
 from proofolio.forecasts.forecast import Forecast
 
-__all__ = ["Decision", "Needs", "Player", "Strategy"]
+__all__ = ["Decision", "Needs", "Policy", "Strategy"]
 
 
 Needs = Literal["nothing", "regimes", "history"]
@@ -29,8 +29,8 @@ class Decision(NamedTuple):
     proved: bool = True
 
 
-class Player(Protocol):
-    """A strategy under way. It may remember what it has seen; it is shown nothing else."""
+class Policy(Protocol):
+    """A strategy under way. It may remember what it has seen; it is given nothing else."""
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         """Return what to hold from this day's close on.
@@ -81,7 +81,7 @@ class Strategy(Protocol):
     def horizon(self) -> int:
         """Periods ahead it looks."""
 
-    def start(self, history: Floats) -> Player:
+    def start(self, history: Floats) -> Policy:
         """Begin.
 
         Parameters

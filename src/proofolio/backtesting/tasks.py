@@ -1,8 +1,6 @@
-"""Independent pieces of work: in parallel, with news of how far they are, and none done twice.
+"""Independent tasks: run in parallel, with progress, and their results kept under a digest of all that decides them.
 
-Data classes of arrays in .npz files, written whole or not at all.
-
-A name for a piece of work made of all that decides its result.
+A result is a data class of arrays in an .npz file, written whole or not at all.
 """
 
 from __future__ import annotations
@@ -20,12 +18,12 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from proofolio.backtesting.forecast_book import Progress
 from proofolio.errors import BadData
 
-__all__ = ["Piece", "Workshop", "digest", "read_arrays", "write_arrays"]
+__all__ = ["Progress", "Task", "TaskRunner", "digest", "read_arrays", "write_arrays"]
 
 
+Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 T = TypeVar("T")
 
 
@@ -113,17 +111,17 @@ S = TypeVar("S")
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One piece: what names its result (see `digest`), what people call it, and what the work is told."""
+class Task:
+    """One task: the key of its result (see `digest`), its title for progress, and the input of the work."""
 
     key: str
     title: str
-    told: Any
+    inputs: Any
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """Where and how pieces are done; the results are the same whatever is chosen here.
+class TaskRunner:
+    """Where and how tasks are run; the results are the same whatever is chosen here.
 
     Parameters
     ----------
@@ -132,7 +130,7 @@ class Workshop:
     folder : Path, optional
         Results are kept here as they come, and what is found here is not done again.
     scheduler : str, optional
-        Address of a dask scheduler (``tcp://host:8786``): the pieces then go to its workers, through joblib's
+        Address of a dask scheduler (``tcp://host:8786``): the tasks then go to its workers, through joblib's
         dask backend; needs ``proofolio[dask]``.
     progress : function of (what, done, total), optional
     """
@@ -146,31 +144,31 @@ class Workshop:
         if self.jobs < 1:
             raise BadData(f"jobs is {self.jobs}; give the number of processes, 1 or more.")
 
-    def run(self, work: Callable[[S, Any], T], shared: S, pieces: Sequence[Piece], kind: type[T]) -> list[T]:
-        """Return ``work(shared, piece.told)`` for each piece, in their order.
+    def run(self, work: Callable[[S, Any], T], shared: S, tasks: Sequence[Task], kind: type[T]) -> list[T]:
+        """Return ``work(shared, task.inputs)`` for each task, in their order.
 
         Parameters
         ----------
         work : function
             Of a module, so that it can be sent to another process.
         shared : object
-            What all pieces need; its large arrays reach other processes once, through memory they share.
-        pieces : sequence of Piece
+            What all tasks need; its large arrays reach other processes once, through memory they share.
+        tasks : sequence of Task
         kind : type
             The data class of the results, to read them back.
         """
         done: dict[int, T] = {}
-        for k, piece in enumerate(pieces):
-            found = self.found(piece.key, kind)
+        for k, task in enumerate(tasks):
+            found = self.found(task.key, kind)
             if found is not None:
                 done[k] = found
-        waiting = [k for k in range(len(pieces)) if k not in done]
-        self._say("found", len(done), len(pieces))
-        for k, result in self._worked(work, shared, pieces, waiting):
+        waiting = [k for k in range(len(tasks)) if k not in done]
+        self._say("found", len(done), len(tasks))
+        for k, result in self._worked(work, shared, tasks, waiting):
             done[k] = result
-            self.keep(pieces[k].key, result)
-            self._say(pieces[k].title, len(done), len(pieces))
-        return [done[k] for k in range(len(pieces))]
+            self.keep(tasks[k].key, result)
+            self._say(tasks[k].title, len(done), len(tasks))
+        return [done[k] for k in range(len(tasks))]
 
     def found(self, key: str, kind: type[T]) -> T | None:
         """Return a result kept earlier, or None."""
@@ -193,11 +191,11 @@ class Workshop:
             raise BadData(f"results cannot be kept in {self.folder}: {error.strerror}.") from None
 
     def _worked(
-        self, work: Callable[[S, Any], T], shared: S, pieces: Sequence[Piece], waiting: Sequence[int]
+        self, work: Callable[[S, Any], T], shared: S, tasks: Sequence[Task], waiting: Sequence[int]
     ) -> Iterator[tuple[int, T]]:
         if self.scheduler is None and (self.jobs == 1 or len(waiting) < 2):
             for k in waiting:
-                yield k, work(shared, pieces[k].told)
+                yield k, work(shared, tasks[k].inputs)
             return
         import joblib
 
@@ -207,7 +205,7 @@ class Workshop:
                 return_as="generator_unordered",
                 batch_size=1,
             )
-            yield from parallel(joblib.delayed(_numbered)(work, shared, k, pieces[k].told) for k in waiting)
+            yield from parallel(joblib.delayed(_numbered)(work, shared, k, tasks[k].inputs) for k in waiting)
 
     @contextmanager
     def _backend(self, shared: Any) -> Iterator[None]:
@@ -233,5 +231,5 @@ class Workshop:
             self.progress(what, done, total)
 
 
-def _numbered(work: Callable[[S, Any], T], shared: S, k: int, told: Any) -> tuple[int, T]:
-    return k, work(shared, told)
+def _numbered(work: Callable[[S, Any], T], shared: S, k: int, inputs: Any) -> tuple[int, T]:
+    return k, work(shared, inputs)

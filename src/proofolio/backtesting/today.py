@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.costs import Costs
-from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market
+from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
+from proofolio.backtesting.strategies import strategies_of
 from proofolio.backtesting.strategy import Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
@@ -101,7 +104,7 @@ class Today:
         )
 
     def rows(self) -> list[list[str]]:
-        """Return a row of words an asset."""
+        """Return a row of text an asset."""
         known = self.forecast
         share = None if known is None else risk_contributions(self.wanted, known.covariance[0])
         rows = []
@@ -157,27 +160,71 @@ class Today:
 
 
 def trades_today(
-    market: Market, strategy: Strategy, plan: ForecastPlan, costs: Costs, amounts: dict[str, float]
+    prices: Market | pd.DataFrame,
+    holdings: Mapping[str, float] | pd.Series,
+    strategy: Strategy | str = "mpo",
+    plan: ForecastPlan | None = None,
+    costs: Costs | float = 0.001,
+    *,
+    risk_free: str | float = 0.0,
+    **forecasts: Any,
 ) -> Today:
-    """Return what a strategy trades after the last close of the market.
+    """Return what a strategy trades after the last close of a table of prices, and why.
 
     Parameters
     ----------
-    market : Market
-    strategy : Strategy
-    plan : ForecastPlan
-    costs : Costs
-    amounts : dict of float
-        Held of each asset, in one unit, not all 0.
+    prices : DataFrame or Market
+        Wide: by date, oldest first, a column an asset.
+    holdings : mapping or Series
+        Amounts held by asset, in one unit (weights, or money), not all 0; assets left out are not held.
+    strategy : Strategy or str
+        A name as for `backtest`.
+    plan : ForecastPlan, optional
+        All options of the forecasts.
+    costs : Costs or float
+        A number is a rate of what is traded: 0.001 is 10 basis points.
+    risk_free : str or float
+        A column of daily rates, or a yearly rate.
+    **forecasts
+        Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
+
+    Returns
+    -------
+    Today
 
     Raises
     ------
     BadData
-        When the history is shorter than the forecasts' window.
+        When the history is shorter than the forecasts' window, or holdings name an asset without prices.
     SolverFailure
         When the strategy has no answer.
+
+    Examples
+    --------
+    >>> import proofolio as pf
+    >>> prices = pf.load_prices().loc["2021":, ["KO", "XOM", "JPM"]]
+    >>> today = pf.trades_today(prices, {"KO": 6000.0, "JPM": 4000.0}, "erc-no-hmm", window=250)
+    >>> dict(zip(today.names, today.trade.round(3).tolist()))
+    {'KO': -0.151, 'XOM': 0.27, 'JPM': -0.119}
+    >>> print(today.reasons()[0])
+    After the close of 2022-12-28, erc-no-hmm trades:
     """
-    held = np.array([amounts[name] for name in market.names])
+    market, costs = market_of(prices, risk_free), costs_of(costs)
+    named = strategies_of([strategy], market.names)
+    if len(named) != 1:
+        raise BadData(
+            f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
+        )
+    strategy = named[0]
+    plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
+    amounts = {str(name): float(amount) for name, amount in dict(holdings).items()}
+    for name, amount in amounts.items():
+        market.column(name)
+        if not 0.0 <= amount < math.inf:  # NaN fails too
+            raise BadData(f"the amount of {name!r} is {amount:g}; give a finite one, 0 or more.")
+    if not sum(amounts.values()) > 0.0:
+        raise BadData("nothing is held; give one amount above 0.")
+    held = np.array([amounts.get(name, 0.0) for name in market.names])
     value = float(held.sum())
     held = held / value
     last = len(market.dates) - 1
@@ -187,9 +234,9 @@ def trades_today(
             plan.require_regimes(market, strategy.needs)
             forecaster = plan.forecaster(strategy.needs, strategy.horizon)
             forecast = forecaster.fit(market.returns).predict()
-        player = strategy.start(market.returns[:last].copy())
+        policy = strategy.start(market.returns[:last].copy())
         try:
-            wanted, proved = player.decide(last, market.returns[last].copy(), forecast, held.copy())
+            wanted, proved = policy.decide(last, market.returns[last].copy(), forecast, held.copy())
         except SolverFailure:
             if (
                 forecast is None

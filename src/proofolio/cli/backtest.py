@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
+from proofolio.backtesting.backtests import cost_sensitivity, crisis_figures, prepare, simulate_all
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.risk_parity_experiment import compare_solvers
-from proofolio.backtesting.run import backtest, set_scene
-from proofolio.backtesting.sensitivity import cost_sensitivity, crisis_figures
-from proofolio.backtesting.tasks import Workshop
+from proofolio.backtesting.solver_comparison import compare_solvers
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
     costs_asked,
     market_asked,
@@ -111,13 +110,13 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     costs = costs_asked(given, market)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
-        workshop = Workshop(given["jobs"], out / PIECES, given["scheduler"], progress)
-        scene = set_scene(
-            market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], workshop=workshop
+        runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
+        scene = prepare(
+            market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], runner=runner
         )
-        runs = backtest(scene, strategies, costs, workshop)
+        runs = simulate_all(scene, strategies, costs, runner)
         asked = given["experiments"]
-        tried = cost_sensitivity(scene, strategies, workshop=workshop) if "costs" in asked else {}
+        tried = cost_sensitivity(scene, strategies, runner=runner) if "costs" in asked else {}
         solvers = (
             compare_solvers(market, plan, start=start, stop=stop, progress=progress) if "sca" in asked else []
         )

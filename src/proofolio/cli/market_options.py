@@ -12,7 +12,7 @@ import click
 from pandas import DataFrame
 
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
-from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, never_changes
 from proofolio.backtesting.strategies import strategies_named
 from proofolio.backtesting.strategy import Strategy

@@ -62,7 +62,7 @@ def trade_command(holdings: Path, strategy: str, as_json: bool, **given: Any) ->
                 f"--strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
             )
         plan = plan_asked(given, market)
-        today = trades_today(market, named[0], plan, costs_asked(given, market), amounts)
+        today = trades_today(market, amounts, named[0], plan, costs_asked(given, market))
     if as_json:
         print_document(today.document())
     else:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
-from proofolio.backtesting.tasks import Workshop
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import Grid, tune
 from proofolio.cli.market_options import (
     costs_asked,
@@ -133,7 +133,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
             test=test,
             choose=given["choose"],
             rebalance=given["rebalance"],
-            workshop=Workshop(given["jobs"], out / PIECES, given["scheduler"], progress),
+            runner=TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress),
         )
     spans = [(str(market.dates[a]), str(market.dates[b - 1])) for a, b in (train, test)]
     return TuningResult(

@@ -159,7 +159,7 @@ def rows_table(rows: Sequence[RowVerdict], sides: Mapping[str, str] = SIDES) -> 
         "verdict",
         "leak",
         "safe",
-        "suggested M",
+        "suggested",
         "bound",
     )
     cells: list[Sequence[Cell]] = [

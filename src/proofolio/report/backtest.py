@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proofolio.backtesting.risk_parity_experiment import SolverRow
-from proofolio.backtesting.run import Scene
-from proofolio.backtesting.sensitivity import CrisisFigures
-from proofolio.backtesting.simulator import Run
+from proofolio.backtesting.backtests import Context, CrisisFigures
+from proofolio.backtesting.simulator import Simulation
+from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.report.backtest_charts import (
     cost_chart,
     drawdown_chart,
@@ -36,12 +35,12 @@ class BacktestResult:
     ----------
     source : str
         The file.
-    scene : Scene
-    runs : list of Run
+    scene : Context
+    runs : list of Simulation
     options : dict
         As given, as text.
     seconds : float
-    costs_tried : dict of list of Run
+    costs_tried : dict of list of Simulation
         By basis points; empty when not asked for.
     crises : list of CrisisFigures
     solvers : list of SolverRow
@@ -49,16 +48,16 @@ class BacktestResult:
     """
 
     source: str
-    scene: Scene
-    runs: list[Run]
+    scene: Context
+    runs: list[Simulation]
     options: dict[str, str]
     seconds: float
-    costs_tried: dict[float, list[Run]] = field(default_factory=dict)
+    costs_tried: dict[float, list[Simulation]] = field(default_factory=dict)
     crises: list[CrisisFigures] = field(default_factory=list)
     solvers: list[SolverRow] = field(default_factory=list)
 
     @property
-    def reference(self) -> Run | None:
+    def reference(self) -> Simulation | None:
         """The fix-mix, if it ran: turnovers are compared with its."""
         return next((run for run in self.runs if run.name == "fix-mix"), None)
 
@@ -108,7 +107,7 @@ class BacktestResult:
         return found
 
 
-def span_text(scene: Scene) -> str:
+def span_text(scene: Context) -> str:
     """Return the first and last day traded, as text."""
     return f"{scene.market.dates[scene.start]} to {scene.market.dates[scene.stop - 1]}"
 
@@ -180,7 +179,7 @@ def figures_table(result: BacktestResult) -> Table:
     return Table(HEAD, [_figures(run, result.reference) for run in result.runs], range(1, len(HEAD)))
 
 
-def _figures(run: Run, reference: Run | None) -> list[str]:
+def _figures(run: Simulation, reference: Simulation | None) -> list[str]:
     m = run.metrics
     against = ""
     if reference is not None and reference.metrics.turnover > 0:
@@ -328,7 +327,7 @@ def _solver_section(result: BacktestResult) -> str:
             "least weight", "failed")  # fmt: skip
     rows = [
         [
-            r.way,
+            r.method,
             str(r.horizon),
             f"{r.gamma_trade:g}",
             f"{r.milliseconds:.1f}",

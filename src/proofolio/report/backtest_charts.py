@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
-from proofolio.backtesting.run import Scene
-from proofolio.backtesting.simulator import Run
+from proofolio.backtesting.simulator import Simulation
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.report.figures import (
     COLOURS,
@@ -61,7 +61,7 @@ LOG_MARKS = (
 
 
 @chart_style
-def wealth_chart(runs: Sequence[Run]) -> Figure:
+def wealth_chart(runs: Sequence[Simulation]) -> Figure:
     """Draw what one unit became under each strategy, on a logarithmic scale."""
     figure = new_figure("wealth", "Wealth of each strategy over time, from 1", height=4.6)
     axes = figure.add_subplot()
@@ -78,7 +78,7 @@ def wealth_chart(runs: Sequence[Run]) -> Figure:
 
 
 @chart_style
-def drawdown_chart(runs: Sequence[Run]) -> Figure:
+def drawdown_chart(runs: Sequence[Simulation]) -> Figure:
     """Draw how far each strategy was below its highest close."""
     figure = new_figure("drawdown", "Loss of each strategy from its highest close", height=3.6)
     axes = figure.add_subplot()
@@ -93,7 +93,7 @@ def drawdown_chart(runs: Sequence[Run]) -> Figure:
 
 
 @chart_style
-def weights_chart(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
+def weights_chart(runs: Sequence[Simulation], names: Sequence[str]) -> Figure | None:
     """Draw the weights of each strategy over time, the largest assets by name."""
     moving = [run for run in runs if np.ptp(run.weights, axis=0).max() > MOVING]
     if not moving:
@@ -129,7 +129,7 @@ def weights_chart(runs: Sequence[Run], names: Sequence[str]) -> Figure | None:
 
 
 @chart_style
-def regime_chart(scene: Scene) -> Figure | None:
+def regime_chart(scene: Context) -> Figure | None:
     """Draw the filtered probability of each regime over time; None without regimes."""
     book = scene.regimes
     if book is None or book.probabilities is None:
@@ -155,7 +155,7 @@ def regime_chart(scene: Scene) -> Figure | None:
 
 
 @chart_style
-def turnover_chart(runs: Sequence[Run]) -> Figure:
+def turnover_chart(runs: Sequence[Simulation]) -> Figure:
     """Draw what each strategy has traded so far, in portfolios (bought and sold)."""
     figure = new_figure("turnover", "Cumulative turnover of each strategy, logarithmic", height=3.4)
     axes = figure.add_subplot()
@@ -170,7 +170,7 @@ def turnover_chart(runs: Sequence[Run]) -> Figure:
 
 
 @chart_style
-def risk_chart(scene: Scene, runs: Sequence[Run]) -> Figure | None:
+def risk_chart(scene: Context, runs: Sequence[Simulation]) -> Figure | None:
     """Draw the mean share of each asset in each strategy's risk, under the forecast of the day."""
     book = scene.regimes if scene.regimes is not None else scene.history
     if book is None:
@@ -205,7 +205,7 @@ def risk_chart(scene: Scene, runs: Sequence[Run]) -> Figure | None:
 
 
 @chart_style
-def cost_chart(tried: dict[float, list[Run]]) -> Figure:
+def cost_chart(tried: dict[float, list[Simulation]]) -> Figure:
     """Draw the Sharpe ratio of each strategy against what a trade costs."""
     figure = new_figure("costs", "Sharpe ratio against the cost of a trade", height=3.4)
     axes = figure.add_subplot()
@@ -219,7 +219,7 @@ def cost_chart(tried: dict[float, list[Run]]) -> Figure:
     return figure
 
 
-def _lines(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _lines(runs: Sequence[Simulation]) -> list[dict[str, Any]]:
     """Return colour and dashes: a strategy with and without regimes share the colour."""
     kinds = list(dict.fromkeys(run.name.removesuffix(WITHOUT) for run in runs))
     return [

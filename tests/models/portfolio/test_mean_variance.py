@@ -1,4 +1,4 @@
-"""The mean-variance MPC: every solver and door against CVXPY and enumeration, and a gap that is a bound."""
+"""The mean-variance MPC: every solver and interface against CVXPY and enumeration, and a gap that is a bound."""
 
 from itertools import combinations, product
 
@@ -11,8 +11,7 @@ from proofolio.interfaces.cvxpy.reading import from_cvxpy
 from proofolio.interfaces.pyomo.reading import from_pyomo
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.plan_set import Group
-from proofolio.models.portfolio.step import Multipliers, measure, settle
-from proofolio.models.portfolio.stepper import possible
+from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.solution import Settings
 
@@ -59,15 +58,15 @@ def by_cvxpy(mpc, mean, covariance, w0, fixed=None):
     H, n = mean.shape
     W = cp.Variable((H, n))
     counted = np.array([i for i in range(n) if i != mpc.cash])
-    terms, rows = 0, [W >= mpc.holdings.lower, W <= mpc.holdings.upper]
+    terms, rows = 0, [W >= mpc.plan_set.lower, W <= mpc.plan_set.upper]
     for t in range(H):
         u = (W[t] - (W[t - 1] if t else w0))[counted]
         terms += 1e4 * (mean[t] @ W[t] - mpc.gamma_trade * cp.norm1(u))
         terms -= 1e4 * mpc.gamma_risk * cp.quad_form(W[t], cp.psd_wrap(covariance[t]))
         rows += [cp.sum(W[t]) == 1]
-        if np.isfinite(mpc.turnover_limit[t]):
-            rows += [cp.norm1(u) <= mpc.turnover_limit[t]]
-        for group in mpc.holdings.groups:
+        if np.isfinite(mpc.plan_set.turnover_limit[t]):
+            rows += [cp.norm1(u) <= mpc.plan_set.turnover_limit[t]]
+        for group in mpc.plan_set.groups:
             held = cp.sum(W[t, list(group.members)])
             rows += [held >= max(group.lower, -9), held <= min(group.upper, 9)]
     if fixed is not None:
@@ -123,18 +122,17 @@ def test_a_solver_stopped_early_is_not_ok():
 @pytest.mark.parametrize("name", OPTIONS)
 def test_the_gap_is_a_bound_whatever_the_point_and_the_multipliers(name):
     mpc, rng = declared(name), np.random.default_rng(5)
-    rules = mpc.rules
     for seed in range(3):
         mean, covariance, w0 = day(seed)
         best = utility(mpc, mean, covariance, w0, by_cvxpy(mpc, mean, covariance, w0))
         smallest = np.inf
         for _ in range(40):
-            W = settle(rng.dirichlet(np.ones(5), 3), rules)
+            W = mpc.plan_set.settle(rng.dirichlet(np.ones(5), 3))
             s = rng.uniform(-2e-3, 2e-3, (3, 5))
-            multipliers = Multipliers(
-                s, rng.uniform(-1e-4, 1e-4, 3), rng.uniform(-1e-3, 1e-3, (3, len(mpc.holdings.groups)))
+            multipliers = TradeMultipliers(
+                s, rng.uniform(-1e-4, 1e-4, 3), rng.uniform(-1e-3, 1e-3, (3, len(mpc.plan_set.groups)))
             )
-            value, kkt = measure(rules, mean, covariance, mpc.gamma_risk, w0, W, multipliers, 1e-3)
+            value, kkt = mpc.step.measure(mean, covariance, w0, W, multipliers, 1e-3)
             assert -value == pytest.approx(utility(mpc, mean, covariance, w0, W), abs=1e-15)
             assert kkt.gap >= best + value - 1e-12
             smallest = min(smallest, kkt.gap)
@@ -145,14 +143,14 @@ def test_residuals_tell_what_is_wrong_with_a_point():
     mpc = declared("everything")
     mean, covariance, w0 = day(1)
     step = mpc.stepper().solve(mean, covariance, w0)
-    nothing = Multipliers(np.zeros((3, 5)))
+    nothing = TradeMultipliers(np.zeros((3, 5)))
     for change, missed in (((0, 0, 0.2), 0.2), ((1, 1, -1.0), None)):
         t, i, by = change
         W = step.W.copy()
         W[t, i] += by
-        _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, W, nothing, 1e-3)
+        _, kkt = mpc.step.measure(mean, covariance, w0, W, nothing, 1e-3)
         assert kkt.violation >= (missed or 0.5) - 1e-9
-    _, kkt = measure(mpc.rules, mean, covariance, 3.0, w0, step.W, nothing, 1e-3)
+    _, kkt = mpc.step.measure(mean, covariance, w0, step.W, nothing, 1e-3)
     assert kkt.violation <= 1e-8
     assert kkt.gap > 1e-6  # the multipliers are part of the proof
 
@@ -160,16 +158,16 @@ def test_residuals_tell_what_is_wrong_with_a_point():
 def test_settled_weights_keep_budget_and_bounds():
     rng = np.random.default_rng(2)
     for name in ("plain", "box", "short"):
-        rules = declared(name).rules
+        plans = declared(name).plan_set
         for _ in range(50):
-            W = settle(rng.dirichlet(np.ones(5), 3) + rng.normal(0, 0.1, (3, 5)), rules)
+            W = plans.settle(rng.dirichlet(np.ones(5), 3) + rng.normal(0, 0.1, (3, 5)))
             np.testing.assert_allclose(W.sum(axis=1), 1.0, atol=1e-14)
-            assert np.all(W >= rules.lower - 1e-15)
-            assert np.all(W <= rules.upper + 1e-15)
+            assert np.all(W >= plans.lower - 1e-15)
+            assert np.all(W <= plans.upper + 1e-15)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_the_doors_say_the_same(name):
+def test_the_interfaces_say_the_same(name):
     mpc, data = declared(name), day(4)
     best = utility(mpc, *data, by_cvxpy(mpc, *data))
     program = mpc.to_program(*data)
@@ -269,9 +267,9 @@ def test_many_assets_take_the_interior_point_by_blocks():
 
 
 def test_where_the_first_solver_fails_the_next_answers(monkeypatch):
-    from proofolio.models.portfolio import stepper as mpc_stepper
+    from proofolio.models.portfolio import mean_variance_step
 
-    monkeypatch.setitem(mpc_stepper.SHARE, "piqp", 1e5)  # a tolerance that is worth nothing
+    monkeypatch.setitem(mean_variance_step.SHARE, "piqp", 1e5)  # a tolerance that is worth nothing
     step = declared("plain").stepper().solve(*day(0))
     assert (step.solver, step.ok) == ("clarabel", True)
 
@@ -305,14 +303,14 @@ def test_whether_a_plan_is_possible_is_what_another_solver_says(seed):
     for _ in range(6):
         w0 = g.dirichlet(np.ones(n) * 0.5)
         W = cp.Variable((H, n))
-        traded = cp.abs(W[0] - w0) @ mpc.rules.counted.astype(float)
-        rows = [cp.sum(W, axis=1) == 1, mpc.holdings.lower <= W, mpc.holdings.upper >= W]
-        rows += [traded <= mpc.turnover_limit[0]]
-        group = mpc.holdings.groups[0]
+        traded = cp.abs(W[0] - w0) @ mpc.plan_set.counted.astype(float)
+        rows = [cp.sum(W, axis=1) == 1, mpc.plan_set.lower <= W, mpc.plan_set.upper >= W]
+        rows += [traded <= mpc.plan_set.turnover_limit[0]]
+        group = mpc.plan_set.groups[0]
         rows += [W[:, 0] + W[:, 2] >= group.lower, W[:, 0] + W[:, 2] <= group.upper]
         problem = cp.Problem(cp.Minimize(0), rows)
         problem.solve(solver="CLARABEL")
-        assert possible(mpc.rules, w0) == (problem.status == "optimal")
+        assert mpc.plan_set.reachable(w0) == (problem.status == "optimal")
 
 
 @pytest.mark.parametrize(

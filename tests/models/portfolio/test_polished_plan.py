@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from proofolio.models.portfolio.convex_approximation import polished
-from proofolio.models.portfolio.risk_errors import Periods
+from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.models.portfolio.step import Multipliers
+from proofolio.models.portfolio.risk_parity_descent import Periods, polished
 
 from .trap_market import N, periods
 
@@ -16,7 +15,7 @@ EQUAL = np.full(N, 1.0 / N)
 def data(H, gamma, w0=EQUAL):
     program = RiskParity(N, H, gamma)
     sigma, held = program.read(periods(H), w0)
-    return program, Periods(sigma, program.budgets, np.ones(H), program.rules, held)
+    return program, Periods(sigma, program.budgets, np.ones(H), program.step, held)
 
 
 def value(given, Q, q, X):
@@ -39,7 +38,7 @@ def test_dust_is_swept_and_the_rest_put_right(H):
     rng = np.random.default_rng(0)
     near = best + 1e-8 * rng.standard_normal(best.shape)
     near -= (near.sum(axis=1, keepdims=True) - 1.0) / N
-    found = polished(given, Q, q, near, Multipliers(s))
+    found = polished(given, Q, q, near, TradeMultipliers(s))
     assert np.abs(found - best).max() < 1e-13
     assert value(given, Q, q, found) < value(given, Q, q, near)
     assert (np.diff(found, axis=0, prepend=EQUAL[None])[:, np.abs(move) == 0.0] == 0.0).all()
@@ -53,8 +52,8 @@ def test_nothing_worse_is_ever_taken():
         Q, q = root @ root.swapaxes(1, 2), rng.standard_normal((3, N))
         V = rng.dirichlet(np.full(N, 0.5), size=3)
         V[1] = V[0]
-        s = rng.uniform(-1, 1, V.shape) * given.rules.cost
-        found = polished(given, Q, q, V, Multipliers(s))
+        s = rng.uniform(-1, 1, V.shape) * given.step.cost
+        found = polished(given, Q, q, V, TradeMultipliers(s))
         assert value(given, Q, q, found) <= value(given, Q, q, V)
         assert found.min() >= 0.0
         assert found.sum(axis=1) == pytest.approx(1.0, abs=1e-8)

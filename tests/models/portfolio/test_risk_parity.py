@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad, minimize
 
+from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
-from proofolio.models.portfolio.risk_errors import (
+from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.risk_parity_problem import (
     curvature,
     death_threshold,
     errors_and_jacobian,
     risk_errors,
 )
-from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.models.portfolio.risk_parity_step import first_order_gap
-from proofolio.models.portfolio.step import Multipliers
 
 from .trap_market import CALM, N, periods
 
@@ -187,7 +187,7 @@ def test_the_gap_bounds_every_direction_and_vanishes_only_where_stationary():
         e, A = errors_and_jacobian(W, sigma, program.budgets)
         slope = 2.0 * np.einsum("hi,hij->hj", e, A)
         for s in (g.uniform(-2 * gamma, 2 * gamma, W.shape), np.zeros_like(W)):
-            gap = first_order_gap(program.rules, slope, w0, W, Multipliers(s))
+            gap = first_order_gap(program.step, slope, w0, W, TradeMultipliers(s))
             corners = np.eye(N)[g.integers(N, size=(100, 3))]
             others = np.concatenate([corners, g.dirichlet(np.ones(N), size=(100, 3)), step.W[None]])
             assert gap >= max(linear_gain(W, slope, V) for V in others) - 1e-15

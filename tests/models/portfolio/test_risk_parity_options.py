@@ -1,4 +1,4 @@
-"""Options and doors of the risk-parity program: what is allowed is kept, and every door states the same subproblem."""
+"""Options and interfaces of the risk-parity program: rules are kept, and every interface states the same subproblem."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ import proofolio as pf
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.portfolio.plan_set import Group
 from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions
-from proofolio.models.portfolio.risk_errors import errors_and_jacobian
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.risk_parity_problem import errors_and_jacobian
 from proofolio.solvers.quadratic import piqp
 from proofolio.solvers.solution import Settings
 
@@ -41,7 +41,7 @@ def best_of_slsqp(program, sigma, w0, starts=4):
         {"type": "eq", "fun": lambda x: split(x)[0].sum(axis=1) - 1.0},
         {"type": "eq", "fun": lambda x: (changes(split(x)[0]) - split(x)[1] + split(x)[2]).ravel()},
     ]  # fmt: skip
-    for group in program.holdings.groups:
+    for group in program.plan_set.groups:
         members = list(group.members)
         if np.isfinite(group.upper):
             rules.append(
@@ -51,11 +51,11 @@ def best_of_slsqp(program, sigma, w0, starts=4):
             rules.append(
                 {"type": "ineq", "fun": lambda x, m=members, v=group.lower: split(x)[0][:, m].sum(axis=1) - v}
             )
-    if np.isfinite(program.turnover_limit).all():
+    if np.isfinite(program.plan_set.turnover_limit).all():
         rules.append(
-            {"type": "ineq", "fun": lambda x: program.turnover_limit - ((split(x)[1] + split(x)[2]) @ risky)}
+            {"type": "ineq", "fun": lambda x: program.plan_set.turnover_limit - ((split(x)[1] + split(x)[2]) @ risky)}
         )
-    box = list(zip(program.holdings.lower.ravel(), program.holdings.upper.ravel(), strict=True))
+    box = list(zip(program.plan_set.lower.ravel(), program.plan_set.upper.ravel(), strict=True))
     best = np.inf
     for k in range(starts):
         W = np.tile(w0, (H, 1)) if k == 0 else g.dirichlet(np.ones(n), size=H)
@@ -98,7 +98,7 @@ def test_options_are_kept_and_slsqp_finds_nothing_better(name):
         sigma[:, program.cash] = sigma[:, :, program.cash] = 0.0
     step = program.stepper().solve(sigma, w0)
     assert step.ok, step.checks
-    W, holdings = step.W, program.holdings
+    W, holdings = step.W, program.plan_set
     assert np.all(holdings.lower - 1e-9 <= W)
     assert np.all(holdings.upper + 1e-9 >= W)
     assert W.sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-9)
@@ -106,7 +106,7 @@ def test_options_are_kept_and_slsqp_finds_nothing_better(name):
         held = W[:, list(group.members)].sum(axis=1)
         assert np.all((group.lower - 1e-9 <= held) & (held <= group.upper + 1e-9))
     traded = np.abs(np.diff(W, axis=0, prepend=w0[None]))[:, program.risky].sum(axis=1)
-    assert np.all(traded <= program.turnover_limit + 1e-9)
+    assert np.all(traded <= program.plan_set.turnover_limit + 1e-9)
     assert step.objective == pytest.approx(program.objective(W, sigma, w0), abs=1e-14)
     assert step.objective <= best_of_slsqp(program, sigma, w0) + 1e-7
     assert step.objective <= step.start_objective
@@ -161,7 +161,7 @@ def test_under_a_turnover_limit_a_descent_from_the_holdings_is_not_missed(pytest
     for program, sigma, w0 in limited(2, 60 if pytestconfig.getoption("full") else 24):
         step = program.stepper().solve(sigma, w0)
         assert step.ok
-        assert np.abs(step.W[0] - w0).sum() <= program.turnover_limit[0] + 1e-8
+        assert np.abs(step.W[0] - w0).sum() <= program.plan_set.turnover_limit[0] + 1e-8
         assert step.objective == pytest.approx(program.objective(step.W, sigma, w0), rel=1e-9)
         # SLSQP goes another way from there and may end in another of many optima, but not in one far better
         assert step.objective <= 1.02 * best_of_slsqp(program, sigma, w0, starts=1)
@@ -194,7 +194,7 @@ def test_trades_for_nothing_are_planned_without_a_warning(limit):
         assert RiskParity(N, H, 0.0, turnover_limit=limit).stepper().solve(CALM, w0).ok
 
 
-# ------------------------------------------------------------------------ doors
+# ------------------------------------------------------------------- interfaces
 SUBPROBLEMS = {
     "plain": {},
     "cash": {"cash": 1},
@@ -203,7 +203,7 @@ SUBPROBLEMS = {
 
 
 @pytest.mark.parametrize("name", SUBPROBLEMS)
-def test_every_door_states_the_same_subproblem(name):
+def test_every_interface_states_the_same_subproblem(name):
     sigma, w0 = periods(2, 4), np.array([0.1, 0.4, 0.2, 0.3])
     program = RiskParity(4, 2, 1e-3, **SUBPROBLEMS[name])
     at = np.array([[0.3, 0.3, 0.2, 0.2], [0.25, 0.3, 0.25, 0.2]])
@@ -265,7 +265,7 @@ def test_a_declaration_that_cannot_be_is_refused(arguments, words):
         ({"covariance": np.full((2, 3, 3), np.nan)}, "NaN"),
         ({"w0": np.ones(2)}, "w0 has shape"),
         ({"start": np.ones(4)}, "start has shape"),
-        ({"start": [0.5, 0.5, 0.0]}, "may never come to life"),
+        ({"start": [0.5, 0.5, 0.0]}, "may never raise a weight of zero"),
     ],
 )
 def test_data_that_cannot_be_are_refused(data, words):

@@ -198,9 +198,9 @@ def test_a_claim_beyond_the_proved_error_is_wrong():
 def test_a_check_sees_trades_beyond_their_limit():
     program = declare(0, turnover_limit=[0.0, 0.3, 0.3])
     W = np.array([[1.0, 0.9, 0.7], [0.0, 0.1, 0.3], [0.0, 0.0, 0.0]])
-    assert program.trading.violations(W)["turnover within its limit"] == pytest.approx(0.1)
+    assert program.holdings.violations(W)["turnover within its limit"] == pytest.approx(0.1)
     held = declare(0, turnover_limit=[0.0, 0.3, 0.5], initial=START)
-    assert held.trading.violations(W)["turnover within its limit"] == pytest.approx(1.0)
+    assert held.holdings.violations(W, held.initial)["turnover within its limit"] == pytest.approx(1.0)
 
 
 def test_one_period_without_first_holdings_trades_nothing():

@@ -22,27 +22,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.arrays import Floats
+from proofolio.errors import UnsupportedProgram
 from proofolio.models.arguments import not_negative, whole
-from proofolio.models.portfolio.mean_variance_cvxpy import MpcProblem, mpc_problem
-from proofolio.models.portfolio.plan_set import Group, Holdings
-from proofolio.models.portfolio.step import Rules
-from proofolio.models.portfolio.stepper import MpcStepper, step_data
-from proofolio.models.portfolio.trading import Trading
+from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
+from proofolio.models.portfolio.plan_set import Group, PlanSet
+from proofolio.models.portfolio.quadratic_step import QuadraticStep
+from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.solvers.solution import Solution
 from proofolio.verification.solving import solve_program
 
-__all__ = ["MeanVariance"]
+__all__ = ["MeanVariance", "MpcProblem"]
 
 
-TOLERANCE = 1e-6
+TOLERANCE = 1e-6  # of the proven relative gap: a hundredth of a basis point of the objective
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class MeanVariance:
-    r"""The mean-variance MPC, declared once; what is known only on the day is given to each of its doors.
+    r"""The mean-variance MPC, declared once; what is known only on the day is given to its methods.
 
     Parameters
     ----------
@@ -62,7 +61,12 @@ class MeanVariance:
     turnover_limit : float or array_like, shape (H,)
         Of :math:`\|w_\tau - w_{\tau-1}\|_1` without the cash; infinite where there is none.
     cardinality : int, optional
-        The most weights that may differ from zero: mixed-integer, for `solve` and the doors.
+        The most weights that may differ from zero: mixed-integer, for `solve` and the interfaces.
+
+    Attributes
+    ----------
+    plan_set : PlanSet
+        What may be held and traded.
 
     Raises
     ------
@@ -78,14 +82,6 @@ class MeanVariance:
     (True, [0.5, 0.5, 0.0])
     """
 
-    n: int
-    H: int
-    gamma_risk: float
-    gamma_trade: float
-    holdings: Holdings
-    cash: int | None
-    turnover_limit: Any
-
     def __init__(
         self,
         n: int,
@@ -100,70 +96,39 @@ class MeanVariance:
         turnover_limit: ArrayLike = np.inf,
         cardinality: int | None = None,
     ) -> None:
-        n, H = whole("n", n, 1), whole("H", H, 1)
-        if cash is not None and not 0 <= whole("cash", cash, 0) < n:
-            raise BadData(f"cash is {cash}; it must be one of the assets, counted 0 to {n - 1}")
-        fields = {
-            "n": n,
-            "H": H,
-            "gamma_risk": not_negative("gamma_risk", gamma_risk),
-            "gamma_trade": not_negative("gamma_trade", gamma_trade),
-            "holdings": Holdings(n, H, lower, upper, groups=groups, cardinality=cardinality),
-            "cash": None if cash is None else int(cash),
-            "turnover_limit": Trading(n, H, turnover_limit=turnover_limit).turnover_limit,
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        self.n, self.H = whole("n", n, 1), whole("H", H, 1)
+        self.gamma_risk = not_negative("gamma_risk", gamma_risk)
+        self.gamma_trade = not_negative("gamma_trade", gamma_trade)
+        self.plan_set = PlanSet(
+            self.n, self.H, lower, upper, groups=groups, cardinality=cardinality, turnover_limit=turnover_limit,
+            cash=cash,
+        )  # fmt: skip
+        self.step = QuadraticStep.priced(self.plan_set, self.gamma_trade, self.gamma_risk)
+
+    @property
+    def cash(self) -> int | None:
+        """The asset traded for nothing, or None."""
+        return self.plan_set.cash
 
     @property
     def mixed_integer(self) -> bool:
         """Whether the number of positions is limited below n."""
-        return self.holdings.cardinality is not None and self.holdings.cardinality < self.n
+        return self.plan_set.few
 
-    @property
-    def rules(self) -> Rules:
-        """The rules of the plan as arrays, without the cardinality."""
-        holdings, n = self.holdings, self.n
-        lower, upper = holdings.lower, holdings.upper
-        counted = np.arange(n) != (-1 if self.cash is None else self.cash)
-        groups = np.zeros((len(holdings.groups), n))
-        for row, group in zip(groups, holdings.groups, strict=True):
-            row[list(group.members)] = 1.0
-        return Rules(
-            lower=lower,
-            upper=upper,
-            cost=self.gamma_trade * counted,
-            counted=counted,
-            turnover_limit=self.turnover_limit if np.isfinite(self.turnover_limit).any() else None,
-            groups=groups if holdings.groups else None,
-            group_lower=np.array([group.lower for group in holdings.groups]),
-            group_upper=np.array([group.upper for group in holdings.groups]),
-            simplex=bool(np.all(lower == 0.0) and np.all(upper >= 1.0)),
-            dearest=float(np.max(self.gamma_trade * counted)),
-        )
-
-    # ------------------------------------------------------------------ doors
+    # ------------------------------------------------------------- interfaces
     def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
-        n, H = self.n, self.H
-        mu, sigma, held = step_data(H, n, mean, covariance, w0)
+        mu, sigma, held = step_data(self.H, self.n, mean, covariance, w0)
         model = Builder("mean_variance")
-        W = model.variable("W", (n, H), self.holdings.lower.T, self.holdings.upper.T)
-        self.holdings.add(model, W)
-        traded = [i for i in range(n) if i != self.cash]
-        trading = Trading(
-            len(traded), H, turnover_cost=self.gamma_trade, turnover_limit=self.turnover_limit,
-            initial=held[traded],
-        )  # fmt: skip
-        balanced = self.cash is None and float(held.sum()) == 1.0
-        utility = (mu.T * W).sum() - trading.add(model, W[traded], balanced)
+        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
+        utility = (mu.T * W).sum() - cost
         if self.gamma_risk > 0.0:
             utility = utility - model.quadratic(self.gamma_risk * sigma, W.T).sum()
         model.maximise(utility)
         return model
 
     def to_program(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Program:
-        """Return the program of one day in matrix form; arguments as for `MpcStepper.solve`."""
+        """Return the program of one day in matrix form; arguments as for `MeanVarianceStepper.solve`."""
         return self.model(mean, covariance, w0).freeze()
 
     def to_pyomo(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Any:
@@ -171,12 +136,29 @@ class MeanVariance:
         return self.to_program(mean, covariance, w0).to_pyomo()
 
     def to_cvxpy(self) -> MpcProblem:
-        """Return a CVXPY problem with Parameters (DPP): compiled once, given new numbers every day."""
-        return mpc_problem(
-            self.rules, self.gamma_risk, self.holdings.cardinality if self.mixed_integer else None
-        )
+        r"""Return a CVXPY problem with Parameters (DPP): compiled once, given new numbers every day.
 
-    def stepper(self, solver: str = "auto", *, tolerance: float = TOLERANCE, **options: Any) -> MpcStepper:
+        Risk enters through factors, :math:`w'\Sigma w = \|F'w\|^2` with :math:`\Sigma = FF'`, since a Parameter
+        must appear affinely.
+        """
+        import cvxpy  # heavy: opened only when used
+
+        cp: Any = cvxpy  # its annotations cover a part of what it exports
+        n, H = self.n, self.H
+        W = cp.Variable((n, H), name="W")
+        mean, w0 = cp.Parameter((n, H), name="mean"), cp.Parameter(n, name="w0")
+        factors = [cp.Parameter((n, n), name=f"factor_{t}") for t in range(H)]
+        utility: Any = 0
+        for t in range(H):
+            w, before = W[:, t], w0 if t == 0 else W[:, t - 1]
+            utility += mean[:, t] @ w - self.gamma_risk * cp.sum_squares(factors[t].T @ w)
+            utility -= self.step.cost @ cp.abs(w - before)
+        problem = cp.Problem(cp.Maximize(utility), self.plan_set.to_cvxpy(W, w0))
+        return MpcProblem(problem, W, mean, factors, w0)
+
+    def stepper(
+        self, solver: str = "auto", *, tolerance: float = TOLERANCE, **options: Any
+    ) -> MeanVarianceStepper:
         """Return the direct solver of one step after another.
 
         Parameters
@@ -196,13 +178,63 @@ class MeanVariance:
             raise UnsupportedProgram(
                 "a cardinality makes the step mixed-integer, which the direct solvers cannot take: use .solve()"
             )
-        return MpcStepper(self.rules, self.gamma_risk, solver, tolerance, **options)
+        return MeanVarianceStepper(self.step, solver, tolerance, **options)
 
     def solve(
-        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, solver: str | None = None, **settings: Any
+        self,
+        mean: ArrayLike,
+        covariance: ArrayLike,
+        w0: ArrayLike,
+        solver: str | None = None,
+        **settings: Any,
     ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 
-        Arguments as for `MpcStepper.solve`, then those of `proofolio.solve`.
+        Arguments as for `MeanVarianceStepper.solve`, then those of `proofolio.solve`.
         """
         return solve_program(self.to_program(mean, covariance, w0), solver, **settings)
+
+
+@dataclass(frozen=True, eq=False)
+class MpcProblem:
+    """A CVXPY problem and its Parameters.
+
+    Attributes
+    ----------
+    problem : cvxpy.Problem
+        To be maximised; ``problem.is_dcp(dpp=True)``.
+    W : cvxpy.Variable, shape (n, H)
+    mean : cvxpy.Parameter, shape (n, H)
+    factors : list of cvxpy.Parameter, shape (n, n) each
+        F with covariance FF'.
+    w0 : cvxpy.Parameter, shape (n,)
+    """
+
+    problem: Any
+    W: Any
+    mean: Any
+    factors: Any
+    w0: Any
+
+    def assign(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> None:
+        """Give the Parameters the numbers of a day; arguments as for `MeanVarianceStepper.solve`."""
+        n, H = self.W.shape
+        mu, sigma, held = step_data(H, n, mean, covariance, w0)
+        self.mean.value, self.w0.value = mu.T, held
+        for parameter, factor in zip(self.factors, _factors(sigma), strict=True):
+            parameter.value = factor
+
+    @property
+    def weights(self) -> Floats:
+        """The plan found last, shape (H, n)."""
+        found: Floats = np.asarray(self.W.value).T
+        return found
+
+
+def _factors(sigma: Floats) -> Floats:
+    """Return F with FF' = Sigma, also of a singular one."""
+    try:
+        return np.asarray(np.linalg.cholesky(sigma), dtype=float)
+    except np.linalg.LinAlgError:
+        value, vector = np.linalg.eigh(sigma)
+        return np.asarray(vector * np.sqrt(np.maximum(value, 0.0))[:, None, :], dtype=float)

@@ -1,9 +1,13 @@
-r"""What may be held: the set of weights of every period, whatever they cost.
+r"""What may be held and traded: the set of plans over T periods, whatever they cost.
 
 .. math::
     \ell_t \le W_t \le u_t, \quad a \le 1'W_t \le b, \quad g^{lo}_j \le \sum_{i \in G_j} W_{i,t} \le g^{up}_j, \quad
+    \sum_{i \ne cash} |W_{i,t} - W_{i,t-1}| \le L_t, \\
     \#\{i : W_{i,t} \ne 0\} \le K, \quad W_{i,t} = 0 \text{ or } |W_{i,t}| \ge m_i, \quad
     W_{i,t} \in q_i \mathbb{Z}, \quad \|W_t\|_1 \le L
+
+The first line is linear: its rows, projection, cheapest point and feasibility are exact there. The second is in the
+builder, and in what is checked of a plan.
 """
 
 from __future__ import annotations
@@ -14,21 +18,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import optimize, sparse
 
-from proofolio.arrays import Floats
-from proofolio.errors import BadData
-from proofolio.formulations.positions import ROUNDING, round_lot, semicontinuous
+from proofolio.arrays import Floats, Integers, Mask, Sparse
+from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.formulations.positions import cardinality as at_most
+from proofolio.formulations.positions import round_lot, semicontinuous
 from proofolio.formulations.signs import absolute
-from proofolio.models.arguments import each_asset, finite, numbers, whole
+from proofolio.models.arguments import (
+    FEASIBLE,
+    each_asset,
+    finite,
+    gross_limit,
+    net_limits,
+    numbers,
+    round_lot_sizes,
+    turnover_limits,
+    weight_bounds,
+    whole,
+)
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, between
 
-__all__ = ["FEASIBLE", "Group", "Holdings"]
+__all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet"]
 
 
-FEASIBLE = 1e-9
 NOTHING = 1e-6  # a weight of at most this size is taken for zero when positions are counted
+INFEASIBLE = 2  # what `scipy.optimize.milp` answers where there is no point
 
 
 @dataclass(frozen=True)
@@ -48,9 +64,46 @@ class Group:
     upper: float = np.inf
 
 
-@dataclass(frozen=True, eq=False, init=False)
-class Holdings:
-    """The weights allowed in each of T periods; it knows nothing of regimes.
+@dataclass(frozen=True, eq=False)
+class PlanRows:
+    r"""The linear rows of a plan set, over the weights, period by period, and what is bought of each traded asset.
+
+    With trades :math:`u_t = W_t - W_{t-1}` and :math:`b_t \ge u_t, b_t \ge 0`, turnover is :math:`\sum_i 2b_{i,t} -
+    u_{i,t}` at the least b. The rows are written for first holdings of zero; `upper_from` moves them.
+
+    Attributes
+    ----------
+    traded : ndarray of int, shape (k,)
+        Assets with a column of what is bought.
+    A : sparse matrix, shape (rows, T n + T k)
+    lower, upper : ndarray, shape (rows,)
+    trades, limits, groups : slice
+        Where these rows stand; before them one of the net exposure a period.
+    """
+
+    plan_set: PlanSet
+    traded: Integers
+    A: Sparse
+    lower: Floats
+    upper: Floats
+    trades: slice
+    limits: slice
+    groups: slice
+
+    def upper_from(self, w0: Floats) -> Floats:
+        """Return the upper sides of the rows after holdings (n,)."""
+        upper = self.upper.copy()
+        start = self.trades.start
+        upper[start : start + self.traded.size] = w0[self.traded]
+        if self.limits.stop > self.limits.start:
+            upper[self.limits.start] -= w0 @ self.plan_set.counted
+        return upper
+
+
+class PlanSet:
+    """The plans allowed over T periods; it knows nothing of costs or regimes.
+
+    Weights of a plan are (T, n) in what is computed with, (n, T) in builders and in `violations`.
 
     Parameters
     ----------
@@ -67,21 +120,37 @@ class Holdings:
         Limits of the sum of the weights.
     gross : float, optional
         Limit of the sum of their sizes.
+    turnover_limit : float or array_like, shape (T,)
+        Limit of the sum of the sizes of a period's trades; infinite where there is none.
+    cash : int, optional
+        The asset whose trades do not count as turnover.
+
+    Attributes
+    ----------
+    lower, upper : ndarray, shape (T, n)
+    counted : ndarray of bool, shape (n,)
+        The assets whose trades count as turnover.
+    limited : bool
+        Whether turnover is limited in any period.
+    simplex : bool
+        Whether bounds and net say no more than that weights are not negative and add up to 1.
+    group_members : ndarray, shape (groups, n)
+        1 where an asset is in a group.
+    group_lower, group_upper : ndarray, shape (groups,)
 
     Raises
     ------
     BadData
         Naming the argument; also where bounds leave no weights.
-    """
 
-    lower: Floats
-    upper: Floats
-    groups: tuple[Group, ...]
-    cardinality: int | None
-    minimum_position: Floats
-    round_lots: Floats | None
-    net: tuple[float, float]
-    gross: float | None
+    Examples
+    --------
+    >>> plans = PlanSet(3, 1, upper=0.6, turnover_limit=0.2)
+    >>> plans.settle(np.array([[0.9, 0.1, 0.0]])).round(3)
+    array([[0.6  , 0.236, 0.164]])
+    >>> plans.reachable(np.array([0.5, 0.5, 0.0])), plans.reachable(np.array([1.0, 0.0, 0.0]))
+    (True, False)
+    """
 
     def __init__(
         self,
@@ -96,26 +165,58 @@ class Holdings:
         round_lots: ArrayLike | None = None,
         net: tuple[float, float] = (1.0, 1.0),
         gross: float | None = None,
+        turnover_limit: ArrayLike = np.inf,
+        cash: int | None = None,
     ) -> None:
-        total = _net(net)
-        low, high = _box(finite("lower", lower), finite("upper", upper), periods, n, total)
-        fields = {
-            "lower": low,
-            "upper": high,
-            "groups": _groups(groups, low, high),
-            "cardinality": None if cardinality is None else whole("cardinality", cardinality, 1),
-            "minimum_position": each_asset("minimum_position", minimum_position, n),
-            "round_lots": None if round_lots is None else _lots(round_lots, low, high),
-            "net": total,
-            "gross": None if gross is None else _gross(gross, total),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        self.net = net_limits(net)
+        self.lower, self.upper = weight_bounds(
+            finite("lower", lower), finite("upper", upper), periods, n, self.net
+        )
+        self.groups = _groups(groups, self.lower, self.upper)
+        self.cardinality = None if cardinality is None else whole("cardinality", cardinality, 1)
+        self.minimum_position = each_asset("minimum_position", minimum_position, n)
+        self.round_lots = None if round_lots is None else round_lot_sizes(round_lots, self.lower, self.upper)
+        self.gross = None if gross is None else gross_limit(gross, self.net)
+        self.turnover_limit = turnover_limits(turnover_limit, periods)
+        if cash is not None and whole("cash", cash, 0) >= n:
+            raise BadData(f"cash is {cash}; it must be one of the assets, counted 0 to {n - 1}")
+        self.cash = None if cash is None else int(cash)
+        self.counted: Mask = np.arange(n) != (-1 if cash is None else cash)
+        self.limited = bool(np.isfinite(self.turnover_limit).any())
+        one = self.net == (1.0, 1.0)
+        self.simplex = bool(one and np.all(self.lower == 0.0) and np.all(self.upper >= 1.0))
+        self.group_members = np.zeros((len(self.groups), n))
+        for row, group in zip(self.group_members, self.groups, strict=True):
+            row[list(group.members)] = 1.0
+        self.group_lower = np.array([group.lower for group in self.groups])
+        self.group_upper = np.array([group.upper for group in self.groups])
+        # on the simplex an upper bound of 1 cuts nothing off, and solvers are quicker without it
+        self.caps = np.full_like(self.upper, np.inf) if self.simplex else self.upper
+
+    @property
+    def n(self) -> int:
+        """The number of assets."""
+        return int(self.lower.shape[1])
+
+    @property
+    def periods(self) -> int:
+        """T."""
+        return int(self.lower.shape[0])
 
     @property
     def budget(self) -> float | None:
         """The sum of the weights where `net` leaves one value only, else None."""
         return self.net[0] if self.net[0] == self.net[1] else None
+
+    @property
+    def few(self) -> bool:
+        """Whether the number of positions is limited below n."""
+        return self.cardinality is not None and self.cardinality < self.n
+
+    @property
+    def only_long(self) -> bool:
+        """Whether nothing is asked for beyond weights that are not negative and add up to 1."""
+        return self.simplex and not self.options
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -127,12 +228,37 @@ class Holdings:
             "round_lots": self.round_lots is not None,
             "net": self.net != (1.0, 1.0),
             "gross": self.gross is not None,
+            "turnover_limit": self.limited,
         }
         return tuple(name for name, present in asked.items() if present)
 
+    def bounded(self, lower: Floats, upper: Floats) -> PlanSet:
+        """Return the same set with other bounds (H, n), over the first H periods of the turnover limits.
+
+        Raises
+        ------
+        BadData
+            Where these bounds leave no weights.
+        """
+        return PlanSet(
+            self.n, len(lower), lower, upper, groups=self.groups, cardinality=self.cardinality,
+            minimum_position=self.minimum_position, round_lots=self.round_lots, net=self.net, gross=self.gross,
+            turnover_limit=self.turnover_limit[: len(lower)], cash=self.cash,
+        )  # fmt: skip
+
+    def unlimited(self) -> PlanSet:
+        """Return the same set without turnover limits."""
+        if not self.limited:
+            return self
+        return PlanSet(
+            self.n, self.periods, self.lower, self.upper, groups=self.groups, cardinality=self.cardinality,
+            minimum_position=self.minimum_position, round_lots=self.round_lots, net=self.net, gross=self.gross,
+            cash=self.cash,
+        )  # fmt: skip
+
     # ------------------------------------------------------------------ build
     def add(self, model: Builder, W: Expression) -> None:
-        """Write the rows on weights of shape (n, T), whose own bounds are `lower` and `upper`."""
+        """Write the rows on weights of shape (n, T) with bounds `lower` and `upper`; turnover is `Trading.add`'s."""
         total = W.sum(0)
         low, high = self.net
         if low == high:
@@ -149,11 +275,10 @@ class Holdings:
             model.add("gross", size.sum(0) <= self.gross)
 
     def _positions(self, model: Builder, W: Expression) -> Expression | None:
-        """Limit which weights differ from zero, and how little; return their sizes where these come of it."""
+        """Limit which weights differ from zero, and how little; return their sizes where the rows need them."""
         smallest = self.minimum_position[:, None]
-        few = self.cardinality is not None and self.cardinality < W.shape[0]
         if not smallest.any():
-            if few:
+            if self.few:
                 at_most(model, "held", W, self.cardinality or 0)
             return None
         sizes: Expression | None = None
@@ -167,27 +292,160 @@ class Holdings:
             held = held + semicontinuous(model, "held_short", below, smallest)
             model.add("one_side", held <= 1)
             sizes = above + below
-        if few:
+        if self.few:
             model.add("held_most", held.sum(0) <= (self.cardinality or 0))
         return sizes
 
+    def rows(self, traded: Integers) -> PlanRows:
+        """Return the linear rows, with columns of what is bought of the traded assets; these include all counted ones.
+
+        Parameters
+        ----------
+        traded : ndarray of int, shape (k,)
+        """
+        H, n, k = self.periods, self.n, traded.size
+        pick = sparse.csr_array((np.ones(k), (np.arange(k), traded)), shape=(k, n))
+        each, apart = sparse.eye_array(H), sparse.eye_array(H) - sparse.eye_array(H, k=-1)
+        blocks: list[list[Any]] = [
+            [sparse.kron(each, np.ones((1, n))), sparse.csr_array((H, H * k))],
+            [sparse.kron(apart, pick), -sparse.eye_array(H * k)],
+        ]
+        low = [np.full(H, self.net[0]), np.full(H * k, -np.inf)]
+        high = [np.full(H, self.net[1]), np.zeros(H * k)]
+        trades = slice(H, H + H * k)
+        limits = slice(trades.stop, trades.stop + (H if self.limited else 0))
+        if self.limited:
+            counted = self.counted.astype(float)
+            blocks.append(
+                [-sparse.kron(apart, counted[None, :]), sparse.kron(each, 2.0 * counted[None, traded])]
+            )
+            low.append(np.full(H, -np.inf))
+            high.append(self.turnover_limit)
+        groups = slice(limits.stop, limits.stop + H * len(self.groups))
+        if self.groups:
+            blocks.append(
+                [sparse.kron(each, self.group_members), sparse.csr_array((H * len(self.groups), H * k))]
+            )
+            low.append(np.tile(self.group_lower, H))
+            high.append(np.tile(self.group_upper, H))
+        A: Any = sparse.csc_matrix(sparse.block_array(blocks, format="csc"))
+        return PlanRows(self, traded, A, np.concatenate(low), np.concatenate(high), trades, limits, groups)
+
+    def to_cvxpy(self, W: Any, w0: Any) -> list[Any]:
+        """Return the constraints on a CVXPY expression (n, T), after holdings w0 (n,): numbers or a Parameter.
+
+        Raises
+        ------
+        UnsupportedProgram
+            With minimum positions or round lots, which only the builder has.
+        """
+        import cvxpy  # heavy: opened only when used
+
+        cp: Any = cvxpy  # its annotations cover a part of what it exports
+        if self.minimum_position.any() or self.round_lots is not None:
+            raise UnsupportedProgram(
+                "minimum positions and round lots have no CVXPY form here: use to_program() or to_pyomo()"
+            )
+        total, (low, high), H = cp.sum(W, axis=0), self.net, self.periods
+        rows = [W >= self.lower.T, W <= self.upper.T]
+        if low == high:
+            rows.append(total == low)
+        else:
+            rows += [total >= low] if np.isfinite(low) else []
+            rows += [total <= high] if np.isfinite(high) else []
+        if self.groups:
+            held = self.group_members @ W
+            for side, sign in ((self.group_lower, -1.0), (self.group_upper, 1.0)):
+                kept = np.isfinite(side)
+                if kept.any():
+                    rows.append(sign * held[kept] <= np.tile(sign * side[kept, None], (1, H)))
+        if self.gross is not None:
+            rows.append(cp.sum(cp.abs(W), axis=0) <= self.gross)
+        counted = self.counted.astype(float)
+        for t in np.flatnonzero(np.isfinite(self.turnover_limit)):
+            before = w0 if t == 0 else W[:, t - 1]
+            rows.append(counted @ cp.abs(W[:, t] - before) <= self.turnover_limit[t])
+        if self.few:
+            chosen = cp.Variable(W.shape, name="held", boolean=True)
+            rows += [W <= cp.multiply(self.upper.T, chosen), W >= cp.multiply(self.lower.T, chosen)]
+            rows.append(cp.sum(chosen, axis=0) <= self.cardinality)
+        return rows
+
+    # ------------------------------------------------------------------ points
+    def settle(self, W: Floats) -> Floats:
+        """Return weights (T, n) moved into their bounds and onto the net exposure, where a solver left them beside."""
+        if self.simplex:
+            inside = np.maximum(W, 0.0)
+            inside /= inside.sum(axis=1, keepdims=True)
+            return inside
+        inside = np.clip(W, self.lower, self.upper)
+        total = inside.sum(axis=1, keepdims=True)
+        missing = np.clip(total, *self.net) - total
+        room = np.where(missing > 0.0, self.upper - inside, inside - self.lower)
+        rooms = room.sum(axis=1, keepdims=True)
+        settled: Floats = inside + missing * room / np.where(rooms > 0.0, rooms, 1.0)
+        return settled
+
+    def least(self, g: Floats) -> float:
+        r"""Return :math:`\sum_t \min g_t'v` over bounds and net exposure: the cheapest assets are filled up first.
+
+        Parameters
+        ----------
+        g : ndarray, shape (T, n)
+        """
+        if self.simplex:
+            return float(g.min(axis=1).sum())
+        order = np.argsort(g, axis=1)
+        room, ordered = self.upper - self.lower, np.take_along_axis(g, order, axis=1)
+        bottom = self.lower.sum(axis=1, keepdims=True)
+        wanted = bottom + (room * (g < 0.0)).sum(axis=1, keepdims=True)
+        left = np.clip(wanted, *self.net) - bottom
+        room = np.take_along_axis(room, order, axis=1)
+        put = np.clip(left - (np.cumsum(room, axis=1) - room), 0.0, room)
+        return float((ordered * put).sum() + (g * self.lower).sum())
+
+    def reachable(self, w0: Floats) -> bool:
+        """Return whether weights over all periods meet bounds, net, groups and turnover limits after holdings (n,).
+
+        A linear program without an objective. Only where it is found to have no point is the answer False: a solver
+        that gives up proves nothing.
+        """
+        rows = self.rows(np.flatnonzero(self.counted) if self.limited else np.arange(0))
+        bought = rows.A.shape[1] - self.lower.size
+        found = optimize.milp(
+            np.zeros(rows.A.shape[1]),
+            constraints=optimize.LinearConstraint(rows.A, rows.lower, rows.upper_from(w0)),
+            bounds=optimize.Bounds(
+                np.concatenate([self.lower.ravel(), np.zeros(bought)]),
+                np.concatenate([self.upper.ravel(), np.full(bought, np.inf)]),
+            ),
+        )
+        return bool(found.status != INFEASIBLE)
+
     # ------------------------------------------------------------------ check
-    def violations(self, W: Floats) -> dict[str, float]:
-        """Return by how much weights (n, T) miss each rule that is asked for; a count for the cardinality."""
+    def contains(self, W: Floats, w0: Floats) -> bool:
+        """Return whether weights (T, n) after holdings (n,) keep bounds, groups and turnover limits, exactly."""
+        sizes = np.abs(np.diff(W, axis=0, prepend=w0[None]))
+        return max(self._beyond_bounds(W), self._beyond_groups(W), self._beyond_limits(sizes)) <= 0.0
+
+    def violation(self, W: Floats, sizes: Floats) -> float:
+        """Return by how much weights (T, n), and trades of these sizes (T, n), miss a linear rule at most."""
+        worst = max(self._beyond_net(W.sum(axis=1)), self._beyond_bounds(W))
+        return max(worst, self._beyond_groups(W), self._beyond_limits(sizes), 0.0)
+
+    def violations(self, W: Floats, initial: Floats | None = None) -> dict[str, float]:
+        """Return by how much weights (n, T) miss each rule that is asked for; a count for the cardinality.
+
+        Without `initial` holdings the first period's purchases are no turnover.
+        """
         w, size = W.T, np.abs(W.T)
-        low, high = self.net
-        total = w.sum(axis=1)
         sums = "weights add up to 1" if self.net == (1.0, 1.0) else "net exposure"
         found = {
             "weights in bounds": _worst(self.lower - w, w - self.upper),
-            sums: _worst(low - total, total - high),
+            sums: max(0.0, self._beyond_net(w.sum(axis=1))),
         }
         if self.groups:
-            of = [w[:, list(group.members)].sum(axis=1) for group in self.groups]
-            found["groups"] = max(
-                _worst(group.lower - held, held - group.upper)
-                for group, held in zip(self.groups, of, strict=True)
-            )
+            found["groups"] = max(0.0, self._beyond_groups(w))
         held = size > NOTHING
         if self.cardinality is not None:
             found["cardinality"] = _worst(held.sum(axis=1) - float(self.cardinality))
@@ -197,7 +455,26 @@ class Holdings:
             found["round lots"] = _worst(np.abs(w - self.round_lots * np.round(w / self.round_lots)))
         if self.gross is not None:
             found["gross exposure"] = _worst(size.sum(axis=1) - self.gross)
+        if self.limited:
+            trades = np.abs(np.diff(w, axis=0, prepend=(w[0] if initial is None else initial)[None]))
+            found["turnover within its limit"] = max(0.0, self._beyond_limits(trades))
         return found
+
+    def _beyond_net(self, total: Floats) -> float:
+        low, high = self.net
+        return max(low - float(total.min()), float(total.max()) - high)
+
+    def _beyond_bounds(self, w: Floats) -> float:
+        return max(float((self.lower - w).max()), float((w - self.caps).max()))
+
+    def _beyond_groups(self, w: Floats) -> float:
+        if not self.groups:
+            return -np.inf
+        held = w @ self.group_members.T
+        return max(float((self.group_lower - held).max()), float((held - self.group_upper).max()))
+
+    def _beyond_limits(self, sizes: Floats) -> float:
+        return float((sizes @ self.counted - self.turnover_limit).max()) if self.limited else -np.inf
 
 
 def _limit(model: Builder, name: str, low: float, body: Expression, high: float) -> None:
@@ -210,40 +487,6 @@ def _limit(model: Builder, name: str, low: float, body: Expression, high: float)
 
 def _worst(*amounts: Floats) -> float:
     return max(0.0, *(float(amount.max()) for amount in amounts))
-
-
-def _net(net: Any) -> tuple[float, float]:
-    limits = numbers("net", net)
-    if limits.shape != (2,):
-        raise BadData(f"net has shape {limits.shape}; it must be two numbers (low, high)")
-    low, high = float(limits[0]), float(limits[1])
-    if low > high or low == np.inf or high == -np.inf:
-        raise BadData(f"net is ({low:g}, {high:g}); low must not be above high, nor either out of reach")
-    return low, high
-
-
-def _box(least: Floats, most: Floats, T: int, n: int, net: tuple[float, float]) -> tuple[Floats, Floats]:
-    box = []
-    for name, bound in (("lower", least), ("upper", most)):
-        try:
-            box.append(np.array(np.broadcast_to(bound, (T, n))))
-        except ValueError:
-            raise BadData(f"{name} has shape {bound.shape}; it must be (), ({n},) or ({T}, {n})") from None
-    low, high = box
-    if np.any(low > high):
-        t, i = (int(v) for v in np.argwhere(low > high)[0])
-        raise BadData(f"lower is above upper for asset {i} in period {t}")
-    least_sum, most_sum = low.sum(axis=1), high.sum(axis=1)
-    one = net == (1.0, 1.0)
-    if np.any(most_sum < net[0] - FEASIBLE):
-        t = int(np.argmax(most_sum < net[0] - FEASIBLE))
-        why = "the weights cannot add up to 1" if one else f"net asks for at least {net[0]:g}"
-        raise BadData(f"upper adds up to {most_sum[t]:.6g} in period {t}: {why}")
-    if np.any(least_sum > net[1] + FEASIBLE):
-        t = int(np.argmax(least_sum > net[1] + FEASIBLE))
-        why = "the weights cannot add up to 1" if one else f"net asks for at most {net[1]:g}"
-        raise BadData(f"lower adds up to {least_sum[t]:.6g} in period {t}: {why}")
-    return low, high
 
 
 def _groups(groups: Any, low: Floats, high: Floats) -> tuple[Group, ...]:
@@ -270,26 +513,3 @@ def _group(name: str, group: Group, low: Floats, high: Floats) -> Group:
             f"allow {float(least.max()):.6g} to {float(most.min()):.6g}"
         )
     return Group(tuple(int(i) for i in members), float(limits[0]), float(limits[1]))
-
-
-def _lots(lots: ArrayLike, low: Floats, high: Floats) -> Floats:
-    size = each_asset("round_lots", lots, low.shape[1])
-    if not np.all(size > 0):
-        raise BadData("round_lots must be positive")
-    empty = np.ceil(low / size - ROUNDING) > np.floor(high / size + ROUNDING)
-    if np.any(empty):
-        t, i = (int(v) for v in np.argwhere(empty)[0])
-        raise BadData(f"round_lots leaves asset {i} no multiple between its bounds in period {t}")
-    return size
-
-
-def _gross(gross: Any, net: tuple[float, float]) -> float:
-    limit = numbers("gross", gross)
-    if limit.shape:
-        raise BadData(f"gross has shape {limit.shape}; it must be one number")
-    needed = max(net[0], -net[1], 0.0)
-    if not needed - FEASIBLE <= limit < np.inf:
-        raise BadData(
-            f"gross is {float(limit):g}; it must be finite and at least {needed:g}, which net needs"
-        )
-    return float(limit)

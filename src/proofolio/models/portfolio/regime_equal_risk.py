@@ -19,9 +19,6 @@ a regime that is soon over, and an asset whose mean is known badly because it mo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -65,7 +62,6 @@ def volatility_clusters(volatility: ArrayLike, count: int) -> Integers:
     return clusters
 
 
-@dataclass(frozen=True, init=False)
 class RegimeEqualRisk:
     r"""Risk budgets from regime scores, and the weights that meet them.
 
@@ -100,13 +96,6 @@ class RegimeEqualRisk:
     array([0.2972, 0.7028])
     """
 
-    kappa: float
-    clip: float
-    periods_per_year: float
-    persistence: float
-    volatility_damping: float
-    clusters: int
-
     def __init__(
         self,
         kappa: float = 0.5,
@@ -117,22 +106,18 @@ class RegimeEqualRisk:
         volatility_damping: float = 0.0,
         clusters: int = 3,
     ) -> None:
-        fields: dict[str, Any] = {
-            "kappa": not_negative("kappa", kappa),
-            "clip": not_negative("clip", clip),
-            "periods_per_year": not_negative("periods_per_year", periods_per_year),
-            "persistence": not_negative("persistence", persistence),
-            "volatility_damping": not_negative("volatility_damping", volatility_damping),
-            "clusters": whole("clusters", clusters, 1),
-        }
-        if fields["kappa"] * fields["clip"] >= 1.0:
+        self.kappa = not_negative("kappa", kappa)
+        self.clip = not_negative("clip", clip)
+        self.periods_per_year = not_negative("periods_per_year", periods_per_year)
+        self.persistence = not_negative("persistence", persistence)
+        self.volatility_damping = not_negative("volatility_damping", volatility_damping)
+        self.clusters = whole("clusters", clusters, 1)
+        if self.kappa * self.clip >= 1.0:
             raise BadData(
-                f"kappa * clip is {fields['kappa'] * fields['clip']:g}; it must be below 1, or a budget could vanish"
+                f"kappa * clip is {self.kappa * self.clip:g}; it must be below 1, or a budget could vanish"
             )
-        if fields["volatility_damping"] > 1.0:
+        if self.volatility_damping > 1.0:
             raise BadData(f"volatility_damping is {volatility_damping:g}; it must be from 0 to 1")
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
 
     def scores(
         self,

@@ -6,37 +6,55 @@ r"""Multi-period risk parity: weights over H periods whose risk contributions st
     g_{\tau,i}(w) = \frac{w_i (\Sigma_\tau w)_i}{w'\Sigma_\tau w} - b_{\tau,i}
 
 The objective is not convex, and on real data it has stationary points with an asset at weight 0 that every descent from
-equal weights may end in. `RiskParity.stepper` begins where no asset is missing (see `proofolio.models.portfolio.convex_approximation`).
+equal weights may end in. So the method begins at each period's ERC, which is a convex program with one answer from any
+positive start (`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone, and from
+there it descends (`proofolio.models.portfolio.risk_parity_descent`).
+
+Bounds, groups and turnover limits may leave several optima. With any of them in force the descent is made twice, from
+the ERC moved inside the rules and from the holdings, and the better end is kept: a stationary point still, of which
+nothing says that it is the best there is.
+
+Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
+best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
-from proofolio.errors import BadData
-from proofolio.models.arguments import finite, not_negative, whole
-from proofolio.models.portfolio.plan_set import Group, Holdings
-from proofolio.models.portfolio.risk_budgeting import read_budgets, read_covariance
-from proofolio.models.portfolio.risk_errors import errors_and_jacobian, risk_errors
-from proofolio.models.portfolio.step import Rules
-from proofolio.models.portfolio.trading import Trading
+from proofolio.errors import BadData, SolverFailure
+from proofolio.models.arguments import finite
+from proofolio.models.portfolio.quadratic_step import DirectSolver, QuadraticStep, TradeMultipliers
+from proofolio.models.portfolio.risk_budgeting import budgeted_weights
+from proofolio.models.portfolio.risk_parity_descent import Descent, Periods, gauss_newton, published, solved
+from proofolio.models.portfolio.risk_parity_problem import (
+    RiskParityProblem,
+    approximation,
+    errors_and_jacobian,
+)
+from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
+from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 
-__all__ = ["RiskParity", "approximation"]
+__all__ = ["RiskParity", "RiskParityStepper"]
 
 
-PROXIMAL = 1e-9
+METHODS = ("gauss-newton", "published")
+LEAST = 3e-10  # of a gap that rounding allows to ask for
+EXACT = 1e-12  # tolerance of a quadratic program
+HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
+NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
+FULL = 1e-9  # holdings that add up to 1 within this are a plan
 
 
-@dataclass(frozen=True, eq=False, init=False)
-class RiskParity:
+class RiskParity(RiskParityProblem):
     r"""The risk-parity program over H periods, declared once; its data come with every step.
 
     Parameters
@@ -72,111 +90,6 @@ class RiskParity:
     (array([[0.667, 0.333]]), True)
     """
 
-    n: int
-    H: int
-    gamma_trade: float
-    budgets: Floats
-    holdings: Holdings
-    cash: int | None
-    turnover_limit: Floats
-
-    def __init__(
-        self,
-        n: int,
-        H: int,
-        gamma_trade: float,
-        *,
-        budgets: ArrayLike | None = None,
-        lower: ArrayLike = 0.0,
-        upper: ArrayLike = 1.0,
-        groups: Sequence[Group] = (),
-        cash: int | None = None,
-        turnover_limit: ArrayLike = np.inf,
-    ) -> None:
-        n, H = whole("n", n, 1), whole("H", H, 1)
-        least, most = finite("lower", lower), finite("upper", upper)
-        if np.any(least < 0.0):
-            raise BadData(f"lower holds {least.min():.6g}; risk parity is long-only: it must be from 0")
-        fields = {
-            "n": n,
-            "H": H,
-            "gamma_trade": not_negative("gamma_trade", gamma_trade),
-            "budgets": _budgets(budgets, n, H, cash),
-            "holdings": Holdings(n, H, least, most, groups=groups),
-            "cash": None if cash is None else int(cash),
-            "turnover_limit": Trading(n, H, turnover_limit=turnover_limit).turnover_limit,
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def risky(self) -> Integers:
-        """The assets that carry risk."""
-        return np.array([i for i in range(self.n) if i != self.cash], dtype=np.intp)
-
-    @property
-    def rules(self) -> Rules:
-        """The rules of the plan as arrays."""
-        holdings, n = self.holdings, self.n
-        counted = np.arange(n) != (-1 if self.cash is None else self.cash)
-        groups = np.zeros((len(holdings.groups), n))
-        for row, group in zip(groups, holdings.groups, strict=True):
-            row[list(group.members)] = 1.0
-        return Rules(
-            lower=holdings.lower,
-            upper=holdings.upper,
-            cost=self.gamma_trade * counted,
-            counted=counted,
-            turnover_limit=self.turnover_limit if np.isfinite(self.turnover_limit).any() else None,
-            groups=groups if holdings.groups else None,
-            group_lower=np.array([group.lower for group in holdings.groups]),
-            group_upper=np.array([group.upper for group in holdings.groups]),
-            simplex=bool(np.all(holdings.lower == 0.0) and np.all(holdings.upper >= 1.0)),
-            dearest=float(np.max(self.gamma_trade * counted)),
-        )
-
-    def read(self, covariance: ArrayLike, w0: ArrayLike) -> tuple[Floats, Floats]:
-        """Return the covariances (H, n, n), cash without risk, and the first holdings (n,).
-
-        Raises
-        ------
-        BadData
-            Naming what is wrong.
-        """
-        n, H = self.n, self.H
-        if self.cash is None:
-            sigma = read_covariance(covariance)
-        else:
-            sigma = np.array(finite("covariance", covariance))
-            if sigma.shape[-2:] == (n, n):
-                read_covariance(sigma[..., self.risky[:, None], self.risky])
-                sigma[..., self.cash, :] = sigma[..., :, self.cash] = 0.0
-        if sigma.shape == (n, n):
-            sigma = np.broadcast_to(sigma, (H, n, n))
-        if sigma.shape != (H, n, n):
-            raise BadData(
-                f"covariance has shape {sigma.shape}; it must be ({H}, {n}, {n}), or ({n}, {n}) for all"
-            )
-        held = finite("w0", w0)
-        if held.shape != (n,):
-            raise BadData(f"w0 has shape {held.shape}; it must be ({n},)")
-        return sigma, held
-
-    def objective(self, W: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> float:
-        """Return the objective at weights (H, n)."""
-        sigma, held = self.read(covariance, w0)
-        weights = self._weights(W)
-        squares = float((risk_errors(weights, sigma, self.budgets) ** 2).sum())
-        traded = np.abs(np.diff(weights[:, self.risky], axis=0, prepend=held[None, self.risky]))
-        return squares + self.gamma_trade * float(traded.sum())
-
-    def _weights(self, W: ArrayLike) -> Floats:
-        weights = finite("weights", W)
-        if weights.shape != (self.H, self.n):
-            raise BadData(f"weights have shape {weights.shape}; they must be ({self.H}, {self.n})")
-        return weights
-
-    # -------------------------------------------------------------------- doors
     def model(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         r"""Return the builder of the convex subproblem at an iterate, to add rows of your own.
 
@@ -192,19 +105,12 @@ class RiskParity:
         w0 : array_like, shape (n,)
         """
         sigma, held = self.read(covariance, w0)
-        point = self._weights(at)
+        point = self.weights_given(at)
         Q, q, constant = approximation(point, sigma, self.budgets)
         model = Builder("risk_parity")
-        W = model.variable("W", (self.n, self.H), self.holdings.lower.T, self.holdings.upper.T)
-        self.holdings.add(model, W)
-        traded = self.risky.tolist()
-        trading = Trading(
-            len(traded), self.H, turnover_cost=self.gamma_trade, turnover_limit=self.turnover_limit,
-            initial=held[traded],
-        )  # fmt: skip
-        balanced = self.cash is None and float(held.sum()) == 1.0
+        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
         smooth = sum(model.quadratic(0.5 * Q[t], W[:, t]) for t in range(self.H)) + (q.T * W).sum()
-        model.minimise(smooth + trading.add(model, W[traded], balanced) + constant)
+        model.minimise(smooth + cost + constant)
         return model
 
     def to_program(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Program:
@@ -242,62 +148,249 @@ class RiskParity:
         risky = self.risky
         trades = [(W[0] - w0)[risky], *((W[t] - W[t - 1])[risky] for t in range(1, H))]
         cost = sum(cp.sum_squares(slopes[t] @ W[t] + intercept[t]) for t in range(H))
-        rows = [cp.sum(W, axis=1) == 1, self.holdings.lower <= W, self.holdings.upper >= W]
-        for group in self.holdings.groups:
-            held = cp.sum(W[:, list(group.members)], axis=1)
-            rows += [held >= group.lower] if np.isfinite(group.lower) else []
-            rows += [held <= group.upper] if np.isfinite(group.upper) else []
-        rows += [cp.norm1(trades[t]) <= m for t, m in enumerate(self.turnover_limit) if np.isfinite(m)]
+        rows = self.plan_set.to_cvxpy(W.T, w0)
         return cp.Problem(cp.Minimize(cost + self.gamma_trade * sum(cp.norm1(u) for u in trades)), rows)
 
     def subproblem_data(self, at: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> dict[str, Floats]:
         """Return the values of the Parameters of `to_cvxpy` at an iterate, by name."""
         sigma, held = self.read(covariance, w0)
-        point = self._weights(at)
+        point = self.weights_given(at)
         g, A = errors_and_jacobian(point, sigma, self.budgets)
         data = {f"slope_{t}": A[t] for t in range(self.H)}
         return data | {"intercept": g - np.matmul(A, point[..., None])[..., 0], "w0": held}
 
-    def stepper(self, method: str = "gauss-newton", **settings: Any) -> Any:
-        """Return a `proofolio.models.portfolio.convex_approximation.Stepper`: what solves step after step of this program.
+    def stepper(self, method: str = "gauss-newton", **settings: Any) -> RiskParityStepper:
+        """Return what solves step after step of this program.
 
         Parameters
         ----------
         method : {"gauss-newton", "published"}
         **settings
-            As for `Stepper`.
+            As for `RiskParityStepper`.
         """
-        from proofolio.models.portfolio.convex_approximation import Stepper  # it stands on this module
-
-        return Stepper(self, method, **settings)
+        return RiskParityStepper(self, method, **settings)
 
 
-def approximation(
-    W: Floats, sigma: Floats, b: Floats, proximal: float = PROXIMAL
-) -> tuple[Floats, Floats, float]:
-    r"""Return Q (H, n, n), q (H, n) and a constant of the convex approximation at W.
+class RiskParityStepper:
+    """Solves step after step of one risk-parity program; keeps only what is set up once.
 
-    .. math:: \|g + A(v - w)\|^2 + \tfrac12\delta\|v - w\|^2 = \tfrac12 v'Qv + q'v + c, \qquad
-              Q = 2A'A + \delta I, \quad q = 2A'g - Qw
+    Parameters
+    ----------
+    program : RiskParityProblem
+    method : {"gauss-newton", "published"}
+    solver : {"piqp", "osqp", "clarabel"}
+        Of the quadratic programs.
+    tolerance : float
+        The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
+    limit : int
+        The most iterations.
     """
-    g, A = errors_and_jacobian(W, sigma, b)
-    Q = 2.0 * np.matmul(A.swapaxes(1, 2), A) + proximal * np.eye(W.shape[1])
-    slope = 2.0 * np.matmul(g[:, None, :], A)[:, 0]
-    Qw = np.matmul(Q, W[..., None])[..., 0]
-    constant = float((g * g).sum() - (slope * W).sum() + 0.5 * (W * Qw).sum())
-    return Q, slope - Qw, constant
 
+    def __init__(
+        self,
+        program: RiskParityProblem,
+        method: str = "gauss-newton",
+        *,
+        solver: str = "piqp",
+        tolerance: float = 1e-5,
+        limit: int = 200,
+    ) -> None:
+        if method not in METHODS:
+            raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
+        self.program, self.method, self.solver = program, method, solver
+        self.tolerance, self.limit = tolerance, limit
+        plans = program.plan_set
+        same = plans.lower[1:] == plans.lower[:-1], plans.upper[1:] == plans.upper[:-1]
+        steady = np.all(same[0] & same[1], axis=1) & np.all(
+            program.budgets[1:] == program.budgets[:-1], axis=1
+        )
+        self._alike = bool(np.all(same[0] & same[1]))
+        # with a turnover limit the best weights may be out of reach in the run's first period
+        self._steady = steady & (not plans.limited)
+        self._once = np.ones(program.H)
+        self._solvers: dict[tuple[int, ...], tuple[QuadraticStep, DirectSolver]] = {}
+        self._free: RiskParityStepper | None = None
 
-def _budgets(budgets: ArrayLike | None, n: int, H: int, cash: int | None) -> Floats:
-    if cash is None:
-        b = read_budgets(budgets, n)
-    else:
-        if n == 1 or whole("cash", cash, 0) >= n:
-            raise BadData(f"cash is {cash}; it must be one of several assets, counted 0 to {n - 1}")
-        given = np.ones(n) if budgets is None else finite("budgets", budgets)
-        if given.ndim not in (1, 2) or given.shape[-1] != n:
-            raise BadData(f"budgets have shape {given.shape}; they must be ({n},) or ({H}, {n})")
-        b = np.insert(read_budgets(np.delete(given, cash, axis=-1), n - 1), cash, 0.0, axis=-1)
-    if b.ndim == 2 and b.shape[0] != H:
-        raise BadData(f"budgets have shape {b.shape}; they must be ({n},) or ({H}, {n})")
-    return np.array(np.broadcast_to(b, (H, n)))
+    def solve(self, covariance: ArrayLike, w0: ArrayLike, start: ArrayLike | None = None) -> RiskParityStep:
+        """Return the weights of the H periods, checked.
+
+        Parameters
+        ----------
+        covariance : array_like, shape (H, n, n) or (n, n)
+        w0 : array_like, shape (n,)
+            Holdings before the first period.
+        start : array_like, shape (n,) or (H, n), optional
+            Positive weights where the method begins. Gauss-Newton goes from there to the ERC first, so that the
+            answer does not depend on it; the published rule is applied from there as it is.
+
+        Raises
+        ------
+        BadData
+            For data of other shapes, and NaN.
+        NoPlan
+            When no weights meet all rules from these first holdings; a `BadData`, and a `SolverFailure`.
+        SolverFailure
+            When a quadratic program has no answer.
+        """
+        began = time.perf_counter()
+        program = self.program
+        sigma, held = program.read(covariance, w0)
+        runs = self._runs(sigma)
+        quadratic, solver = self._solver(runs)
+        periods = self._periods(sigma, held, runs, quadratic)
+        given = None if start is None else self._given(start)[runs]
+        erc = self._erc(periods, solver, given if self.method == "gauss-newton" else None)
+        start_objective = periods.objective(erc)
+        enough = max(self.tolerance * start_objective, LEAST)
+        if self.method == "published":
+            begun = "erc" if given is None else "given"
+            found = published(periods, solver, erc if given is None else given, begun, self.limit)
+        else:
+            found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
+            found = self._from_holdings(periods, solver, found, enough)
+        alternative, unruled = np.nan, None
+        if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
+            found, alternative = self._revived(periods, solver, erc, found, enough)
+            unruled = self._unruled(sigma, held)
+        step = checked_step(
+            program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
+            start_objective=start_objective, alternative=alternative, unruled=unruled,
+            tolerance=enough, solver=self.solver, method=self.method,
+        )  # fmt: skip
+        return replace(step, seconds=time.perf_counter() - began)
+
+    # ------------------------------------------------------------------ periods
+    def _runs(self, sigma: Floats) -> Integers:
+        """Return the first period of each run of equal ones."""
+        if len(sigma) == 1 or not self._steady.any():
+            return np.arange(len(sigma))
+        same = self._steady & np.all(sigma[1:] == sigma[:-1], axis=(1, 2))
+        return np.flatnonzero(np.concatenate([[True], ~same]))
+
+    def _periods(self, sigma: Floats, held: Floats, runs: Integers, step: QuadraticStep) -> Periods:
+        if len(runs) == len(sigma):
+            return Periods(sigma, self.program.budgets, self._once, step, held)
+        times = np.diff(runs, append=len(sigma)).astype(float)
+        return Periods(sigma[runs], self.program.budgets[runs], times, step, held)
+
+    def _solver(self, runs: Integers) -> tuple[QuadraticStep, DirectSolver]:
+        """Return the quadratic step over the runs, and what solves it, set up when it is first asked for."""
+        key = (len(runs),) if self._alike else tuple(int(t) for t in runs)
+        if key not in self._solvers:
+            step, plans = self.program.step, self.program.plan_set
+            if len(runs) < self.program.H:
+                step = replace(step, plan_set=plans.bounded(plans.lower[runs], plans.upper[runs]))
+            self._solvers[key] = step, DirectSolver(step, self.solver, tolerance=EXACT)
+        return self._solvers[key]
+
+    def _spread(self, found: Descent, periods: Periods) -> tuple[Floats, TradeMultipliers]:
+        """Return weights and multipliers of all H periods.
+
+        Within a run the gradient is the same in each period, so the trades' multipliers go in equal steps from one
+        end to the other and stay between them.
+        """
+        held = found.multipliers
+        if len(periods.times) == self.program.H:
+            return found.W, held
+        times = periods.times.astype(int)
+        W = np.repeat(found.W, times, axis=0)
+        ends = np.vstack([held.s[1:], np.zeros((1, W.shape[1]))])
+        first = np.repeat(np.cumsum(times) - times, times)
+        part = ((np.arange(len(W)) - first) / np.repeat(times, times))[:, None]
+        s = (1.0 - part) * np.repeat(held.s, times, axis=0) + part * np.repeat(ends, times, axis=0)
+        groups = (
+            None if held.groups is None else np.repeat(held.groups / periods.times[:, None], times, axis=0)
+        )
+        return W, TradeMultipliers(s, None, groups)
+
+    # ------------------------------------------------------------------- starts
+    def _given(self, start: ArrayLike) -> Floats:
+        program = self.program
+        given = finite("start", start)
+        if given.shape not in ((program.n,), (program.H, program.n)):
+            raise BadData(
+                f"start has shape {given.shape}; it must be ({program.n},) or ({program.H}, {program.n})"
+            )
+        if not np.all(given[..., program.risky] > 0.0):
+            raise BadData(
+                f"start holds {given.min():.6g}; a descent may never raise a weight of zero: begin above it"
+            )
+        return np.broadcast_to(given, (program.H, program.n))
+
+    def _erc(self, periods: Periods, solver: DirectSolver, given: Floats | None) -> Floats:
+        """Return each period's ERC, moved to the nearest allowed weights where it is not allowed."""
+        program = self.program
+        if program.cash is None:
+            W = budgeted_weights(periods.sigma, periods.budgets, given)
+        else:
+            risky = program.risky
+            inner = periods.sigma[:, risky[:, None], risky]
+            plans = periods.step.plan_set
+            cash = np.clip(periods.w0[program.cash], plans.lower, plans.upper)[:, program.cash]
+            W = np.empty_like(plans.lower)
+            W[:, program.cash] = cash
+            first = None if given is None else given[:, risky]
+            W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
+        return self._moved_in(periods, solver, W)
+
+    def _moved_in(self, periods: Periods, solver: DirectSolver, W: Floats) -> Floats:
+        """Return weights themselves where they are allowed, else the nearest that are."""
+        if periods.step.plan_set.contains(W, periods.w0):
+            return W
+        near = NEAR * (1.0 + self.program.gamma_trade) / np.maximum(W, 1e-3)
+        return solved(periods, solver, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
+
+    def _from_holdings(
+        self, periods: Periods, solver: DirectSolver, found: Descent, enough: float
+    ) -> Descent:
+        """Begin once more from no trade at all, and return the better plan.
+
+        Without rules only where that alone is better than what was found. With rules always, from the nearest
+        allowed weights: the ERC moved inside them may stand in the valley of a worse optimum.
+        """
+        plans = periods.step.plan_set
+        stay: Floats = np.broadcast_to(periods.w0, found.W.shape)
+        if not plans.only_long:
+            stay = self._moved_in(periods, solver, stay)
+        elif abs(float(periods.w0.sum()) - 1.0) > FULL or not plans.contains(stay, periods.w0):
+            return found
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = periods.objective(stay)
+        # NaN: holdings without any risk have no risk contributions to begin from
+        if not value < (found.objective if plans.only_long else np.inf):
+            return found
+        other = gauss_newton(periods, solver, stay, "holdings", enough, self.limit)
+        return other if other.objective < found.objective else found
+
+    def _unruled(self, sigma: Floats, w0: Floats) -> Floats | None:
+        """Return the plan that bounds, groups and limits change, where there are any and it passes its checks."""
+        if self.program.plan_set.only_long:
+            return None
+        if self._free is None:
+            program = self.program
+            alone = RiskParityProblem(
+                program.n, program.H, program.gamma_trade, budgets=program.budgets, cash=program.cash
+            )
+            self._free = RiskParityStepper(
+                alone, solver=self.solver, tolerance=self.tolerance, limit=self.limit
+            )
+        step = self._free.solve(sigma, w0)
+        return step.W if step.ok else None
+
+    def _revived(
+        self, periods: Periods, solver: DirectSolver, erc: Floats, found: Descent, enough: float
+    ) -> tuple[Descent, float]:
+        """Try to do better with all assets held that are dead; return the better plan, and what the try came to."""
+        plans, dead = periods.step.plan_set, (found.W <= DEAD) & (periods.budgets > 0.0)
+        least = np.where(dead, np.minimum(np.maximum(plans.lower, HELD * erc), plans.upper), plans.lower)
+        if np.any(least.sum(axis=1) > 1.0):
+            return found, np.nan
+        try:
+            step = replace(periods.step, plan_set=plans.bounded(least, plans.upper))
+            held, strict = periods._replace(step=step), DirectSolver(step, self.solver, tolerance=EXACT)
+            alive = gauss_newton(held, strict, self._moved_in(held, strict, erc), "erc", enough, self.limit)
+        except (BadData, SolverFailure):  # the limits leave no plan that holds them all, or none is found
+            return found, np.nan
+        if alive.objective < found.objective:
+            found = gauss_newton(periods, solver, alive.W, "revived", enough, self.limit)
+        return found, alive.objective

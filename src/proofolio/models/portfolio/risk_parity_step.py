@@ -9,17 +9,16 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
-from proofolio.models.portfolio.risk_errors import death_threshold
-from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.models.portfolio.step import Kkt, Multipliers, Rules, measure
+from proofolio.models.portfolio.quadratic_step import Kkt, QuadraticStep, TradeMultipliers
+from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem, death_threshold
 from proofolio.solvers.solution import Check
 
-__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap", "ruled"]
+__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap"]
 
 
 DEAD = 1e-6  # a weight of at most this size is taken for none
-KKT = 1e-7
-NOT_ABOVE = 1e-12
+KKT = 1e-7  # violation and gap of a quadratic program that is called solved; they are asked for to 1e-12
+NOT_ABOVE = 1e-12  # relative, or absolute below 1: rounding of two objectives
 ABSOLUTE = 1.0  # the size that relative gaps refer to; here gaps are read as they are
 
 
@@ -114,39 +113,45 @@ class RiskParityStep:
 
 
 def first_order_gap(
-    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float = -np.inf
+    step: QuadraticStep,
+    slope: Floats,
+    w0: Floats,
+    W: Floats,
+    multipliers: TradeMultipliers,
+    enough: float = -np.inf,
 ) -> float:
     r"""Bound by how much any feasible plan improves on W to first order; 0 where W is stationary.
 
     The objective with its smooth part made linear, :math:`s'V + \gamma \sum_t \|V_t - V_{t-1}\|_1`, is convex, and
-    the multipliers bound it from below over all feasible plans by weak duality (see `proofolio.models.portfolio.step`).
+    the multipliers bound it from below over all feasible plans by weak duality (see `QuadraticStep`).
     Poor multipliers make the bound large, never wrong.
 
     Parameters
     ----------
-    rules : Rules
+    step : QuadraticStep
+        Its plan set and cost of trading.
     slope, W : ndarray, shape (H, n)
     w0 : ndarray, shape (n,)
-    multipliers : Multipliers
+    multipliers : TradeMultipliers
     enough : float
         A gap below which no better multipliers are looked for.
     """
-    return _first_order(rules, slope, w0, W, multipliers, enough).gap
+    return _first_order(step, slope, w0, W, multipliers, enough).gap
 
 
 def _first_order(
-    rules: Rules, slope: Floats, w0: Floats, W: Floats, multipliers: Multipliers, enough: float
+    step: QuadraticStep, slope: Floats, w0: Floats, W: Floats, multipliers: TradeMultipliers, enough: float
 ) -> Kkt:
     """Measure with the multipliers given, and with those that the weights ask for: the smaller gap is one too."""
     none = np.zeros((*slope.shape, slope.shape[1]))
-    found = measure(rules, -slope, none, 0.0, w0, W, multipliers, ABSOLUTE).kkt
+    found = step.measure(-slope, none, w0, W, multipliers, ABSOLUTE).kkt
     if found.gap <= enough or multipliers.limit is not None or multipliers.groups is not None:
         return found
-    asked = Multipliers(_asked(rules, slope, w0, W, multipliers.s))
-    return min(found, measure(rules, -slope, none, 0.0, w0, W, asked, ABSOLUTE).kkt, key=lambda kkt: kkt.gap)
+    asked = TradeMultipliers(_asked(step.cost, slope, w0, W, multipliers.s))
+    return min(found, step.measure(-slope, none, w0, W, asked, ABSOLUTE).kkt, key=lambda kkt: kkt.gap)
 
 
-def _asked(rules: Rules, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Floats:
+def _asked(cost: Floats, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Floats:
     r"""Return the multipliers of trades that weights ask for; a solver's are as inexact as its trades.
 
     Of an asset that is held :math:`slope_t + s_t - s_{t+1} = \nu_t`, so that :math:`s_t = \sum_{\tau \ge t}
@@ -157,18 +162,17 @@ def _asked(rules: Rules, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Flo
     u = np.diff(W, axis=0, prepend=w0[None])
     size = np.abs(u)
     total = size.sum(axis=1)
-    known = (size * (ahead + rules.cost * np.sign(u))).sum(axis=1) / np.where(total > 0.0, total, 1.0)
+    known = (size * (ahead + cost * np.sign(u))).sum(axis=1) / np.where(total > 0.0, total, 1.0)
     level = np.where(total > 0.0, known, (ahead + s).mean(axis=1))
     return np.where((W > DEAD).all(axis=0), level[:, None] - ahead, s)
 
 
 def checked_step(
-    program: RiskParity,
-    rules: Rules,
+    program: RiskParityProblem,
     sigma: Floats,
     w0: Floats,
     W: Floats,
-    multipliers: Multipliers,
+    multipliers: TradeMultipliers,
     iterations: tuple[Iteration, ...],
     *,
     start_objective: float,
@@ -183,13 +187,11 @@ def checked_step(
 
     Parameters
     ----------
-    program : RiskParity
-    rules : Rules
-        The program's.
+    program : RiskParityProblem
     sigma : ndarray, shape (H, n, n)
     w0 : ndarray, shape (n,)
     W : ndarray, shape (H, n)
-    multipliers : Multipliers
+    multipliers : TradeMultipliers
         For all H periods.
     iterations : tuple of Iteration
     unruled : ndarray, shape (H, n), optional
@@ -206,18 +208,19 @@ def checked_step(
     pulled = np.matmul(sigma, (g * W)[..., None])[..., 0]
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
-    found = _first_order(rules, slope, w0, W, multipliers, tolerance)
+    found = _first_order(program.step, slope, w0, W, multipliers, tolerance)
     stationarity, missed = found.gap, found.violation
     u = W - np.concatenate([w0[None], W[:-1]])
-    objective = float((g * g).sum()) + float((np.abs(u) @ rules.cost).sum())
+    objective = float((g * g).sum()) + float((np.abs(u) @ program.step.cost).sum())
     budgeted = b > 0.0
     smallest = float(W[budgeted].min())
     cannot_die = bool(start_objective < death_threshold(b))
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
     holds = below >= 0.0 and stationarity <= tolerance
     # without an alternative: none is feasible under the rules, or the method does not look for one
-    looked = method != "published" and (alternative >= objective or (np.isnan(alternative) and ruled(rules)))
-    dead, penalty, shut = _dead(program, rules, W, w0, holds and looked, unruled)
+    unknown = np.isnan(alternative) and not program.plan_set.only_long
+    looked = method != "published" and bool(alternative >= objective or unknown)
+    dead, penalty, shut = _dead(program, W, w0, holds and looked, unruled)
     lost = tuple(i for i in dead if i not in {*penalty, *shut})
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     checks = (
@@ -225,7 +228,7 @@ def checked_step(
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
         Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
-        Check("no asset dead", not lost, float(len(lost)), 0.0, _words(penalty, shut, lost)),
+        Check("no asset dead", not lost, float(len(lost)), 0.0, _explained(penalty, shut, lost)),
     )
     return RiskParityStep(
         W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
@@ -234,20 +237,20 @@ def checked_step(
 
 
 def _dead(
-    program: RiskParity, rules: Rules, W: Floats, w0: Floats, explained: bool, unruled: Floats | None
+    program: RiskParityProblem, W: Floats, w0: Floats, explained: bool, unruled: Floats | None
 ) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
     """Return the dead assets, those that the cost of trading keeps out, and those that the rules keep out."""
     missing = (W <= DEAD) & (program.budgets > 0.0)
     if not missing.any():
         return (), (), ()
     dead = tuple(int(i) for i in np.flatnonzero(missing.any(axis=0)))
-    upper = program.holdings.upper
+    upper = program.plan_set.upper
     closed = tuple(i for i in dead if np.all(upper[missing[:, i], i] <= DEAD))
     if not explained:
         return dead, (), closed
     # not held and never bought: what was sold down to nothing is not the cost of buying
     never = {i for i in dead if w0[i] <= DEAD and missing[:, i].all() and i not in closed}
-    if not ruled(rules):
+    if program.plan_set.only_long:
         return dead, tuple(i for i in dead if i in never) if program.gamma_trade > 0.0 else (), closed
     if unruled is None:
         return dead, (), closed
@@ -257,17 +260,12 @@ def _dead(
     return dead, penalty, tuple(i for i in dead if i in free or i in closed)
 
 
-def ruled(rules: Rules) -> bool:
-    """Return whether bounds, groups or a turnover limit say more than that the weights are long-only."""
-    return not rules.simplex or rules.groups is not None or rules.turnover_limit is not None
-
-
-def _words(penalty: tuple[int, ...], shut: tuple[int, ...], lost: tuple[int, ...]) -> str:
-    said = []
+def _explained(penalty: tuple[int, ...], shut: tuple[int, ...], lost: tuple[int, ...]) -> str:
+    parts = []
     if penalty:
-        said.append(f"assets {list(penalty)} were not held, and buying them costs more than it is worth")
+        parts.append(f"assets {list(penalty)} were not held, and buying them costs more than it is worth")
     if shut:
-        said.append(f"assets {list(shut)} are kept out by bounds, groups or the turnover limit")
+        parts.append(f"assets {list(shut)} are kept out by bounds, groups or the turnover limit")
     if lost:
-        said.append(f"assets {list(lost)} have no weight and so no risk: a dead-asset trap")
-    return "; ".join(said)
+        parts.append(f"assets {list(lost)} have no weight and so no risk: a dead-asset trap")
+    return "; ".join(parts)

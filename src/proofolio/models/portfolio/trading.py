@@ -1,10 +1,9 @@
-r"""What trading costs, and how much of it is allowed: functions of the trades between periods.
+r"""What trading costs: functions of the trades between periods.
 
 With :math:`u_t = W_t - W_{t-1}`, the first period counting only where the holdings before it are given,
 
 .. math::
-    \sum_t \Bigl(\kappa \|u_t\|_1 + \sum_i q_i u_{i,t}^2 + \sum_i p_i |u_{i,t}|^{3/2}\Bigr), \qquad
-    \|u_t\|_1 \le L_t
+    \sum_t \Bigl(\kappa \|u_t\|_1 + \sum_i q_i u_{i,t}^2 + \sum_i p_i |u_{i,t}|^{3/2}\Bigr).
 
 All of it grows with the size :math:`v \ge |u|`. The power 3/2 is exact by two rotated cones,
 
@@ -15,7 +14,6 @@ or joined from chords, which lie above it by no more than a proved error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,19 +23,19 @@ from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.piecewise import interpolation_error, piecewise_linear_of
 from proofolio.formulations.signs import absolute
-from proofolio.models.arguments import each_asset, finite, not_negative, numbers, whole
+from proofolio.models.arguments import each_asset, finite, not_negative, whole
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, concatenate
 
-__all__ = ["Trading"]
+__all__ = ["Trading", "add_plan"]
 
 
-ROUNDING = 1e-12
+ROUNDING = 1e-12  # relative, of the sums behind the error of the chords
 
 
-@dataclass(frozen=True, eq=False, init=False)
 class Trading:
-    """Costs and limits of trades over T periods; it knows nothing of regimes.
+    """Costs of trades over T periods; it knows nothing of regimes.
 
     Parameters
     ----------
@@ -48,8 +46,6 @@ class Trading:
         Of the squares of the trades, and of their sizes to the power 3/2.
     impact_pieces : int, optional
         Chords to the power 3/2 for each trade; exact cones when left out.
-    turnover_limit : float or array_like, shape (T,)
-        Of the sum of the sizes of a period's trades; infinite where there is none.
     initial : array_like, shape (n,), optional
         Holdings before the first period.
 
@@ -58,14 +54,6 @@ class Trading:
     BadData
         Naming the argument.
     """
-
-    periods: int
-    turnover_cost: float
-    quadratic_impact: Floats
-    power_impact: Floats
-    impact_pieces: int | None
-    turnover_limit: Floats
-    initial: Floats | None
 
     def __init__(
         self,
@@ -76,20 +64,14 @@ class Trading:
         quadratic_impact: ArrayLike = 0.0,
         power_impact: ArrayLike = 0.0,
         impact_pieces: int | None = None,
-        turnover_limit: ArrayLike = np.inf,
         initial: ArrayLike | None = None,
     ) -> None:
-        fields = {
-            "periods": periods,
-            "turnover_cost": not_negative("turnover_cost", turnover_cost),
-            "quadratic_impact": each_asset("quadratic_impact", quadratic_impact, n),
-            "power_impact": each_asset("power_impact", power_impact, n),
-            "impact_pieces": None if impact_pieces is None else whole("impact_pieces", impact_pieces, 1),
-            "turnover_limit": _limits(turnover_limit, periods),
-            "initial": None if initial is None else _initial(initial, n),
-        }
-        for name, value in fields.items():
-            object.__setattr__(self, name, value)
+        self.periods = periods
+        self.turnover_cost = not_negative("turnover_cost", turnover_cost)
+        self.quadratic_impact = each_asset("quadratic_impact", quadratic_impact, n)
+        self.power_impact = each_asset("power_impact", power_impact, n)
+        self.impact_pieces = None if impact_pieces is None else whole("impact_pieces", impact_pieces, 1)
+        self.initial = None if initial is None else _initial(initial, n)
 
     @property
     def first(self) -> int:
@@ -98,28 +80,30 @@ class Trading:
 
     @property
     def couples(self) -> bool:
-        """Whether anything is asked of the trades."""
-        limited = bool(np.isfinite(self.turnover_limit).any())
-        return bool(self.turnover_cost or self.quadratic_impact.any() or self.power_impact.any() or limited)
+        """Whether any trade costs anything, so that one period's weights matter to the next."""
+        return bool(self.turnover_cost or self.quadratic_impact.any() or self.power_impact.any())
 
     @property
     def options(self) -> tuple[str, ...]:
         """What is asked for beyond a cost of turnover."""
-        asked = {
-            "quadratic_impact": self.quadratic_impact.any(),
-            "power_impact": self.power_impact.any(),
-            "turnover_limit": np.isfinite(self.turnover_limit).any(),
-        }
+        asked = {"quadratic_impact": self.quadratic_impact.any(), "power_impact": self.power_impact.any()}
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
-    def add(self, model: Builder, W: Expression, balanced: bool) -> Any:
+    def add(self, model: Builder, W: Expression, limit: Floats, balanced: bool) -> Any:
         """Write the variables and rows on weights of shape (n, T), and return the cost: an expression or 0.
 
-        `balanced` says that rows of the model fix the same sum of the weights in every period, and that the
-        first holdings have it: then what is bought equals what is sold, and buys alone tell the turnover.
+        Parameters
+        ----------
+        model : Builder
+        W : Expression, shape (n, T)
+        limit : ndarray, shape (T,)
+            Of the turnover of each period, see `PlanSet`.
+        balanced : bool
+            Whether rows of the model fix the same sum of the weights in every period, and the first holdings have
+            it: then what is bought equals what is sold, and buys alone give the turnover.
         """
-        if not self.couples or self.first >= self.periods:
+        if not (self.couples or np.isfinite(limit).any()) or self.first >= self.periods:
             return 0.0
         u = W[:, 1:] - W[:, :-1] if self.periods > 1 else None
         if self.initial is not None:
@@ -136,7 +120,7 @@ class Trading:
             traded = absolute(model, "traded", u, side="at_least")
             turnover = traded.sum(0)
             cost = self._impact(model, traded, _reach(model.bounds(u)))
-        limit = self.turnover_limit[self.first :]
+        limit = limit[self.first :]
         limited = np.flatnonzero(np.isfinite(limit))
         if limited.size:
             model.add("turnover", turnover[limited] <= limit[limited])
@@ -193,12 +177,20 @@ class Trading:
         total += (self.quadratic_impact @ size**2).sum() + (self.power_impact @ size**1.5).sum()
         return float(total)
 
-    def violations(self, W: Floats) -> dict[str, float]:
-        """Return by how much weights (n, T) miss the turnover limit, where there is one."""
-        if not np.isfinite(self.turnover_limit).any():
-            return {}
-        beyond = np.abs(self.trades(W)).sum(axis=0) - self.turnover_limit[self.first :]
-        return {"turnover within its limit": max(0.0, float(np.max(beyond, initial=0.0)))}
+
+def add_plan(model: Builder, plan_set: PlanSet, price: float, w0: Floats) -> tuple[Expression, Any]:
+    """Add variables ``W`` (n, T) of a plan after holdings (n,), its rules, and trades at a price but for the cash.
+
+    Returns W, and the cost of trading: an expression or 0.
+
+    Adds: ``W`` with the rows of `PlanSet.add`, and of `Trading.add` ``buy`` or ``traded``.
+    """
+    W = model.variable("W", (plan_set.n, plan_set.periods), plan_set.lower.T, plan_set.upper.T)
+    plan_set.add(model, W)
+    traded = np.flatnonzero(plan_set.counted).tolist()
+    trading = Trading(len(traded), plan_set.periods, turnover_cost=price, initial=w0[traded])
+    balanced = plan_set.cash is None and float(w0.sum()) == 1.0
+    return W, trading.add(model, W[traded], plan_set.turnover_limit, balanced)
 
 
 def _three_halves(v: Floats) -> Floats:
@@ -214,15 +206,6 @@ def _chords(pieces: int) -> Floats:
 
 def _reach(bounds: tuple[Floats, Floats]) -> Floats:
     return np.maximum(np.maximum(-bounds[0], bounds[1]), 0.0)
-
-
-def _limits(limit: ArrayLike, T: int) -> Floats:
-    given = numbers("turnover_limit", limit)
-    if given.shape not in ((), (T,)):
-        raise BadData(f"turnover_limit has shape {given.shape}; it must be one number or ({T},)")
-    if np.any(given < 0):
-        raise BadData(f"turnover_limit holds {given.min():.6g}; it cannot be negative")
-    return np.array(np.broadcast_to(given, (T,)))
 
 
 def _initial(initial: ArrayLike, n: int) -> Floats:

@@ -85,5 +85,7 @@ def built_form(
         exact=problem.exact,
         budget=budget,
     )
-    model.minimise(cost.sum() + problem.trading.add(model, W, budget is not None) + switching)
+    limits = problem.holdings.turnover_limit
+    trading = problem.trading.add(model, W, limits, budget is not None)
+    model.minimise(cost.sum() + trading + switching)
     return model

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.formulations.costs import MaxTerm, RegimeCosts
 from proofolio.models.arguments import finite
-from proofolio.models.portfolio.plan_set import Group, Holdings
+from proofolio.models.portfolio.plan_set import Group, PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.form import built_form
 from proofolio.models.regime_switching.methods.path import PathMethod
@@ -151,9 +151,9 @@ class RegimeSwitching(RegimeProblem):
         lengths = {} if path is None else {"path": np.size(path)}
         lengths |= {name: len(b) for name, b in (("lower", least), ("upper", most)) if b.ndim == 2}
         T = declared_periods(periods, costs, lengths)
-        holdings = Holdings(
+        holdings = PlanSet(
             n, T, least, most, groups=groups, cardinality=cardinality, minimum_position=minimum_position,
-            round_lots=round_lots, net=net, gross=gross,
+            round_lots=round_lots, net=net, gross=gross, turnover_limit=turnover_limit,
         )  # fmt: skip
         rules = RegimePath(
             R, T, path=path, transitions=transitions, dwell=dwell, max_switches=max_switches,
@@ -161,7 +161,7 @@ class RegimeSwitching(RegimeProblem):
         )  # fmt: skip
         trading = Trading(
             n, T, turnover_cost=turnover_cost, quadratic_impact=quadratic_impact, power_impact=power_impact,
-            impact_pieces=impact_pieces, turnover_limit=turnover_limit, initial=initial,
+            impact_pieces=impact_pieces, initial=initial,
         )  # fmt: skip
         super().__init__(costs, T, holdings, rules, trading, bool(exact))
 

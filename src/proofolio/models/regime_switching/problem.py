@@ -5,8 +5,8 @@ r"""The regime-switching problem as plain data: costs, holdings, rules of the pa
     \quad\text{s.t.}\quad \mathrm{cost}_t \ge f_{r,t}(W_t)\ \text{where}\ Z_{r,t} = 1, \quad
     \sum_r Z_{r,t} = 1, \quad \sum_i W_{i,t} = 1, \quad \ell \le W_t \le u
 
-and what the options add: rules of the path (`RegimePath`), of the holdings (`Holdings`), and of trading
-(`Trading`); :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
+and what the options add: rules of the path (`RegimePath`), what may be held and traded (`PlanSet`), and costs of
+trading (`Trading`); :math:`f_{r,t}(w) = w'Qw + c'w + k + \sum_j \sigma_j \max(\alpha_j'w + \beta_j, \phi_j)`.
 
 The convex pieces of the costs are what is left of f once its concave maxima have been decided.
 :math:`-\max(u, \phi) = \min(-u, -\phi)`, so a regime's cost is the least of convex functions, one for each
@@ -31,7 +31,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.models.arguments import finite
-from proofolio.models.portfolio.plan_set import FEASIBLE, Holdings
+from proofolio.models.portfolio.plan_set import FEASIBLE, PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.rules import RegimePath, read_path
 from proofolio.program.structure import is_positive_semidefinite
@@ -55,7 +55,7 @@ class RegimeProblem:
     costs : RegimeCosts
     T : int
         The number of periods.
-    holdings : Holdings
+    holdings : PlanSet
     rules : RegimePath
     trading : Trading
     exact : bool
@@ -69,7 +69,7 @@ class RegimeProblem:
 
     costs: RegimeCosts
     T: int
-    holdings: Holdings
+    holdings: PlanSet
     rules: RegimePath
     trading: Trading
     exact: bool = False
@@ -118,9 +118,14 @@ class RegimeProblem:
         return self.trading.initial
 
     @property
+    def trades_couple(self) -> bool:
+        """Whether a cost or a limit of trading ties the periods together."""
+        return self.trading.couples or self.holdings.limited
+
+    @property
     def separable(self) -> bool:
         """Whether no cost and no rule ties the periods together."""
-        return not (self.trading.couples or self.rules.couples)
+        return not (self.trades_couple or self.rules.couples)
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -160,7 +165,8 @@ class RegimeProblem:
     def uncoupled(self) -> Self:
         """Return the same problem without costs and limits of trading and costs and rules of switching."""
         rules = RegimePath(self.R, self.T, path=self.path, covered=self.rules.covered)
-        return self._changed(rules=rules, trading=Trading(self.n, self.T, initial=self.initial))
+        trading = Trading(self.n, self.T, initial=self.initial)
+        return self._changed(rules=rules, trading=trading, holdings=self.holdings.unlimited())
 
     def _changed(self, **parts: Any) -> Self:
         """Return a copy with other parts, also of a subclass whose constructor takes something else."""
@@ -206,7 +212,7 @@ class RegimeProblem:
         return dearest
 
 
-def _check_initial(initial: Floats | None, holdings: Holdings) -> None:
+def _check_initial(initial: Floats | None, holdings: PlanSet) -> None:
     if initial is None:
         return
     low, high = holdings.net

@@ -127,7 +127,7 @@ def raw_data_checks(
     """
     chosen = np.round(Z)
     rules = problem.rules.violations(chosen)
-    amounts = problem.holdings.violations(W) | problem.trading.violations(W)
+    amounts = problem.holdings.violations(W, problem.initial)
     # with no regime at all the first one stands in: the rule on the regimes has failed by then
     active = np.where(chosen.any(axis=0), chosen, np.arange(problem.R)[:, None] == 0)
     f = problem.period_costs(W, active)
@@ -170,7 +170,7 @@ def declared_form(problem: RegimeProblem) -> Program:
     model.add("one_regime", Z.sum(0) == 1 if problem.rules.covered is None else Z.sum(0) >= 1)
     objective = model.variable("cost", T).sum()
     first = problem.trading.first
-    if problem.trading.options or low != high:
+    if problem.trading.options or problem.holdings.limited or low != high:
         objective = objective + model.variable("trading_cost", 1, 0.0).sum()
     elif problem.turnover_cost and first < T:
         buy = model.variable("buy", (n, T - first), 0.0)

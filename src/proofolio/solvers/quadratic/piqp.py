@@ -197,10 +197,10 @@ def solve(program: Program, settings: Settings) -> Solution:
     unit = objective_unit(program)
     P = (program.P.toarray(order="F") if dense else sparse.csc_matrix(program.P)) / unit
     A = program.A.toarray() if dense else program.A
-    rows, box = _met(program.row_lower, program.row_upper), _met(program.lower, program.upper)
-    if rows is None or box is None:
+    sides, box = _met(program.row_lower, program.row_upper), _met(program.lower, program.upper)
+    if sides is None or box is None:
         return answer(program, settings, started, WHO, "a lower side is above an upper one", "infeasible")
-    qp = QP(P, program.q / unit, A, *rows, *box)
+    qp = QP(P, program.q / unit, A, *sides, *box)
     condensed = {"kkt_solver": "sparse_ldlt_eq_cond"} if not dense and _condenses(program) else {}
     solver = Piqp(qp, **(condensed | dict(settings.options)))
     if _too_long(solver, settings, started):
@@ -212,9 +212,8 @@ def solve(program: Program, settings: Settings) -> Solution:
         if status == "limit":
             status = diagnosis(program, settings, started)
         return answer(program, settings, started, WHO, said, status, iterations=found.iterations)
-    return answer(
-        program, settings, started, WHO, said, status, found.x, None, unit * found.y, found.iterations
-    )
+    rows, count = unit * found.y, found.iterations
+    return answer(program, settings, started, WHO, said, status, found.x, None, rows, count, unit)
 
 
 def _met(low: Floats, high: Floats) -> tuple[Floats, Floats] | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import ProofolioError, SolverFailure
-from proofolio.models.portfolio.plan_set import Holdings
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.methods.separation import least_costs
 from proofolio.models.regime_switching.problem import RegimeProblem
@@ -129,7 +129,7 @@ def first_answer(problem: RegimeProblem, deadline: Deadline) -> FirstAnswer:
     best = _better(problem, candidates, best)
     if best.Z is not None and deadline.left:
         candidates += _constant(problem, _average(problem, best.Z / best.Z.sum()), convex, deadline)
-        best = _better(problem, candidates[-1:] if problem.trading.couples else candidates, best)
+        best = _better(problem, candidates[-1:] if problem.trades_couple else candidates, best)
     return best
 
 
@@ -186,21 +186,19 @@ def _constant(
 
 def _held_throughout(problem: RegimeProblem, average: tuple[Floats, Floats], convex: bool) -> Program:
     held, trading, n = problem.holdings, problem.trading, problem.n
-    one = Holdings(
+    one = PlanSet(
         n, 1, held.lower.max(axis=0), held.upper.min(axis=0), groups=held.groups, cardinality=held.cardinality,
         minimum_position=held.minimum_position, round_lots=held.round_lots, net=held.net, gross=held.gross,
+        turnover_limit=held.turnover_limit[:1],
     )  # fmt: skip
     model = Builder("held_throughout")
     W = model.variable("W", (n, 1), one.lower.T, one.upper.T)
     one.add(model, W)
     # later there are no trades
-    bought = Trading(
-        n, 1, turnover_cost=trading.turnover_cost / problem.T, turnover_limit=trading.turnover_limit[0],
-        initial=trading.initial,
-    )  # fmt: skip
+    bought = Trading(n, 1, turnover_cost=trading.turnover_cost / problem.T, initial=trading.initial)
     Q, c = average
     objective = c @ W[:, 0]
-    objective = objective + bought.add(model, W, one.budget is not None)
+    objective = objective + bought.add(model, W, one.turnover_limit, one.budget is not None)
     if convex:
         objective = objective + model.quadratic(Q, W[:, 0])
     model.minimise(objective)
@@ -212,7 +210,7 @@ def _better(problem: RegimeProblem, candidates: list[Floats], best: FirstAnswer)
     n, T = problem.n, problem.T
     held = [np.broadcast_to(w, (T, n)) for w in candidates]
     held = [w for w in held if _worst(problem, w) <= FEASIBLE]
-    if not problem.trading.couples and len(held) > 1:
+    if not problem.trades_couple and len(held) > 1:
         held.append(_each_period(problem, np.array(held)))
     for w in held:
         chosen = cheapest_allowed(problem.rules, problem.costs.value(w))
@@ -235,5 +233,4 @@ def _each_period(problem: RegimeProblem, held: Floats) -> Floats:
 
 
 def _worst(problem: RegimeProblem, w: Floats) -> float:
-    found = problem.holdings.violations(w.T) | problem.trading.violations(w.T)
-    return max(found.values())
+    return max(problem.holdings.violations(w.T, problem.initial).values())

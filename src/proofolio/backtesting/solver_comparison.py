@@ -1,7 +1,4 @@
-"""Successive convex approximation against SLSQP: time, and how far risk contributions are from equal.
-
-The risk-parity program as a general nonlinear solver sees it: SciPy's SLSQP, for comparison only.
-"""
+"""Successive convex approximation against SciPy's SLSQP: time, and how far risk contributions are from equal."""
 
 from __future__ import annotations
 
@@ -15,15 +12,13 @@ from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.forecast_book import Progress
-from proofolio.backtesting.forecast_plan import ForecastPlan
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
+from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData
 from proofolio.models.portfolio.risk_parity import RiskParity
 
 __all__ = [
-    "HORIZONS",
-    "TRADE_AVERSIONS",
     "SolverRow",
     "compare_solvers",
     "contribution_error",
@@ -105,18 +100,18 @@ def contribution_error(weights: Floats, covariance: Floats) -> float:
     return float(np.abs(share - 1.0 / len(weights)).sum())
 
 
-HORIZONS = (1, 5, 15, 30)
+TRIED_HORIZONS = (1, 5, 15, 30)
 TRADE_AVERSIONS = (1e-6, 1e-4, 1e-3)
-AFTERWARDS = 60
+AFTERWARDS = 60  # days whose covariance judges the weights: a quarter
 
 
 @dataclass(frozen=True)
 class SolverRow:
-    """One way to solve the risk-parity program at one horizon and trade aversion, over the days tried.
+    """One method for the risk-parity program at one horizon and trade aversion, over the days tried.
 
     Attributes
     ----------
-    way : {"sca", "slsqp"}
+    method : {"sca", "slsqp"}
     horizon : int
     gamma_trade : float
     days : int
@@ -127,7 +122,7 @@ class SolverRow:
     post_mean, post_max : float
         The same weights, under the covariance of the 60 days that followed.
     objective : float
-        Mean; `worse` counts the days on which it was above the other way's by more than 1e-9.
+        Mean; `worse` counts the days on which it was above the other method's by more than 1e-9.
     worse : int
     least_weight : float
         The smallest of any asset, period and day: 0 is a dead asset.
@@ -135,7 +130,7 @@ class SolverRow:
         Days on which the solver itself did not claim success.
     """
 
-    way: str
+    method: str
     horizon: int
     gamma_trade: float
     days: int
@@ -150,8 +145,8 @@ class SolverRow:
     failed: int
 
     def document(self) -> dict[str, Any]:
-        """Return the row as plain data."""
-        return asdict(self)
+        """Return the row as plain data, the method under ``way``."""
+        return {"way": self.method} | {k: v for k, v in asdict(self).items() if k != "method"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,13 +164,13 @@ def compare_solvers(
     start: int,
     stop: int,
     days: int = 12,
-    horizons: Sequence[int] = HORIZONS,
+    horizons: Sequence[int] = TRIED_HORIZONS,
     gamma_trades: Sequence[float] = TRADE_AVERSIONS,
     progress: Progress | None = None,
 ) -> list[SolverRow]:
     """Return two rows for each horizon and trade aversion, on `days` days spread evenly over the span.
 
-    Both ways start from holdings of 1/n and solve the same program, with the regimes' forecast covariances of
+    Both methods start from holdings of 1/n and solve the same program, with the regimes' forecast covariances of
     that day. The covariance afterwards is used to judge only.
 
     Raises
@@ -203,27 +198,29 @@ def compare_solvers(
         for H in horizons:
             for gamma in gamma_trades:
                 stepper = RiskParity(n, H, gamma_trade=gamma).stepper()
-                ways: dict[str, list[_Step]] = {"sca": [], "slsqp": []}
+                steps: dict[str, list[_Step]] = {"sca": [], "slsqp": []}
                 for covariance in covariances:
                     known = covariance[:H]
                     began = time.perf_counter()
                     step = stepper.solve(known, w0)
                     seconds = time.perf_counter() - began
                     W = step.W.T
-                    ways["sca"].append(_Step(seconds, W, objective(W, known, w0, gamma), step.ok))
+                    steps["sca"].append(_Step(seconds, W, objective(W, known, w0, gamma), step.ok))
                     began = time.perf_counter()
                     W, value, ok = slsqp_risk_parity(known, w0, gamma)
-                    ways["slsqp"].append(_Step(time.perf_counter() - began, W, value, ok))
+                    steps["slsqp"].append(_Step(time.perf_counter() - began, W, value, ok))
                 done += 1
                 if progress is not None:
                     progress("SCA against SLSQP", done, len(horizons) * len(gamma_trades))
-                for way, other in (("sca", "slsqp"), ("slsqp", "sca")):
-                    rows.append(_row(way, H, gamma, ways[way], ways[other], covariances, market, chosen))
+                for method, other in (("sca", "slsqp"), ("slsqp", "sca")):
+                    rows.append(
+                        _row(method, H, gamma, steps[method], steps[other], covariances, market, chosen)
+                    )
     return rows
 
 
 def _row(
-    way: str,
+    method: str,
     H: int,
     gamma: float,
     steps: list[_Step],
@@ -238,7 +235,7 @@ def _row(
         for s, day in zip(steps, days, strict=True)
     ]
     return SolverRow(
-        way=way,
+        method=method,
         horizon=H,
         gamma_trade=gamma,
         days=len(steps),

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.optimize import check_grad
 
-from proofolio.backtesting import risk_parity_experiment as slsqp
-from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.risk_parity_experiment import compare_solvers
+from proofolio.backtesting import solver_comparison as slsqp
+from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
 
@@ -15,7 +15,7 @@ def test_both_ways_are_judged_alike_and_sca_is_never_the_worse(market_of, two_re
     market = market_of(two_regimes(days=220))
     plan = ForecastPlan(driving=(0, 1), window=120)
     rows = compare_solvers(market, plan, start=120, stop=220, days=3, horizons=(1, 2), gamma_trades=(1e-4,))
-    assert [(row.way, row.horizon) for row in rows] == [("sca", 1), ("slsqp", 1), ("sca", 2), ("slsqp", 2)]
+    assert [(row.method, row.horizon) for row in rows] == [("sca", 1), ("slsqp", 1), ("sca", 2), ("slsqp", 2)]
     for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
         assert (ours.days, ours.worse, ours.failed) == (3, 0, 0)
         assert ours.objective <= theirs.objective + 1e-9

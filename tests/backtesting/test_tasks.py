@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import LinearCost
-from proofolio.backtesting.forecast_plan import ForecastPlan
-from proofolio.backtesting.run import backtest, set_scene
+from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.strategies import FixMix, strategies_named
-from proofolio.backtesting.tasks import Piece, Workshop, digest
+from proofolio.backtesting.tasks import Task, TaskRunner, digest
 from proofolio.errors import BadData
 
 PLAN = ForecastPlan(driving=(0, 1), window=120)
@@ -24,8 +24,8 @@ class Interrupted(Exception):
     pass
 
 
-def pieces(count):
-    return [Piece(digest("number", k), str(k), k) for k in range(count)]
+def tasks(count):
+    return [Task(digest("number", k), str(k), k) for k in range(count)]
 
 
 def strategies(market):
@@ -48,57 +48,57 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path):
         done.append(k)
         return Number(k * k)
 
-    workshop = Workshop(folder=tmp_path)
+    runner = TaskRunner(folder=tmp_path)
     with pytest.raises(Interrupted):
-        workshop.run(work, 3, pieces(5), Number)
+        runner.run(work, 3, tasks(5), Number)
     assert done == [0, 1, 2]
-    assert workshop.run(work, 99, pieces(5), Number) == [Number(k * k) for k in range(5)]
+    assert runner.run(work, 99, tasks(5), Number) == [Number(k * k) for k in range(5)]
     assert done == [0, 1, 2, 3, 4]
-    assert workshop.run(work, 0, pieces(5), Number) == [Number(k * k) for k in range(5)]
+    assert runner.run(work, 0, tasks(5), Number) == [Number(k * k) for k in range(5)]
 
 
 def test_half_a_file_is_not_taken_for_a_result(tmp_path):
-    workshop = Workshop(folder=tmp_path)
-    (piece,) = pieces(1)
-    workshop.keep(piece.key, Number(7))
+    runner = TaskRunner(folder=tmp_path)
+    (task,) = tasks(1)
+    runner.keep(task.key, Number(7))
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:40])
-    assert workshop.run(lambda shared, k: Number(8), None, [piece], Number) == [Number(8)]
-    assert workshop.found(piece.key, Number) == Number(8)
+    assert runner.run(lambda shared, k: Number(8), None, [task], Number) == [Number(8)]
+    assert runner.found(task.key, Number) == Number(8)
 
 
 def test_how_far_it_is_counts_what_was_found(tmp_path):
     said = []
-    workshop = Workshop(folder=tmp_path, progress=lambda *news: said.append(news))
-    workshop.run(lambda shared, k: Number(k), None, pieces(2), Number)
-    workshop.run(lambda shared, k: Number(k), None, pieces(3), Number)
+    runner = TaskRunner(folder=tmp_path, progress=lambda *news: said.append(news))
+    runner.run(lambda shared, k: Number(k), None, tasks(2), Number)
+    runner.run(lambda shared, k: Number(k), None, tasks(3), Number)
     assert said == [("found", 0, 2), ("0", 1, 2), ("1", 2, 2), ("found", 2, 3), ("2", 3, 3)]
 
 
 def test_a_backtest_is_not_done_twice_and_read_back_to_the_bit(market, tmp_path, monkeypatch):
-    workshop = Workshop(folder=tmp_path)
-    scene = set_scene(market, strategies(market), PLAN, workshop=workshop)
-    first = backtest(scene, strategies(market), LinearCost(), workshop)
+    runner = TaskRunner(folder=tmp_path)
+    context = prepare(market, strategies(market), PLAN, runner=runner)
+    first = simulate_all(context, strategies(market), LinearCost(), runner)
 
     def never(*_, **__):
         raise AssertionError("this was done before")
 
-    monkeypatch.setattr("proofolio.backtesting.run.simulate", never)
-    monkeypatch.setattr("proofolio.backtesting.forecast_plan.record_forecasts", never)
-    scene = set_scene(market, strategies(market), PLAN, workshop=workshop)
-    same(first, backtest(scene, strategies(market), LinearCost(), workshop))
-    for changed in ({"costs": LinearCost(0.002)}, {"scene": replace(scene, rebalance="weekly")}):
+    monkeypatch.setattr("proofolio.backtesting.backtests.simulate", never)
+    monkeypatch.setattr("proofolio.backtesting.forecasts.record_forecasts", never)
+    context = prepare(market, strategies(market), PLAN, runner=runner)
+    same(first, simulate_all(context, strategies(market), LinearCost(), runner))
+    for changed in ({"costs": LinearCost(0.002)}, {"context": replace(context, rebalance="weekly")}):
         with pytest.raises(AssertionError, match="before"):
-            backtest(
-                **({"scene": scene, "strategies": [FixMix()], "costs": LinearCost()} | changed),
-                workshop=workshop,
+            simulate_all(
+                **({"context": context, "strategies": [FixMix()], "costs": LinearCost()} | changed),
+                runner=runner,
             )
 
 
 def test_two_processes_find_what_one_finds(market):
-    scene = set_scene(market, strategies(market), PLAN)
-    one = backtest(scene, strategies(market), LinearCost(), Workshop(jobs=1))
-    two = backtest(scene, strategies(market), LinearCost(), Workshop(jobs=2))
+    context = prepare(market, strategies(market), PLAN)
+    one = simulate_all(context, strategies(market), LinearCost(), TaskRunner(jobs=1))
+    two = simulate_all(context, strategies(market), LinearCost(), TaskRunner(jobs=2))
     same(one, two)
 
 
@@ -106,14 +106,14 @@ def test_two_processes_find_what_one_finds(market):
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_dask_cluster_finds_what_one_process_finds(market):
     distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    scene = set_scene(market, strategies(market), PLAN)
+    context = prepare(market, strategies(market), PLAN)
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
-        found = backtest(
-            scene, strategies(market), LinearCost(), Workshop(scheduler=cluster.scheduler_address)
+        found = simulate_all(
+            context, strategies(market), LinearCost(), TaskRunner(scheduler=cluster.scheduler_address)
         )
-    same(backtest(scene, strategies(market), LinearCost()), found)
+    same(simulate_all(context, strategies(market), LinearCost()), found)
 
 
 def test_everything_that_decides_a_result_is_in_its_name():
@@ -131,13 +131,13 @@ def test_everything_that_decides_a_result_is_in_its_name():
 
 def test_no_processes_and_no_scheduler_are_refused(market):
     with pytest.raises(BadData, match="1 or more"):
-        Workshop(jobs=0)
+        TaskRunner(jobs=0)
 
 
 def test_files_of_another_kind_under_a_piece_s_name_are_done_again(tmp_path):
-    found = Workshop(folder=tmp_path)
-    (piece,) = pieces(1)
-    file = tmp_path / f"{piece.key}.npz"
+    found = TaskRunner(folder=tmp_path)
+    (task,) = tasks(1)
+    file = tmp_path / f"{task.key}.npz"
     for save in (
         lambda f: np.savez(f, foo=1),
         lambda f: np.savez(f, value=1, more=2),
@@ -146,6 +146,6 @@ def test_files_of_another_kind_under_a_piece_s_name_are_done_again(tmp_path):
     ):
         with file.open("wb") as opened:
             save(opened)
-        assert found.found(piece.key, Number) is None
-        assert found.run(lambda shared, told: Number(7), None, [piece], Number) == [Number(7)]
-        assert found.found(piece.key, Number) == Number(7)
+        assert found.found(task.key, Number) is None
+        assert found.run(lambda shared, inputs: Number(7), None, [task], Number) == [Number(7)]
+        assert found.found(task.key, Number) == Number(7)
