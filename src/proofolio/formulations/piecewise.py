@@ -303,6 +303,7 @@ def piecewise_linear_of(
     --------
     Impact of trading, to the power 3/2:
 
+    >>> from proofolio import Model
     >>> model = Model()
     >>> trade = model.variable("trade", lower=-1, upper=1)
     >>> points = np.linspace(-1, 1, 9)
