@@ -8,7 +8,7 @@ import pytest
     [
         (["none.mps"], "none.mps does not exist"),
         (["none.py:build"], "none.py does not exist"),
-        (["bad.mps"], "bad.mps is not a model"),
+        (["bad.mps"], "bad.mps, line 1: 'garbage' stands in no section"),
         (["bad.txt"], "bad.txt is not a model file"),
         (["."], ". is a folder"),
         (["models.py"], "write models.py:FUNCTION"),

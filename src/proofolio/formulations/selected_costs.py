@@ -112,6 +112,7 @@ def selected_cost(
       ``{name}_piece`` (D, T) where there are concave maxima; rows ``{name}_copies_sum`` (T, n), ``{name}_copies_lower``
       and ``{name}_copies_upper`` (D, T, n) where a side is not zero, ``{name}_pieces_{r}`` (T),
       ``{name}_case_{d}_max_{j}_at_least`` (2, T), ``{name}_at_least`` (T); cones ``{name}_case_{d}_perspective`` (T).
+      A `budget` adds rows ``{name}_copies_budget`` (D, T), and `exact` rows ``{name}_case_{d}_decides_{j}`` (T).
     """
     check_lowering("selected_cost", lowering, ("hull", "big-m", "multiple-big-m", "indicator"))
     R, n = costs.Q.shape[0], costs.Q.shape[-1]

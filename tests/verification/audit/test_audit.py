@@ -1,4 +1,4 @@
-"""The audit on models whose answers are known: links, facilities, flows, disjunctions, curved rows, doors."""
+"""The audit on models whose answers are known: links, facilities, flows, disjunctions, curved rows, interfaces."""
 
 import json
 import math
@@ -52,7 +52,7 @@ def only(program, **options):
 
 
 def confirmed(program, row):
-    """The witness, held against everything but its side by the exact checker alone."""
+    """The witness, checked against everything but its side by the exact checker alone."""
     column = {name: j for j, name in enumerate(program.column_names)}
     point = {column[name]: Fraction(v) for name, v in row.witness.items()}
     i = program.row_names.index(row.row)

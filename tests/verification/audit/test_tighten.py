@@ -1,4 +1,4 @@
-"""Tightened models say what they said before, in every door."""
+"""Tightened models say what they said before, through every interface."""
 
 import itertools
 

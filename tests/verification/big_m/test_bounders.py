@@ -1,4 +1,4 @@
-"""Bounds by linear and integer programs for the builder, and users' constants held against them."""
+"""Bounds by linear and integer programs for the builder, and users' constants checked against them."""
 
 import warnings
 

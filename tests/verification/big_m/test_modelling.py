@@ -290,7 +290,7 @@ def test_the_regime_switching_program_takes_every_tier_and_refutes_wrong_numbers
         assert wrong.cut_off is not None
 
 
-# ------------------------------------------------------------------------------------- doors
+# -------------------------------------------------------------------------------- interfaces
 def add_all(model, w, big_m, numbers):
     z, t = model.variable("z", 3, binary=True), model.variable("t", binary=True)
     model.add("budget", w.sum() == 1)

@@ -51,7 +51,7 @@ def test_bounds_differ_in_every_entry(family):
     assert np.all(low <= high)
 
 
-def test_the_catalogue_knows_its_words():
+def test_the_catalogue_knows_its_names():
     with pytest.raises(BadData, match="median"):
         shipped_claims("median")
     assert {claim.lowering for claim in shipped_claims("product", ["tiny"])} == {"hull", "big-m"}

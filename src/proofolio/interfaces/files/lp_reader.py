@@ -355,7 +355,9 @@ class _Reader:
         found.indicators = {k: v for k, v in found.indicators.items() if k < rows}
         self.unnamed = [k for k in self.unnamed if k < rows]
         if count:
-            found.warn(line, f"user cuts are left out ({count} rows): they cut off no solution, or they are wrong")
+            found.warn(
+                line, f"user cuts are left out ({count} rows): they cut off no solution, or they are wrong"
+            )
 
     def _row(self, last: int) -> int:
         """Read one row and return the line on which it ends; `last` is the line on which the one before does."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from proofolio.errors import BadData
@@ -26,7 +29,7 @@ def write_program(program: Program, path: str | Path) -> list[Path]:
     Numbers are written so that they read back to the same doubles. Names an MPS file can spell (all without
     blanks) stay; LP files cannot spell ``w[0,1]``, so a map ``model.lp.names.json`` is written beside them
     and `read_program` applies it. Rotated cones are written as quadratic rows. What rows are
-    for (`Switch`) is not kept.
+    for (`Switch`) is not kept. Each file is written whole or not at all.
 
     Raises
     ------
@@ -39,16 +42,29 @@ def write_program(program: Program, path: str | Path) -> list[Path]:
     file = Path(path)
     kind, packed = _kind(file)
     text, names = (mps_text if kind == ".mps" else lp_text)(program)
-    written = [file]
+    raw = text.encode("utf-8")
+    map_file = map_path(file)
+    with_map = bool(names) or kind == ".lp" or map_file.exists()
     try:
-        raw = text.encode("utf-8")
-        file.write_bytes(gzip.compress(raw, mtime=0) if packed else raw)
-        if names or kind == ".lp" or map_path(file).exists():
-            names.write(map_path(file))
-            written.append(map_path(file))
+        with _whole(file) as unfinished:
+            unfinished.write_bytes(gzip.compress(raw, mtime=0) if packed else raw)
+            if with_map:
+                with _whole(map_file) as unfinished_map:
+                    names.write(unfinished_map)
     except OSError as error:
         raise BadData(f"{file} cannot be written: {error.strerror}") from None
-    return written
+    return [file, map_file] if with_map else [file]
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[Path]:
+    """Give a place to write to; it becomes the file when all went well, and is gone otherwise."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
+    try:
+        yield unfinished
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def read_program(path: str | Path, max_size: int = MAX_SIZE) -> Program:

@@ -212,9 +212,8 @@ def solve(program: Program, settings: Settings) -> Solution:
         if status == "limit":
             status = diagnosis(program, settings, started)
         return answer(program, settings, started, WHO, said, status, iterations=found.iterations)
-    return answer(
-        program, settings, started, WHO, said, status, found.x, None, unit * found.y, found.iterations
-    )
+    rows, count = unit * found.y, found.iterations
+    return answer(program, settings, started, WHO, said, status, found.x, None, rows, count, unit)
 
 
 def _met(low: Floats, high: Floats) -> tuple[Floats, Floats] | None:

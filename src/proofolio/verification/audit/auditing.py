@@ -1,4 +1,4 @@
-r"""The audit of the Big-M rows of a model that somebody else wrote.
+r"""The audit of the Big-M rows of a model, whoever wrote it.
 
 For every candidate side :math:`\mathrm{body} + d y \le \mathrm{rhs}` (see
 `proofolio.verification.audit.candidates`), let R be everything else in the model with y fixed at its off-value. M =
@@ -65,7 +65,7 @@ class Audit:
     seconds : float
     interrupted : bool
         Whether Ctrl-C ended the audit early.
-    opened, judged, asked : Opened, sequence of candidates, sequence of findings
+    opened, judged, search : Opened, tuple of pairs (Candidate, Finding), Search
         What the verdicts were made from: `tighten` and the certificates need it.
     """
 
@@ -197,7 +197,7 @@ def audit(
     native = tuple(zip(run.implied, run.implied_findings, strict=True))
     try:
         judged, implied = rows(pairs), rows(native)
-    except KeyboardInterrupt:  # all is known but for its words: they are found once more
+    except KeyboardInterrupt:  # all bounds are known: only the verdicts are made once more
         judged, implied, interrupted = rows(pairs), rows(native), True
     return Audit(
         model=opened.name,
@@ -216,7 +216,7 @@ def audit(
 def assert_valid(model: Any, **options: Any) -> Audit:
     """Raise `InvalidBigM` when a declared Big-M of a model cuts off a point; for a test suite of one's own.
 
-    Rows nobody declared count as declared, unless `big_m` says which do; the options are those of `audit`.
+    Every candidate counts as declared, unless `big_m` names those that do; the options are those of `audit`.
     """
     found = audit(model, **({"big_m": "*"} | options))
     for row in found.worst(len(found.rows)):
@@ -325,7 +325,7 @@ class Tiers:
             return True
         return False
 
-    def _tell(self, tier: str, done: int, total: int) -> None:
+    def _report(self, tier: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(tier, done, total)
 
@@ -338,13 +338,13 @@ class Tiers:
                 findings[k] = self.search.by_interval(candidate)
                 done += 1
                 if done % 256 == 0:
-                    self._tell("interval", done, total)
-        # what is found is put into words in about the time intervals take, and that has to fit into the limit
+                    self._report("interval", done, total)
+        # writing the verdicts takes about as long as the intervals did, and that has to fit into the limit
         self.reserve = (
             1.5 * (time.perf_counter() - started) + 0.02 if math.isfinite(self.limits.ends) else 0.0
         )
         if total:
-            self._tell("interval", total, total)
+            self._report("interval", total, total)
 
     def _linear_programs(self, integers: bool) -> None:
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
@@ -359,7 +359,7 @@ class Tiers:
                 self._out_of_time(queue[done:])
                 return
             self._by_lp(self.asked[k], self.findings[k])
-            self._tell("lp", done + 1, len(queue))
+            self._report("lp", done + 1, len(queue))
         for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
             if self.left > 0:
                 self._by_lp(candidate, finding)
@@ -372,7 +372,7 @@ class Tiers:
             if self.left <= 0:
                 return
             self.search.by_lp_on(self.asked[k], self.findings[k], self.left)
-            self._tell("lp, binary on", done + 1, len(valid))
+            self._report("lp, binary on", done + 1, len(valid))
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:
         answer = self.search.by_lp(candidate, finding, self.left)
@@ -393,7 +393,7 @@ class Tiers:
                 self._out_of_time(queue[done:])
                 return
             ask(self.search, self.asked[k], self.findings[k], min(self.left, self.limits.mip))
-            self._tell("mip", done + 1, len(queue))
+            self._report("mip", done + 1, len(queue))
 
     def _needs_integers(self, k: int) -> bool:
         return self._verdict(k) == "undecided" and self.findings[k].top < math.inf

@@ -22,8 +22,8 @@ __all__ = ["Bounding"]
 
 
 Boxes = Mapping[int, tuple[float, float]]
-INTEGRAL = 1e-6
-NEARLY = 1e-7
+INTEGRAL = 1e-6  # distance from an integer at which a column of a relaxation counts as one
+NEARLY = 1e-7  # violation of a row in a guess that no verdict rests on
 UNBOUNDED = (
     "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
 )
@@ -159,7 +159,7 @@ class Bounding:
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:
             what = "that nothing satisfies the rest" if answer.status == "infeasible" else "of its bound"
-            finding.reason = f"no proof {what} held in exact arithmetic"
+            finding.reason = f"no proof {what} was found in exact arithmetic"
             return answer
         top: Number = -math.inf if answer.status == "infeasible" else proof.bound
         if top < finding.top:

@@ -58,7 +58,7 @@ class Candidate:
     big_m, loose, tight : Fraction
         M, and what the body may reach with the binary off and on.
     declared : bool
-        Whether somebody said that this is a Big-M row.
+        Whether the user, a formulation or a suffix says that this is a Big-M row.
     forms : tuple of Form
         The quadratic part of the body, negated for a lower side.
     kind : str

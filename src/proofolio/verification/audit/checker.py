@@ -70,7 +70,9 @@ def _checked(book: _Book, entry: Mapping[str, Any]) -> CheckedCertificate:
     try:
         # a point may be changed and still be cut off: true, and yet not what was saved
         said = {key: value for key, value in entry.items() if key != "digest"}
-        wrong = _wrong(book, said) or ("" if entry["digest"] == digest(said) else "it has been changed")
+        wrong = _wrong(book, said) or (
+            "" if entry["digest"] == digest(said) else "its fields are not those that were saved"
+        )
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
         wrong = f"it cannot be read: {type(error).__name__} {error}"
     row, side, binary, verdict = (str(entry.get(key, "")) for key in ("row", "side", "binary", "verdict"))
@@ -81,7 +83,7 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     """Say what a certificate claims wrongly; empty when all of it holds."""
     extra = set(entry) - KEYS - SPECIAL.get(entry["verdict"], PROVED)
     if extra:
-        return f"it says {min(extra)!r}, which its verdict has no use for"
+        return f"its field {min(extra)!r} does not belong to its verdict"
     i, y, side, verdict = (
         book.names[entry["row"]],
         book.columns[entry["binary"]],
@@ -91,7 +93,7 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     limit = {"upper": book.system.high, "lower": book.system.low}[side][i]
     lower, upper = book.system.box(y)
     if limit is None or y not in book.integer or lower is None or lower < 0 or upper is None or upper > 1:
-        return "its side is not there, or its binary is none"
+        return "its row has no such side, or its binary is not a binary variable of the model"
     sign = 1 if side == "upper" else -1
     body = {j: sign * a for j, a in book.system.rows[i].items()}
     d, rhs = body.pop(y), sign * limit
@@ -114,7 +116,7 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
             or any(point.get(j, Fraction(0)).denominator != 1 for j in book.integer)
             or any(not 0 <= j < len(book.columns) for j in point)
         ):
-            return "its point does not satisfy the rest of the model"
+            return "its point does not satisfy the rest of the model exactly"
         reached = evaluate(body, point)
         return (
             ""
@@ -124,7 +126,7 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     if verdict == "forcing":
         empty = proved("multipliers", off, {})
         fine = empty is not None and empty == Fraction(entry["bound"]) and empty < 0
-        return "" if fine else "it does not prove that nothing is left"
+        return "" if fine else "its multipliers do not prove that no point satisfies the rest of the model"
     top = proved("multipliers", off, body)
     if top is None or top != Fraction(entry["bound"]) or top - tight > M + eps:
         return "its multipliers do not prove its bound, or the bound does not prove M"

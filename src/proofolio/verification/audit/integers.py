@@ -1,4 +1,4 @@
-"""Bounds over the integers: the solver's word, and a small branch and bound whose leaves are exact."""
+"""Bounds over the integers: the solver's, and those of a small branch and bound whose leaves are exact."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from proofolio.verification.audit.verdicts import Finding, Number, judge, slack
 __all__ = ["INFLATION", "branched_bound", "by_mip", "reach_by_mip"]
 
 
-INFLATION = 1e-6
-NODES = 2_000
-CLOSE = Fraction(1, 10_000)
+INFLATION = 1e-6  # of its size, on the solver's dual bound: a thousand times the tolerances it is asked with
+NODES = 2_000  # of the exact branch and bound, after which the row stays undecided
+CLOSE = Fraction(1, 10_000)  # part of M within which a bound beyond it is worth branching exactly
 
 
 def by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: float) -> None:

@@ -37,7 +37,7 @@ WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e
 DIVES = 6  # linear programs of a dive
 POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
 KNOWN, RECALLED = 1, 4  # how many give their integers to a question, and how many are tried as they are
-WIDE_SECONDS = 1.0  # for one integer program over all switches: it pays for itself from the second row on
+WIDE_SECONDS = 1.0  # for one integer program over all switches, once in an audit
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 
 

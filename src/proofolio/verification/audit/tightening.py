@@ -32,7 +32,7 @@ from proofolio.verification.solving import solve_program
 __all__ = ["Confirmation", "TightenedRow", "confirm", "tighten", "tightened"]
 
 
-SAME = 1e-6
+SAME = 1e-6  # relative difference up to which two optima are the same
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What is said about one candidate: the verdict, the leak, and what to do."""
+"""The verdict on one candidate: from what is known of its needed M to a row of the audit."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 
 
 VERDICTS = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
-INTEGRALITY = 1e-6
-NOTICEABLE = Fraction(1, 1000)
+INTEGRALITY = 1e-6  # how far from an integer solvers leave a binary by default
+NOTICEABLE = Fraction(1, 1000)  # part of the smallest amount that matters, up to which a leak is safe
 Number = Fraction | float  # a float only where it is infinite
 
 
@@ -249,7 +249,7 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
     if verdict == "redundant":
         return f"the side holds without this row, whether {y} is on or off"
     if verdict == "forcing":
-        trust = "" if finding.certified else " over the integers, by the solver's word"
+        trust = "" if finding.certified else " over the integers, as the solver reports without a proof"
         return f"nothing satisfies the rest of the model with {y} = {off}{trust}"
     if verdict == "binding":
         return (

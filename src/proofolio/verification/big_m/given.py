@@ -1,4 +1,4 @@
-"""A user's M, held against what the model allows: refuted by a point, proved and tightened, or left open."""
+"""A user's M, checked against what the model allows: refuted by a point, proved and tightened, or left open."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_big_m(
     whole: bool = True,
     signed: bool = False,
 ) -> Floats:
-    """Hold the M of rows ``body + spread <= M (while off)`` against what the model holds so far.
+    """Check the M of rows ``body + spread <= M (while off)`` against the rows and bounds of the model so far.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def check_big_m(
     if binary is not None and switch is None:
         raise BadData(f"the binary of {name!r} must be one variable, or one minus one, in each entry")
     program = model.freeze()
-    # points are held against linear rows alone: a quadratic row or a cone may exclude one
+    # points are checked against linear rows alone: a quadratic row or a cone may exclude one
     whole = whole and not len(program.quadratic) and not len(program.cones)
     search, matrix, constant = Search(program), linear_rows(affine, model.n), affine.constant.ravel()
     extra = np.broadcast_to(np.asarray(spread, dtype=float), shape).ravel()
@@ -244,7 +244,7 @@ def _decided(
 
 
 def _point(point: Point, candidate: Candidate, program: Program, columns: NDArray[np.int32]) -> str:
-    """Say where the point is: the variables of the row, its binary, and what else is not zero."""
+    """Return the point as text: the variables of the row, its binary, and what else is not zero."""
     at = [*columns.tolist(), *([] if candidate.place.binary < 0 else [candidate.place.binary])]
     at += [j for j in sorted(point) if j not in at and point[j]]
     said = [f"{program.column_names[j]} = {float(point.get(j, Fraction(0))):.9g}" for j in at[:SHOWN]]

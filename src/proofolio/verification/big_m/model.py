@@ -17,8 +17,8 @@ __all__ = ["Model", "attach"]
 class Model(Builder):
     """A mixed-integer program under construction, with bounds by linear and integer programs.
 
-    ``big_m="lp"`` and ``big_m="mip"`` work in every formulation, and numbers given for M are held against
-    what the model holds so far: too small with a point that shows it raises `InvalidBigM`, neither proved
+    ``big_m="lp"`` and ``big_m="mip"`` work in every formulation, and numbers given for M are checked against
+    the rows and bounds of the model so far: too small with a point that shows it raises `InvalidBigM`, neither proved
     nor refuted warns `UnprovenBigM`, larger than proved is tightened unless ``keep=True``. What proves each
     bound stands in `proofs`.
 
@@ -93,6 +93,6 @@ def _has_rows(target: Any) -> bool:
     """Whether a user's model holds constraints that the builder does not know."""
     if not hasattr(target, "component_data_objects"):
         return bool(getattr(target, "constraints", ()))
-    from pyomo.environ import Constraint  # loaded already with the model; others do not pay for the import
+    from pyomo.environ import Constraint  # slow to import: only where a Pyomo model is given
 
     return any(True for _ in target.model().component_data_objects(Constraint, active=True))

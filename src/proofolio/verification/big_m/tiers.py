@@ -61,7 +61,7 @@ class BoundRecord:
     ----------
     name : str
         What the bound was asked for: the variable or the rows of a formulation, or the rows that a check
-        was told of; empty for a bound asked for by hand.
+        was given; empty for a bound asked for by hand.
     tier : str
         ``"interval"``, ``"lp"`` or ``"mip"``.
     body : mapping from column to coefficient
@@ -70,8 +70,8 @@ class BoundRecord:
     upper : Fraction
         The bound of body and constant.
     multipliers : mapping from row to factor, or None
-        What proves the bound (see `proofolio.verification.exact.certificate`); None where the solver's word is
-        all there is, or a rounding argument.
+        What proves the bound (see `proofolio.verification.exact.certificate`); None where the bound rests on the
+        solver alone, or on a rounding argument.
     program : Program
         Whose rows and columns are meant.
     held : mapping from column to value
@@ -109,7 +109,7 @@ class BoundRecord:
         return f"{self.name or 'bound'}: {said} ({self.tier}, {proof})"
 
 
-MIP_SECONDS = 10.0
+MIP_SECONDS = 10.0  # for each integer program, as in `audit`
 
 
 def lp_bounder(
@@ -249,7 +249,7 @@ class _Asked:
     ) -> Finding:
         """Return what is known of the maximum of a linear body, its upper bound infinite when unknown.
 
-        A model that holds no point bounds nothing: its -inf is not a number, and the interval's word stands.
+        A model that holds no point bounds nothing: its -inf is not a number, and the interval's bound stays.
         """
         zero = Fraction(0)
         column, value = next(iter(held.items()), (-1, 0))

@@ -15,11 +15,9 @@ from math import inf
 __all__ = ["solve_exactly", "solve_square"]
 
 
-# Bits of a factor's denominator. A system whose numbers grow beyond it is given up: each further step would cost
-# more than the linear program that the caller solves instead.
-LARGEST = 4000
-# Multiplications of fractions, about half a second: the same trade.
-BUDGET = 200_000
+# A system whose numbers grow beyond these is given up: that costs its caller a bound or a point, never their truth.
+LARGEST = 4000  # bits of a factor's denominator
+BUDGET = 200_000  # multiplications of fractions: well under a second each time while they are short
 Equation = tuple[Mapping[int, Fraction], Fraction]
 
 

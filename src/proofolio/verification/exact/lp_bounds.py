@@ -56,10 +56,7 @@ Box = tuple[Fraction | None, Fraction | None]
 # None of these numbers decides whether a bound is true, only how good it is and how long it takes.
 NOISE = 1e-11  # multipliers below this part of the largest are the solver's rounding
 INTEGERS = 1e-9  # multipliers all closer than this to integers are meant to be integers
-SMALL, MIDDLE = (
-    1_000,
-    1_000_000,
-)  # denominators tried: most vertices of models written by hand have small ones
+SMALL, MIDDLE = 1_000, 1_000_000  # denominators tried first: they find most multipliers exactly
 GOOD = 1e-9  # relative growth of the bound at which no further attempt is made
 DUAL_TIGHT = 1e-6  # an unbounded column with a reduced cost below this is meant to have none
 LOCAL = 400  # rows of a local repair: beyond them elimination fills in

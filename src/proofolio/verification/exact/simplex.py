@@ -17,7 +17,9 @@ from proofolio.verification.exact.certificate import Side, System, Undecidable
 __all__ = ["exact_feasible"]
 
 
-LARGEST = 20_000  # rows times columns: larger tableaus take minutes in fractions, where HiGHS and a repair take none
+LARGEST = (
+    20_000  # rows times columns of a tableau: fractions grow with every pivot, so larger ones are not tried
+)
 Point = dict[int, Fraction]
 
 

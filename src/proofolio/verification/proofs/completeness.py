@@ -107,8 +107,8 @@ class Integers:
         return {"column": column, "cases": cases}
 
 
-TRIALS = 6
-MOST_CELLS = 2000
+TRIALS = 6  # assignments of integers tried on a cell before it is split
+MOST_CELLS = 2000  # of one piece, after which completeness stays undecided
 
 
 class _Split(Exception):

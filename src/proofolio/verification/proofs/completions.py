@@ -37,7 +37,7 @@ from proofolio.verification.proofs.statement import Facet, Statement, facets, fr
 __all__ = ["Blocked", "completed_generators", "forced_lift", "searched_lifts", "substituted_lift"]
 
 
-LARGEST = 60_000  # rows times facets of the linear program for a lift: larger ones take longer than vertices
+LARGEST = 60_000  # rows times facets of the linear program for a lift; beyond it vertices are tried
 MOST_COLUMNS = 9  # dimensions of a cell whose vertices are enumerated: a box has 2^9 of them
 
 

@@ -200,7 +200,9 @@ class Atoms:
             for key, b in self.forms[-1 - j].items():
                 left[key] = left.get(key, ZERO) - a * b
         if any(left.values()):
-            raise Undecidable("a quadratic part is not the sum of atoms it was written as: report this")
+            raise Undecidable(
+                "a quadratic part is not the sum of its atoms, which is an error in proofolio: report it"
+            )
         return row
 
     def placed(self, start: int) -> tuple[Atom, ...]:

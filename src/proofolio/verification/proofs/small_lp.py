@@ -36,13 +36,13 @@ __all__ = ["Answer", "SmallLP"]
 
 
 DENOMINATORS = (1, 1000, 10**6)
-# Dual simplex without presolving, so that there is a basis and a ray, at the least tolerances HiGHS takes.
+# Dual simplex without presolving, so that there is a basis and a ray, at the least tolerances HiGHS takes. Coefficients
+# below HiGHS's own 1e-9 are what a square root's rounding left: kept, they take a proof from delta = 0 to 1e-9.
 OPTIONS = {
     "presolve": "off",
     "solver": "simplex",
     "primal_feasibility_tolerance": 1e-10,
     "dual_feasibility_tolerance": 1e-10,
-    "small_matrix_value": 1e-12,
 }
 
 

@@ -24,8 +24,8 @@ from proofolio.verification.proofs.statement import DELTA, Statement
 __all__ = ["Outside", "prove_covered", "prove_sound"]
 
 
-SAMPLES = 6
-TRIED = 0.9 * float(DELTA)
+SAMPLES = 6  # random vertices, whose mean lies inside the rows of a node
+TRIED = 0.9 * float(DELTA)  # a floating bound up to which making it exact is worth a try
 
 
 class Outside(Exception):

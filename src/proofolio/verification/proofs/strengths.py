@@ -29,8 +29,8 @@ from proofolio.verification.proofs.statement import DELTA, Facet, Statement, fac
 __all__ = ["Strength", "strength"]
 
 
-MOST_COLUMNS = 8
-MOST_CASES = 64
+MOST_COLUMNS = 8  # of a part whose vertices are enumerated
+MOST_CASES = 64  # polyhedra whose convex hull is written down
 Point = dict[int, Fraction]
 
 

@@ -161,14 +161,14 @@ def selected_costs(family: str) -> list[Claim]:
     rng = np.random.default_rng([FAMILIES.index(family), 7])
     c = np.round(rng.uniform(-1, 1, (R, T, n)), 2)
     k = np.round(rng.uniform(-1, 1, (R, T)), 2)
-    floor = float(np.round((low[:, 0].max() + high[:, 0].min()) / 2, 8))
+    least = float(np.round((low[:, 0].max() + high[:, 0].min()) / 2, 8))
     terms = {
         "": (),
-        " with a convex maximum": (MaxTerm(0, 1, np.array([1.0, 0.0]), 0.0, floor),),
-        " with a concave maximum": (MaxTerm(1, -1, np.array([1.0, 0.0]), 0.0, floor),),
+        " with a convex maximum": (MaxTerm(0, 1, np.array([1.0, 0.0]), 0.0, least),),
+        " with a concave maximum": (MaxTerm(1, -1, np.array([1.0, 0.0]), 0.0, least),),
         " with both": (
-            MaxTerm(0, 1, np.array([1.0, 0.0]), 0.0, floor),
-            MaxTerm(0, -1, np.array([-1.0, 0.0]), 0.0, -floor),
+            MaxTerm(0, 1, np.array([1.0, 0.0]), 0.0, least),
+            MaxTerm(0, -1, np.array([-1.0, 0.0]), 0.0, -least),
         ),
     }
     boxes = {"Z": Box((R, T), 0, 1, integer=True), "w": Box((T, n), low, high)}
