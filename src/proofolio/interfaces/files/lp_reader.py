@@ -53,7 +53,8 @@ from math import inf
 from typing import NamedTuple
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum, fresh_name
+from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum
+from proofolio.interfaces.files.names import fresh_name
 
 __all__ = ["read_lp"]
 
