@@ -22,7 +22,7 @@ import pytest
         (["imports.py:build"], "imports.py raised ModuleNotFoundError in line 1: "),
         (["no_such_package.models:build"], "no module 'no_such_package.models'"),
         ([":build"], ":build names no model"),
-        (["models.py:builder", "--solver", "cplex"], "no solver is named 'cplex': there are highs"),
+        (["models.py:builder", "--solver", "cplex"], "no solver is named 'cplex': there are auto, highs"),
         (["models.py:builder", "--option", "presolve"], "--option presolve is not of the form KEY=VALUE"),
         (["models.py:builder", "--option", "no_such=1"], "no_such"),
         (["models.py:builder", "--option", "no_such=1", "--solver", "scip"], "no_such"),

@@ -158,6 +158,7 @@ REFUSED = {
     # text, line, words
     "nothing": ("", 0, "no line Minimize or Maximize"),
     "no objective": ("st\n x >= 1\nend", 0, "no line Minimize or Maximize"),
+    "lp_solve": ("/* a */ max: 3x+2y;\nc1: x+y<=4;\nint x;\n", 0, "it may be lp_solve's format"),
     "no end": ("min x\nst\n x >= 1\n", 0, "no line End"),
     "text before": ("hello\nmin x\nend", 1, "'hello' stands before"),
     "two objectives": ("min x\nmax y\nend", 2, "'max' begins a section that began in line 1"),

@@ -372,6 +372,67 @@ def test_random_mps_files_are_read_alike_by_glpk(tmp_path, text):
     assert with_whole_bounds(of_glpk(file)) == with_whole_bounds(ours(file)), text
 
 
+def rewritten_by_highs(file: Path, suffix: str) -> Path:
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    highs.readModel(str(file))
+    target = file.with_name(f"highs{suffix}")
+    highs.writeModel(str(target))
+    return target
+
+
+def rewritten_by_scip(file: Path, suffix: str) -> Path:
+    scip = pyscipopt.Model()
+    scip.hideOutput()
+    scip.readProblem(str(file))
+    target = file.with_name(f"scip{suffix}")
+    scip.writeProblem(str(target), verbose=False)
+    return target
+
+
+def rewritten_by_pyomo(file: Path, suffix: str) -> Path:
+    target = file.with_name(f"pyomo{suffix}")
+    read_program(file).to_pyomo().write(str(target), io_options={"symbolic_solver_labels": True})
+    return target
+
+
+def sides_of_rows(read):
+    """Leave out names of rows; LP writers make two rows of a range, Pyomo a column fixed at one of a constant."""
+    one = "ONE_VAR_CONSTANT"
+    constant = read["columns"].get(one, (0, 0, False, 0.0))[3]
+    bodies = [(low, body, high) for _, low, body, high in read["rows"] if body != ((one, 1.0),)]
+    rows = {(body, ">=", low) for low, body, _ in bodies if low > -INF}
+    rows |= {(body, "<=", high) for _, body, high in bodies if high < INF}
+    columns = {name: column for name, column in read["columns"].items() if name != one}
+    return read | {"rows": rows, "columns": columns, "constant": read["constant"] + constant}
+
+
+WRITTEN = {
+    "everything": (
+        "NAME t\nROWS\n N obj\n L c1\n G c2\n E c3\nCOLUMNS\n    x obj 1.5 c1 1\n    x c2 2\n    f c2 0.1\n"
+        "    M 'MARKER' 'INTORG'\n    y obj -1 c3 1.5\n    w c1 1 c2 -1\n    v c3 1e-7\n    M 'MARKER' 'INTEND'\n"
+        "    z c3 1 obj 12345.678\n    u c1 1\nRHS\n    R c1 4 c2 1\n    R c3 7 obj -2.5\nRANGES\n    G c1 2.5\nBOUNDS\n"
+        " UP B x 4\n LO B y -1\n MI B z\n UP B z 5\n FR B f\n FX B u 0.25\n LO B v 2\n UP B v 9\nENDATA\n"
+    ),
+    "the other sense": (
+        "NAME t\nOBJSENSE\n    MAX\nROWS\n N obj\n L c1\n G c2\nCOLUMNS\n    M 'MARKER' 'INTORG'\n    x obj 1 c1 1\n"
+        "    y obj 2 c1 -3\n    y c2 1\n    M 'MARKER' 'INTEND'\n    z obj 1 c2 0.3\nRHS\n    R c1 4 c2 -1e-5\n"
+        "BOUNDS\n MI B z\n UP B z -3\n LI B y 0\nENDATA\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("suffix", [".lp", ".mps"])
+@pytest.mark.parametrize("writer", [rewritten_by_highs, rewritten_by_scip, rewritten_by_pyomo])
+@pytest.mark.parametrize("case", WRITTEN)
+def test_what_others_write_is_read(case, writer, suffix, tmp_path):
+    file = tmp_path / "m.mps"
+    file.write_text(WRITTEN[case])
+    mine, theirs = ours(file), ours(writer(file, suffix))
+    assert theirs is not None
+    assert sides_of_rows(theirs) == sides_of_rows(mine)
+
+
 def with_whole_bounds(read):
     """Round the bounds of integers inward, as GLPK does for LI and UI."""
     columns = {

@@ -20,7 +20,7 @@ from scipy import sparse
 from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData, DoubtfulFile, UnsupportedProgram
 from proofolio.formulations.positions import semicontinuous
-from proofolio.interfaces.files.names import NameMap, row_blocks, variable_blocks
+from proofolio.interfaces.files.names import NameMap, fresh_name, row_blocks, variable_blocks
 from proofolio.program.builder import Builder
 from proofolio.program.program import (
     Cones,
@@ -32,7 +32,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, split_forms
 
-__all__ = ["INFINITE", "Contents", "FileNumbers", "Terms", "exact_sum", "fresh_name"]
+__all__ = ["INFINITE", "Contents", "FileNumbers", "Terms", "exact_sum"]
 
 
 INFINITE = 1e20  # HiGHS, SCIP, GLPK, CPLEX and Gurobi all take this and more as no bound
@@ -44,15 +44,6 @@ Terms = list[tuple[int, int, float]]
 def exact_sum(values: Iterable[float]) -> float:
     """Add numbers as the decimals they were written as, rounding once: 0.3 - 0.1 is 0.2."""
     return float(sum((Fraction(repr(value)) for value in values), Fraction(0)))
-
-
-def fresh_name(name: str, taken: set[str]) -> str:
-    """Return the name, or the name with a number behind it that is not taken; it is taken from now on."""
-    found, k = name, 2
-    while found in taken:
-        found, k = f"{name}_{k}", k + 1
-    taken.add(found)
-    return found
 
 
 class FileNumbers:

@@ -9,13 +9,12 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, lp_name
-from proofolio.interfaces.files.rows import FileRows, number
+from proofolio.interfaces.files.rows import FREE_ROW, FileRows, number
 from proofolio.program.program import Program
 
 __all__ = ["lp_text"]
 
 
-FREE_ROW = "-1e30"
 _TERMS_A_LINE = 6  # some readers stop at 255 or 560 characters
 
 

@@ -53,7 +53,8 @@ from math import inf
 from typing import NamedTuple
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum, fresh_name
+from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum
+from proofolio.interfaces.files.names import fresh_name
 
 __all__ = ["read_lp"]
 
@@ -92,6 +93,7 @@ _WORDS = re.compile(
     r"|(?P<semi>semi-?continuous|semis?)|(?P<semi_integer>semi-?integers?)|(?P<sos>sos[12]?)|(?P<end>end))(?!\S)",
     re.I,
 )
+_LP_SOLVE = re.compile(r"(?i)(?<!\S)(?:max|min)(?:imi[sz]e)?\s*:.*;", re.DOTALL)
 _OPPOSITE = {"<": ">", ">": "<", "=": "="}
 _NO_NAMES = frozenset({"inf", "infinity", "nan", "free"})
 
@@ -156,7 +158,8 @@ class _Reader:
         text, found = self.text, self.found
         heads = list(_WORDS.finditer(text))
         if not any(head.lastgroup == "objective" for head in heads):
-            raise BadData(f"{found.file} is not an .lp file: it has no line Minimize or Maximize")
+            other = " (it may be lp_solve's format, which is another one)" if _LP_SOLVE.search(text) else ""
+            raise BadData(f"{found.file} is not an .lp file: it has no line Minimize or Maximize{other}")
         ends = [head for head in heads if head.lastgroup == "end"]
         if not ends:
             raise BadData(f"{found.file} is not a whole .lp file: it has no line End")

@@ -9,13 +9,10 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, mps_name
-from proofolio.interfaces.files.rows import FileRows, number
+from proofolio.interfaces.files.rows import FREE_ROW, FileRows, number
 from proofolio.program.program import Program
 
 __all__ = ["mps_text"]
-
-
-FREE_ROW = "-1e30"
 
 
 def mps_text(program: Program) -> tuple[str, NameMap]:

@@ -20,6 +20,7 @@ __all__ = [
     "NameMap",
     "Spelling",
     "changed",
+    "fresh_name",
     "lp_name",
     "map_path",
     "mps_name",
@@ -55,6 +56,15 @@ def lp_name(name: str) -> str:
     return plain if _LP_PLAIN.fullmatch(plain) and not _LP_WORDS.fullmatch(plain) else f"n_{plain}"
 
 
+def fresh_name(name: str, taken: set[str]) -> str:
+    """Return the name, or the name with a number behind it that is not taken; it is taken from now on."""
+    found, k = name, 2
+    while found in taken:
+        found, k = f"{name}_{k}", k + 1
+    taken.add(found)
+    return found
+
+
 class Spelling:
     """Gives each name of a model a spelling of its own in a file."""
 
@@ -71,14 +81,7 @@ class Spelling:
             kept.append(name == spelling and name not in self._taken)
             if kept[-1]:
                 self._taken.add(name)
-        return [s if keep else self._fresh(s) for s, keep in zip(spelled, kept, strict=True)]
-
-    def _fresh(self, name: str) -> str:
-        found, k = name, 2
-        while found in self._taken:
-            found, k = f"{name}_{k}", k + 1
-        self._taken.add(found)
-        return found
+        return [s if keep else fresh_name(s, self._taken) for s, keep in zip(spelled, kept, strict=True)]
 
 
 def changed(spelled: Iterable[str], names: Iterable[str]) -> dict[str, str]:

@@ -15,7 +15,10 @@ from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Program
 from proofolio.program.quadratic import gathered_forms
 
-__all__ = ["FileRows", "number"]
+__all__ = ["FREE_ROW", "FileRows", "number"]
+
+
+FREE_ROW = "-1e30"  # the lower side of a row without sides: every reader takes it as none
 
 
 @dataclass(frozen=True, eq=False)
