@@ -7,6 +7,7 @@ names is first asked for, since Pyomo, CVXPY, the solvers and the forecasts each
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.resources import files
@@ -36,7 +37,9 @@ def served(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]],
     def get(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(homes[name]), name)
+        found = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[package], name, found)  # asked for once, it is there like any other name
+        return found
 
     names = sorted(homes)
     return get, lambda: names, names
