@@ -10,10 +10,9 @@ from itertools import count
 
 import numpy as np
 
-from proofolio.verification.audit.bounding import INTEGRAL, Bounding
+from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import INEXACT, Search
-from proofolio.verification.audit.relaxation import Answer
 from proofolio.verification.audit.verdicts import Finding, Number, judge, slack
 
 __all__ = ["INFLATION", "branched_bound", "by_mip", "reach_by_mip"]

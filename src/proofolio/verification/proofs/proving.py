@@ -22,11 +22,16 @@ from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest, written
 from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
-from proofolio.verification.proofs.completeness import Incomplete, prove_complete
 from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
 from proofolio.verification.proofs.questions import combinations, disjoint_outputs
 from proofolio.verification.proofs.reading import Stated, state
-from proofolio.verification.proofs.soundness import Outside, prove_covered, prove_sound
+from proofolio.verification.proofs.sound_and_complete import (
+    Incomplete,
+    Outside,
+    prove_complete,
+    prove_covered,
+    prove_sound,
+)
 from proofolio.verification.proofs.statement import Statement, parts
 
 __all__ = ["Certificates", "Proof", "Witness", "prove"]
