@@ -1,9 +1,9 @@
 """Soundness and completeness: the two halves of a proof that rows say what their meaning says.
 
 *Sound*: every point of the rows lies in some piece of the meaning, by a search for a point outside all of them. It
-maximises the common violation t of `proofolio.verification.proofs.questions.Question`, branching on the values of integer
-columns and then on which facet of a piece is the first to be broken (the piece that holds a point in the middle of the
-current rows: it closes fastest), and prunes where the program is empty or its dual bound is at most delta. An empty
+maximises the common violation t of `proofolio.verification.proofs.questions.Question`, branching on the values of
+integer columns and then on which facet of a piece is the first to be broken (the piece that holds a point in the
+middle of the current rows: it closes fastest), and prunes where the program is empty or its dual bound is at most delta. An empty
 tree of open nodes is the proof; a node with a facet for every piece and t beyond delta is a point outside all of them.
 
 *Complete*: every point of the meaning has integers and auxiliary values that satisfy the rows. The points of one piece
@@ -15,7 +15,8 @@ tree of open nodes is the proof; a node with a facet for every piece and t beyon
   is a linear program over the cell; without a lift, every vertex and ray of the cell gets auxiliary values
   of its own, which suffices because with the integers fixed the rows are convex;
 - where a row fails at a point, all integers are tried there: those that complete it, or a Farkas vector for every
-  case. If none works the claim is refuted; otherwise the cell is split along the failing row and both halves are settled.
+  case. If none works the claim is refuted; otherwise the cell is split along the failing row and both halves are
+  settled.
 """
 
 from __future__ import annotations
