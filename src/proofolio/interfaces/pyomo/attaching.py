@@ -19,10 +19,10 @@ from scipy import sparse
 from proofolio.errors import BadData
 from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, shortened, variable_box
 from proofolio.interfaces.pyomo.writing import (
+    add_to_block,
     affine_terms,
     native_sum,
     quadratic_terms,
-    write_program,
 )
 from proofolio.program.builder import Bounder, Builder
 from proofolio.program.expression import Expression, as_expression, stack
@@ -247,7 +247,7 @@ class PyomoModel(Builder):
             When the block has a component of the same name.
         """
         natives = list(self._native)
-        write_program(self.freeze(), self.block, natives, self._skip)
+        add_to_block(self.freeze(), self.block, natives, self._skip)
         self._native = natives
         self._skip |= self._names
 

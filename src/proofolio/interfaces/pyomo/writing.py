@@ -17,7 +17,7 @@ from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Block, Program, RowBlock, SpecialOrderedSet
 from proofolio.program.quadratic import Form
 
-__all__ = ["affine_terms", "native_sum", "quadratic_terms", "to_pyomo", "write_program"]
+__all__ = ["affine_terms", "native_sum", "quadratic_terms", "to_pyomo", "add_to_block"]
 
 
 def to_pyomo(program: Program) -> Any:
@@ -49,7 +49,7 @@ def to_pyomo(program: Program) -> Any:
     """
     model = pyo.ConcreteModel(name=program.name)
     natives: list[Any] = [None] * program.n
-    write_program(program, model, natives)
+    add_to_block(program, model, natives)
     name = "objective"
     while hasattr(model, name):
         name += "_"
@@ -58,7 +58,7 @@ def to_pyomo(program: Program) -> Any:
     return model
 
 
-def write_program(program: Program, block: Any, natives: list[Any], skip: Iterable[str] = ()) -> None:
+def add_to_block(program: Program, block: Any, natives: list[Any], skip: Iterable[str] = ()) -> None:
     """Write the named blocks of a program into a Pyomo block: all that are not skipped or, on an error, none.
 
     Parameters
