@@ -1,7 +1,7 @@
 """Formulations: plain functions that write the rows of a construct into a model, with their meaning beside them.
 
 One file a family of constructs: `signs` (absolute value, positive part), `extrema` (maximum, minimum), `products`,
-`implications`, `disjunctions` (with `disjunction_big_m`), `selected_costs` (with `costs`, `perspective`), `positions`
+`implications`, `disjunctions` (with `big_m_over_sets`), `selected_costs` (with `costs`, `perspective`), `positions`
 (held or not, limits, few, lots, charges), `piecewise`, `paths` (moves, changes, least times). Read `products` first: it
 is the shortest, and the others have its shape: a function that adds rows, and its ``..._meaning``, which `prove` checks
 it against. `big_m` says where an M comes from; `exclusive_pairs` and `convex_rows` are shared parts.

@@ -99,14 +99,17 @@ def named(model: Builder, name: str, since: int) -> None:
     model.proofs[since:] = [replace(record, name=name) for record in model.proofs[since:]]
 
 
-def given(big_m: ArrayLike, shape: tuple[int, ...]) -> Floats:
-    """Return numbers for M broadcast to the rows' shape; `BadData` when they cannot be an M."""
+def given(big_m: ArrayLike, shape: tuple[int, ...], signed: bool = False) -> Floats:
+    """Return numbers for M as an array of the rows' shape; `BadData` when they cannot be an M.
+
+    `signed` lets them be negative, as in rows of several binaries, each with a constant of its own.
+    """
     try:
-        numbers = np.broadcast_to(np.asarray(big_m, dtype=float), shape)
+        numbers: Floats = np.broadcast_to(np.asarray(big_m, dtype=float), shape).copy()
     except (TypeError, ValueError):
         raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {shape}") from None
-    if not np.all(np.isfinite(numbers)) or np.any(numbers < 0):
-        raise BadData("big_m must be finite and not negative")
+    if not np.all(np.isfinite(numbers)) or (not signed and np.any(numbers < 0)):
+        raise BadData(f"big_m must be finite{'' if signed else ' and not negative'}")
     return numbers
 
 

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import check_lowering
+from proofolio.formulations.big_m import check_lowering, given
 from proofolio.formulations.convex_rows import (
     affine_part,
     curved_columns,
@@ -20,7 +20,7 @@ from proofolio.formulations.convex_rows import (
     perspective_squares,
     upright,
 )
-from proofolio.formulations.disjunction_big_m import checked, given_numbers, largest_over, sides_of
+from proofolio.formulations.big_m_over_sets import checked, largest_over, sides_of
 from proofolio.formulations.implications import implies
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, apply_matrix, broadcast_to
@@ -228,9 +228,9 @@ def _shape(name: str, groups: list[list[Any]]) -> tuple[int, ...]:
 def _numbers(big_m: ArrayLike, K: int, shape: tuple[int, ...], lowering: str, at_least_one: bool) -> Floats:
     """Return the numbers as (K, K, *S): the room that rows of set k have in set s."""
     if lowering == "big-m":
-        each = given_numbers(big_m, (K, *shape), signed=False)
+        each = given(big_m, (K, *shape), signed=False)
         return np.broadcast_to(each[:, None], (K, K, *shape))
-    return given_numbers(big_m, (K, K, *shape), signed=K > 2 and not at_least_one)
+    return given(big_m, (K, K, *shape), signed=K > 2 and not at_least_one)
 
 
 def _rooms(

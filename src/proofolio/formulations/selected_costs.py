@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.formulations.big_m import Need, check_lowering, named, resolve
+from proofolio.formulations.big_m import Need, check_lowering, given, named, resolve
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, difference_rounding, quadratic_range, settled
 from proofolio.formulations.extrema import maximum
 from proofolio.formulations.perspective import perspective_cost
@@ -221,12 +221,7 @@ def _pairs(
         numbers = _needed(model, w, costs, budget, T, big_m)
         named(model, name, before)
         return numbers
-    try:
-        numbers = np.array(np.broadcast_to(np.asarray(big_m, dtype=float), (R, R, T)))
-    except (TypeError, ValueError):
-        raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {(R, R, T)}") from None
-    if not np.all(np.isfinite(numbers)):
-        raise BadData("big_m must be finite")
+    numbers = given(big_m, (R, R, T), signed=True)
     each = np.arange(R)
     numbers[each, each] = 0.0
     if model.checker is not None:

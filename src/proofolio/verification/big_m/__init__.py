@@ -4,7 +4,7 @@ Where is M computed for a disjunction? `proofolio.formulations.disjunctions` wri
 `proofolio.formulations.implications.implies`, which asks `proofolio.formulations.big_m.resolve` for M; that asks the
 builder (`Builder.bounds`) for a bound of each row's body, from a tier: ``"interval"`` is
 `proofolio.program.interval`, ``"lp"`` and ``"mip"`` are the functions of `tiers` here, which `model.Model` plugs into
-the builder. The lowering ``"multiple-big-m"`` has its M's from `proofolio.formulations.disjunction_big_m`. An M
+the builder. The lowering ``"multiple-big-m"`` has its M's from `proofolio.formulations.big_m_over_sets`. An M
 that the user gives is checked by `given.check_big_m`.
 
 Read it in this order:

@@ -1,4 +1,9 @@
-"""The M of a disjunction: computed over another set for multiple Big-M, or given and checked against that set."""
+"""How large a row of one set can become over another set: computed for multiple Big-M, or given and checked.
+
+`largest_over` serves the lowering ``"multiple-big-m"`` of `disjunction`, and `checked` the numbers a user gives for it
+or for ``"big-m"``. The M of ``"big-m"`` with a tier does not pass here: the table in `disjunctions` says where each is
+computed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, UnboundedExpression
@@ -15,7 +19,7 @@ from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows
 from proofolio.program.quadratic import Quadratic
 
-__all__ = ["checked", "given_numbers", "largest_over", "sides_of"]
+__all__ = ["checked", "largest_over", "sides_of"]
 
 
 def sides_of(group: Sequence[Rows]) -> list[Expression | Quadratic]:
@@ -94,17 +98,6 @@ def _size(model: Builder, e: Expression) -> Floats:
 
 
 Body = Expression | Quadratic
-
-
-def given_numbers(big_m: ArrayLike, shape: tuple[int, ...], signed: bool) -> Floats:
-    """Return numbers broadcast to a shape; `BadData` when they cannot be an M."""
-    try:
-        numbers: Floats = np.broadcast_to(np.asarray(big_m, dtype=float), shape).copy()
-    except (TypeError, ValueError):
-        raise BadData(f"big_m has shape {np.shape(big_m)}; it must broadcast to {shape}") from None
-    if not np.all(np.isfinite(numbers)) or (not signed and np.any(numbers < 0)):
-        raise BadData(f"big_m must be finite{'' if signed else ' and not negative'}")
-    return numbers
 
 
 def checked(
