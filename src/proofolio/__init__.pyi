@@ -79,11 +79,11 @@ from proofolio.verification.audit.auditing import audit as audit
 from proofolio.verification.audit.certificates import check_certificates as check_certificates
 from proofolio.verification.audit.certificates import save_certificates as save_certificates
 from proofolio.verification.audit.tightening import tighten as tighten
-from proofolio.verification.big_m.model import Model as Model
-from proofolio.verification.big_m.model import attach as attach
 from proofolio.verification.checks.checking import check as check
 from proofolio.verification.checks.infeasibility import explain_infeasible as explain_infeasible
 from proofolio.verification.checks.rows import Tolerances as Tolerances
+from proofolio.verification.model import Model as Model
+from proofolio.verification.model import attach as attach
 
 # Prove.
 from proofolio.verification.proofs.catalogue.claims import shipped_claims as shipped_claims

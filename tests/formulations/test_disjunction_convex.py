@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import proofolio.verification.big_m.model as checked
+import proofolio.verification.model as checked
 from proofolio import (
     BadData,
     InvalidBigM,
@@ -36,7 +36,7 @@ def lowest(price, k):
 
 
 def built(lowering, several=False, **options):
-    model = Model(checker=None)
+    model = Model(m_checker=None)
     x = model.variable("x", 2, [-3, -4], [4, 3])
     sets = [ellipse(model, x, 0), [ellipse(model, x, 1)], [ellipse(model, x, 2), x[1] <= 1]]
     chosen = disjunction(model, "d", sets, lowering=lowering, at_least_one=several, **options)

@@ -49,7 +49,7 @@ def resolve(
 ) -> BigM:
     """Return the M of rows of a shape, never negative.
 
-    Numbers are checked against their needs when a checker is plugged into the model, and used as they stand
+    Numbers are checked against their needs when the model checks given M, and used as they stand
     when none is; the published rule is never checked.
 
     Parameters
@@ -74,7 +74,7 @@ def resolve(
     BadData
         For numbers that are negative, not finite, or do not broadcast to the shape.
     InvalidBigM
-        When the checker finds a point that the numbers cut off.
+        When the `m_checker` finds a point that the numbers cut off.
     """
     before = len(model.proofs)
     if isinstance(big_m, str):
@@ -82,9 +82,9 @@ def resolve(
         found = BigM(given(np.maximum(value, 0.0), shape), big_m)
     else:
         found = BigM(given(big_m, shape), "given")
-        if model.checker is not None:
+        if model.m_checker is not None:
             covers = [
-                model.checker(
+                model.m_checker(
                     model, name, body, found.value, binary=binary, off=off, spread=spread, keep=keep
                 )
                 for body, binary, off, spread in needs()

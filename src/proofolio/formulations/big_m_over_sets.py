@@ -113,13 +113,13 @@ def checked(
 ) -> Floats:
     """Return the M to use in ``body <= M`` while a point lies in another set, entry by entry.
 
-    The model's checker is asked about a copy of the model that holds, for one entry at a time, the rows of
+    The model's `m_checker` is asked about a copy of the model that holds, for one entry at a time, the rows of
     the other set, which are not yet written and are why an M may be enough.
 
     Parameters
     ----------
     model : Model
-        With a checker.
+        With an `m_checker`.
     name : str
         What the rows are called in messages.
     body : Expression or Quadratic
@@ -130,9 +130,9 @@ def checked(
     rows : sequence of Expression or Quadratic
         The other set's, each at most zero.
     keep, signed : bool
-        As for the checker.
+        As for the `m_checker`.
     """
-    assert model.checker is not None
+    assert model.m_checker is not None
     flat = M.ravel().copy()
     before = len(model.proofs)
     for entry in range(flat.size):
@@ -141,9 +141,9 @@ def checked(
         copy.add(f"{name} off", _moved(own[at], copy) == 0)
         for k, row in enumerate(rows):
             copy.add(f"{name} other {k}", _moved(row[at], copy) <= 0)
-        flat[entry] = model.checker(
+        flat[entry] = model.m_checker(
             copy, name, _moved(body[at], copy), flat[entry],
-            binary=_moved(other[at], copy), off=1, keep=keep, signed=signed,
+            binary=_affine_moved(other[at], copy), off=1, keep=keep, signed=signed,
         )  # fmt: skip
     named(model, name, before)
     return flat.reshape(M.shape)
@@ -151,6 +151,9 @@ def checked(
 
 def _moved(body: Body, owner: Builder) -> Body:
     if isinstance(body, Quadratic):
-        affine = Expression(body.affine.matrix, body.affine.constant, owner)
-        return Quadratic(affine, body.forms)
+        return Quadratic(_affine_moved(body.affine, owner), body.forms)
+    return _affine_moved(body, owner)
+
+
+def _affine_moved(body: Expression, owner: Builder) -> Expression:
     return Expression(body.matrix, body.constant, owner)

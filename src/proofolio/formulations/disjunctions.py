@@ -13,6 +13,7 @@ from scipy import sparse
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering, given
+from proofolio.formulations.big_m_over_sets import checked, largest_over, sides_of
 from proofolio.formulations.convex_rows import (
     affine_part,
     curved_columns,
@@ -20,7 +21,6 @@ from proofolio.formulations.convex_rows import (
     perspective_squares,
     upright,
 )
-from proofolio.formulations.big_m_over_sets import checked, largest_over, sides_of
 from proofolio.formulations.implications import implies
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, apply_matrix, broadcast_to
@@ -152,7 +152,7 @@ def disjunction(
         less a multiple of one row of that set, or numbers broadcasting to (K, K, \*S): entry [k, s] is the room
         rows of set k have in set s, and may be negative where K > 2 and exactly one set is chosen.
     keep : bool
-        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        For numbers, where the model checks given M: whether an M larger than proved to be needed
         stays as given; otherwise it is tightened.
 
     Returns
@@ -167,7 +167,7 @@ def disjunction(
     BadData
         For fewer than two sets, things that are not rows, quadratic rows with two sides, or shapes that differ.
     InvalidBigM
-        When numbers for M cut off a point of another set, and a checker is plugged into the model.
+        When numbers for M cut off a point of another set, and the model checks given M.
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
 
@@ -254,7 +254,7 @@ def _rooms(
                 M = np.stack([largest_over(model, body, sides[s]) for s in others])
             else:
                 M = np.stack([numbers[k, s] for s in others])
-                if model.checker is not None:
+                if model.m_checker is not None:
                     each = zip(M, others, strict=True)
                     M = np.stack(
                         [

@@ -242,7 +242,7 @@ def maximum(
         A tier of bounds, ``"published"`` (one M for all terms, the sum of their largest sizes), or numbers
         that broadcast to (K, ...).
     keep : bool
-        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        For numbers, where the model checks given M: whether an M larger than proved to be needed
         stays as given; otherwise it is tightened.
 
     Returns
@@ -255,7 +255,7 @@ def maximum(
     UnboundedExpression
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----
@@ -349,7 +349,7 @@ def minimum(
     UnboundedExpression
         When a term has no finite bounds and a binary is needed; the native lowerings ask for none.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----

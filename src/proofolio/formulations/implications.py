@@ -77,7 +77,7 @@ def implies(
     big_m : str or array_like
         A tier of bounds, ``"published"`` (the largest size of the body plus that of the bound), or numbers.
     keep : bool
-        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        For numbers, where the model checks given M: whether an M larger than proved to be needed
         stays as given; otherwise it is tightened.
 
     Raises
@@ -87,7 +87,7 @@ def implies(
     BadData
         When z is not binary.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----

@@ -56,7 +56,7 @@ def product(
     big_m : str or array_like
         For ``"big-m"``: a tier of bounds, ``"published"`` (here the interval tier), or numbers.
     keep : bool
-        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        For numbers, where the model checks given M: whether an M larger than proved to be needed
         stays as given; otherwise it is tightened.
 
     Returns
@@ -71,7 +71,7 @@ def product(
     BadData
         When b is not binary, or u is not for ``"binary"``.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----

@@ -87,13 +87,13 @@ def selected_cost(
     budget : float, optional
         The sum of w in each period, when rows of the model fix it: sharper bounds, and part of the hull.
     keep : bool
-        For numbers, where a checker is plugged into the model: whether an M larger than proved to be needed
+        For numbers, where the model checks given M: whether an M larger than proved to be needed
         stays as given; otherwise it is tightened.
 
     Raises
     ------
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
     UnsupportedProgram
         For an indefinite Q with the hull lowering.
     BadData
@@ -224,10 +224,10 @@ def _pairs(
     numbers = given(big_m, (R, R, T), signed=True)
     each = np.arange(R)
     numbers[each, each] = 0.0
-    if model.checker is not None:
+    if model.m_checker is not None:
         for step, need in enumerate(_needs(model, Z, w, costs), 1):
             s = (each + step) % R
-            numbers[each, s] = model.checker(
+            numbers[each, s] = model.m_checker(
                 model, name, need.body, numbers[each, s],
                 binary=need.binary, off=need.off, spread=need.spread, keep=keep, signed=True,
             )  # fmt: skip

@@ -95,7 +95,7 @@ def absolute(
     UnboundedExpression
         When u has no finite bounds and the lowering needs them.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----
@@ -172,7 +172,7 @@ def positive_part(
     UnboundedExpression
         When u has no finite bounds and the lowering needs them.
     InvalidBigM
-        When numbers for M cut off a point, and a checker is plugged into the model.
+        When numbers for M cut off a point, and the model checks given M.
 
     Notes
     -----

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -40,7 +40,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, Quadratic, quadratic_form
 
-__all__ = ["CONSTANT_ROW_TOLERANCE", "Bounder", "Bounds", "Builder", "Checker"]
+__all__ = ["CONSTANT_ROW_TOLERANCE", "Bounder", "Bounds", "Builder", "MChecker"]
 
 
 class Bounds(NamedTuple):
@@ -50,8 +50,27 @@ class Bounds(NamedTuple):
     upper: Floats
 
 
+class MChecker(Protocol):
+    """What decides whether an M that a user gave is enough; `proofolio.verification.big_m.given.check_big_m` is one."""
+
+    def __call__(
+        self,
+        model: Builder,
+        name: str,
+        body: Expression | Quadratic,
+        big_m: ArrayLike,
+        /,
+        *,
+        binary: Expression | None = None,
+        off: int = 0,
+        spread: ArrayLike = 0.0,
+        keep: bool = False,
+        signed: bool = False,
+    ) -> Floats:
+        """Return the M to use in rows ``body + spread <= M (while the binary is at off)``, or raise."""
+
+
 Bounder = Callable[..., Bounds]  # (model, e), and (model, e, binary, off) for rows that a binary switches
-Checker = Callable[..., Floats]  # (model, name, body, big_m, *, binary, off, spread, keep) -> what M to use
 # A row without variables is false beyond this, relative to its constant: sums of data that should cancel do so only
 # up to rounding, and solvers accept a row that is off by 1e-9 to 1e-6.
 CONSTANT_ROW_TOLERANCE = 1e-9
@@ -66,14 +85,14 @@ class Builder:
         The program's name.
     bounders : mapping from tier to function, optional
         Sharper bounds than the interval rule, asked for by tier name (``"lp"``, ``"mip"``).
-    checker : function, optional
+    m_checker : function, optional
         Checks the numbers a user gives for M against what the model allows; without one they are used as
         they stand.
 
     Attributes
     ----------
     proofs : list
-        What bounders and the checker left about the bounds they gave, in the order they were asked.
+        What bounders and the checker of given M left about the bounds they gave, in the order they were asked.
 
     Examples
     --------
@@ -90,11 +109,11 @@ class Builder:
         self,
         name: str = "program",
         bounders: Mapping[str, Bounder] | None = None,
-        checker: Checker | None = None,
+        m_checker: MChecker | None = None,
     ) -> None:
         self.name = name
         self.bounders = dict(bounders or {})
-        self.checker = checker
+        self.m_checker = m_checker
         self.proofs: list[Any] = []
         self._variables: list[Block] = []
         self._names: set[str] = set()
@@ -469,7 +488,7 @@ class Builder:
         Expressions of this model become the copy's with `Expression(e.matrix, e.constant, copy)`. The list of
         proofs is shared.
         """
-        other = Builder(self.name, self.bounders, self.checker)
+        other = Builder(self.name, self.bounders, self.m_checker)
         for field, value in vars(self).items():
             if field in vars(other) and field.startswith("_"):
                 setattr(other, field, value.copy() if isinstance(value, (list, set)) else value)

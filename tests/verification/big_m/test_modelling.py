@@ -333,7 +333,7 @@ def test_an_attached_model_with_other_constraints_is_not_accused():
         else:
             with pytest.raises(InvalidBigM):
                 implies(model, "rule", z, w[0] + w[1] <= 0, big_m=0.5)
-    unchecked = proofolio.attach(cp.Problem(cp.Minimize(0)), checker=None)
+    unchecked = proofolio.attach(cp.Problem(cp.Minimize(0)), m_checker=None)
     w, z = unchecked.lift(cp.Variable(nonneg=True)), unchecked.variable("z", binary=True)
     implies(unchecked, "rule", z, w <= 0, big_m=0.5)
     assert switches(unchecked)["rule_upper"].big_m.tolist() == [0.5]

@@ -17,7 +17,7 @@ from proofolio.program.interval import affine_bounds
 from proofolio.program.program import Block, Program, RowBlock, SpecialOrderedSet
 from proofolio.program.quadratic import Form
 
-__all__ = ["affine_terms", "native_sum", "quadratic_terms", "to_pyomo", "add_to_block"]
+__all__ = ["add_to_block", "affine_terms", "native_sum", "quadratic_terms", "to_pyomo"]
 
 
 def to_pyomo(program: Program) -> Any:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from proofolio.interfaces.opening import attach_builder
-from proofolio.program.builder import Bounder, Builder, Checker
+from proofolio.program.builder import Bounder, Builder, MChecker
 from proofolio.verification.big_m.given import check_big_m
 from proofolio.verification.big_m.tiers import BOUNDERS
 
@@ -28,7 +28,7 @@ class Model(Builder):
         The program's name.
     bounders : mapping from tier to function, optional
         More tiers, or others in place of ``"lp"`` and ``"mip"``.
-    checker : function, optional
+    m_checker : function, optional
         None: numbers for M are used as they stand.
 
     Examples
@@ -50,13 +50,13 @@ class Model(Builder):
         self,
         name: str = "program",
         bounders: Mapping[str, Bounder] | None = None,
-        checker: Checker | None = check_big_m,
+        m_checker: MChecker | None = check_big_m,
     ) -> None:
-        super().__init__(name, {**BOUNDERS, **(bounders or {})}, checker)
+        super().__init__(name, {**BOUNDERS, **(bounders or {})}, m_checker)
 
 
 def attach(
-    target: Any, bounders: Mapping[str, Bounder] | None = None, checker: Checker | None = check_big_m
+    target: Any, bounders: Mapping[str, Bounder] | None = None, m_checker: MChecker | None = check_big_m
 ) -> Any:
     """Return a builder whose rows are written into the user's own Pyomo block or CVXPY problem.
 
@@ -67,13 +67,14 @@ def attach(
     Parameters
     ----------
     target : pyomo block or model, or cvxpy.Problem
-    bounders, checker
+    bounders, m_checker
         As for `Model`.
 
     Returns
     -------
     PyomoModel or CvxpyModel
-        A `Model` to be used in a ``with`` statement: ``lift`` reads the user's expressions, and on leaving
+        A builder, with all that `Model` can do but not a subclass of it (see `proofolio.program.builder.Builder`),
+        to be used in a ``with`` statement: ``lift`` reads the user's expressions, and on leaving
         the block what was added stands in the user's model under its own names.
 
     Raises
@@ -83,8 +84,8 @@ def attach(
     """
     model = attach_builder(target)
     model.bounders.update({**BOUNDERS, **(bounders or {})})
-    model.checker = (
-        partial(check_big_m, whole=False) if checker is check_big_m and _has_rows(target) else checker
+    model.m_checker = (
+        partial(check_big_m, whole=False) if m_checker is check_big_m and _has_rows(target) else m_checker
     )
     return model
 
