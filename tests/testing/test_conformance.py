@@ -81,7 +81,7 @@ def test_numbers_that_only_fit_the_claim_s_own_model_are_caught():
 
 def test_a_formulation_that_differs_between_interfaces_is_caught():
     def looks_at_its_model(model, b, u):
-        big_m = 3.0 if type(model).__name__ == "Model" else 4.0
+        big_m = 3.0 if type(model).__name__ == "Builder" else 4.0
         return product(model, "v", b, u, lowering="big-m", big_m=big_m)
 
     report = conformance(claim(looks_at_its_model), sharpness=False)

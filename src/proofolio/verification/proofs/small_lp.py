@@ -36,14 +36,18 @@ __all__ = ["Answer", "SmallLP"]
 
 
 DENOMINATORS = (1, 1000, 10**6)
-# Dual simplex without presolving, so that there is a basis and a ray, at the least tolerances HiGHS takes. Coefficients
-# below HiGHS's own 1e-9 are what a square root's rounding left: kept, they take a proof from delta = 0 to 1e-9.
+# Dual simplex without presolving, so that there is a basis and a ray, at the least tolerances HiGHS takes.
 OPTIONS = {
     "presolve": "off",
     "solver": "simplex",
     "primal_feasibility_tolerance": 1e-10,
     "dual_feasibility_tolerance": 1e-10,
 }
+
+
+# Coefficients below this are what the rounding of a square root left. HiGHS, which only suggests, is not given them: kept,
+# they take a proof from delta = 0 to 1e-9, or leave HiGHS without an answer (shipped disjunctions, two-decimal family).
+NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,8 @@ class SmallLP:
 
     def _loaded(self, system: System) -> Session:
         session = Session(OPTIONS, seed=1)
-        rows = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
+        entries = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
+        rows = [entry for entry in entries if abs(entry[2]) >= NOTHING]
         where, columns, data = zip(*rows, strict=True) if rows else ((), (), ())
         shape = len(system.rows), len(system.lower)
         matrix = sparse.csr_array((np.array(data, dtype=float), (where, columns)), shape=shape)

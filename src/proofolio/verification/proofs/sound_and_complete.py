@@ -3,8 +3,9 @@
 *Sound*: every point of the rows lies in some piece of the meaning, by a search for a point outside all of them. It
 maximises the common violation t of `proofolio.verification.proofs.questions.Question`, branching on the values of
 integer columns and then on which facet of a piece is the first to be broken (the piece that holds a point in the
-middle of the current rows: it closes fastest), and prunes where the program is empty or its dual bound is at most delta. An empty
-tree of open nodes is the proof; a node with a facet for every piece and t beyond delta is a point outside all of them.
+middle of the current rows: it closes fastest), and prunes where the program is empty or its dual bound is at most
+delta. An empty tree of open nodes is the proof; a node with a facet for every piece and t beyond delta is a point
+outside all of them.
 
 *Complete*: every point of the meaning has integers and auxiliary values that satisfy the rows. The points of one piece
 (one for each entry of a part) are cut into cells, and each cell is settled whole:
