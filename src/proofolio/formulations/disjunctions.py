@@ -1,4 +1,19 @@
-"""One of several sets, each given by affine rows and convex quadratic ones."""
+"""One of several sets, each given by affine rows and convex quadratic ones.
+
+Where M is computed:
+
+=================  ================  ==================================================================
+lowering           big_m             function
+=================  ================  ==================================================================
+"hull" (default)   not used          none: it has no M
+"indicator"        not used          none
+"big-m"            a tier            `implies` -> `big_m.resolve` -> `Builder.bounds`, which asks
+                                     `program.interval` or `verification.big_m.tiers`
+"big-m"            "published"       `implies` -> `big_m.resolve`, with the rule in `implications`
+"multiple-big-m"   "interval"        `big_m_over_sets.largest_over`
+either             the user's own    `big_m_over_sets.checked` -> `verification.big_m.given.check_big_m`
+=================  ================  ==================================================================
+"""
 
 from __future__ import annotations
 
@@ -130,7 +145,8 @@ def disjunction(
     .. math:: s_k d_k \ge y_k'Q y_k, \qquad s_k + a'y_k \le b\,d_k
 
     Lowering ``"indicator"`` (native, no M): :math:`d_k = 1 \Rightarrow A_k x \le b_k`, and for a quadratic row
-    :math:`d_k = 1 \Rightarrow s_k + a'x \le b` with :math:`s_k \ge x'Qx`.
+    :math:`d_k = 1 \Rightarrow s_k + a'x \le b` with :math:`s_k \ge x'Qx`. It cannot be written to Pyomo or
+    CVXPY: an attached builder raises `UnsupportedProgram` when its ``with`` block is left.
 
     Outer approximation of either is how HiGHS solves them: with ``solver="highs"`` quadratic rows and cones become
     tangents, cut by cut.
@@ -147,7 +163,7 @@ def disjunction(
         Let several sets be chosen at once.
     lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
     big_m : str or array_like
-        For ``"big-m"``: a tier of bounds, or numbers broadcasting to (K, \*S), one for all rows of a set.
+        For ``"big-m"``: a tier of bounds, ``"published"``, or numbers broadcasting to (K, \*S), one for all rows of a set.
         ``"multiple-big-m"`` takes, for every row and other set, the least of the interval bounds of the row
         less a multiple of one row of that set, or numbers broadcasting to (K, K, \*S): entry [k, s] is the room
         rows of set k have in set s, and may be negative where K > 2 and exactly one set is chosen.
