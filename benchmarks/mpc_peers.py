@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 import proofolio as pf
-from proofolio.solvers.quadratic.choice import direct_qp
 from proofolio.solvers.quadratic.problem import QP
+from proofolio.solvers.quadratic.table import direct_qp
 
 Floats = NDArray[np.float64]
 Plan = Callable[[Floats, Floats, Floats], "Floats | None"]

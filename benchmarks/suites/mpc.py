@@ -17,7 +17,7 @@ from proofolio.benchmarking import Answer, problem
 from proofolio.errors import SolverFailure, UnsupportedProgram
 from proofolio.solvers.solution import Settings
 
-DIRECT = ("riccati", "piqp", "osqp", "clarabel")
+STEPPERS = ("riccati", "piqp", "osqp", "clarabel")
 # OSQP stops at 1e-5 by default, which is no answer at the tolerance the others keep.
 CONIC: dict[str, dict[str, Any]] = {
     "cvxpy-clarabel": {"solver": "CLARABEL"},
@@ -42,7 +42,7 @@ def day(n: int, H: int, instance: int) -> tuple[Any, Any, Any]:
 
 
 @problem(
-    solvers=(*DIRECT, *CONIC, "highs", PEER),
+    solvers=(*STEPPERS, *CONIC, "highs", PEER),
     n=[10, 50],
     H=[5, 15],
     instance=[0, 1, 2],
@@ -78,7 +78,7 @@ def step(n: int, H: int, instance: int, solver: str) -> Callable[[Settings], Ans
 
 
 def _planner(mpc: Any, solver: str) -> Callable[[tuple[Any, Any, Any]], Any]:
-    if solver in DIRECT:
+    if solver in STEPPERS:
         stepper = mpc.stepper(solver)
         return lambda data: stepper.solve(*data).W
     if solver in CONIC:

@@ -5,9 +5,9 @@ import pytest
 from scipy import sparse
 
 from proofolio.solvers.quadratic import multiperiod
-from proofolio.solvers.quadratic.choice import direct_qp
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
 from proofolio.solvers.quadratic.problem import QP
+from proofolio.solvers.quadratic.table import direct_qp
 
 
 def instance(seed):

@@ -163,7 +163,8 @@ def disjunction(
         Let several sets be chosen at once.
     lowering : {"hull", "big-m", "multiple-big-m", "indicator"}
     big_m : str or array_like
-        For ``"big-m"``: a tier of bounds, ``"published"``, or numbers broadcasting to (K, \*S), one for all rows of a set.
+        For ``"big-m"``: a tier of bounds, ``"published"``, or numbers broadcasting to (K, \*S), one for all rows of
+        a set.
         ``"multiple-big-m"`` takes, for every row and other set, the least of the interval bounds of the row
         less a multiple of one row of that set, or numbers broadcasting to (K, K, \*S): entry [k, s] is the room
         rows of set k have in set s, and may be negative where K > 2 and exactly one set is chosen.

@@ -269,7 +269,7 @@ def test_many_assets_take_the_interior_point_by_blocks():
 def test_where_the_first_solver_fails_the_next_answers(monkeypatch):
     from proofolio.models.portfolio import mean_variance_step
 
-    monkeypatch.setitem(mean_variance_step.SHARE, "piqp", 1e5)  # a tolerance that is worth nothing
+    monkeypatch.setitem(mean_variance_step.SHARES, "piqp", 1e5)  # a tolerance that is worth nothing
     step = declared("plain").stepper().solve(*day(0))
     assert (step.solver, step.ok) == ("clarabel", True)
 

@@ -163,7 +163,7 @@ class MeanVariance:
 
         Parameters
         ----------
-        solver : {"auto", "riccati", "piqp", "osqp", "clarabel"}
+        solver : "auto", "riccati", or a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
         tolerance : float
             Of the proven relative gap.
         **options

@@ -22,17 +22,18 @@ from proofolio.models.portfolio.quadratic_step import (
     TradeMultipliers,
 )
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
+from proofolio.solvers.quadratic.table import QP_SOLVERS
 
 __all__ = ["SOLVERS", "MeanVarianceStep", "MeanVarianceStepper", "step_data"]
 
 
-SOLVERS = ("auto", "riccati", "piqp", "osqp", "clarabel")
+SOLVERS = ("auto", "riccati", *QP_SOLVERS)
 # From MANY + MORE / H assets one block a period is cheaper than a general sparse factorisation: where the times of
 # "riccati" and "piqp" cross in `proofolio bench mpc`.
 MANY, MORE = 30, 70
 # The solvers' own tolerances, as parts of the tolerance asked for: theirs are absolute, of an objective whose
 # largest coefficient is 1. OSQP's first-order steps do not reach a thousandth.
-SHARE = {"piqp": 1e-3, "osqp": 1e-1, "clarabel": 1e-3}
+SHARE, SHARES = 1e-3, {"osqp": 1e-1}
 SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
 FLAT = 1e-14  # of the largest mean: differences below it are rounding
 NOTHING = 1e-200  # an objective this small would lose its digits when it is scaled
@@ -75,7 +76,7 @@ class MeanVarianceStepper:
     Parameters
     ----------
     step : QuadraticStep
-    solver : {"auto", "riccati", "piqp", "osqp", "clarabel"}
+    solver : "auto", "riccati", or a name in `QP_SOLVERS`
         ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit). ``"auto"`` takes it
         for many assets and PIQP for few, and where the first answer is not proved to be good enough, PIQP and
         Clarabel after it. A solver that is named answers alone.
@@ -175,7 +176,7 @@ class MeanVarianceStepper:
         return self._solvers[name]
 
     def _direct(self, name: str) -> DirectSolver:
-        options = {"tolerance": SHARE[name] * self._tolerance} | self._options
+        options = {"tolerance": SHARES.get(name, SHARE) * self._tolerance} | self._options
         if name == "piqp":
             options = {"preconditioner_reuse_on_update": True} | options
         return DirectSolver(self._step, name, **options)

@@ -33,8 +33,8 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import PlanSet
-from proofolio.solvers.quadratic.choice import DirectQP, direct_qp
 from proofolio.solvers.quadratic.problem import QP
+from proofolio.solvers.quadratic.table import DirectQP, direct_qp
 
 __all__ = ["ACCEPTED", "DirectSolver", "Kkt", "QuadraticStep", "TradeMultipliers"]
 
@@ -169,7 +169,7 @@ class DirectSolver:
     Parameters
     ----------
     step : QuadraticStep
-    solver : {"piqp", "osqp", "clarabel"}
+    solver : a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
     **options
         Passed on to the solver.
     """

@@ -178,7 +178,7 @@ class RiskParityStepper:
     ----------
     program : RiskParityProblem
     method : {"gauss-newton", "published"}
-    solver : {"piqp", "osqp", "clarabel"}
+    solver : a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
         Of the quadratic programs.
     tolerance : float
         The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.

@@ -46,7 +46,7 @@ class Method(Protocol):
 
 
 # Methods that work on the problem itself, in the order in which `auto` tries them; the whole form takes the rest.
-DIRECT: tuple[Method, ...] = (Separation(), PathMethod())
+OWN_METHODS: tuple[Method, ...] = (Separation(), PathMethod())
 
 
 class RegimeSwitching(RegimeProblem):
@@ -277,14 +277,14 @@ def _solve(problem: RegimeProblem, whole: Whole, method: str, given: Mapping[str
 
 def _chosen(problem: RegimeProblem, whole: Whole, name: str, settings: Settings) -> Method:
     """Return the method named, or with ``"auto"`` the first that fits, once what is asked for makes sense."""
-    methods: dict[str, Method] = {m.name: m for m in (*DIRECT, whole)}
+    methods: dict[str, Method] = {m.name: m for m in (*OWN_METHODS, whole)}
     if name not in ("auto", *methods):
         raise BadData(f"method is {name!r}; it must be one of {', '.join(('auto', *methods))}")
     if whole.solver is not None:
         find(whole.solver, SOLVERS)
     asked = _about_a_form(whole, settings)
     if name == "auto":
-        return next((m for m in DIRECT if not asked and m.fits(problem) is None), whole)
+        return next((m for m in OWN_METHODS if not asked and m.fits(problem) is None), whole)
     chosen = methods[name]
     if asked and chosen is not whole:
         raise BadData(

@@ -14,8 +14,8 @@ Read it in this order:
 
 `Model` and `attach`, the builders with these tiers and this check plugged in, stand in `proofolio.verification.model`.
 
-How does a proved row reach a Pyomo model? No proof object travels: a claim proves the function at the shapes it claims.
-`attach` asks `proofolio.interfaces.opening`, and that `proofolio.interfaces.pyomo.attaching`, which returns a builder on the user's block. The formulation, the
-very function that was proved, adds its rows to that builder; on leaving the ``with`` block
-`proofolio.interfaces.pyomo.writing` writes them as native constraints under their names.
+How does a proved row reach a Pyomo model? No proof object travels: a claim proves the function at the shapes it
+claims. `attach` asks `proofolio.interfaces.opening`, and that `proofolio.interfaces.pyomo.attaching`, which returns a
+builder on the user's block. The formulation, the very function that was proved, adds its rows to that builder; on
+leaving the ``with`` block `proofolio.interfaces.pyomo.writing` writes them as native constraints under their names.
 """

@@ -23,7 +23,7 @@ from proofolio.solvers.quadratic.osqp import Osqp
 from proofolio.solvers.quadratic.piqp import Piqp
 from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 
-__all__ = ["DIRECT", "DirectQP", "direct_qp"]
+__all__ = ["QP_SOLVERS", "DirectQP", "direct_qp"]
 
 
 class DirectQP(Protocol):
@@ -40,7 +40,7 @@ class DirectQP(Protocol):
         """Solve the program as it stands; residuals are recomputed from its data."""
 
 
-DIRECT: dict[str, Callable[..., DirectQP]] = {
+QP_SOLVERS: dict[str, Callable[..., DirectQP]] = {
     "piqp": Piqp,
     "osqp": Osqp,
     "clarabel": Clarabel,
@@ -52,7 +52,7 @@ def direct_qp(solver: str, qp: QP, **options: Any) -> DirectQP:
 
     Parameters
     ----------
-    solver : {"piqp", "osqp", "clarabel"}
+    solver : a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
     qp : QP
     **options
         ``tolerance``, and the solver's own settings by their own names.
@@ -62,6 +62,6 @@ def direct_qp(solver: str, qp: QP, **options: Any) -> DirectQP:
     BadData
         For a solver or option there is not.
     """
-    if solver not in DIRECT:
-        raise BadData(f"no direct solver is named {solver!r}: there are {', '.join(DIRECT)}")
-    return DIRECT[solver](qp, **options)
+    if solver not in QP_SOLVERS:
+        raise BadData(f"no direct solver is named {solver!r}: there are {', '.join(QP_SOLVERS)}")
+    return QP_SOLVERS[solver](qp, **options)
