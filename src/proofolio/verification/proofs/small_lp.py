@@ -45,8 +45,9 @@ OPTIONS = {
 }
 
 
-# Coefficients below this are what the rounding of a square root left. HiGHS, which only suggests, is not given them: kept,
-# they take a proof from delta = 0 to 1e-9, or leave HiGHS without an answer (shipped disjunctions, two-decimal family).
+# Coefficients below this are what the rounding of a square root left. HiGHS, which only suggests, is not given them:
+# kept, they take a proof from delta = 0 to 1e-9, or leave HiGHS without an answer (shipped disjunctions, two-decimal
+# family).
 NOTHING = 1e-9
 
 
