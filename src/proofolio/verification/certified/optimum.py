@@ -164,9 +164,12 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
     exact = exact_program(program, rows)
     best: list[tuple[dict[int, Fraction], Fraction]] = []
 
-    def better(point: Floats) -> bool:
-        made = exact_point(program, rows, point[: program.n], None, {})
-        if made is None:
+    def better(point: Floats | Mapping[int, Fraction]) -> bool:
+        if isinstance(point, Mapping):
+            made = {j: v for j, v in point.items() if j < program.n}
+        else:
+            made = exact_point(program, rows, point[: program.n], None, {}) or {}
+        if not exact.holds(made):
             return False
         value = exact.objective(made)
         if best and value >= best[0][1]:
@@ -186,7 +189,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
             return value - step + step / STRICT
         return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
 
-    grown = grow(program, exact, goal, better, seconds, most)
+    grown = grow(program, exact, goal, better, seconds, most, x)
     point, value = best[0] if best else (None, None)
     spent = time.perf_counter() - began
     if grown.status != "proved":

@@ -22,9 +22,11 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
-from proofolio.verification.exact.certificate import bound, proves_empty
+from proofolio.verification.exact.certificate import System, bound, proves_empty
+from proofolio.verification.exact.elimination import exact_feasible
 from proofolio.verification.exact.lp_bounds import ExactRows, Question
 from proofolio.verification.exact.trees import Boxed, Branch, ExactProgram, Leaf, Node, Tangent, with_tangents
+from proofolio.verification.proofs.statement import Undecidable
 
 __all__ = ["Grown", "grow"]
 
@@ -99,9 +101,10 @@ def grow(
     program: Program,
     exact: ExactProgram,
     goal: Callable[[], Fraction | None],
-    found: Callable[[Floats], bool],
+    found: Callable[[Floats | Mapping[int, Fraction]], bool],
     seconds: float,
     most: int = 20_000,
+    start: Floats | None = None,
 ) -> Grown:
     """Grow a tree that proves that nothing is better than a goal.
 
@@ -120,8 +123,13 @@ def grow(
     seconds : float
     most : int
         Nodes.
+    start : ndarray, optional
+        A point at which every curve gets its first tangent.
     """
-    return _Search(program, exact, goal, found, seconds, most).run()
+    search = _Search(program, exact, goal, found, seconds, most)
+    if start is not None:
+        search.touch(start)
+    return search.run()
 
 
 class _Search:
@@ -130,7 +138,7 @@ class _Search:
         program: Program,
         exact: ExactProgram,
         goal: Callable[[], Fraction | None],
-        found: Callable[[Floats], bool],
+        found: Callable[[Floats | Mapping[int, Fraction]], bool],
         seconds: float,
         most: int,
     ) -> None:
@@ -143,6 +151,12 @@ class _Search:
         self.costs = _Costs(program.n)
         self.nodes: list[Node | None] = [None]
         self.count = 0
+
+    def touch(self, x: Floats) -> None:
+        """Give every curve its tangent at a point."""
+        curves: list[int | None] = [*[None] * bool(self.exact.matrix), *range(len(self.exact.quadratic))]
+        if curves:
+            self.rows.add([Tangent(i, _rounded(x)) for i in curves])
 
     def run(self) -> Grown:
         stack = [_Todo(0, {}, -math.inf)]
@@ -165,7 +179,7 @@ class _Search:
         rows, goal = self.rows, self.goal()
         rows.boxes(todo.boxes)
         if self.exact.matrix and not rows.tangents:
-            rows.add([Tangent(None, _rounded(np.clip(np.zeros(self.p.n), self.p.lower, self.p.upper)))])
+            self.touch(np.clip(np.zeros(self.p.n), self.p.lower, self.p.upper))
         for _ in range(ROUNDS):
             status, value, x, duals = rows.solve(self.ends - time.perf_counter())
             if status == "limit":
@@ -173,11 +187,11 @@ class _Search:
             if status == "infeasible":
                 leaf = rows.leaf(todo.boxes, duals, None) or rows.leaf(todo.boxes, rows.elastic(), None)
                 if leaf is None:
-                    return self._open("a node's emptiness could not be proved exactly")
+                    return self._exactly(todo, stack, "a node's emptiness could not be proved exactly")
                 self.nodes[todo.number] = leaf
                 return None
             if status != "optimal":
-                return self._open(f"a relaxation is {status}")
+                return self._exactly(todo, stack, f"a relaxation is {status}")
             if todo.tried is not None:
                 j, side, part = todo.tried
                 if math.isfinite(todo.bound):
@@ -198,7 +212,9 @@ class _Search:
                 return None
             j = self._unfixed(todo.boxes, x)
             if j is None:
-                return self._open("a node with all integers fixed could not be decided exactly")
+                return self._exactly(
+                    todo, stack, "a node with all integers fixed could not be decided exactly"
+                )
             at = round(float(x[j]))
             low, _ = todo.boxes.get(j, self.rows.box(j))
             at = at - 1 if at - 1 >= low and at > low else at
@@ -208,15 +224,33 @@ class _Search:
         self._branch(todo, stack, j, at, x, value)
         return None
 
+    def _exactly(self, todo: _Todo, stack: list[_Todo], reason: str) -> Grown | None:
+        """Decide a node in fractions from the start, where floating point cannot and the node is small."""
+        try:
+            leaf, point = self.rows.decide(todo.boxes, self.goal(), self.ends)
+        except Undecidable as error:
+            return self._open(f"{reason}: {error}")
+        if leaf is not None:
+            self.nodes[todo.number] = leaf
+            return None
+        j = next((j for j in self.integers.tolist() if point.get(j, Fraction(0)).denominator != 1), None)
+        if j is not None:
+            x = np.array([float(point.get(k, Fraction(0))) for k in range(self.p.n)])
+            self._branch(todo, stack, j, math.floor(point[j]), x, -math.inf)
+            return None
+        if self.found(point):
+            stack.append(_Todo(todo.number, todo.boxes, todo.bound))
+            self.count -= 1
+            return None
+        return self._open(reason)
+
     def _open(self, reason: str) -> Grown:
         return Grown("open", count=self.count, reason=reason)
 
     def _unfixed(self, boxes: Mapping[int, tuple[float, float]], x: Floats) -> int | None:
-        for j in self.integers.tolist():
-            low, high = boxes.get(j, self.rows.box(j))
-            if low < high:
-                return int(j)
-        return None
+        return next(
+            (j for j in self.integers.tolist() if np.subtract(*boxes.get(j, self.rows.box(j))) < 0), None
+        )
 
     def _branch(self, todo: _Todo, stack: list[_Todo], j: int, at: int, x: Floats, value: float) -> None:
         low, high = todo.boxes.get(j, self.rows.box(j))
@@ -403,6 +437,30 @@ class _Relaxed:
                 if proved is not None and proved <= -goal:
                     return Leaf(y, False)
         return None
+
+    def decide(
+        self, boxes: Mapping[int, tuple[float, float]], goal: Fraction | None, ends: float
+    ) -> tuple[Leaf | None, dict[int, Fraction]]:
+        """Return the leaf of a box, or an exact point of its relaxation that reaches the goal.
+
+        Raises
+        ------
+        Undecidable
+            Where it is too large for the exact simplex method, or time is up.
+        """
+        s = self.system
+        exact = {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()}
+        if goal is None:
+            point, y = exact_feasible(Boxed(s, exact), ends)
+            return (Leaf(y, True), {}) if point is None else (None, point)
+        m = len(s.rows)
+        objective = {j: -a for j, a in self.body.items()}
+        whole = System((*s.rows, objective), (*s.low, None), (*s.high, goal), s.lower, s.upper)
+        point, y = exact_feasible(Boxed(whole, exact), ends)
+        if point is not None:
+            return None, point
+        weight = y.pop(m, Fraction(0))
+        return (Leaf({i: v / weight for i, v in y.items()}, False) if weight else Leaf(y, True)), {}
 
     def elastic(self) -> Floats | None:
         """A Farkas vector of the rows as they stand: the multipliers of the least sum of violations."""
