@@ -209,7 +209,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
             grown.count,
             spent,
         )
-    if point is None or not isinstance(proved, Fraction) or not exact.holds(point):
+    if point is None or value is None or not isinstance(proved, Fraction) or not exact.holds(point):
         return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
     certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes)
     return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)

@@ -22,11 +22,10 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program
-from proofolio.verification.exact.certificate import System, bound, proves_empty
-from proofolio.verification.exact.elimination import exact_feasible
+from proofolio.verification.exact.certificate import Undecidable, bound, proves_empty
 from proofolio.verification.exact.lp_bounds import ExactRows, Question
+from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import Boxed, Branch, ExactProgram, Leaf, Node, Tangent, with_tangents
-from proofolio.verification.proofs.statement import Undecidable
 
 __all__ = ["Grown", "grow"]
 
@@ -233,8 +232,9 @@ class _Search:
         if leaf is not None:
             self.nodes[todo.number] = leaf
             return None
-        j = next((j for j in self.integers.tolist() if point.get(j, Fraction(0)).denominator != 1), None)
-        if j is not None:
+        odd = [j for j in self.integers.tolist() if point.get(j, Fraction(0)).denominator != 1]
+        if odd:
+            j = odd[0]
             x = np.array([float(point.get(k, Fraction(0))) for k in range(self.p.n)])
             self._branch(todo, stack, j, math.floor(point[j]), x, -math.inf)
             return None
@@ -441,26 +441,22 @@ class _Relaxed:
     def decide(
         self, boxes: Mapping[int, tuple[float, float]], goal: Fraction | None, ends: float
     ) -> tuple[Leaf | None, dict[int, Fraction]]:
-        """Return the leaf of a box, or an exact point of its relaxation that reaches the goal.
+        """Return the leaf of a box, or the exact best point of its relaxation.
 
         Raises
         ------
         Undecidable
-            Where it is too large for the exact simplex method, or time is up.
+            Where it is too large for the exact simplex method, or time is up, or unbounded.
         """
-        s = self.system
-        exact = {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()}
-        if goal is None:
-            point, y = exact_feasible(Boxed(s, exact), ends)
-            return (Leaf(y, True), {}) if point is None else (None, point)
-        m = len(s.rows)
-        objective = {j: -a for j, a in self.body.items()}
-        whole = System((*s.rows, objective), (*s.low, None), (*s.high, goal), s.lower, s.upper)
-        point, y = exact_feasible(Boxed(whole, exact), ends)
-        if point is not None:
-            return None, point
-        weight = y.pop(m, Fraction(0))
-        return (Leaf({i: v / weight for i, v in y.items()}, False) if weight else Leaf(y, True)), {}
+        here = Boxed(self.system, {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()})
+        best = exact_maximum(here, self.body, ends)
+        if best.status == "empty":
+            return Leaf(best.multipliers, True), {}
+        if best.status == "unbounded" or best.value is None:
+            raise Undecidable("a relaxation is unbounded")
+        if goal is not None and best.value <= -goal:
+            return Leaf(best.multipliers, False), {}
+        return None, best.point
 
     def elastic(self) -> Floats | None:
         """A Farkas vector of the rows as they stand: the multipliers of the least sum of violations."""
