@@ -209,12 +209,12 @@ class _Search:
                 stack.append(_Todo(todo.number, todo.boxes, value))
                 self.count -= 1
                 return None
-            j = self._unfixed(todo.boxes, x)
-            if j is None:
+            free = self._unfixed(todo.boxes)
+            if free is None:
                 return self._exactly(
                     todo, stack, "a node with all integers fixed could not be decided exactly"
                 )
-            at = round(float(x[j]))
+            j, at = free, round(float(x[free]))
             low, _ = todo.boxes.get(j, self.rows.box(j))
             at = at - 1 if at - 1 >= low and at > low else at
         else:
@@ -234,9 +234,9 @@ class _Search:
             return None
         odd = [j for j in self.integers.tolist() if point.get(j, Fraction(0)).denominator != 1]
         if odd:
-            j = odd[0]
+            column = odd[0]
             x = np.array([float(point.get(k, Fraction(0))) for k in range(self.p.n)])
-            self._branch(todo, stack, j, math.floor(point[j]), x, -math.inf)
+            self._branch(todo, stack, column, math.floor(point[column]), x, -math.inf)
             return None
         if self.found(point):
             stack.append(_Todo(todo.number, todo.boxes, todo.bound))
@@ -247,7 +247,7 @@ class _Search:
     def _open(self, reason: str) -> Grown:
         return Grown("open", count=self.count, reason=reason)
 
-    def _unfixed(self, boxes: Mapping[int, tuple[float, float]], x: Floats) -> int | None:
+    def _unfixed(self, boxes: Mapping[int, tuple[float, float]]) -> int | None:
         return next(
             (j for j in self.integers.tolist() if np.subtract(*boxes.get(j, self.rows.box(j))) < 0), None
         )
