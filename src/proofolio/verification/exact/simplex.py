@@ -47,7 +47,9 @@ class Optimum:
     ray: dict[int, Fraction]
 
 
-def exact_feasible(system: System, deadline: float = inf) -> tuple[dict[int, Fraction] | None, dict[int, Fraction]]:
+def exact_feasible(
+    system: System, deadline: float = inf
+) -> tuple[dict[int, Fraction] | None, dict[int, Fraction]]:
     """Return a point of the system, or None and multipliers for which `proves_empty` holds.
 
     Raises
