@@ -19,8 +19,7 @@ from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.verification.audit.points import exact_point
 from proofolio.verification.certified.search import grow
-from proofolio.verification.exact.lp_bounds import ExactRows
-from proofolio.verification.exact.numbers import as_decimal
+from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
 from proofolio.verification.exact.trees import (
     ExactProgram,
     Node,
