@@ -186,23 +186,28 @@ def _exactly_better(program: Program, claim: Solution, x: Floats) -> Floats | No
 
 
 def ordinary(program: Program, x: Floats) -> bool:
-    """Whether no coefficient is so large that a tolerance moves its row by a millionth of the row's size at a point."""
+    """Whether no coefficient is so large that a tolerance moves its row by a millionth of the row's size at a point.
+
+    The size of a row is that of its continuous terms, which a switch lets through or not; where they are zero at the
+    point, it is what their bounds allow. Rows of integers alone are as large as their terms.
+    """
     A = program.A
-    terms = abs(A.data * x[A.indices])
     row = np.repeat(np.arange(program.m), np.diff(A.indptr))
-    size, largest = np.zeros(program.m), np.zeros(program.m)
-    np.maximum.at(size, row, terms)
-    np.maximum.at(largest, row, np.abs(A.data))
-    ends = [np.where(np.isfinite(v), np.abs(v), 0.0) for v in (program.row_lower, program.row_upper)]
-    size = np.maximum(size, np.maximum(*ends))
-    # a row that is all zeros is as large as what its columns can be
-    span = np.minimum(np.abs(program.lower), np.abs(program.upper))
-    wide = np.where(np.isfinite(span), np.maximum(np.abs(program.lower), np.abs(program.upper)), 1.0)
-    wide = np.where(np.isfinite(wide), wide, 1.0)
-    could = np.zeros(program.m)
-    np.maximum.at(could, row, np.abs(A.data) * wide[A.indices])
-    size = np.where(size > 0, size, could)
-    return bool(np.all(largest * EPS <= ROW * size + 1e-300))
+    continuous = ~program.integer[A.indices]
+    mixed = np.bincount(row, continuous, program.m) > 0
+    counted = continuous | ~mixed[row]
+
+    def largest(values: Floats) -> Floats:
+        found = np.zeros(program.m)
+        np.maximum.at(found, row, np.where(counted, np.abs(A.data) * values[A.indices], 0.0))
+        return found
+
+    reach = np.maximum(np.abs(program.lower), np.abs(program.upper))
+    size = largest(np.abs(x))
+    size = np.where(size > 0, size, largest(np.where(np.isfinite(reach), reach, 1.0)))
+    coefficient = np.zeros(program.m)
+    np.maximum.at(coefficient, row, np.abs(A.data))
+    return bool(np.all(coefficient * EPS <= ROW * size))
 
 
 def _cut_off(program: Program, claim: Solution) -> Program | None:

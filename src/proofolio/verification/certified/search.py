@@ -1,9 +1,9 @@
 r"""Branch and bound that ends in a certificate.
 
-The search is floating point, and nobody has to believe it: HiGHS solves the linear relaxation of each node from the
-basis of the last one, and what it says is used only as a suggestion of multipliers, which become a leaf when they prove,
-in fractions, that the node holds nothing better than the goal
-(`proofolio.verification.exact.lp_bounds.ExactRows.certify`). Convex quadratic objectives and rows enter by tangents at
+The search is floating point and need not be believed: HiGHS solves the linear relaxation of each node from the basis
+of the last one, and its multipliers are suggestions, which become a leaf when they prove, in fractions, that the node
+holds nothing better than the goal (`proofolio.verification.exact.lp_bounds.ExactRows.certify`).
+Convex quadratic objectives and rows enter by tangents at
 the points found. With a goal close to the optimum the order of the nodes hardly matters, so the search goes depth
 first, which keeps the basis warm; what matters is the column to branch on: pseudocosts, started by trying both sides.
 """
@@ -15,17 +15,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
-import highspy
 import numpy as np
+from scipy import sparse
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Sparse
+from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
+from proofolio.solvers.highs.session import Session
 from proofolio.verification.exact.certificate import Undecidable, bound, proves_empty
 from proofolio.verification.exact.lp_bounds import ExactRows, Question
 from proofolio.verification.exact.simplex import exact_maximum
-from proofolio.verification.exact.trees import Boxed, Branch, ExactProgram, Leaf, Node, Tangent, with_tangents
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Tangent, boxed, with_tangents
 
 __all__ = ["Grown", "grow"]
 
@@ -38,6 +39,15 @@ RELIABLE = 2  # trials after which a pseudocost is believed
 ROUNDS = 30  # of tangents in one node
 TANGENT = 1e-7  # a curve is met when the relaxation is below it by no more than this part of its size
 TRIAL_ITERATIONS = 50
+NO_LIMIT = 2**31 - 1
+OPTIONS = {
+    "presolve": "off",
+    "primal_feasibility_tolerance": FEASIBLE,
+    "dual_feasibility_tolerance": FEASIBLE,
+    "small_matrix_value": 1e-12,
+    "large_matrix_value": 1e300,
+    "simplex_strategy": 1,  # the dual simplex method: a branch leaves the last basis dual feasible
+}
 LEAST = Fraction(-1, 10**30)  # a sum of multipliers below zero proves emptiness, however little
 
 
@@ -117,7 +127,7 @@ def grow(
         The value every leaf has to prove, less the objective's constant; None when the tree has to prove that
         nothing satisfies the program. It may fall during the search.
     found : function of a point
-        Told of every relaxation's point with integers that is below the goal; says whether to go on (the goal has
+        Given every relaxation's point with integers that is below the goal; says whether to go on (the goal has
         then been lowered to what the point is worth).
     seconds : float
     most : int
@@ -313,8 +323,8 @@ def _rounded(x: Floats) -> dict[int, Fraction]:
 class _Relaxed:
     """The linear relaxation with its tangents, in HiGHS and in fractions.
 
-    Where nothing is curved, multipliers are made exact in 64-bit integers (`ExactRows`); with tangents, whose numbers are
-    no doubles, by fractions.
+    Where nothing is curved, multipliers are made exact in 64-bit integers (`ExactRows`); with tangents, whose numbers
+    are no doubles, by fractions.
     """
 
     def __init__(self, program: Program, exact: ExactProgram) -> None:
@@ -326,7 +336,7 @@ class _Relaxed:
         self.upper = np.append(program.upper, free[1]) if self.wide else program.upper
         self.cost = np.append(np.zeros(program.n), 1.0) if self.wide else program.q
         self.tangents: list[Tangent] = []
-        self.highs = self._loaded()
+        self.session = self._loaded()
         self.rows = ExactRows(program)
         self.now: dict[int, tuple[float, float]] = {}
         self.system, objective = with_tangents(exact, ())
@@ -341,46 +351,35 @@ class _Relaxed:
         wanted = {j: boxes.get(j, self.box(j)) for j in {*self.now, *boxes}}
         changed = {j: box for j, box in wanted.items() if self.now.get(j) != box}
         if changed:
-            at = np.fromiter(changed, dtype=np.int32, count=len(changed))
-            ends = np.array(list(changed.values()), dtype=float)
-            self.highs.changeColsBounds(at.size, at, ends[:, 0].copy(), ends[:, 1].copy())
+            _move(self.session, changed)
         self.now = dict(boxes)
 
     def solve(self, seconds: float) -> tuple[str, float, Floats, Floats | None]:
         """Return status, value, point and multipliers (a ray where the status is ``"infeasible"``)."""
-        highs, S = self.highs, highspy.HighsModelStatus
-        highs.setOptionValue("time_limit", highs.getRunTime() + max(1e-2, min(seconds, 1e7)))
-        highs.run()
-        status = highs.getModelStatus()
-        if status not in (S.kOptimal, S.kInfeasible, S.kTimeLimit, S.kModelEmpty):
-            highs.clearSolver()
-            highs.run()
-            status = highs.getModelStatus()
-        if status in (S.kOptimal, S.kModelEmpty):
-            solution = highs.getSolution()
-            x = np.array(solution.col_value, dtype=float)
-            return "optimal", float(highs.getObjectiveValue()), x, -np.array(solution.row_dual, dtype=float)
-        if status == S.kInfeasible:
-            _, known, ray = highs.getDualRay()
-            return "infeasible", math.inf, np.zeros(0), np.array(ray, dtype=float) if known else None
-        if status == S.kTimeLimit:
-            return "limit", -math.inf, np.zeros(0), None
-        return str(highs.modelStatusToString(status)).lower(), -math.inf, np.zeros(0), None
+        session, seconds = self.session, max(1e-2, min(seconds, 1e7))
+        status = _solved(session, seconds)
+        if status not in ("optimal", "infeasible", "limit"):
+            session.forget()
+            status = _solved(session, seconds)
+        if status == "optimal":
+            return status, session.value, session.point(), -session.row_duals()
+        if status == "infeasible":
+            return status, math.inf, np.zeros(0), session.dual_ray()
+        return status, -math.inf, np.zeros(0), None
 
     def trial(self, j: int, box: tuple[float, float], value: float) -> float:
         """By how much the bound rises in a few iterations with a column in a box."""
         closed = 1e3 * max(1.0, abs(value))
         if box[0] > box[1]:
             return closed
-        highs, S = self.highs, highspy.HighsModelStatus
-        highs.changeColBounds(j, *box)
-        highs.setOptionValue("simplex_iteration_limit", TRIAL_ITERATIONS)
-        highs.run()
-        status = highs.getModelStatus()
-        gain = float(highs.getObjectiveValue()) - value if status in (S.kOptimal, S.kIterationLimit) else 0.0
-        highs.setOptionValue("simplex_iteration_limit", 2**31 - 1)
-        highs.changeColBounds(j, *self.now.get(j, self.box(j)))
-        return closed if status == S.kInfeasible else max(gain, 0.0)
+        session = self.session
+        _move(session, {j: box})
+        session.configure({"simplex_iteration_limit": TRIAL_ITERATIONS})
+        status = _solved(session, 1.0)
+        gain = session.value - value if status in ("optimal", "limit") else 0.0
+        session.configure({"simplex_iteration_limit": NO_LIMIT})
+        _move(session, {j: self.now.get(j, self.box(j))})
+        return closed if status == "infeasible" else max(gain, 0.0)
 
     def leaf(
         self, boxes: Mapping[int, tuple[float, float]], duals: Floats | None, goal: Fraction | None
@@ -409,7 +408,7 @@ class _Relaxed:
         duals: Floats,
         goal: Fraction | None,
     ) -> Leaf | None:
-        here = Boxed(self.system, boxes)
+        here = boxed(self.system, boxes)
         noise = 1e-11 * max(1.0, float(np.max(np.abs(duals), initial=0.0)))
         objectives = [len(self.p.row_lower) + k for k, t in enumerate(self.tangents) if t.row is None]
         for signed in (duals,) if goal is not None else (duals, -duals):
@@ -448,7 +447,7 @@ class _Relaxed:
         Undecidable
             Where it is too large for the exact simplex method, or time is up, or unbounded.
         """
-        here = Boxed(self.system, {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()})
+        here = boxed(self.system, {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()})
         best = exact_maximum(here, self.body, ends)
         if best.status == "empty":
             return Leaf(best.multipliers, True), {}
@@ -460,57 +459,54 @@ class _Relaxed:
 
     def elastic(self) -> Floats | None:
         """A Farkas vector of the rows as they stand: the multipliers of the least sum of violations."""
-        highs = self._loaded()
-        for k in range(len(self.tangents)):
-            self._pass_row(highs, len(self.p.row_lower) + k)
-        m, n = highs.getNumRow(), highs.getNumCol()
-        at = np.fromiter(self.now, dtype=np.int32, count=len(self.now))
-        if at.size:
-            ends = np.array(list(self.now.values()), dtype=float)
-            highs.changeColsBounds(at.size, at, ends[:, 0].copy(), ends[:, 1].copy())
-        highs.changeColsCost(n, np.arange(n, dtype=np.int32), np.zeros(n))
-        rows = np.arange(m, dtype=np.int32)
-        for sign in (1.0, -1.0):
-            highs.addCols(m, np.ones(m), np.zeros(m), np.full(m, math.inf), m, rows, rows, np.full(m, sign))
-        highs.run()
-        if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-            return None
-        return -np.array(highs.getSolution().row_dual, dtype=float)
+        matrix, low, high = self._rows()
+        m, n = matrix.shape
+        both: Sparse = sparse.csr_array(sparse.hstack([matrix, sparse.eye_array(m), -sparse.eye_array(m)]))
+        ends = [self.now.get(j, self.box(j)) for j in range(n)]
+        lower = np.concatenate([[low for low, _ in ends], np.zeros(2 * m)])
+        upper = np.concatenate([[high for _, high in ends], np.full(2 * m, math.inf)])
+        session = Session(OPTIONS)
+        cost = np.concatenate([np.zeros(n), np.ones(2 * m)])
+        session.load(cost, (lower, upper), both, (low, high))
+        return -session.row_duals() if _solved(session, 10.0) == "optimal" else None
 
     def add(self, tangents: Sequence[Tangent]) -> None:
         """Add the rows of tangents."""
         self.tangents += tangents
         self.system, _ = with_tangents(self.program, self.tangents)
-        for k in range(len(tangents)):
-            self._pass_row(self.highs, len(self.system.rows) - len(tangents) + k)
+        matrix, low, high = self._rows(len(self.system.rows) - len(tangents))
+        self.session.add_rows(matrix, (low, high), (self.lower, self.upper), np.ones(len(tangents)))
 
-    def _pass_row(self, highs: Any, i: int) -> None:
-        row, low, high = self.system.rows[i], self.system.low[i], self.system.high[i]
-        columns = np.fromiter(row, dtype=np.int32, count=len(row))
-        values = np.array([float(a) for a in row.values()])
-        ends = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
-        highs.addRow(*ends, columns.size, columns, values)
+    def _rows(self, first: int = 0) -> tuple[Sparse, Floats, Floats]:
+        """The rows from one on, with those of the tangents, in floating point."""
+        rows = self.system.rows[first:]
+        entries = [(i, j, float(a)) for i, row in enumerate(rows) for j, a in row.items()]
+        at, columns, data = zip(*entries, strict=True) if entries else ((), (), ())
+        matrix = sparse.csr_array(
+            (np.array(data, dtype=float), (at, columns)), shape=(len(rows), self.lower.size)
+        )
+        low = np.array([-math.inf if v is None else float(v) for v in self.system.low[first:]])
+        high = np.array([math.inf if v is None else float(v) for v in self.system.high[first:]])
+        return matrix, low, high
 
-    def _loaded(self) -> Any:
-        highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]  # highspy is annotated in part
-        for option, value in (
-            ("output_flag", False),
-            ("threads", 1),
-            ("presolve", "off"),
-            ("primal_feasibility_tolerance", FEASIBLE),
-            ("dual_feasibility_tolerance", FEASIBLE),
-            ("small_matrix_value", 1e-12),
-            ("large_matrix_value", 1e300),
-            ("simplex_strategy", 1),
-        ):
-            highs.setOptionValue(option, value)
-        A, n = self.p.A, self.lower.size
-        arrays = (self.cost, self.lower, self.upper, self.p.row_lower, self.p.row_upper)
-        matrix = (A.indptr.astype(np.int32), A.indices.astype(np.int32), A.data.astype(float))
-        rowwise, minimise = int(highspy.MatrixFormat.kRowwise), int(highspy.ObjSense.kMinimize)
-        continuous = np.zeros(n, dtype=np.int32)
-        highs.passModel(n, self.p.m, A.nnz, rowwise, minimise, 0.0, *arrays, *matrix, continuous)
-        return highs
+    def _loaded(self) -> Session:
+        session, p = Session(OPTIONS), self.p
+        A = sparse.csr_array((p.A.data, p.A.indices, p.A.indptr), shape=(p.m, self.lower.size))
+        session.load(self.cost, (self.lower, self.upper), A, (p.row_lower, p.row_upper))
+        return session
+
+
+def _move(session: Session, boxes: Mapping[int, tuple[float, float]]) -> None:
+    at = np.fromiter(boxes, dtype=np.int32, count=len(boxes))
+    ends = np.array(list(boxes.values()), dtype=float)
+    session.change_box(at, ends[:, 0].copy(), ends[:, 1].copy())
+
+
+def _solved(session: Session, seconds: float) -> str:
+    try:
+        return session.solve(seconds)
+    except SolverFailure:
+        return "unknown"
 
 
 def _side(value: float) -> Fraction | None:

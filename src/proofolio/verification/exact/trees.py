@@ -1,9 +1,9 @@
 r"""The checker of optimality over integers: a tree of branches, every leaf of which is a bound by multipliers.
 
 A program is :math:`\min \tfrac12 x'Px + q'x + c` over linear rows, bounds, integers and convex quadratic rows. What a
-tree proves is read from the leaves up: a branch divides at an integer, :math:`x_j \le k` or :math:`x_j \ge k + 1`, so it
-proves the smaller of what its two halves prove; a leaf is a linear program, and its multipliers prove a bound or that
-it is empty (`proofolio.verification.exact.certificate`). What is curved enters by tangents: a convex f has
+tree proves is read from the leaves up: a branch divides at an integer, :math:`x_j \le k` or :math:`x_j \ge k + 1`, so
+it proves the smaller of what its two halves prove; a leaf is a linear program, and its multipliers prove a bound or
+that it is empty (`proofolio.verification.exact.certificate`). What is curved enters by tangents: a convex f has
 :math:`f(x) \ge f(p) + \nabla f(p)'(x - p)` at every point p, and f is convex when its matrix is positive semidefinite,
 which an elimination in fractions decides. Where every value the objective can take is a multiple of a step, a bound
 counts as the next multiple.
@@ -22,13 +22,13 @@ from math import ceil, gcd, lcm
 from proofolio.verification.exact.certificate import Row, Side, System, bound, proves_empty, violation
 
 __all__ = [
-    "Boxed",
     "Branch",
     "ExactProgram",
     "Leaf",
     "Node",
     "QuadraticRow",
     "Tangent",
+    "boxed",
     "improves",
     "proved_bound",
     "semidefinite",
@@ -114,16 +114,12 @@ class Branch:
 Node = Leaf | Branch
 
 
-class Boxed(System):
-    """A system with some columns in other bounds."""
-
-    def __init__(self, system: System, boxes: Mapping[int, tuple[Side, Side]]) -> None:
-        super().__init__(system.rows, system.low, system.high, system.lower, system.upper)
-        object.__setattr__(self, "boxes", boxes)
-
-    def box(self, j: int) -> tuple[Side, Side]:
-        found: tuple[Side, Side] = self.boxes.get(j) or (self.lower[j], self.upper[j])  # type: ignore[attr-defined]
-        return found
+def boxed(system: System, boxes: Mapping[int, tuple[Side, Side]]) -> System:
+    """Return a system with some columns in other bounds."""
+    lower, upper = list(system.lower), list(system.upper)
+    for j, (low, high) in boxes.items():
+        lower[j], upper[j] = low, high
+    return replace(system, lower=tuple(lower), upper=tuple(upper))
 
 
 def proved_bound(
@@ -159,7 +155,7 @@ def proved_bound(
                 (node.above, {**boxes, node.column: (above if low is None else max(low, above), high)})
             )
             continue
-        here = Boxed(system, boxes)
+        here = boxed(system, boxes)
         if any(low is not None and high is not None and low > high for low, high in boxes.values()):
             continue  # nothing lies between crossed bounds
         if node.empty:
@@ -185,7 +181,7 @@ def improves(program: ExactProgram, x: Row, value: Fraction) -> bool:
 
 
 def semidefinite(matrix: Symmetric) -> bool:
-    """Whether a symmetric matrix is positive semidefinite, by elimination: no pivot is negative, no zero one has a row."""
+    """Whether a symmetric matrix is positive semidefinite: no pivot is negative, and no zero one has a row."""
     left = {key: a for key, a in matrix.items() if a}
     if any(left.get((j, i)) != a for (i, j), a in left.items()):
         return False
@@ -208,7 +204,7 @@ def semidefinite(matrix: Symmetric) -> bool:
 
 
 def _convex(program: ExactProgram, tangents: Sequence[Tangent]) -> bool:
-    """Whether everything a tangent is taken of is convex, and every curved objective has an epigraph to stand for it."""
+    """Whether everything that tangents are taken of is convex."""
     rows = {tangent.row for tangent in tangents}
     if program.matrix and not semidefinite(program.matrix):
         return False
