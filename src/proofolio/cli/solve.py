@@ -27,6 +27,7 @@ from proofolio.errors import BadData, ContradictoryRows, ProofolioError, Unsuppo
 from proofolio.report.files import write_document
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Solution
+from proofolio.verification.certified.confirming import CONFIRM
 from proofolio.verification.checks.infeasibility import explain_infeasible
 from proofolio.verification.checks.unboundedness import explain_unbounded
 from proofolio.verification.solving import solve
@@ -40,6 +41,9 @@ STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
 EXPLAIN_SECONDS = 5.0
 MEANINGS = {
+    "certified-optimal": "every check holds, and a tree proved in exact arithmetic shows that nothing is better",
+    "solver-optimal": "every check holds; that nothing is better is one solver's word",
+    "solver-infeasible": "no point satisfies the model, by one solver's word",
     "verified-optimal": "every check holds and the gap is proven",
     "verified-feasible": "every check holds, but the gap asked for is not reached",
     "leaks": "the solution is no longer one when its integers are exact",
@@ -88,6 +92,14 @@ Examples:
 @click.option(
     "--start", type=click.Path(path_type=Path), metavar="FILE", help="Start from the values in a JSON file."
 )
+@click.option(
+    "--confirm",
+    type=click.Choice(CONFIRM),
+    default="none",
+    show_default=True,
+    help="What an optimum has to rest on: a proof in exact arithmetic (certificate), a second run that finds nothing "
+    "better (second), or the first of these that succeeds (auto).",
+)
 @MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
@@ -100,6 +112,7 @@ def solve_command(
     threads: int,
     out: Path | None,
     start: Path | None,
+    confirm: str,
     max_size: int,
     as_json: bool,
 ) -> int:
@@ -115,6 +128,7 @@ def solve_command(
     that cannot be used.
     """
     settings: dict[str, Any] = {"gap": gap, "seed": seed, "threads": threads, "options": _options(options)}
+    settings["confirm"] = confirm
     if time_limit is not None:
         settings["time_limit"] = time_limit
     if start is not None:
@@ -218,6 +232,8 @@ def _found(answer: Solution) -> dict[str, Any]:
         "values": answer.values if answer.x is not None else None,
         "method": answer.method,
         "message": answer.message,
+        "certified": answer.certificate is not None,
+        "refuted": list(answer.refuted),
     }
 
 
@@ -243,6 +259,7 @@ def _print(document: Mapping[str, Any]) -> None:
     lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
         lines.append(("bound", f"{document['bound']:.10g}, gap {document['gap']:.1e}"))
+    lines += [("refuted", sentence) for sentence in document["refuted"]]
     failed = [check for check in document["checks"] if not check["ok"]]
     lines.append(("checks", f"{len(document['checks']) - len(failed)} of {len(document['checks'])} hold"))
     lines += [

@@ -18,7 +18,7 @@ __all__ = ["VERIFIED", "Check", "Progress", "Settings", "Solution", "read_settin
 
 
 # The statuses of an answer whose every check holds.
-VERIFIED = ("verified-optimal", "verified-feasible")
+VERIFIED = ("certified-optimal", "verified-optimal", "solver-optimal", "verified-feasible")
 # A millisecond: solvers refuse a time limit of nothing.
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
@@ -118,7 +118,8 @@ class Solution:
     program : Program
         The program in matrix form that `x` belongs to.
     status : str
-        After the checks: ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``,
+        After the checks: ``certified-optimal`` and ``solver-optimal`` (where `proofolio.solve` was asked to confirm),
+        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``,
         ``claim-wrong``, ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before
         there was an incumbent, or before the one there is could be tested for leaks. Of a solver's bare
         claim: ``optimal`` (within the gap asked for), ``feasible`` (stopped with an incumbent), ``limit``
@@ -140,6 +141,11 @@ class Solution:
         Empty where there was no point to check. One that could not be decided has the value NaN.
     claim : str
         The solver's own status, kept once the checks have given the answer another; empty before that.
+    certificate : object or None
+        What proves a ``certified-optimal`` answer, or an infeasible one
+        (`proofolio.verification.certified.optimum.Certificate`).
+    refuted : tuple of str
+        Claims that a better point refuted, in a sentence each.
     """
 
     program: Program
@@ -156,6 +162,8 @@ class Solution:
     duals: Mapping[str, Floats] | None = None
     checks: tuple[Check, ...] = ()
     claim: str = ""
+    certificate: Any = None
+    refuted: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         known = (

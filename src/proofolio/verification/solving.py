@@ -18,6 +18,9 @@ from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution, read_settings
+from proofolio.verification.certified.confirming import CONFIRM, Confirmation
+from proofolio.verification.certified.confirming import confirm as confirm_claim
+from proofolio.verification.certified.optimum import Certificate
 from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
 
 __all__ = ["GRACE", "solve", "solve_program", "solve_until", "verify_claim"]
@@ -31,9 +34,12 @@ LEAST_OPINION = 0.25
 # Of a time limit, the most that is kept for finishing and checking the incumbent.
 KEPT = 0.3
 ANY_GAP = 1e9
+# Confirmation: a certificate may take so many times the solve, or so many seconds; a second run so many seconds more
+# than the first. A better point found is confirmed in its turn, so often.
+TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 
 
-def solve(model: Any, solver: str | None = None, **settings: Any) -> Solution:
+def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -42,6 +48,12 @@ def solve(model: Any, solver: str | None = None, **settings: Any) -> Solution:
         The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
     solver : {"highs", "scip"}, optional
         The one that is named is used; otherwise the first that can take the program. The answer says which it was.
+    confirm : {"none", "auto", "second", "certificate"}
+        What an optimum, or that there is none, has to rest on beside one solver's word: ``"certificate"``, a tree
+        proved in exact arithmetic (``certified-optimal``, kept as `Solution.certificate`); ``"second"``, an
+        independent run that looks for something better and finds there is nothing (``verified-optimal``); ``"auto"``
+        tries the first and then the second. What neither settles is ``solver-optimal`` or ``solver-infeasible``. A
+        better point that is found is the answer, and `Solution.refuted` names the claim it refutes.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -72,7 +84,11 @@ def solve(model: Any, solver: str | None = None, **settings: Any) -> Solution:
     wanted = read_settings(settings)
     deadline = Deadline.after(wanted.time_limit)
     opened = open_model(model)
+    if confirm not in CONFIRM:
+        raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
     answer = solve_until(deadline, opened.program, solver, wanted)
+    if confirm != "none":
+        answer = confirmed(opened.program, answer, confirm, wanted.gap, deadline)
     if opened.load is not None and answer.x is not None:
         opened.load(answer.point)
     return answer
@@ -95,6 +111,88 @@ def solve_until(deadline: Deadline, program: Program, solver: str | None, settin
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
     claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
     return verify_claim(deadline, program, claim, wanted.gap)
+
+
+def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline: Deadline) -> Solution:
+    """Return an answer with the status its confirmation allows; what refutes it takes its place.
+
+    Parameters
+    ----------
+    program : Program
+        As it was given; its cones need not be recognised.
+    answer : Solution
+        Checked. Only claims of an optimum, and that there is no point, are confirmed.
+    how : {"auto", "second", "certificate"}
+    gap : float
+    deadline : Deadline
+        Of the whole call; a confirmation has a budget of its own as well.
+    """
+    for _ in range(ROUNDS):
+        if answer.status not in ("verified-optimal", "claim-wrong", "infeasible"):
+            return answer
+        certify = how == "certificate"
+        budget = max(TIMES * answer.seconds, CERTIFY_SECONDS) if certify else answer.seconds + SECOND_SECONDS
+        found = confirm_claim(program, answer, how, gap, max(min(budget, deadline.left), LEAST_OPINION))
+        if found.better is None:
+            return _with_word(program, answer, found, deadline)
+        answer = _refuted(program, answer, found, deadline, gap)
+    return answer
+
+
+def _with_word(program: Program, answer: Solution, found: Confirmation, deadline: Deadline) -> Solution:
+    """Return an answer that nothing refuted, with the status its confirmation allows."""
+    certificate = found.certificate
+    if found.word == "certified" and certificate is not None:
+        if certificate.point is None and answer.x is None:
+            return replace(answer, status="infeasible", certificate=certificate)
+        if certificate.point is None:
+            why = "the point satisfies the model within tolerances only: no point satisfies it exactly"
+            return replace(answer, status="solver-optimal", message=why)
+        return _certified(program, answer, certificate, deadline)
+    if found.word == "verified":
+        return answer
+    kind = {"verified-optimal": "solver-optimal", "infeasible": "solver-infeasible"}
+    return replace(answer, status=kind.get(answer.status, answer.status), message=found.reason)
+
+
+def _certified(program: Program, answer: Solution, certificate: Certificate, deadline: Deadline) -> Solution:
+    """Return the exact point of a certificate as the answer, its numbers rounded to doubles."""
+    sign = -1.0 if program.maximise else 1.0
+    x = np.zeros(program.n)
+    for j, v in (certificate.point or {}).items():
+        x[j] = float(v)
+    bound = None if certificate.bound is None else sign * float(certificate.bound)
+    objective = program.objective(x)
+    if bound is not None:
+        bound = min(bound, objective) if sign > 0 else max(bound, objective)
+    point = replace(answer.unchecked(), x=x, objective=objective, bound=bound, duals=None)
+    point = replace(point, status="optimal")
+    checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
+    if not all(c.ok for c in checks):
+        return answer if answer.status != "claim-wrong" else point.checked(checks, status(checks))
+    return replace(
+        point.checked(checks, "certified-optimal"), certificate=certificate, refuted=answer.refuted
+    )
+
+
+def _refuted(
+    program: Program, answer: Solution, found: Confirmation, deadline: Deadline, gap: float
+) -> Solution:
+    """Return the better point as the answer, and the claim it refutes beside it."""
+    x = np.asarray(found.better, dtype=float)
+    objective = program.objective(x)
+    said = (
+        "that no point satisfies the model" if answer.x is None else f"that {answer.objective:.9g} is optimal"
+    )
+    sentence = f"{answer.solver} claims {said}, and {found.by} found {objective:.9g}"
+    point = replace(
+        answer.unchecked(), status="optimal", x=x, objective=objective, bound=objective, duals=None,
+        refuted=(*answer.refuted, sentence),
+    )  # fmt: skip
+    if found.certificate is not None:
+        return _certified(program, point, found.certificate, deadline)
+    checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
+    return point.checked(checks, status_after(point, checks, gap))
 
 
 def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Solution:

@@ -1,0 +1,218 @@
+r"""Certificates of optimality and infeasibility: an exact point, and a tree that proves that nothing is better.
+
+A certificate says: the point satisfies every row, bound and integrality of the program, its numbers read as the
+decimals they are written as, and has the value v; and no such point has a value below the bound b. Both are checked by
+`proofolio.verification.exact.trees` in fractions, without a solver.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from proofolio.arrays import Floats
+from proofolio.program.program import Program
+from proofolio.verification.audit.points import exact_point
+from proofolio.verification.certified.search import grow
+from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
+from proofolio.verification.exact.trees import (
+    ExactProgram,
+    Node,
+    QuadraticRow,
+    Tangent,
+    proved_bound,
+)
+
+__all__ = ["Certificate", "Outcome", "certify", "exact_program", "lacking"]
+
+SMALLEST = Fraction(1, 10**9)  # what an objective of 0 is taken to be, for a relative gap
+STRICT = 1_000  # a bound above v - step by a thousandth of the step rounds up to v
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What proves an answer, in fractions.
+
+    Attributes
+    ----------
+    point : mapping from column to value, or None
+        None where nothing satisfies the program.
+    value, bound : Fraction or None
+        Of the point, and the least that any point can have, both of the minimisation (a maximisation is negated).
+    tangents, nodes : tuple
+        The tree.
+    """
+
+    point: Mapping[int, Fraction] | None
+    value: Fraction | None
+    bound: Fraction | None
+    tangents: tuple[Tangent, ...]
+    nodes: tuple[Node, ...]
+
+    def holds(self, program: ExactProgram) -> bool:
+        """Whether the certificate proves what it says of a program; no solver, no floating point."""
+        proved = proved_bound(program, self.tangents, self.nodes)
+        if self.point is None:
+            return proved == "empty"
+        if not program.holds(self.point) or program.objective(self.point) != self.value:
+            return False
+        return isinstance(proved, Fraction) and self.bound is not None and proved >= self.bound
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt at a certificate.
+
+    Attributes
+    ----------
+    status : str
+        ``"optimal"`` or ``"infeasible"``, certified; ``"open"`` otherwise.
+    certificate : Certificate or None
+    point, value : mapping and Fraction, or None
+        The best exact point known, also where the tree did not end.
+    reason : str
+        Why it is open.
+    nodes : int
+    seconds : float
+    """
+
+    status: str
+    certificate: Certificate | None
+    point: Mapping[int, Fraction] | None
+    value: Fraction | None
+    reason: str
+    nodes: int
+    seconds: float
+
+
+def lacking(program: Program) -> str | None:
+    """Return what of a program a certificate cannot speak of, None if it can be tried."""
+    if len(program.cones):
+        return "cones"
+    if len(program.indicators):
+        return "native indicators"
+    if program.sos:
+        return "special ordered sets"
+    if any(
+        np.isfinite(q.lower).any() and np.isfinite(q.upper).any() for q in [program.quadratic] if len(q)
+    ) and any(
+        np.isfinite(low) and np.isfinite(high)
+        for low, high in zip(program.quadratic.lower, program.quadratic.upper, strict=True)
+    ):
+        return "quadratic rows with two sides"
+    return None
+
+
+def exact_program(program: Program, rows: ExactRows | None = None) -> ExactProgram:
+    """Return a program in fractions: every number read as the decimal it is written as."""
+    quadratic = program.quadratic
+    some = []
+    for i in range(len(quadratic)):
+        matrix: dict[tuple[int, int], Fraction] = {}
+        for form in quadratic.forms[i]:
+            at = form.columns.tolist()
+            for (k, t), a in np.ndenumerate(form.matrix):
+                if a:
+                    # a form is x'Mx; here it is x'Px / 2
+                    key = (at[k], at[t])
+                    matrix[key] = matrix.get(key, Fraction(0)) + 2 * as_decimal(float(a))
+        begin, end = quadratic.matrix.indptr[i], quadratic.matrix.indptr[i + 1]
+        linear = {
+            int(j): as_decimal(float(a))
+            for j, a in zip(
+                quadratic.matrix.indices[begin:end], quadratic.matrix.data[begin:end], strict=True
+            )
+        }
+        some.append(QuadraticRow(matrix, linear, _side(quadratic.lower[i]), _side(quadratic.upper[i])))
+    P = program.P.tocoo()
+    curved = {
+        (int(i), int(j)): as_decimal(float(a)) for i, j, a in zip(P.row, P.col, P.data, strict=True) if a
+    }
+    return ExactProgram(
+        (rows or ExactRows(program)).system,
+        frozenset(np.flatnonzero(program.integer).tolist()),
+        {int(j): as_decimal(float(program.q[j])) for j in np.flatnonzero(program.q)},
+        curved,
+        as_decimal(program.c),
+        tuple(some),
+    )
+
+
+def certify(program: Program, x: Floats | None, gap: float, seconds: float, most: int = 20_000) -> Outcome:
+    """Try to certify that a point is optimal within a gap, or with no point that nothing satisfies the program.
+
+    Parameters
+    ----------
+    program : Program
+        For which `lacking` is None; its quadratic parts have to be convex for the attempt to succeed.
+    x : ndarray or None
+        A solver's point; better ones that the search comes upon take its place.
+    gap : float
+        Relative to the objective's size.
+    seconds : float
+    most : int
+        Nodes.
+    """
+    began = time.perf_counter()
+    rows = ExactRows(program)
+    exact = exact_program(program, rows)
+    best: list[tuple[dict[int, Fraction], Fraction]] = []
+
+    def better(point: Floats | Mapping[int, Fraction]) -> bool:
+        if isinstance(point, Mapping):
+            made = {j: v for j, v in point.items() if j < program.n}
+        else:
+            made = exact_point(program, rows, point[: program.n], None, {}) or {}
+        if not exact.holds(made):
+            return False
+        value = exact.objective(made)
+        if best and value >= best[0][1]:
+            return False
+        best[:] = [(made, value)]
+        return True
+
+    if x is not None:
+        better(x)
+    step = exact.step
+
+    def goal() -> Fraction | None:
+        if not best:
+            return None
+        value = best[0][1] - exact.constant
+        if step is not None:
+            return value - step + step / STRICT
+        return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
+
+    grown = grow(program, exact, goal, better, seconds, most, x)
+    point, value = best[0] if best else (None, None)
+    spent = time.perf_counter() - began
+    if grown.status != "proved":
+        return Outcome("open", None, point, value, grown.reason, grown.count, spent)
+    proved = proved_bound(exact, grown.tangents, grown.nodes)
+    if proved == "empty":
+        if point is not None:
+            return Outcome(
+                "open", None, point, value, "the tree and the point contradict", grown.count, spent
+            )
+        return Outcome(
+            "infeasible",
+            Certificate(None, None, None, grown.tangents, grown.nodes),
+            None,
+            None,
+            "",
+            grown.count,
+            spent,
+        )
+    if point is None or value is None or not isinstance(proved, Fraction) or not exact.holds(point):
+        return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
+    certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes)
+    return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)
+
+
+def _side(value: Any) -> Fraction | None:
+    return as_decimal(float(value)) if np.isfinite(value) else None
