@@ -4,14 +4,12 @@ candidates -> bounds -> verdicts -> tightening -> certificates. Read it in this 
 
 - `candidates`: the sides of rows that a binary may switch off.
 - `auditing`: `audit` and `assert_valid`; the tiers (intervals, linear programs, integers) in their order.
-- `bounding`: upper bounds of what a side needs, each made exact; `integers`: the same over the integers.
+- `bounding`: the linear relaxation in HiGHS, asked many questions, and upper bounds of what a side needs, each made
+  exact; `integers`: the same over the integers.
 - `points`: lower bounds: points that reach what a side needs, made exact where they are cut off.
-- `relaxation`: the linear relaxation in HiGHS, asked many questions.
 - `verdicts`: what the two bounds say about M, as a row of the audit.
 - `tightening`: loose M's replaced by what was proved to be enough.
 - `certificates`: verdicts saved to a file; `checker`: that file checked again.
 
-For a certificate to be believed two files must be right: `audit/checker.py` and `exact/certificate.py`. That the
-file is about the model given is decided by `certificates._compare`, with `exact/lp_bounds.py` and the reader of
-the model.
+What must be right for a certificate to be believed: see `proofolio.verification.exact`.
 """

@@ -131,7 +131,8 @@ def check_certificates(directory: str | Path, model: Any = None) -> tuple[Checke
     directory : str or Path
         Where `save_certificates` wrote.
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path, optional
-        The model the certificates speak of: its rows must be those in the file.
+        The model the certificates speak of: its rows must be those in the file. Without it the certificates are
+        checked against the rows in the file alone, which says nothing about a model of yours.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 A document holds the linear rows and bounds of a model, and for every certified row what proves its verdict:
 multipliers for a bound, multipliers for infeasibility, or a point that is cut off. Everything a certificate says
-is computed anew from the rows by `proofolio.verification.exact.certificate`. These two modules must be right for a
-certificate to be believed; nothing else must.
+is computed anew from the rows by `proofolio.verification.exact.certificate`. What must be right for a certificate to
+be believed: see `proofolio.verification.exact`.
 """
 
 from __future__ import annotations

@@ -7,16 +7,13 @@ claim -> statement -> sound and complete -> certificate. Read it in this order:
 - `lines`, `statement`: rows, quadratic parts and the statement itself.
 - `questions`: what is to be proved, for prover and checker alike.
 - `proving`: `prove`, its verdict and its certificates.
-- `soundness`: rows within the meaning. `completeness`: the meaning within the rows, by the lifts and vertices of
+- `sound_and_complete`: rows within the meaning, and the meaning within the rows, by the lifts and vertices of
   `completions`. `points`: exact points for refutations. `small_lp`: the linear programs of all of them.
 - `strengths`: whether a formulation is sharp and ideal.
 - `catalogue`: the claims of every formulation that ships.
 - `checker`: a certificate checked again.
 
-For a certificate to be believed these files must be right: `proofs/checker.py` and what it imports, which is
-`proofs/questions.py`, `proofs/statement.py`, `proofs/lines.py`, `exact/certificate.py`, `exact/elimination.py` and
-`exact/vertices.py`: fractions only, no solver, no numpy. With a claim given, `claim.py` and `reading.py` too: they say
-that the statement in the certificate is that of the claim.
+What must be right for a certificate to be believed: see `proofolio.verification.exact`.
 
 How a proved row reaches a Pyomo model: see `proofolio.verification.big_m`.
 """
