@@ -45,9 +45,9 @@ OPTIONS = {
 }
 
 
-# Coefficients below this are what the rounding of a square root left. HiGHS, which only suggests, is not given them:
-# kept, they take a proof from delta = 0 to 1e-9, or leave HiGHS without an answer (shipped disjunctions, two-decimal
-# family).
+# A coefficient below this whose term stays below it too, or has no bound, is what the rounding of a square root left.
+# HiGHS, which only suggests, is not given it: kept, it takes a proof from delta = 0 to 1e-9, or leaves HiGHS without
+# an answer (shipped disjunctions, two-decimal family).
 NOTHING = 1e-9
 
 
@@ -140,7 +140,9 @@ class SmallLP:
     def _loaded(self, system: System) -> Session:
         session = Session(OPTIONS, seed=1)
         entries = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
-        rows = [entry for entry in entries if abs(entry[2]) >= NOTHING]
+        rows = [
+            (i, j, a) for i, j, a in entries if abs(a) >= NOTHING or NOTHING <= abs(a) * self._reach(j) < inf
+        ]
         where, columns, data = zip(*rows, strict=True) if rows else ((), (), ())
         shape = len(system.rows), len(system.lower)
         matrix = sparse.csr_array((np.array(data, dtype=float), (where, columns)), shape=shape)
@@ -153,6 +155,9 @@ class SmallLP:
         except SolverFailure:
             raise Undecidable("HiGHS refused the numbers of a small linear program") from None
         return session
+
+    def _reach(self, j: int) -> float:
+        return max(abs(self._lower[j]), abs(self._upper[j]))
 
     # ------------------------------------------------------------- exactness
     def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
