@@ -12,7 +12,7 @@ import proofolio
 
 # Packages that share a layer must not import each other.
 LAYERS = (
-    {"errors", "arrays", "public_names"},
+    {"errors", "arrays", "public_names", "whole_files"},
     {"program", "forecasts"},
     {"formulations", "solvers"},
     {"interfaces"},

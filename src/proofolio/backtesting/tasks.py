@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from proofolio.errors import BadData
+from proofolio.whole_files import whole_file
 
 __all__ = ["Progress", "Task", "TaskRunner", "digest", "read_arrays", "write_arrays"]
 
@@ -33,11 +34,9 @@ def write_arrays(path: Path, record: Any) -> None:
     The file appears under its name only when it is complete: an interrupted run leaves no half of one.
     """
     values = {f.name: getattr(record, f.name) for f in fields(record)}
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    with unfinished.open("wb") as file:
+    with whole_file(path) as place, place.open("wb") as file:
         arrays: dict[str, Any] = {name: np.asarray(v) for name, v in values.items() if v is not None}
         np.savez(file, **arrays)
-    unfinished.replace(path)
 
 
 def read_arrays(path: Path, kind: type[T]) -> T | None:

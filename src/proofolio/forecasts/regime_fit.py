@@ -137,7 +137,12 @@ def driving_series(
     returns: pd.DataFrame | pd.Series | ArrayLike,
 ) -> tuple[Floats, tuple[str, ...]]:
     """Return (T, d) values and d names, or raise BadData naming the missing cell."""
-    values = np.asarray(returns, dtype=np.float64)
+    try:
+        values = np.asarray(returns, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BadData(
+            "returns holds something that is no number: give one row a day and one column a series"
+        ) from None
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or 0 in values.shape:
         raise BadData(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from proofolio.errors import BadData
 from proofolio.report.page import GENERATOR
+from proofolio.whole_files import write_whole
 
 __all__ = ["json_text", "make_folder", "plain", "write_document", "write_markdown", "write_page"]
 
@@ -102,19 +102,8 @@ def _write(path: Path, text: str, named: bool) -> None:
     elif path.exists() and not path.is_file():  # /dev/stdout, a pipe: nothing to rename over
         _write_through(path, text)
         return
-    # Where a link leads, so that the link stays one.
-    target = path.resolve()
-    unfinished = target.with_name(f"{target.name}.{os.getpid()}.unfinished")
     try:
-        try:
-            with unfinished.open("x", encoding="utf-8") as file:
-                file.write(text)
-            unfinished.replace(target)
-        except FileExistsError:
-            raise
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        write_whole(path, text)
     except OSError as error:
         raise BadData(f"{path} cannot be written: {error.strerror}.") from None
 

@@ -53,8 +53,15 @@ class Settings:
     progress: Progress | None = None
 
     def __post_init__(self) -> None:
+        for name in ("time_limit", "gap", "seed", "threads"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise BadData(f"{name} is {value!r}; it must be a number")
         if not self.time_limit > 0:
             raise BadData(f"time_limit is {self.time_limit}; it must be a positive number of seconds")
+        for name in ("seed", "threads"):
+            if not float(getattr(self, name)).is_integer():
+                raise BadData(f"{name} is {getattr(self, name)!r}; it must be a whole number")
         if not self.gap >= 0:
             raise BadData(f"gap is {self.gap}; it must be a number that is not negative")
         if self.threads < 1:
@@ -71,12 +78,6 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise BadData(f"no setting is named {unknown[0]!r}: there are {', '.join(known)}")
-    for name in ("time_limit", "gap", "seed", "threads"):
-        if name in given and (isinstance(given[name], bool) or not isinstance(given[name], Real)):
-            raise BadData(f"{name} is {given[name]!r}; it must be a number")
-    for name in ("seed", "threads"):
-        if name in given and int(given[name]) != given[name]:
-            raise BadData(f"{name} is {given[name]!r}; it must be a whole number")
     if not isinstance(given.get("options", {}), Mapping):
         raise BadData(
             f"options is a {type(given['options']).__name__}; it must be a dictionary by option name"

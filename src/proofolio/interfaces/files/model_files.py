@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from proofolio.errors import BadData
@@ -16,6 +13,7 @@ from proofolio.interfaces.files.mps import mps_text
 from proofolio.interfaces.files.mps_reader import read_mps
 from proofolio.interfaces.files.names import NameMap, map_path
 from proofolio.program.program import Program
+from proofolio.whole_files import whole_file
 
 __all__ = ["MAX_SIZE", "read_program", "write_program"]
 
@@ -46,25 +44,14 @@ def write_program(program: Program, path: str | Path) -> list[Path]:
     map_file = map_path(file)
     with_map = bool(names) or kind == ".lp" or map_file.exists()
     try:
-        with _whole(file) as unfinished:
+        with whole_file(file) as unfinished:
             unfinished.write_bytes(gzip.compress(raw, mtime=0) if packed else raw)
             if with_map:
-                with _whole(map_file) as unfinished_map:
+                with whole_file(map_file) as unfinished_map:
                     names.write(unfinished_map)
     except OSError as error:
         raise BadData(f"{file} cannot be written: {error.strerror}") from None
     return [file, map_file] if with_map else [file]
-
-
-@contextmanager
-def _whole(file: Path) -> Iterator[Path]:
-    """Give a place to write to; it becomes the file when all went well, and is gone otherwise."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.unfinished")
-    try:
-        yield unfinished
-        unfinished.replace(file)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def read_program(path: str | Path, max_size: int = MAX_SIZE) -> Program:

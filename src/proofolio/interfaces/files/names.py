@@ -15,6 +15,7 @@ import numpy as np
 
 from proofolio.errors import BadData
 from proofolio.program.program import Block, RowBlock, element_name
+from proofolio.whole_files import write_whole
 
 __all__ = [
     "NameMap",
@@ -106,7 +107,7 @@ class NameMap:
         """Write the map as JSON."""
         entries = {"variables": self.variables, "rows": self.rows, "sets": self.sets}
         text = json.dumps(entries, indent=1, ensure_ascii=False)
-        path.write_text(text + "\n", encoding="utf-8")
+        write_whole(path, text + "\n")
 
     @staticmethod
     def read(path: Path) -> NameMap:

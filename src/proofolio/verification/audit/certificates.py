@@ -24,6 +24,7 @@ from proofolio.verification.audit.checker import CheckedCertificate, checked
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.exact.certificate import NUMBERS, digest, side_text, written
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.whole_files import write_whole
 
 __all__ = ["CheckedCertificate", "check_certificates", "save_certificates"]
 
@@ -57,7 +58,7 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / FILE
-        file.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
+        write_whole(file, json.dumps(document, indent=1, allow_nan=False))
     except OSError as error:
         raise BadData(f"{folder} cannot be written to: {error.strerror}") from None
     return file

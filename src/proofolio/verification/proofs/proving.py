@@ -33,6 +33,7 @@ from proofolio.verification.proofs.sound_and_complete import (
     prove_sound,
 )
 from proofolio.verification.proofs.statement import Statement, parts
+from proofolio.whole_files import write_whole
 
 __all__ = ["Certificates", "Proof", "Witness", "prove"]
 
@@ -95,7 +96,7 @@ class Certificates:
 
     def save(self, path: str | Path) -> None:
         """Write the document as JSON."""
-        Path(path).write_text(json.dumps(self.document, indent=1) + "\n", encoding="utf-8")
+        write_whole(Path(path), json.dumps(self.document, indent=1) + "\n")
 
     @staticmethod
     def load(path: str | Path) -> Certificates:
