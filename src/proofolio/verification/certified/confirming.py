@@ -27,11 +27,11 @@ from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
 from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
-from proofolio.verification.audit.points import exact_point
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.points import exact_point
 
 __all__ = ["CONFIRM", "Confirmation", "confirm", "second_runs", "second_settings"]
 
