@@ -67,9 +67,25 @@ def random_terms(
     return tuple((name, signed(rng, scale)) for name in sorted(chosen))
 
 
-def plain_rows(rng: random.Random, scale: str, names: list[str], count: int) -> list[Row]:
-    """Draw rows of all kinds: sides, ranges, equalities, duplicates and nearly parallel ones."""
+def inside(rng: random.Random, scale: str, columns: list[Column]) -> dict[str, float]:
+    """Draw a point within the bounds; its numbers are short, so that rows through it are short as well."""
+    point = {}
+    for c in columns:
+        low = c.lower if math.isfinite(c.lower) else min(-5.0, c.upper)
+        high = c.upper if math.isfinite(c.upper) else max(low + 5.0, number(rng, scale))
+        v = rng.choice((low, high, low + (high - low) * rng.random()))
+        point[c.name] = float(round(v)) if c.integer else min(max(float(f"{v:.3g}"), low), high)
+    return point
+
+
+def plain_rows(rng: random.Random, scale: str, columns: list[Column], count: int) -> list[Row]:
+    """Draw rows of all kinds: sides, ranges, equalities, duplicates and nearly parallel ones.
+
+    In most models they hold at one point, since rows drawn without any thought leave nothing feasible.
+    """
     rows: list[Row] = []
+    names = [c.name for c in columns]
+    centre = inside(rng, scale, columns) if rng.random() < 0.8 else None
     for k in range(count):
         name, draw = f"r{k}", rng.random()
         if rows and draw < 0.12:
@@ -79,12 +95,16 @@ def plain_rows(rng: random.Random, scale: str, names: list[str], count: int) -> 
             continue
         terms = random_terms(rng, scale, names)
         middle = signed(rng, scale) if rng.random() < 0.8 else 0.0
+        spare = 0.0
+        if centre is not None:
+            middle = float(f"{sum(v * centre[n] for n, v in terms):.12g}")
+            spare = number(rng, scale) if rng.random() < 0.5 else 0.0
         if draw < 0.5:
-            rows.append(Row(name, terms, upper=middle))
+            rows.append(Row(name, terms, upper=middle + spare))
         elif draw < 0.75:
-            rows.append(Row(name, terms, lower=middle))
+            rows.append(Row(name, terms, lower=middle - spare))
         elif draw < 0.9:
-            rows.append(Row(name, terms, lower=middle, upper=middle + number(rng, scale)))
+            rows.append(Row(name, terms, lower=middle - spare, upper=middle + number(rng, scale)))
         else:
             rows.append(Row(name, terms, lower=middle, upper=middle))
     return rows
@@ -168,10 +188,9 @@ def big_m_model(rng: random.Random, scale: str) -> Problem:
     """Columns, a few rows, and one to three rows that binaries switch."""
     columns = [column(rng, scale, f"x{j}") for j in range(rng.randint(1, 4))]
     columns += [column(rng, scale, f"i{j}", integer=True) for j in range(rng.choice((0, 0, 1, 2)))]
-    names = [c.name for c in columns]
-    columns += [Column(f"b{j}", 0.0, 1.0, True) for j in range(rng.randint(1, 3))]
-    everything = [c.name for c in columns]
-    rows = plain_rows(rng, scale, everything if rng.random() < 0.3 else names, rng.randint(0, 3))
+    binaries = [Column(f"b{j}", 0.0, 1.0, True) for j in range(rng.randint(1, 3))]
+    rows = plain_rows(rng, scale, columns + binaries * (rng.random() < 0.3), rng.randint(0, 3))
+    columns += binaries
     problem = Problem(tuple(columns), tuple(rows))
     made = []
     for k in range(rng.randint(1, 3)):
@@ -237,10 +256,11 @@ def with_sets(rng: random.Random, scale: str, problem: Problem) -> Problem:
 
 def mixed(rng: random.Random, scale: str) -> Problem:
     """Columns and rows of every kind, without any thought."""
-    columns = [column(rng, scale, f"x{j}") for j in range(rng.randint(1, 4))]
-    columns += [column(rng, scale, f"i{j}", integer=True) for j in range(rng.randint(0, 3))]
+    more = rng.random() < 0.2
+    columns = [column(rng, scale, f"x{j}") for j in range(rng.randint(1, 6 if more else 4))]
+    columns += [column(rng, scale, f"i{j}", integer=True) for j in range(rng.randint(0, 5 if more else 3))]
     columns += [Column(f"b{j}", 0.0, 1.0, True) for j in range(rng.randint(0, 2))]
-    rows = plain_rows(rng, scale, [c.name for c in columns], rng.randint(1, 5))
+    rows = plain_rows(rng, scale, columns, rng.randint(1, 7 if more else 5))
     problem = with_objective(rng, scale, Problem(tuple(columns), tuple(rows)))
     return with_sets(rng, scale, problem) if rng.random() < 0.25 else problem
 
@@ -277,6 +297,60 @@ def convex(rng: random.Random, scale: str) -> Problem:
     return replace(problem, columns=columns, rows=rows, squares=squares)
 
 
+def at_the_edge(rng: random.Random, scale: str) -> Problem:
+    """A problem with a row through its own optimum, or just beyond or short of it."""
+    problem = rng.choice((mixed, big_m_solved, knapsack))(rng, scale)
+    answer = optimum(exact_of(problem), Limit(400, 0.5))
+    terms = tuple((c.name, c.cost) for c in problem.columns if c.cost)
+    if answer.status != "optimal" or answer.value is None or not terms:
+        return problem
+    best = float(answer.value) * (-1 if problem.maximise else 1)
+    beyond = (
+        rng.choice((0.0, 1e-12, 1e-9, 1e-7, 1e-6, 1e-5, 1e-3)) * rng.choice((-1, 1, 1)) * max(1.0, abs(best))
+    )
+    row = Row("z0", terms, lower=best + beyond) if problem.maximise else Row("z0", terms, upper=best - beyond)
+    if rng.random() < 0.5:
+        problem = replace(problem, columns=tuple(replace(c, cost=0.0) for c in problem.columns))
+    return replace(problem, rows=(*problem.rows, row))
+
+
+def scaled(rng: random.Random, scale: str) -> Problem:
+    """An ordinary problem in other units: rows and continuous columns times powers of ten."""
+    problem = rng.choice((mixed, big_m_model, fixed_charge))(rng, "ordinary")
+    if scale == "ordinary":
+        return problem
+    units = {c.name: 1.0 if c.integer else 10.0 ** rng.randint(-5, 5) for c in problem.columns}
+    columns = tuple(
+        replace(c, lower=c.lower / units[c.name], upper=c.upper / units[c.name], cost=c.cost * units[c.name])
+        for c in problem.columns
+    )
+    rows = []
+    for row in problem.rows:
+        u = 10.0 ** rng.randint(-4, 4)
+        terms = tuple((name, v * units[name] * u) for name, v in row.terms)
+        rows.append(replace(row, terms=terms, lower=row.lower * u, upper=row.upper * u))
+    indicators = tuple(
+        replace(k, row=replace(k.row, terms=tuple((name, v * units[name]) for name, v in k.row.terms)))
+        for k in problem.indicators
+    )
+    return replace(problem, columns=columns, rows=tuple(rows), indicators=indicators)
+
+
+def large_integers(rng: random.Random, scale: str) -> Problem:
+    """Integers with wide bounds, and coefficients for which a millionth of an integer matters."""
+    columns = tuple(
+        Column(f"i{j}", float(rng.choice((0, -50))), float(10 ** rng.randint(1, 5)), True, signed(rng, scale))
+        for j in range(rng.randint(2, 4))
+    )
+    names = [c.name for c in columns]
+    rows = plain_rows(rng, scale, list(columns), rng.randint(1, 3))
+    if rng.random() < 0.5:
+        terms = tuple((name, float(rng.randint(-99, 99) or 1)) for name in names)
+        total = float(rng.randint(-500, 500))
+        rows.append(Row("e0", terms, lower=total, upper=total))
+    return Problem(columns, tuple(rows), maximise=rng.random() < 0.3)
+
+
 def free_integers(rng: random.Random, _scale: str = "ordinary") -> Problem:
     """The shape of HiGHS issue 3274: a sum of integers that are free, linked by an equality to one that is not."""
     switch = Column("on", 0.0, 1.0, True, float(rng.randint(0, 1)))
@@ -296,13 +370,16 @@ def free_integers(rng: random.Random, _scale: str = "ordinary") -> Problem:
 
 
 Family = Callable[[random.Random, str], Problem]
-AUDITS: tuple[tuple[Family, float], ...] = ((big_m_model, 0.8), (fixed_charge, 0.2))
+AUDITS: tuple[tuple[Family, float], ...] = ((big_m_model, 0.7), (fixed_charge, 0.2), (scaled, 0.1))
 SOLVES: tuple[tuple[Family, float], ...] = (
-    (mixed, 0.4),
-    (big_m_solved, 0.2),
-    (fixed_charge, 0.15),
+    (mixed, 0.25),
+    (big_m_solved, 0.15),
+    (fixed_charge, 0.1),
     (knapsack, 0.1),
-    (convex, 0.15),
+    (convex, 0.1),
+    (at_the_edge, 0.15),
+    (scaled, 0.1),
+    (large_integers, 0.05),
 )
 
 

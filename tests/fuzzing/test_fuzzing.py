@@ -19,7 +19,7 @@ from tests.fuzzing.problem import Column, Indicator, Ordered, Problem, Row, exac
 from tests.fuzzing.routes import ROUTES, fits, model_of
 from tests.fuzzing.runs import Run, searched, tasks
 
-SHARE = {"audit": 60, "solve": 30, "free": 5}
+SHARE = {"audit": 60, "solve": 60, "free": 5}
 FULL = {"audit": 5000, "solve": 2000, "free": 400}
 
 
@@ -315,7 +315,8 @@ def test_no_word_is_wrong(kind, request):
     assert not [f"{one} [{kind}:{index}]" for found in run.wrong.values() for index, one in found]
     counts = Counter({name: n for (_, name), n in run.counts.items()})
     part, whole = ("verdict decided", "verdicts") if kind == "audit" else ("status proved", "statuses")
-    assert counts[f"ordinary {part}"] >= 0.95 * counts[f"ordinary {whole}"] > 0
+    least = 0.95 if full else 0.9  # one model more or less says nothing about a small share
+    assert counts[f"ordinary {part}"] >= least * counts[f"ordinary {whole}"] > 0
 
 
 def test_the_shape_of_free_integers_is_the_one_that_solvers_get_wrong():
