@@ -197,7 +197,7 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     kind = "unbounded" if answer.status in UNBOUNDED else "infeasible"
     if found.word == "certified" and certificate is not None:
         if answer.x is None:
-            return replace(answer, status=kind, certificate=certificate)
+            return replace(answer, program=program, status=kind, certificate=certificate)
         return _certified(program, answer, certificate)
     if answer.x is None:
         return (
@@ -208,7 +208,7 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     if found.exact is not None and answer.ok:
         answer = _moved(program, answer, found.exact, deadline)
     if certificate is not None:
-        answer = replace(answer, certificate=certificate)
+        answer = replace(answer, program=program, certificate=certificate)
     if found.word == "verified":
         answer = replace(answer, status="verified-optimal") if answer.status in OPTIMAL else answer
     return replace(answer, message=found.reason) if found.reason else answer
@@ -239,7 +239,7 @@ def _certified(program: Program, answer: Solution, certificate: Certificate) -> 
     checks = certified_checks(recognise_cones(program), point)
     if not all(c.ok for c in checks):
         return answer if answer.status != "claim-wrong" else point.checked(checks, status(checks))
-    return replace(point.checked(checks, "certified-optimal"), certificate=certificate)
+    return replace(point.checked(checks, "certified-optimal"), program=program, certificate=certificate)
 
 
 def _refuted(
@@ -253,8 +253,9 @@ def _refuted(
     if found.better is not None:
         x = np.asarray(found.better, dtype=float)
         better = replace(
-            kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None
-        )
+            kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None,
+            message=f"{found.by} found it",
+        )  # fmt: skip
         if found.certificate is not None:
             return _certified(program, better, found.certificate)
     sign = -1.0 if program.maximise else 1.0
