@@ -160,6 +160,8 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     deadline : Deadline
         Of the whole call; a confirmation has a budget of its own as well.
     """
+    if answer.status not in CLAIMS:
+        return answer
     began = time.perf_counter()
     for _ in range(ROUNDS):
         if answer.status not in CLAIMS:
