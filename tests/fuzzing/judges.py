@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.fuzzing.exact import Answer, Bound, Exact, Limit, bounded, optimum, rational
 from tests.fuzzing.generator import body_of
-from tests.fuzzing.problem import Problem, Row, exact_of
+from tests.fuzzing.problem import Problem, Row, exact_of, ordinary
 
 __all__ = ["Report", "Wrong", "judge_audit", "judge_solution"]
 
@@ -25,6 +25,7 @@ FEASIBILITY = 1e-6  # absolute, relative to sizes above 1: the tolerance of rows
 WORSE = Fraction(2, 10**6)  # twice the 1e-6 of the definition of `safe`, so that a close call is none
 TOO_MUCH = Fraction(101, 100)  # an M is loose beyond this multiple of what is needed
 PROVED = {"certified-optimal", "verified-optimal"}
+SETTLED = PROVED | {"infeasible", "unbounded"}
 POINT = PROVED | {"solver-optimal", "verified-feasible"}
 DECIDED = {"tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid"}
 
@@ -181,6 +182,8 @@ def judge_side(
         wrong(word, f"{word}, needed {said.needed}, {said.reason}")
     elif word != right and word not in ("undecided", "valid"):
         report.notes.append(Wrong(word, about, word, facts))
+    elif word == "undecided" and ordinary(problem):
+        report.notes.append(Wrong(word, about, f"{word}, {said.reason}", facts))
     elif word in ("binding", "invalid") and enough:
         report.notes.append(Wrong(word, about, word, f"short, within rounding {shown(eps)}: {facts}"))
     low, high = said.needed
@@ -243,6 +246,9 @@ def leak_of(problem: Problem, side: Side, off: Answer, limit: Limit) -> str:
     moved = replace(exact, lower=list(exact.lower), upper=list(exact.upper), integer=list(exact.integer))
     moved.integer[b] = False
     moved.lower[b] = moved.upper[b] = on + (EPS_INT if side.off else -EPS_INT)
+    # What the binary itself costs is counted as if it were rounded.
+    moved.cost, moved.constant = list(exact.cost), exact.constant + exact.cost[b] * on
+    moved.cost[b] = Fraction(0)
     moved.rows = list(exact.rows)
     for row, (terms, low, high) in zip(problem.rows, exact.rows, strict=False):
         if b in terms:
@@ -351,9 +357,13 @@ def judge_solution(
     truth = optimum(exact, limit or Limit())
     report.counts[f"status {status}"] += 1
     report.counts["statuses"] += 1
-    report.counts["status proved"] += status in PROVED | {"infeasible", "unbounded"}
+    report.counts["status proved"] += status in SETTLED
     report.counts[f"truth {truth.status}"] += 1
     sign = -1 if problem.maximise else 1
+    if status not in SETTLED and ordinary(problem):
+        value = None if truth.value is None else sign * truth.value
+        came = f"{status} {solution.objective!r}, {solution.message}"
+        report.notes.append(Wrong(status, "answer", came, f"{truth.status} {shown(value)}"))
     exactly_infeasible = bool(getattr(solution, "exactly_infeasible", False))
 
     def wrong(word: str, came: str, right: str) -> None:
