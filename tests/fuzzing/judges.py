@@ -362,7 +362,7 @@ def judge_solution(
     sign = -1 if problem.maximise else 1
     if status not in SETTLED and ordinary(problem):
         value = None if truth.value is None else sign * truth.value
-        came = f"{status} {solution.objective!r}, {solution.message}"
+        came = f"{status} {solution.objective!r}, {getattr(solution, 'message', '')}"
         report.notes.append(Wrong(status, "answer", came, f"{truth.status} {shown(value)}"))
     exactly_infeasible = bool(getattr(solution, "exactly_infeasible", False))
 
