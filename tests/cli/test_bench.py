@@ -129,7 +129,7 @@ def test_a_claim_that_does_not_hold_is_bad_news(folder, monkeypatch):
     result = bench(planted, "--solvers", "highs,no-point", "--seeds", "1", "--out", "lies", "--json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)
-    assert document["by_status"] == {"claim-wrong": 4, "verified-optimal": 4}
+    assert document["by_status"] == {"claim-wrong": 4, "solver-optimal": 4}
     assert len(document["wrong"]) == 4
 
 

@@ -17,6 +17,7 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
 
 __all__ = [
+    "CANCELLED",
     "INFEASIBLE",
     "NOTHING",
     "OPTIMAL",
@@ -39,6 +40,8 @@ INFEASIBLE = ("infeasible", "solver-infeasible")
 UNBOUNDED = ("unbounded", "solver-unbounded")
 # What an objective of nothing is taken to be, for a relative gap.
 NOTHING = 1e-9
+# An objective whose terms cancel is known to this part of their sum.
+CANCELLED = 1e-3
 # A millisecond: solvers refuse a time limit of nothing.
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
@@ -156,16 +159,15 @@ class RefutedClaim:
 
 
 def gap_size(program: Program, x: Floats | None, objective: float) -> float:
-    """Return what a gap is relative to: the objective's size, or that of its largest term at a point.
+    """Return what a gap is relative to: the objective's size, or what is known of it where its terms cancel.
 
-    Never less than 1e-9: a bound of -1e-16 beside an objective of 0 leaves no gap.
+    That is a thousandth of the sum of its terms at a point, as for all checks of an objective, and never less than
+    1e-9: a bound of -1e-16 beside an objective of 0 leaves no gap.
     """
-    largest = 0.0
+    terms = 0.0
     if x is not None:
-        largest = float(np.max(np.abs(program.q * x), initial=0.0))
-        if program.P.nnz:
-            largest = max(largest, float(np.max(np.abs(x) * (abs(program.P) @ np.abs(x)), initial=0.0)))
-    return max(abs(objective), largest, NOTHING)
+        terms = float(np.abs(program.q * x).sum() + 0.5 * np.abs(x) @ (abs(program.P) @ np.abs(x)))
+    return max(abs(objective), CANCELLED * terms, NOTHING)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,7 +279,8 @@ class Solution:
     def gap(self) -> float:
         """Relative gap ``|objective - bound| / size``; infinite without both.
 
-        The size is that of the objective, of its largest term at the incumbent, or 1e-9, whichever is largest.
+        The size is that of the objective, a thousandth of the sum of its terms at the incumbent, or 1e-9, whichever
+        is largest.
         """
         if self.objective is None or self.bound is None:
             return float("inf")

@@ -26,12 +26,12 @@ from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
-from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution
-from proofolio.verification.audit.points import exact_point
+from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.points import exact_point
 
 __all__ = ["CONFIRM", "Confirmation", "confirm", "second_runs", "second_settings"]
 
@@ -309,9 +309,7 @@ def _cut_off(program: Program, claim: Solution, gap: float) -> Program | None:
         return None
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
-    x = claim.point
-    terms = float(np.abs(program.q) @ np.abs(x)) + abs(float(0.5 * x @ (program.P @ x)))
-    size = max(abs(value), 1e-3 * terms, NOTHING)
+    size = gap_size(program, claim.point, value)
     unit = float(power_of_two(size))
     cost, limit = program.q / unit, (value - program.c - max(gap, BETTER) * size) / unit
     block = RowBlock("better", (), program.m, np.zeros(1, dtype=np.intp))

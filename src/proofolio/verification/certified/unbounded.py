@@ -8,11 +8,11 @@ from fractions import Fraction
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
-from proofolio.verification.audit.points import exact_point
 from proofolio.verification.certified.optimum import Certificate, exact_program
 from proofolio.verification.checks.unboundedness import explain_unbounded
 from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.rays import falls_for_ever
 from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import ExactProgram
