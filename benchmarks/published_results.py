@@ -91,8 +91,8 @@ def text() -> str:
     regime, peers = found["regime-switching"], found["peers"]
     first = (
         f"The regime-switching suite, {len(regime.records)} runs, {_limit(regime)}; seconds are shifted geometric "
-        "means of wall time in which a run without an optimum counts its limit. Optimal: every check held; that nothing "
-        "is better is the solver's own word (`solver-optimal`), as searches are timed without confirmation:"
+        "means of wall time in which a run without an optimum counts its limit. Optimal: every check held; that "
+        "nothing is better is the solver's own word (`solver-optimal`), as searches are timed without confirmation:"
     )
     second = (
         f"The same program as others write it, from data to answer, {_limit(peers)}. `proofolio` chooses its method, "

@@ -336,7 +336,7 @@ def _with(record: Record, status: str, message: str) -> Record:
 
 
 def disagreements(records: Iterable[Record]) -> list[str]:
-    """Return a sentence for every program whose lowerings have different verified optima."""
+    """Return a sentence for every program whose lowerings have different optima, their checks all holding."""
     every = list(records)
     unsure = {case for case, found in _programs(every).items() if len(found) > 1}
     groups: dict[str, dict[str, Record]] = defaultdict(dict)
