@@ -18,20 +18,27 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.verification.certified.search import Relaxed, grow
+from proofolio.verification.exact.certificate import Undecidable
 from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
 from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.rays import falls_for_ever
+from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import (
     ExactProgram,
     Node,
     QuadraticRow,
     Tangent,
+    boxed,
     proved_bound,
 )
 
 __all__ = ["Certificate", "Outcome", "certify", "exact_program", "lacking"]
 
 SMALLEST = Fraction(1, 10**9)  # what an objective of 0 is taken to be, for a relative gap
+POLISHED = (
+    1e-9  # of the objective's size: an exact point that is worse than the claim by more is solved for exactly
+)
+POLISHING = 0.25  # of the seconds, for that
 STRICT = 1_000  # a bound above v - step by a thousandth of the step rounds up to v
 
 
@@ -192,6 +199,13 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
 
     if x is not None:
         better(x)
+        worse = float(best[0][1]) - _minimised(program, x) if best else 0.0
+        if worse > POLISHED * max(abs(float(best[0][1])), float(SMALLEST)) and not (
+            exact.matrix or exact.quadratic
+        ):
+            polished = _polished(exact, best[0][0], began + POLISHING * seconds)
+            if polished is not None:
+                better(polished)
     step = exact.step
 
     def goal() -> Fraction | None:
@@ -226,6 +240,23 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
         return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
     certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes)
     return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)
+
+
+def _minimised(program: Program, x: Floats) -> float:
+    value = program.objective(x)
+    return -value if program.maximise else value
+
+
+def _polished(
+    exact: ExactProgram, point: Mapping[int, Fraction], ends: float
+) -> Mapping[int, Fraction] | None:
+    """Return the best point with the integers of another one, by the simplex method in fractions; None if too large."""
+    held = {j: (point.get(j, Fraction(0)),) * 2 for j in exact.integer}
+    try:
+        found = exact_maximum(boxed(exact.system, held), {j: -a for j, a in exact.linear.items()}, ends)
+    except Undecidable:
+        return None
+    return found.point if found.status == "optimal" else None
 
 
 def _side(value: Any) -> Fraction | None:
