@@ -12,7 +12,8 @@ import proofolio
 
 # Packages that share a layer must not import each other.
 LAYERS = (
-    {"errors", "arrays", "public_names", "whole_files"},
+    {"errors", "arrays", "processes", "public_names", "whole_files"},
+    {"watching"},
     {"program", "forecasts"},
     {"formulations", "solvers"},
     {"interfaces"},

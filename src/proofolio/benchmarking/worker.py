@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from proofolio.benchmarking.execution import Executor
-from proofolio.benchmarking.processes import Family, is_alive, limited, threads
+from proofolio.processes import Family, is_alive, limited, threads
 from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
 

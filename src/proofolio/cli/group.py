@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, silence
+from proofolio.cli.watched import run_watched
 from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["COMMANDS", "command_line", "main"]
@@ -153,5 +154,5 @@ def command_line(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line and end Python with its exit status."""
-    command_line.main()
+    """Run the command line and end Python with its exit status; see `proofolio.cli.watched`."""
+    run_watched(command_line.main)

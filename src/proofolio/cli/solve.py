@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from proofolio.cli.models import MAX_SIZE, load_model, read_values
+from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -23,14 +23,18 @@ from proofolio.cli.output import (
     stdout_kept_free,
 )
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
+from proofolio.cli.watched import draft, start_clock
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
-from proofolio.report.files import write_document
+from proofolio.interfaces.opening import open_model
+from proofolio.report.files import json_text, write_document
 from proofolio.solvers.capabilities import SOLVERS
-from proofolio.solvers.solution import Solution
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import Solution, read_settings
 from proofolio.verification.certified.confirming import CONFIRM
 from proofolio.verification.checks.infeasibility import explain_infeasible
 from proofolio.verification.checks.unboundedness import explain_unbounded
-from proofolio.verification.solving import solve
+from proofolio.verification.solving import solve_known
+from proofolio.watching import LATE
 
 __all__ = ["solve_command"]
 
@@ -39,7 +43,8 @@ AUTO = "auto"
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
-EXPLAIN_SECONDS = 5.0
+EXPLAIN_SECONDS, LEAST_EXPLAINING = 5.0, 0.01
+LIMIT = "limit"
 MEANINGS = {
     "certified-optimal": "every check holds, and a tree proved in exact arithmetic shows that nothing is better",
     "solver-optimal": "every check holds; that nothing is better is one solver's word",
@@ -128,7 +133,6 @@ def solve_command(
     that cannot be used.
     """
     settings: dict[str, Any] = {"gap": gap, "seed": seed, "threads": threads, "options": _options(options)}
-    settings["confirm"] = confirm
     if time_limit is not None:
         settings["time_limit"] = time_limit
     if start is not None:
@@ -139,7 +143,8 @@ def solve_command(
         "model": model,
         "solver": solver,
         "solver_version": None,
-        "status": "limit",
+        "status": LIMIT,
+        "startup_seconds": None,
         "objective": None,
         "bound": None,
         "gap": None,
@@ -149,7 +154,7 @@ def solve_command(
         "values": None,
     }
     try:
-        answer = _answer(model, solver, settings, document, max_size)
+        answer = _answer(model, solver, confirm, settings, document, max_size, as_json)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -175,7 +180,13 @@ def solve_command(
 
 
 def _answer(
-    spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
+    spec: str,
+    solver: str,
+    confirm: str,
+    given: dict[str, Any],
+    document: dict[str, Any],
+    max_size: int,
+    as_json: bool,
 ) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
     named = None if solver == AUTO else solver
@@ -183,37 +194,69 @@ def _answer(
         if named not in SOLVERS:
             raise BadData(f"no solver is named {named!r}: there are {', '.join((AUTO, *sorted(SOLVERS)))}")
         document["solver_version"] = SOLVERS[named].version
+    limit = read_settings(given).time_limit
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
+
+        def drafted(answer: Solution | None = None) -> None:
+            """Leave what is known for the case that this process has to be killed."""
+            if answer is not None:
+                known = document | _found(answer)
+                text = _text(known, as_json)
+                draft(text, text, GOOD if answer.ok else BAD_NEWS)
+                return
+            known = document | _seen(progress)
+            late = known | {"seconds": limit + LATE, "message": "time was up and the solver did not come back"}
+            cut = known | {"message": "interrupted"}
+            draft(_text(late, as_json), _text(cut, as_json) if as_json else "")
+
+        def news(seconds: float, objective: float | None, bound: float | None) -> None:
+            progress(seconds, objective, bound)
+            drafted()
+
         try:
-            answer = solve(load_model(spec, max_size), named, progress=progress, **settings)
-            document |= _explained(answer)
+            loaded = None if is_file(spec) else load_model(spec)  # a user's own code has no limit
+            document["startup_seconds"] = start_clock(limit)
+            deadline = Deadline.after(limit)
+            drafted()
+            opened = open_model(load_model(spec, max_size) if loaded is None else loaded)
+            settings = read_settings(given | {"progress": news}).until(deadline)
+            answer = solve_known(deadline, opened.program, named, confirm, settings, drafted)
+            if answer.x is None:
+                drafted(answer)
+            document |= _explained(answer, deadline)
             return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)
             return None
 
 
+def _text(document: Mapping[str, Any], as_json: bool) -> str:
+    return json_text(document) if as_json else "\n".join(_lines(document))
+
+
+def _seen(progress: SolveProgress) -> dict[str, Any]:
+    return {"objective": progress.objective, "bound": progress.bound, "seconds": progress.seconds}
+
+
 def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
     known = solve_line(progress.seconds, progress.objective, progress.bound)
     complain(f"interrupted after {known}")
-    document |= {
-        "objective": progress.objective,
-        "bound": progress.bound,
-        "seconds": progress.seconds,
-        "message": "interrupted",
-    }
+    document |= _seen(progress) | {"message": "interrupted"}
 
 
-def _explained(answer: Solution) -> dict[str, Any]:
+def _explained(answer: Solution, deadline: Deadline) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
     if answer.status not in ("infeasible", "unbounded"):
         return {}
 
+    seconds = min(EXPLAIN_SECONDS, deadline.left)
+    if seconds < LEAST_EXPLAINING:
+        return {}
     with suppress(ProofolioError, KeyboardInterrupt):
         if answer.status == "infeasible":
-            return {"iis": explain_infeasible(answer.program, EXPLAIN_SECONDS).document}
-        return {"ray": explain_unbounded(answer.program, EXPLAIN_SECONDS).document}
+            return {"iis": explain_infeasible(answer.program, seconds).document}
+        return {"ray": explain_unbounded(answer.program, seconds).document}
     return {}
 
 
@@ -245,16 +288,24 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    status, who = document["status"], f"{document['solver']} {document['solver_version']}"
-    how = f", {document['method']}" if document["method"] else ""
-    spent = f"{who}{how}, {document['seconds']:.2f} s"
+    for line in _lines(document):
+        say(line)
+
+
+def _lines(document: Mapping[str, Any]) -> list[str]:
+    status, who = document["status"], f"{document['solver']} {document['solver_version'] or ''}".rstrip()
+    how = f", {document['method']}" if document.get("method") else ""
+    startup = document["startup_seconds"]
+    spent = f"{who}{how}, {document['seconds']:.2f} s" + (
+        f" after {startup:.2f} s of start-up" if startup is not None else ""
+    )
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
-        say(f"{status}: {MEANINGS[status]} ({spent}{known})")
+        if document["objective"] is not None:
+            known += f"; best objective {document['objective']:.10g}"
         reason = document.get("iis") or document.get("ray")
-        if reason:
-            say(reason["sentence"])
-        return
+        said = f"{status}: {MEANINGS[status]} ({spent}{known})"
+        return [said, *([reason["sentence"]] if reason else [])]
     said = f"{status}: {MEANINGS[status]} ({spent}, {document['nodes']} nodes)"
     lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
@@ -273,8 +324,7 @@ def _print(document: Mapping[str, Any]) -> None:
     shown = ", ".join(f"{name} = {v:.6g}" for name, v in list(values.items())[:SHOWN])
     rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
     lines.append(("values", (shown + rest) if values else "all are zero"))
-    for name, text in lines:
-        say(f"{name:<10} {text}")
+    return [f"{name:<10} {text}" for name, text in lines]
 
 
 def _measured(found: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -22,8 +22,9 @@ from proofolio.verification.certified.confirming import CONFIRM, Confirmation
 from proofolio.verification.certified.confirming import confirm as confirm_claim
 from proofolio.verification.certified.optimum import Certificate
 from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
+from proofolio.verification.isolation import solve_isolated
 
-__all__ = ["GRACE", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "solve", "solve_known", "solve_program", "solve_until", "verify_claim"]
 
 
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
@@ -39,7 +40,7 @@ ANY_GAP = 1e9
 TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 
 
-def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **settings: Any) -> Solution:
+def solve(model: Any, solver: str | None = None, *, confirm: str = "none", isolate: bool = False, **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -54,6 +55,11 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **set
         independent run that looks for something better and finds there is nothing (``verified-optimal``); ``"auto"``
         tries the first and then the second. What neither settles is ``solver-optimal`` or ``solver-infeasible``. A
         better point that is found is the answer, and `Solution.refuted` names the claim it refutes.
+    isolate : bool
+        Solve in a process of its own, which is killed when it is late: the answer is back within `time_limit` and a
+        second, whatever a solver does, and one that crashes raises `SolverFailure`. Starting the process takes about a
+        second, which is not part of the limit. Of a process that was killed what it had found and checked is the
+        answer, or one with the status ``limit``.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -86,12 +92,32 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **set
     opened = open_model(model)
     if confirm not in CONFIRM:
         raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
-    answer = solve_until(deadline, opened.program, solver, wanted)
-    if confirm != "none":
-        answer = confirmed(opened.program, answer, confirm, wanted.gap, deadline)
+    if isolate:
+        if wanted.start is not None:
+            wanted = replace(wanted, start=_start(opened.program, wanted.start))
+        answer = solve_isolated(opened.program, solver, confirm, wanted)
+    else:
+        answer = solve_known(deadline, opened.program, solver, confirm, wanted)
     if opened.load is not None and answer.x is not None:
         opened.load(answer.point)
     return answer
+
+
+def solve_known(
+    deadline: Deadline,
+    program: Program,
+    solver: str | None,
+    confirm: str,
+    settings: Settings,
+    known: Callable[[Solution], None] | None = None,
+) -> Solution:
+    """Solve, check and confirm a program; `known` is given what is found and checked before that is confirmed."""
+    answer = solve_until(deadline, program, solver, settings)
+    if confirm == "none":
+        return answer
+    if known is not None:
+        known(answer)
+    return confirmed(program, answer, confirm, settings.gap, deadline)
 
 
 def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:

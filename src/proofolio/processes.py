@@ -6,19 +6,22 @@ What memory this process takes, and a limit on it.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["Family", "forget_peak", "is_alive", "limited", "peak_megabytes", "resident_megabytes", "threads"]
+if sys.platform != "win32":
+    import resource
+
+__all__ = ["Family", "alive_for", "forget_peak", "is_alive", "limited", "peak_megabytes", "resident_megabytes", "threads"]
 
 
 PROC = Path("/proc")
 STATUS = PROC / "self" / "status"
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 MEGABYTE = 2**20
 # The limit that the system keeps is a little above the one the pool watches, whose message is the clearer one.
 ROOM = 1.25
@@ -119,6 +122,9 @@ class Family:
 
     def kill(self) -> None:
         """End the head and its descendants: it is held first, so that it starts no more of them meanwhile."""
+        if not PROC.exists():  # its children are not found there
+            _send(self.head, getattr(signal, "SIGKILL", signal.SIGTERM))
+            return
         if self._head_lives():
             _send(self.head, signal.SIGSTOP)
         for _ in range(ROUNDS):
@@ -144,6 +150,15 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def alive_for() -> float:
+    """Return the seconds since this process began; 0 where there is no /proc."""
+    try:
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(_began(os.getpid()) or "nan") / os.sysconf("SC_CLK_TCK")
+    except (AttributeError, OSError, ValueError):
+        return 0.0
+    return age if age > 0.0 else 0.0
+
+
 def threads() -> int | None:
     """Return how many threads this process has, Python's and others; None where there is no /proc."""
     try:
@@ -152,7 +167,7 @@ def threads() -> int | None:
         return None
 
 
-def _send(pid: int, what: signal.Signals) -> None:
+def _send(pid: int, what: int) -> None:
     with suppress(OSError):
         os.kill(pid, what)
 
