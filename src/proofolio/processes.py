@@ -16,7 +16,16 @@ from pathlib import Path
 if sys.platform != "win32":
     import resource
 
-__all__ = ["Family", "alive_for", "forget_peak", "is_alive", "limited", "peak_megabytes", "resident_megabytes", "threads"]
+__all__ = [
+    "Family",
+    "alive_for",
+    "forget_peak",
+    "is_alive",
+    "limited",
+    "peak_megabytes",
+    "resident_megabytes",
+    "threads",
+]
 
 
 PROC = Path("/proc")
@@ -153,7 +162,9 @@ def is_alive(pid: int) -> bool:
 def alive_for() -> float:
     """Return the seconds since this process began; 0 where there is no /proc."""
     try:
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(_began(os.getpid()) or "nan") / os.sysconf("SC_CLK_TCK")
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(_began(os.getpid()) or "nan") / os.sysconf(
+            "SC_CLK_TCK"
+        )
     except (AttributeError, OSError, ValueError):
         return 0.0
     return age if age > 0.0 else 0.0

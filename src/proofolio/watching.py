@@ -1,4 +1,4 @@
-"""Another process that does something, watched from here: it may say until when it needs, and is killed when it is late.
+"""Another process that does something, watched from here: it says how long it needs, and is killed when it is late.
 
 Native code that loops, that hears no signal, or that keeps Python's lock, can be stopped from outside only. So what may
 run such code runs in a process, and the one that waits for it does nothing else. A message is a pickled pair
@@ -65,7 +65,7 @@ class Messages:
     def receive(self) -> tuple[str, Any]:
         """Return the next message; EOFError when the other end is closed."""
         (size,) = _HEAD.unpack(self._exactly(_HEAD.size))
-        message: tuple[str, Any] = pickle.loads(self._exactly(size))  # noqa: S301  of our own process
+        message: tuple[str, Any] = pickle.loads(self._exactly(size))
         return message
 
     def _exactly(self, size: int) -> bytes:

@@ -18,11 +18,11 @@ from proofolio.benchmarking.judgement import program_hash, reached, second_opini
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
 from proofolio.benchmarking.problems import Answer, Problem
-from proofolio.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
+from proofolio.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from proofolio.benchmarking.execution import Executor
-from proofolio.processes import Family, is_alive, limited, threads
 from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
+from proofolio.processes import Family, is_alive, limited, threads
 
 __all__ = ["READY", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
 

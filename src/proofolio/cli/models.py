@@ -20,7 +20,17 @@ from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.files.model_files import read_program
 from proofolio.interfaces.opening import Opened
 
-__all__ = ["MAX_SIZE", "FileSize", "called", "is_file", "line_in", "load_model", "named", "names_in", "read_values"]
+__all__ = [
+    "MAX_SIZE",
+    "FileSize",
+    "called",
+    "is_file",
+    "line_in",
+    "load_model",
+    "named",
+    "names_in",
+    "read_values",
+]
 
 
 FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"

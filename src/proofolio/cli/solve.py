@@ -206,7 +206,10 @@ def _answer(
                 draft(text, text, GOOD if answer.ok else BAD_NEWS)
                 return
             known = document | _seen(progress)
-            late = known | {"seconds": limit + LATE, "message": "time was up and the solver did not come back"}
+            late = known | {
+                "seconds": limit + LATE,
+                "message": "time was up and the solver did not come back",
+            }
             cut = known | {"message": "interrupted"}
             draft(_text(late, as_json), _text(cut, as_json) if as_json else "")
 

@@ -11,6 +11,7 @@ place of the other process: it ends what hangs in native code, unless that code 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -23,7 +24,7 @@ from typing import Any, NoReturn
 from proofolio.processes import alive_for
 from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
 
-__all__ = ["answering", "draft", "run_watched", "start_clock"]
+__all__ = ["UNKNOWN", "answering", "draft", "has_answered", "run_watched", "start_clock"]
 
 
 BAD_NEWS, INTERRUPTED = 1, 130  # as in `output`
@@ -36,6 +37,8 @@ _INTERRUPTED = "interrupted: the solver did not answer at once and was stopped f
 _link: Messages | None = None
 _answering = False
 _timer: threading.Timer | None = None
+# What --json prints of a command that is ended before it knows anything.
+UNKNOWN = {"status": "limit", "message": "interrupted"}
 _drafted: tuple[str, str, int] = ("", "", BAD_NEWS)
 
 
@@ -77,10 +80,15 @@ def answering() -> None:
         return
     if _timer is not None:
         _timer.cancel()
+    _answering = True
     if _link is not None:
-        _answering = True
         with suppress(OSError, EOFError):
             _link.answering()
+
+
+def has_answered() -> bool:
+    """Return whether something of the answer may have been printed."""
+    return _answering
 
 
 def _send(kind: str, what: Any) -> None:
@@ -96,7 +104,7 @@ def _end_here() -> NoReturn:
 
 
 # ------------------------------------------------------------------ in the process that waits
-def run_watched(command: Callable[[], NoReturn | None]) -> None:
+def run_watched(command: Callable[[], None]) -> None:
     """Do a command in a process of its own and end as it ends; without fork, do it here."""
     if not hasattr(os, "fork") or threading.active_count() > 1:
         command()
@@ -120,7 +128,7 @@ def run_watched(command: Callable[[], NoReturn | None]) -> None:
 
 
 def _unbuffered(descriptor: int, mode: str) -> Any:
-    return open(descriptor, mode, buffering=0)  # noqa: PTH123  # of a descriptor
+    return open(descriptor, mode, buffering=0)  # of a descriptor
 
 
 def _work(command: Callable[[], Any], watcher: int, link: Messages, blocked: set[signal.Signals]) -> None:
@@ -139,7 +147,14 @@ def _work(command: Callable[[], Any], watcher: int, link: Messages, blocked: set
         signal.signal(signal.SIGINT, heard)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
     die_with_parent(watcher)
-    command()
+    try:
+        command()
+    except KeyboardInterrupt:  # while the command was imported
+        if "--json" in sys.argv and not has_answered():
+            answering()
+            _print(json.dumps(UNKNOWN, indent=2))
+        _complain("interrupted")
+        sys.exit(INTERRUPTED)
     sys.exit(0)
 
 
@@ -161,14 +176,15 @@ def _watch(worker: int, link: Messages, blocked: set[signal.Signals]) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
-    drafted = _drafted
+    unknown = json.dumps(UNKNOWN, indent=2) if "--json" in sys.argv else ""
+    drafted = unknown, unknown, BAD_NEWS
     for kind, what in seen.news():
         if kind == DRAFT:
             drafted = what
     status = seen.ended()
     if seen.late:
         if not seen.answering:
-            _print(drafted[1 if seen.interrupted else 0])
+            _print(drafted[1] if seen.interrupted else drafted[0])
         _complain(_INTERRUPTED if seen.interrupted else _LATE)
         return INTERRUPTED if seen.interrupted else drafted[2]
     if status < 0:

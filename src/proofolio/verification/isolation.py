@@ -10,16 +10,17 @@ import os
 import pickle
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
 from proofolio.errors import ProofolioError, SolverFailure
 from proofolio.program.program import Program
+from proofolio.program.structure import recognise_cones
+from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.watching import LIMIT, Messages, Watched, die_with_parent
+from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
 
 __all__ = ["serve", "solve_isolated"]
 
@@ -48,10 +49,12 @@ def solve_isolated(program: Program, solver: str | None, confirm: str, settings:
 
     Raises
     ------
+    UnsupportedProgram
+        Before a process is started.
     ProofolioError
         What was raised there; `SolverFailure` when the process has crashed.
     """
-    began = time.perf_counter()
+    entry = require(recognise_cones(program), solver, SOLVERS)
     path = os.pathsep.join(place for place in sys.path if place)
     started = subprocess.Popen(
         [sys.executable, "-P", "-c", SERVE],
@@ -87,13 +90,15 @@ def solve_isolated(program: Program, solver: str | None, confirm: str, settings:
             if stream is not None:
                 stream.close()
     if not seen.late:
-        raise SolverFailure(f"the process that solved ended with status {status} and no answer, as in a crash of native code")
+        raise SolverFailure(
+            f"the process that solved ended with status {status} and no answer, as in a crash of native code"
+        )
     if answer is not None:
         return replace(answer, message="time was up before it was confirmed: the process was killed")
     known = "" if objective is None else f", when a point of objective {objective:.9g} was known to it"
     message = f"time was up and the solver did not come back: its process was killed{known}"
-    seconds = time.perf_counter() - began
-    return Solution(program, "limit", None, bound, None, seconds, solver or "", "", message=message)
+    seconds = settings.time_limit + LATE
+    return Solution(program, "limit", None, bound, None, seconds, entry.name, entry.version, message=message)
 
 
 def serve() -> None:
@@ -128,6 +133,6 @@ def serve() -> None:
 
 def _portable(error: BaseException) -> BaseException:
     with suppress(Exception):
-        if isinstance(error, ProofolioError) and str(pickle.loads(pickle.dumps(error))) == str(error):  # noqa: S301
+        if isinstance(error, ProofolioError) and str(pickle.loads(pickle.dumps(error))) == str(error):
             return error
     return SolverFailure(f"{type(error).__name__}: {error}")

@@ -40,7 +40,9 @@ ANY_GAP = 1e9
 TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 
 
-def solve(model: Any, solver: str | None = None, *, confirm: str = "none", isolate: bool = False, **settings: Any) -> Solution:
+def solve(
+    model: Any, solver: str | None = None, *, confirm: str = "none", isolate: bool = False, **settings: Any
+) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
