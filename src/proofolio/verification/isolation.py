@@ -1,4 +1,4 @@
-"""A solve in a process of its own, which is killed when it is late: what a solver does there does not reach this process.
+"""A solve in a process of its own, which is killed when it is late: what a solver does there does not reach us.
 
 A fresh Python is started, and not a copy of this one: threads of solvers and of BLAS do not survive a fork. That takes
 about a second, most of it imports, and does not count as part of the time limit.
@@ -7,28 +7,26 @@ about a second, most of it imports, and does not count as part of the time limit
 from __future__ import annotations
 
 import os
-import pickle
 import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
-from proofolio.errors import ProofolioError, SolverFailure
+from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
-from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
+from proofolio.watching import LATE, Messages, Watched
 
-__all__ = ["serve", "solve_isolated"]
+__all__ = ["ANSWER", "ERROR", "JOB", "KNOWN", "PROGRESS", "solve_isolated"]
 
 
 JOB, PROGRESS, KNOWN, ANSWER, ERROR = "job", "progress", "known", "answer", "error"
 # Seconds that a process may take to start: imports are slow on a busy machine.
 START_LIMIT = 120.0
-SERVE = "from proofolio.verification.isolation import serve; serve()"
+SERVE = "from proofolio.verification.isolated_work import serve; serve()"
 
 
 def solve_isolated(program: Program, solver: str | None, confirm: str, settings: Settings) -> Solution:
@@ -99,40 +97,3 @@ def solve_isolated(program: Program, solver: str | None, confirm: str, settings:
     message = f"time was up and the solver did not come back: its process was killed{known}"
     seconds = settings.time_limit + LATE
     return Solution(program, "limit", None, bound, None, seconds, entry.name, entry.version, message=message)
-
-
-def serve() -> None:
-    """Do one job that comes on stdin, answer on stdout, and end; what is printed meanwhile goes nowhere."""
-    reads = open(os.dup(0), "rb", buffering=0)  # noqa: PTH123, SIM115  of descriptors, until the end
-    writes = open(os.dup(1), "wb", buffering=0)  # noqa: PTH123, SIM115
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1):
-        os.dup2(nowhere, stream)
-    link = Messages(reads, writes)
-    from proofolio.verification.solving import solve_known  # `solving` imports this module for `isolate`
-
-    _, (program, solver, confirm, settings, parent) = link.receive()
-    die_with_parent(parent)
-    link.send(LIMIT, settings.time_limit)
-    deadline = Deadline.after(settings.time_limit)
-
-    def progress(*news: Any) -> None:
-        link.send(PROGRESS, news)
-
-    def known(answer: Solution) -> None:
-        link.send(KNOWN, replace(answer, program=cast(Any, None)))
-
-    try:
-        wanted = replace(settings, progress=progress)
-        answer = solve_known(deadline, program, solver, confirm, wanted, known)
-        link.send(ANSWER, replace(answer, program=cast(Any, None)))
-    except BaseException as error:  # noqa: BLE001  raised in the process that asked
-        link.send(ERROR, _portable(error))
-    os._exit(0)  # what a broken solver left behind must not spoil the end
-
-
-def _portable(error: BaseException) -> BaseException:
-    with suppress(Exception):
-        if isinstance(error, ProofolioError) and str(pickle.loads(pickle.dumps(error))) == str(error):
-            return error
-    return SolverFailure(f"{type(error).__name__}: {error}")
