@@ -23,7 +23,7 @@ from proofolio.cli.output import (
     stdout_kept_free,
 )
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
-from proofolio.cli.watched import draft, start_clock
+from proofolio.cli.watched import draft, start_clock, stop_clock
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
 from proofolio.report.files import json_text, write_document
@@ -229,6 +229,7 @@ def _answer(
             if answer.x is None:
                 drafted(answer)
             document |= _explained(answer, deadline)
+            stop_clock()
             return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)

@@ -12,6 +12,7 @@ place of the other process: it ends what hangs in native code, unless that code 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import sys
@@ -24,7 +25,7 @@ from typing import Any, NoReturn
 from proofolio.processes import alive_for
 from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
 
-__all__ = ["UNKNOWN", "answering", "draft", "has_answered", "run_watched", "start_clock"]
+__all__ = ["UNKNOWN", "answering", "draft", "has_answered", "run_watched", "start_clock", "stop_clock"]
 
 
 BAD_NEWS, INTERRUPTED = 1, 130  # as in `output`
@@ -49,17 +50,21 @@ def start_clock(seconds: float | None) -> float:
     May be called again where a command begins something that has a limit of its own.
     """
     global _timer
-    startup = time.monotonic() - _BEGAN
-    if seconds is not None and seconds < threading.TIMEOUT_MAX:
-        if _link is not None:
-            _send(LIMIT, float(seconds))
-        elif os.name == "nt":
-            if _timer is not None:
-                _timer.cancel()
+    if _link is not None:
+        _send(LIMIT, math.inf if seconds is None else float(seconds))
+    elif os.name == "nt":
+        if _timer is not None:
+            _timer.cancel()
+        if seconds is not None and seconds < threading.TIMEOUT_MAX:
             _timer = threading.Timer(seconds + LATE, _end_here)
             _timer.daemon = True
             _timer.start()
-    return startup
+    return time.monotonic() - _BEGAN
+
+
+def stop_clock() -> None:
+    """Say that what follows has no limit, such as writing files."""
+    start_clock(None)
 
 
 def draft(if_late: str, if_interrupted: str, status: int = BAD_NEWS) -> None:
