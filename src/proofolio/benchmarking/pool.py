@@ -194,7 +194,7 @@ class Pool:
             limit = worker.run.hard_limit if worker.run is not None else START_LIMIT
             how = f"it was still running after {limit:g} s"
             if worker.run is not None and worker.hard is not None:
-                how = f"its solver did not come back within a second of its limit of {worker.run.time_limit:g} s"
+                how = f"its solver did not come back soon after its limit of {worker.run.time_limit:g} s"
             return self._killed(worker, "limit", f"killed: {how}")
         return None
 

@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from proofolio.benchmarking.execution import Executor
+from proofolio.benchmarking.judgement import LATE, LATE_PART
 from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
 from proofolio.processes import Family, is_alive, limited, threads
-from proofolio.watching import LATE
 
 __all__ = ["READY", "SEARCHED", "SEARCHING", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
 
@@ -94,9 +94,10 @@ class Worker:
             self.until, self.left = now + self.left, None
 
     def searching(self, begins: bool) -> None:
-        """Hold the solver, from here on, to its own limit and a second; afterwards the run to what it has left."""
+        """Hold the solver, from here on, to its own limit as it is judged; afterwards the run to what it has left."""
         if begins and self.run is not None:
-            nearer = time.monotonic() + self.run.time_limit + LATE
+            limit = self.run.time_limit
+            nearer = time.monotonic() + limit + max(LATE, LATE_PART * limit)
             if nearer < self.until:
                 self.hard, self.until = self.until, nearer
         elif self.hard is not None:
