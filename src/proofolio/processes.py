@@ -18,6 +18,7 @@ if sys.platform != "win32":
 
 __all__ = [
     "Family",
+    "adopt_orphans",
     "alive_for",
     "forget_peak",
     "is_alive",
@@ -36,6 +37,7 @@ MEGABYTE = 2**20
 ROOM = 1.25
 # Rounds of looking for new children while a family is ended: one that starts children as fast never ends otherwise.
 ROUNDS = 20
+ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
 
 
 def _field(name: str) -> float | None:
@@ -136,14 +138,18 @@ class Family:
             return
         if self._head_lives():
             _send(self.head, signal.SIGSTOP)
+        self.kill_others()
+        if self._head_lives():
+            _send(self.head, signal.SIGKILL)
+
+    def kill_others(self) -> None:
+        """End the descendants alone."""
         for _ in range(ROUNDS):
             left = self.look()
             if not left:
                 break
             for pid in left:
                 _send(pid, signal.SIGKILL)
-        if self._head_lives():
-            _send(self.head, signal.SIGKILL)
 
     def _head_lives(self) -> bool:
         return _began(self.head) == self._head_began
@@ -157,6 +163,16 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
         return True
     return False
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, where the system can (Linux): then they are found."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # only here: most processes need none
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(ADOPTS, 1)
 
 
 def alive_for() -> float:

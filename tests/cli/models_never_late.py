@@ -4,6 +4,7 @@ import ctypes
 import os
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def holds_the_lock():
         child = subprocess.Popen(["sleep", "300"], start_new_session=True)
         Path("child.pid").write_text(str(child.pid), encoding="utf-8")
         while True:
-            ctypes.PyDLL(None).sleep(300)
+            with suppress(KeyboardInterrupt):
+                ctypes.PyDLL(None).sleep(300)
 
     return _by(solver)
 

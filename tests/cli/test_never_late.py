@@ -33,7 +33,9 @@ End
 # Of the second that is promised after the limit, and what a busy machine adds.
 LIMIT, PROMISED, BUSY = 1.0, 1.0, 1.5
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="without fork a thread takes the place of a process")
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "fork"), reason="without fork a thread takes the place of a process"
+)
 
 
 @pytest.fixture
@@ -127,6 +129,8 @@ def test_ctrl_c_is_answered_within_a_second(folder, model):
     assert json.loads(out)["message"] == "interrupted"
     assert "interrupted" in err
     assert "Traceback" not in err
+    if "lock" in model:
+        assert is_gone(int((folder / "child.pid").read_text(encoding="utf-8")))
 
 
 def _sleeps(pid):

@@ -29,7 +29,11 @@ def test_the_answer_comes_back_whole_and_is_loaded():
     model.cost = pyo.Objective(expr=3 * model.x[0] + 2 * model.x[1])
     heard = []
     answer = solve(
-        model, isolate=True, confirm="certificate", start=np.array([1.0, 0.0]), progress=lambda *n: heard.append(n)
+        model,
+        isolate=True,
+        confirm="certificate",
+        start=np.array([1.0, 0.0]),
+        progress=lambda *n: heard.append(n),
     )
     assert answer.status == "certified-optimal"
     assert answer.objective == 2.0

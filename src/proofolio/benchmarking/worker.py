@@ -25,7 +25,7 @@ from proofolio.benchmarking.execution import Executor
 from proofolio.benchmarking.judgement import LATE, LATE_PART
 from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
-from proofolio.processes import Family, is_alive, limited, threads
+from proofolio.processes import Family, adopt_orphans, is_alive, limited, threads
 
 __all__ = ["READY", "SEARCHED", "SEARCHING", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
 
@@ -40,7 +40,6 @@ REFUSALS, PAUSE = 100, 0.02
 # Bytes of a log that are read: the end, where the reason stands.
 LOG_READ = 4000
 ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
-ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
 # Seconds that threads which were asked to end are given.
 ENDING = 0.1
 # Seconds after the latest moment at which the pool would have killed a run: then the system does.
@@ -199,8 +198,7 @@ def _alone() -> None:
         with suppress(OSError, AttributeError):
             # this is for the fork server, which is the parent to the system
             ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
-            # children of children stay in the family, where they are found
-            ctypes.CDLL(None).prctl(ADOPTS, 1)
+    adopt_orphans()  # children of children stay in the family, where they are found
     _die_with_main()
 
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from proofolio.processes import alive_for
+from proofolio.processes import Family, adopt_orphans, alive_for
 from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
 
 __all__ = ["UNKNOWN", "answering", "draft", "has_answered", "run_watched", "start_clock", "stop_clock"]
@@ -150,9 +150,9 @@ def _work(command: Callable[[], Any], watcher: int, link: Messages, blocked: set
 
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, heard)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
-    die_with_parent(watcher)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+        die_with_parent(watcher)
         command()
     except KeyboardInterrupt:  # while the command was imported
         if "--json" in sys.argv and not has_answered():
@@ -174,9 +174,11 @@ def _watch(worker: int, link: Messages, blocked: set[signal.Signals]) -> int:
 
     def ended(number: int, _: Any) -> None:
         seen.kill()
+        Family(os.getpid()).kill_others()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
+    adopt_orphans()
     for number, handler in ((signal.SIGINT, interrupted), (signal.SIGTERM, ended), (signal.SIGHUP, ended)):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
@@ -187,12 +189,16 @@ def _watch(worker: int, link: Messages, blocked: set[signal.Signals]) -> int:
         if kind == DRAFT:
             drafted = what
     status = seen.ended()
+    if seen.late or seen.interrupted:  # what it has started and left behind is a child of this process now
+        Family(os.getpid()).kill_others()
     if seen.late:
         if not seen.answering:
             _print(drafted[1] if seen.interrupted else drafted[0])
         _complain(_INTERRUPTED if seen.interrupted else _LATE)
         return INTERRUPTED if seen.interrupted else drafted[2]
     if status < 0:
+        if -status == signal.SIGINT:
+            _print("" if seen.answering else drafted[1])
         _complain(f"native code ended the command by signal {-status} ({_named(-status)}), as a crash does")
         return INTERRUPTED if -status == signal.SIGINT else BAD_NEWS
     return status
