@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -48,41 +48,86 @@ NEAR = 1e-7  # a column this close to a bound is on it
 TIGHT = 0.1  # of its norm: rows with more slack than this start no path
 FRACTION = (0.02, 0.98)  # of the divided right-hand side: outside, coefficients of the cut become large
 LONG = 200  # entries of a sum: beyond them a cut makes the relaxation slow
+DIVISORS = 8  # coefficients tried as divisors of one sum
+ROUNDING = 1e-12  # of sums in floating point, relative
 SHORT = 2**12  # rounding of a cut's numbers, to this part of the largest
 WHOLE = 10**7  # or a cut is multiplied until its numbers are integers, when they stay below this
 SPLIT = -1  # the split's row among multipliers, until its place is known
 ZERO, ONE = Fraction(0), Fraction(1)
 
 Terms = dict[int, Fraction]
+Number = Fraction | float
 
 
-@dataclass(eq=False)
-class _Sum:
+class _Numbers(NamedTuple):
+    """Rows and bounds, in fractions or in floating point."""
+
+    rows: Sequence[Mapping[int, Number]]
+    low: Sequence[Number | None]
+    high: Sequence[Number | None]
+    lower: Sequence[Number | None]
+    upper: Sequence[Number | None]
+    zero: float  # part of a term below which a sum of two counts as nothing
+
+
+class _Sum(NamedTuple):
     """Rows added up: multipliers (positive at upper sides), the sum of the rows, and of their sides."""
 
-    multipliers: Terms
-    terms: Terms
-    side: Fraction
-
-    def plus(self, factor: Fraction, i: int, row: Mapping[int, Fraction], side: Fraction) -> _Sum:
-        terms = dict(self.terms)
-        for j, a in row.items():
-            value = terms.get(j, ZERO) + factor * a
-            if value:
-                terms[j] = value
-            else:
-                terms.pop(j, None)
-        return _Sum({**self.multipliers, i: factor}, terms, self.side + factor * side)
+    multipliers: Mapping[int, Number]
+    terms: Mapping[int, Number]
+    side: Number
 
 
-@dataclass(frozen=True)
-class _Slack:
-    """A distance that is not negative: of a column to a bound of its own, or of a row to a side."""
+def _size(value: Number) -> Number:
+    return -value if value < 0 else value
+
+
+def _plus(total: _Sum, factor: Number, i: int, numbers: _Numbers) -> _Sum:
+    """Add a multiple of a row, which has the side that it takes."""
+    terms, side = dict(total.terms), numbers.high[i] if factor > 0 else numbers.low[i]
+    assert side is not None
+    for j, a in numbers.rows[i].items():
+        more = factor * a
+        value = terms.get(j, 0) + more
+        if _size(value) > numbers.zero * _size(more):
+            terms[j] = value
+        else:
+            terms.pop(j, None)
+    return _Sum({**total.multipliers, i: factor}, terms, total.side + factor * side)
+
+
+class _Slack(NamedTuple):
+    """A distance that is not negative: sign times (column less bound), or of a row to a side."""
 
     kind: Literal["column", "row"]
-    index: int
-    sign: int  # distance = sign (value - end)
-    end: Fraction
+    place: int
+    sign: int
+
+    def end(self, numbers: _Numbers) -> Number:
+        """Return the bound or the side."""
+        if self.kind == "column":
+            found = numbers.lower[self.place] if self.sign > 0 else numbers.upper[self.place]
+        else:
+            found = numbers.low[self.place] if self.sign > 0 else numbers.high[self.place]
+        assert found is not None
+        return found
+
+
+class _Whole(NamedTuple):
+    """An integer column as its distance to a bound: the coefficient, sign (column less end), and the end."""
+
+    column: int
+    coefficient: Number
+    sign: int
+    end: Number
+
+
+class _Ready(NamedTuple):
+    """A sum of rows in distances that are not negative."""
+
+    whole: list[_Whole]
+    slacks: dict[_Slack, Number]
+    side: Number
 
 
 @dataclass(frozen=True)
@@ -185,229 +230,223 @@ def _matrix(cuts: list[_Derived], n: int) -> tuple[sparse.csr_array, Floats]:
 
 class _Separation:
     def __init__(self, program: Program, rows: ExactRows) -> None:
-        self.p, self.exact = program, rows
+        self.p = program
         self.system: System = rows.system
+        system = self.system
+        self.exact = _Numbers(system.rows, system.low, system.high, system.lower, system.upper, 0.0)
+        rough = [[None if v is None else float(v) for v in part] for part in self.exact[1:5]]
+        terms = [{j: float(a) for j, a in row.items()} for row in system.rows]
+        self.rough = _Numbers(terms, rough[0], rough[1], rough[2], rough[3], ROUNDING)
         self.whole = program.integer.tolist()
         columns = sparse.csc_array(program.A)
         self.columns = [
             columns.indices[a:b].tolist()
             for a, b in zip(columns.indptr[:-1].tolist(), columns.indptr[1:].tolist(), strict=True)
         ]
-        self.norms = np.sqrt(np.asarray((program.A.power(2)).sum(axis=1)).ravel())
+        self.norms = np.sqrt(np.asarray(program.A.power(2).sum(axis=1)).ravel())
         self.variable: dict[int, list[_Slack]] = {}
-        for i, row in enumerate(self.system.rows):
-            if len(row) != 2:
-                continue
-            real = [j for j in row if not self.whole[j]]
+        for i, row in enumerate(system.rows):
+            real = [j for j in row if not self.whole[j]] if len(row) == 2 else []
             if len(real) == 1:
-                for sign, end in ((1, self.system.low[i]), (-1, self.system.high[i])):
+                for sign, end in ((1, system.low[i]), (-1, system.high[i])):
                     if end is not None:
-                        self.variable.setdefault(real[0], []).append(_Slack("row", i, sign, end))
+                        self.variable.setdefault(real[0], []).append(_Slack("row", i, sign))
 
     def cuts(self, x: Floats, ends: float) -> list[_Derived]:
-        """Return cuts that a point breaks, the deepest first, no two in the same columns and direction."""
+        """Return cuts that a point breaks, the deepest first, no two of them the same."""
         self.x = x.tolist()
         body = np.asarray(self.p.A @ x)
         self.body = body.tolist()
+        self._near: dict[int, tuple[float, _Slack | None]] = {}
         found: list[_Derived] = []
         low, high = body - self.p.row_lower, self.p.row_upper - body
         allowed = TIGHT * np.maximum(self.norms, 1e-12)
-        for i in range(self.p.m):
-            for factor, slack, side in (
-                (ONE, high[i], self.system.high[i]),
-                (-ONE, low[i], self.system.low[i]),
-            ):
-                if side is None or slack > allowed[i]:
-                    continue
+        for factor, slack in ((1.0, high), (-1.0, low)):
+            for i in np.flatnonzero(slack <= allowed).tolist():
                 if time.perf_counter() > ends:
                     return _distinct(found)
-                found += self._along(_Sum({}, {}, ZERO).plus(factor, i, self.system.rows[i], side))
+                cut = self._along(_plus(_Sum({}, {}, 0.0), factor, i, self.rough))
+                if cut is not None:
+                    found.append(cut)
         return _distinct(found)
 
-    def _along(self, total: _Sum) -> Iterator[_Derived]:
-        """Yield the best cut of a path of rows."""
+    def _along(self, total: _Sum) -> _Derived | None:
+        """Return the first cut of a path of rows."""
+        removed: list[int] = []
         for _ in range(PATH):
             if len(total.terms) > LONG:
-                return
-            cut = self._rounded(total)
-            if cut is not None:
-                yield cut
-                return
+                return None
+            ready = self._ready(total, self.rough)
+            divisor = None if ready is None else self._divisor(ready)
+            if divisor is not None:
+                return self._exactly(total, removed, *divisor)
             longer = self._extended(total)
             if longer is None:
-                return
-            total = longer
+                return None
+            total, gone = longer
+            removed.append(gone)
+        return None
 
-    def _extended(self, total: _Sum) -> _Sum | None:
+    def _exactly(self, total: _Sum, removed: Sequence[int], column: int, part: int) -> _Derived | None:
+        """Go a path again in fractions, and derive its cut."""
+        exact = _Sum({}, {}, ZERO)
+        for k, (i, rough) in enumerate(total.multipliers.items()):
+            factor: Number = ONE if rough > 0 else -ONE
+            if k:
+                j = removed[k - 1]
+                if j not in exact.terms:
+                    return None
+                factor = -exact.terms[j] / self.exact.rows[i][j]
+            exact = _plus(exact, factor, i, self.exact)
+        ready = self._ready(exact, self.exact)
+        if ready is None:
+            return None
+        divisor = next((_size(w.coefficient) / part for w in ready.whole if w.column == column), None)
+        return None if divisor is None else self._derived(exact, ready, Fraction(divisor))
+
+    def _extended(self, total: _Sum) -> tuple[_Sum, int] | None:
         """Add the row that removes the continuous column farthest from its bounds."""
-        best: list[tuple[float, int]] = []
-        for j in total.terms:
-            if not self.whole[j]:
-                distance = min((self._distance(s) for s in self._slacks(j)), default=math.inf)
-                if distance > NEAR:
-                    best.append((-distance, j))
-        for _, j in sorted(best):
+        far = [(-self._nearest(j)[0], j) for j in total.terms if not self.whole[j]]
+        for distance, j in sorted(far):
+            if -distance <= NEAR:
+                return None
             rows = []
             for i in self.columns[j]:
                 if i in total.multipliers:
                     continue
-                factor = -total.terms[j] / self.system.rows[i][j]
-                side = self.system.high[i] if factor > 0 else self.system.low[i]
+                factor = -total.terms[j] / self.rough.rows[i][j]
+                side = self.rough.high[i] if factor > 0 else self.rough.low[i]
                 if side is not None:
-                    slack = abs(self.body[i] - float(side))
+                    slack = abs(self.body[i] - side)
                     if slack <= TIGHT * self.norms[i]:
-                        rows.append((slack > NEAR, len(self.system.rows[i]), i, factor, side))
+                        rows.append((slack > NEAR, len(self.rough.rows[i]), i, factor))
             if rows:
-                _, _, i, factor, side = min(rows)
-                return total.plus(factor, i, self.system.rows[i], side)
+                _, _, i, factor = min(rows)
+                return _plus(total, factor, i, self.rough), j
         return None
 
-    def _slacks(self, j: int) -> list[_Slack]:
-        low, high = self.system.lower[j], self.system.upper[j]
-        own = [_Slack("column", j, 1, low)] if low is not None else []
-        own += [_Slack("column", j, -1, high)] if high is not None else []
-        return [*self.variable.get(j, []), *own]
+    def _nearest(self, j: int) -> tuple[float, _Slack | None]:
+        """Return how far a continuous column is from the nearest of its bounds, variable ones first, and which."""
+        found = self._near.get(j)
+        if found is None:
+            options = list(self.variable.get(j, []))
+            options += [_Slack("column", j, 1)] if self.rough.lower[j] is not None else []
+            options += [_Slack("column", j, -1)] if self.rough.upper[j] is not None else []
+            scored = [(self._distance(s) / self._share(s, j), k, s) for k, s in enumerate(options)]
+            best = min(scored, default=None)
+            found = self._near[j] = (math.inf, None) if best is None else (best[0], best[2])
+        return found
+
+    def _share(self, slack: _Slack, j: int) -> float:
+        return 1.0 if slack.kind == "column" else abs(float(self.rough.rows[slack.place][j]))
 
     def _distance(self, slack: _Slack) -> float:
-        value = self.x[slack.index] if slack.kind == "column" else self.body[slack.index]
-        reached: float = max(slack.sign * (value - float(slack.end)), 0.0)
-        if slack.kind == "row":  # in units of the continuous column it bounds
-            j = next(j for j in self.system.rows[slack.index] if not self.whole[j])
-            reached /= abs(float(self.system.rows[slack.index][j]))
-        return reached
+        value = self.x[slack.place] if slack.kind == "column" else self.body[slack.place]
+        return float(max(slack.sign * (value - slack.end(self.rough)), 0.0))
 
-    def _rounded(self, total: _Sum) -> _Derived | None:
-        """Round a sum of rows; None where the point satisfies what comes out."""
+    def _ready(self, total: _Sum, numbers: _Numbers) -> _Ready | None:
+        """Write a sum of rows in distances to bounds; None where a column has none."""
         terms, side = dict(total.terms), total.side
-        slacks: dict[_Slack, Fraction] = {}
+        slacks: dict[_Slack, Number] = {}
         for j in [j for j in terms if not self.whole[j]]:
-            options = self._slacks(j)
-            if not options:
+            slack = self._nearest(j)[1]
+            if slack is None:
                 return None
-            slack = min(options, key=self._distance)
-            a = terms.pop(j)
-            if slack.kind == "column":
-                side -= a * slack.end
-                slacks[slack] = slacks.get(slack, ZERO) + slack.sign * a
-                continue
-            row = self.system.rows[slack.index]
-            share = a / row[j]  # a x_j = share (row - rest), row = end + sign distance
-            side -= share * slack.end
-            slacks[slack] = slacks.get(slack, ZERO) + slack.sign * share
-            for k, b in row.items():
-                if k != j:
-                    terms[k] = terms.get(k, ZERO) - share * b
-        whole: list[
-            tuple[int, Fraction, int, Fraction]
-        ] = []  # column, coefficient of its distance, sign, end
+            share = terms.pop(j)
+            if slack.kind == "row":
+                # a x_j = share (row - rest), row = end + sign distance
+                row = numbers.rows[slack.place]
+                share = share / row[j]
+                for k, b in row.items():
+                    if k != j:
+                        terms[k] = terms.get(k, 0) - share * b
+            side -= share * slack.end(numbers)
+            slacks[slack] = slacks.get(slack, 0) + slack.sign * share
+        whole: list[_Whole] = []
         for j, a in terms.items():
             if not a:
                 continue
-            low, high = self.system.lower[j], self.system.upper[j]
-            low = low if low is None or low.denominator == 1 else None
-            high = high if high is None or high.denominator == 1 else None
-            if low is None and high is None:
+            low, high = self.rough.lower[j], self.rough.upper[j]
+            below = self.x[j] - low if low is not None and low == int(low) else math.inf
+            above = high - self.x[j] if high is not None and high == int(high) else math.inf
+            if below == above == math.inf:
                 return None
-            up = low is None or (high is not None and self.x[j] - float(low) > float(high) - self.x[j])
-            end = high if up else low
+            sign = 1 if below <= above else -1
+            end = numbers.lower[j] if sign > 0 else numbers.upper[j]
             assert end is not None
-            sign = -1 if up else 1
             side -= a * end
-            whole.append((j, sign * a, sign, end))
-        if not whole:
-            return None
-        divisor = self._divisor(whole, slacks, side)
-        return None if divisor is None else self._derived(total, whole, slacks, side, *divisor)
+            whole.append(_Whole(j, sign * a, sign, end))
+        return _Ready(whole, slacks, side) if whole else None
 
-    def _divisor(
-        self, whole: list[tuple[int, Fraction, int, Fraction]], slacks: dict[_Slack, Fraction], side: Fraction
-    ) -> tuple[Fraction, float] | None:
-        """Return the divisor that gives the deepest cut, and how deep it is."""
-        a = np.array([float(c) for _, c, _, _ in whole])
-        t = np.array([max(sign * (self.x[j] - float(end)), 0.0) for j, _, sign, end in whole])
-        kept = np.array([float(c) for c in slacks.values() if c < 0])
-        s = np.array([self._raw(slack) for slack, c in slacks.items() if c < 0])
-        drop, b = float(kept @ s) if kept.size else 0.0, float(side)
-        size = float(kept @ kept) if kept.size else 0.0
+    def _divisor(self, ready: _Ready) -> tuple[int, int] | None:
+        """Return the column and part whose coefficient, divided, gives the deepest cut; None where none is deep."""
+        a = [float(w.coefficient) for w in ready.whole]
+        t = [max(w.sign * (self.x[w.column] - float(w.end)), 0.0) for w in ready.whole]
+        inside = {round(abs(c), 12): w.column for c, v, w in zip(a, t, ready.whole, strict=True) if v > NEAR}
+        if not inside:
+            return None
+        kept = [(float(c), self._distance(slack)) for slack, c in ready.slacks.items() if c < 0]
+        drop, size = sum(c * s for c, s in kept), sum(c * c for c, _ in kept)
+        side, terms = float(ready.side), list(zip(a, t, strict=True))
 
         def depth(d: float) -> float:
-            right = b / d
-            f = right - math.floor(right)
+            right = side / d
+            whole = math.floor(right)
+            f = right - whole
             if not FRACTION[0] <= f <= FRACTION[1]:
                 return -math.inf
-            scaled = a / d
-            floor = np.floor(scaled + 1e-12)
-            g = floor + np.maximum(scaled - floor - f, 0.0) / (1.0 - f)
-            norm = math.sqrt(float(g @ g) + size / (d * (1.0 - f)) ** 2)
-            return float(g @ t + drop / (d * (1.0 - f)) - math.floor(right)) / max(norm, 1e-12)
+            rest, total, norm = 1.0 - f, 0.0, 0.0
+            for c, v in terms:
+                c /= d
+                low = math.floor(c + ROUNDING)
+                g = low + max(c - low - f, 0.0) / rest
+                total += g * v
+                norm += g * g
+            norm += size / (d * rest) ** 2
+            return (total + drop / (d * rest) - whole) / math.sqrt(max(norm, ROUNDING))
 
-        inside = {abs(c) for (_, c, _, _), v in zip(whole, t.tolist(), strict=True) if v > NEAR}
-        tries = sorted(inside, reverse=True)[:12]
-        if not tries:
-            return None
-        scored = [(depth(float(d)), d) for d in tries]
-        best, d = max(scored)
-        best, d = max([(best, d), *((depth(float(d) / part), d / part) for part in (2, 4, 8))])
-        return (d, best) if best > EFFICACY else None
+        tries = sorted(inside.items(), reverse=True)[:DIVISORS]
+        best, d, column = max((depth(d), d, j) for d, j in tries)
+        best, part = max([(best, 1), *((depth(d / part), part) for part in (2, 4, 8))])
+        return (column, part) if best > EFFICACY else None
 
-    def _raw(self, slack: _Slack) -> float:
-        value = self.x[slack.index] if slack.kind == "column" else self.body[slack.index]
-        return max(slack.sign * (value - float(slack.end)), 0.0)
-
-    def _derived(
-        self,
-        total: _Sum,
-        whole: list[tuple[int, Fraction, int, Fraction]],
-        slacks: dict[_Slack, Fraction],
-        side: Fraction,
-        d: Fraction,
-        score: float,
-    ) -> _Derived | None:
+    def _derived(self, total: _Sum, ready: _Ready, d: Fraction) -> _Derived | None:
         """Return the cut and its proof in fractions."""
-        at = math.floor(side / d)
-        f = side / d - at
-        rest = 1 - f
+        right = Fraction(ready.side / d)
+        f = right - math.floor(right)
+        at, rest = Fraction(math.floor(right)), 1 - f
         row: Terms = {}
         split: dict[int, int] = {}
-        for j, a, sign, _ in whole:
-            low = math.floor(a / d)
-            over = a / d - low - f
+        for j, a, sign, end in ready.whole:
+            scaled = Fraction(a / d)
+            low = math.floor(scaled)
+            over = scaled - low - f
             row[j] = sign * (low + max(over, ZERO) / rest)
             pi = sign * (low + (over > 0))
+            at += pi * Fraction(end)
             if pi:
                 split[j] = pi
-        at += int(
-            sum(
-                (
-                    sign * (math.floor(a / d) + (a / d - math.floor(a / d) > f)) * end
-                    for _, a, sign, end in whole
-                ),
-                ZERO,
-            )
-        )
         below: Terms = {SPLIT: ONE}
-        above = {i: v / (d * rest) for i, v in total.multipliers.items()}
+        above = {i: Fraction(v / (d * rest)) for i, v in total.multipliers.items()}
         above[SPLIT] = -f / rest
-        for slack, c in slacks.items():
-            share = c / (d * rest)
+        for slack, c in ready.slacks.items():
+            i, share = slack.place, slack.sign * Fraction(c / (d * rest))
             if slack.kind == "column":
                 if c < 0:
-                    row[slack.index] = row.get(slack.index, ZERO) + slack.sign * share
-                continue
-            i = slack.index
-            if c < 0:
-                for j, a in self.system.rows[i].items():
-                    row[j] = row.get(j, ZERO) + slack.sign * share * a
-                below[i] = below.get(i, ZERO) + slack.sign * share
+                    row[i] = row.get(i, ZERO) + share
+            elif c < 0:
+                for j, b in self.system.rows[i].items():
+                    row[j] = row.get(j, ZERO) + share * b
+                below[i] = below.get(i, ZERO) + share
             else:
-                above[i] = above.get(i, ZERO) - slack.sign * share
+                above[i] = above.get(i, ZERO) - share
         short = self._short({j: a for j, a in row.items() if a})
         if short is None or not split:
             return None
         factor, row = short
         below = {i: factor * v for i, v in below.items()}
         above = {i: factor * v for i, v in above.items()}
-        return self._proved(_Derived(row, ZERO, split, at, below, above, score))
+        return self._proved(_Derived(row, ZERO, split, int(at), below, above, 0.0))
 
     def _short(self, row: Terms) -> tuple[Fraction, Terms] | None:
         """Return a cut's row times a factor, its numbers short: exact doubles that are read as what they are."""
