@@ -134,8 +134,8 @@ def test_an_answer_after_the_time_limit_counts_as_limit_and_beats_nobody():
     assert found(records, "dawdles", "cover") == {"limit"}
     assert found(records, "highs", "cover") == {"verified-optimal"}
     (late,) = [r for r in judged(records) if r["solver"] == "dawdles"]
-    assert late["objective"] is None
-    assert "did not come back soon after its limit of 0.2 s" in late["message"]
+    assert late["seconds"] > 1.2
+    assert late["objective"] == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize(

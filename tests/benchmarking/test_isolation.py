@@ -193,3 +193,10 @@ def test_many_short_runs_share_workers_that_were_warmed_up():
     assert len(found) == 60
     assert sum(record["runs_before"] == 0 for record in found) == 2
     assert all(record["memory_peak"] > 10 for record in found)
+
+
+def test_a_solver_is_killed_soon_after_its_own_limit_however_long_the_run_may_take():
+    with Pool(1) as pool:
+        ((_, record),) = pool.measure(planned("hangs", time_limit=0.2, hard_limit=60.0)[:1])
+    assert record["status"] == "limit"
+    assert "its solver did not come back soon after its limit of 0.2 s" in record["message"]
