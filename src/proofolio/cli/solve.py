@@ -290,7 +290,7 @@ def _lines(document: Mapping[str, Any]) -> list[str]:
     how = f", {document['method']}" if document.get("method") else ""
     startup = document["startup_seconds"]
     spent = f"{who}{how}, {document['seconds']:.2f} s" + (
-        f" after {startup:.2f} s of start-up" if startup is not None else ""
+        f" after {startup:.2f} s of start-up" if startup is not None and status == LIMIT else ""
     )
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
