@@ -14,6 +14,7 @@ SOLVE_KEYS = {
     "solver",
     "solver_version",
     "status",
+    "startup_seconds",
     "objective",
     "bound",
     "gap",
@@ -124,14 +125,14 @@ def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
 
 
 def test_a_leak_nobody_could_decide_is_said_in_words_and_json(folder, monkeypatch, run):
-    solve = proofolio.cli.solve.solve
+    solve = proofolio.cli.solve.solve_known
 
     def undecided(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("nan"), 1e-6, "could not be decided")
         return replace(answer, checks=(*answer.checks[:4], leak), status="verified-feasible")
 
-    monkeypatch.setattr(proofolio.cli.solve, "solve", undecided)
+    monkeypatch.setattr(proofolio.cli.solve, "solve_known", undecided)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 0
     assert "failed     leak: could not be decided\n" in words.stdout
@@ -147,14 +148,14 @@ def test_nothing_found_within_the_limit_is_bad_news(folder, run):
 
 
 def test_an_answer_that_does_not_hold_is_shown_and_is_bad_news(folder, monkeypatch, run):
-    solve = proofolio.cli.solve.solve
+    solve = proofolio.cli.solve.solve_known
 
     def leaking(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("inf"), 1e-6, "with the integers rounded it fails")
         return replace(answer, checks=(*answer.checks[:4], leak), status="leaks")
 
-    monkeypatch.setattr(proofolio.cli.solve, "solve", leaking)
+    monkeypatch.setattr(proofolio.cli.solve, "solve_known", leaking)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 1
     assert "checks     4 of 5 hold" in words.stdout

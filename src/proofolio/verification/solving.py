@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -41,8 +41,9 @@ from proofolio.verification.checks.checking import (
     status,
     status_after,
 )
+from proofolio.verification.isolation import solve_isolated
 
-__all__ = ["GRACE", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "solve", "solve_known", "solve_program", "solve_until", "verify_claim"]
 
 
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
@@ -63,7 +64,9 @@ LEAST_CONFIRMATION = 0.01
 CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, "claim-wrong")
 
 
-def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **settings: Any) -> Solution:
+def solve(
+    model: Any, solver: str | None = None, *, confirm: str = "auto", isolate: bool = False, **settings: Any
+) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -81,6 +84,11 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **set
         ``solver-unbounded``; but multipliers that prove the bound of a continuous program are enough for
         ``verified-optimal``. A better point that is found is the answer, and `Solution.claims` names the claim it
         refutes.
+    isolate : bool
+        Solve in a process of its own, which is killed when it is late: the answer is back within `time_limit` and a
+        second, whatever a solver does, and one that crashes raises `SolverFailure`. Starting the process takes about a
+        second, which is not part of the limit. Of a process that was killed what it had found and checked is the
+        answer, or one with the status ``limit``.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -113,12 +121,32 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **set
     opened = open_model(model)
     if confirm not in CONFIRM:
         raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
-    answer = solve_until(deadline, opened.program, solver, wanted, alone=confirm != "none")
-    if confirm != "none":
-        answer = confirmed(opened.program, answer, confirm, wanted.gap, deadline)
+    if isolate:
+        if wanted.start is not None:
+            wanted = replace(wanted, start=_start(opened.program, wanted.start))
+        answer = solve_isolated(opened.program, solver, confirm, wanted)
+    else:
+        answer = solve_known(deadline, opened.program, solver, confirm, wanted)
     if opened.load is not None and answer.x is not None:
         opened.load(answer.point)
     return answer
+
+
+def solve_known(
+    deadline: Deadline,
+    program: Program,
+    solver: str | None,
+    confirm: str,
+    settings: Settings,
+    known: Callable[[Solution], None] | None = None,
+) -> Solution:
+    """Solve, check and confirm a program; `known` is given what is found and checked before that is confirmed."""
+    answer = solve_until(deadline, program, solver, settings, alone=confirm != "none")
+    if confirm == "none":
+        return answer
+    if known is not None:
+        known(answer)
+    return confirmed(program, answer, confirm, settings.gap, deadline)
 
 
 def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:
