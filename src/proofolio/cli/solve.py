@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -30,8 +31,9 @@ from proofolio.report.files import json_text, write_document
 from proofolio.report.words import MEANINGS
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, Solution, read_settings
+from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, VERIFIED, Solution, read_settings
 from proofolio.verification.certified.confirming import CONFIRM
+from proofolio.verification.certified.saving import check_certificate, save_certificate
 from proofolio.verification.checks.infeasibility import explain_infeasible
 from proofolio.verification.checks.unboundedness import explain_unbounded
 from proofolio.verification.solving import solve_known
@@ -41,6 +43,7 @@ __all__ = ["solve_command"]
 
 
 AUTO = "auto"
+PROVED = ("certified-optimal", "verified-optimal")
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
@@ -52,6 +55,8 @@ Examples:
   proofolio solve model.mps --solver highs --gap 1e-4
   proofolio solve portfolio.py:build --solver scip --time-limit 60 --out plan.json
   proofolio solve package.models:monthly --start plan.json --json
+  proofolio solve model.mps --confirm certificate --certificates model.json
+  proofolio solve model.mps --check model.json
 """
 
 
@@ -93,6 +98,22 @@ Examples:
     help="What an optimum has to rest on: a proof in exact arithmetic (certificate), a second run that finds nothing "
     "better (second), the first of these that succeeds soon (auto), or one solver's word (none).",
 )
+@click.option(
+    "--certificates",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what proves the answer: JSON, or VIPR where FILE ends in .vipr.",
+)
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Solve nothing: check the certificate in a JSON file against MODEL again, without a solver.",
+)
+@click.option(
+    "--strict", is_flag=True, help="Count solver-optimal and verified-feasible as bad news: exit status 1."
+)
 @MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
@@ -106,6 +127,9 @@ def solve_command(
     out: Path | None,
     start: Path | None,
     confirm: str,
+    certificates: Path | None,
+    checked: Path | None,
+    strict: bool,
     max_size: int,
     as_json: bool,
 ) -> int:
@@ -117,16 +141,25 @@ def solve_command(
     A model without a solution, or without a limit, is explained: which rows, bounds and integers cannot hold
     together, or along which direction nothing stops the objective.
 
-    The exit status is 0 for a verified solution, 1 when there is none or it does not hold, and 2 for input
-    that cannot be used.
+    What the answer rests on is its status: certified-optimal is proved in exact arithmetic, verified-optimal by
+    a second run or by multipliers, solver-optimal is one solver's word; --confirm chooses.
+
+    The exit status is 0 for a solution whose checks hold, 1 when there is none or it does not hold (with --strict
+    also for solver-optimal and verified-feasible), and 2 for input that cannot be used.
     """
+    if checked is not None:
+        if certificates is not None:
+            raise BadData("--certificates writes a certificate and --check reads one: give one of the two")
+        return _check_saved(checked, model, as_json, max_size)
     settings: dict[str, Any] = {"gap": gap, "seed": seed, "threads": threads, "options": _options(options)}
     if time_limit is not None:
         settings["time_limit"] = time_limit
     if start is not None:
         settings["start"] = _start(start)
-    if out is not None and not out.resolve().parent.is_dir():
-        raise BadData(f"{out} cannot be written: its folder does not exist; choose another --out.")
+    for option, file in (("--out", out), ("--certificates", certificates)):
+        if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
+            why = "it is a folder" if file.is_dir() else "its folder does not exist"
+            raise BadData(f"{file} cannot be written: {why}; choose another {option}.")
     document: dict[str, Any] = {
         "model": model,
         "solver": solver,
@@ -155,6 +188,8 @@ def solve_command(
             print_document(document)
         return INTERRUPTED
     document |= _found(answer)
+    if certificates is not None:
+        document["certificates"] = _save(certificates, answer)
     if out is not None:
         _write(out, document)
     if as_json:
@@ -164,7 +199,49 @@ def solve_command(
     if STOPPED_BY_USER in answer.message:  # SCIP takes Ctrl-C itself, and hands over what it has
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
-    return GOOD if answer.ok else BAD_NEWS
+    good = PROVED if strict else VERIFIED
+    return GOOD if answer.status in good else BAD_NEWS
+
+
+def _save(file: Path, answer: Solution) -> str | None:
+    """Write the certificate of an answer; None, and a sentence, where there is none."""
+    if answer.certificate is None:
+        complain(
+            f"{file} was not written: the answer is {answer.status}, and no exact proof stands behind it"
+        )
+        return None
+    return str(save_certificate(answer, file))
+
+
+def _check_saved(file: Path, model: str, as_json: bool, max_size: int) -> int:
+    """Check the certificate in a file against a model, in exact arithmetic and without a solver."""
+    started = time.perf_counter()
+    with stdout_kept_free():
+        found = check_certificate(file, load_model(model, max_size))
+    numbers = {
+        name: None if value is None else float(value)
+        for name, value in (("objective", found.objective), ("bound", found.bound))
+    }
+    if as_json:
+        values = {name: float(v) for name, v in found.values.items()}
+        seconds = time.perf_counter() - started
+        print_document(
+            {"model": model, "check": str(file), "says": found.says, "ok": found.ok, **numbers}
+            | {"values": values, "nodes": found.nodes, "seconds": seconds}
+        )
+        return GOOD if found.ok else BAD_NEWS
+    if not found.ok:
+        say(f"The certificate does not prove that {model} is {found.says}.")
+        return BAD_NEWS
+    what = {
+        "optimal": f"{numbers['objective']:.10g} is reached, and nothing is better than {numbers['bound']:.10g}"
+        if found.says == "optimal"
+        else "",
+        "infeasible": "no point satisfies the model",
+        "unbounded": "the objective has no limit",
+    }[found.says]
+    say(f"The certificate holds: {what} ({found.nodes} nodes, checked in fractions without a solver).")
+    return GOOD
 
 
 def _answer(
@@ -289,7 +366,9 @@ def _lines(document: Mapping[str, Any]) -> list[str]:
     status, who = document["status"], f"{document['solver']} {document['solver_version'] or ''}".rstrip()
     how = f", {document['method']}" if document.get("method") else ""
     startup = document["startup_seconds"]
-    spent = f"{who}{how}, {document['seconds']:.2f} s" + (
+    confirmed = document.get("confirm_seconds")
+    confirming = f", confirmed in {confirmed:.2f} s" if confirmed else ""
+    spent = f"{who}{how}, {document['seconds']:.2f} s{confirming}" + (
         f" after {startup:.2f} s of start-up" if startup is not None and status == LIMIT else ""
     )
     if document["values"] is None:
