@@ -365,11 +365,12 @@ def _print(document: Mapping[str, Any]) -> None:
 def _lines(document: Mapping[str, Any]) -> list[str]:
     status, who = document["status"], f"{document['solver']} {document['solver_version'] or ''}".rstrip()
     how = f", {document['method']}" if document.get("method") else ""
-    startup, confirming = document["startup_seconds"], document.get("confirm_seconds")
-    spent = f"{who}{how}, {document['seconds']:.2f} s" + (
+    startup = document["startup_seconds"]
+    confirmed = document.get("confirm_seconds")
+    confirming = f", confirmed in {confirmed:.2f} s" if confirmed else ""
+    spent = f"{who}{how}, {document['seconds']:.2f} s{confirming}" + (
         f" after {startup:.2f} s of start-up" if startup is not None and status == LIMIT else ""
     )
-    spent += f", confirmed in {confirming:.2f} s" if confirming else ""
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
         if document["objective"] is not None:
