@@ -29,13 +29,10 @@ from proofolio.verification.audit.candidates import Candidate, candidates, impli
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import (
-    NOTICEABLE,
     VERDICTS,
     Finding,
     RowVerdict,
     judge,
-    leak_of,
-    needed,
     row_verdict,
 )
 
@@ -95,12 +92,14 @@ class Audit:
         """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
         order = {
             "invalid": 0,
-            "undecided": 2,
-            "binding": 3,
-            "loose": 4,
-            "redundant": 5,
-            "forcing": 6,
-            "tight": 7,
+            "dead": 2,
+            "undecided": 3,
+            "binding": 4,
+            "loose": 5,
+            "redundant": 6,
+            "forcing": 7,
+            "valid": 8,
+            "tight": 9,
         }
 
         def key(row: RowVerdict) -> tuple[int, float]:
@@ -365,9 +364,9 @@ class Tiers:
                 self._by_lp(candidate, finding)
         if integers and self.search.integers.size:
             self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
-            self._integer_programs([k for k in linear if self._leaks_unclearly(k)], reach_by_mip)
+            self._integer_programs([k for k in linear if self._point_missing(k)], reach_by_mip)
         open_ = [k for k in linear if not self.findings[k].binds_on]
-        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose")]
+        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose", "valid")]
         for done, k in enumerate(valid):
             if self.left <= 0:
                 return
@@ -398,13 +397,9 @@ class Tiers:
     def _needs_integers(self, k: int) -> bool:
         return self._verdict(k) == "undecided" and self.findings[k].top < math.inf
 
-    def _leaks_unclearly(self, k: int) -> bool:
-        """Whether a leak is called unsafe only because too little of what is needed is known."""
-        candidate, finding = self.asked[k], self.findings[k]
-        if self._verdict(k) not in ("tight", "loose") or self.limits.meaningful is not None:
-            return False
-        leak, span = leak_of(candidate, self.limits.integrality), needed(candidate, finding)
-        return NOTICEABLE * span.lo < leak <= NOTICEABLE * span.hi
+    def _point_missing(self, k: int) -> bool:
+        """Whether an M that is enough would be called tight if a point needed all of it."""
+        return self._verdict(k) == "valid"
 
     def _out_of_time(self, skipped: list[int]) -> None:
         for k in skipped:

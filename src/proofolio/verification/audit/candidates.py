@@ -12,6 +12,7 @@ leaves more room:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +28,7 @@ from proofolio.program.quadratic import Form
 from proofolio.verification.exact.certificate import evaluate
 from proofolio.verification.exact.lp_bounds import Freed, as_decimal
 
-__all__ = ["Candidate", "Place", "candidates", "implied_rows"]
+__all__ = ["Candidate", "Place", "candidates", "implied_rows", "ulp"]
 
 
 SIDES = ("upper", "lower")
@@ -89,14 +90,14 @@ class Candidate:
         return {} if self.place.binary < 0 else {self.place.binary: value}
 
     @cached_property
-    def limit(self) -> Fraction:
-        """What the body may reach with the binary off, and eps = 1e-9 max(1, M) more."""
-        return self.loose + max(Fraction(1), self.big_m) / 10**9
+    def own_ulp(self) -> Fraction:
+        """The larger unit in the last place of M and of the row's side."""
+        return max(ulp(self.big_m), ulp(self.loose - self.big_m if self.off else self.loose))
 
     @cached_property
-    def close(self) -> Fraction:
-        """What the body must be able to reach for M to be at most one percent too large."""
-        return self.tight + self.big_m * Fraction(100, 101)
+    def limit(self) -> Fraction:
+        """What the body may reach with the binary off, and the rounding of M and of the row's side more."""
+        return self.loose + 4 * self.own_ulp
 
     @cached_property
     def tight_float(self) -> float:
@@ -116,6 +117,11 @@ class Candidate:
     def value(self, point: dict[int, Fraction]) -> Fraction:
         """Evaluate the linear body at an exact point."""
         return evaluate(self.body, point)
+
+
+def ulp(value: Fraction) -> Fraction:
+    """Return the distance from a number, read as a double, to the next larger one in size."""
+    return Fraction(math.ulp(float(value)))
 
 
 def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list[Candidate]:

@@ -13,7 +13,7 @@ import numpy as np
 from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import INEXACT, Search
-from proofolio.verification.audit.verdicts import Finding, Number, judge, slack
+from proofolio.verification.audit.verdicts import Finding, Number, judge
 
 __all__ = ["INFLATION", "branched_bound", "by_mip", "reach_by_mip"]
 
@@ -40,7 +40,7 @@ def by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: floa
     close = finding.top < math.inf and finding.top <= candidate.loose + CLOSE * _size(finding.top)
     rest = ends - time.perf_counter()
     if judge(candidate, finding) == "undecided" and close and rest > 0:
-        _lower(finding, branched_bound(search, candidate, candidate.loose + slack(candidate), rest))
+        _lower(finding, branched_bound(search, candidate, candidate.limit, rest))
     if judge(candidate, finding) == "undecided" and finding.reason != INEXACT:
         limit = (
             "the time limit for its integers was reached"

@@ -19,7 +19,7 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
 from proofolio.verification.audit.points import Search
-from proofolio.verification.audit.verdicts import Finding, slack
+from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.big_m.tiers import MIP_SECONDS, BoundRecord, linear_rows
 from proofolio.verification.exact.lp_bounds import as_decimal, outward
@@ -79,7 +79,7 @@ def check_big_m(
     -------
     ndarray
         M, tightened to what is proved to be enough unless kept. An M short of what is proved by rounding
-        alone (1e-9 of max(1, M)) stays as given.
+        alone (four units in its last place; 1e-9 of M where the body is curved) stays as given.
 
     Raises
     ------
@@ -132,14 +132,20 @@ def check_big_m(
         else:
             finding, shown = _finding(search, candidate, rest, tiers), candidate.columns
             _record(model, candidate, finding, program)
-        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole)
+        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole, bool(forms))
     return M.reshape(shape)
+
+
+def _slack(candidate: Candidate, curved_body: bool) -> Fraction:
+    """Return by how much M may be short: the rounding of its own numbers, and of a curved bound 1e-9 of M."""
+    own = candidate.limit - candidate.loose
+    return max(own, candidate.big_m / 10**9) if curved_body else own
 
 
 def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tuple[str, ...]) -> Finding:
     """Search for a proof and a point, the body being affine."""
     finding = search.by_interval(candidate) if "interval" in tiers else Finding()
-    limit = candidate.loose + slack(candidate) - spread
+    limit = candidate.limit - spread
     if finding.top > limit and "lp" in tiers:
         answer = search.by_lp(candidate, finding, math.inf)
         if answer.x is not None and finding.top > limit:
@@ -170,7 +176,7 @@ def _curved_finding(
     if q is None:
         return finding, candidate.columns
     shown = q.columns.astype(np.int32)
-    M = candidate.big_m + slack(candidate)
+    M = candidate.big_m + _slack(candidate, True)
     found = q.tops() if "lp" in tiers else {"interval": q.interval()}
     tier = next((t for t, top in found.items() if Fraction(top) + spread <= M), list(found)[-1])
     finding.top, finding.tier = Fraction(found[tier]) + candidate.tight, tier
@@ -194,7 +200,7 @@ def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding:
     if w is None:
         return
     value = q.value(w)
-    if not value > candidate.big_m + slack(candidate):
+    if not value > candidate.big_m + _slack(candidate, True):
         finding.reached = max(finding.reached, value + candidate.tight)
         return
     lower, upper = search.program.lower.copy(), search.program.upper.copy()
@@ -220,6 +226,7 @@ def _decided(
     spread: Fraction,
     keep: bool,
     whole: bool,
+    curved_body: bool,
 ) -> float:
     """Return the M to use; raise or warn where it is refuted or open."""
     lo, hi = finding.reached - candidate.tight, finding.top - candidate.tight + spread
@@ -231,7 +238,7 @@ def _decided(
         said = f"{where}, unless constraints that were not lifted exclude it; never more than {float(hi):.9g}"
         warnings.warn(f"{what} is not proved to be enough: {said}", UnprovenBigM, stacklevel=3)
         return M
-    if finding.top + spread > candidate.loose + slack(candidate):
+    if finding.top + spread > candidate.loose + _slack(candidate, curved_body):
         warnings.warn(
             f"{what} is not proved to be enough: "
             f"what is needed is between {max(float(lo), 0.0):.9g} and {float(hi):.9g}",
