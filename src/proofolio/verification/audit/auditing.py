@@ -27,6 +27,7 @@ from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
+from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
@@ -39,6 +40,7 @@ from proofolio.verification.audit.verdicts import (
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
+SAFETY_SECONDS = 10.0  # for the question whether leaks can matter
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -62,6 +64,8 @@ class Audit:
     seconds : float
     interrupted : bool
         Whether Ctrl-C ended the audit early.
+    skipped : int
+        Sides of rows with three or more binaries of like size, knapsacks and parities, that are no candidates.
     opened, judged, search : Opened, tuple of pairs (Candidate, Finding), Search
         What the verdicts were made from: `tighten` and the certificates need it.
     """
@@ -73,6 +77,7 @@ class Audit:
     notes: tuple[str, ...]
     seconds: float
     interrupted: bool
+    skipped: int
     opened: Opened = field(repr=False)
     judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
     search: Search = field(repr=False)
@@ -114,6 +119,7 @@ class Audit:
             "model": self.model,
             "rows_total": self.rows_total,
             "candidates": len(self.rows),
+            "skipped": self.skipped,
             "rows": [row.document() for row in self.rows],
             "summary": self.summary,
             "seconds": self.seconds,
@@ -183,14 +189,14 @@ def audit(
     started = time.perf_counter()
     opened = open_model(model)
     program = opened.program
-    asked = candidates(program, _declared(opened, big_m))
+    asked, skipped = candidates(program, _declared(opened, big_m))
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
     names = program.column_names
 
     def rows(pairs: Sequence[tuple[Candidate, Finding]]) -> tuple[RowVerdict, ...]:
-        return tuple(row_verdict(c, f, names, integrality, meaningful) for c, f in pairs)
+        return tuple(row_verdict(c, f, names, integrality, meaningful, program.maximise) for c, f in pairs)
 
     pairs = tuple(zip(asked, run.findings, strict=True))
     native = tuple(zip(run.implied, run.implied_findings, strict=True))
@@ -206,6 +212,7 @@ def audit(
         notes=_notes(program),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
+        skipped=skipped,
         opened=opened,
         judged=pairs,
         search=run.search,
@@ -318,6 +325,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._linear_programs("mip" in tiers)
+            self._safety()
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -383,6 +391,13 @@ class Tiers:
             finding.binds_on = candidate.kind == "row" and self.search.binds_on(candidate, answer.x)
             cut = judge(candidate, finding) == "undecided"
             self.search.reach(candidate, finding, answer.x, cut, self.left)
+
+    def _safety(self) -> None:
+        """Ask whether leaks can matter; it may take a few seconds, and part of the time limit is kept for it."""
+        self.reserve = 0.0
+        if self.left > 0 and self.asked:
+            leaks = Leaks(self.search, self.limits.integrality)
+            leaks.judge(self.asked, self.findings, min(self.left, SAFETY_SECONDS))
 
     def _integer_programs(
         self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]

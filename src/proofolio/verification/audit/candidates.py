@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,11 @@ from proofolio.program.quadratic import Form
 from proofolio.verification.exact.certificate import evaluate
 from proofolio.verification.exact.lp_bounds import Freed, as_decimal
 
-__all__ = ["Candidate", "Place", "candidates", "implied_rows", "ulp"]
+__all__ = ["Candidate", "Candidates", "Place", "candidates", "implied_rows", "ulp"]
 
 
 SIDES = ("upper", "lower")
+CROWD, LIKE = 3, 0.1  # so many binaries with at least this part of the largest one's coefficient: no one is the switch
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,18 @@ def ulp(value: Fraction) -> Fraction:
     return Fraction(math.ulp(float(value)))
 
 
-def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list[Candidate]:
+class Candidates(NamedTuple):
+    """The candidates of a program, and how many sides were skipped because no one binary switches them."""
+
+    asked: list[Candidate]
+    skipped: int
+
+
+def candidates(program: Program, declared: frozenset[str] = frozenset()) -> Candidates:
     """Return all candidates of a program, in the order of its rows; upper sides before lower ones.
+
+    A row with three or more binaries of like size (knapsacks, parities) is none, unless it is declared or one of its
+    binaries switches the side alone: see `_switched_alone`.
 
     Parameters
     ----------
@@ -133,9 +144,62 @@ def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list
     declared : frozenset of str
         Names of rows declared to be Big-M rows, besides those that formulations tagged.
     """
-    found = list(_of_rows(program, declared))
-    found += _of_quadratic_rows(program, declared)
+    found, skipped = list[Candidate](), 0
+    crowded = _crowded(program)
+    for candidate in _of_rows(program, declared):
+        others = crowded.get(candidate.place.row)
+        if others is None or candidate.declared or _switched_alone(program, candidate, others):
+            found.append(candidate)
+        else:
+            skipped += 1
+    return Candidates([*found, *_of_quadratic_rows(program, declared)], skipped)
+
+
+def _crowded(program: Program) -> dict[int, dict[int, Fraction]]:
+    """Return the binaries and coefficients of the rows in which several are of like size."""
+    A, switch = program.A, _switches(program)
+    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+    size = np.where(switch[A.indices], np.abs(A.data), 0.0)
+    top = np.zeros(program.m)
+    np.maximum.at(top, row, size)
+    alike = np.bincount(row, (size > 0) & (size >= LIKE * top[row]), program.m)
+    found = dict[int, dict[int, Fraction]]()
+    for i in np.flatnonzero(alike >= CROWD).tolist():
+        at = range(int(A.indptr[i]), int(A.indptr[i + 1]))
+        found[i] = {int(A.indices[k]): as_decimal(float(A.data[k])) for k in at if size[k] > 0}
     return found
+
+
+def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, Fraction]) -> bool:
+    r"""Whether a side can bind with all binaries but its own where they leave less room, and its own one gives way.
+
+    With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
+    reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it can bind when
+    :math:`l \le t < h`. Where the rest moves in steps g, integers times integer columns, the binary gives way
+    when :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+    """
+    place = candidate.place
+    if program.row_lower[place.row] == program.row_upper[place.row]:
+        return False
+    room, low, high = candidate.tight, Fraction(0), Fraction(0)
+    bounded, step = [True, True], list[Fraction]()
+    for j, a in candidate.body.items():
+        if j in binaries:
+            room -= max(a, Fraction(0))
+            continue
+        ends = [float(program.lower[j]), float(program.upper[j])]
+        below, above = ends if a > 0 else ends[::-1]
+        bounded = [bounded[0] and math.isfinite(below), bounded[1] and math.isfinite(above)]
+        low += a * as_decimal(below) if math.isfinite(below) else 0
+        high += a * as_decimal(above) if math.isfinite(above) else 0
+        step.append(abs(a) if program.integer[j] else Fraction(0))
+    if (bounded[0] and low > room) or (bounded[1] and high <= room):
+        return False
+    if all(step):
+        L = math.lcm(*(a.denominator for a in step))
+        g = Fraction(math.gcd(*(int(a * L) for a in step)), L)
+        return (room + candidate.big_m) // g > room // g
+    return True
 
 
 def _switches(program: Program) -> Mask:
