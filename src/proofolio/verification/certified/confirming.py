@@ -24,9 +24,9 @@ from proofolio.program.quadratic import Form
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.audit.points import exact_point
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.points import exact_point
 
 __all__ = ["CONFIRM", "Confirmation", "confirm", "second_settings"]
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.program.program import Program
-from proofolio.verification.audit.points import exact_point
-from proofolio.verification.certified.search import grow
+from proofolio.verification.certified.search import Relaxed, grow
 from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
+from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.trees import (
     ExactProgram,
     Node,
@@ -188,7 +188,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
             return value - step + step / STRICT
         return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
 
-    grown = grow(program, exact, goal, better, seconds, most, x)
+    grown = grow(Relaxed(program, exact, rows), goal, better, seconds, most, x)
     point, value = best[0] if best else (None, None)
     spent = time.perf_counter() - began
     if grown.status != "proved":
