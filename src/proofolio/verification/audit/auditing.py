@@ -26,6 +26,7 @@ from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
+from proofolio.verification.audit.dead_switches import find_dead
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import Search
@@ -36,11 +37,12 @@ from proofolio.verification.audit.verdicts import (
     judge,
     row_verdict,
 )
+from proofolio.verification.certified.maximum import Maxima
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
-SAFETY_SECONDS = 10.0  # for the question whether leaks can matter
+DEAD_SECONDS, LEAK_SECONDS = 10.0, 10.0  # for the questions which switches are dead and which leaks can matter
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -325,7 +327,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._linear_programs("mip" in tiers)
-            self._safety()
+                self._meanings()
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -392,12 +394,17 @@ class Tiers:
             cut = judge(candidate, finding) == "undecided"
             self.search.reach(candidate, finding, answer.x, cut, self.left)
 
-    def _safety(self) -> None:
-        """Ask whether leaks can matter; it may take a few seconds, and part of the time limit is kept for it."""
+    def _meanings(self) -> None:
+        """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
         self.reserve = 0.0
-        if self.left > 0 and self.asked:
-            leaks = Leaks(self.search, self.limits.integrality)
-            leaks.judge(self.asked, self.findings, min(self.left, SAFETY_SECONDS))
+        if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
+            return
+        leaks = Leaks(self.search, self.limits.integrality)
+        best = leaks.best(self.left / 4)
+        points = self.search.points + ([] if best is None else [best.x])
+        maxima = Maxima(self.search.program, self.search.exact)
+        find_dead(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, DEAD_SECONDS))
+        leaks.judge(self.asked, self.findings, best, min(self.left, LEAK_SECONDS))
 
     def _integer_programs(
         self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]

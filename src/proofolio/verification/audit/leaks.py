@@ -31,12 +31,13 @@ from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.bounding import DISCRETE, OPTIONS
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.points import Point, Search, broken_beyond, exact_point
+from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Finding, Safety, leak_of
 from proofolio.verification.exact.certificate import violation
 from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal
+from proofolio.verification.exact.points import Point, broken_beyond, exact_point
 
-__all__ = ["Leaks"]
+__all__ = ["Best", "Leaks"]
 
 FEASIBILITY = Fraction(1, 10**6)  # of HiGHS (mixed-integer) and SCIP, absolute, by default
 WORSE = Fraction(1, 10**6)  # part of the objective by which an answer has to be wrong to count
@@ -52,7 +53,7 @@ OPEN = "neither a point that leaks was found, nor a proof that none does"
 
 
 @dataclass(frozen=True)
-class _Best:
+class Best:
     """The best exact point known."""
 
     point: Point
@@ -76,12 +77,13 @@ class Leaks:
         self._held: dict[int, tuple[float, float]] = {}
 
     # ---------------------------------------------------------------- the answer
-    def judge(self, asked: Sequence[Candidate], findings: Sequence[Finding], seconds: float) -> None:
-        """Say of each finding whether its leak can matter."""
+    def judge(
+        self, asked: Sequence[Candidate], findings: Sequence[Finding], best: Best | None, seconds: float
+    ) -> None:
+        """Say of each finding whether its leak can matter, given the best exact point known."""
         ends = time.perf_counter() + seconds
         small = Safety(True, SAFE_SMALL)
-        best = None if self.curved else self.best(min(BEST_SECONDS, seconds))
-        shared = None if best is None else self._shared_bound()
+        shared = None if best is None or self.curved else self._shared_bound()
         linear = [k for k, c in enumerate(asked) if c.kind == "row"]
         for k in sorted(linear, key=lambda k: -leak_of(asked[k], float(self.eps))):
             candidate, finding = asked[k], findings[k]
@@ -98,9 +100,9 @@ class Leaks:
                 found = Safety(True, SAFE_BOUND)
             finding.safety = found or Safety(None, OPEN)
 
-    def best(self, seconds: float) -> _Best | None:
+    def best(self, seconds: float = BEST_SECONDS) -> Best | None:
         """Return a best exact point of the whole model, None if none is found in time."""
-        x = self._mixed({}, {}, seconds)
+        x = self._mixed({}, {}, min(seconds, BEST_SECONDS))
         if x is None:
             return None
         whole = {j: (v, v) for j, v in zip(self.integers.tolist(), x[self.integers].tolist(), strict=True)}
@@ -108,17 +110,17 @@ class Leaks:
         if status != "optimal" or x is None:
             return None
         point = exact_point(self.program, self.search.exact, x, None, {})
-        return None if point is None else _Best(point, x, self._value(point))
+        return None if point is None else Best(point, x, self._value(point))
 
     # ------------------------------------------------------------------ not safe
-    def _unsafe(self, candidate: Candidate, best: _Best | None, ends: float) -> Safety | None:
+    def _unsafe(self, candidate: Candidate, best: Best | None, ends: float) -> Safety | None:
         for pattern in self._patterns(candidate, best, ends):
             found = self._leaking(candidate, pattern, best, ends)
             if found is not None:
                 return found
         return None
 
-    def _patterns(self, candidate: Candidate, best: _Best | None, ends: float):  # type: ignore[no-untyped-def]
+    def _patterns(self, candidate: Candidate, best: Best | None, ends: float):  # type: ignore[no-untyped-def]
         """Yield values of the integers beside which the binary may leak: the best point's, and its own best."""
         y = candidate.place.binary
         if best is not None:
@@ -149,7 +151,7 @@ class Leaks:
         return candidate.on + NEARLY * self.eps * (1 if candidate.off else -1)
 
     def _leaking(
-        self, candidate: Candidate, pattern: Mapping[int, float], best: _Best | None, ends: float
+        self, candidate: Candidate, pattern: Mapping[int, float], best: Best | None, ends: float
     ) -> Safety | None:
         y = candidate.place.binary
         held = {j: (v, v) for j, v in pattern.items()}
@@ -243,7 +245,7 @@ class Leaks:
         return None if proof is None else proof.multipliers
 
     def _bounded(
-        self, candidate: Candidate, best: _Best, shared: Mapping[int, Fraction] | None, ends: float
+        self, candidate: Candidate, best: Best, shared: Mapping[int, Fraction] | None, ends: float
     ) -> bool:
         """Whether multipliers prove that the leak gains nothing beyond the best exact point."""
         on, off = Fraction(candidate.on), candidate.on + self.eps * (1 if candidate.off else -1)

@@ -17,14 +17,16 @@ from proofolio.arrays import Floats, Mask
 from proofolio.program.program import Program
 from proofolio.verification.audit.bounding import INTEGRAL, Bounding
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import Finding, Number
+from proofolio.verification.audit.verdicts import CLOSE, Finding, Number
 from proofolio.verification.exact.points import Nearness, exact_point
 
 __all__ = ["INEXACT", "Search"]
 
 
 MARGIN = 1e-6  # distance from inequalities at which a point that could not be made exact is sought again
-WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e-6 M to be safe
+NEARLY = Fraction(999_999, 1_000_000)  # of M: points that need so much of it are made exact, M may be tight
+SMALL = 20_000  # entries of a model in which every point is made exact
+WELL = Fraction(1, 500)  # of a loose M: a point that needs this share of it is as good as any
 DIVES = 6  # linear programs of a dive
 POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
 KNOWN, RECALLED = 1, 4  # how many give their integers to a question, and how many are tried as they are
@@ -72,6 +74,11 @@ class Search(Bounding):
         dived = self._dive(candidate, x, ends)
         if dived is not None:
             self._record(candidate, finding, dived, want_cut)
+
+    @property
+    def points(self) -> list[Floats]:
+        """The points known to satisfy the model to 1e-9."""
+        return [*self._by_integers.values()]
 
     def _remember(self, x: Floats) -> None:
         """Keep a point that holds; of points with the same integers the last."""
@@ -154,17 +161,19 @@ class Search(Bounding):
         limit = candidate.limit
         if Fraction(value) <= limit:
             self._remember(x)  # a point that is cut off is none of the other candidates' rest
-        if want_cut and Fraction(value) > limit:
+        cuts = want_cut and Fraction(value) > limit
+        near_m = CLOSE * (Fraction(value) - candidate.tight) >= candidate.big_m * NEARLY
+        if cuts or near_m or self.program.A.nnz <= SMALL:
             fixed = candidate.held(candidate.off)
             point = exact_point(self.program, self.exact, x, candidate.freed, fixed)
-            inner = self._inner(candidate, x) if point is None else None
+            inner = self._inner(candidate, x) if point is None and (cuts or near_m) else None
             if inner is not None:
                 point = exact_point(self.program, self.exact, inner, candidate.freed, fixed)
-            if point is None:
+            if point is None and cuts:
                 finding.reason = INEXACT
-            if point is not None and candidate.value(point) > limit:
-                if finding.point is None or candidate.value(point) > finding.reached:
-                    finding.point, finding.reached = point, candidate.value(point)
+            if point is not None and (finding.point is None or candidate.value(point) > finding.reached):
+                finding.point, finding.reached = point, candidate.value(point)
+            if cuts and point is not None and finding.reached > limit:
                 return True
         reached: Number = Fraction(value)
         if reached > finding.top > -math.inf:
@@ -173,9 +182,11 @@ class Search(Bounding):
             finding.reached = min(reached, limit) if want_cut else reached
         if want_cut:
             return False
-        # either no point can need more, or the leak is known to be safe
+        # either no point can need more, or M is loose or tight whatever others need
         at_top = finding.top == -math.inf or finding.reached >= finding.top - _size(finding.top) / 10**6
-        return at_top or finding.reached - candidate.tight >= candidate.big_m * WELL
+        loose = candidate.big_m > CLOSE * (finding.top - candidate.tight)
+        wanted = candidate.big_m * WELL if loose else candidate.big_m / CLOSE
+        return at_top or finding.reached - candidate.tight >= wanted
 
     def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
         """Return a point with the same integers and some distance from all inequalities."""

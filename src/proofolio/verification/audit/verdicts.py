@@ -14,6 +14,7 @@ from proofolio.verification.exact.lp_bounds import as_decimal, outward
 from proofolio.verification.exact.trees import Node
 
 __all__ = [
+    "CLOSE",
     "NOTICEABLE",
     "VERDICTS",
     "Dead",
@@ -411,8 +412,10 @@ def _dead_reason(candidate: Candidate, finding: Finding) -> str:
     free = finding.top_on - candidate.loose if isinstance(finding.top_on, Fraction) else candidate.big_m
     M = sign * outward(max(free, Fraction(0)), 1)
     room = f"{abs(M):.9g} {y}" if on else f"{abs(M):.9g} (1 - {y})"
+    said = f"the switch is dead: with {y} = {on} the row asks its other terms for {relation} {tight:.9g}, which nothing satisfies"
+    if abs(loose) >= abs(tight):  # a limit that is M away from zero was meant: the binary is needed, or forced
+        return f"{said}; fix {y} at {candidate.off}, or look for what rules out {y} = {on}"
     return (
-        f"the switch is dead: with {y} = {on} the row asks its other terms for {relation} {tight:.9g}, which nothing "
-        f"satisfies; if {y} = {candidate.off} is to enforce {relation} {loose:.9g}, the sign of M is wrong and the "
+        f"{said}; if {y} = {candidate.off} is to enforce {relation} {loose:.9g}, the sign of M is wrong and the "
         f"row should read {relation} {loose:.9g} {'+' if sign > 0 else '-'} {room}"
     )

@@ -19,7 +19,7 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
 from proofolio.verification.audit.points import Search
-from proofolio.verification.audit.verdicts import Finding
+from proofolio.verification.audit.verdicts import Finding, rounding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.big_m.tiers import MIP_SECONDS, BoundRecord, linear_rows
 from proofolio.verification.exact.lp_bounds import as_decimal, outward
@@ -136,10 +136,15 @@ def check_big_m(
     return M.reshape(shape)
 
 
-def _slack(candidate: Candidate, curved_body: bool) -> Fraction:
-    """Return by how much M may be short: the rounding of its own numbers, and of a curved bound 1e-9 of M."""
-    own = candidate.limit - candidate.loose
+def _slack(candidate: Candidate, point: Point | None, curved_body: bool) -> Fraction:
+    """Return by how much M may be short: the rounding of the numbers involved, and of a curved bound 1e-9 of M."""
+    own = rounding(candidate, point)
     return max(own, candidate.big_m / 10**9) if curved_body else own
+
+
+def _refuted(candidate: Candidate, finding: Finding, limit: Fraction) -> bool:
+    """Whether a point is known whose body is beyond a limit."""
+    return finding.point is not None and finding.reached > limit
 
 
 def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tuple[str, ...]) -> Finding:
@@ -150,7 +155,7 @@ def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tupl
         answer = search.by_lp(candidate, finding, math.inf)
         if answer.x is not None and finding.top > limit:
             search.reach(candidate, finding, answer.x, True, MIP_SECONDS)
-    open_ = limit < finding.top < math.inf and finding.point is None
+    open_ = limit < finding.top < math.inf and not _refuted(candidate, finding, candidate.limit)
     if open_ and "mip" in tiers and search.integers.size:
         by_mip(search, candidate, finding, MIP_SECONDS)
     return finding
@@ -176,7 +181,7 @@ def _curved_finding(
     if q is None:
         return finding, candidate.columns
     shown = q.columns.astype(np.int32)
-    M = candidate.big_m + _slack(candidate, True)
+    M = candidate.big_m + _slack(candidate, None, True)
     found = q.tops() if "lp" in tiers else {"interval": q.interval()}
     tier = next((t for t, top in found.items() if Fraction(top) + spread <= M), list(found)[-1])
     finding.top, finding.tier = Fraction(found[tier]) + candidate.tight, tier
@@ -200,7 +205,7 @@ def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding:
     if w is None:
         return
     value = q.value(w)
-    if not value > candidate.big_m + _slack(candidate, True):
+    if not value > candidate.big_m + _slack(candidate, None, True):
         finding.reached = max(finding.reached, value + candidate.tight)
         return
     lower, upper = search.program.lower.copy(), search.program.upper.copy()
@@ -231,14 +236,15 @@ def _decided(
     """Return the M to use; raise or warn where it is refuted or open."""
     lo, hi = finding.reached - candidate.tight, finding.top - candidate.tight + spread
     what = f"big_m = {M:.9g} of {candidate.place.name!r}"
-    if finding.point is not None:
+    slack = _slack(candidate, finding.point, curved_body)
+    if finding.point is not None and finding.reached > candidate.loose + slack:
         where = f"{float(lo):.9g} is needed at {_point(finding.point, candidate, program, columns)}"
         if whole:
             raise InvalidBigM(f"{what} is too small: {where}")
         said = f"{where}, unless constraints that were not lifted exclude it; never more than {float(hi):.9g}"
         warnings.warn(f"{what} is not proved to be enough: {said}", UnprovenBigM, stacklevel=3)
         return M
-    if finding.top + spread > candidate.loose + _slack(candidate, curved_body):
+    if finding.top + spread > candidate.loose + slack:
         warnings.warn(
             f"{what} is not proved to be enough: "
             f"what is needed is between {max(float(lo), 0.0):.9g} and {float(hi):.9g}",
