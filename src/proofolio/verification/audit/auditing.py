@@ -25,8 +25,8 @@ from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
-from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
-from proofolio.verification.audit.dead_switches import find_dead
+from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
+from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import Search
@@ -42,7 +42,10 @@ from proofolio.verification.certified.maximum import Maxima
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
-DEAD_SECONDS, LEAK_SECONDS = 10.0, 10.0  # for the questions which switches are dead and which leaks can matter
+DEAD_SECONDS, LEAK_SECONDS = (
+    10.0,
+    10.0,
+)  # for the questions which switches are dead and which leaks can matter
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -86,9 +89,13 @@ class Audit:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many rows have each verdict, and how many are unsafe."""
+        """How many rows have each verdict, how many are unsafe, and of how many that is not known."""
         count = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in VERDICTS}
-        return count | {"unsafe": sum(row.safe is False for row in self.rows)}
+        leaks = {
+            "unsafe": sum(row.safe is False for row in self.rows),
+            "safe_unknown": sum(row.safe is None for row in self.rows),
+        }
+        return count | leaks
 
     @property
     def bad(self) -> bool:
@@ -211,7 +218,7 @@ def audit(
         rows_total=program.m + len(program.quadratic),
         rows=judged,
         indicators=implied,
-        notes=_notes(program),
+        notes=_notes(program, skipped),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
         skipped=skipped,
@@ -267,11 +274,16 @@ def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[st
     return opened.declared() | matched
 
 
-def _notes(program: Program) -> tuple[str, ...]:
+def _notes(program: Program, skipped: int) -> tuple[str, ...]:
     found = []
     held = int((program.binary & (program.lower == program.upper)).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
+    if skipped:
+        found.append(
+            f"{skipped} sides of rows with {CROWD} or more binaries of like size, as in knapsacks and parities, are "
+            "no candidates: declare them (--big-m) to have them judged"
+        )
     if len(program.indicators):
         found.append(
             f"{len(program.indicators)} native indicators: they have no M, and come with the M they need"
@@ -403,7 +415,7 @@ class Tiers:
         best = leaks.best(self.left / 4)
         points = self.search.points + ([] if best is None else [best.x])
         maxima = Maxima(self.search.program, self.search.exact)
-        find_dead(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, DEAD_SECONDS))
+        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, DEAD_SECONDS))
         leaks.judge(self.asked, self.findings, best, min(self.left, LEAK_SECONDS))
 
     def _integer_programs(

@@ -6,7 +6,7 @@ One linear relaxation in memory, asked many questions: each starts from the basi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,8 +18,8 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
-from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
+from proofolio.program.quadratic import Form
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.verdicts import Finding, Number
@@ -315,8 +315,8 @@ class Bounding:
         bound, _ = self.exact.evaluate(body, y, Question())
         if bound is None or not candidate.forms:
             return None if bound is None else Certified(bound, y)
-        curved = quadratic_bounds(candidate.forms, self.program.lower, self.program.upper)[1]
-        return Certified(bound + Fraction(curved), y) if math.isfinite(curved) else None
+        curved = _most(candidate.forms, self.program.lower, self.program.upper)
+        return None if curved is None else Certified(bound + curved, y)
 
     def by_interval(self, candidate: Candidate) -> Finding:
         """Start a finding with what intervals say: the binary does not matter to them."""
@@ -450,6 +450,24 @@ class Bounding:
             finding.top_on, finding.multipliers_on = top, proof.multipliers
             if top <= candidate.tight and finding.tier == "interval":
                 finding.tier = "lp"
+
+
+def _most(forms: Sequence[Form], lower: Floats, upper: Floats) -> Fraction | None:
+    """Return the most that a sum of quadratic forms is, term by term, in a box; None when it is infinite there."""
+    total = Fraction(0)
+    for form in forms:
+        ends = [(float(lower[j]), float(upper[j])) for j in form.columns.tolist()]
+        for (k, t), q in np.ndenumerate(form.matrix):
+            if not q:
+                continue
+            if not all(map(math.isfinite, (*ends[k], *ends[t]))):
+                return None
+            corners = [as_decimal(u) * as_decimal(v) for u in ends[k] for v in ends[t]]
+            if k == t:  # a square: no product of different ends, and zero where the box holds it
+                corners = [corners[0], corners[3], *([Fraction(0)] if ends[k][0] <= 0 <= ends[k][1] else [])]
+            a = as_decimal(float(q))
+            total += max(a * c for c in corners)
+    return total
 
 
 def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:

@@ -28,11 +28,14 @@ from proofolio.program.quadratic import Form
 from proofolio.verification.exact.certificate import evaluate
 from proofolio.verification.exact.lp_bounds import Freed, as_decimal
 
-__all__ = ["Candidate", "Candidates", "Place", "candidates", "implied_rows", "ulp"]
+__all__ = ["CROWD", "Candidate", "Candidates", "Place", "candidates", "implied_rows", "ulp"]
 
 
 SIDES = ("upper", "lower")
-CROWD, LIKE = 3, 0.1  # so many binaries with at least this part of the largest one's coefficient: no one is the switch
+CROWD, LIKE = (
+    3,
+    0.1,
+)  # so many binaries with at least this part of the largest one's coefficient: no one is the switch
 
 
 @dataclass(frozen=True)

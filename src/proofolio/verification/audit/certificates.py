@@ -119,7 +119,9 @@ def _entry(found: Audit, verdict: str, candidate: Candidate, finding: Finding) -
     ) -> None:
         if tree:
             system = replace(
-                exact.system, freed=asked.freed, fixed={j: low for j, (low, _) in asked.boxes.items() if low is not None}
+                exact.system,
+                freed=asked.freed,
+                fixed={j: low for j, (low, _) in asked.boxes.items() if low is not None},
             )
             whole = frozenset(found.search.integers.tolist())
             least = proved_bound(ExactProgram(system, whole, {j: -a for j, a in body.items()}), (), tree)

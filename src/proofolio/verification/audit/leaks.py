@@ -5,7 +5,7 @@ M eps while the binary still counts as on. Two questions are asked of every side
 
 Not safe: is there a point that a solver accepts and may call optimal, which is none? One binary stands eps off its
 on-value, the other integers are whole, the rows hold (those in which the binary weighs no more than the feasibility
-tolerance would move: to that tolerance), and the objective is no more than a usual gap above the best exact point known.
+tolerance would move: to that tolerance), and the objective is at most a usual gap above that of the best exact point.
 With its integers rounded, nothing is feasible, even to the tolerance, or the best that is left is worse by more
 than 1e-6 of the objective. The point is exact, and what rounding leaves is proved by multipliers.
 
@@ -19,13 +19,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
@@ -46,7 +46,9 @@ NEARLY = Fraction(99, 100)  # part of the integrality tolerance by which the bin
 BEST_SECONDS = 3.0  # for an exact point that is as good as can be
 OTHERS_SECONDS = 0.5  # for the other integers beside one binary that leaks
 SAFE_SMALL = "the leak is no more than the feasibility tolerance"
-SAFE_BOUND = "no point with the binary within the integrality tolerance of its on-value beats the best exact one"
+SAFE_BOUND = (
+    "no point with the binary within the integrality tolerance of its on-value beats the best exact one"
+)
 CURVED = "the objective is curved"
 NO_TIME = "the time limit was reached before its leak was looked at"
 OPEN = "neither a point that leaks was found, nor a proof that none does"
@@ -120,7 +122,7 @@ class Leaks:
                 return found
         return None
 
-    def _patterns(self, candidate: Candidate, best: Best | None, ends: float):  # type: ignore[no-untyped-def]
+    def _patterns(self, candidate: Candidate, best: Best | None, ends: float) -> Iterator[dict[int, float]]:
         """Yield values of the integers beside which the binary may leak: the best point's, and its own best."""
         y = candidate.place.binary
         if best is not None:
@@ -180,7 +182,11 @@ class Leaks:
         return self._rounded(candidate, held, point, value, size)
 
     def _exactly(
-        self, x: Floats, boxes: Mapping[int, tuple[float, float]], rows: Mapping[int, tuple[float, float]], y: int
+        self,
+        x: Floats,
+        boxes: Mapping[int, tuple[float, float]],
+        rows: Mapping[int, tuple[float, float]],
+        y: int,
     ) -> Point | None:
         """Return an exact point that a solver accepts near x, or None."""
         program = self._narrowed(boxes, rows)
@@ -232,7 +238,9 @@ class Leaks:
         exact = ExactRows(wider)
         for signed in () if ray is None else (ray, -ray):
             largest = float(np.max(np.abs(signed), initial=0.0))
-            proof = exact.certify({}, signed / largest, question, goal=Fraction(-1, 10**12)) if largest else None
+            proof = (
+                exact.certify({}, signed / largest, question, goal=Fraction(-1, 10**12)) if largest else None
+            )
             if proof is not None and proof.bound < 0:
                 return Safety(False, "nothing is feasible once its integers are rounded", point, value, None)
         return None
@@ -264,7 +272,11 @@ class Leaks:
                 if proof is not None and proof.bound < 0:
                     return True
             return False
-        if status != "optimal" or x is None or float(self.program.q @ x) < float(goal - self.constant) * (1 - 1e-9):
+        if (
+            status != "optimal"
+            or x is None
+            or float(self.program.q @ x) < float(goal - self.constant) * (1 - 1e-9)
+        ):
             return False
         proof = self._certified(self.search.exact, question)
         return proof is not None and self.constant - proof.bound >= goal
@@ -296,13 +308,14 @@ class Leaks:
         return replace(p, lower=lower, upper=upper, row_lower=low, row_upper=high)
 
     def _solve(
-        self, boxes: Mapping[int, tuple[float, float]], rows: Mapping[int, tuple[float, float]], seconds: float
+        self,
+        boxes: Mapping[int, tuple[float, float]],
+        rows: Mapping[int, tuple[float, float]],
+        seconds: float,
     ) -> tuple[str, Floats | None]:
         """Solve the relaxation with some columns in other bounds and some rows with other sides."""
         p, session = self.program, self._linear
-        changed = {
-            j: boxes.get(j, (float(p.lower[j]), float(p.upper[j]))) for j in {*self._held, *boxes}
-        }
+        changed = {j: boxes.get(j, (float(p.lower[j]), float(p.upper[j]))) for j in {*self._held, *boxes}}
         changed = {j: box for j, box in changed.items() if self._held.get(j) != box}
         if changed:
             ends = np.array(list(changed.values()), dtype=float)
@@ -345,7 +358,7 @@ class Leaks:
         return x
 
 
-def _loaded(program: Program, integer: np.ndarray, held: Mapping[int, tuple[float, float]]) -> Session:  # type: ignore[type-arg]
+def _loaded(program: Program, integer: Mask, held: Mapping[int, tuple[float, float]]) -> Session:
     lower, upper = program.lower.copy(), program.upper.copy()
     for j, box in held.items():
         lower[j], upper[j] = box

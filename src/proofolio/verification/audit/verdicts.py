@@ -36,7 +36,9 @@ INTEGRALITY = 1e-6  # how far from an integer solvers leave a binary by default
 CLOSE = Fraction(101, 100)  # an M at most this many times what is needed is tight
 ROUNDED = 4  # units in the last place that the arithmetic of whoever computed M may have lost
 NOTICEABLE = Fraction(1, 1000)  # part of an amount said to be meaningful, up to which a leak is safe
-FAULT = "its lower bound lies above its upper bound, which is a fault of this program: please report the model"
+FAULT = (
+    "its lower bound lies above its upper bound, which is a fault of this program: please report the model"
+)
 Number = Fraction | float  # a float only where it is infinite
 
 
@@ -277,7 +279,8 @@ def row_verdict(
     if verdict not in ("forcing", "dead", "undecided", "binding", "invalid") or math.isfinite(hi):
         ratio = float(M / span.hi) if isinstance(span.hi, Fraction) and span.hi > 0 else math.inf
     suggested = None
-    if isinstance(span.hi, Fraction) and verdict in ("loose", "redundant", "invalid"):
+    suggests = verdict in ("loose", "redundant", "invalid") or (verdict == "dead" and span.hi < M)
+    if isinstance(span.hi, Fraction) and suggests:
         suggested = outward(max(span.hi, Fraction(0)), 1)
     cut = verdict in ("binding", "invalid") and finding.point is not None
     witness = _named(finding.point or {}, names) if cut else None
@@ -412,8 +415,11 @@ def _dead_reason(candidate: Candidate, finding: Finding) -> str:
     free = finding.top_on - candidate.loose if isinstance(finding.top_on, Fraction) else candidate.big_m
     M = sign * outward(max(free, Fraction(0)), 1)
     room = f"{abs(M):.9g} {y}" if on else f"{abs(M):.9g} (1 - {y})"
-    said = f"the switch is dead: with {y} = {on} the row asks its other terms for {relation} {tight:.9g}, which nothing satisfies"
-    if abs(loose) >= abs(tight):  # a limit that is M away from zero was meant: the binary is needed, or forced
+    said = f"the switch is dead: with {y} = {on} the row asks its other terms for {relation} {tight:.9g}, "
+    said += "which nothing satisfies"
+    if abs(loose) >= abs(
+        tight
+    ):  # a limit that is M away from zero was meant: the binary is needed, or forced
         return f"{said}; fix {y} at {candidate.off}, or look for what rules out {y} = {on}"
     return (
         f"{said}; if {y} = {candidate.off} is to enforce {relation} {loose:.9g}, the sign of M is wrong and the "
