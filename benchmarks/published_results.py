@@ -59,15 +59,15 @@ def peer_table(summary: Summary) -> Table:
     solvers: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for r in records:
         solvers[r["solver"]].append(r)
-    ours = {_instance(r): r["seconds"] for r in solvers[OURS] if r["status"] == SOLVED}
+    ours = {_instance(r): r["seconds"] for r in solvers[OURS] if r["status"] in SOLVED}
     rows = []
     for solver, found in solvers.items():
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for r in found:
-            if r["status"] == SOLVED and _instance(r) in ours:
+            if r["status"] in SOLVED and _instance(r) in ours:
                 pairs[r["case"]].append((r["seconds"], ours[_instance(r)]))
         ratio = ratio_of(pairs)
-        solved = sum(r["status"] == SOLVED for r in found)
+        solved = sum(r["status"] in SOLVED for r in found)
         wrong = sum(r["status"] in BAD for r in found)
         compared = "" if solver == OURS else "none verified" if ratio is None else ratio_text(ratio)
         rows.append((solved, (solver, f"{solved} of {len(found)}", str(wrong), compared)))

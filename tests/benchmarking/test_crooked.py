@@ -37,7 +37,9 @@ def solvable():
 @pytest.mark.parametrize("problem", SOLVABLE)
 def test_honest_solvers_among_crooked_ones_keep_their_optima(solvable, problem):
     for solver in ("highs", "scip", "counts-in-words"):
-        assert found(solvable, solver, problem) == {"verified-optimal"}
+        # multipliers prove the bound of a continuous program; for integers it is the solver's word
+        proved = problem == "cover" and solver != "scip"
+        assert found(solvable, solver, problem) == {"verified-optimal" if proved else "solver-optimal"}
 
 
 @pytest.mark.parametrize("problem", SOLVABLE)
@@ -153,7 +155,7 @@ def test_a_lie_that_comes_late_is_still_a_lie():
 def test_an_unseeded_case_is_told_in_a_sentence_and_its_runs_are_not_held_against_each_other():
     records = asked(["highs", "scip"], ["unseeded"])
     summary = summarise(records)
-    assert summary.by_status == {"verified-optimal": 2}
+    assert summary.by_status == {"verified-optimal": 1, "solver-optimal": 1}
     assert {r["objective"] for r in summary.records} != {summary.records[0]["objective"]}
     (sentence,) = summary.notes
     assert "unseeded: its runs were given 2 different programs" in sentence

@@ -28,7 +28,7 @@ from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, UNBOUNDED, VERIFIED, Settings, Solution
 from proofolio.verification.checks.rows import Tolerances, allowance
 from proofolio.verification.solving import verify_claim
 
@@ -36,8 +36,7 @@ __all__ = ["STATUSES", "Executor"]
 
 
 STATUSES = (
-    "verified-optimal",
-    "verified-feasible",
+    *VERIFIED,
     "infeasible",
     "unbounded",
     "claim-wrong",
@@ -49,7 +48,7 @@ STATUSES = (
     "unsupported",
 )
 """How a run can end, the best first."""
-JUDGED = ("verified-optimal", "verified-feasible")
+JUDGED = VERIFIED
 POINTLESS = ("infeasible", "unbounded")
 # Entries of a record's history: a search may report thousands of times.
 NEWS_KEPT = 200
@@ -268,10 +267,12 @@ def _status(answer: Solution) -> tuple[str, str]:
         return "claim-wrong", f"the point breaks the model ({failures})"
     if answer.x is None and answer.claim in ("optimal", "feasible"):
         return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
-    if answer.status not in STATUSES:
+    if answer.status not in (*STATUSES, *INFEASIBLE, *UNBOUNDED):
         return "claim-wrong", f"it claims {answer.status!r}, which is no status"
-    good = answer.status in ("verified-optimal", "infeasible", "unbounded")
-    return answer.status, failures or ("" if good else answer.message)
+    # whether others say the same is asked of every solver, and recorded beside the status
+    stated = answer.status.removeprefix("solver-") if answer.x is None else answer.status
+    good = answer.status in OPTIMAL or stated in POINTLESS
+    return stated, failures or ("" if good else answer.message)
 
 
 def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
@@ -334,7 +335,7 @@ def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, 
         return "claim-wrong", f"it says {status} and gives no finite objective"
     room = (_finite(answer.allowance) or 0.0) + run.gap * abs(objective) * (1.0 + 1e-6)
     closed = answer.bound is None or (bound is not None and abs(objective - bound) <= room)
-    if status == "verified-optimal" and not closed:
+    if status in OPTIMAL and not closed:
         return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
     return status, message
 

@@ -20,7 +20,7 @@ from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.solvers.capabilities import SOLVERS, SolverEntry
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import OPTIMAL, VERIFIED, Settings, Solution
 from proofolio.verification.checks.leak import leak_check
 from proofolio.verification.checks.rows import FIRM, Tolerances, feasibility_checks, rounded
 from proofolio.verification.solving import verify_claim
@@ -40,8 +40,8 @@ __all__ = [
 
 
 Record = dict[str, Any]
-SOLVED = "verified-optimal"
-POINTS = ("verified-optimal", "verified-feasible")
+SOLVED = OPTIMAL
+POINTS = VERIFIED
 BAD = ("claim-wrong", "leaks")
 CLAIMS = (*POINTS, "infeasible", "unbounded", *BAD)
 # Two objectives nearer than this, relative to the value, are equal whatever allowance they were given.
@@ -157,7 +157,7 @@ def _against(program: Program, found: Solution, said: str, deadline: Deadline) -
     if said == "infeasible":
         value = reached(program, found.x, deadline)
         return "" if value is None else f"found a point that satisfies the model, with objective {value:.9g}"
-    if verify_claim(deadline, program, found, SMALL_GAP).status != "verified-optimal":
+    if verify_claim(deadline, program, found, SMALL_GAP).status not in SOLVED:
         return ""
     return f"found an optimum that every check holds for, with objective {found.objective:.9g}"
 
@@ -246,7 +246,7 @@ def _compared(record: Record, best: tuple[Record, float] | None, group: Sequence
     bound, objective = record.get("bound"), record.get("objective")
     if bound is not None and record["status"] in (*POINTS, "limit") and _cost(record, bound) > known + room:
         return _with(record, "claim-wrong", f"its bound is {bound:.9g}, and {said}")
-    if record["status"] == SOLVED and objective is not None:
+    if record["status"] in SOLVED and objective is not None:
         own = _cost(record, objective)
         # a gap asked for is relative to the objective that was found
         if own > known + room + 2.0 * float(record["gap_asked"]) * abs(own):
@@ -269,7 +269,7 @@ def _said_infeasible(record: Record, best: tuple[Record, float] | None, group: S
 
 
 def _said_unbounded(record: Record, group: Sequence[Record]) -> Record:
-    optima = [r for r in group if r["status"] == SOLVED and r.get("objective") is not None]
+    optima = [r for r in group if r["status"] in SOLVED and r.get("objective") is not None]
     if not optima:
         return _agreed(record, group)
     best = min(optima, key=lambda r: (_cost(r, r["objective"]), r["id"]))
@@ -305,7 +305,7 @@ def disagreements(records: Iterable[Record]) -> list[str]:
     groups: dict[str, dict[str, Record]] = defaultdict(dict)
     for record in every:
         lowering = record["params"].get("lowering")
-        if lowering is None or record["status"] != SOLVED or record.get("objective") is None:
+        if lowering is None or record["status"] not in SOLVED or record.get("objective") is None:
             continue
         if record["case"] in unsure:
             continue

@@ -196,7 +196,7 @@ def _field(name: str, solvers: tuple[str, ...], records: Sequence[Record]) -> Fi
         if all(solver in found and found[solver]["status"] not in NOT_TIMED for solver in able)
     }
     times: Times = {solver: [_seconds(by_instance[key][solver]) for key in sorted(common)] for solver in able}
-    shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
+    shift = shift_for(r["seconds"] for r in records if r["status"] in SOLVED)
     compared = [
         r for r in records if r["solver"] in able and (r["case"], r["seed"], r["permutation"]) in common
     ]
@@ -213,7 +213,7 @@ def _field(name: str, solvers: tuple[str, ...], records: Sequence[Record]) -> Fi
 
 
 def _seconds(record: Record) -> float | None:
-    return max(record["seconds"], LEAST_SECONDS) if record["status"] == SOLVED else None
+    return max(record["seconds"], LEAST_SECONDS) if record["status"] in SOLVED else None
 
 
 def _by_lowering(records: Sequence[Record], shift: float) -> tuple[Line, ...]:
@@ -253,7 +253,7 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
     return Line(
         name=name,
         runs=len(records),
-        solved=counted[SOLVED],
+        solved=sum(counted[status] for status in SOLVED),
         wrong=sum(counted[status] for status in BAD),
         unsupported=counted["unsupported"],
         statuses=dict(sorted(counted.items())),
@@ -263,7 +263,7 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
         cpu=shifted_geometric_mean(cpu, shift),
         integral=shifted_geometric_mean(integrals, shift),
         build=_median(r.get("build_seconds") for r in records),
-        nodes=_median(r.get("nodes") for r in records if r["status"] == SOLVED),
+        nodes=_median(r.get("nodes") for r in records if r["status"] in SOLVED),
         memory=max((r["memory_peak"] for r in records if r.get("memory_peak")), default=math.nan),
     )
 
@@ -276,7 +276,7 @@ def _median(values: Iterable[float | None]) -> float:
 def _ratios(solvers: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
     times: dict[str, dict[tuple[str, int, int], float]] = defaultdict(dict)
     for r in records:
-        if r["status"] == SOLVED:
+        if r["status"] in SOLVED:
             times[r["solver"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
     for first, second in combinations(solvers, 2):
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)

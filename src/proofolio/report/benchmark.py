@@ -19,6 +19,7 @@ from proofolio.report.benchmark_text import (
 )
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, legend_beside, new_figure, percent_axis
 from proofolio.report.page import chart, page, paragraph, section, tiles
+from proofolio.solvers.solution import OPTIMAL
 
 __all__ = ["bench_page", "curve_chart"]
 
@@ -113,7 +114,7 @@ def _headline(summary: Summary) -> str:
     return tiles(
         [
             (str(len(summary.records)), "runs", ""),
-            (str(count.get("verified-optimal", 0)), "verified optima", ""),
+            (str(sum(count.get(s, 0) for s in OPTIMAL)), "verified optima", ""),
             (str(wrong), "claims that did not hold", "bad" if wrong else "good"),
             (str(lost), "crashed, out of memory or in error", "bad" if lost else ""),
             (str(count.get("limit", 0) + count.get("verified-feasible", 0)), "stopped by their limit", ""),

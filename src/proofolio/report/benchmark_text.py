@@ -72,7 +72,7 @@ def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -
     rows: list[Sequence[Cell]] = []
     for line in lines:
         other = line.runs - line.solved - line.wrong - line.unsupported
-        kinds = {s: n for s, n in line.statuses.items() if s not in (SOLVED, "unsupported", *BAD)}
+        kinds = {s: n for s, n in line.statuses.items() if s not in (*SOLVED, "unsupported", *BAD)}
         rows.append(
             (
                 line.name,
