@@ -399,7 +399,7 @@ class Bounding:
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
-            finding.reason = UNBOUNDED
+            finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:
