@@ -42,7 +42,9 @@ from proofolio.verification.certified.maximum import Maxima
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
-DEAD_SECONDS, LEAK_SECONDS = (
+# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
+# more than all the bounds took.
+MEANING_SECONDS = 5.0
     10.0,
     10.0,
 )  # for the questions which switches are dead and which leaks can matter
@@ -323,6 +325,7 @@ class Tiers:
     findings: list[Finding] = field(default_factory=list)
     implied_findings: list[Finding] = field(default_factory=list)
     reserve: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def left(self) -> float:
@@ -411,12 +414,13 @@ class Tiers:
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
             return
+        allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
         leaks = Leaks(self.search, self.limits.integrality)
-        best = leaks.best(self.left / 4)
+        best = leaks.best(min(allowed, self.left / 4))
         points = self.search.points + ([] if best is None else [best.x])
         maxima = Maxima(self.search.program, self.search.exact)
-        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, DEAD_SECONDS))
-        leaks.judge(self.asked, self.findings, best, min(self.left, LEAK_SECONDS))
+        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
+        leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 
     def _integer_programs(
         self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]
