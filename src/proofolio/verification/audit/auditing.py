@@ -45,9 +45,6 @@ __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
 # more than all the bounds took.
 MEANING_SECONDS = 5.0
-    10.0,
-    10.0,
-)  # for the questions which switches are dead and which leaks can matter
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
