@@ -30,6 +30,7 @@ from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.settling import settle
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
     Finding,
@@ -339,7 +340,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._linear_programs("mip" in tiers)
-                self._meanings()
+                self._meanings("mip" in tiers)
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -406,7 +407,7 @@ class Tiers:
             cut = judge(candidate, finding) == "undecided"
             self.search.reach(candidate, finding, answer.x, cut, self.left)
 
-    def _meanings(self) -> None:
+    def _meanings(self, integers: bool) -> None:
         """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
@@ -416,6 +417,8 @@ class Tiers:
         best = leaks.best(min(allowed, self.left / 4))
         points = self.search.points + ([] if best is None else [best.x])
         maxima = Maxima(self.search.program, self.search.exact)
+        if integers:
+            settle(maxima, self.asked, self.findings, min(self.left / 2, allowed))
         find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
         leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 

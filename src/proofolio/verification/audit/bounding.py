@@ -409,7 +409,7 @@ class Bounding:
         top: Number = -math.inf if answer.status == "infeasible" else proof.bound
         if top < finding.top:
             finding.top, finding.tier, finding.certified = top, "lp", True
-            finding.multipliers = proof.multipliers
+            finding.multipliers, finding.tree = proof.multipliers, ()
         if proof.bound > candidate.limit:
             allowed = float(proof.bound - candidate.tight)
             finding.reason = f"the relaxation allows up to {allowed:.9g}, the integers may not"
