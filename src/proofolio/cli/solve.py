@@ -25,6 +25,7 @@ from proofolio.cli.output import (
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 from proofolio.report.files import write_document
+from proofolio.report.words import MEANINGS
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, Solution
 from proofolio.verification.certified.confirming import CONFIRM
@@ -40,20 +41,6 @@ SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
 EXPLAIN_SECONDS = 5.0
-MEANINGS = {
-    "certified-optimal": "every check holds, and a tree proved in exact arithmetic shows that nothing is better",
-    "solver-optimal": "every check holds; that nothing is better is one solver's word",
-    "solver-infeasible": "no point satisfies the model, by one solver's word",
-    "solver-unbounded": "the objective has no limit, by one solver's word",
-    "verified-optimal": "every check holds, and a second run or the multipliers show that nothing is better",
-    "verified-feasible": "every check holds, but the gap asked for is not reached",
-    "leaks": "the solution is no longer one when its integers are exact",
-    "infeasible-solution": "the solution breaks the model's own rows",
-    "claim-wrong": "the solver's claim does not hold",
-    "limit": "time was up before a solution was found and checked",
-    "infeasible": "no point satisfies the model",
-    "unbounded": "the objective has no limit",
-}
 EXAMPLE = """
 \b
 Examples:

@@ -1,4 +1,4 @@
-"""What solvers leave open is settled in fractions: a tree proves that M is enough, or comes upon a point that it cuts off.
+"""What solvers leave open is settled in fractions: a tree proves that M is enough, or finds a point that it cuts off.
 
 A bound that floating multipliers prove may lie above M by less than they are worth, and a point that a solver finds
 may satisfy the rest to its tolerance alone. Small models are decided by the simplex method in fractions then.
