@@ -356,7 +356,9 @@ class Bounding:
         """Make the bound of an answer exact; a bound below zero on the empty body proves infeasibility."""
         question = self.question(candidate, value, boxes)
         if answer.status == "optimal" and answer.duals is not None:
-            return self.exact.certify(candidate.body, answer.duals, question, answer.value)
+            at = (candidate.loose, candidate.tight)  # what decides with the binary off, and on
+            goal = at[0] if value == candidate.off else at[1]
+            return self.exact.certify(candidate.body, answer.duals, question, answer.value, goal)
         if answer.status != "infeasible":
             return None
         goal = Fraction(-1, 10**12)
