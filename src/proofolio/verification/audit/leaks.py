@@ -12,7 +12,7 @@ than 1e-6 of the objective. The point is exact, and what rounding leaves is prov
 Safe: the leak is at most the feasibility tolerance; or multipliers prove that no point with the binary within eps
 of its on-value, all other integers relaxed, is better than the best exact point by more than 1e-6 of its objective.
 
-Where neither is shown, and where the objective is curved, nothing is said.
+Where neither is shown, and where the objective is curved or there is none to compare by, nothing is said.
 """
 
 from __future__ import annotations
@@ -256,6 +256,8 @@ class Leaks:
         self, candidate: Candidate, best: Best, shared: Mapping[int, Fraction] | None, ends: float
     ) -> bool:
         """Whether multipliers prove that the leak gains nothing beyond the best exact point."""
+        if not self.cost:
+            return False  # every point is as good: that none is better says nothing
         on, off = Fraction(candidate.on), candidate.on + self.eps * (1 if candidate.off else -1)
         question = Question(frozenset(), {candidate.place.binary: (min(on, off), max(on, off))})
         goal = best.value - WORSE * min(abs(best.value), abs(best.value - self.constant))
