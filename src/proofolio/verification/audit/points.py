@@ -28,7 +28,7 @@ from proofolio.verification.certified.maximum import Maxima
 from proofolio.verification.exact.points import Nearness, exact_point
 from proofolio.verification.exact.whole_points import whole_point
 
-__all__ = ["INEXACT", "Search"]
+__all__ = ["FINER_PULL", "INEXACT", "Search"]
 
 
 MARGIN = 1e-6  # distance from inequalities at which a point that could not be made exact is sought again
@@ -37,7 +37,7 @@ POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in the
 PULL = 1e-4  # of M, the cost of leaving a known point's integers; never more than a tenth of M over all of them
 FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
-WIDE, WIDE_SECONDS = 6, 1.0  # integer programs that look for points of many candidates, and seconds for each
+WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
 STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 
@@ -93,25 +93,28 @@ class Search(Bounding):
             np.array([float(f.reached) if f.point is not None else -math.inf for f in findings]),
         )  # fmt: skip
 
-    def scatter(self, seconds: float) -> None:
+    def scatter(self, seconds: float, most: int) -> None:
         """Find points in which many watched candidates are off and need much: a few integer programs."""
         watched, ends = self._watched, time.perf_counter() + seconds
         if watched is None or not self.integers.size:
             return
-        for turn in range(WIDE):
+        if not self._by_integers:
+            nothing = np.zeros(0, dtype=np.int32)
+            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, seconds, first=True)
+            every = np.arange(len(watched.candidates))
+            if answer.x is None or not (self._spread(answer.x, every, seconds) or self._take(answer.x)):
+                return
+        for _ in range(most):
             wanted = self._unreached(watched)
             left = min(WIDE_SECONDS, ends - time.perf_counter())
             if not wanted.size or left <= 0:
                 return
             cost = np.zeros(self.program.n)
-            sign = np.where(watched.off[wanted] > 0, 1.0, -1.0)
-            np.add.at(cost, watched.binary[wanted], sign)
+            np.add.at(cost, watched.binary[wanted], np.where(watched.off[wanted] > 0, 1.0, -1.0))
             at = np.flatnonzero(cost).astype(np.int32)
             answer, _ = self.relaxation.maximise_integer(at, cost[at], None, {}, left)
             if answer.x is None or not self._spread(answer.x, wanted, ends - time.perf_counter()):
-                if turn or answer.x is None:
-                    return
-                self._take(answer.x)
+                return
 
     def _unreached(self, watched: _Watched) -> Integers:
         """Return the candidates of which no point is known that needs as much of M as tight ones do."""
@@ -226,9 +229,16 @@ class Search(Bounding):
         cost[candidate.columns] += candidate.values
         some = np.flatnonzero(cost).astype(np.int32)
         held = {**boxes, **_box(candidate)}
-        return self._drawn.maximise(
-            some, cost[some], candidate.freed, held, self.cap(candidate), max(seconds, 1e-3), point_only=True
+        answer = self._drawn.maximise(
+            some, cost[some], candidate.freed, held, math.inf, max(seconds, 1e-3), point_only=True
         )
+        if answer.status == "unbounded" and candidate.declared:
+            # a body that nothing bounds is cut only where M was meant for it
+            cap = self.cap(candidate)
+            return self._drawn.maximise(
+                some, cost[some], candidate.freed, held, cap, max(seconds, 1e-3), point_only=True
+            )
+        return answer
 
     def reach(
         self, candidate: Candidate, finding: Finding, x: Floats, seconds: float

@@ -7,7 +7,7 @@ that whatever lies on one stays there. Whether :math:`n / L` satisfies every row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from fractions import Fraction
 
 import numpy as np
@@ -46,6 +46,17 @@ class WholePoint(Mapping[int, Fraction]):
             raise KeyError(j)
         return Fraction(int(self.numerators[k]), self.denominator)
 
+    def items(self) -> ItemsView[int, Fraction]:
+        """Return pairs of column and value."""
+        pairs = zip(self.columns.tolist(), self.numerators.tolist(), strict=True)
+        known = dict[int, Fraction]()  # most values stand in many columns
+        found = dict[int, Fraction]()
+        for j, n in pairs:
+            if n not in known:
+                known[n] = Fraction(n, self.denominator)
+            found[j] = known[n]
+        return found.items()
+
 
 def whole_point(
     program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
@@ -65,7 +76,7 @@ def whole_point(
     whole, size = exact.whole, float(np.max(np.abs(x), initial=0.0))
     for finer in FINER:
         L = exact.side_scale * finer
-        if not size * L < FITS:
+        if not max(size, 1.0) * L < FITS:
             return None
         n = np.rint(x * L).astype(np.int64)
         n[program.integer] = np.rint(x[program.integer]).astype(np.int64) * L
