@@ -29,7 +29,7 @@ from proofolio.verification.audit.candidates import CROWD, Candidate, candidates
 from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
-from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.points import FINER_PULL, Search
 from proofolio.verification.audit.settling import settle
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
@@ -38,7 +38,6 @@ from proofolio.verification.audit.verdicts import (
     judge,
     row_verdict,
 )
-from proofolio.verification.certified.maximum import Maxima
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
@@ -46,6 +45,13 @@ __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
 # more than all the bounds took.
 MEANING_SECONDS = 5.0
+SCATTERED, SHARED_SECONDS = (
+    0.15,
+    30.0,
+)  # part of the time, and of how much at most, for points of many candidates
+FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
+FIRST_SECONDS = 1.0  # for each integer program at first
+KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -370,42 +376,78 @@ class Tiers:
 
     def _linear_programs(self, integers: bool) -> None:
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
-        open_ = [k for k in linear if self._verdict(k) == "undecided"]
-        # an M never too small by intervals still wants its needed M, which says whether it leaks
-        settled = [k for k in linear if self._verdict(k) != "undecided"]
-        queue = [*sorted(open_, key=self._priority), *sorted(settled, key=self._priority)]
+        integers = integers and bool(self.search.integers.size)
+        self.search.watch([self.asked[k] for k in linear], [self.findings[k] for k in linear])
+        if integers and linear and self.left > 0:
+            self.search.scatter(self._share(SCATTERED), FIRST)
+        # whether M is enough: points decide most of those that are not, before any bound is asked for
+        open_ = sorted([k for k in linear if self._verdict(k) == "undecided"], key=self._priority)
+        self._each("points", open_, self._by_point)
+        self._each("lp", [k for k in open_ if self._verdict(k) == "undecided"], self._by_lp)
+        for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
+            if self.left > 0:
+                self._by_lp(candidate, finding)
         if integers:
-            self.search.switches = {self.asked[k].place.binary: self.asked[k].off for k in linear}
+            for seconds in (FIRST_SECONDS, self.limits.mip):
+                self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip, seconds)
+            # whether all of an M that is enough is needed
+            if self.left > 0 and any(self._verdict(k) == "valid" for k in linear):
+                self.search.scatter(self._share(SCATTERED), MORE)
+            valid = [k for k in linear if self._verdict(k) == "valid"]
+            self._each("points", valid, self._by_finer_point)
+            valid = [k for k in valid if self._verdict(k) == "valid"]
+            self._integer_programs(valid, reach_by_mip, FIRST_SECONDS)
+        # the rest needs time, and so do leaks and dead switches
+        if math.isfinite(self.limits.ends):
+            self.reserve = max(self.reserve, KEPT * (self.limits.ends - time.perf_counter()))
+        settled = [
+            k for k in linear if self._verdict(k) in ("loose", "valid", "undecided") and k not in open_
+        ]
+        self._each("lp", sorted(settled, key=self._priority), self._by_lp)
+        may_be = [k for k in linear if not self.findings[k].binds_on]
+        valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
+        self._each("lp, binary on", valid, lambda c, f: self.search.by_lp_on(c, f, self.left))
+
+    def _each(self, tier: str, queue: list[int], ask: Callable[[Candidate, Finding], None]) -> None:
         for done, k in enumerate(queue):
             if self.left <= 0:
                 self._out_of_time(queue[done:])
                 return
-            self._by_lp(self.asked[k], self.findings[k])
-            self._report("lp", done + 1, len(queue))
-        for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
-            if self.left > 0:
-                self._by_lp(candidate, finding)
-        if integers and self.search.integers.size:
-            self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
-            self._integer_programs([k for k in linear if self._point_missing(k)], reach_by_mip)
-        open_ = [k for k in linear if not self.findings[k].binds_on]
-        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose", "valid")]
-        for done, k in enumerate(valid):
-            if self.left <= 0:
-                return
-            self.search.by_lp_on(self.asked[k], self.findings[k], self.left)
-            self._report("lp, binary on", done + 1, len(valid))
+            ask(self.asked[k], self.findings[k])
+            self._report(tier, done + 1, len(queue))
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:
-        answer = self.search.by_lp(candidate, finding, self.left)
+        """Decide by the relaxation, or a point near its solution."""
+        answer = self.search.by_lp(candidate, finding, max(self.left, 1e-3))
         if answer.status == "unbounded" and candidate.declared:
             answer = self.search.solve(
                 candidate, candidate.off, cap=self.search.cap(candidate), seconds=max(self.left, 1e-3)
             )
         if answer.status == "optimal" and answer.x is not None and self.left > 0:
             finding.binds_on = candidate.kind == "row" and self.search.binds_on(candidate, answer.x)
-            cut = judge(candidate, finding) == "undecided"
-            self.search.reach(candidate, finding, answer.x, cut, self.left)
+            if judge(candidate, finding) in ("undecided", "valid"):
+                self.search.reach(candidate, finding, answer.x, self.left)
+
+    def _by_point(self, candidate: Candidate, finding: Finding) -> None:
+        """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once."""
+        near = self.search.near_known(candidate, finding, self.left)
+        if near is not None and near.x is not None and judge(candidate, finding) == "undecided":
+            if float(candidate.values @ near.x[candidate.columns]) <= float(candidate.limit):
+                self._by_lp(candidate, finding)
+
+    def _by_finer_point(self, candidate: Candidate, finding: Finding) -> None:
+        if judge(candidate, finding) == "valid":  # a point found since may have settled it
+            self.search.near_known(candidate, finding, self.left, FINER_PULL)
+
+    def _share(self, part: float) -> float:
+        return part * min(self.left, SHARED_SECONDS)
+
+    def _integer_programs(
+        self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None], seconds: float
+    ) -> None:
+        self._each(
+            "mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds))
+        )
 
     def _meanings(self, integers: bool) -> None:
         """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
@@ -416,28 +458,14 @@ class Tiers:
         leaks = Leaks(self.search, self.limits.integrality)
         best = leaks.best(min(allowed, self.left / 4))
         points = self.search.points + ([] if best is None else [best.x])
-        maxima = Maxima(self.search.program, self.search.exact)
+        maxima = self.search.maxima
         if integers:
             settle(maxima, self.asked, self.findings, min(self.left / 2, allowed))
         find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
         leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 
-    def _integer_programs(
-        self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]
-    ) -> None:
-        for done, k in enumerate(queue):
-            if self.left <= 0:
-                self._out_of_time(queue[done:])
-                return
-            ask(self.search, self.asked[k], self.findings[k], min(self.left, self.limits.mip))
-            self._report("mip", done + 1, len(queue))
-
     def _needs_integers(self, k: int) -> bool:
         return self._verdict(k) == "undecided" and self.findings[k].top < math.inf
-
-    def _point_missing(self, k: int) -> bool:
-        """Whether an M that is enough would be called tight if a point needed all of it."""
-        return self._verdict(k) == "valid"
 
     def _out_of_time(self, skipped: list[int]) -> None:
         for k in skipped:

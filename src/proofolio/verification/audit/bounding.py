@@ -39,6 +39,7 @@ OPTIONS = {
     "large_matrix_value": 1e300,
 }
 DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}
+NO_LIMIT = 2**31 - 1
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
@@ -138,8 +139,12 @@ class Relaxation:
         freed: Freed | None,
         boxes: Mapping[int, tuple[float, float]],
         time_limit: float,
+        first: bool = False,
     ) -> tuple[Answer, float]:
-        """Maximise over the integers; returns the answer with its point, and the solver's upper bound."""
+        """Maximise over the integers; returns the answer with its point, and the solver's upper bound.
+
+        With `first` it ends at the first point found.
+        """
         if self._discrete is None:
             self._discrete = _loaded(self.program, OPTIONS | DISCRETE, discrete=True)
             self._discrete.listen()  # otherwise a Ctrl-C would wait for the end of the solve
@@ -148,6 +153,7 @@ class Relaxation:
         self._change(session, at, -np.asarray(values, dtype=float), freed, boxes, math.inf)
         try:
             session.forget()
+            session.configure({"mip_max_improving_sols": 1 if first else NO_LIMIT})
             try:
                 status = session.solve(max(time_limit, 0.0))
             except SolverFailure:
@@ -356,7 +362,9 @@ class Bounding:
         """Make the bound of an answer exact; a bound below zero on the empty body proves infeasibility."""
         question = self.question(candidate, value, boxes)
         if answer.status == "optimal" and answer.duals is not None:
-            return self.exact.certify(candidate.body, answer.duals, question, answer.value)
+            at = (candidate.loose, candidate.tight)  # what decides with the binary off, and on
+            goal = at[0] if value == candidate.off else at[1]
+            return self.exact.certify(candidate.body, answer.duals, question, answer.value, goal)
         if answer.status != "infeasible":
             return None
         goal = Fraction(-1, 10**12)

@@ -13,7 +13,7 @@ leaves more room:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -118,7 +118,7 @@ class Candidate:
         """The body's coefficients as the decimals they were written as."""
         return {j: as_decimal(v) for j, v in zip(self.columns.tolist(), self.values.tolist(), strict=True)}
 
-    def value(self, point: dict[int, Fraction]) -> Fraction:
+    def value(self, point: Mapping[int, Fraction]) -> Fraction:
         """Evaluate the linear body at an exact point."""
         return evaluate(self.body, point)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from proofolio.arrays import Floats
@@ -18,7 +18,7 @@ from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Dead, Finding, judge
 from proofolio.verification.certified.maximum import Maxima, Maximum
 from proofolio.verification.exact.lp_bounds import Freed
-from proofolio.verification.exact.points import Point, exact_point
+from proofolio.verification.exact.points import exact_point
 
 __all__ = ["find_empty"]
 
@@ -95,11 +95,12 @@ def find_empty(
 
 def _exact_points(
     search: Search, asked: Sequence[Candidate], findings: Sequence[Finding], points: Sequence[Floats]
-) -> list[Point]:
+) -> list[Mapping[int, Fraction]]:
     """Return exact points of the model: those of findings that their own side allows, and some of those given."""
     made = (exact_point(search.program, search.exact, x, None, {}) for x in points[-TRIED:])
-    return [point for point in made if point is not None] + [
-        f.point
+    shared = {
+        id(f.point): f.point
         for c, f in zip(asked, findings, strict=True)
         if f.point is not None and c.kind == "row" and f.reached <= c.loose
-    ]
+    }
+    return [point for point in made if point is not None] + [*shared.values()]

@@ -121,7 +121,7 @@ class Finding:
 
     top: Number = math.inf
     reached: Number = -math.inf
-    point: dict[int, Fraction] | None = None
+    point: Mapping[int, Fraction] | None = None
     top_on: Number = math.inf
     tier: str = "interval"
     certified: bool = False

@@ -154,7 +154,7 @@ def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tupl
     if finding.top > limit and "lp" in tiers:
         answer = search.by_lp(candidate, finding, math.inf)
         if answer.x is not None and finding.top > limit:
-            search.reach(candidate, finding, answer.x, True, MIP_SECONDS)
+            search.reach(candidate, finding, answer.x, MIP_SECONDS)
     open_ = limit < finding.top < math.inf and not _refuted(candidate, finding, candidate.limit)
     if open_ and "mip" in tiers and search.integers.size:
         by_mip(search, candidate, finding, MIP_SECONDS)
@@ -217,7 +217,7 @@ def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding:
     near = Finding()
     answer = pinned.by_lp(probe, near, math.inf)
     if answer.x is not None:
-        pinned.reach(probe, near, answer.x, True, MIP_SECONDS)
+        pinned.reach(probe, near, answer.x, MIP_SECONDS)
     if near.point is not None:
         finding.point, finding.reached = near.point, value + candidate.tight
 
