@@ -45,7 +45,10 @@ DEAD_SECONDS, LEAK_SECONDS = (
     10.0,
     10.0,
 )  # for the questions which switches are dead and which leaks can matter
-SCATTERED, SHARED_SECONDS = 0.15, 30.0  # part of the time, and of how much at most, for points of many candidates
+SCATTERED, SHARED_SECONDS = (
+    0.15,
+    30.0,
+)  # part of the time, and of how much at most, for points of many candidates
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
@@ -396,7 +399,9 @@ class Tiers:
         # the rest needs time, and so do leaks and dead switches
         if math.isfinite(self.limits.ends):
             self.reserve = max(self.reserve, KEPT * (self.limits.ends - time.perf_counter()))
-        settled = [k for k in linear if self._verdict(k) in ("loose", "valid", "undecided") and k not in open_]
+        settled = [
+            k for k in linear if self._verdict(k) in ("loose", "valid", "undecided") and k not in open_
+        ]
         self._each("lp", sorted(settled, key=self._priority), self._by_lp)
         may_be = [k for k in linear if not self.findings[k].binds_on]
         valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
@@ -439,7 +444,9 @@ class Tiers:
     def _integer_programs(
         self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None], seconds: float
     ) -> None:
-        self._each("mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds)))
+        self._each(
+            "mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds))
+        )
 
     def _meanings(self) -> None:
         """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
@@ -449,7 +456,14 @@ class Tiers:
         leaks = Leaks(self.search, self.limits.integrality)
         best = leaks.best(self.left / 4)
         points = self.search.points + ([] if best is None else [best.x])
-        find_empty(self.search, self.search.maxima, self.asked, self.findings, points, min(self.left / 2, DEAD_SECONDS))
+        find_empty(
+            self.search,
+            self.search.maxima,
+            self.asked,
+            self.findings,
+            points,
+            min(self.left / 2, DEAD_SECONDS),
+        )
         leaks.judge(self.asked, self.findings, best, min(self.left, LEAK_SECONDS))
 
     def _needs_integers(self, k: int) -> bool:

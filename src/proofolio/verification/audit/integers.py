@@ -58,7 +58,12 @@ def propose(search: Search, candidate: Candidate, finding: Finding, seconds: flo
 
 
 def _against(
-    search: Search, candidate: Candidate, finding: Finding, target: Fraction | None, seconds: float, above: bool = True
+    search: Search,
+    candidate: Candidate,
+    finding: Finding,
+    target: Fraction | None,
+    seconds: float,
+    above: bool = True,
 ) -> None:
     """Grow a tree until it is decided whether a body goes beyond a target."""
     if seconds <= 0 or (above and finding.top == -float("inf")):

@@ -34,7 +34,9 @@ __all__ = ["FINER_PULL", "INEXACT", "Search"]
 MARGIN = 1e-6  # distance from inequalities at which a point that could not be made exact is sought again
 DIVES = 6  # linear programs of a dive
 POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
-PULL = 1e-4  # of M, the cost of leaving a known point's integers; never more than a tenth of M over all of them
+PULL = (
+    1e-4  # of M, the cost of leaving a known point's integers; never more than a tenth of M over all of them
+)
 FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
 WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
@@ -165,7 +167,9 @@ class Search(Bounding):
             watched.reached[k] = max(watched.reached[k], float(watched.findings[k].reached))
 
     # ------------------------------------------------------------- one candidate
-    def near_known(self, candidate: Candidate, finding: Finding, seconds: float, pull: float = PULL) -> Answer | None:
+    def near_known(
+        self, candidate: Candidate, finding: Finding, seconds: float, pull: float = PULL
+    ) -> Answer | None:
         """Look for a point next to a known one that needs much; returns the answer of the relaxation.
 
         None where no point is known. The answer's value is not the body's, and its multipliers prove nothing.
@@ -180,7 +184,9 @@ class Search(Bounding):
             first = first or answer
             if answer.status != "optimal" or answer.x is None:
                 if turn == 1 and len(boxes) > len(self._moved_only):
-                    boxes = dict(self._moved_only)  # those that came out whole, without those that were rounded
+                    boxes = dict(
+                        self._moved_only
+                    )  # those that came out whole, without those that were rounded
                     continue
                 return first
             v = answer.x[self.integers]
@@ -219,7 +225,12 @@ class Search(Bounding):
         return float(candidate.values @ x[candidate.columns])
 
     def _drawn_to(
-        self, candidate: Candidate, base: Floats, boxes: Mapping[int, tuple[float, float]], seconds: float, pull: float
+        self,
+        candidate: Candidate,
+        base: Floats,
+        boxes: Mapping[int, tuple[float, float]],
+        seconds: float,
+        pull: float,
     ) -> Answer:
         """Raise the body, drawn to the integers of a known point that lie on a bound."""
         p, at = self.program, self.integers
@@ -240,9 +251,7 @@ class Search(Bounding):
             )
         return answer
 
-    def reach(
-        self, candidate: Candidate, finding: Finding, x: Floats, seconds: float
-    ) -> None:
+    def reach(self, candidate: Candidate, finding: Finding, x: Floats, seconds: float) -> None:
         """Raise the lower end of what is needed by points of the rest near a solution of its relaxation."""
         ends = time.perf_counter() + seconds
         better, rounded = self._rounded_by_locks(x), self._whole(x)

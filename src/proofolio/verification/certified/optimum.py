@@ -20,6 +20,7 @@ from proofolio.program.program import Program
 from proofolio.verification.certified.search import Relaxed, grow
 from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
 from proofolio.verification.exact.points import exact_point
+from proofolio.verification.exact.rays import falls_for_ever
 from proofolio.verification.exact.trees import (
     ExactProgram,
     Node,
@@ -46,6 +47,9 @@ class Certificate:
         Of the point, and the least that any point can have, both of the minimisation (a maximisation is negated).
     tangents, nodes : tuple
         The tree.
+    ray : mapping from column to value, or None
+        A direction from the point in which the objective falls for ever; the certificate then says that there is
+        no bound.
     """
 
     point: Mapping[int, Fraction] | None
@@ -53,9 +57,19 @@ class Certificate:
     bound: Fraction | None
     tangents: tuple[Tangent, ...]
     nodes: tuple[Node, ...]
+    ray: Mapping[int, Fraction] | None = None
+
+    @property
+    def says(self) -> str:
+        """What is proved: ``"optimal"``, ``"infeasible"`` or ``"unbounded"``."""
+        if self.ray is not None:
+            return "unbounded"
+        return "infeasible" if self.point is None else "optimal"
 
     def holds(self, program: ExactProgram) -> bool:
         """Whether the certificate proves what it says of a program; no solver, no floating point."""
+        if self.ray is not None:
+            return self.point is not None and program.holds(self.point) and falls_for_ever(program, self.ray)
         proved = proved_bound(program, self.tangents, self.nodes)
         if self.point is None:
             return proved == "empty"

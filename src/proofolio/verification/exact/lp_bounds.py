@@ -290,7 +290,10 @@ class WholeRows:
     @cached_property
     def _sizes(self) -> Sparse | None:
         matrix = self._matrix
-        return None if matrix is None else abs(matrix[0]).astype(float)
+        if matrix is None:
+            return None
+        A = matrix[0]
+        return sparse.csr_array((np.abs(A.data).astype(float), A.indices, A.indptr), shape=A.shape)
 
 
 class ExactRows:
@@ -493,7 +496,11 @@ class ExactRows:
             for j, a in self.coefficients(i).items():
                 reduced[j] = reduced.get(j, Fraction(0)) - v * a
         size = max((abs(float(a)) for a in body.values()), default=1.0)
-        near = [j for j, r in reduced.items() if r and j not in question.boxes and abs(float(r)) <= DUAL_TIGHT * size]
+        near = [
+            j
+            for j, r in reduced.items()
+            if r and j not in question.boxes and abs(float(r)) <= DUAL_TIGHT * size
+        ]
         repaired = self._repaired(body, y, near, question) if near else None
         if repaired is None:
             return best
