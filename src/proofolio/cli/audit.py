@@ -235,6 +235,7 @@ def _confirmed(before: Program, after: Program, time_limit: float | None) -> tup
     both = Confirmation(*answers)
     found = {
         "same": both.same,
+        "equal": both.equal,
         "settled": both.settled,
         "before": _answer(both.before),
         "after": _answer(both.after),

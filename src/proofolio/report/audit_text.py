@@ -352,10 +352,10 @@ def _extras(say: Any, extras: Mapping[str, Any]) -> None:
             )
         if done["same"]:
             say("The optimum is unchanged.")
-        elif done["same"] is None and done["before"]["status"] == done["after"]["status"] == "solver-optimal":
-            say("Whether the optimum is unchanged is not known: both rest on one solver's word.")
         elif done["before"]["status"] in ("leaks", "infeasible-solution", "claim-wrong"):
             say("The answer before was wrong; the one after is the optimum.")
+        elif done["same"] is None and done["equal"]:
+            say("The optimum is unchanged as far as is known: an answer rests on one solver's word.")
         else:
             say("The optimum has changed.")
     if "certificates" in extras:

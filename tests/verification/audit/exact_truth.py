@@ -46,7 +46,7 @@ class Truth:
         self.loose = np.flatnonzero(~program.integer).tolist()
 
     def points(self, freed=None, fixed=None, boxes=None):
-        """All vertices of the continuous part, for all integers; columns in `boxes` are continuous between two numbers."""
+        """All vertices of the continuous part, for all integers; those in `boxes` are continuous."""
         fixed, boxes = fixed or {}, boxes or {}
         choices = []
         for j in self.integers:

@@ -30,6 +30,7 @@ from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import FINER_PULL, Search
+from proofolio.verification.audit.settling import settle
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
     Finding,
@@ -41,14 +42,11 @@ from proofolio.verification.audit.verdicts import (
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
-DEAD_SECONDS, LEAK_SECONDS = (
-    10.0,
-    10.0,
-)  # for the questions which switches are dead and which leaks can matter
-SCATTERED, SHARED_SECONDS = (
-    0.15,
-    30.0,
-)  # part of the time, and of how much at most, for points of many candidates
+# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
+# more than all the bounds took.
+MEANING_SECONDS = 5.0
+# Part of the time, and of how much at most, for points of many candidates.
+SCATTERED, SHARED_SECONDS = 0.15, 30.0
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
@@ -329,6 +327,7 @@ class Tiers:
     findings: list[Finding] = field(default_factory=list)
     implied_findings: list[Finding] = field(default_factory=list)
     reserve: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def left(self) -> float:
@@ -345,7 +344,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._linear_programs("mip" in tiers)
-                self._meanings()
+                self._meanings("mip" in tiers)
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -448,23 +447,20 @@ class Tiers:
             "mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds))
         )
 
-    def _meanings(self) -> None:
+    def _meanings(self, integers: bool) -> None:
         """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
             return
+        allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
         leaks = Leaks(self.search, self.limits.integrality)
-        best = leaks.best(self.left / 4)
+        best = leaks.best(min(allowed, self.left / 4))
         points = self.search.points + ([] if best is None else [best.x])
-        find_empty(
-            self.search,
-            self.search.maxima,
-            self.asked,
-            self.findings,
-            points,
-            min(self.left / 2, DEAD_SECONDS),
-        )
-        leaks.judge(self.asked, self.findings, best, min(self.left, LEAK_SECONDS))
+        maxima = self.search.maxima
+        if integers:
+            settle(maxima, self.asked, self.findings, min(self.left / 2, allowed))
+        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
+        leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 
     def _needs_integers(self, k: int) -> bool:
         return self._verdict(k) == "undecided" and self.findings[k].top < math.inf

@@ -407,7 +407,7 @@ class Bounding:
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
-            finding.reason = UNBOUNDED
+            finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:
@@ -417,7 +417,7 @@ class Bounding:
         top: Number = -math.inf if answer.status == "infeasible" else proof.bound
         if top < finding.top:
             finding.top, finding.tier, finding.certified = top, "lp", True
-            finding.multipliers = proof.multipliers
+            finding.multipliers, finding.tree = proof.multipliers, ()
         if proof.bound > candidate.limit:
             allowed = float(proof.bound - candidate.tight)
             finding.reason = f"the relaxation allows up to {allowed:.9g}, the integers may not"

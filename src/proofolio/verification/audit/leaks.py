@@ -44,7 +44,7 @@ WORSE = Fraction(1, 10**6)  # part of the objective by which an answer has to be
 GAP = Fraction(1, 10**4)  # at which solvers stop by default: a point within it may be the answer
 NEARLY = Fraction(99, 100)  # part of the integrality tolerance by which the binary is off in a point
 BEST_SECONDS = 3.0  # for an exact point that is as good as can be
-OTHERS_SECONDS = 0.5  # for the other integers beside one binary that leaks
+OTHERS_SECONDS = 0.2  # for the other integers beside one binary that leaks
 SAFE_SMALL = "the leak is no more than the feasibility tolerance"
 SAFE_BOUND = (
     "no point with the binary within the integrality tolerance of its on-value beats the best exact one"

@@ -113,6 +113,8 @@ class Finding:
         Why there is no verdict.
     binds_on : bool
         Whether the side is known not to be redundant.
+    unbounded : bool
+        Whether the relaxation of the rest lets the body grow without end.
     dead : Dead, optional
     safety : Safety
     """
@@ -129,6 +131,7 @@ class Finding:
     tree_on: tuple[Node, ...] = ()
     reason: str = ""
     binds_on: bool = False
+    unbounded: bool = False
     dead: Dead | None = None
     safety: Safety = Safety()
 
@@ -254,6 +257,8 @@ def judge(candidate: Candidate, finding: Finding) -> str:
         return "redundant"
     enough = M + rounding(candidate, finding.point)
     if span.lo > enough:
+        if finding.unbounded and not candidate.declared:
+            return "undecided"  # no M at all would do: nothing says that one was meant to
         return "invalid" if candidate.declared else "binding"
     if not span.hi <= enough:
         return "undecided"
