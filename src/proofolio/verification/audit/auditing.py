@@ -45,10 +45,8 @@ __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
 # more than all the bounds took.
 MEANING_SECONDS = 5.0
-SCATTERED, SHARED_SECONDS = (
-    0.15,
-    30.0,
-)  # part of the time, and of how much at most, for points of many candidates
+# Part of the time, and of how much at most, for points of many candidates.
+SCATTERED, SHARED_SECONDS = 0.15, 30.0
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough

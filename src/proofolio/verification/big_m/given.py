@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -27,7 +28,6 @@ from proofolio.verification.exact.lp_bounds import as_decimal, outward
 __all__ = ["check_big_m"]
 
 
-Point = dict[int, Fraction]
 TIERS = ("interval", "lp", "mip")
 SHOWN = 8  # columns of a witness that a message names
 
@@ -136,7 +136,7 @@ def check_big_m(
     return M.reshape(shape)
 
 
-def _slack(candidate: Candidate, point: Point | None, curved_body: bool) -> Fraction:
+def _slack(candidate: Candidate, point: Mapping[int, Fraction] | None, curved_body: bool) -> Fraction:
     """Return by how much M may be short: the rounding of the numbers involved, and of a curved bound 1e-9 of M."""
     own = rounding(candidate, point)
     return max(own, candidate.big_m / 10**9) if curved_body else own
@@ -256,7 +256,9 @@ def _decided(
     return M if keep else min(M, enough)
 
 
-def _point(point: Point, candidate: Candidate, program: Program, columns: NDArray[np.int32]) -> str:
+def _point(
+    point: Mapping[int, Fraction], candidate: Candidate, program: Program, columns: NDArray[np.int32]
+) -> str:
     """Return the point as text: the variables of the row, its binary, and what else is not zero."""
     at = [*columns.tolist(), *([] if candidate.place.binary < 0 else [candidate.place.binary])]
     at += [j for j in sorted(point) if j not in at and point[j]]

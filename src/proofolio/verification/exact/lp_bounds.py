@@ -302,7 +302,10 @@ class WholeRows:
     @cached_property
     def _sizes(self) -> Sparse | None:
         matrix = self._matrix
-        return None if matrix is None else abs(matrix[0]).astype(float)
+        if matrix is None:
+            return None
+        A = matrix[0]
+        return sparse.csr_array((np.abs(A.data).astype(float), A.indices, A.indptr), shape=A.shape)
 
 
 class ExactRows:
