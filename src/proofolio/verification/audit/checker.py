@@ -24,7 +24,7 @@ from proofolio.verification.exact.certificate import (
     violation,
     written,
 )
-from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, proved_bound
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split, proved_bound
 
 __all__ = ["CheckedCertificate", "checked", "read_tree", "written_tree"]
 
@@ -179,20 +179,26 @@ def _rounding(
 
 
 def written_tree(nodes: Sequence[Node]) -> list[Any]:
-    """Return a tree as JSON can hold it: a branch as four integers, a leaf as a dictionary."""
-    return [
-        [node.column, node.at, node.below, node.above]
-        if isinstance(node, Branch)
-        else {"empty": node.empty, "multipliers": written(node.multipliers)}
-        for node in nodes
-    ]
+    """Return a tree as JSON can hold it: a branch as four numbers, the first a column or a sum of columns."""
+
+    def one(node: Node) -> Any:
+        if isinstance(node, Leaf):
+            return {"empty": node.empty, "multipliers": written(node.multipliers)}
+        what = node.column if isinstance(node, Branch) else {str(j): int(a) for j, a in node.row.items()}
+        return [what, node.at, node.below, node.above]
+
+    return [one(node) for node in nodes]
 
 
 def read_tree(document: Sequence[Any]) -> tuple[Node, ...]:
     """Return the tree that `written_tree` wrote."""
-    return tuple(
-        Branch(*(int(v) for v in node))
-        if isinstance(node, list)
-        else Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
-        for node in document
-    )
+
+    def one(node: Any) -> Node:
+        if isinstance(node, dict):
+            return Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
+        what, at, below, above = node
+        if isinstance(what, dict):
+            return Split({int(j): int(a) for j, a in what.items()}, int(at), int(below), int(above))
+        return Branch(int(what), int(at), int(below), int(above))
+
+    return tuple(one(node) for node in document)
