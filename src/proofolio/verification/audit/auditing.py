@@ -429,9 +429,10 @@ class Tiers:
     def _by_point(self, candidate: Candidate, finding: Finding) -> None:
         """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once."""
         near = self.search.near_known(candidate, finding, self.left)
-        if near is not None and near.x is not None and judge(candidate, finding) == "undecided":
-            if float(candidate.values @ near.x[candidate.columns]) <= float(candidate.limit):
-                self._by_lp(candidate, finding)
+        if near is None or near.x is None or judge(candidate, finding) != "undecided":
+            return
+        if float(candidate.values @ near.x[candidate.columns]) <= float(candidate.limit):
+            self._by_lp(candidate, finding)
 
     def _by_finer_point(self, candidate: Candidate, finding: Finding) -> None:
         if judge(candidate, finding) == "valid":  # a point found since may have settled it

@@ -24,7 +24,7 @@ from proofolio.verification.exact.certificate import (
     violation,
     written,
 )
-from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, proved_bound
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split, proved_bound
 
 __all__ = ["CheckedCertificate", "checked", "read_tree", "written_tree"]
 
@@ -179,20 +179,28 @@ def _rounding(
 
 
 def written_tree(nodes: Sequence[Node]) -> list[Any]:
-    """Return a tree as JSON can hold it: a branch as four integers, a leaf as a dictionary."""
-    return [
-        [node.column, node.at, node.below, node.above]
-        if isinstance(node, Branch)
-        else {"empty": node.empty, "multipliers": written(node.multipliers)}
-        for node in nodes
-    ]
+    """Return a tree as JSON can hold it: a branch as four integers, a leaf or a split as a dictionary."""
+    return [_written_node(node) for node in nodes]
+
+
+def _written_node(node: Node) -> Any:
+    if isinstance(node, Branch):
+        return [node.column, node.at, node.below, node.above]
+    if isinstance(node, Split):
+        row = {str(j): a for j, a in node.row.items()}
+        return {"row": row, "at": node.at, "below": node.below, "above": node.above}
+    return {"empty": node.empty, "multipliers": written(node.multipliers)}
 
 
 def read_tree(document: Sequence[Any]) -> tuple[Node, ...]:
     """Return the tree that `written_tree` wrote."""
-    return tuple(
-        Branch(*(int(v) for v in node))
-        if isinstance(node, list)
-        else Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
-        for node in document
-    )
+    return tuple(_read_node(node) for node in document)
+
+
+def _read_node(node: Any) -> Node:
+    if isinstance(node, list):
+        return Branch(*(int(v) for v in node))
+    if "row" in node:
+        row = {int(j): int(a) for j, a in node["row"].items()}
+        return Split(row, int(node["at"]), int(node["below"]), int(node["above"]))
+    return Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))

@@ -23,7 +23,7 @@ from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
 from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding, Relaxation
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import CLOSE, Finding, judge
+from proofolio.verification.audit.verdicts import CLOSE, Finding
 from proofolio.verification.certified.maximum import Maxima
 from proofolio.verification.exact.points import Nearness, exact_point
 from proofolio.verification.exact.whole_points import whole_point
