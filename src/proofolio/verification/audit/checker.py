@@ -179,28 +179,26 @@ def _rounding(
 
 
 def written_tree(nodes: Sequence[Node]) -> list[Any]:
-    """Return a tree as JSON can hold it: a branch as four integers, a leaf or a split as a dictionary."""
-    return [_written_node(node) for node in nodes]
+    """Return a tree as JSON can hold it: a branch as four numbers, the first a column or a sum of columns."""
 
+    def one(node: Node) -> Any:
+        if isinstance(node, Leaf):
+            return {"empty": node.empty, "multipliers": written(node.multipliers)}
+        what = node.column if isinstance(node, Branch) else {str(j): int(a) for j, a in node.row.items()}
+        return [what, node.at, node.below, node.above]
 
-def _written_node(node: Node) -> Any:
-    if isinstance(node, Branch):
-        return [node.column, node.at, node.below, node.above]
-    if isinstance(node, Split):
-        row = {str(j): a for j, a in node.row.items()}
-        return {"row": row, "at": node.at, "below": node.below, "above": node.above}
-    return {"empty": node.empty, "multipliers": written(node.multipliers)}
+    return [one(node) for node in nodes]
 
 
 def read_tree(document: Sequence[Any]) -> tuple[Node, ...]:
     """Return the tree that `written_tree` wrote."""
-    return tuple(_read_node(node) for node in document)
 
+    def one(node: Any) -> Node:
+        if isinstance(node, dict):
+            return Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
+        what, at, below, above = node
+        if isinstance(what, dict):
+            return Split({int(j): int(a) for j, a in what.items()}, int(at), int(below), int(above))
+        return Branch(int(what), int(at), int(below), int(above))
 
-def _read_node(node: Any) -> Node:
-    if isinstance(node, list):
-        return Branch(*(int(v) for v in node))
-    if "row" in node:
-        row = {int(j): int(a) for j, a in node["row"].items()}
-        return Split(row, int(node["at"]), int(node["below"]), int(node["above"]))
-    return Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
+    return tuple(one(node) for node in document)
