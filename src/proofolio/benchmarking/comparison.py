@@ -75,7 +75,7 @@ class Comparison:
 def compare(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
     """Compare two sets of records, run by run.
 
-    Times are compared where both answers are verified optima. A solver got slower on a problem when the 95 %
+    Times are compared where both answers are optima whose checks hold. A solver got slower on a problem when the 95 %
     bootstrap interval of the ratio lies above 1 and the ratio is above 1.05.
 
     Raises

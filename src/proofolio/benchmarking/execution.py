@@ -18,27 +18,35 @@ from proofolio.benchmarking.judgement import program_hash, reached, second_opini
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
 from proofolio.benchmarking.problems import Answer, Problem
-from proofolio.benchmarking.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
+from proofolio.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, UNBOUNDED, VERIFIED, Settings, Solution
+from proofolio.solvers.solution import (
+    INFEASIBLE,
+    OPTIMAL,
+    UNBOUNDED,
+    VERIFIED,
+    Settings,
+    Solution,
+    gap_size,
+)
 from proofolio.verification.checks.rows import Tolerances, allowance
-from proofolio.verification.solving import verify_claim
+from proofolio.verification.solving import confirm_budget, confirmed, verify_claim
 
 __all__ = ["STATUSES", "Executor"]
 
 
 STATUSES = (
     *VERIFIED,
-    "infeasible",
-    "unbounded",
+    *INFEASIBLE,
+    *UNBOUNDED,
     "claim-wrong",
     "leaks",
     "limit",
@@ -54,6 +62,8 @@ POINTLESS = ("infeasible", "unbounded")
 NEWS_KEPT = 200
 # Seconds a check is given at least; otherwise it may take as long as the solve.
 LEAST_CHECK = 5.0
+# Seconds that others are asked about a claim without a point, where no confirmation was asked for.
+OPINION, LEAST_OPINION = 5.0, 0.25
 # Seconds that a warm-up of a program's solver, and of a problem's own, is given as its time limit.
 WARM_SOLVER, WARM_OWN = 1.0, 2.0
 # The gap asked for in a warm-up.
@@ -71,12 +81,15 @@ class Executor:
     ----------
     warming : function of a truth value
         Called when a warm-up begins (true) and when it has ended (false): its time counts for no run.
+    searching : function of a truth value
+        Called when a solver is asked (true) and when it is back (false): its limit is that of the search.
     warmed : set of (suite, solver) or (suite, problem, solver)
     done : int
         Runs so far.
     """
 
     warming: Callable[[bool], None] = lambda begins: None
+    searching: Callable[[bool], None] = lambda begins: None
     warmed: set[tuple[str, ...]] = field(default_factory=set)
     done: int = 0
     _suites: dict[str, Suite] = field(default_factory=dict)
@@ -103,7 +116,8 @@ class Executor:
         except ContradictoryRows as error:
             # found while building: of a model as it was written, before any solver saw it, that is certain
             own = bool(self._suite(run).problems[run.problem].solvers)
-            record |= {"status": "infeasible", "message": str(error), "confirmed": not own}
+            status = "solver-infeasible" if own else "infeasible"
+            record |= {"status": status, "message": str(error), "confirmed": not own}
         except ProofolioError as error:
             record |= {"status": "error", "message": str(error)}
         except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
@@ -125,7 +139,7 @@ class Executor:
                     f"{run.problem} has solvers of its own, so it must return a function of Settings"
                 )
             record["build_seconds"] = time.perf_counter() - started
-            _work(run, built, record)
+            _work(run, built, record, self.searching)
             return
         judge = getattr(built, "judge", None)
         if hasattr(built, "to_program"):
@@ -135,7 +149,7 @@ class Executor:
         entry = require(recognise_cones(program), run.solver, dict(suite.solvers))
         if warm:
             self._warm((suite.name, entry.name), lambda: _warm_solver(entry))
-        _solve(run, entry, shuffled(program, run.permutation), judge, record)
+        _solve(run, entry, shuffled(program, run.permutation), judge, record, self.searching)
 
     def _suite(self, run: Run) -> Suite:
         if run.source not in self._suites:
@@ -191,7 +205,12 @@ def _load() -> float | None:
 
 
 def _solve(
-    run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
+    run: Run,
+    entry: SolverEntry,
+    shuffle: Shuffled,
+    judge: Judge | None,
+    record: dict[str, Any],
+    searching: Callable[[bool], None],
 ) -> None:
     record |= _size(shuffle.original) | {"program": program_hash(shuffle.original)}
     # what a solver does to its program must not reach the one its answer is checked against
@@ -204,7 +223,7 @@ def _solve(
         options=run.options,
         progress=lambda *news: history.append(news),
     )
-    claim, spent = _timed(lambda: _asked(entry, given, settings))
+    claim, spent = _timed(lambda: _asked(entry, given, settings), searching)
     record |= spent
     if not isinstance(claim, Solution):
         raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
@@ -215,8 +234,8 @@ def _solve(
     if claim.status in POINTLESS:
         claim = replace(claim, x=None, objective=None, bound=None)
         record |= _answered(program, claim.checked((), claim.status))
-        said = second_opinion(program, entry, claim.status, room)
-        record["status"], record["message"], record["confirmed"] = said
+        record["check_seconds"] = time.perf_counter() - checking
+        record |= _without_point(run, shuffle.original, claim, record["seconds"])
     else:
         answer = verify_claim(room, program, claim, run.gap)
         record |= _answered(program, answer)
@@ -224,8 +243,43 @@ def _solve(
             record["reached"] = reached(program, claim.x, room)
         if judge is not None and claim.x is not None and record["status"] in JUDGED:
             record["status"], record["message"] = _known(*judge(answer))
-    record["check_seconds"] = time.perf_counter() - checking
+        record["check_seconds"] = time.perf_counter() - checking
+        if run.confirm != "none" and record["status"] in OPTIMAL:
+            record |= _confirmed(run, shuffle.original, answer, record["seconds"])
     _history(record, history)
+
+
+def _without_point(run: Run, program: Program, claim: Solution, seconds: float) -> dict[str, Any]:
+    """Return what is left of a claim that there is no point, or no limit: others are asked in every case."""
+    room = max(min(run.time_limit, OPINION), LEAST_OPINION)
+    if run.confirm != "none":
+        room = max(room, confirm_budget(run.confirm, seconds))
+    began = time.perf_counter()
+    found = second_opinion(program, claim, run.confirm, room)
+    return found | {"confirm_seconds": time.perf_counter() - began}
+
+
+def _confirmed(run: Run, program: Program, answer: Solution, seconds: float) -> dict[str, Any]:
+    """Return what confirming a checked optimum adds to its record: a better word for it, or that it is wrong."""
+    answer = replace(answer, seconds=seconds)
+    room = Deadline.after(2.0 * confirm_budget(run.confirm, seconds))
+    found = confirmed(program, answer, run.confirm, run.gap, room)
+    record: dict[str, Any] = {"confirm_seconds": found.confirm_seconds, "certified": found.certified}
+    if not found.claims:
+        # what a solver says beside its optimum is no reason for anything
+        why = found.message if found.status == "solver-optimal" and found.message != answer.message else ""
+        return record | {"status": found.status, "message": why}
+    sign = -1.0 if program.maximise else 1.0
+    value, better = answer.objective or 0.0, found.objective
+    size = gap_size(program, answer.x, value)
+    if better is None or sign * (value - better) <= run.gap * size:
+        return record | {
+            "status": answer.status,
+            "certified": False,
+            "message": f"{found.claims[0]}, within the gap",
+        }
+    said = f"it claims that {value:.9g} is optimal, and {found.claims[0].by} found {better:.9g}"
+    return record | {"status": "claim-wrong", "certified": False, "message": said, "better": better}
 
 
 def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
@@ -267,15 +321,15 @@ def _status(answer: Solution) -> tuple[str, str]:
         return "claim-wrong", f"the point breaks the model ({failures})"
     if answer.x is None and answer.claim in ("optimal", "feasible"):
         return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
-    if answer.status not in (*STATUSES, *INFEASIBLE, *UNBOUNDED):
+    if answer.status not in STATUSES:
         return "claim-wrong", f"it claims {answer.status!r}, which is no status"
-    # whether others say the same is asked of every solver, and recorded beside the status
-    stated = answer.status.removeprefix("solver-") if answer.x is None else answer.status
-    good = answer.status in OPTIMAL or stated in POINTLESS
-    return stated, failures or ("" if good else answer.message)
+    good = answer.status in (*OPTIMAL, *POINTLESS)
+    return answer.status, failures or ("" if good else answer.message)
 
 
-def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
+def _work(
+    run: Run, work: Callable[..., Any], record: dict[str, Any], searching: Callable[[bool], None]
+) -> None:
     """Do the work of one of a problem's own solvers."""
     history: list[News] = []
     settings = Settings(
@@ -286,13 +340,13 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         progress=lambda *news: history.append(news),
     )
     try:
-        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work(), searching)
     except UnsupportedProgram as error:
         raise SolverFailure(
             f"{run.solver} refused the problem only when asked to solve it: {error}"
         ) from None
     except ContradictoryRows as error:
-        record |= {"status": "infeasible", "message": str(error)}
+        record |= {"status": "solver-infeasible", "message": str(error)}
         return
     record |= spent
     if not isinstance(answer, Answer):
@@ -352,10 +406,14 @@ def _takes_settings(work: Callable[..., Any]) -> bool:
     return bool(inspect.signature(work).parameters)
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+def _timed(work: Callable[[], Any], searching: Callable[[bool], None]) -> tuple[Any, dict[str, float]]:
+    searching(True)
     cpu, started = time.process_time(), time.perf_counter()
-    found = work()
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    try:
+        found = work()
+    finally:
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        searching(False)
     return found, {"seconds": seconds, "cpu_seconds": cpu}
 
 

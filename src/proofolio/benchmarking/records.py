@@ -45,6 +45,7 @@ NUMBERS = (
     "cpu_seconds",
     "build_seconds",
     "check_seconds",
+    "confirm_seconds",
     "objective",
     "bound",
     "allowance",
@@ -240,6 +241,9 @@ def _record(line: bytes) -> Record:
                 raise ValueError(f"its {name} is no number")
         if record["status"] in OPTIMAL and record.get("seconds") is None:
             raise ValueError("it is of a solved run and has no seconds")
+        if "confirm" not in record and record["status"] in OPTIMAL:
+            # of before 0.2.0, when an optimum that one solver claims was called verified
+            record["status"] = "solver-optimal"
     found: Record = plain(record)
     return found
 
