@@ -36,8 +36,8 @@ def printed(run: Run) -> None:
                 print(share(counts.get(f"ordinary {part}", 0), counts.get(f"ordinary {total}", 0)))
         for (k, _), found in sorted(run.notes.items()):
             if k == kind:
-                index, one = found[0]
-                print(f"  note, {len(found)} x: {one}  [--only {kind}:{index}]")
+                more = ", ".join(f"{kind}:{index}" for index, _ in found[:8])
+                print(f"  note, {len(found)} x: {found[0][1]}  [{more}{', ...' * (len(found) > 8)}]")
 
 
 def shown_small(run: Run) -> None:

@@ -16,7 +16,7 @@ import cvxpy
 import proofolio as pf
 from tests.fuzzing.exact import Limit
 from tests.fuzzing.generator import SCALES, audited, free_integers, solved
-from tests.fuzzing.judges import Report, Wrong, judge_audit, judge_solution
+from tests.fuzzing.judges import Report, Wrong, judge_audit, judge_solution, judge_tightened
 from tests.fuzzing.problem import Problem, ordinary
 from tests.fuzzing.routes import ROUTES, fits, lp_text, model_of, mps_text
 from tests.fuzzing.shrinker import shrunk
@@ -50,7 +50,8 @@ def drawn(kind: str, seed: int, index: int) -> Instance:
     problem = KINDS[kind](rng, rng.choice(SCALES))
     routes = AUDIT_ROUTES if kind == "audit" else ("lp", "mps") if kind == "free" else ROUTES
     route = rng.choice([r for r in routes if fits(problem, r)])
-    return Instance(kind, problem, route, None if kind == "audit" else rng.choice(("highs", "scip", None)))
+    named = (None, "scip") if problem.indicators or problem.ordered else (None, "scip", "highs")
+    return Instance(kind, problem, route, None if kind == "audit" else rng.choice(named))
 
 
 def examined(instance: Instance, limit: Limit | None = None) -> Report:
@@ -79,7 +80,12 @@ def asked(instance: Instance, folder: Path, limit: Limit | None) -> Report:
     model = model_of(problem, instance.route, folder)
     if instance.kind == "audit":
         audit = pf.audit(model, big_m=list(problem.big_m) or None, time_limit=instance.seconds)
-        return judge_audit(problem, audit, set(problem.big_m), limit)
+        report = judge_audit(problem, audit, set(problem.big_m), limit)
+        if instance.route != "pyomo" and any(row.suggested_big_m is not None for row in audit.rows):
+            tightened = judge_tightened(problem, pf.tighten(model, found=audit), limit)
+            report.counts.update(tightened.counts)
+            report.wrong += tightened.wrong
+        return report
     solution = pf.solve(model, solver=instance.solver, confirm=instance.confirm, time_limit=instance.seconds)
     return judge_solution(problem, solution, point_of(problem, solution, model), limit=limit)
 

@@ -16,15 +16,16 @@ from typing import Any
 
 from tests.fuzzing.exact import Answer, Bound, Exact, Limit, bounded, optimum, rational
 from tests.fuzzing.generator import body_of
-from tests.fuzzing.problem import Problem, Row, exact_of
+from tests.fuzzing.problem import Problem, Row, exact_of, ordinary
 
-__all__ = ["Report", "Wrong", "judge_audit", "judge_solution"]
+__all__ = ["Report", "Wrong", "judge_audit", "judge_solution", "judge_tightened"]
 
 EPS_INT = Fraction(1, 10**6)  # how far from an integer HiGHS and SCIP leave a binary
 FEASIBILITY = 1e-6  # absolute, relative to sizes above 1: the tolerance of rows in the checks
 WORSE = Fraction(2, 10**6)  # twice the 1e-6 of the definition of `safe`, so that a close call is none
 TOO_MUCH = Fraction(101, 100)  # an M is loose beyond this multiple of what is needed
 PROVED = {"certified-optimal", "verified-optimal"}
+SETTLED = PROVED | {"infeasible", "unbounded"}
 POINT = PROVED | {"solver-optimal", "verified-feasible"}
 DECIDED = {"tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid"}
 
@@ -181,6 +182,8 @@ def judge_side(
         wrong(word, f"{word}, needed {said.needed}, {said.reason}")
     elif word != right and word not in ("undecided", "valid"):
         report.notes.append(Wrong(word, about, word, facts))
+    elif word == "undecided" and ordinary(problem):
+        report.notes.append(Wrong(word, about, f"{word}, {said.reason}", facts))
     elif word in ("binding", "invalid") and enough:
         report.notes.append(Wrong(word, about, word, f"short, within rounding {shown(eps)}: {facts}"))
     low, high = said.needed
@@ -243,6 +246,9 @@ def leak_of(problem: Problem, side: Side, off: Answer, limit: Limit) -> str:
     moved = replace(exact, lower=list(exact.lower), upper=list(exact.upper), integer=list(exact.integer))
     moved.integer[b] = False
     moved.lower[b] = moved.upper[b] = on + (EPS_INT if side.off else -EPS_INT)
+    # What the binary itself costs is counted as if it were rounded.
+    moved.cost, moved.constant = list(exact.cost), exact.constant + exact.cost[b] * on
+    moved.cost[b] = Fraction(0)
     moved.rows = list(exact.rows)
     for row, (terms, low, high) in zip(problem.rows, exact.rows, strict=False):
         if b in terms:
@@ -281,6 +287,52 @@ def natural(exact: Exact, x: Any) -> Fraction:
     sizes = [abs(c * v) for c, v in zip(exact.cost, x, strict=True)]
     sizes += [abs(v * x[i] * x[j]) / 2 for (i, j), v in exact.quadratic.items()]
     return max(sizes, default=Fraction(0))
+
+
+def judge_tightened(problem: Problem, program: Any, limit: Limit | None = None) -> Report:
+    """Judge a tightened program: its optimum must be the one of the problem."""
+    report = Report(Counter({"tightened": 1}))
+    before, after = optimum(exact_of(problem), limit), optimum(exact_of_program(program), limit)
+    if "unknown" in (before.status, after.status):
+        return report
+    same = before.status == after.status
+    if same and before.value is not None:
+        size = max(abs(before.value), natural(exact_of(problem), before.point))
+        same = abs(after.value - before.value) <= size * Fraction(1, 10**9)
+    if not same:
+        came = f"{after.status} {shown(after.value)}"
+        report.wrong.append(Wrong("tighten", "optimum", came, f"{before.status} {shown(before.value)}"))
+    return report
+
+
+def exact_of_program(program: Any) -> Exact:
+    """Return a linear program of the product, with its indicators and ordered sets, in rationals."""
+    exact = Exact(
+        [*map(bounded, program.lower)], [*map(bounded, program.upper)], [*map(bool, program.integer)]
+    )
+    exact.cost = [rational(v) for v in program.q]
+    exact.constant = rational(program.c)
+
+    def linear(row: Any) -> dict[int, Fraction]:
+        return {j: rational(v) for j, v in enumerate(row) if v}
+
+    rows = zip(program.A.toarray(), program.row_lower, program.row_upper, strict=True)
+    exact.rows = [(linear(row), bounded(low), bounded(high)) for row, low, high in rows]
+    one = program.indicators
+    for k, row in enumerate(one.matrix.toarray() if len(one) else ()):
+        b, on = int(one.binary[k]), Fraction(int(one.on[k]))
+        place = exact.n + len(exact.rows)
+        exact.rows.append((linear(row), None, None))
+        exact.choices.append(
+            [[(b, 1 - on, 1 - on)], [(b, on, on), (place, bounded(one.lower[k]), bounded(one.upper[k]))]]
+        )
+    for group in program.sos:
+        members = [int(j) for _, j in sorted(zip(group.weights, group.columns, strict=True))]
+        places = [set(members[k : k + group.kind]) for k in range(max(1, len(members) - group.kind + 1))]
+        exact.choices.append(
+            [[(j, Fraction(0), Fraction(0)) for j in members if j not in kept] for kept in places]
+        )
+    return exact
 
 
 # --- solutions --------------------------------------------------------------------------------------------------
@@ -351,9 +403,13 @@ def judge_solution(
     truth = optimum(exact, limit or Limit())
     report.counts[f"status {status}"] += 1
     report.counts["statuses"] += 1
-    report.counts["status proved"] += status in PROVED | {"infeasible", "unbounded"}
+    report.counts["status proved"] += status in SETTLED
     report.counts[f"truth {truth.status}"] += 1
     sign = -1 if problem.maximise else 1
+    if status not in SETTLED and ordinary(problem):
+        value = None if truth.value is None else sign * truth.value
+        came = f"{status} {solution.objective!r}, {getattr(solution, 'message', '')}"
+        report.notes.append(Wrong(status, "answer", came, f"{truth.status} {shown(value)}"))
     exactly_infeasible = bool(getattr(solution, "exactly_infeasible", False))
 
     def wrong(word: str, came: str, right: str) -> None:

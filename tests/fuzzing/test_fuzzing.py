@@ -14,9 +14,9 @@ import proofolio as pf
 from tests.fuzzing.exact import Exact, optimum
 from tests.fuzzing.generator import convex, free_integers, solved
 from tests.fuzzing.instances import Instance, drawn, examined, reproduction, smallest
-from tests.fuzzing.judges import judge_audit, judge_solution
+from tests.fuzzing.judges import judge_audit, judge_solution, judge_tightened
 from tests.fuzzing.problem import Column, Indicator, Ordered, Problem, Row, exact_of, ordinary
-from tests.fuzzing.routes import ROUTES, fits, model_of
+from tests.fuzzing.routes import ROUTES, fits, model_of, program_of
 from tests.fuzzing.runs import Run, searched, tasks
 
 SHARE = {"audit": 60, "solve": 60, "free": 5}
@@ -240,6 +240,14 @@ def test_an_m_too_small_is_known_from_one_that_is_a_rounding_short():
     assert not judge_audit(with_m(2.0), cut, set()).wrong
     cut.rows[0].witness["x"] = 3.5
     assert {w.word for w in judge_audit(with_m(2.0), cut, set()).wrong} == {"witness"}
+
+
+def test_a_tightening_that_cuts_off_the_optimum_is_seen():
+    def with_m(m):
+        return pf.tighten(program_of(replace(SWITCHED, rows=(Row("m", (("x", 1.0), ("b", -m)), upper=0.0),))))
+
+    assert not judge_tightened(SWITCHED, with_m(3.0)).wrong
+    assert [w.word for w in judge_tightened(SWITCHED, with_m(2.5)).wrong] == ["tighten"]
 
 
 def test_a_leak_that_pays_is_not_safe():

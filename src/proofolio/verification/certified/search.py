@@ -28,7 +28,7 @@ from proofolio.verification.exact.lp_bounds import ExactRows, Freed, Question
 from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Tangent, boxed, with_tangents
 
-__all__ = ["Grown", "Relaxed", "grow"]
+__all__ = ["OPTIONS", "Grown", "Relaxed", "grow"]
 
 INTEGRAL = 1e-6  # closer to an integer than this, a relaxation's value counts as one
 FEASIBLE = (
