@@ -76,7 +76,7 @@ def test_vipr_files_hold_cuts(certified):
 @pytest.mark.parametrize("change", ["side", "at", "sign"])
 def test_a_changed_cut_proves_nothing(certified, change):
     exact, _, certificate = certified
-    for k, cut in enumerate(certificate.cuts[:8]):
+    for k, cut in [(k, cut) for k, cut in enumerate(certificate.cuts) if len(cut.row) > 1][:8]:
         split, below, above = cut.nodes
         wrong = {
             "side": Cut(cut.row, cut.side - Fraction(1, 10), cut.nodes),

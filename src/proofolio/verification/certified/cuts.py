@@ -237,7 +237,7 @@ def _bounded(
         proved = bound(system, {j: Fraction(sign)}, multipliers)
         if proved is None or abs(proved) > FAR:
             return False
-        side = as_decimal(outward(proved, 1))
+        side = _upward(proved)
         found.append(Cut({j: Fraction(sign)}, side, (Leaf(multipliers, False),)))
         system = with_cut(system, found[-1])
         (upper if sign > 0 else lower)[j] = sign * float(side)
@@ -268,6 +268,14 @@ def _bounded(
         return program, rows, ()
     program = replace(program, lower=lower, upper=upper)
     return program, ExactRows(program), tuple(found)
+
+
+def _upward(value: Fraction) -> Fraction:
+    """Return a number that is not below another, and that a double, read as its decimal, is."""
+    near = outward(value, 1)
+    while as_decimal(near) < value:
+        near = math.nextafter(near, math.inf)
+    return as_decimal(near)
 
 
 def _solved(session: Session, ends: float) -> str:
@@ -542,7 +550,7 @@ class _Separation:
             if found is None:
                 return None
             proved.append(found)
-        side = as_decimal(outward(max(proved), 1))
+        side = _upward(max(proved))
         below = float(sum((a * Fraction(self.x[j]) for j, a in cut.row.items()), ZERO) - side)
         norm = math.sqrt(sum(float(a) ** 2 for a in cut.row.values()))
         return replace(cut, side=side, score=below / norm) if below > EFFICACY * norm else None
