@@ -7,20 +7,19 @@ a certificate within the larger of ten times the solve and 30 seconds, and has t
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from benchmarks.record import Sheet, add_options, keep
-from proofolio import Model, read_program, solve
+from proofolio import Model, check_certificate, read_program, save_certificate, solve
 from proofolio.program.program import Program
-from proofolio.verification.certified.optimum import Certificate, certify, exact_program
-from proofolio.verification.certified.vipr import vipr_text
-from proofolio.verification.exact.trees import Leaf, Node, Split
+from proofolio.verification.certified.optimum import certify
 
 COLUMNS = (
     "model", "columns", "integers", "rows", "status", "solve s", "certificate s", "nodes", "cuts",
@@ -161,27 +160,6 @@ MODELS: dict[str, Callable[[], Program]] = {
 }
 
 
-def document(certificate: Certificate) -> str:
-    """Return a certificate as JSON: numbers as texts of fractions."""
-
-    def row(numbers: Mapping[int, object] | None) -> dict[str, str]:
-        return {str(j): str(v) for j, v in (numbers or {}).items() if v}
-
-    def node(n: Node) -> list[object]:
-        if isinstance(n, Leaf):
-            return [n.empty, row(n.multipliers)]
-        return [row(n.row) if isinstance(n, Split) else n.column, n.at, n.below, n.above]
-
-    return json.dumps(
-        {
-            "point": row(certificate.point),
-            "bound": str(certificate.bound),
-            "cuts": [[row(c.row), str(c.side), [node(n) for n in c.nodes]] for c in certificate.cuts],
-            "nodes": [node(n) for n in certificate.nodes],
-        }
-    )
-
-
 def line(name: str, program: Program) -> tuple[Sequence[str], bool, bool]:
     """Solve, certify and check one model: the line, whether it is certified, and whether the checker agrees."""
     started = time.process_time()
@@ -199,13 +177,16 @@ def line(name: str, program: Program) -> tuple[Sequence[str], bool, bool]:
             False,
             True,
         )
-    exact = exact_program(program)
-    started = time.process_time()
-    holds = certificate.holds(exact)
-    checking = time.process_time() - started
+    with TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("certificate.json", "certificate.vipr")]
+        for file in files:
+            save_certificate(replace(answer, certificate=certificate), file)
+        bytes_of = [file.stat().st_size for file in files]
+        started = time.process_time()
+        holds = check_certificate(files[0], program).ok
+        checking = time.process_time() - started
     value, claimed = float(certificate.value or 0), answer.objective or 0.0
     same = abs((-value if program.maximise else value) - claimed) <= GAP * abs(claimed)
-    bytes_of = (len(document(certificate)), len(vipr_text(exact, certificate, program.column_names)))
     cells = (f"{spent:.2f}", f"{proving:.2f}", str(len(certificate.nodes)), str(len(certificate.cuts)))
     said = "certified" if holds else "NO PROOF"
     return (name, *sizes, said, *cells, *map(str, bytes_of), f"{checking:.2f}"), holds, holds and same

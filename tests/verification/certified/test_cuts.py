@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from proofolio import Model, solve, stack
+from proofolio import Model, check_certificate, save_certificate, solve, stack
 from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.optimum import certify, exact_program
 from proofolio.verification.certified.search import OPTIONS
@@ -65,6 +65,12 @@ def test_cuts_raise_the_bound_of_the_relaxation():
     best = solve(program, confirm="none").objective
     assert raised - plain > 0.5 * (best - plain)
     assert strengthened(exact_program(program), cuts).system == ExactRows(cut).system
+
+
+def test_saved_certificates_hold_cuts(certified, tmp_path):
+    _, program, certificate = certified
+    answer = replace(solve(program, confirm="none"), certificate=certificate)
+    assert check_certificate(save_certificate(answer, tmp_path / "answer.json"), program).ok
 
 
 def test_vipr_files_hold_cuts(certified):
