@@ -11,7 +11,9 @@ from proofolio.program.program import Program
 __all__ = ["lot_sizing", "unit_commitment"]
 
 
-def unit_commitment(count: int = 20, hours: int = 24, seed: int = 1, falls: bool = False) -> pyo.ConcreteModel:
+def unit_commitment(
+    count: int = 20, hours: int = 24, seed: int = 1, falls: bool = False
+) -> pyo.ConcreteModel:
     """Units with minimum times up and down, ramps and starts, as a Pyomo model.
 
     With 20 units and 24 hours it has 2,824 rows, of which 1,420 sides are candidates. With `falls` ramps downwards are
