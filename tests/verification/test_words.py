@@ -12,6 +12,7 @@ from proofolio import BadData, Model, explain_infeasible, solve
 from proofolio.errors import SolverFailure
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Solution, gap_size
+from proofolio.verification.certified.confirming import heard
 from proofolio.verification.checks.checking import status_after
 from proofolio.verification.solving import confirm_budget, solve_program
 
@@ -200,3 +201,109 @@ def test_an_explanation_says_what_proves_it():
     model.add("least", x[0] >= 2)
     found = explain_infeasible(model)
     assert (found.proved, found.document["proved"]) == ("certified", "certified")
+
+
+def test_a_cost_that_a_solver_drops_beside_a_large_objective_is_not_lost():
+    """HiGHS and SCIP call -136400000 optimal, or say that there is no limit: x3 can grow for ever."""
+    model = Model()
+    x0, x3 = model.variable("x0", lower=-137.4, upper=-136.4), model.variable("x3", lower=0)
+    b = model.variable("b", binary=True)
+    model.add("link", x0 + b <= 0)
+    model.minimise(-1e6 * x0 - 9e-5 * x3)
+    for solver in ("highs", "scip"):
+        answer = solve(model, solver)
+        assert (answer.status, answer.certified, answer.x) == ("unbounded", True, None), solver
+        assert solve(model, solver, confirm="second").status not in ("verified-optimal", "infeasible"), solver
+
+
+def test_costs_count_by_what_they_can_reach():
+    def with_top(top):
+        model = Model()
+        x, y, k = (
+            model.variable("x", lower=0, upper=top),
+            model.variable("y", lower=1),
+            model.variable("k", binary=True),
+        )
+        model.add("row", x + k <= 1e6)
+        model.minimise(1e9 * y - 1e-6 * x)
+        program = model.freeze()
+        claim = Solution(program, "optimal", 1e9, 1e9, np.array([0.0, 1.0, 0.0]), 0.0, "tests", "")
+        return heard(program, claim, 1e-6)
+
+    assert with_top(1e6)  # at most 1 of 1e9
+    assert not with_top(1e12)
+    assert not with_top(np.inf)
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["auto", "second"])
+def test_no_limit_is_not_said_of_a_model_without_an_exact_point(solver, how):
+    """9 i - 3.141592653589793 k = 48.1415926536 with i <= 5 and k >= -1 is missed by 7e-12."""
+    model = Model()
+    i, k = model.variable("i", lower=-50, upper=5, integer=True), model.variable("k", lower=-1, integer=True)
+    x = model.variable("x")
+    model.add("nearly", 9 * i - 3.141592653589793 * k == 48.1415926536)
+    model.minimise(x)
+    answer = solve(model, solver, confirm=how)
+    assert answer.status in ("solver-unbounded", "solver-infeasible", "infeasible")
+    if answer.status == "solver-unbounded":
+        assert "exact" in answer.message
+
+
+@pytest.mark.parametrize("how", ["auto", "certificate", "second"])
+@pytest.mark.parametrize("gap", [0.5, 1e-3])
+def test_a_claim_is_refuted_only_by_more_than_the_gap_that_was_asked_for(monkeypatch, how, gap):
+    """10,000 is claimed; 9,999.96 is better by 4e-6 of it, which is more than the 1e-6 of a second run."""
+    model = Model()
+    b = model.variable("b", 2, binary=True)
+    model.add("one", b.sum() >= 1)
+    model.minimise(10_000 * b[0] + 9_999.96 * b[1])
+    claims(
+        monkeypatch,
+        "scip",
+        x=np.array([1.0, 0.0]),
+        objective=10_000.0,
+        bound=5_000.0 if gap == 0.5 else 9_999.0,
+    )
+    answer = solve(model, "scip", confirm=how, gap=gap)
+    assert answer.claims == ()
+    assert answer.status in ("certified-optimal", "verified-optimal")
+    claims(monkeypatch, "scip", x=np.array([1.0, 0.0]), objective=10_000.0, bound=10_000.0)
+    (claim,) = solve(model, "scip", confirm=how).claims
+    assert claim.objective == 10_000.0
+
+
+@pytest.mark.parametrize("how", ["auto", "certificate", "second"])
+def test_where_the_point_of_a_claim_leaks_the_answer_is_another_point(monkeypatch, how):
+    """On needs 1000; b = 1e-7 lets the unit through that is needed."""
+    model = Model()
+    y, b = model.variable("y", lower=0, upper=90_000), model.variable("b", binary=True)
+    model.add("link", y <= 1e7 * b)
+    model.add("need", y >= 1)
+    model.minimise(y + 1000 * b)
+    claims(monkeypatch, "highs", x=np.array([1.0, 1e-7]), objective=1.0001, bound=1.0001)
+    assert solve(model, "highs", confirm="none").status == "leaks"
+    answer = solve(model, "highs", confirm=how)
+    assert (answer.ok, answer.objective) == (True, 1001.0)
+    assert answer.status == "certified-optimal" or how == "second"
+    (claim,) = answer.claims
+    assert str(claim) == "highs claims that 1.0001 is optimal, and the check of its point found otherwise"
+
+
+def test_a_point_that_breaks_rows_of_a_model_without_any_gives_way_to_infeasible(monkeypatch):
+    model = Model()
+    x = model.variable("x", 2, lower=0, upper=3, integer=True)
+    model.add("odd", 2 * x.sum() == 3)
+    model.minimise(x.sum())
+    claims(monkeypatch, "highs", x=np.array([1.0, 0.0]), objective=1.0, bound=1.0)
+    assert solve(model, "highs", confirm="none").status == "infeasible-solution"
+    answer = solve(model, "highs")
+    assert (answer.status, answer.certified, answer.x, answer.checks) == ("infeasible", True, None, ())
+    assert [(c.status, c.objective) for c in answer.claims] == [("optimal", 1.0)]
+
+
+def test_a_broken_point_that_nobody_can_replace_stays_what_it_is(monkeypatch):
+    for name in ("highs", "scip"):
+        claims(monkeypatch, name, x=np.array([1.0, 0.0, 0.0]), objective=3.0, bound=3.0)
+    answer = solve(cover(), "highs", confirm="second")
+    assert (answer.status, answer.claims) == ("infeasible-solution", ())

@@ -19,6 +19,7 @@ from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import (
+    BROKEN,
     INFEASIBLE,
     OPTIMAL,
     UNBOUNDED,
@@ -60,8 +61,8 @@ TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 # What is solved within .1 s is confirmed within .5 s.
 AT_ONCE, FEW = 0.45, 5.0
 LEAST_CONFIRMATION = 0.01
-# What can be confirmed; a claim that a check refuted may have been bettered by the point next to it.
-CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, "claim-wrong")
+# What can be confirmed; for a claim that the checks refuted something better may be had.
+CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, *BROKEN, "claim-wrong")
 
 
 def solve(
@@ -202,8 +203,8 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
         if found.word != "refuted":
             answer = _with_word(program, answer, found, deadline)
             break
-        answer = _refuted(program, answer, found, deadline, gap)
-        if answer.status == "certified-optimal":
+        refuted, answer = answer, _refuted(program, answer, found, deadline, gap)
+        if answer.certified or (answer.x is not None and answer.x is refuted.x):
             break
     if answer.status == "solver-optimal" and is_suspect(program, answer.unchecked()):
         # its budget is used up: only the grace of the checks is left
@@ -280,15 +281,18 @@ def _refuted(
     was = "optimal" if answer.x is not None else answer.status.removeprefix("solver-")
     claims = (*answer.claims, RefutedClaim(answer.solver, was, answer.objective, found.by))
     kept = replace(answer, claims=claims)
-    better = None
+    better, proof = None, found.certificate
+    if proof is not None and proof.says != "optimal":
+        nothing = replace(kept, x=None, objective=None, bound=None, duals=None, checks=(), message="")
+        return replace(nothing, status=proof.says, program=program, certificate=proof)
     if found.better is not None:
         x = np.asarray(found.better, dtype=float)
         better = replace(
             kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None,
             message=f"{found.by} found it",
         )  # fmt: skip
-        if found.certificate is not None:
-            return _certified(program, better, found.certificate)
+        if proof is not None:
+            return _certified(program, better, proof)
     sign = -1.0 if program.maximise else 1.0
     for claim in (
         [found.instead]
@@ -299,10 +303,10 @@ def _refuted(
             continue
         if better is None or sign * (program.objective(claim.point) - (better.objective or 0.0)) <= 0.0:
             again = verify_claim(deadline, recognise_cones(program), claim, gap, alone=True)
-            if again.ok or again.x is None:
+            if again.ok or again.status in (*INFEASIBLE, *UNBOUNDED):
                 return replace(again, claims=claims, seconds=answer.seconds + claim.seconds)
     if better is None:
-        return replace(kept, message=found.reason)
+        return answer if answer.status in BROKEN else replace(kept, message=found.reason)
     checks = check_until(recognise_cones(program), better, deadline.later(GRACE))
     return better.checked(checks, status_after(better, checks, gap))
 
