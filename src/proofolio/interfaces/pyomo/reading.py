@@ -19,6 +19,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
 from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, variable_box
 from proofolio.program.builder import CONSTANT_ROW_TOLERANCE
+from proofolio.program.decimals import exact_sum
 from proofolio.program.program import (
     Block,
     Cones,
@@ -166,8 +167,8 @@ class _RowCollector:
         self.indices.extend(columns)
         self.data.extend(terms.linear.values())
         self.pointer.append(len(self.indices))
-        self.lower.append(lower - terms.constant)
-        self.upper.append(upper - terms.constant)
+        self.lower.append(exact_sum((lower, -terms.constant)) if math.isfinite(lower) else lower)
+        self.upper.append(exact_sum((upper, -terms.constant)) if math.isfinite(upper) else upper)
         self._open.append(position)
 
     def close(self, name: str, shape: tuple[int, ...]) -> None:
@@ -206,6 +207,8 @@ class _ModelReader:
             self._constraints(name, container)
         for name, container in self._components(pyo.SOSConstraint):
             self._special_ordered_sets(name, container)
+        for key in (*objective.linear, *(k for pair in objective.quadratic for k in pair)):
+            self._column(self.terms.variables[key])  # it may stand nowhere else
         n = len(self.variables)
         boxes = [variable_box(v) for v in self.variables]
         P, q = self._objective_arrays(objective, n)
