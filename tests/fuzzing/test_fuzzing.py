@@ -351,8 +351,6 @@ def all_words(kinds, seed, full):
     return run
 
 
-AUDITS_TO_COME = pytest.mark.xfail(strict=False, reason="the audit's verdicts are being made exact")
-
 CLAIMS_TO_COME = pytest.mark.xfail(
     strict=False, reason="the tolerance of proofs is being made that of the row"
 )
@@ -361,7 +359,7 @@ CLAIMS_TO_COME = pytest.mark.xfail(
 @pytest.mark.parametrize(
     "kind",
     [
-        pytest.param("audit", marks=AUDITS_TO_COME),
+        "audit",
         pytest.param("claim", marks=CLAIMS_TO_COME),
         "free",
         "solve",
