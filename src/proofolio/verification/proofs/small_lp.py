@@ -9,7 +9,7 @@ stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to linear pro
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf
@@ -30,7 +30,6 @@ from proofolio.verification.exact.certificate import (
 )
 from proofolio.verification.exact.elimination import solve_square
 from proofolio.verification.exact.simplex import exact_feasible
-from proofolio.verification.proofs.statement import DELTA
 
 __all__ = ["Answer", "SmallLP"]
 
@@ -49,6 +48,7 @@ OPTIONS = {
 # HiGHS, which only suggests, is not given it: kept, it takes a proof from delta = 0 to 1e-9, or leaves HiGHS without
 # an answer (shipped disjunctions, two-decimal family).
 NOTHING = 1e-9
+LEAST = Fraction(1, 10**18)  # what a strict inequality asks for in exact programs
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,15 @@ class SmallLP:
         return max(abs(self._lower[j]), abs(self._upper[j]))
 
     # ------------------------------------------------------------- exactness
-    def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
-        """Return multipliers that prove c'x <= target, or None; none at all are tried first."""
+    def certify(
+        self,
+        c: Row,
+        system: System,
+        answer: Answer,
+        target: Fraction,
+        lent: Callable[[Row], Fraction] = lambda y: Fraction(0),
+    ) -> dict[int, Fraction] | None:
+        """Return multipliers that prove c'x <= target + what they are lent, or None; none at all come first."""
         best: tuple[Fraction, dict[int, Fraction]] | None = None
         for y in self._multipliers(c, system, answer):
             proved = bound(system, c, y)
@@ -169,16 +176,16 @@ class SmallLP:
                 best = (proved, y)
             if best is not None and best[0] <= min(target, Fraction(0)):
                 break
-        if best is not None and best[0] <= target:
+        if best is not None and best[0] <= target + lent(best[1]):
             return best[1]
-        beyond = _with_goal(system, c, target)
+        beyond = _with_goal(system, c, target + LEAST)
         point, y = exact_feasible(beyond, self.deadline)
         share = -y.pop(len(system.rows), Fraction(0))  # of the goal, which is low: its multiplier is negative
         if point is not None or share <= 0:
             return None
         solved = {i: v / share for i, v in y.items()}
         proved = bound(system, c, solved)
-        return solved if proved is not None and proved <= target else None
+        return solved if proved is not None and proved <= target + lent(solved) else None
 
     def certify_empty(self, system: System, answer: Answer) -> dict[int, Fraction] | None:
         """Return multipliers that prove the system empty, or None."""
@@ -229,7 +236,7 @@ class SmallLP:
         for point in self._points(system, answer):
             if (not wanted or _value(wanted, point) > above) and violation(system, point) == 0:
                 return point
-        asked = _with_goal(system, wanted, above + DELTA / 1000) if wanted else system
+        asked = _with_goal(system, wanted, above + LEAST) if wanted else system
         found, _ = exact_feasible(asked, self.deadline)
         return found
 

@@ -43,12 +43,13 @@ from proofolio.verification.proofs.questions import (
     Lift,
     Question,
     lifted_facets,
+    outside_bounds,
     sound_question,
     total_question,
 )
 from proofolio.verification.proofs.reading import AuthorLift
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent
 
 __all__ = ["Incomplete", "Integers", "Outside", "prove_complete", "prove_covered", "prove_sound"]
 
@@ -85,7 +86,7 @@ class _Search:
             if y is not None:
                 return {"empty": written(y)}
         elif answer.status == "optimal" and answer.value <= TRIED:
-            y = self.lp.certify(self.goal, system, answer, DELTA)
+            y = self.lp.certify(self.goal, system, answer, Fraction(0), self.question.lent)
             if y is not None:
                 return self._leaf(system, y)
         column = next((j for j in self.question.columns if j not in fixed), None)
@@ -97,7 +98,7 @@ class _Search:
             }
         rest = [p for p in range(len(self.question.pieces)) if p not in chosen]
         if not rest:
-            self._settle(system, answer)
+            self._settle(system, answer, chosen)
         inside = self._middle(system, answer.point)
         piece = min(rest, key=lambda p: self._breach(p, inside))
         return {
@@ -135,10 +136,12 @@ class _Search:
             default=-inf,
         )
 
-    def _settle(self, system: System, answer: Answer) -> None:
+    def _settle(self, system: System, answer: Answer, chosen: Mapping[int, int]) -> None:
         """Raise `Outside` with the point of a node where every piece has its facet chosen."""
         if answer.status == "optimal":
-            point = self.lp.exact_point(system, answer, self.goal, DELTA)
+            picked = [self.question.pieces[p][k] for p, k in chosen.items()]
+            explained = max((f.room / f.scale for f in picked), default=Fraction(0))
+            point = self.lp.exact_point(system, answer, self.goal, explained)
             if point is not None:
                 raise Outside({j: v for j, v in point.items() if j != self.question.t})
         raise Undecidable("a linear program of the soundness search could be settled neither way exactly")
@@ -212,6 +215,9 @@ class Integers:
 
     def _empty_tree(self, here: Point, values: Point) -> dict[str, Any] | None:
         pinned = {**here, **values}
+        beyond = next((j for j in self.part.points if outside_bounds(self.part, j, here[j])), None)
+        if beyond is not None:
+            return {"beyond": beyond}
         clash = next((j for j in values if j in here and abs(values[j] - here[j]) > DELTA), None)
         if clash is not None:
             return {"clash": clash}
@@ -372,19 +378,19 @@ class _Cover:
         chosen = {str(j): int(fixed[j]) for j in self.part.chosen}
         if self.author is not None:
             own = {j: v for j, v in self.author.items() if not self.part.integer[j]}
-            found = self._by_lift(lp, system, fixed, own)
+            found = self._by_lift(lp, system, lines, fixed, own)
             if isinstance(found, dict):
                 return {"values": chosen, **found}
         forced, free = forced_lift(self.part, fixed)
         if not free:
-            found = self._by_lift(lp, system, fixed, forced)
+            found = self._by_lift(lp, system, lines, fixed, forced)
             if isinstance(found, _Split):
                 raise found
             return {"values": chosen, **found}
         given = {j: fixed[j] for j in self.part.given}
         for lift in searched_lifts(self.part, lines, {**fixed}, forced, free, self.deadline):
             whole = {j: substituted_lift(value, lift) for j, value in forced.items()} | lift
-            found = self._by_lift(lp, system, fixed, whole)
+            found = self._by_lift(lp, system, lines, fixed, whole)
             if isinstance(found, dict):
                 return {"values": chosen, **found}
         try:
@@ -394,18 +400,21 @@ class _Cover:
         self.delta = max(self.delta, delta)
         return {"values": chosen, **pairs}
 
-    def _by_lift(self, lp: SmallLP, system: System, fixed: Point, lift: Lift) -> dict[str, Any] | _Split:
+    def _by_lift(
+        self, lp: SmallLP, system: System, lines: tuple[Line, ...], fixed: Point, lift: Lift
+    ) -> dict[str, Any] | _Split:
         """Return multipliers for every row of the cell under a lift, or the row that fails and where."""
         proofs: dict[str, dict[str, str]] = {}
         reached = self.delta
+        rooms = self.part.cell_rooms(lines)
         for k, facet in enumerate(lifted_facets(self.part, fixed, lift)):
-            room = facet.limit + DELTA * facet.scale
+            room = facet.limit + facet.room
             proved = bound(system, facet.terms, {})
             if proved is None or proved > facet.limit:
                 answer = lp.maximise(facet.terms, system)
                 y = None
-                if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * abs(float(room)):
-                    y = lp.certify(facet.terms, system, answer, room)
+                if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * float(facet.scale):
+                    y = lp.certify(facet.terms, system, answer, room, lambda y: lent(rooms, y))
                 if y is None:
                     return _Split(
                         facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room)

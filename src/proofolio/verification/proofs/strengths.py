@@ -22,7 +22,7 @@ from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.questions import combinations
-from proofolio.verification.proofs.reading import state
+from proofolio.verification.proofs.reading import positive_seconds, state
 from proofolio.verification.proofs.small_lp import SmallLP
 from proofolio.verification.proofs.statement import DELTA, Facet, Statement, facets, freed_rows, parts
 
@@ -78,9 +78,10 @@ def strength(claim: Claim, *, directions: int = 200, seed: int = 0, time_limit: 
         How many random directions to try in a part whose vertices are too many.
     seed : int
     time_limit : float
-        Seconds.
+        Seconds, more than zero.
     """
     start = time.perf_counter()
+    time_limit = positive_seconds(time_limit)
     found: list[tuple[Statement, _Found]] = []
     reason = ""
     try:
