@@ -349,11 +349,11 @@ def test_the_delta_reached_is_reported():
     assert gap.delta is None
 
 
-def test_a_strict_refutation_needs_a_point_beyond_delta():
+def test_a_strict_refutation_needs_a_point_beyond_rounding():
     def rows(model, u, by):
         model.add("cap", u <= 1 - by)
 
-    for by, expected in ((0, "proved"), (5e-10, "proved"), (2e-9, "refuted"), (1e-3, "refuted")):
+    for by, expected in ((0, "proved"), (2**-53, "proved"), (5e-10, "refuted"), (1e-3, "refuted")):
         claim = Claim(lambda m, u, by=by: rows(m, u, by), {"u": Box(1, 0, 1)}, (), [lambda u: u <= 1])
         assert prove(claim).verdict == expected, by
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf
+from math import inf, log2
 
 import numpy as np
 from scipy import sparse
@@ -48,6 +48,7 @@ OPTIONS = {
 # HiGHS, which only suggests, is not given it: kept, it takes a proof from delta = 0 to 1e-9, or leaves HiGHS without
 # an answer (shipped disjunctions, two-decimal family).
 NOTHING = 1e-9
+USUAL = (5e-5, 2e4)  # sizes of columns between which the absolute tolerances of HiGHS do no harm
 LEAST = Fraction(1, 10**18)  # what a strict inequality asks for in exact programs
 
 
@@ -80,6 +81,12 @@ class SmallLP:
         self._cost: set[int] = set()
         self._low, self._high = _floats(system.low, -inf), _floats(system.high, inf)
         self._lower, self._upper = _floats(system.lower, -inf), _floats(system.upper, inf)
+        self._units = self._column_units(system)
+        sizes = [
+            max((abs(float(a)) * self._units[j] for j, a in row.items()), default=1.0) for row in system.rows
+        ]
+        self._factors = [_power(1.0 / size) if self._scaled and size else 1.0 for size in sizes]
+        self._cost_unit = 1.0
         self._session = self._loaded(system)
 
     def question(
@@ -101,14 +108,18 @@ class SmallLP:
         session = self._session
         for i, _ in self._freed ^ system.freed:
             low = -inf if (i, "lower") in system.freed else self._low[i]
-            session.change_row(i, low, inf if (i, "upper") in system.freed else self._high[i])
+            high = inf if (i, "upper") in system.freed else self._high[i]
+            session.change_row(i, low * self._factors[i], high * self._factors[i])
         moved = sorted({*self._fixed, *system.fixed})
         if moved:
             fixed = [(float(system.fixed[j]),) * 2 if j in system.fixed else None for j in moved]
             ends = [end or (self._lower[j], self._upper[j]) for j, end in zip(moved, fixed, strict=True)]
-            lower, upper = np.array(ends, dtype=float).T.copy()
+            lower, upper = (np.array(ends, dtype=float).T / [self._units[j] for j in moved]).copy()
             session.change_box(np.array(moved, dtype=np.int32), lower, upper)
-        cost = dict.fromkeys(self._cost - set(c), 0.0) | {j: -float(a) for j, a in c.items()}
+        sized = {j: -float(a) * self._units[j] for j, a in c.items()}
+        most = max((abs(a) for a in sized.values()), default=0.0)
+        unit = self._cost_unit = _power(1.0 / most) if self._scaled and most else 1.0
+        cost = dict.fromkeys(self._cost - set(c), 0.0) | {j: a * unit for j, a in sized.items()}
         if cost:
             values = np.array([*cost.values()], dtype=float)
             session.change_cost(np.array([*cost], dtype=np.int32), values)
@@ -118,10 +129,15 @@ class SmallLP:
             session.forget()
             status = self._solved()
         if status == "optimal":
-            return Answer(status, -session.value, session.point().tolist(), (-session.row_duals()).tolist())
+            return self._optimal()
         if status == "infeasible":
             ray = session.dual_ray()
-            return Answer("empty", -inf, [], [] if ray is None else ray.tolist())
+            return Answer("empty", -inf, [], [] if ray is None else (ray * np.array(self._factors)).tolist())
+        if status == "unbounded" and all(self._reach(j) < inf for j in c):
+            session.forget()  # a bounded objective is never unbounded: ask once more, from no basis
+            status = self._solved()
+            if status == "optimal":
+                return self._optimal()
         if status == "unbounded":
             return Answer("unbounded", inf, [], [])
         if not c:
@@ -131,6 +147,11 @@ class SmallLP:
             return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
         raise Undecidable(f"HiGHS gave no answer to a linear program ({session.message})")
 
+    def _optimal(self) -> Answer:
+        session, unit = self._session, self._cost_unit
+        point, duals = session.point() * self._units, -session.row_duals() * self._factors / unit
+        return Answer("optimal", -session.value / unit, point.tolist(), duals.tolist())
+
     def _solved(self) -> str:
         try:
             return self._session.solve()
@@ -139,7 +160,12 @@ class SmallLP:
 
     def _loaded(self, system: System) -> Session:
         session = Session(OPTIONS, seed=1)
-        entries = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
+        units, factors = np.array(self._units), np.array(self._factors)
+        entries = [
+            (i, j, float(a) * units[j] * factors[i])
+            for i, row in enumerate(system.rows)
+            for j, a in row.items()
+        ]
         rows = [
             (i, j, a) for i, j, a in entries if abs(a) >= NOTHING or NOTHING <= abs(a) * self._reach(j) < inf
         ]
@@ -147,8 +173,8 @@ class SmallLP:
         shape = len(system.rows), len(system.lower)
         matrix = sparse.csr_array((np.array(data, dtype=float), (where, columns)), shape=shape)
         box, sides = (
-            (np.array(self._lower), np.array(self._upper)),
-            (np.array(self._low), np.array(self._high)),
+            (np.array(self._lower) / units, np.array(self._upper) / units),
+            (np.array(self._low) * factors, np.array(self._high) * factors),
         )
         try:
             session.load(np.zeros(shape[1]), box, matrix, sides)
@@ -157,7 +183,29 @@ class SmallLP:
         return session
 
     def _reach(self, j: int) -> float:
-        return max(abs(self._lower[j]), abs(self._upper[j]))
+        return max(abs(self._lower[j]), abs(self._upper[j])) / self._units[j]
+
+    @property
+    def _scaled(self) -> bool:
+        return any(unit != 1.0 for unit in self._units)
+
+    def _column_units(self, system: System) -> list[float]:
+        """Return the power of two each column is measured in: 1 everywhere unless sizes are unusual.
+
+        A column without bounds is measured like the smallest that shares a row with it.
+        """
+        boxes = zip(self._lower, self._upper, strict=True)
+        reach = [max(abs(low), abs(high)) for low, high in boxes]
+        if all(r in (0.0, inf) or USUAL[0] <= r <= USUAL[1] for r in reach):
+            return [1.0] * len(reach)
+        units = [_power(r) if 0.0 < r < inf else 1.0 for r in reach]
+        found = list(units)
+        for row in system.rows:
+            shared = [units[j] * abs(float(a)) for j, a in row.items() if 0.0 < reach[j] < inf]
+            for j, a in row.items():
+                if reach[j] == inf and shared:
+                    found[j] = _power(min(shared) / abs(float(a)))
+        return found
 
     # ------------------------------------------------------------- exactness
     def certify(
@@ -270,6 +318,10 @@ class SmallLP:
             matrix.append([row.get(j, Fraction(0)) for j in basic])
         solved = solve_square(matrix, right)
         return None if solved is None else point | dict(zip(basic, solved, strict=True))
+
+
+def _power(size: float) -> float:
+    return float(2.0 ** round(log2(size)))
 
 
 def _with_goal(system: System, goal: Row, least: Fraction) -> System:

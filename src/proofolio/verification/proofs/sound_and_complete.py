@@ -353,7 +353,11 @@ class _Cover:
 
     def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...], exactly: bool) -> Point:
         """Return a point inside the cell: the mean of points far from each facet in turn."""
-        far = 10 * max([self.part.extent(line.terms) for line in lines], default=Fraction(1))
+        sizes = [self.part.scale(line.terms) for line in lines]
+        if self.part.curved_sizes is not None:
+            sizes = [self.part.extent(line.terms) for line in lines]
+        sizes += [abs(end) for line in lines for end in (line.low, line.high) if end is not None]
+        far = 10 * max(sizes, default=Fraction(1))
         boxed = SmallLP(_boxed(self.part, lp.system, far), self.deadline)
         question = boxed.question(fixed=system.fixed)
         box = [Line({j: Fraction(1)}, lp.system.lower[j], lp.system.upper[j]) for j in self.part.points]
