@@ -758,5 +758,5 @@ def test_the_hull_of_quadratic_rows_names_a_cure():
     m.x = pyo.Var(bounds=(-1, 1))
     m.d = gdp.Disjunction(expr=[[m.x**2 <= 0.25], [m.x >= 0.7]])
     pyo.TransformationFactory("gdp.hull").apply_to(m)
-    with pytest.raises(UnsupportedProgram, match="transform such a disjunction with gdp.bigm"):
+    with pytest.raises(UnsupportedProgram, match=r"transform such a disjunction with gdp\.bigm"):
         read_pyomo(m)
