@@ -123,7 +123,7 @@ def _beyond(node: Any) -> str:
             "gdp.bigm, or multiply the row out"
         )
     if isinstance(node, PowExpression) and not (_is_number(node.arg(1)) and node.arg(1) in (0, 1, 2)):
-        return f"holds the power {shortened(node)}: approximate it with proofolio.piecewise_linear_of, or write products"
+        return f"holds the power {shortened(node)}: approximate it with proofolio.piecewise_linear_of"
     if isinstance(node, Expr_ifExpression):
         return "holds Expr_if: write it with proofolio.implies"
     return ""
