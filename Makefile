@@ -2,6 +2,9 @@
 VENV ?= .venv
 PYTHON ?= python3
 PYTEST_ARGS ?=
+SEED ?=
+SECONDS ?=
+FUZZ_ARGS ?=
 
 python := $(VENV)/bin/python
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -10,11 +13,11 @@ installed := $(VENV)/.proofolio-installed
 installed_dev := $(VENV)/.proofolio-installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint fuzz bench clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: VENV (now $(VENV)), PYTHON (now $(PYTHON)), PYTEST_ARGS (for make test)."
+	@echo "Variables: VENV (now $(VENV)), PYTHON (now $(PYTHON)), PYTEST_ARGS (for make test), SEED, SECONDS, FUZZ_ARGS (for make fuzz)."
 
 demo: $(installed)  ## the main job on real prices, with a report at the end
 	$(VENV)/bin/proofolio demo
@@ -26,6 +29,9 @@ lint: $(installed_dev)  ## ruff (rules and format) and mypy --strict on src
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
 	$(python) -m mypy
+
+fuzz: $(installed_dev)  ## look for wrong words in thousands of small models (SEED, SECONDS; half an hour)
+	$(python) -m tests.fuzzing $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(FUZZ_ARGS)
 
 bench: $(installed)  ## the quick cases of every benchmark suite, with a report (under three minutes)
 	$(VENV)/bin/proofolio bench --quick --out bench-quick

@@ -32,7 +32,7 @@ from proofolio.solvers.limits import NEVER, one_blas_thread
 from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute
-from proofolio.solvers.solution import Settings
+from proofolio.solvers.solution import OPTIMAL, VERIFIED, Settings
 
 LIMIT = 60.0
 QUICK_LIMIT = 5.0
@@ -42,8 +42,8 @@ AGREE = 1e-6
 COLUMNS = ("case", "method", "seconds", "CPU s", "target", "x published", "status", "objective", "gap")
 PACKAGES = ("proofolio", "highspy", "pyscipopt", "cvxpy", "pyomo", "numpy", "scipy")
 PUBLISHED = "published form, CVXPY, SCIP"
-CHECKED = ("checked", "verified-optimal", "verified-feasible", STOPPED)
-SOLVED = ("checked", "verified-optimal")
+CHECKED = ("checked", *VERIFIED, STOPPED)
+SOLVED = ("checked", *OPTIMAL)
 MEMORY = 2000.0  # MB wanted for the largest program to start
 
 

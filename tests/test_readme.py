@@ -16,7 +16,7 @@ def test_the_first_example_runs_and_prints_what_its_comments_say(capsys: pytest.
     assert len(BLOCKS[0].strip().splitlines()) <= 10
     exec(compile(BLOCKS[0], "README.md", "exec"), {})
     first, second = capsys.readouterr().out.strip().splitlines()
-    assert first.startswith("verified-optimal -0.0")
+    assert first.startswith("solver-optimal -0.0")
     status, claimed, true = second.split()
     assert status == "claim-wrong"
     assert float(claimed) == pytest.approx(1 - 3**0.5, abs=1e-6)

@@ -53,4 +53,4 @@ def test_the_lowerings_are_compared(run):
 def test_both_interfaces_give_the_fee_that_the_page_names(run):
     _, printed, _ = run
     lines = [line for lines in printed for line in lines]
-    assert [line for line in lines if line.startswith("verified")] == ["verified-optimal 1.02"] * 2
+    assert [line for line in lines if line.startswith("certified")] == ["certified-optimal 1.02"] * 2

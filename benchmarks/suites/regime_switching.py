@@ -19,7 +19,7 @@ from proofolio.models.regime_switching.cut_off import find_cut_off, unproved_big
 from proofolio.models.regime_switching.methods.whole import max_term_checks
 from proofolio.models.regime_switching.solution import raw_data_checks
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import Settings
+from proofolio.solvers.solution import OPTIMAL, Settings
 
 LOWERINGS = ("hull", "big-m", "big-m lp", "published big-m", "multiple-big-m", "indicator")
 BIG_M = {"big-m lp": ("big-m", "lp"), "published big-m": ("big-m", "published")}
@@ -57,7 +57,7 @@ class Form:
         if wrong:
             return "claim-wrong", "; ".join(f"{c.name}: {c.detail or f'{c.value:.3g}'}" for c in wrong)
         unproved = [c.name for c in checks if np.isnan(c.value)]
-        if unproved and answer.status == "verified-optimal":
+        if unproved and answer.status in OPTIMAL:
             return "verified-feasible", f"not proved: {', '.join(unproved)}"
         return answer.status, ""
 

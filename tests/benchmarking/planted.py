@@ -80,6 +80,17 @@ def too_early(program, settings):
     return replace(claim, x=x, objective=0.0, bound=0.0)
 
 
+@planted("within-a-gap")
+def within_a_gap(program, settings):
+    """Call one step from the best the optimum: right within a gap of a half, and wrong without."""
+    claim = HONEST(program, settings)
+    x = claim.x.round()
+    used = np.flatnonzero(x)
+    x[used[np.argmin(np.abs(program.q[used]))]] = 0.0
+    value = program.objective(x)
+    return replace(claim, x=x, objective=value, bound=value)
+
+
 @planted("infeasible-point")
 def infeasible_point(program, settings):
     return replace(HONEST(program, settings), x=np.ones(program.n))

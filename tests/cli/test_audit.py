@@ -168,7 +168,7 @@ def test_an_optimum_that_changes_is_bad_news(run, monkeypatch):
     result = run("audit", "m.py:link", "--confirm")
     assert result.exit_code == 1
     assert "The optimum has changed." in result.stdout
-    assert "Before: 37, verified-optimal" in result.stdout
+    assert "Before: 37, solver-optimal" in result.stdout
 
 
 def test_certificates_are_written_checked_and_a_change_is_caught(here, run, audited):

@@ -92,7 +92,7 @@ def test_a_users_functions_whatever_they_return(folder, monkeypatch):
     document = json.loads(result.stdout)
     assert {"out", "runs", "by_status", "table"} <= set(document)
     assert document["runs"] == 6
-    assert document["by_status"] == {"unsupported": 1, "verified-optimal": 5}  # HiGHS takes no SOS
+    assert document["by_status"] == {"unsupported": 1, "solver-optimal": 5}  # HiGHS takes no SOS
     lines = [json.loads(line) for line in (folder / "mine" / "runs.jsonl").read_text().splitlines()]
     runs = {(r["problem"], r["solver"]): r for r in lines if r["kind"] == "run"}
     assert runs["in_pyomo", "scip"]["objective"] == pytest.approx(8.0)
@@ -129,7 +129,7 @@ def test_a_claim_that_does_not_hold_is_bad_news(folder, monkeypatch):
     result = bench(planted, "--solvers", "highs,no-point", "--seeds", "1", "--out", "lies", "--json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)
-    assert document["by_status"] == {"claim-wrong": 4, "verified-optimal": 4}
+    assert document["by_status"] == {"claim-wrong": 4, "solver-optimal": 4}
     assert len(document["wrong"]) == 4
 
 

@@ -67,4 +67,4 @@ def test_a_benchmark_on_a_cluster_prints_one_document(tmp_path):
             "--scheduler", cluster.scheduler_address,
         )  # fmt: skip
     assert found["runs"] > 0
-    assert found["by_status"] == {"verified-optimal": 4}
+    assert found["by_status"] == {"solver-optimal": 4}

@@ -32,7 +32,7 @@ def test_every_kind_of_model_is_solved_and_verified(folder, model, solver, run):
     assert result.exit_code == 0
     assert set(document) >= SOLVE_KEYS
     assert (document["status"], document["objective"], document["solver"]) == (
-        "verified-optimal",
+        "certified-optimal",
         2.0,
         solver,
     )
@@ -62,7 +62,7 @@ def test_a_file_is_solved(folder, name, run):
 def test_the_answer_in_words_names_status_objective_checks_and_values(folder, run):
     result = run("solve", "models.py:builder")
     words = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
-    assert words["status"].startswith("verified-optimal")
+    assert words["status"].startswith("certified-optimal")
     assert words["objective"] == "2"
     assert words["checks"] == "6 of 6 hold"
     assert words["values"] == "x[1] = 1"
@@ -104,7 +104,7 @@ def test_bad_news_without_a_reason_in_time_is_still_bad_news(folder, monkeypatch
     assert (document["status"], "iis" in document) == ("infeasible", False)
 
 
-@pytest.mark.parametrize(("M", "status", "code"), [(1e8, "leaks", 1), (1e6, "verified-optimal", 0)])
+@pytest.mark.parametrize(("M", "status", "code"), [(1e8, "leaks", 1), (1e6, "certified-optimal", 0)])
 def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
     rng = np.random.default_rng(5)
     unit, fixed = rng.uniform(1, 3, (6, 3)).round(6), rng.uniform(30, 50, 6).round(6)

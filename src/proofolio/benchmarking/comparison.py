@@ -75,7 +75,7 @@ class Comparison:
 def compare(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
     """Compare two sets of records, run by run.
 
-    Times are compared where both answers are verified optima. A solver got slower on a problem when the 95 %
+    Times are compared where both answers are optima whose checks hold. A solver got slower on a problem when the 95 %
     bootstrap interval of the ratio lies above 1 and the ratio is above 1.05.
 
     Raises
@@ -91,8 +91,8 @@ def compare(first: Iterable[Record], second: Iterable[Record]) -> Comparison:
     pairs = [(before[name], after[name]) for name in both]
     return Comparison(
         changes=tuple(_changes(pairs)),
-        lost=tuple(p for p in pairs if p[0]["status"] == SOLVED and p[1]["status"] not in (SOLVED, *BAD)),
-        gained=tuple(p for p in pairs if p[0]["status"] != SOLVED and p[1]["status"] == SOLVED),
+        lost=tuple(p for p in pairs if p[0]["status"] in SOLVED and p[1]["status"] not in (*SOLVED, *BAD)),
+        gained=tuple(p for p in pairs if p[0]["status"] not in SOLVED and p[1]["status"] in SOLVED),
         wrong=tuple(b for a, b in pairs if b["status"] in BAD and a["status"] not in BAD),
         both=len(both),
         only_first=len(before) - len(both),
@@ -108,7 +108,7 @@ def _changes(pairs: Sequence[tuple[Record, Record]]) -> list[Change]:
     problems: dict[str, set[str]] = defaultdict(set)
     for a, b in pairs:
         problems[a["suite"]].add(a["problem"])
-        if a["status"] == b["status"] == SOLVED:
+        if a["status"] in SOLVED and b["status"] in SOLVED:
             times = (b["seconds"], a["seconds"])
             grouped[a["suite"], a["problem"], a["solver"]][a["case"]].append(times)
             grouped[a["suite"], "", a["solver"]][a["case"]].append(times)

@@ -28,18 +28,25 @@ from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.capabilities import SolverEntry, require
 from proofolio.solvers.limits import Deadline, one_blas_thread
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import (
+    INFEASIBLE,
+    OPTIMAL,
+    UNBOUNDED,
+    VERIFIED,
+    Settings,
+    Solution,
+    gap_size,
+)
 from proofolio.verification.checks.rows import Tolerances, allowance
-from proofolio.verification.solving import verify_claim
+from proofolio.verification.solving import confirm_budget, confirmed, verify_claim
 
 __all__ = ["STATUSES", "Executor"]
 
 
 STATUSES = (
-    "verified-optimal",
-    "verified-feasible",
-    "infeasible",
-    "unbounded",
+    *VERIFIED,
+    *INFEASIBLE,
+    *UNBOUNDED,
     "claim-wrong",
     "leaks",
     "limit",
@@ -49,12 +56,14 @@ STATUSES = (
     "unsupported",
 )
 """How a run can end, the best first."""
-JUDGED = ("verified-optimal", "verified-feasible")
+JUDGED = VERIFIED
 POINTLESS = ("infeasible", "unbounded")
 # Entries of a record's history: a search may report thousands of times.
 NEWS_KEPT = 200
 # Seconds a check is given at least; otherwise it may take as long as the solve.
 LEAST_CHECK = 5.0
+# Seconds that others are asked about a claim without a point, where no confirmation was asked for.
+OPINION, LEAST_OPINION = 5.0, 0.25
 # Seconds that a warm-up of a program's solver, and of a problem's own, is given as its time limit.
 WARM_SOLVER, WARM_OWN = 1.0, 2.0
 # The gap asked for in a warm-up.
@@ -104,7 +113,8 @@ class Executor:
         except ContradictoryRows as error:
             # found while building: of a model as it was written, before any solver saw it, that is certain
             own = bool(self._suite(run).problems[run.problem].solvers)
-            record |= {"status": "infeasible", "message": str(error), "confirmed": not own}
+            status = "solver-infeasible" if own else "infeasible"
+            record |= {"status": status, "message": str(error), "confirmed": not own}
         except ProofolioError as error:
             record |= {"status": "error", "message": str(error)}
         except BaseException as error:  # noqa: BLE001  # a solver may raise anything, and the record says what
@@ -216,8 +226,8 @@ def _solve(
     if claim.status in POINTLESS:
         claim = replace(claim, x=None, objective=None, bound=None)
         record |= _answered(program, claim.checked((), claim.status))
-        said = second_opinion(program, entry, claim.status, room)
-        record["status"], record["message"], record["confirmed"] = said
+        record["check_seconds"] = time.perf_counter() - checking
+        record |= _without_point(run, shuffle.original, claim, record["seconds"])
     else:
         answer = verify_claim(room, program, claim, run.gap)
         record |= _answered(program, answer)
@@ -225,8 +235,43 @@ def _solve(
             record["reached"] = reached(program, claim.x, room)
         if judge is not None and claim.x is not None and record["status"] in JUDGED:
             record["status"], record["message"] = _known(*judge(answer))
-    record["check_seconds"] = time.perf_counter() - checking
+        record["check_seconds"] = time.perf_counter() - checking
+        if run.confirm != "none" and record["status"] in OPTIMAL:
+            record |= _confirmed(run, shuffle.original, answer, record["seconds"])
     _history(record, history)
+
+
+def _without_point(run: Run, program: Program, claim: Solution, seconds: float) -> dict[str, Any]:
+    """Return what is left of a claim that there is no point, or no limit: others are asked in every case."""
+    room = max(min(run.time_limit, OPINION), LEAST_OPINION)
+    if run.confirm != "none":
+        room = max(room, confirm_budget(run.confirm, seconds))
+    began = time.perf_counter()
+    found = second_opinion(program, claim, run.confirm, room)
+    return found | {"confirm_seconds": time.perf_counter() - began}
+
+
+def _confirmed(run: Run, program: Program, answer: Solution, seconds: float) -> dict[str, Any]:
+    """Return what confirming a checked optimum adds to its record: a better word for it, or that it is wrong."""
+    answer = replace(answer, seconds=seconds)
+    room = Deadline.after(2.0 * confirm_budget(run.confirm, seconds))
+    found = confirmed(program, answer, run.confirm, run.gap, room)
+    record: dict[str, Any] = {"confirm_seconds": found.confirm_seconds, "certified": found.certified}
+    if not found.claims:
+        # what a solver says beside its optimum is no reason for anything
+        why = found.message if found.status == "solver-optimal" and found.message != answer.message else ""
+        return record | {"status": found.status, "message": why}
+    sign = -1.0 if program.maximise else 1.0
+    value, better = answer.objective or 0.0, found.objective
+    size = gap_size(program, answer.x, value)
+    if better is None or sign * (value - better) <= run.gap * size:
+        return record | {
+            "status": answer.status,
+            "certified": False,
+            "message": f"{found.claims[0]}, within the gap",
+        }
+    said = f"it claims that {value:.9g} is optimal, and {found.claims[0].by} found {better:.9g}"
+    return record | {"status": "claim-wrong", "certified": False, "message": said, "better": better}
 
 
 def _asked(entry: SolverEntry, program: Program, settings: Settings) -> Any:
@@ -270,7 +315,7 @@ def _status(answer: Solution) -> tuple[str, str]:
         return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
     if answer.status not in STATUSES:
         return "claim-wrong", f"it claims {answer.status!r}, which is no status"
-    good = answer.status in ("verified-optimal", "infeasible", "unbounded")
+    good = answer.status in (*OPTIMAL, *POINTLESS)
     return answer.status, failures or ("" if good else answer.message)
 
 
@@ -291,7 +336,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
             f"{run.solver} refused the problem only when asked to solve it: {error}"
         ) from None
     except ContradictoryRows as error:
-        record |= {"status": "infeasible", "message": str(error)}
+        record |= {"status": "solver-infeasible", "message": str(error)}
         return
     record |= spent
     if not isinstance(answer, Answer):
@@ -334,7 +379,7 @@ def _fitting(run: Run, answer: Answer, status: str, message: str) -> tuple[str, 
         return "claim-wrong", f"it says {status} and gives no finite objective"
     room = (_finite(answer.allowance) or 0.0) + run.gap * abs(objective) * (1.0 + 1e-6)
     closed = answer.bound is None or (bound is not None and abs(objective - bound) <= room)
-    if status == "verified-optimal" and not closed:
+    if status in OPTIMAL and not closed:
         return "verified-feasible", message or f"its bound, {answer.bound:.9g}, leaves a gap"
     return status, message
 

@@ -10,7 +10,8 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ from scipy import sparse
 
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
-from proofolio.solvers.capabilities import SOLVERS, SolverEntry
+from proofolio.program.structure import recognise_cones
+from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, UNBOUNDED, VERIFIED, Settings, Solution
+from proofolio.verification.certified.confirming import confirm, modest
 from proofolio.verification.checks.leak import leak_check
 from proofolio.verification.checks.rows import FIRM, Tolerances, feasibility_checks, rounded
 from proofolio.verification.solving import verify_claim
@@ -40,16 +43,18 @@ __all__ = [
 
 
 Record = dict[str, Any]
-SOLVED = "verified-optimal"
-POINTS = ("verified-optimal", "verified-feasible")
+SOLVED = OPTIMAL
+# Optima that rest on more than one solver's word.
+PROVED = ("certified-optimal", "verified-optimal")
+POINTS = VERIFIED
 BAD = ("claim-wrong", "leaks")
-CLAIMS = (*POINTS, "infeasible", "unbounded", *BAD)
+CLAIMS = (*POINTS, *INFEASIBLE, *UNBOUNDED, *BAD)
 # Two objectives nearer than this, relative to the value, are equal whatever allowance they were given.
 EQUAL = 1e-9
 # A time limit is kept when the answer comes within a second of it, or within a twentieth.
 LATE, LATE_PART = 1.0, 0.05
-# Seconds a second opinion may take, and is given even when the time of the check is used up.
-OPINION, LEAST_OPINION = 5.0, 0.25
+# Seconds that what refutes a claim is given, even when the time of the confirmation is used up.
+LEAST_OPINION = 0.25
 # Against "infeasible" any point will do; against "unbounded" it takes an optimum.
 ANY_GAP, SMALL_GAP = 1e9, 1e-6
 
@@ -118,48 +123,70 @@ def boxed_in(program: Program) -> bool:
     return bool(np.all(np.where(curved, box, np.isfinite(stops))))
 
 
-def second_opinion(
-    program: Program, entry: SolverEntry, said: str, deadline: Deadline
-) -> tuple[str, str, bool]:
-    """Ask the other solvers that ship about a program called infeasible or unbounded.
+def second_opinion(program: Program, claim: Solution, how: str, seconds: float) -> Record:
+    """Confirm or refute a claim that a program is infeasible or unbounded.
+
+    Parameters
+    ----------
+    program : Program
+    claim : Solution
+        Of a solver, with the status ``infeasible`` or ``unbounded`` and no point.
+    how : {"none", "auto", "second", "certificate"}
+        With ``"none"`` other runs are asked all the same: a solver must not choose which programs count.
+    seconds : float
 
     Returns
     -------
-    (status, message, confirmed)
-        ``claim-wrong`` with the reason, or what was said and whether another solver says the same.
+    dict
+        ``status``: what was said where a certificate or another run says so too, ``solver-`` before it where nobody
+        does, and ``claim-wrong`` where a firm point, or the bounded relaxation, refutes it. ``message``,
+        ``confirmed``, ``certified``, ``better`` (the objective of a firm point that refutes it) and ``modest``
+        (whether the numbers are such that what two solvers agree on can be believed).
     """
+    said, deadline = claim.status, Deadline.after(seconds)
+    record: Record = {
+        "status": f"solver-{said}",
+        "message": "",
+        "confirmed": False,
+        "modest": modest(program),
+    }
     if said == "unbounded" and boxed_in(program):
-        return (
-            "claim-wrong",
-            "it says unbounded, and the columns' own bounds keep the objective finite",
-            False,
-        )
+        why = "it says unbounded, and the columns' own bounds keep the objective finite"
+        return record | {"status": "claim-wrong", "message": why}
     gap = ANY_GAP if said == "infeasible" else SMALL_GAP
+    found = confirm(program, claim, "second" if how == "none" else how, gap, seconds)
+    if found.word in ("certified", "verified"):
+        return record | {"status": said, "confirmed": True, "certified": found.word == "certified"}
+    record["message"] = found.reason
+    if found.word == "refuted" and said == "infeasible" and found.better is not None:
+        value = reached(program, found.better, deadline.later(LEAST_OPINION))
+        if value is not None:
+            why = f"it says infeasible, and {found.by} found a point, with objective {value:.9g}"
+            return record | {"status": "claim-wrong", "message": why, "better": value}
+    if found.word == "refuted" and said == "unbounded":
+        limit = _limit_of_relaxation(program, deadline.later(LEAST_OPINION))
+        if limit is not None:
+            why = f"it says unbounded, and multipliers prove that nothing is better than {limit:.9g}"
+            return record | {"status": "claim-wrong", "message": why}
+    if found.word == "refuted":
+        record["message"] = f"it says {said}, and {found.by} says otherwise; neither is proved"
+    return record
+
+
+def _limit_of_relaxation(program: Program, deadline: Deadline) -> float | None:
+    """Return the optimum of a program without its integers where multipliers prove it: nothing is better."""
+    relaxed = recognise_cones(replace(program, integer=np.zeros(program.n, dtype=bool)))
     for other in SOLVERS.values():
-        if other.solve is entry.solve or other.lacks(program):
+        if other.lacks(relaxed):
             continue
-        brief = Settings(gap=gap, time_limit=min(OPINION, max(deadline.left, LEAST_OPINION)))
-        try:
-            found = other.solve(program, brief)
-            if found.status == said:
-                return said, "", True
-            against = _against(program, found, said, deadline)
-        except ProofolioError:
-            continue  # it cannot be given the program, which says nothing about the first solver's answer
-        if against:
-            return "claim-wrong", f"it says {said}, and {other.name} {against}", False
-    return said, "", False
-
-
-def _against(program: Program, found: Solution, said: str, deadline: Deadline) -> str:
-    if found.x is None:
-        return ""
-    if said == "infeasible":
-        value = reached(program, found.x, deadline)
-        return "" if value is None else f"found a point that satisfies the model, with objective {value:.9g}"
-    if verify_claim(deadline, program, found, SMALL_GAP).status != "verified-optimal":
-        return ""
-    return f"found an optimum that every check holds for, with objective {found.objective:.9g}"
+        with suppress(ProofolioError):  # it cannot be given the program, which says nothing about the claim
+            found = other.solve(
+                relaxed, Settings(gap=SMALL_GAP, time_limit=max(deadline.left, LEAST_OPINION))
+            )
+            answer = verify_claim(deadline, relaxed, found, SMALL_GAP)
+            if answer.status in PROVED:
+                return answer.objective
+    return None
 
 
 def judged(records: Iterable[Record]) -> list[Record]:
@@ -167,10 +194,11 @@ def judged(records: Iterable[Record]) -> list[Record]:
 
     Solvers, seeds and shuffles of one case are asked the same, unless hashes of their programs differ. A verified
     point that satisfies the program firmly says ``claim-wrong`` to a bound above it (below it, of a maximum), to an
-    optimum worse than it by more than the gap asked for, and to a claim that the program is infeasible; a verified
-    optimum says so to a claim that it is unbounded. ``infeasible`` and ``unbounded`` stand where a second opinion or
-    another solver says the same; where only one solver says so they are ``limit``, and so is an answer later than
-    the time limit.
+    optimum worse than it by more than the gap asked for, and to a claim that the program is infeasible; an optimum
+    that rests on more than one solver's word says so to a claim that it is unbounded. What is certified stands.
+    ``infeasible`` and ``unbounded`` stand where a certificate, another run or another solver says the same; where
+    only one solver says so they are ``solver-infeasible`` and ``solver-unbounded``. An answer later than the time
+    limit is ``limit``.
     """
     found = []
     for group in _groups(records):
@@ -218,7 +246,9 @@ def _groups(records: Iterable[Record]) -> Iterable[list[Record]]:
 def _reached(record: Record) -> float | None:
     """Return the objective of a firm point; of records from before that was recorded, of the point there is."""
     if record["status"] not in POINTS:
-        return None
+        # where the confirmation of a wrong claim found a better point, that point is as good as any
+        better: float | None = record.get("better")
+        return better
     found: float | None = record.get("reached", record.get("objective"))
     return found
 
@@ -233,9 +263,11 @@ def _cost(record: Record, value: float) -> float:
 
 
 def _compared(record: Record, best: tuple[Record, float] | None, group: Sequence[Record]) -> Record:
-    if record["status"] == "infeasible":
+    if record.get("certified"):
+        return record
+    if record["status"] in INFEASIBLE:
         return _said_infeasible(record, best, group)
-    if record["status"] == "unbounded":
+    if record["status"] in UNBOUNDED:
         return _said_unbounded(record, group)
     if best is None:
         return record
@@ -246,7 +278,7 @@ def _compared(record: Record, best: tuple[Record, float] | None, group: Sequence
     bound, objective = record.get("bound"), record.get("objective")
     if bound is not None and record["status"] in (*POINTS, "limit") and _cost(record, bound) > known + room:
         return _with(record, "claim-wrong", f"its bound is {bound:.9g}, and {said}")
-    if record["status"] == SOLVED and objective is not None:
+    if record["status"] in SOLVED and objective is not None:
         own = _cost(record, objective)
         # a gap asked for is relative to the objective that was found
         if own > known + room + 2.0 * float(record["gap_asked"]) * abs(own):
@@ -255,6 +287,8 @@ def _compared(record: Record, best: tuple[Record, float] | None, group: Sequence
 
 
 def _said(other: Record, value: float) -> str:
+    if other["status"] not in POINTS:
+        return f"confirming the claim of {other['solver']} found a point with objective {value:.9g}"
     return f"{other['solver']} has a verified point with objective {value:.9g}"
 
 
@@ -264,30 +298,33 @@ def _said_infeasible(record: Record, best: tuple[Record, float] | None, group: S
     loose = next((r for r in group if r["status"] in POINTS), None)
     if loose is not None:
         reason = f"it says infeasible, and {loose['solver']} has a point that holds within tolerances only"
-        return _with(record, "limit", reason)
-    return _agreed(record, group)
+        return _with(record, "solver-infeasible", reason)
+    return _agreed(record, "infeasible", INFEASIBLE, group)
 
 
 def _said_unbounded(record: Record, group: Sequence[Record]) -> Record:
-    optima = [r for r in group if r["status"] == SOLVED and r.get("objective") is not None]
+    optima = [r for r in group if r["status"] in SOLVED and r.get("objective") is not None]
     if not optima:
-        return _agreed(record, group)
-    best = min(optima, key=lambda r: (_cost(r, r["objective"]), r["id"]))
-    reason = f"it says unbounded, and {best['solver']} has a verified optimum of {best['objective']:.9g}"
-    # where another solver agrees with it nothing is settled, and neither claim is called wrong
-    return _with(record, "limit" if record.get("confirmed") else "claim-wrong", reason)
+        return _agreed(record, "unbounded", UNBOUNDED, group)
+    proved = [r for r in optima if r["status"] in PROVED]
+    best = min(proved or optima, key=lambda r: (_cost(r, r["objective"]), r["id"]))
+    reason = f"it says unbounded, and {best['solver']} has an optimum of {best['objective']:.9g}"
+    # where another solver agrees with it, or the optimum is one solver's word, nothing is settled
+    wrong = proved and not record.get("confirmed")
+    return _with(record, "claim-wrong" if wrong else "solver-unbounded", reason)
 
 
-def _agreed(record: Record, group: Sequence[Record]) -> Record:
-    same = any(r["solver"] != record["solver"] and r["status"] == record["status"] for r in group)
-    if same or record.get("confirmed"):
-        return record
-    return _with(record, "limit", f"it says {record['status']}, and no other solver says so")
+def _agreed(record: Record, said: str, words: Sequence[str], group: Sequence[Record]) -> Record:
+    same = any(r["solver"] != record["solver"] and r["status"] in words for r in group)
+    if record.get("confirmed") or (same and record.get("modest", True)):
+        return _with(record, said, record.get("message") or "" if record["status"] == said else "")
+    reason = record.get("message") if record["status"] not in ("infeasible", "unbounded") else ""
+    return _with(record, f"solver-{said}", reason or f"it says {said}, and no other solver says so")
 
 
 def _in_time(record: Record) -> Record:
     limit, seconds = record.get("time_limit"), record.get("seconds")
-    if limit is None or seconds is None or record["status"] not in (*POINTS, "infeasible", "unbounded"):
+    if limit is None or seconds is None or record["status"] not in (*POINTS, *INFEASIBLE, *UNBOUNDED):
         return record
     if seconds <= limit + max(LATE, LATE_PART * limit):
         return record
@@ -299,13 +336,13 @@ def _with(record: Record, status: str, message: str) -> Record:
 
 
 def disagreements(records: Iterable[Record]) -> list[str]:
-    """Return a sentence for every program whose lowerings have different verified optima."""
+    """Return a sentence for every program whose lowerings have different optima, their checks all holding."""
     every = list(records)
     unsure = {case for case, found in _programs(every).items() if len(found) > 1}
     groups: dict[str, dict[str, Record]] = defaultdict(dict)
     for record in every:
         lowering = record["params"].get("lowering")
-        if lowering is None or record["status"] != SOLVED or record.get("objective") is None:
+        if lowering is None or record["status"] not in SOLVED or record.get("objective") is None:
             continue
         if record["case"] in unsure:
             continue

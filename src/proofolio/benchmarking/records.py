@@ -18,6 +18,7 @@ from typing import Any, Self
 from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import encodable
 from proofolio.errors import BadData
+from proofolio.solvers.solution import OPTIMAL
 
 __all__ = ["FILE", "Records", "fit", "plain", "read_records"]
 
@@ -44,6 +45,7 @@ NUMBERS = (
     "cpu_seconds",
     "build_seconds",
     "check_seconds",
+    "confirm_seconds",
     "objective",
     "bound",
     "allowance",
@@ -237,8 +239,11 @@ def _record(line: bytes) -> Record:
         for name in NUMBERS:
             if not isinstance(record.get(name), (int, float, type(None))):
                 raise ValueError(f"its {name} is no number")
-        if record["status"] == "verified-optimal" and record.get("seconds") is None:
+        if record["status"] in OPTIMAL and record.get("seconds") is None:
             raise ValueError("it is of a solved run and has no seconds")
+        if "confirm" not in record and record["status"] in OPTIMAL:
+            # of before 0.2.0, when an optimum that one solver claims was called verified
+            record["status"] = "solver-optimal"
     found: Record = plain(record)
     return found
 

@@ -15,6 +15,8 @@ from typing import Any
 from proofolio.benchmarking.problems import Problem
 from proofolio.benchmarking.suite import Suite
 from proofolio.errors import BadData
+from proofolio.verification.certified.confirming import CONFIRM
+from proofolio.verification.solving import confirm_budget
 
 __all__ = ["Run", "hard_limit", "plan"]
 
@@ -23,15 +25,16 @@ __all__ = ["Run", "hard_limit", "plan"]
 LEAST_HARD = 10.0
 
 
-def hard_limit(time_limit: float) -> float:
-    """Return the seconds after which a run is killed: room to build and to check beside the solver's own limit.
+def hard_limit(time_limit: float, confirm: str = "none") -> float:
+    """Return the seconds after which a run is killed: room to build, check and confirm beside the solver's own limit.
 
     Examples
     --------
-    >>> hard_limit(60.0)
-    130.0
+    >>> hard_limit(60.0), hard_limit(60.0, "second")
+    (130.0, 254.0)
     """
-    return 2.0 * time_limit + LEAST_HARD
+    confirming = 0.0 if confirm == "none" else 2.0 * confirm_budget(confirm, time_limit)
+    return 2.0 * time_limit + LEAST_HARD + confirming
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Run:
         Megabytes of the process, of which about 150 are in use before it begins.
     options : dict
         The solver's own options.
+    confirm : {"none", "auto", "second", "certificate"}
+        How an answer is confirmed once the clock has stopped (see `proofolio.solve`).
     """
 
     suite: str
@@ -75,6 +80,7 @@ class Run:
     hard_limit: float = 130.0
     memory_limit: float = 4096.0
     options: dict[str, Any] = field(default_factory=dict)
+    confirm: str = "none"
 
     @property
     def case(self) -> str:
@@ -113,6 +119,7 @@ def plan(
     seeds: int = 3,
     permutations: int | None = None,
     quick: bool = False,
+    confirm: str = "none",
     **limits: float,
 ) -> list[Run]:
     """Return every run of some suites, case by case.
@@ -129,6 +136,8 @@ def plan(
     permutations : int, optional
     quick : bool
         Only the cases that a problem calls quick.
+    confirm : {"none", "auto", "second", "certificate"}
+        How answers are confirmed, outside their time. Problems with solvers of their own do without.
     **limits
         gap, time_limit, hard_limit, memory_limit of `Run`.
 
@@ -140,13 +149,16 @@ def plan(
     opened = list(suites)
     if seeds < 1 or (permutations is not None and permutations < 1):
         raise BadData("seeds and permutations must be at least 1")
-    limits.setdefault("hard_limit", hard_limit(limits.get("time_limit", Run.time_limit)))
+    if confirm not in CONFIRM:
+        raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
+    limits.setdefault("hard_limit", hard_limit(limits.get("time_limit", Run.time_limit), confirm))
     known = {name for suite in opened for name in (*suite.solvers, *_own_solvers(suite))}
     for name in solvers or ():
         if name not in known:
             raise BadData(f"no solver is named {name!r}: there are {', '.join(sorted(known))}")
     shuffles = _shuffles(seeds, permutations)
-    runs = [run for suite in opened for run in _of(suite, solvers, formulations, shuffles, quick, limits)]
+    settings = {**limits, "confirm": confirm}
+    runs = [run for suite in opened for run in _of(suite, solvers, formulations, shuffles, quick, settings)]
     if not runs:
         raise BadData("nothing is left to run: no problem fits the solvers and formulations asked for")
     if len({run.id for run in runs}) < len(runs):
@@ -170,7 +182,7 @@ def _of(
     formulations: Sequence[str],
     shuffles: Sequence[tuple[int, int]],
     quick: bool,
-    limits: Mapping[str, Any],
+    settings: Mapping[str, Any],
 ) -> Iterator[Run]:
     for problem in suite.problems.values():
         offered = problem.solvers or tuple(suite.solvers)
@@ -192,7 +204,7 @@ def _of(
                     version=entry.version if entry is not None and not problem.solvers else "",
                     seed=seed,
                     permutation=permutation,
-                    **limits,
+                    **settings,
                 )
 
 

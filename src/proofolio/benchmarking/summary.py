@@ -27,8 +27,8 @@ Record = dict[str, Any]
 Times = dict[str, list[float | None]]
 # A time that a clock rounds to zero must stay positive, for the profiles.
 LEAST_SECONDS = 1e-9
-# A program without a point has nothing to verify: where more than one solver says so, and judging found no verified
-# point against it, the program counts neither as solved nor as failed.
+# A program without a point has nothing to verify: where that is certified or more than one solver says so, and judging
+# found no verified point against it, the program counts neither as solved nor as failed.
 NOT_TIMED = ("unsupported", "infeasible", "unbounded")
 WORST = {
     "claim-wrong": 0,
@@ -37,7 +37,9 @@ WORST = {
     "memory": 3,
     "error": 4,
     "limit": 5,
-    "verified-feasible": 6,
+    "solver-infeasible": 6,
+    "solver-unbounded": 7,
+    "verified-feasible": 8,
 }
 
 
@@ -48,8 +50,9 @@ class Line:
     Attributes
     ----------
     name : str
-    runs, solved, wrong, unsupported : int
-        Of all its runs: verified optima, claims that did not hold, and programs it cannot take.
+    runs, solved, certified, verified, wrong, unsupported : int
+        Of all its runs: optima whose checks hold, those of them that are certified, those that are verified; claims
+        that did not hold, and programs it cannot take.
     statuses : mapping
     compared : int
         Runs the means are over: those of programs that every solver of the field can take.
@@ -59,8 +62,8 @@ class Line:
         The same mean of CPU seconds, which other work on the machine changes less.
     integral : float
         Shifted geometric mean of the primal-dual integrals, in seconds; failures count their limit.
-    build, nodes : float
-        Medians, of the runs that have them.
+    build, confirm, nodes : float
+        Medians, of the runs that have them: seconds to build, seconds to confirm, nodes.
     memory : float
         The most megabytes.
     """
@@ -68,6 +71,8 @@ class Line:
     name: str
     runs: int
     solved: int
+    certified: int
+    verified: int
     wrong: int
     unsupported: int
     statuses: dict[str, int]
@@ -77,6 +82,7 @@ class Line:
     cpu: float
     integral: float
     build: float
+    confirm: float
     nodes: float
     memory: float
 
@@ -95,10 +101,10 @@ class Field:
         Of the geometric means, in seconds.
     lines, by_lowering : tuple of Line
         By solver; and by lowering and solver where there is more than one lowering.
-    times : mapping from solvers to seconds, None where the answer was not verified optimal
+    times : mapping from solvers to seconds, None where the answer was not optimal
         Without the solvers that cannot take a single program.
     ratios : tuple of (solver, solver, Ratio)
-        Of the times where both were verified optimal.
+        Of the times where both found an optimum.
     """
 
     name: str
@@ -128,7 +134,7 @@ class Summary:
     notes : tuple of str
         Cases whose runs were not asked the same program.
     worst : tuple of records
-        All that did not end in a verified optimum, the worst first.
+        All that did not end in an optimum whose checks hold, the worst first.
     fields : tuple of Field
     """
 
@@ -196,7 +202,7 @@ def _field(name: str, solvers: tuple[str, ...], records: Sequence[Record]) -> Fi
         if all(solver in found and found[solver]["status"] not in NOT_TIMED for solver in able)
     }
     times: Times = {solver: [_seconds(by_instance[key][solver]) for key in sorted(common)] for solver in able}
-    shift = shift_for(r["seconds"] for r in records if r["status"] == SOLVED)
+    shift = shift_for(r["seconds"] for r in records if r["status"] in SOLVED)
     compared = [
         r for r in records if r["solver"] in able and (r["case"], r["seed"], r["permutation"]) in common
     ]
@@ -213,7 +219,7 @@ def _field(name: str, solvers: tuple[str, ...], records: Sequence[Record]) -> Fi
 
 
 def _seconds(record: Record) -> float | None:
-    return max(record["seconds"], LEAST_SECONDS) if record["status"] == SOLVED else None
+    return max(record["seconds"], LEAST_SECONDS) if record["status"] in SOLVED else None
 
 
 def _by_lowering(records: Sequence[Record], shift: float) -> tuple[Line, ...]:
@@ -253,7 +259,9 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
     return Line(
         name=name,
         runs=len(records),
-        solved=counted[SOLVED],
+        solved=sum(counted[status] for status in SOLVED),
+        certified=counted["certified-optimal"],
+        verified=counted["verified-optimal"],
         wrong=sum(counted[status] for status in BAD),
         unsupported=counted["unsupported"],
         statuses=dict(sorted(counted.items())),
@@ -263,7 +271,8 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
         cpu=shifted_geometric_mean(cpu, shift),
         integral=shifted_geometric_mean(integrals, shift),
         build=_median(r.get("build_seconds") for r in records),
-        nodes=_median(r.get("nodes") for r in records if r["status"] == SOLVED),
+        confirm=_median(r.get("confirm_seconds") for r in records),
+        nodes=_median(r.get("nodes") for r in records if r["status"] in SOLVED),
         memory=max((r["memory_peak"] for r in records if r.get("memory_peak")), default=math.nan),
     )
 
@@ -276,7 +285,7 @@ def _median(values: Iterable[float | None]) -> float:
 def _ratios(solvers: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
     times: dict[str, dict[tuple[str, int, int], float]] = defaultdict(dict)
     for r in records:
-        if r["status"] == SOLVED:
+        if r["status"] in SOLVED:
             times[r["solver"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
     for first, second in combinations(solvers, 2):
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)

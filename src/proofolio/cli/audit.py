@@ -21,7 +21,7 @@ from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.report.audit_text import show
 from proofolio.report.files import write_page
-from proofolio.solvers.solution import Solution
+from proofolio.solvers.solution import VERIFIED, Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.certificates import check_certificates, save_certificates
 from proofolio.verification.audit.tightening import Confirmation, tightened
@@ -202,7 +202,7 @@ def _solution(found: Audit, file: Path, values: dict[str, float], extras: dict[s
         "status": verdict,
         "checks": [asdict(one) for one in checks],
     }
-    return verdict.startswith("verified")
+    return verdict in VERIFIED
 
 
 def _require_folder(option: str, file: Path | None, suffixes: Sequence[str] = ()) -> None:

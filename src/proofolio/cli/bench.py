@@ -36,6 +36,7 @@ from proofolio.report.benchmark_text import (
 )
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.files import make_folder, write_markdown, write_page
+from proofolio.verification.certified.confirming import CONFIRM
 
 __all__ = ["bench_command"]
 
@@ -139,7 +140,8 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
     "--time-limit",
     type=click.FloatRange(min=0.0, min_open=True),
     metavar="S",
-    help=f"Seconds a solver is given; a run is killed after twice that and ten more [{TIME_LIMIT:g}].",
+    help=f"Seconds a solver is given; a run is killed after twice that, ten more and the confirmation's own "
+    f"[{TIME_LIMIT:g}].",
 )
 @click.option(
     "--memory-limit",
@@ -151,6 +153,14 @@ def _names(context: click.Context, parameter: click.Parameter, value: str | None
 )
 @click.option(
     "--gap", type=click.FloatRange(min=0.0), default=1e-6, show_default=True, help="Relative gap asked for."
+)
+@click.option(
+    "--confirm",
+    type=click.Choice(CONFIRM),
+    default="none",
+    show_default=True,
+    help="What an optimum has to rest on beside one solver's word, as in `solve`; outside the times, in a column of "
+    "its own.",
 )
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Runs at a time.")
 @click.option("--scheduler", metavar="ADDRESS", help="Run on the workers of this dask scheduler.")
@@ -171,6 +181,7 @@ def bench_command(
     time_limit: float | None,
     memory_limit: float,
     gap: float,
+    confirm: str,
     jobs: int,
     scheduler: str | None,
     out: Path | None,
@@ -209,6 +220,7 @@ def bench_command(
         time_limit=limit,
         memory_limit=memory_limit,
         gap=gap,
+        confirm=confirm,
     )
     title = ", ".join(suite.name for suite in suites) if targets else "all suites"
     folder = out or Path("bench-" + ("-".join(suite.name for suite in suites) if targets else "all"))

@@ -25,8 +25,9 @@ from proofolio.cli.output import (
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 from proofolio.report.files import write_document
+from proofolio.report.words import MEANINGS
 from proofolio.solvers.capabilities import SOLVERS
-from proofolio.solvers.solution import Solution
+from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, Solution
 from proofolio.verification.certified.confirming import CONFIRM
 from proofolio.verification.checks.infeasibility import explain_infeasible
 from proofolio.verification.checks.unboundedness import explain_unbounded
@@ -40,19 +41,6 @@ SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
 EXPLAIN_SECONDS = 5.0
-MEANINGS = {
-    "certified-optimal": "every check holds, and a tree proved in exact arithmetic shows that nothing is better",
-    "solver-optimal": "every check holds; that nothing is better is one solver's word",
-    "solver-infeasible": "no point satisfies the model, by one solver's word",
-    "verified-optimal": "every check holds and the gap is proven",
-    "verified-feasible": "every check holds, but the gap asked for is not reached",
-    "leaks": "the solution is no longer one when its integers are exact",
-    "infeasible-solution": "the solution breaks the model's own rows",
-    "claim-wrong": "the solver's claim does not hold",
-    "limit": "time was up before a solution was found and checked",
-    "infeasible": "no point satisfies the model",
-    "unbounded": "the objective has no limit",
-}
 EXAMPLE = """
 \b
 Examples:
@@ -95,10 +83,10 @@ Examples:
 @click.option(
     "--confirm",
     type=click.Choice(CONFIRM),
-    default="none",
+    default="auto",
     show_default=True,
     help="What an optimum has to rest on: a proof in exact arithmetic (certificate), a second run that finds nothing "
-    "better (second), or the first of these that succeeds (auto).",
+    "better (second), the first of these that succeeds soon (auto), or one solver's word (none).",
 )
 @MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -207,11 +195,10 @@ def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
 
 def _explained(answer: Solution) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
-    if answer.status not in ("infeasible", "unbounded"):
+    if answer.status not in (*INFEASIBLE, *UNBOUNDED):
         return {}
-
     with suppress(ProofolioError, KeyboardInterrupt):
-        if answer.status == "infeasible":
+        if answer.status in INFEASIBLE:
             return {"iis": explain_infeasible(answer.program, EXPLAIN_SECONDS).document}
         return {"ray": explain_unbounded(answer.program, EXPLAIN_SECONDS).document}
     return {}
@@ -232,8 +219,10 @@ def _found(answer: Solution) -> dict[str, Any]:
         "values": answer.values if answer.x is not None else None,
         "method": answer.method,
         "message": answer.message,
-        "certified": answer.certificate is not None,
-        "refuted": list(answer.refuted),
+        "confirm_seconds": answer.confirm_seconds,
+        "certified": answer.certified,
+        "exactly_infeasible": answer.exactly_infeasible,
+        "claims": [{**asdict(claim), "sentence": str(claim)} for claim in answer.claims],
     }
 
 
@@ -259,7 +248,7 @@ def _print(document: Mapping[str, Any]) -> None:
     lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
         lines.append(("bound", f"{document['bound']:.10g}, gap {document['gap']:.1e}"))
-    lines += [("refuted", sentence) for sentence in document["refuted"]]
+    lines += [("refuted", claim["sentence"]) for claim in document["claims"]]
     failed = [check for check in document["checks"] if not check["ok"]]
     lines.append(("checks", f"{len(document['checks']) - len(failed)} of {len(document['checks'])} hold"))
     lines += [

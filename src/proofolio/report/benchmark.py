@@ -12,6 +12,7 @@ from proofolio.benchmarking.measures import Curve, performance_profile, solved_w
 from proofolio.benchmarking.summary import Field, Summary
 from proofolio.report.benchmark_text import (
     LINE_NOTE,
+    OWN_STATUSES,
     environments_table,
     lines_table,
     ratios_table,
@@ -19,6 +20,8 @@ from proofolio.report.benchmark_text import (
 )
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, legend_beside, new_figure, percent_axis
 from proofolio.report.page import chart, page, paragraph, section, tiles
+from proofolio.report.words import words_table
+from proofolio.solvers.solution import OPTIMAL
 
 __all__ = ["bench_page", "curve_chart"]
 
@@ -94,7 +97,8 @@ def bench_page(summary: Summary, title: str) -> str:
     if summary.notes:
         parts.append(section("Different programs", *(paragraph(f"{note}.") for note in summary.notes)))
     if summary.fields:
-        parts.append(section("How to read the tables", paragraph(LINE_NOTE)))
+        words = words_table(summary.by_status, OWN_STATUSES).html("bench")
+        parts.append(section("How to read the tables", paragraph(LINE_NOTE), words))
     parts += [_field(k, field) for k, field in enumerate(summary.fields)]
     parts += [_worst(summary), _made_on(summary)]
     return page(
@@ -113,7 +117,7 @@ def _headline(summary: Summary) -> str:
     return tiles(
         [
             (str(len(summary.records)), "runs", ""),
-            (str(count.get("verified-optimal", 0)), "verified optima", ""),
+            (str(sum(count.get(s, 0) for s in OPTIMAL)), "optima whose checks hold", ""),
             (str(wrong), "claims that did not hold", "bad" if wrong else "good"),
             (str(lost), "crashed, out of memory or in error", "bad" if lost else ""),
             (str(count.get("limit", 0) + count.get("verified-feasible", 0)), "stopped by their limit", ""),
@@ -154,7 +158,7 @@ def _field(number: int, field: Field) -> str:
             lines_table(field.by_lowering, "lowering, solver").html("bench"),
         ]
     if field.compared and len(field.solvers) > 1:
-        caption = "Dolan-Moré profile: the share verified within a multiple of the fastest verified time."
+        caption = "Dolan-Moré profile: the share solved within a multiple of the fastest time."
         parts.append(
             chart(
                 inline_svg(
@@ -168,19 +172,21 @@ def _field(number: int, field: Field) -> str:
             )
         )
     if field.compared:
-        caption = "The share verified within a time."
+        caption = "The share solved within a time."
         parts.append(
             chart(inline_svg(curve_chart(f"within-{number}", solved_within(field.times), "seconds")), caption)
         )
     if field.ratios:
-        about = "Geometric means over the runs both verified; the intervals are of a bootstrap over cases."
+        about = "Geometric means over the runs in which both found an optimum; the intervals bootstrap cases."
         parts += ["<h3>Ratios</h3>", paragraph(about), ratios_table(field).html("bench")]
     return section(field.name, *parts)
 
 
 def _worst(summary: Summary) -> str:
     if not summary.worst:
-        return section("Worst runs", paragraph("Every run that could be made ended in a verified optimum."))
+        return section(
+            "Worst runs", paragraph("Every run that could be made ended in an optimum whose checks hold.")
+        )
     return section("Worst runs, worst first", _runs(summary.worst[:LISTED]), _more(len(summary.worst)))
 
 

@@ -17,9 +17,11 @@ from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
 from proofolio.report.table import Cell, Table
+from proofolio.report.words import words_table
 
 __all__ = [
     "LINE_NOTE",
+    "OWN_STATUSES",
     "bench_document",
     "bench_markdown",
     "changes_table",
@@ -43,6 +45,8 @@ SHOWN = 10  # runs in a table of the terminal
 REASON = 240  # characters of the reason of a run
 LINE_HEAD = (
     "runs",
+    "optimal",
+    "certified",
     "verified",
     "claims that did not hold",
     "unsupported",
@@ -53,15 +57,23 @@ LINE_HEAD = (
     "CPU s",
     "integral s",
     "build s",
+    "confirm s",
     "nodes",
     "MB",
 )
-TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 7, 8, 9)  # of the table of lines: those a terminal has room for
+TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11)  # of the table of lines: those a terminal has room for
+OWN_STATUSES = {
+    "memory": "the process held more than its memory limit and was ended",
+    "crash": "the process ended, or did not end in time and was killed",
+    "error": "the solver, or what surrounds it, raised an error",
+    "unsupported": "the solver cannot express the program, which was known before it was asked",
+}
 LINE_NOTE = (
-    "Verified: an optimum whose every check held. Compared: runs the means are over, those of programs that every "
-    "solver can take and that no solver found infeasible or unbounded. Mean: shifted geometric mean of wall seconds, "
-    "in which a run without a verified optimum counts its time limit; PAR10: arithmetic mean, in which it counts ten "
-    "times that. CPU: as the mean, of CPU seconds. Integral: primal-dual integral. Build and nodes are medians, MB is "
+    "Optimal: an optimum whose every check held; of these, certified and verified say what else it rests on (below). "
+    "Compared: runs the means are over, those of programs that every solver can take and that were not found "
+    "infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which a run without an optimum counts "
+    "its time limit; PAR10: arithmetic mean, in which it counts ten times that. CPU: as the mean, of CPU seconds. "
+    "Integral: primal-dual integral. Build, confirm and nodes are medians, of which none is in the other times; MB is "
     "the most a process held."
 )
 
@@ -72,21 +84,24 @@ def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -
     rows: list[Sequence[Cell]] = []
     for line in lines:
         other = line.runs - line.solved - line.wrong - line.unsupported
-        kinds = {s: n for s, n in line.statuses.items() if s not in (SOLVED, "unsupported", *BAD)}
+        kinds = {s: n for s, n in line.statuses.items() if s not in (*SOLVED, "unsupported", *BAD)}
         rows.append(
             (
                 line.name,
                 str(line.runs),
                 str(line.solved),
+                str(line.certified),
+                str(line.verified),
                 (str(line.wrong), "bad" if line.wrong else ""),
                 str(line.unsupported),
                 ", ".join(f"{n} {s}" for s, n in kinds.items()) if other else "",
                 str(line.compared),
                 *map(seconds_text, (line.mean, line.par10, line.cpu, line.integral, line.build)),
+                seconds_text(line.confirm),
                 *map(_whole, (line.nodes, line.memory)),
             )
         )
-    numbers = (1, 2, 3, 4, *range(6, len(LINE_HEAD) + 1))
+    numbers = (1, 2, 3, 4, 5, 6, *range(8, len(LINE_HEAD) + 1))
     return Table((names, *LINE_HEAD), rows, numbers, title)
 
 
@@ -224,7 +239,7 @@ def bench_markdown(summary: Summary, title: str) -> str:
     parts = [f"# Benchmark: {title}", f"{len(summary.records)} runs: {counted}.", *_wrong(summary)]
     parts += [f"- Different programs: {note}." for note in summary.notes]
     if summary.fields:
-        parts.append(LINE_NOTE)
+        parts += [LINE_NOTE, words_table(summary.by_status, OWN_STATUSES).markdown()]
     for field in summary.fields:
         parts += _field(field)
     if summary.worst:
@@ -258,7 +273,10 @@ def _field(field: Field) -> list[str]:
     if field.by_lowering:
         parts.append(lines_table(field.by_lowering, "lowering, solver").markdown())
     if field.ratios:
-        parts += ["Ratios of times, over the runs both verified:", ratios_table(field).markdown()]
+        parts += [
+            "Ratios of times, over the runs in which both found an optimum:",
+            ratios_table(field).markdown(),
+        ]
     return parts
 
 

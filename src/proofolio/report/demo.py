@@ -16,7 +16,7 @@ from proofolio.models import RegimeSolution, RegimeSwitching
 from proofolio.report.demo_case import CaseSettings, History, MarketCase, market_case, market_history
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.table import Cell, Table
-from proofolio.solvers.solution import Check
+from proofolio.solvers.solution import OPTIMAL, VERIFIED, Check
 
 __all__ = [
     "LOWERINGS",
@@ -39,7 +39,7 @@ LOWERINGS = ("hull", "big-m")
 SOLVERS = ("highs", "scip")
 REGIMES = 3
 TIME_LIMIT = 20.0  # seconds for each of the four solves: the whole stays below a minute and a half
-GOOD = ("verified-optimal", "verified-feasible")
+GOOD = VERIFIED
 # Two proven optima may differ by this, relative, beyond what their gaps allow.
 AGREE = 1e-6
 # Both lowerings on one fixed path differ by no more than AGREE and the two gaps of 1e-6 they are solved to.
@@ -235,7 +235,7 @@ def agreement(runs: Sequence[Run]) -> Agreement:
     failed = [run.name for run in runs if not run.ok]
     if failed or not runs:
         return Agreement(False, f"no verified answer from {', '.join(failed) or 'any run'}")
-    proven = [run for run in runs if run.status == "verified-optimal"]
+    proven = [run for run in runs if run.status in OPTIMAL]
     stopped = [f"{run.name} (gap {small(run.gap or 0.0)})" for run in runs if run not in proven]
     if not proven:
         return Agreement(True, f"no run proved its optimum within its time limit: {', '.join(stopped)}")

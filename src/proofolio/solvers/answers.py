@@ -19,7 +19,7 @@ from proofolio.errors import BadData
 from proofolio.program.program import Program
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.natural_units import power_of_two
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import NOTHING, Settings, Solution
 
 __all__ = [
     "INFINITE",
@@ -43,7 +43,7 @@ ROUNDING = 1e-9
 
 def closes(objective: float, bound: float, gap: float, unit: float = 0.0) -> bool:
     """Whether a gap is within the one asked for, or within rounding of terms of size `unit`."""
-    room = max(gap * max(1e-10, abs(objective)), ROUNDING * max(unit, abs(objective)))
+    room = max(gap * max(NOTHING, abs(objective)), ROUNDING * max(unit, abs(objective)))
     return abs(objective - bound) <= room
 
 

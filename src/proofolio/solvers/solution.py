@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import Any
 
+import numpy as np
+
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.expression import Expression
@@ -14,11 +16,32 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
 
-__all__ = ["VERIFIED", "Check", "Progress", "Settings", "Solution", "read_settings"]
+__all__ = [
+    "CANCELLED",
+    "INFEASIBLE",
+    "NOTHING",
+    "OPTIMAL",
+    "UNBOUNDED",
+    "VERIFIED",
+    "Check",
+    "Progress",
+    "RefutedClaim",
+    "Settings",
+    "Solution",
+    "gap_size",
+    "read_settings",
+]
 
 
-# The statuses of an answer whose every check holds.
-VERIFIED = ("certified-optimal", "verified-optimal", "solver-optimal", "verified-feasible")
+# The statuses of an optimum, and of an answer whose every check holds; and of there being no point, and no limit.
+OPTIMAL = ("certified-optimal", "verified-optimal", "solver-optimal")
+VERIFIED = (*OPTIMAL, "verified-feasible")
+INFEASIBLE = ("infeasible", "solver-infeasible")
+UNBOUNDED = ("unbounded", "solver-unbounded")
+# What an objective of nothing is taken to be, for a relative gap.
+NOTHING = 1e-9
+# An objective whose terms cancel is known to this part of their sum.
+CANCELLED = 1e-3
 # A millisecond: solvers refuse a time limit of nothing.
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
@@ -34,7 +57,7 @@ class Settings:
         Wall seconds of the whole call: building, searching, finishing and checking. It is kept within a
         second on programs of up to about a million stored numbers, unless the machine is overloaded.
     gap : float
-        Relative gap ``|objective - bound| / max(1e-10, |objective|)`` at which to stop.
+        Relative gap at which to stop: that of `Solution.gap`.
     seed, threads : int
     options : mapping
         The solver's own options, passed through by their own names.
@@ -107,6 +130,46 @@ class Check:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class RefutedClaim:
+    """What a solver claimed, and a better point has shown to be wrong.
+
+    Attributes
+    ----------
+    solver : str
+    status : str
+        ``"optimal"``, ``"infeasible"`` or ``"unbounded"``.
+    objective : float or None
+        The value that was claimed to be optimal.
+    by : str
+        Who found otherwise.
+    """
+
+    solver: str
+    status: str
+    objective: float | None
+    by: str
+
+    def __str__(self) -> str:
+        said = {
+            "infeasible": "that no point satisfies the model",
+            "unbounded": "that the objective has no limit",
+        }.get(self.status, f"that {self.objective:.9g} is optimal" if self.objective is not None else "")
+        return f"{self.solver} claims {said}, and {self.by} found otherwise"
+
+
+def gap_size(program: Program, x: Floats | None, objective: float) -> float:
+    """Return what a gap is relative to: the objective's size, or what is known of it where its terms cancel.
+
+    That is a thousandth of the sum of its terms at a point, as for all checks of an objective, and never less than
+    1e-9: a bound of -1e-16 beside an objective of 0 leaves no gap.
+    """
+    terms = 0.0
+    if x is not None:
+        terms = float(np.abs(program.q * x).sum() + 0.5 * np.abs(x) @ (abs(program.P) @ np.abs(x)))
+    return max(abs(objective), CANCELLED * terms, NOTHING)
+
+
 @dataclass(frozen=True, eq=False)
 class Solution:
     """The answer of a solve, in the user's own sense of the objective, with the checks made of it.
@@ -119,9 +182,12 @@ class Solution:
     program : Program
         The program in matrix form that `x` belongs to.
     status : str
-        After the checks: ``certified-optimal`` and ``solver-optimal`` (where `proofolio.solve` was asked to confirm),
-        ``verified-optimal``, ``verified-feasible``, ``leaks``, ``infeasible-solution``,
-        ``claim-wrong``, ``limit``, ``infeasible`` or ``unbounded``. ``limit`` means that time was up before
+        After the checks, all of which hold for the first four: ``certified-optimal`` (proved in exact
+        arithmetic), ``verified-optimal`` (multipliers prove the bound of a continuous program, or an independent
+        run found nothing better), ``solver-optimal`` (one solver's word for the bound), ``verified-feasible``
+        (the gap is open); ``infeasible`` and ``unbounded`` (certified or corroborated), ``solver-infeasible``
+        and ``solver-unbounded`` (one solver's word), ``leaks``, ``infeasible-solution``, ``claim-wrong`` or
+        ``limit``, which means that time was up before
         there was an incumbent, or before the one there is could be tested for leaks. Of a solver's bare
         claim: ``optimal`` (within the gap asked for), ``feasible`` (stopped with an incumbent), ``limit``
         (stopped without one), ``infeasible`` or ``unbounded``.
@@ -142,11 +208,13 @@ class Solution:
         Empty where there was no point to check. One that could not be decided has the value NaN.
     claim : str
         The solver's own status, kept once the checks have given the answer another; empty before that.
-    certificate : object or None
-        What proves a ``certified-optimal`` answer, or an infeasible one
-        (`proofolio.verification.certified.optimum.Certificate`).
-    refuted : tuple of str
-        Claims that a better point refuted, in a sentence each.
+    certificate : Certificate or None
+        What proves a ``certified-optimal`` answer, one that is ``infeasible`` or ``unbounded``, or that no point
+        satisfies the model exactly (see `exactly_infeasible`).
+    claims : tuple of RefutedClaim
+        Claims that were refuted before this answer was found.
+    confirm_seconds : float
+        Wall time of the confirmation; `seconds` is without it.
     """
 
     program: Program
@@ -164,7 +232,8 @@ class Solution:
     checks: tuple[Check, ...] = ()
     claim: str = ""
     certificate: Any = None
-    refuted: tuple[str, ...] = ()
+    claims: tuple[RefutedClaim, ...] = ()
+    confirm_seconds: float = 0.0
 
     def __repr__(self) -> str:
         known = (
@@ -178,6 +247,16 @@ class Solution:
     def ok(self) -> bool:
         """Whether there is a checked answer and every check holds."""
         return self.status in VERIFIED
+
+    @property
+    def certified(self) -> bool:
+        """Whether a certificate proves what the status says."""
+        return self.certificate is not None and not self.exactly_infeasible
+
+    @property
+    def exactly_infeasible(self) -> bool:
+        """Whether it is proved that no point satisfies the model exactly, while this one does within tolerances."""
+        return self.x is not None and self.certificate is not None and self.certificate.point is None
 
     @property
     def failed(self) -> tuple[Check, ...]:
@@ -198,10 +277,14 @@ class Solution:
 
     @property
     def gap(self) -> float:
-        """Relative gap ``|objective - bound| / max(1e-10, |objective|)``; infinite without both."""
+        """Relative gap ``|objective - bound| / size``; infinite without both.
+
+        The size is that of the objective, a thousandth of the sum of its terms at the incumbent, or 1e-9, whichever
+        is largest.
+        """
         if self.objective is None or self.bound is None:
             return float("inf")
-        return abs(self.objective - self.bound) / max(1e-10, abs(self.objective))
+        return abs(self.objective - self.bound) / gap_size(self.program, self.x, self.objective)
 
     @property
     def values(self) -> dict[str, float]:

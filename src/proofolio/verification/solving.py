@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -17,8 +18,18 @@ from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
-from proofolio.solvers.solution import VERIFIED, Check, Settings, Solution, read_settings
-from proofolio.verification.certified.confirming import CONFIRM, Confirmation
+from proofolio.solvers.solution import (
+    INFEASIBLE,
+    OPTIMAL,
+    UNBOUNDED,
+    VERIFIED,
+    Check,
+    RefutedClaim,
+    Settings,
+    Solution,
+    read_settings,
+)
+from proofolio.verification.certified.confirming import CONFIRM, Confirmation, second_runs
 from proofolio.verification.certified.confirming import confirm as confirm_claim
 from proofolio.verification.certified.optimum import Certificate
 from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
@@ -34,12 +45,17 @@ LEAST_OPINION = 0.25
 # Of a time limit, the most that is kept for finishing and checking the incumbent.
 KEPT = 0.3
 ANY_GAP = 1e9
-# Confirmation: a certificate may take so many times the solve, or so many seconds; a second run so many seconds more
-# than the first. A better point found is confirmed in its turn, so often.
+# Confirmation: a certificate that is asked for may take so many times the solve, or so many seconds; otherwise so many
+# seconds more than the search. A better point found is confirmed in its turn, so often.
 TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
+# What is solved within .1 s is confirmed within .5 s.
+AT_ONCE, FEW = 0.45, 5.0
+LEAST_CONFIRMATION = 0.01
+# What can be confirmed; a claim that a check refuted may have been bettered by the point next to it.
+CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, "claim-wrong")
 
 
-def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **settings: Any) -> Solution:
+def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **settings: Any) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -48,16 +64,19 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **set
         The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
     solver : {"highs", "scip"}, optional
         The one that is named is used; otherwise the first that can take the program. The answer says which it was.
-    confirm : {"none", "auto", "second", "certificate"}
+    confirm : {"auto", "none", "second", "certificate"}
         What an optimum, or that there is none, has to rest on beside one solver's word: ``"certificate"``, a tree
         proved in exact arithmetic (``certified-optimal``, kept as `Solution.certificate`); ``"second"``, an
         independent run that looks for something better and finds there is nothing (``verified-optimal``); ``"auto"``
-        tries the first and then the second. What neither settles is ``solver-optimal`` or ``solver-infeasible``. A
-        better point that is found is the answer, and `Solution.refuted` names the claim it refutes.
+        tries the first and then the second, within half a second where the search took a tenth. What neither
+        settles, and everything with ``"none"``, is ``solver-optimal``, ``solver-infeasible`` or
+        ``solver-unbounded``; but multipliers that prove the bound of a continuous program are enough for
+        ``verified-optimal``. A better point that is found is the answer, and `Solution.claims` names the claim it
+        refutes.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
-        of the whole call: opening, searching and checking; part of it is kept for the checks.
+        of the whole call: opening, searching, confirming and checking; part of it is kept for the checks.
 
     Returns
     -------
@@ -86,7 +105,7 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **set
     opened = open_model(model)
     if confirm not in CONFIRM:
         raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
-    answer = solve_until(deadline, opened.program, solver, wanted)
+    answer = solve_until(deadline, opened.program, solver, wanted, ask_others=confirm == "none")
     if confirm != "none":
         answer = confirmed(opened.program, answer, confirm, wanted.gap, deadline)
     if opened.load is not None and answer.x is not None:
@@ -95,14 +114,19 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "none", **set
 
 
 def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:
-    """Solve a program in matrix form and check the answer; arguments as for `solve`."""
+    """Solve a program in matrix form and check the answer, without confirming it; arguments as for `solve`."""
     wanted = read_settings(settings)
     return solve_until(Deadline.after(wanted.time_limit), program, solver, wanted)
 
 
 @one_blas_thread()
-def solve_until(deadline: Deadline, program: Program, solver: str | None, settings: Settings) -> Solution:
-    """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment."""
+def solve_until(
+    deadline: Deadline, program: Program, solver: str | None, settings: Settings, *, ask_others: bool = True
+) -> Solution:
+    """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment.
+
+    With `ask_others` another solver is asked for a point where the first one says that there is none.
+    """
     wanted = settings
     if settings.start is not None:
         wanted = replace(settings, start=_start(program, settings.start))
@@ -110,7 +134,7 @@ def solve_until(deadline: Deadline, program: Program, solver: str | None, settin
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
     claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
-    return verify_claim(deadline, program, claim, wanted.gap)
+    return verify_claim(deadline, program, claim, wanted.gap, ask_others=ask_others)
 
 
 def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline: Deadline) -> Solution:
@@ -121,38 +145,72 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     program : Program
         As it was given; its cones need not be recognised.
     answer : Solution
-        Checked. Only claims of an optimum, and that there is no point, are confirmed.
+        Checked. Only claims of an optimum, that there is no point and that there is no limit are confirmed.
     how : {"auto", "second", "certificate"}
     gap : float
     deadline : Deadline
         Of the whole call; a confirmation has a budget of its own as well.
     """
+    began = time.perf_counter()
     for _ in range(ROUNDS):
-        if answer.status not in ("verified-optimal", "claim-wrong", "infeasible"):
-            return answer
-        certify = how == "certificate"
-        budget = max(TIMES * answer.seconds, CERTIFY_SECONDS) if certify else answer.seconds + SECOND_SECONDS
-        found = confirm_claim(program, answer, how, gap, max(min(budget, deadline.left), LEAST_OPINION))
-        if found.better is None:
-            return _with_word(program, answer, found, deadline)
+        if answer.status not in CLAIMS:
+            break
+        left = min(confirm_budget(how, answer.seconds), deadline.left)
+        if left < LEAST_CONFIRMATION:
+            answer = replace(answer, message="no time was left to confirm it")
+            break
+        found = confirm_claim(program, answer, how, gap, left)
+        if found.word != "refuted":
+            answer = _with_word(program, answer, found, deadline)
+            break
         answer = _refuted(program, answer, found, deadline, gap)
-    return answer
+        if answer.status == "certified-optimal":
+            break
+    return replace(answer, confirm_seconds=time.perf_counter() - began)
+
+
+def confirm_budget(how: str, seconds: float) -> float:
+    """Return how many seconds a confirmation may take, by those of the search.
+
+    A certificate that is asked for may take long; otherwise what was solved at once is confirmed at once.
+    """
+    if how == "certificate":
+        return max(TIMES * seconds, CERTIFY_SECONDS)
+    return min(seconds + SECOND_SECONDS, max(AT_ONCE, FEW * seconds))
 
 
 def _with_word(program: Program, answer: Solution, found: Confirmation, deadline: Deadline) -> Solution:
     """Return an answer that nothing refuted, with the status its confirmation allows."""
     certificate = found.certificate
+    kind = "unbounded" if answer.status in UNBOUNDED else "infeasible"
     if found.word == "certified" and certificate is not None:
-        if certificate.point is None and answer.x is None:
-            return replace(answer, status="infeasible", certificate=certificate)
-        if certificate.point is None:
-            why = "the point satisfies the model within tolerances only: no point satisfies it exactly"
-            return replace(answer, status="solver-optimal", message=why)
+        if answer.x is None:
+            return replace(answer, status=kind, certificate=certificate)
         return _certified(program, answer, certificate, deadline)
+    if answer.x is None:
+        return (
+            replace(answer, status=kind)
+            if found.word == "verified"
+            else replace(answer, message=found.reason)
+        )
+    if found.exact is not None and answer.ok:
+        answer = _moved(program, answer, found.exact, deadline)
+    if certificate is not None:
+        answer = replace(answer, certificate=certificate)
     if found.word == "verified":
-        return answer
-    kind = {"verified-optimal": "solver-optimal", "infeasible": "solver-infeasible"}
-    return replace(answer, status=kind.get(answer.status, answer.status), message=found.reason)
+        answer = replace(answer, status="verified-optimal") if answer.status in OPTIMAL else answer
+    return replace(answer, message=found.reason) if found.reason else answer
+
+
+def _moved(program: Program, answer: Solution, x: Floats, deadline: Deadline) -> Solution:
+    """Return an answer at the exact point next to it, where every check holds there too."""
+    objective = program.objective(x)
+    bound = answer.bound
+    if bound is not None:
+        bound = max(bound, objective) if program.maximise else min(bound, objective)
+    point = replace(answer.unchecked(), x=x, objective=objective, bound=bound, duals=None)
+    checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
+    return point.checked(checks, answer.status) if all(c.ok for c in checks) else answer
 
 
 def _certified(program: Program, answer: Solution, certificate: Certificate, deadline: Deadline) -> Solution:
@@ -165,39 +223,61 @@ def _certified(program: Program, answer: Solution, certificate: Certificate, dea
     objective = program.objective(x)
     if bound is not None:
         bound = min(bound, objective) if sign > 0 else max(bound, objective)
-    point = replace(answer.unchecked(), x=x, objective=objective, bound=bound, duals=None)
-    point = replace(point, status="optimal")
+    point = replace(answer.unchecked(), x=x, objective=objective, bound=bound, duals=None, status="optimal")
     checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
     if not all(c.ok for c in checks):
         return answer if answer.status != "claim-wrong" else point.checked(checks, status(checks))
-    return replace(
-        point.checked(checks, "certified-optimal"), certificate=certificate, refuted=answer.refuted
-    )
+    return replace(point.checked(checks, "certified-optimal"), certificate=certificate)
 
 
 def _refuted(
     program: Program, answer: Solution, found: Confirmation, deadline: Deadline, gap: float
 ) -> Solution:
-    """Return the better point as the answer, and the claim it refutes beside it."""
-    x = np.asarray(found.better, dtype=float)
-    objective = program.objective(x)
-    said = (
-        "that no point satisfies the model" if answer.x is None else f"that {answer.objective:.9g} is optimal"
-    )
-    sentence = f"{answer.solver} claims {said}, and {found.by} found {objective:.9g}"
-    point = replace(
-        answer.unchecked(), status="optimal", x=x, objective=objective, bound=objective, duals=None,
-        refuted=(*answer.refuted, sentence),
-    )  # fmt: skip
-    if found.certificate is not None:
-        return _certified(program, point, found.certificate, deadline)
-    checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
-    return point.checked(checks, status_after(point, checks, gap))
+    """Return what took the place of a claim, checked, and the claim it refutes beside it."""
+    was = "optimal" if answer.x is not None else answer.status.removeprefix("solver-")
+    claims = (*answer.claims, RefutedClaim(answer.solver, was, answer.objective, found.by))
+    kept = replace(answer, claims=claims)
+    better = None
+    if found.better is not None:
+        x = np.asarray(found.better, dtype=float)
+        better = replace(
+            kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None
+        )
+        if found.certificate is not None:
+            return _certified(program, better, found.certificate, deadline)
+    sign = -1.0 if program.maximise else 1.0
+    for claim in (
+        [found.instead]
+        if found.instead is not None
+        else _other_claims(program, answer, better, deadline, gap)
+    ):
+        if claim.x is None and better is not None:
+            continue
+        if better is None or sign * (program.objective(claim.point) - (better.objective or 0.0)) <= 0.0:
+            again = verify_claim(deadline, recognise_cones(program), claim, gap, ask_others=False)
+            if again.ok or again.x is None:
+                return replace(again, claims=claims, seconds=answer.seconds + claim.seconds)
+    if better is None:
+        return replace(kept, message=found.reason)
+    checks = check_until(recognise_cones(program), better, deadline.later(GRACE))
+    return better.checked(checks, status_after(better, checks, gap))
 
 
-def verify_claim(deadline: Deadline, program: Program, claim: Solution, gap: float) -> Solution:
+def _other_claims(
+    program: Program, answer: Solution, better: Solution | None, deadline: Deadline, gap: float
+) -> Iterator[Solution]:
+    """Yield what other runs claim of a program, from the better point on."""
+    within = deadline.within(answer.seconds + SECOND_SECONDS)
+    start = None if better is None else better.x
+    for _, claim in second_runs(recognise_cones(program), answer.solver, gap, within, start):
+        yield claim
+
+
+def verify_claim(
+    deadline: Deadline, program: Program, claim: Solution, gap: float, *, ask_others: bool = True
+) -> Solution:
     """Check what a solver says of a program, its cones recognised, against the data, until shortly after a deadline."""
-    if claim.status == "infeasible" and program.integer.any():
+    if claim.status == "infeasible" and program.integer.any() and ask_others:
         second = _second_opinion(program, claim.solver, deadline)
         return claim.checked(second, _status_of_infeasible(second))
     checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
@@ -229,7 +309,7 @@ def _second_opinion(program: Program, solver: str, deadline: Deadline) -> tuple[
 
 def _status_of_infeasible(second: tuple[Check, ...]) -> str:
     if all(c.ok for c in second):
-        return "infeasible"
+        return "solver-infeasible"
     return "limit" if any(math.isnan(c.value) for c in second) else "claim-wrong"
 
 

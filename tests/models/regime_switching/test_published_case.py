@@ -87,7 +87,7 @@ def test_matrix_form_equals_enumeration(seed: int, pytestconfig: pytest.Config) 
     truth = brute_force(program)
     for lowering, solver in ROUTES if full or seed < 6 else ROUTES[:3]:
         answer = program.solve(solver=solver, lowering=lowering)
-        assert answer.status == "verified-optimal", (lowering, solver, answer.failed)
+        assert answer.status == "solver-optimal", (lowering, solver, answer.failed)
         agree(answer.objective, truth, answer.gap)
 
 
@@ -98,7 +98,7 @@ def test_pyomo_and_cvxpy_forms_equal_enumeration(seed: int, lowering: str, solve
     truth = brute_force(program)
     for built in (program.to_pyomo(lowering), program.to_cvxpy(lowering)):
         answer = pf.solve(built, solver=solver)
-        assert answer.status == "verified-optimal", answer.failed
+        assert answer.status == "solver-optimal", answer.failed
         agree(answer.objective, truth, answer.gap)
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import proofolio as pf
 from proofolio import Covered, Group, RegimeSwitching, UnsupportedProgram
+from proofolio.solvers.solution import OPTIMAL
 
 N, T, R = 3, 3, 2
 
@@ -147,17 +148,17 @@ def test_indefinite_costs_are_solved_to_the_global_optimum_over_a_grid_of_lots()
 def test_an_m_that_nothing_proves_makes_no_optimum():
     program = declare(0, cardinality=1)
     needed = program.solve(lowering="big-m")
-    assert needed.status == "verified-optimal"
+    assert needed.status == "solver-optimal"
     ample = program.solve(lowering="big-m", big_m=100.0)
-    assert ample.status == "verified-optimal"
+    assert ample.status == "solver-optimal"
     small = program.solve(lowering="big-m", big_m=1e-3)
-    assert small.status != "verified-optimal"
+    assert small.status not in OPTIMAL
     assert any(c.name == "M" and not c.ok for c in small.checks)
 
 
 def test_numbers_for_multiple_big_m_make_no_optimum():
     program = declare(1)
-    assert program.solve(lowering="multiple-big-m").status == "verified-optimal"
+    assert program.solve(lowering="multiple-big-m").status == "solver-optimal"
     given = program.solve(lowering="multiple-big-m", big_m=np.full((R, R, T), 50.0))
     assert given.status == "verified-feasible"
     assert [c.name for c in given.failed] == ["M"]

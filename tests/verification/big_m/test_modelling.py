@@ -282,7 +282,7 @@ def test_the_regime_switching_program_takes_every_tier_and_refutes_wrong_numbers
     program = RegimeSwitching(Q=np.zeros((2, 3, 3)), c=[[1, 1, 1], [-1, -1, -1]], periods=1)
     for tier in TIERS:
         solved = program.solve(lowering="big-m", big_m=tier)
-        assert solved.status == "verified-optimal"
+        assert solved.status == "solver-optimal"
         assert solved.objective == pytest.approx(-1)
     for big_m in ("published", 1.5):
         wrong = program.solve(lowering="big-m", big_m=big_m)

@@ -8,7 +8,7 @@ import pytest
 from proofolio import Model, RegimeSwitching, check
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.quadratic import piqp
-from proofolio.solvers.solution import Settings, Solution
+from proofolio.solvers.solution import OPTIMAL, Settings, Solution
 from proofolio.verification.checks.checking import status, status_after
 
 SCALES = [1e-8, 1e-6, 1e-4, 1.0, 1e8]
@@ -103,7 +103,7 @@ def test_a_fast_solver_that_is_not_there_yet_is_caught():
         program, Settings(options={"eps_abs": 1e-2, "eps_rel": 1e-2, "check_duality_gap": False})
     )
     claim = replace(hasty, status="optimal")
-    assert status_after(claim, check(program, claim), 1e-6) != "verified-optimal"
+    assert status_after(claim, check(program, claim), 1e-6) not in OPTIMAL
 
 
 def test_only_a_claimed_optimum_needs_multipliers():

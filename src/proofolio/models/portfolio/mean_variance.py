@@ -32,7 +32,7 @@ from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.solvers.solution import Solution
-from proofolio.verification.solving import solve_program
+from proofolio.verification.solving import solve
 
 __all__ = ["MeanVariance", "MpcProblem"]
 
@@ -192,7 +192,7 @@ class MeanVariance:
 
         Arguments as for `MeanVarianceStepper.solve`, then those of `proofolio.solve`.
         """
-        return solve_program(self.to_program(mean, covariance, w0), solver, **settings)
+        return solve(self.to_program(mean, covariance, w0), solver, **settings)
 
 
 @dataclass(frozen=True, eq=False)

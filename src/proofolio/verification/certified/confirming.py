@@ -9,7 +9,8 @@ and then the second. Whatever is found that is better takes the claim's place, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -21,20 +22,29 @@ from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
+from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
-from proofolio.solvers.solution import Settings, Solution
-from proofolio.verification.audit.points import exact_point
+from proofolio.solvers.natural_units import power_of_two
+from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
+from proofolio.verification.certified.unbounded import certify_unbounded
+from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.points import exact_point
 
-__all__ = ["CONFIRM", "Confirmation", "confirm", "second_settings"]
+__all__ = ["CONFIRM", "Confirmation", "confirm", "second_runs", "second_settings"]
 
 CONFIRM = ("auto", "none", "second", "certificate")
 BETTER = 1e-6  # of the objective's size: what a second run has to gain
 EPS = 1e-9  # the tolerance, of integers and of rows, that both runs are given
 ROW = 1e-6  # of a row's natural size: more than this a tolerance must not move it
 NODES = 20_000
+ANY_GAP = 1e9  # the first point that is better will do
+TREE = "an exact search"
+PART = 0.6  # of a budget, for a certificate where a second run may follow
+# What a second run can vouch for: coefficients that no solver drops, and numbers that cancel without harm.
+SMALLEST, LARGEST, FARTHEST = 1e-6, 1e6, 1e9
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,13 @@ class Confirmation:
     word : str
         ``"certified"``, ``"verified"``, ``"solver"`` (nothing speaks for it but its solver) or ``"refuted"``.
     certificate : Certificate or None
+        Also where it proves that no point satisfies the program exactly, though the claim has one within tolerances.
     better : ndarray or None
-        A point that is better than the claim (for ``"infeasible"``: a point at all).
+        A point that refutes the claim: better than the optimum claimed, or a point at all.
+    instead : Solution or None
+        What another run claims of the same program, unchecked.
+    exact : ndarray or None
+        A point that satisfies the program exactly and is as good as the one claimed.
     by : str
         Who found or confirmed it.
     reason : str
@@ -57,19 +72,21 @@ class Confirmation:
     word: str
     certificate: Certificate | None = None
     better: Floats | None = None
+    instead: Solution | None = None
+    exact: Floats | None = None
     by: str = ""
     reason: str = ""
 
 
 def confirm(program: Program, claim: Solution, how: str, gap: float, budget: float) -> Confirmation:
-    """Confirm or refute that a claim is optimal within a gap, or that nothing satisfies the program.
+    """Confirm or refute that a claim is optimal within a gap, that nothing satisfies the program, or bounds it.
 
     Parameters
     ----------
     program : Program
         With its cones recognised or not.
     claim : Solution
-        Optimal with a point, or infeasible.
+        With a point, or with a status of `INFEASIBLE` or `UNBOUNDED`.
     how : {"auto", "none", "second", "certificate"}
     gap : float
     budget : float
@@ -78,38 +95,39 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, budget: flo
     deadline = Deadline.after(budget)
     if how == "none":
         return Confirmation("solver", reason="no confirmation was asked for")
-    why = ""
+    found = Confirmation("solver")
     if how in ("auto", "certificate"):
-        found, why = _certified(program, claim, gap, budget if how == "certificate" else 0.6 * budget)
-        if found is not None:
-            return found
-    if how in ("auto", "second") and deadline.left > 0:
-        return _second(program, claim, deadline, why)
-    return Confirmation("solver", reason=why)
+        found = _certified(program, claim, gap, budget if how == "certificate" else PART * budget)
+    if found.word == "solver" and how in ("auto", "second"):
+        if deadline.passed:
+            return replace(found, reason=found.reason or "no time was left to confirm it")
+        found = _second(program, claim, gap, deadline, found)
+    return found
 
 
-def _certified(
-    program: Program, claim: Solution, gap: float, seconds: float
-) -> tuple[Confirmation | None, str]:
+def _certified(program: Program, claim: Solution, gap: float, seconds: float) -> Confirmation:
     missing = lacking(program)
     if missing is not None:
-        return None, f"certificates cannot speak of {missing}"
+        return Confirmation("solver", reason=f"certificates cannot speak of {missing}")
+    if claim.status in UNBOUNDED:
+        proof = certify_unbounded(program, seconds)
+        if proof is None:
+            return Confirmation("solver", reason="no exact direction without limit was found")
+        return Confirmation("certified", proof, by=TREE)
     outcome = certify(program, claim.x, gap, seconds, NODES)
-    better = _improvement(program, claim, outcome)
-    if outcome.status == "open":
-        if better is not None:
-            return Confirmation("refuted", None, better, "an exact search"), outcome.reason
-        return None, outcome.reason
-    if outcome.status == "infeasible":
-        # with a point within the tolerances that nothing exact corresponds to, the claim is no point's
-        return Confirmation("certified", outcome.certificate, None, "an exact tree"), ""
+    better = _improvement(program, claim, outcome, gap)
     if better is not None:
-        return Confirmation("refuted", outcome.certificate, better, "an exact search"), ""
-    return Confirmation("certified", outcome.certificate, None, "an exact tree"), ""
+        return Confirmation("refuted", outcome.certificate, better, by=TREE, reason=outcome.reason)
+    if outcome.status == "open":
+        return Confirmation("solver", exact=_exact(program, claim, outcome), reason=outcome.reason)
+    if outcome.status == "infeasible" and claim.x is not None:
+        why = "the point satisfies the model within tolerances only: no point satisfies it exactly"
+        return Confirmation("solver", outcome.certificate, by=TREE, reason=why)
+    return Confirmation("certified", outcome.certificate, by=TREE)
 
 
-def _improvement(program: Program, claim: Solution, outcome: Outcome) -> Floats | None:
-    """Return the exact point of an outcome where it is better than the claim."""
+def _improvement(program: Program, claim: Solution, outcome: Outcome, gap: float) -> Floats | None:
+    """Return the exact point of an outcome where it is better than the claim by more than the gap asked for."""
     if outcome.point is None or outcome.value is None:
         return None
     x = _floats(program, outcome.point)
@@ -117,7 +135,21 @@ def _improvement(program: Program, claim: Solution, outcome: Outcome) -> Floats 
         return x
     sign = -1.0 if program.maximise else 1.0
     value = sign * (claim.objective if claim.objective is not None else np.inf)
-    return x if float(outcome.value) < value - BETTER * max(abs(value), 1e-9) else None
+    return x if float(outcome.value) < value - max(gap, BETTER) * max(abs(value), NOTHING) else None
+
+
+def _exact(program: Program, claim: Solution, outcome: Outcome) -> Floats | None:
+    """Return the exact point of an outcome where it is as good as a claim's."""
+    if outcome.point is None or outcome.value is None or claim.objective is None:
+        return None
+    return _as_good(program, claim, _floats(program, outcome.point))
+
+
+def _as_good(program: Program, claim: Solution, point: Floats) -> Floats | None:
+    sign = -1.0 if program.maximise else 1.0
+    value = claim.objective or 0.0
+    worse = sign * (program.objective(point) - value)
+    return point if worse <= BETTER * max(abs(value), NOTHING) else None
 
 
 def _floats(program: Program, point: Mapping[int, Fraction]) -> Floats:
@@ -127,62 +159,120 @@ def _floats(program: Program, point: Mapping[int, Fraction]) -> Floats:
     return x
 
 
-def second_settings(solver: str, seconds: float, gap: float) -> Settings:
+def second_settings(solver: str, seconds: float, gap: float, start: Floats | None = None) -> Settings:
     """Return the settings of a second run: other presolve, other seed, tight tolerances."""
     options: dict[str, Any] = {}
     if solver == "highs":
         options = {"presolve": "off", "mip_feasibility_tolerance": EPS, "primal_feasibility_tolerance": EPS}
     if solver == "scip":
         options = {"presolving/maxrounds": 0, "numerics/feastol": EPS}
-    return Settings(time_limit=max(seconds, 1e-2), gap=gap, seed=1, options=options)
+    return Settings(time_limit=max(seconds, 1e-2), gap=gap, seed=1, options=options, start=start)
 
 
-def _second(program: Program, claim: Solution, deadline: Deadline, why: str) -> Confirmation:
-    target = program if claim.x is None else _cut_off(program, claim)
-    if target is None:
-        return Confirmation("solver", reason=why or "the objective cannot be cut off")
-    order = [s for s in SOLVERS.values() if s.name != claim.solver] + [
-        s for s in SOLVERS.values() if s.name == claim.solver
+def second_runs(
+    program: Program, first: str, gap: float, deadline: Deadline, start: Floats | None = None
+) -> Iterator[tuple[str, Solution]]:
+    """Yield what other runs claim of a program, and who: other solvers first, then the first one without presolve."""
+    order = [s for s in SOLVERS.values() if s.name != first] + [
+        s for s in SOLVERS.values() if s.name == first
     ]
     for entry in order:
-        if entry.lacks(target) or deadline.left <= 0:
+        if entry.lacks(program) or deadline.passed:
             continue
-        try:
-            found = entry.solve(target, second_settings(entry.name, deadline.left, 1e9))
-        except ProofolioError as error:
-            why = why or str(error)
-            continue
-        who = f"{entry.name} {entry.version}, without presolve"
+        with suppress(ProofolioError):  # it cannot be given the program, which says nothing about the claim
+            found = entry.solve(program, second_settings(entry.name, deadline.left, gap, start))
+            yield f"{entry.name} {entry.version}, without presolve", found
+
+
+def _second(
+    program: Program, claim: Solution, gap: float, deadline: Deadline, known: Confirmation
+) -> Confirmation:
+    if claim.x is None:
+        return _second_without_point(program, claim, gap, deadline, known)
+    target = _cut_off(program, claim, gap)
+    if target is None:
+        return replace(known, reason=known.reason or "the objective cannot be cut off")
+    why = known.reason
+    for who, found in second_runs(target, claim.solver, ANY_GAP, deadline):
         if found.x is not None:
             x = _exactly_better(program, claim, found.x)
             if x is not None:
-                return Confirmation("refuted", None, x, who)
+                return Confirmation("refuted", better=x, by=who)
             why = f"{who} found a point that is better only by its tolerances"
             continue
         if found.status == "infeasible":
-            x = claim.x
-            if x is not None and not ordinary(program, x):
-                return Confirmation(
-                    "solver",
-                    reason="coefficients so large that the solvers' tolerances may hide better points",
-                )
-            return Confirmation("verified", None, None, who)
+            return _corroborated(program, claim, known, who)
         why = why or f"{who} did not finish ({found.status})"
-    return Confirmation("solver", reason=why)
+    return replace(known, reason=why or "no time was left to confirm it")
+
+
+def _corroborated(program: Program, claim: Solution, known: Confirmation, who: str) -> Confirmation:
+    """Return what it is worth that another run found nothing better."""
+    if not (modest(program) and ordinary(program, claim.point)):
+        why = (
+            "its coefficients are so large, or so small, that the solvers' tolerances may hide better points"
+        )
+        return replace(known, reason=why)
+    exact = known.exact
+    if exact is None and known.certificate is None and program.integer.any() and lacking(program) is None:
+        made = exact_point(program, ExactRows(program), claim.point, None, {})
+        exact = None if made is None else _as_good(program, claim, _floats(program, made))
+    why = ""
+    if known.certificate is not None:
+        why = known.reason
+    elif exact is None and program.integer.any():
+        why = "the point satisfies the model within tolerances; none near it was found to do so exactly"
+    return Confirmation("verified", known.certificate, exact=exact, by=who, reason=why)
+
+
+def _second_without_point(
+    program: Program, claim: Solution, gap: float, deadline: Deadline, known: Confirmation
+) -> Confirmation:
+    """Ask other runs about a program that is claimed to have no point, or no limit."""
+    kind = "infeasible" if claim.status in INFEASIBLE else "unbounded"
+    why = known.reason
+    for who, found in second_runs(program, claim.solver, gap, deadline):
+        if found.status == kind:
+            if modest(program):
+                return Confirmation("verified", by=who)
+            why = f"{who} says so too, but its numbers are so large, or so small, that both may be wrong"
+            continue
+        if found.status in ("infeasible", "unbounded"):
+            return Confirmation("refuted", instead=found, by=who)
+        if found.x is not None:
+            x = found.x
+            checks = feasibility_checks(recognise_cones(program), rounded(program, x), Tolerances())
+            if all(c.ok for c in checks):
+                better = None if kind == "unbounded" else x
+                if kind == "infeasible" or found.status == "optimal":
+                    return Confirmation("refuted", better=better, instead=found, by=who)
+            why = f"{who} found a point by its tolerances"
+            continue
+        why = why or f"{who} did not finish ({found.status})"
+    return replace(known, reason=why or "no time was left to confirm it")
 
 
 def _exactly_better(program: Program, claim: Solution, x: Floats) -> Floats | None:
     """Return a point that satisfies everything exactly and beats a claim, made from one that nearly does."""
     made = exact_point(program, ExactRows(program), x, None, {})
-    if made is None:
+    if made is None or claim.objective is None:
         return None
     point = _floats(program, made)
-    if claim.objective is None:
-        return point
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
     gain = value - sign * program.objective(point)
-    return point if gain > 0.5 * BETTER * max(abs(value), 1e-9) else None
+    return point if gain > 0.5 * BETTER * max(abs(value), NOTHING) else None
+
+
+def modest(program: Program) -> bool:
+    """Whether no number of a program is so small that solvers drop it, or so large that rounding counts."""
+    coefficients = np.abs(np.concatenate([program.A.data, program.quadratic.matrix.data, program.P.data]))
+    sides = np.abs(np.concatenate([program.row_lower, program.row_upper, program.lower, program.upper]))
+    coefficients, sides = coefficients[coefficients > 0.0], sides[np.isfinite(sides) & (sides > 0.0)]
+    return bool(
+        np.all((coefficients >= SMALLEST) & (coefficients <= LARGEST))
+        and np.all((sides >= SMALLEST) & (sides <= FARTHEST))
+    )
 
 
 def ordinary(program: Program, x: Floats) -> bool:
@@ -210,30 +300,32 @@ def ordinary(program: Program, x: Floats) -> bool:
     return bool(np.all(coefficient * EPS <= ROW * size))
 
 
-def _cut_off(program: Program, claim: Solution) -> Program | None:
-    """Return the program with a row that asks for something better than a claim."""
+def _cut_off(program: Program, claim: Solution, gap: float) -> Program | None:
+    """Return the program with a row that asks for something better than a claim, by more than the gap.
+
+    The row is in units of the objective, so that the solvers' absolute tolerances are small beside what it asks for.
+    """
     if claim.objective is None:
         return None
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
-    x = claim.point
-    terms = float(np.abs(program.q) @ np.abs(x)) + abs(float(0.5 * x @ (program.P @ x)))
-    room = BETTER * max(abs(value), 1e-3 * terms, 1e-9)
-    limit = value - program.c - room
+    size = gap_size(program, claim.point, value)
+    unit = float(power_of_two(size))
+    cost, limit = program.q / unit, (value - program.c - max(gap, BETTER) * size) / unit
     block = RowBlock("better", (), program.m, np.zeros(1, dtype=np.intp))
     if program.P.nnz:
         quadratic = program.quadratic
         P = program.P.tocsr()
         used = np.flatnonzero(np.diff(P.indptr))
-        form = Form(used, 0.5 * P[used][:, used].toarray())
-        matrix = sparse.vstack([quadratic.matrix, sparse.csr_array(program.q[None, :])]).tocsr()
+        form = Form(used, 0.5 * P[used][:, used].toarray() / unit)
+        matrix = sparse.vstack([quadratic.matrix, sparse.csr_array(cost[None, :])]).tocsr()
         last = RowBlock("better", (), len(quadratic), np.zeros(1, dtype=np.intp))
         rows = QuadraticRows(
             matrix, (*quadratic.forms, (form,)), np.append(quadratic.lower, -np.inf),
             np.append(quadratic.upper, limit), (*quadratic.blocks, last),
         )  # fmt: skip
         return replace(program, quadratic=rows)
-    A = sparse.vstack([program.A, sparse.csr_array(program.q[None, :])]).tocsr()
+    A = sparse.vstack([program.A, sparse.csr_array(cost[None, :])]).tocsr()
     return replace(
         program, A=A, row_lower=np.append(program.row_lower, -np.inf),
         row_upper=np.append(program.row_upper, limit), rows=(*program.rows, block),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,10 +17,13 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.program.program import Program
-from proofolio.verification.audit.points import exact_point
-from proofolio.verification.certified.search import grow
+from proofolio.verification.certified.cuts import with_cuts
+from proofolio.verification.certified.search import OPTIONS, Relaxed, grow
 from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
+from proofolio.verification.exact.points import exact_point
+from proofolio.verification.exact.rays import falls_for_ever
 from proofolio.verification.exact.trees import (
+    Cut,
     ExactProgram,
     Node,
     QuadraticRow,
@@ -31,6 +34,8 @@ from proofolio.verification.exact.trees import (
 __all__ = ["Certificate", "Outcome", "certify", "exact_program", "lacking"]
 
 SMALLEST = Fraction(1, 10**9)  # what an objective of 0 is taken to be, for a relative gap
+UNCUT = 50  # nodes that are tried before the relaxation is cut
+CUTTING = 0.3  # of the time that is left, at most, for that
 STRICT = 1_000  # a bound above v - step by a thousandth of the step rounds up to v
 
 
@@ -46,6 +51,11 @@ class Certificate:
         Of the point, and the least that any point can have, both of the minimisation (a maximisation is negated).
     tangents, nodes : tuple
         The tree.
+    ray : mapping from column to value, or None
+        A direction from the point in which the objective falls for ever; the certificate then says that there is
+        no bound.
+    cuts : tuple
+        Rows that hold for all points with integers, each with its proof; the tree uses them.
     """
 
     point: Mapping[int, Fraction] | None
@@ -53,10 +63,21 @@ class Certificate:
     bound: Fraction | None
     tangents: tuple[Tangent, ...]
     nodes: tuple[Node, ...]
+    ray: Mapping[int, Fraction] | None = None
+    cuts: tuple[Cut, ...] = ()
+
+    @property
+    def says(self) -> str:
+        """What is proved: ``"optimal"``, ``"infeasible"`` or ``"unbounded"``."""
+        if self.ray is not None:
+            return "unbounded"
+        return "infeasible" if self.point is None else "optimal"
 
     def holds(self, program: ExactProgram) -> bool:
         """Whether the certificate proves what it says of a program; no solver, no floating point."""
-        proved = proved_bound(program, self.tangents, self.nodes)
+        if self.ray is not None:
+            return self.point is not None and program.holds(self.point) and falls_for_ever(program, self.ray)
+        proved = proved_bound(program, self.tangents, self.nodes, self.cuts)
         if self.point is None:
             return proved == "empty"
         if not program.holds(self.point) or program.objective(self.point) != self.value:
@@ -188,12 +209,20 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
             return value - step + step / STRICT
         return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
 
-    grown = grow(program, exact, goal, better, seconds, most, x)
+    relaxed, cuts = Relaxed(program, exact, rows), tuple[Cut, ...]()
+    grown = grow(relaxed, goal, better, seconds, min(most, UNCUT) if exact.integer else most, x)
+    left = seconds - (time.perf_counter() - began)
+    if grown.status == "limit" and most > UNCUT and left > 0:
+        cut, cuts = with_cuts(program, rows, OPTIONS, CUTTING * left)
+        if cuts:
+            rows_cut = ExactRows(cut)
+            relaxed = Relaxed(cut, replace(exact, system=rows_cut.system), rows_cut)
+        grown = grow(relaxed, goal, better, began + seconds - time.perf_counter(), most, x)
     point, value = best[0] if best else (None, None)
     spent = time.perf_counter() - began
     if grown.status != "proved":
         return Outcome("open", None, point, value, grown.reason, grown.count, spent)
-    proved = proved_bound(exact, grown.tangents, grown.nodes)
+    proved = proved_bound(exact, grown.tangents, grown.nodes, cuts)
     if proved == "empty":
         if point is not None:
             return Outcome(
@@ -201,7 +230,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
             )
         return Outcome(
             "infeasible",
-            Certificate(None, None, None, grown.tangents, grown.nodes),
+            Certificate(None, None, None, grown.tangents, grown.nodes, cuts=cuts),
             None,
             None,
             "",
@@ -210,7 +239,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
         )
     if point is None or value is None or not isinstance(proved, Fraction) or not exact.holds(point):
         return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
-    certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes)
+    certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes, cuts=cuts)
     return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -23,12 +23,12 @@ from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
-from proofolio.verification.exact.certificate import Undecidable, bound, proves_empty
-from proofolio.verification.exact.lp_bounds import ExactRows, Question
+from proofolio.verification.exact.certificate import Row, Undecidable, bound, proves_empty
+from proofolio.verification.exact.lp_bounds import ExactRows, Freed, Question
 from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Tangent, boxed, with_tangents
 
-__all__ = ["Grown", "grow"]
+__all__ = ["OPTIONS", "Grown", "Relaxed", "grow"]
 
 INTEGRAL = 1e-6  # closer to an integer than this, a relaxation's value counts as one
 FEASIBLE = (
@@ -58,11 +58,10 @@ class Grown:
     Attributes
     ----------
     status : str
-        ``"proved"``: the tree proves the goal. ``"better"``: `point` is a relaxation's point with integers that is
-        below the goal. ``"limit"``: time or nodes were up. ``"open"``: a leaf could not be proved, `reason` says why.
+        ``"proved"``: the tree proves the goal. ``"limit"``: time or nodes were up. ``"open"``: a leaf could not be
+        proved, `reason` says why.
     nodes : tuple of Node
     tangents : tuple of Tangent
-    point : ndarray or None
     count : int
         Nodes solved.
     """
@@ -70,7 +69,6 @@ class Grown:
     status: str
     nodes: tuple[Node, ...] = ()
     tangents: tuple[Tangent, ...] = ()
-    point: Floats | None = None
     count: int = 0
     reason: str = ""
 
@@ -107,8 +105,7 @@ class _Costs:
 
 
 def grow(
-    program: Program,
-    exact: ExactProgram,
+    relaxed: Relaxed,
     goal: Callable[[], Fraction | None],
     found: Callable[[Floats | Mapping[int, Fraction]], bool],
     seconds: float,
@@ -119,23 +116,21 @@ def grow(
 
     Parameters
     ----------
-    program : Program
-        A minimisation in its own sense: linear rows, convex quadratic rows, integers; no cones, indicators or sets.
-    exact : ExactProgram
-        The same in fractions.
+    relaxed : Relaxed
+        The program, and what is asked of it.
     goal : function
         The value every leaf has to prove, less the objective's constant; None when the tree has to prove that
         nothing satisfies the program. It may fall during the search.
     found : function of a point
         Given every relaxation's point with integers that is below the goal; says whether to go on (the goal has
-        then been lowered to what the point is worth).
+        then been lowered to what the point is worth). What it raises ends the search.
     seconds : float
     most : int
         Nodes.
     start : ndarray, optional
         A point at which every curve gets its first tangent.
     """
-    search = _Search(program, exact, goal, found, seconds, most)
+    search = _Search(relaxed, goal, found, seconds, most)
     if start is not None:
         search.touch(start)
     return search.run()
@@ -144,20 +139,17 @@ def grow(
 class _Search:
     def __init__(
         self,
-        program: Program,
-        exact: ExactProgram,
+        relaxed: Relaxed,
         goal: Callable[[], Fraction | None],
         found: Callable[[Floats | Mapping[int, Fraction]], bool],
         seconds: float,
         most: int,
     ) -> None:
-        self.p, self.goal, self.found, self.most = program, goal, found, most
+        self.rows, self.goal, self.found, self.most = relaxed, goal, found, most
+        self.p, self.exact = relaxed.p, relaxed.program
         self.ends = time.perf_counter() + seconds
-        self.integers = np.flatnonzero(program.integer)
-        self.tangents: list[Tangent] = []
-        self.exact = exact
-        self.rows = _Relaxed(program, exact)
-        self.costs = _Costs(program.n)
+        self.integers = np.flatnonzero(self.p.integer)
+        self.costs = _Costs(self.p.n)
         self.nodes: list[Node | None] = [None]
         self.count = 0
 
@@ -168,7 +160,7 @@ class _Search:
             self.rows.add([Tangent(i, _rounded(x)) for i in curves])
 
     def run(self) -> Grown:
-        stack = [_Todo(0, {}, -math.inf)]
+        stack = [_Todo(0, dict(self.rows.held), -math.inf)]
         while stack:
             if time.perf_counter() > self.ends or self.count >= self.most:
                 return Grown("limit", count=self.count, reason="the time or the nodes allowed were used up")
@@ -320,27 +312,68 @@ def _rounded(x: Floats) -> dict[int, Fraction]:
     return {j: Fraction(float(v)).limit_denominator(10**6) for j, v in enumerate(x.tolist()) if abs(v) > 1e-9}
 
 
-class _Relaxed:
-    """The linear relaxation with its tangents, in HiGHS and in fractions.
+class Relaxed:
+    """The linear relaxation of a program with its tangents, in HiGHS and in fractions: one in memory, asked often.
 
     Where nothing is curved, multipliers are made exact in 64-bit integers (`ExactRows`); with tangents, whose numbers
     are no doubles, by fractions.
+
+    Parameters
+    ----------
+    program : Program
+        A minimisation in its own sense: linear rows, convex quadratic rows, integers; no cones, indicators or sets.
+    exact : ExactProgram
+        The same in fractions.
+    rows : ExactRows, optional
+        The linear rows in fractions, where they are known already.
     """
 
-    def __init__(self, program: Program, exact: ExactProgram) -> None:
+    def __init__(self, program: Program, exact: ExactProgram, rows: ExactRows | None = None) -> None:
         self.p, self.program = program, exact
         self.plain = not (exact.matrix or exact.quadratic)
         self.wide = bool(exact.matrix)
         free = (-math.inf, math.inf)
         self.lower = np.append(program.lower, free[0]) if self.wide else program.lower
         self.upper = np.append(program.upper, free[1]) if self.wide else program.upper
-        self.cost = np.append(np.zeros(program.n), 1.0) if self.wide else program.q
+        self.cost = np.append(np.zeros(program.n), 1.0) if self.wide else program.q.copy()
         self.tangents: list[Tangent] = []
         self.session = self._loaded()
-        self.rows = ExactRows(program)
+        self.rows = rows or ExactRows(program)
         self.now: dict[int, tuple[float, float]] = {}
+        self.held: dict[int, tuple[float, float]] = {}
+        self.freed: Freed | None = None
         self.system, objective = with_tangents(exact, ())
         self.body = {j: -a for j, a in objective.items()}
+
+    def ask(self, body: Row, freed: Freed | None, held: Mapping[int, int]) -> ExactProgram:
+        """Ask for the least of another linear function, with one side of a row set free and some columns held.
+
+        Only where the objective is linear. What was asked before is forgotten, except for the basis.
+
+        Returns
+        -------
+        ExactProgram
+            The program that the tree will be about.
+        """
+        cost = np.zeros(self.p.n)
+        for j, a in body.items():
+            cost[j] = float(a)
+        changed = np.flatnonzero(cost != self.cost).astype(np.int32)
+        self.session.change_cost(changed, cost[changed])
+        self.cost = cost
+        for i in {side[0] for side in (self.freed, freed) if side is not None}:
+            low, high = float(self.p.row_lower[i]), float(self.p.row_upper[i])
+            sides = (-math.inf if freed == (i, "lower") else low, math.inf if freed == (i, "upper") else high)
+            self.session.change_row(i, *sides)
+        self.freed = freed
+        self.held = {j: (float(v), float(v)) for j, v in held.items()}
+        gone = frozenset() if freed is None else frozenset({freed})
+        fixed = {j: Fraction(v) for j, v in held.items()}
+        system = replace(self.program.system, freed=gone, fixed=fixed)
+        self.program = replace(self.program, system=system, linear=dict(body), constant=Fraction(0))
+        self.system, _ = with_tangents(self.program, self.tangents)
+        self.body = {j: -a for j, a in body.items()}
+        return self.program
 
     def box(self, j: int) -> tuple[float, float]:
         """The bounds of a column at the root."""
@@ -390,7 +423,7 @@ class _Relaxed:
         exact = {j: (_side(low), _side(high)) for j, (low, high) in boxes.items()}
         if not self.plain:
             return self._curved_leaf(exact, duals, goal)
-        question = Question(frozenset(), exact)
+        question = Question(frozenset() if self.freed is None else frozenset({self.freed}), exact)
         if goal is None:
             for signed in (duals, -duals):
                 proof = self.rows.certify({}, signed, question, goal=LEAST)

@@ -7,17 +7,19 @@ solution, and derived constraints, each with its reason: an assumption (a branch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
 from proofolio.errors import UnsupportedProgram
 from proofolio.verification.certified.optimum import Certificate
-from proofolio.verification.exact.certificate import Row
-from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf
+from proofolio.verification.exact.certificate import Row, System
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split
 
 __all__ = ["vipr_text"]
 
+Proved = tuple[int, Fraction | None]  # the number of a constraint, and its side; None where it is falsehood
 Sides = dict[tuple[int, str], int]  # (column or row, "lower" or "upper") -> number of the constraint
 
 
@@ -34,6 +36,28 @@ def vipr_text(program: ExactProgram, certificate: Certificate, names: Sequence[s
             "VIPR files hold linear programs over integers: this one has quadratic parts"
         )
     return _Writer(program, certificate, names).text()
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What holds at a node: the rows, and the constraints that stand for sides of rows and columns."""
+
+    system: System
+    rows: Sides
+    bounds: Sides
+
+    def half(self, node: Branch | Split, row: Row, number: int, side: str) -> _Here:
+        """Return what holds in one half of a branch."""
+        if isinstance(node, Branch):
+            return replace(self, bounds={**self.bounds, (node.column, side): number})
+        i, none = len(self.system.rows), (None,)
+        system = replace(
+            self.system,
+            rows=(*self.system.rows, row),
+            low=self.system.low + none,
+            high=self.system.high + none,
+        )
+        return replace(self, system=system, rows={**self.rows, (i, side): number})
 
 
 class _Writer:
@@ -95,30 +119,18 @@ class _Writer:
         return number
 
     def _tree(self) -> Fraction:
-        """Derive what the root proves, and return it."""
-        nodes = self.certificate.nodes
-        done: dict[
-            int, tuple[int, Fraction | None]
-        ] = {}  # a node's constraint, and its bound (None: falsehood)
-        assumed: dict[int, tuple[int, int]] = {}
-        todo: list[tuple[int, Sides, bool]] = [(0, self.bounds, False)]
-        while todo:
-            at, bounds, ready = todo.pop()
-            node = nodes[at]
-            if isinstance(node, Leaf):
-                done[at] = self._leaf(node, bounds)
-                continue
-            unit = {node.column: Fraction(1)}
-            if not ready:
-                below = self._derive("L", Fraction(node.at), unit, "asm")
-                above = self._derive("G", Fraction(node.at + 1), unit, "asm")
-                assumed[at] = below, above
-                todo.append((at, bounds, True))
-                todo.append((node.below, {**bounds, (node.column, "upper"): below}, False))
-                todo.append((node.above, {**bounds, (node.column, "lower"): above}, False))
-                continue
-            done[at] = self._put_together(node, assumed[at], done)
-        number, bound = done[0]
+        """Derive the cuts, then what the root proves, and return that."""
+        system = self.program.system
+        for cut in self.certificate.cuts:
+            i = len(system.rows)
+            number, found = self._root(system, {j: -a for j, a in cut.row.items()}, cut.nodes)
+            factor = -1 if found is None else 1
+            side = number if found is None else self._derive("L", -found, cut.row, f"lin 1 {number} -1")
+            rows, low, high = (*system.rows, cut.row), (*system.low, None), (*system.high, cut.side)
+            system = replace(system, rows=rows, low=low, high=high)
+            # rounding the side up is a consequence, and so is anything of falsehood
+            self.rows[i, "upper"] = self._derive("L", cut.side, cut.row, f"lin 1 {side} {factor}")
+        number, bound = self._root(system, self.program.linear, self.certificate.nodes)
         if bound is None:
             return Fraction(0)
         step = self.program.step
@@ -131,44 +143,66 @@ class _Writer:
         self._derive("G", whole * step, self.program.linear, f"lin 1 {number} {_text(step)}")
         return whole * step
 
+    def _root(self, system: System, objective: Row, nodes: Sequence[Node]) -> Proved:
+        """Derive that a linear function is at least what a tree proves, or falsehood."""
+        done: dict[int, Proved] = {}
+        assumed: dict[int, tuple[int, int]] = {}
+        todo: list[tuple[int, _Here]] = [(0, _Here(system, self.rows, self.bounds))]
+        while todo:
+            at, here = todo.pop()
+            node = nodes[at]
+            if isinstance(node, Leaf):
+                done[at] = self._leaf(node, here, objective)
+            elif at in assumed:
+                done[at] = self._put_together(node, assumed[at], done, objective)
+            else:
+                row = {node.column: Fraction(1)} if isinstance(node, Branch) else _fractions(node.row)
+                below = self._derive("L", Fraction(node.at), row, "asm")
+                above = self._derive("G", Fraction(node.at + 1), row, "asm")
+                assumed[at] = below, above
+                todo += [(at, here), (node.below, here.half(node, row, below, "upper"))]
+                todo.append((node.above, here.half(node, row, above, "lower")))
+        return done[0]
+
     def _put_together(
-        self, node: Branch, assumed: tuple[int, int], done: dict[int, tuple[int, Fraction | None]]
-    ) -> tuple[int, Fraction | None]:
+        self, node: Branch | Split, assumed: tuple[int, int], done: dict[int, Proved], objective: Row
+    ) -> Proved:
         (first, one), (second, two) = done[node.below], done[node.above]
         reason = f"uns {first} {assumed[0]} {second} {assumed[1]}"
         some = [b for b in (one, two) if b is not None]
         if not some:
             return self._derive("G", Fraction(1), {}, reason), None
-        return self._derive("G", min(some), self.program.linear, reason), min(some)
+        return self._derive("G", min(some), objective, reason), min(some)
 
-    def _leaf(self, leaf: Leaf, bounds: Sides) -> tuple[int, Fraction | None]:
-        system = self.program.system
-        body = {} if leaf.empty else {j: -a for j, a in self.program.linear.items()}
+    def _leaf(self, leaf: Leaf, here: _Here, objective: Row) -> Proved:
+        body = {} if leaf.empty else {j: -a for j, a in objective.items()}
         used: list[tuple[int, Fraction]] = []
         rest, total = dict(body), Fraction(0)
         for i, y in leaf.multipliers.items():
             if not y:
                 continue
-            side = "upper" if y > 0 else "lower"
-            value = system.high[i] if y > 0 else system.low[i]
-            assert value is not None
-            used.append((self.rows[i, side], -y))
-            total -= y * value
-            for j, a in system.rows[i].items():
+            number = here.rows[i, "upper" if y > 0 else "lower"]
+            used.append((number, -y))
+            total -= y * self._side(number)
+            for j, a in here.system.rows[i].items():
                 rest[j] = rest.get(j, Fraction(0)) - y * a
         for j, r in rest.items():
             if r:
-                number = bounds[j, "upper" if r > 0 else "lower"]
+                number = here.bounds[j, "upper" if r > 0 else "lower"]
                 used.append((number, -r))
-                total -= r * self._bound_value(number)
+                total -= r * self._side(number)
         reason = f"lin {len(used)} " + " ".join(f"{k} {_text(v)}" for k, v in used)
         if leaf.empty:
             return self._derive("G", total, {}, reason), None
-        return self._derive("G", total, self.program.linear, reason), total
+        return self._derive("G", total, objective, reason), total
 
-    def _bound_value(self, number: int) -> Fraction:
+    def _side(self, number: int) -> Fraction:
         line = self.given[number] if number < len(self.given) else self.derived[number - len(self.given)]
         return Fraction(line.split()[2])
+
+
+def _fractions(row: Mapping[int, int]) -> dict[int, Fraction]:
+    return {j: Fraction(a) for j, a in row.items()}
 
 
 def _text(value: Fraction) -> str:

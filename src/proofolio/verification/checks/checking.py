@@ -27,6 +27,8 @@ __all__ = ["LIMIT", "check", "check_until", "status", "status_after"]
 
 # The name of the check that fails where time was up.
 LIMIT = "time limit"
+# The name of the check that multipliers prove the objective of a continuous program.
+DUALITY = "duality gap"
 # The checks whose failure means that the point breaks the model's own rows.
 BREAKS = {"bounds", "rows", "integrality", "quadratic rows", "cones", "indicators", "sos"}
 # A multiplier with the wrong sign is noise below this part of the largest term of any reduced cost.
@@ -201,7 +203,7 @@ def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> lis
             "{} has a multiplier and room",
         ),
         Check(
-            "duality gap",
+            DUALITY,
             gap <= allowed,
             gap,
             allowed,
@@ -282,12 +284,13 @@ def status(checks: Sequence[Check]) -> str:
 def status_after(claim: Solution, checks: Sequence[Check], gap: float) -> str:
     """Return the status a claim deserves once its checks are known.
 
-    Those of `status`, or ``verified-optimal``, or the solver's own ``limit``, ``infeasible``, ``unbounded``.
+    Those of `status`; ``verified-optimal`` where multipliers prove the bound of a continuous program, otherwise
+    ``solver-optimal``; ``limit``, ``solver-infeasible`` or ``solver-unbounded``: nobody else has been asked yet.
     """
     if claim.x is None:
-        return claim.status
+        return f"solver-{claim.status}" if claim.status in ("infeasible", "unbounded") else claim.status
     found = status(checks)
-    proven = claim.status == "optimal" and claim.gap <= gap * (1 + GAP_PART) + GAP_REST
-    if found == "verified-feasible" and proven and all(c.ok for c in checks):
-        return "verified-optimal"
+    closed = claim.status == "optimal" and claim.gap <= gap * (1 + GAP_PART) + GAP_REST
+    if found == "verified-feasible" and closed and all(c.ok for c in checks):
+        return "verified-optimal" if any(c.name == DUALITY for c in checks) else "solver-optimal"
     return found

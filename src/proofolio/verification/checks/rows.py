@@ -29,7 +29,7 @@ import numpy as np
 from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.natural_units import natural_units
-from proofolio.solvers.solution import Check
+from proofolio.solvers.solution import CANCELLED, Check
 
 __all__ = [
     "FIRM",
@@ -49,8 +49,6 @@ __all__ = [
 NOISE = 1e-3
 # The sum of a row is known to this part of its terms.
 ROUNDING = 16 * float(np.finfo(float).eps)
-# An objective whose terms cancel is known to this part of their sum.
-CANCELLED = 1e-3
 # What a claimed number may be off because a constant was added to it: some rounding of that constant.
 OF_CONSTANT = 1e-12
 

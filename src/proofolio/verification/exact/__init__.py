@@ -8,7 +8,7 @@ It imports nothing of ours but `program`. Read it in this order:
 - `vertices`: vertices and rays of small polyhedra, for the checker of proofs too.
 - `elimination`: the one Gaussian elimination in fractions.
 - `simplex`: the simplex method in fractions, where a solver's answer could not be made exact.
-- `lp_bounds`: from a solver's floating multipliers to bounds that hold exactly.
+- `lp_bounds`: from a solver's floating multipliers to bounds that hold exactly; `points`: the same for points.
 
 What must be right for a certificate to be believed (the one list; other places point here). First, that it proves
 what it says:

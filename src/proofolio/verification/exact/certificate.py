@@ -82,7 +82,7 @@ def bound(system: System, c: Row, y: Row) -> Side:
     for i, factor in y.items():
         if not factor:
             continue
-        side = system.side(i, "upper" if factor > 0 else "lower")
+        side = system.side(i, "upper" if factor > 0 else "lower") if 0 <= i < len(system.rows) else None
         if side is None:
             return None
         total += factor * side

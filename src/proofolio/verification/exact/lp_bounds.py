@@ -57,6 +57,7 @@ Box = tuple[Fraction | None, Fraction | None]
 NOISE = 1e-11  # multipliers below this part of the largest are the solver's rounding
 INTEGERS = 1e-9  # multipliers all closer than this to integers are meant to be integers
 SMALL, MIDDLE = 1_000, 1_000_000  # denominators tried first: they find most multipliers exactly
+DYADIC = 24  # bits of the largest multiplier, where a goal is to be proved and no best bound is wanted
 GOOD = 1e-9  # relative growth of the bound at which no further attempt is made
 DUAL_TIGHT = 1e-6  # an unbounded column with a reduced cost below this is meant to have none
 LOCAL = 400  # rows of a local repair: beyond them elimination fills in
@@ -111,6 +112,17 @@ class Multipliers(Mapping[int, Fraction]):
         numbers = [p * (L // q) for p, q in pairs]
         keep = [k for k, p in enumerate(numbers) if p]
         return Multipliers(rows[keep], [numbers[k] for k in keep], L)
+
+    @staticmethod
+    def dyadic(rows: Rows, values: Floats) -> Multipliers:
+        """Round floating multipliers to a part of the largest that is a power of two: short, and not the best."""
+        largest = float(np.max(np.abs(values), initial=0.0))
+        if not 0.0 < largest < 2.0**DYADIC:
+            return Multipliers(rows[:0], [], 1)
+        bits = min(DYADIC - math.frexp(largest)[1], 1_000)
+        near = np.rint(np.ldexp(values, bits))
+        keep = near != 0
+        return Multipliers(rows[keep], near[keep].astype(np.int64).tolist(), 2**bits)
 
     @staticmethod
     def of(values: Mapping[int, Fraction]) -> Multipliers:
@@ -429,6 +441,11 @@ class ExactRows:
         """
         rows, floats = self._projected(duals, question)
         best: Certified | None = None
+        if value is None and goal is not None:
+            y = Multipliers.dyadic(rows, floats)
+            bound, _ = self.evaluate(body, y, question)
+            if bound is not None and bound <= goal:
+                return Certified(bound, y)
         for attempt in (SMALL, MIDDLE, None):
             y = Multipliers.near(rows, floats, attempt)
             bound, bad = self.evaluate(body, y, question)

@@ -5,8 +5,10 @@ tree proves is read from the leaves up: a branch divides at an integer, :math:`x
 it proves the smaller of what its two halves prove; a leaf is a linear program, and its multipliers prove a bound or
 that it is empty (`proofolio.verification.exact.certificate`). What is curved enters by tangents: a convex f has
 :math:`f(x) \ge f(p) + \nabla f(p)'(x - p)` at every point p, and f is convex when its matrix is positive semidefinite,
-which an elimination in fractions decides. Where every value the objective can take is a multiple of a step, a bound
-counts as the next multiple.
+which an elimination in fractions decides. A cut is a row that a tree of its own proves of all integer points, in most
+cases one of two leaves: every MIR, Chvatal-Gomory and flow-cover cut holds in both halves of a split
+:math:`\pi'x \le k` or :math:`\pi'x \ge k + 1` over integers. Where every
+value the objective can take is a multiple of a step, a bound counts as the next multiple.
 
 This module and `certificate` are all that has to be right for a certified optimum to be believed: fractions, the
 model's data, no solver, no floating point.
@@ -23,15 +25,18 @@ from proofolio.verification.exact.certificate import Row, Side, System, bound, p
 
 __all__ = [
     "Branch",
+    "Cut",
     "ExactProgram",
     "Leaf",
     "Node",
     "QuadraticRow",
+    "Split",
     "Tangent",
     "boxed",
     "improves",
     "proved_bound",
     "semidefinite",
+    "strengthened",
     "with_tangents",
 ]
 
@@ -111,7 +116,26 @@ class Branch:
     above: int
 
 
-Node = Leaf | Branch
+@dataclass(frozen=True)
+class Split:
+    """A sum of integer columns at most `at` (node `below`) or at least `at + 1` (`above`): a row after the others."""
+
+    row: Mapping[int, int]
+    at: int
+    below: int
+    above: int
+
+
+Node = Leaf | Branch | Split
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A row ``row x <= side`` that a tree proves of every point with integers."""
+
+    row: Row
+    side: Fraction
+    nodes: tuple[Node, ...]
 
 
 def boxed(system: System, boxes: Mapping[int, tuple[Side, Side]]) -> System:
@@ -123,56 +147,81 @@ def boxed(system: System, boxes: Mapping[int, tuple[Side, Side]]) -> System:
 
 
 def proved_bound(
-    program: ExactProgram, tangents: Sequence[Tangent], nodes: Sequence[Node]
+    program: ExactProgram, tangents: Sequence[Tangent], nodes: Sequence[Node], cuts: Sequence[Cut] = ()
 ) -> Fraction | str | None:
     """Return the bound on the objective that a tree proves: a number, None for nothing, or ``"empty"``.
 
     The root is node 0. A tree that is none (a node used twice, a branch on a column that is no integer, nodes that
-    are missing) proves nothing.
+    are missing) proves nothing. The rows are those of the program, then the cuts, then the tangents.
     """
-    if not nodes or not _convex(program, tangents):
+    cut = strengthened(program, cuts)
+    if cut is None or not _convex(program, tangents):
         return None
-    system, objective = with_tangents(program, tangents)
-    worst: Fraction | None = None
-    found = False
+    system, objective = with_tangents(cut, tangents)
+    found = _least(system, program.integer, objective, nodes)
+    if found is None or isinstance(found, str):
+        return found
+    step = program.step
+    return (found if step is None else step * ceil(found / step)) + program.constant
+
+
+def strengthened(program: ExactProgram, cuts: Sequence[Cut]) -> ExactProgram | None:
+    """Return a program with its cuts as rows, each proved by those before it; None where one is not proved."""
+    system = program.system
+    for cut in cuts:
+        proved = _least(system, program.integer, {j: -a for j, a in cut.row.items()}, cut.nodes)
+        if proved != "empty" and not (isinstance(proved, Fraction) and -proved <= cut.side):
+            return None
+        system = _with_row(system, cut.row, None, cut.side)
+    return replace(program, system=system)
+
+
+def _least(
+    root: System, integer: frozenset[int], objective: Row, nodes: Sequence[Node]
+) -> Fraction | str | None:
+    """Return what a tree proves that a linear function is at least, over the points with integers in a system."""
+    if not nodes:
+        return None
+    body = {j: -a for j, a in objective.items()}
+    least: Fraction | str = "empty"
     seen: set[int] = set()
-    todo: list[tuple[int, dict[int, tuple[Side, Side]]]] = [(0, {})]
+    todo: list[tuple[int, System]] = [(0, root)]
     while todo:
-        at, boxes = todo.pop()
+        at, here = todo.pop()
         if at in seen or not 0 <= at < len(nodes):
             return None
         seen.add(at)
         node = nodes[at]
         if isinstance(node, Branch):
-            if node.column not in program.integer:
+            j, k = node.column, node.at
+            if j not in integer or k != int(k):
                 return None
-            low, high = boxes.get(node.column) or (system.lower[node.column], system.upper[node.column])
-            below, above = Fraction(node.at), Fraction(node.at + 1)
-            todo.append(
-                (node.below, {**boxes, node.column: (low, below if high is None else min(high, below))})
-            )
-            todo.append(
-                (node.above, {**boxes, node.column: (above if low is None else max(low, above), high)})
-            )
-            continue
-        here = boxed(system, boxes)
-        if any(low is not None and high is not None and low > high for low, high in boxes.values()):
-            continue  # nothing lies between crossed bounds
-        if node.empty:
+            low, high = here.box(j)
+            if low is None or low <= k:
+                end = Fraction(k) if high is None else min(high, Fraction(k))
+                todo.append((node.below, boxed(here, {j: (low, end)})))
+            if high is None or high >= k + 1:
+                end = Fraction(k + 1) if low is None else max(low, Fraction(k + 1))
+                todo.append((node.above, boxed(here, {j: (end, high)})))
+        elif isinstance(node, Split):
+            if node.at != int(node.at) or not all(j in integer and a == int(a) for j, a in node.row.items()):
+                return None
+            row = {j: Fraction(a) for j, a in node.row.items()}
+            todo.append((node.below, _with_row(here, row, None, Fraction(node.at))))
+            todo.append((node.above, _with_row(here, row, Fraction(node.at + 1), None)))
+        elif node.empty:
             if not proves_empty(here, node.multipliers):
                 return None
-            continue
-        most = bound(here, {j: -a for j, a in objective.items()}, node.multipliers)
-        if most is None:
-            return None
-        found, worst = True, -most if worst is None else min(worst, -most)
-    if not found:
-        return "empty"
-    assert worst is not None
-    step = program.step
-    if step is not None:
-        worst = step * ceil(worst / step)
-    return worst + program.constant
+        else:
+            most = bound(here, body, node.multipliers)
+            if most is None:
+                return None
+            least = -most if isinstance(least, str) else min(least, -most)
+    return least
+
+
+def _with_row(system: System, row: Row, low: Side, high: Side) -> System:
+    return replace(system, rows=(*system.rows, row), low=(*system.low, low), high=(*system.high, high))
 
 
 def improves(program: ExactProgram, x: Row, value: Fraction) -> bool:

@@ -18,7 +18,7 @@ from proofolio.models.regime_switching.solution import RELATIVE, SLACK, RegimeSo
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
-from proofolio.solvers.solution import Check, Settings, Solution
+from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, Check, Settings, Solution
 from proofolio.verification.big_m.tiers import BOUNDERS, bounders_until
 from proofolio.verification.checks.checking import GAP_PART, GAP_REST, check_until, status_after
 from proofolio.verification.solving import GRACE, solve_until
@@ -101,11 +101,7 @@ class Whole:
             answer, covered=problem.rules.covered is not None, impact_error=error, recomputed=recomputed,
             cut_off=cut_off, bounded=bounded,
         )  # fmt: skip
-        if (
-            error
-            and found.status == "verified-optimal"
-            and found.gap > settings.gap * (1 + GAP_PART) + GAP_REST
-        ):
+        if error and found.status in OPTIMAL and found.gap > settings.gap * (1 + GAP_PART) + GAP_REST:
             return replace(found, status="verified-feasible")
         return found
 
@@ -113,7 +109,7 @@ class Whole:
         """Return an answer without a point; what an M that is not proved leaves out may be all there is."""
         proof = self._proof(problem, answer.program, deadline)
         bounded = all(c.ok for c in proof)
-        status = "limit" if answer.status == "infeasible" and not bounded else answer.status
+        status = "limit" if answer.status in INFEASIBLE and not bounded else answer.status
         return RegimeSolution.of(
             answer.checked((*answer.checks, *proof), status), covered=problem.rules.covered is not None,
             impact_error=problem.impact_error, bounded=bounded,
@@ -132,7 +128,7 @@ def _status(answer: Solution, declared: tuple[Check, ...]) -> str:
     if failed and (answer.ok or answer.status == "limit"):
         return "claim-wrong" if failed <= NOT_OPTIMAL else "infeasible-solution"
     undecided = any(np.isnan(c.value) for c in (*answer.checks, *declared))
-    return "verified-feasible" if undecided and answer.status == "verified-optimal" else answer.status
+    return "verified-feasible" if undecided and answer.status in OPTIMAL else answer.status
 
 
 def _is_chosen(answer: Solution) -> bool:
