@@ -24,6 +24,7 @@ PAGES = [
     DOCS / "audit.md",
     DOCS / "prove.md",
     DOCS / "regime-options.md",
+    DOCS / "solve.md",
     DOCS / "mpc.md",
     DOCS / "risk-parity.md",
 ]

@@ -9,7 +9,8 @@ formulate   `maximum`, `minimum`, `absolute`, `positive_part`, `product`, `impli
             `piecewise_linear_of`, `Approximation`, `transitions`, `switches`, `dwell`
 prove       `Claim`, `Box`, `prove`, `Proof`, `strength`, `shipped_claims`
 audit       `audit`, `Audit`, `assert_valid`, `tighten`, `save_certificates`, `check_certificates`
-solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `explain_infeasible`
+solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `explain_infeasible`, `Certificate`,
+            `save_certificate`, `check_certificate`, `CheckedOptimum`
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
             `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `RegimeSwitching`,
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`

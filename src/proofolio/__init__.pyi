@@ -79,6 +79,10 @@ from proofolio.verification.audit.auditing import audit as audit
 from proofolio.verification.audit.certificates import check_certificates as check_certificates
 from proofolio.verification.audit.certificates import save_certificates as save_certificates
 from proofolio.verification.audit.tightening import tighten as tighten
+from proofolio.verification.certified.optimum import Certificate as Certificate
+from proofolio.verification.certified.saving import CheckedOptimum as CheckedOptimum
+from proofolio.verification.certified.saving import check_certificate as check_certificate
+from proofolio.verification.certified.saving import save_certificate as save_certificate
 from proofolio.verification.checks.checking import check as check
 from proofolio.verification.checks.infeasibility import explain_infeasible as explain_infeasible
 from proofolio.verification.checks.rows import Tolerances as Tolerances

@@ -1,6 +1,6 @@
 """``python -m proofolio`` is the command line."""
 
-from proofolio.cli.group import main
+from proofolio.cli import main
 
 if __name__ == "__main__":
     main()

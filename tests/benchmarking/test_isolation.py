@@ -29,7 +29,7 @@ def measured():
     """Every planted failure among honest runs, on two processes."""
     failing = ("eats", "swallows", "segfaults", "exits", "raises", "killed", "nothing")
     # one that hangs is soon ended; the others end by themselves, on a busy machine later
-    runs = planned("hangs") + planned("highs", *failing, hard_limit=30.0)
+    runs = planned("hangs") + planned("highs", *failing, time_limit=15.0, hard_limit=30.0)
     with Pool(2) as pool:
         found = [(run, record) for run, record in pool.measure(runs)]
     assert sorted(run.key for run, _ in found) == sorted(run.key for run in runs)
@@ -66,7 +66,7 @@ def test_the_honest_runs_among_them_are_untouched(measured):
 
 
 def test_a_worker_killed_from_outside_costs_its_run_alone():
-    runs = planned("highs", "hangs", hard_limit=60.0)
+    runs = planned("highs", "hangs", time_limit=30.0, hard_limit=60.0)
     with Pool(1) as pool:
         found = {}
         for run, record in _killing(pool, runs):
@@ -193,3 +193,10 @@ def test_many_short_runs_share_workers_that_were_warmed_up():
     assert len(found) == 60
     assert sum(record["runs_before"] == 0 for record in found) == 2
     assert all(record["memory_peak"] > 10 for record in found)
+
+
+def test_a_solver_is_killed_soon_after_its_own_limit_however_long_the_run_may_take():
+    with Pool(1) as pool:
+        ((_, record),) = pool.measure(planned("hangs", time_limit=0.2, hard_limit=60.0)[:1])
+    assert record["status"] == "limit"
+    assert "its solver did not come back soon after its limit of 0.2 s" in record["message"]

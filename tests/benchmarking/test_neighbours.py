@@ -11,7 +11,7 @@ import pytest
 
 from proofolio.benchmarking import Pool, Records, open_suite, plan
 from proofolio.benchmarking.execution import Executor
-from proofolio.benchmarking.processes import Family, is_alive
+from proofolio.processes import Family, is_alive
 
 HARMFUL = Path(__file__).parent / "harmful.py"
 

@@ -32,7 +32,7 @@ def test_a_bug_of_ours_is_a_sentence_and_shows_its_place_on_request(tmp_path, mo
     def broken(*_, **__):
         raise RuntimeError("lost")
 
-    monkeypatch.setattr(proofolio.cli.solve, "solve", broken)
+    monkeypatch.setattr(proofolio.cli.solve, "solve_known", broken)
     model = tmp_path / "model.mps"
     model.write_text("NAME\nROWS\n N cost\nCOLUMNS\n x cost 1\nRHS\nENDATA\n", encoding="utf-8")
     result = run("solve", str(model))

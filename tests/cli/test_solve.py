@@ -14,6 +14,7 @@ SOLVE_KEYS = {
     "solver",
     "solver_version",
     "status",
+    "startup_seconds",
     "objective",
     "bound",
     "gap",
@@ -124,14 +125,14 @@ def test_a_leak_in_a_file_is_called_one(folder, M, status, code, run):
 
 
 def test_a_leak_nobody_could_decide_is_said_in_words_and_json(folder, monkeypatch, run):
-    solve = proofolio.cli.solve.solve
+    solve = proofolio.cli.solve.solve_known
 
     def undecided(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("nan"), 1e-6, "could not be decided")
         return replace(answer, checks=(*answer.checks[:4], leak), status="verified-feasible")
 
-    monkeypatch.setattr(proofolio.cli.solve, "solve", undecided)
+    monkeypatch.setattr(proofolio.cli.solve, "solve_known", undecided)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 0
     assert "failed     leak: could not be decided\n" in words.stdout
@@ -147,14 +148,14 @@ def test_nothing_found_within_the_limit_is_bad_news(folder, run):
 
 
 def test_an_answer_that_does_not_hold_is_shown_and_is_bad_news(folder, monkeypatch, run):
-    solve = proofolio.cli.solve.solve
+    solve = proofolio.cli.solve.solve_known
 
     def leaking(*arguments, **settings):
         answer = solve(*arguments, **settings)
         leak = proofolio.Check("leak", False, float("inf"), 1e-6, "with the integers rounded it fails")
         return replace(answer, checks=(*answer.checks[:4], leak), status="leaks")
 
-    monkeypatch.setattr(proofolio.cli.solve, "solve", leaking)
+    monkeypatch.setattr(proofolio.cli.solve, "solve_known", leaking)
     words = run("solve", "models.py:builder")
     assert words.exit_code == 1
     assert "checks     4 of 5 hold" in words.stdout
@@ -211,3 +212,67 @@ def test_the_first_line_and_the_json_say_who_solved_it_and_how(folder, run):
     assert f"({document['solver']} {document['solver_version']}, {document['method']}, " in first
     # highs cannot take it
     assert json.loads(run("solve", "models.py:nonconvex", "--json").stdout)["solver"] == "scip"
+
+
+def test_strict_counts_one_solvers_word_as_bad_news(folder, run):
+    for options, code in (
+        (["--confirm", "none"], 0),
+        (["--confirm", "none", "--strict"], 1),
+        (["--strict"], 0),
+        (["--confirm", "second", "--strict"], 0),
+    ):
+        assert run("solve", "models.py:builder", *options).exit_code == code, options
+
+
+def test_a_certificate_is_written_and_checked_again_without_a_solver(folder, run, one_sentence):
+    result = run("solve", "models.py:builder", "--certificates", "proof.json", "--json")
+    document = json.loads(result.stdout)
+    assert (document["status"], document["certified"], document["certificates"]) == (
+        "certified-optimal",
+        True,
+        "proof.json",
+    )
+    assert document["exactly_infeasible"] is False
+    assert document["confirm_seconds"] > 0
+    again = run("solve", "models.py:builder", "--check", "proof.json", "--json")
+    found = json.loads(again.stdout)
+    assert (again.exit_code, found["ok"], found["says"], found["objective"], found["bound"]) == (
+        0,
+        True,
+        "optimal",
+        2.0,
+        2.0,
+    )
+    words = run("solve", "models.py:builder", "--check", "proof.json").stdout
+    assert words.startswith("The certificate holds: 2 is reached, and nothing is better than 2 (")
+    other = run("solve", "models.py:infeasible", "--check", "proof.json")
+    assert other.exit_code == 2
+    assert "speaks of another model" in one_sentence(other)
+    run("solve", "models.py:builder", "--certificates", "proof.vipr")
+    assert (folder / "proof.vipr").read_text().startswith("VER 1.0")
+
+
+def test_without_a_proof_there_is_no_certificate_to_write(folder, run):
+    result = run("solve", "models.py:builder", "--confirm", "none", "--certificates", "proof.json", "--json")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["status"], document["certificates"]) == (0, "solver-optimal", None)
+    assert "proof.json was not written" in result.stderr
+    assert not (folder / "proof.json").exists()
+
+
+def test_a_refuted_claim_stands_in_the_document(folder, run):
+    text = (
+        "min\n obj: x0\nst\n l: x0 - on >= 0\n h: x0 - 3 on <= 0\n c: 9 x0 + 3 x1 >= 3\n e: x0 - x1 - x2 = 0\n"
+        "bounds\n 0 <= x0 <= 3\n -inf <= x1 <= 0\n x2 free\ngenerals\n x1 x2\nbinaries\n on\nend\n"
+    )
+    (folder / "free.lp").write_text(text)
+    plain = json.loads(run("solve", "free.lp", "--solver", "highs", "--confirm", "none", "--json").stdout)
+    found = json.loads(run("solve", "free.lp", "--solver", "highs", "--json").stdout)
+    assert (found["status"], found["objective"]) == ("certified-optimal", 1.0)
+    if plain["objective"] != 1.0:  # a later HiGHS may be right
+        (claim,) = found["claims"]
+        assert (claim["solver"], claim["status"], claim["objective"]) == (
+            "highs",
+            "optimal",
+            plain["objective"],
+        )

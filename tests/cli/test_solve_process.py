@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-COMMAND = [sys.executable, "-c", "from proofolio.cli.group import main; main()"]
+COMMAND = [sys.executable, "-c", "from proofolio.cli import main; main()"]
 # A runner in the background has its children ignore Ctrl-C; a user's shell does not.
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 INTERRUPTIBLE = [sys.executable, "-c", f"{LISTEN}; {COMMAND[-1]}"]

@@ -18,11 +18,11 @@ from proofolio.benchmarking.judgement import program_hash, reached, second_opini
 from proofolio.benchmarking.measures import gap, primal_dual_integral
 from proofolio.benchmarking.permutation import Shuffled, shuffled
 from proofolio.benchmarking.problems import Answer, Problem
-from proofolio.benchmarking.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
+from proofolio.processes import forget_peak, peak_megabytes, resident_megabytes
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
@@ -81,12 +81,15 @@ class Executor:
     ----------
     warming : function of a truth value
         Called when a warm-up begins (true) and when it has ended (false): its time counts for no run.
+    searching : function of a truth value
+        Called when a solver is asked (true) and when it is back (false): its limit is that of the search.
     warmed : set of (suite, solver) or (suite, problem, solver)
     done : int
         Runs so far.
     """
 
     warming: Callable[[bool], None] = lambda begins: None
+    searching: Callable[[bool], None] = lambda begins: None
     warmed: set[tuple[str, ...]] = field(default_factory=set)
     done: int = 0
     _suites: dict[str, Suite] = field(default_factory=dict)
@@ -136,7 +139,7 @@ class Executor:
                     f"{run.problem} has solvers of its own, so it must return a function of Settings"
                 )
             record["build_seconds"] = time.perf_counter() - started
-            _work(run, built, record)
+            _work(run, built, record, self.searching)
             return
         judge = getattr(built, "judge", None)
         if hasattr(built, "to_program"):
@@ -146,7 +149,7 @@ class Executor:
         entry = require(recognise_cones(program), run.solver, dict(suite.solvers))
         if warm:
             self._warm((suite.name, entry.name), lambda: _warm_solver(entry))
-        _solve(run, entry, shuffled(program, run.permutation), judge, record)
+        _solve(run, entry, shuffled(program, run.permutation), judge, record, self.searching)
 
     def _suite(self, run: Run) -> Suite:
         if run.source not in self._suites:
@@ -202,7 +205,12 @@ def _load() -> float | None:
 
 
 def _solve(
-    run: Run, entry: SolverEntry, shuffle: Shuffled, judge: Judge | None, record: dict[str, Any]
+    run: Run,
+    entry: SolverEntry,
+    shuffle: Shuffled,
+    judge: Judge | None,
+    record: dict[str, Any],
+    searching: Callable[[bool], None],
 ) -> None:
     record |= _size(shuffle.original) | {"program": program_hash(shuffle.original)}
     # what a solver does to its program must not reach the one its answer is checked against
@@ -215,7 +223,7 @@ def _solve(
         options=run.options,
         progress=lambda *news: history.append(news),
     )
-    claim, spent = _timed(lambda: _asked(entry, given, settings))
+    claim, spent = _timed(lambda: _asked(entry, given, settings), searching)
     record |= spent
     if not isinstance(claim, Solution):
         raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
@@ -319,7 +327,9 @@ def _status(answer: Solution) -> tuple[str, str]:
     return answer.status, failures or ("" if good else answer.message)
 
 
-def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
+def _work(
+    run: Run, work: Callable[..., Any], record: dict[str, Any], searching: Callable[[bool], None]
+) -> None:
     """Do the work of one of a problem's own solvers."""
     history: list[News] = []
     settings = Settings(
@@ -330,7 +340,7 @@ def _work(run: Run, work: Callable[..., Any], record: dict[str, Any]) -> None:
         progress=lambda *news: history.append(news),
     )
     try:
-        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work())
+        answer, spent = _timed(lambda: work(settings) if _takes_settings(work) else work(), searching)
     except UnsupportedProgram as error:
         raise SolverFailure(
             f"{run.solver} refused the problem only when asked to solve it: {error}"
@@ -396,10 +406,14 @@ def _takes_settings(work: Callable[..., Any]) -> bool:
     return bool(inspect.signature(work).parameters)
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+def _timed(work: Callable[[], Any], searching: Callable[[bool], None]) -> tuple[Any, dict[str, float]]:
+    searching(True)
     cpu, started = time.process_time(), time.perf_counter()
-    found = work()
-    seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+    try:
+        found = work()
+    finally:
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        searching(False)
     return found, {"seconds": seconds, "cpu_seconds": cpu}
 
 

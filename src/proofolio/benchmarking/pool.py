@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from proofolio.benchmarking.runs import Run
-from proofolio.benchmarking.worker import READY, START_LIMIT, WARMED, WARMING, Worker
+from proofolio.benchmarking.worker import READY, SEARCHED, SEARCHING, START_LIMIT, WARMED, WARMING, Worker
 from proofolio.errors import SolverFailure
 
 __all__ = ["Pool"]
@@ -174,6 +174,9 @@ class Pool:
             if message in (WARMING, WARMED):
                 worker.warming(message == WARMING)
                 return None
+            if message in (SEARCHING, SEARCHED):
+                worker.searching(message == SEARCHING)
+                return None
             answer = json.loads(message)
             measured: dict[str, Any] = answer["measured"]
             measured["memory_peak"] = max(measured["memory_peak"] or 0.0, worker.peak) or None
@@ -189,7 +192,10 @@ class Pool:
             return self._killed(worker, "memory", f"killed above its limit of {worker.run.memory_limit:g} MB")
         if time.monotonic() > worker.until:
             limit = worker.run.hard_limit if worker.run is not None else START_LIMIT
-            return self._killed(worker, "limit", f"killed: it was still running after {limit:g} s")
+            how = f"it was still running after {limit:g} s"
+            if worker.run is not None and worker.hard is not None:
+                how = f"its solver did not come back soon after its limit of {worker.run.time_limit:g} s"
+            return self._killed(worker, "limit", f"killed: {how}")
         return None
 
     def _killed(self, worker: Worker, status: str, message: str) -> dict[str, Any] | None:

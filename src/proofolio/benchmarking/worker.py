@@ -22,15 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from proofolio.benchmarking.execution import Executor
-from proofolio.benchmarking.processes import Family, is_alive, limited, threads
+from proofolio.benchmarking.judgement import LATE, LATE_PART
 from proofolio.benchmarking.records import fit
 from proofolio.benchmarking.runs import Run
+from proofolio.processes import Family, adopt_orphans, is_alive, limited, threads
 
-__all__ = ["READY", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
+__all__ = ["READY", "SEARCHED", "SEARCHING", "START_LIMIT", "WARMED", "WARMING", "Worker", "work"]
 
 
 # What a process says beside its answers, which are JSON.
 READY, WARMING, WARMED = b"ready", b"warming", b"warmed"
+SEARCHING, SEARCHED = b"searching", b"searched"
 # Seconds until a process must be ready, and that a warm-up may take: imports are slow on a busy machine.
 START_LIMIT, WARM_LIMIT = 120.0, 30.0
 # How often, and after which pause in seconds, a start is tried again that a dying fork server refused.
@@ -38,7 +40,6 @@ REFUSALS, PAUSE = 100, 0.02
 # Bytes of a log that are read: the end, where the reason stands.
 LOG_READ = 4000
 ON_PARENT_DEATH = 1  # prctl's PR_SET_PDEATHSIG
-ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
 # Seconds that threads which were asked to end are given.
 ENDING = 0.1
 # Seconds after the latest moment at which the pool would have killed a run: then the system does.
@@ -68,6 +69,8 @@ class Worker:
         self.server = 0
         # what is left of a run's limit while it waits for a warm-up
         self.left: float | None = None
+        # when the run ends while the solver's own limit is the nearer one
+        self.hard: float | None = None
         self.run: Run | None = None
         self.done = 0
         self.peak = 0.0
@@ -76,7 +79,7 @@ class Worker:
 
     def give(self, run: Run, warm: bool) -> None:
         """Send a run, whose clock starts now."""
-        self.run, self.began, self.peak = run, time.monotonic(), 0.0
+        self.run, self.began, self.peak, self.hard = run, time.monotonic(), 0.0, None
         self.until = self.began + run.hard_limit
         with suppress(OSError):  # one that has just died is noticed by its end
             self.connection.send_bytes(json.dumps({"run": run.to_json(), "warm": warm}).encode())
@@ -88,6 +91,16 @@ class Worker:
             self.left, self.until = self.until - now, now + WARM_LIMIT
         elif self.left is not None:
             self.until, self.left = now + self.left, None
+
+    def searching(self, begins: bool) -> None:
+        """Hold the solver, from here on, to its own limit as it is judged; afterwards the run to what it has left."""
+        if begins and self.run is not None:
+            limit = self.run.time_limit
+            nearer = time.monotonic() + limit + max(LATE, LATE_PART * limit)
+            if nearer < self.until:
+                self.hard, self.until = self.until, nearer
+        elif self.hard is not None:
+            self.until, self.hard = self.hard, None
 
     def orphaned(self) -> bool:
         """Return whether the fork server, whose end is that of all its children, has ended."""
@@ -151,7 +164,10 @@ def work(connection: Connection, log: str) -> None:
             before = threads() or 0
             connection.send_bytes(WARMING if begins else WARMED)
 
-        execute = Executor(warming)
+        def searching(begins: bool) -> None:
+            connection.send_bytes(SEARCHING if begins else SEARCHED)
+
+        execute = Executor(warming, searching)
         with suppress(EOFError, OSError):
             connection.send_bytes(READY + str(os.getppid()).encode())
             while True:
@@ -182,8 +198,7 @@ def _alone() -> None:
         with suppress(OSError, AttributeError):
             # this is for the fork server, which is the parent to the system
             ctypes.CDLL(None).prctl(ON_PARENT_DEATH, signal.SIGKILL)
-            # children of children stay in the family, where they are found
-            ctypes.CDLL(None).prctl(ADOPTS, 1)
+    adopt_orphans()  # children of children stay in the family, where they are found
     _die_with_main()
 
 

@@ -12,25 +12,29 @@ from typing import Any
 
 import click
 
-from proofolio.cli.models import MAX_SIZE, load_model, read_values
+from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
+from proofolio.cli.watched import draft, start_clock, stop_clock
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.interfaces.files.model_files import write_program
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.report.audit_text import show
-from proofolio.report.files import write_page
+from proofolio.report.files import json_text, write_page
 from proofolio.solvers.solution import VERIFIED, Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.certificates import check_certificates, save_certificates
 from proofolio.verification.audit.tightening import Confirmation, tightened
+from proofolio.verification.audit.verdicts import VERDICTS
 from proofolio.verification.checks.checking import check, status
 from proofolio.verification.solving import solve_program
 
 __all__ = ["audit_command"]
 
 
+LATE = "time was up and a solver did not come back"
+LEAST = 1e-3  # seconds of an audit whose limit went by while the model was read
 SHOWN = 10  # certificates that fail, on the terminal
 MODEL_SUFFIXES = (".mps", ".lp", ".mps.gz", ".lp.gz")
 EXAMPLE = """
@@ -121,7 +125,7 @@ def audit_command(
     }
     extras: dict[str, Any] = {}
     with stdout_kept_free():
-        found = _audited(model, patterns, options, max_size)
+        found = _audited(model, patterns, options, max_size, as_json)
         good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
         if solution is not None and values is not None:
             good = _solution(found, solution, values, extras) and good
@@ -142,13 +146,38 @@ def audit_command(
     return BAD_NEWS if found.bad or undecided or not good else GOOD
 
 
-def _audited(model: str, patterns: Sequence[str], options: dict[str, Any], max_size: int) -> Audit:
-    opened = open_model(load_model(model, max_size))
+def _audited(
+    model: str, patterns: Sequence[str], options: dict[str, Any], max_size: int, as_json: bool
+) -> Audit:
+    loaded = None if is_file(model) else load_model(model)  # a user's own code has no limit
+    start_clock(options["time_limit"])
+    began = time.perf_counter()
+    if as_json:
+        draft(json_text(_cut(model, LATE)), json_text(_cut(model, "interrupted")))
+    opened = open_model(load_model(model, max_size) if loaded is None else loaded)
     _require_rows(opened, patterns)
+    left = max(options["time_limit"] - (time.perf_counter() - began), LEAST)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
-        return audit(
-            opened, progress=lambda tier, done, total: progress(f"{tier} bounds", done, total), **options
+        found = audit(
+            opened,
+            progress=lambda tier, done, total: progress(f"{tier} bounds", done, total),
+            **options | {"time_limit": left},
         )
+    stop_clock()
+    return found
+
+
+def _cut(model: str, message: str) -> dict[str, Any]:
+    """Return the document of an audit that had to be stopped from outside: it has decided nothing."""
+    nothing = dict.fromkeys(VERDICTS, 0) | {"unsafe": 0}
+    return {
+        "model": model,
+        "status": "limit",
+        "candidates": None,
+        "rows": [],
+        "summary": nothing,
+        "message": message,
+    }
 
 
 def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
@@ -221,7 +250,9 @@ def _confirmed(before: Program, after: Program, time_limit: float | None) -> tup
     answers: list[Solution] = []
     for program, when in ((before, "before tightening"), (after, "after tightening")):
         with SolveProgress(progress_console(), f"confirm, {when}") as progress:
+            start_clock(time_limit)
             answers.append(_solved(program, time_limit, progress))
+            stop_clock()
     both = Confirmation(*answers)
     found = {
         "same": both.same,

@@ -13,10 +13,11 @@ from typing import Any
 
 import click
 
-from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, silence
+from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, silence
+from proofolio.cli.watched import UNKNOWN, has_answered
 from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
-__all__ = ["COMMANDS", "command_line", "main"]
+__all__ = ["COMMANDS", "command_line"]
 
 
 # In the order of the help: each is the function `NAME_command` of the module `proofolio.cli.NAME`.
@@ -33,6 +34,7 @@ COMMANDS = {
 }
 # The model was read and the answer is bad news; every other error of ours is about the input.
 NEWS = (ContradictoryRows, InvalidBigM, SolverFailure)
+JSON = "--json"
 TRACEBACK = "PROOFOLIO_TRACEBACK"
 EXAMPLE = """
 \b
@@ -95,6 +97,8 @@ def _ended(run: Callable[[], Any]) -> int:
             status = run()
         _flush()
     except click.Abort:
+        if JSON in sys.argv and not has_answered():
+            print_document(UNKNOWN)
         complain("interrupted")
         return INTERRUPTED
     except click.UsageError as error:
@@ -150,8 +154,3 @@ def command_line(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-def main() -> None:
-    """Run the command line and end Python with its exit status."""
-    command_line.main()

@@ -20,7 +20,17 @@ from proofolio.errors import BadData, ProofolioError
 from proofolio.interfaces.files.model_files import read_program
 from proofolio.interfaces.opening import Opened
 
-__all__ = ["MAX_SIZE", "FileSize", "called", "line_in", "load_model", "named", "names_in", "read_values"]
+__all__ = [
+    "MAX_SIZE",
+    "FileSize",
+    "called",
+    "is_file",
+    "line_in",
+    "load_model",
+    "named",
+    "names_in",
+    "read_values",
+]
 
 
 FORMS = "give an .mps or .lp file (also .gz), FILE.py:FUNCTION or package.module:function"
@@ -58,6 +68,11 @@ MAX_SIZE = click.option(
 )
 
 
+def is_file(spec: str) -> bool:
+    """Return whether MODEL names a model file, and no function."""
+    return spec.endswith(SUFFIXES) or ":" not in spec
+
+
 def load_model(spec: str, max_size: int | None = None) -> Any:
     """Return what MODEL names: a path of a model file, or what the function returns.
 
@@ -73,7 +88,7 @@ def load_model(spec: str, max_size: int | None = None) -> Any:
         model.
     """
     file = Path(spec)
-    if spec.endswith(SUFFIXES) or ":" not in spec:
+    if is_file(spec):
         _file(spec, file)
         return file if max_size is None else Opened(read_program(file, max_size), "file", file)
     found = named(spec, "model", FORMS)

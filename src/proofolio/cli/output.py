@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import click
 
+from proofolio.cli.watched import answering
 from proofolio.report.files import json_text
 
 __all__ = [
@@ -31,6 +32,7 @@ GOOD, BAD_NEWS, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 def say(text: str) -> None:
     """Print a line on stdout."""
+    answering()
     try:
         click.echo(text)
     except BrokenPipeError:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.status import Status
 
 from proofolio.cli.output import silence
+from proofolio.cli.watched import answering
 
 __all__ = ["CountProgress", "SolveProgress", "answer_console", "progress_console", "solve_line"]
 
@@ -40,6 +41,7 @@ def progress_console() -> Console:
 
 def answer_console() -> Console:
     """Return a console on stdout; where that is no terminal, tables are as wide as they need to be."""
+    answering()
     console = _Console(file=sys.stdout, highlight=False)
     return console if console.is_terminal else _Console(file=sys.stdout, highlight=False, width=PIPE_WIDTH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from proofolio.cli.models import MAX_SIZE, load_model, read_values
+from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import (
     BAD_INPUT,
     BAD_NEWS,
@@ -23,30 +24,39 @@ from proofolio.cli.output import (
     stdout_kept_free,
 )
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
+from proofolio.cli.watched import draft, start_clock, stop_clock
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
-from proofolio.report.files import write_document
+from proofolio.interfaces.opening import open_model
+from proofolio.report.files import json_text, write_document
 from proofolio.report.words import MEANINGS
 from proofolio.solvers.capabilities import SOLVERS
-from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, Solution
+from proofolio.solvers.limits import Deadline
+from proofolio.solvers.solution import INFEASIBLE, UNBOUNDED, VERIFIED, Solution, read_settings
 from proofolio.verification.certified.confirming import CONFIRM
+from proofolio.verification.certified.saving import check_certificate, save_certificate
 from proofolio.verification.checks.infeasibility import explain_infeasible
 from proofolio.verification.checks.unboundedness import explain_unbounded
-from proofolio.verification.solving import solve
+from proofolio.verification.solving import solve_known
+from proofolio.watching import LATE
 
 __all__ = ["solve_command"]
 
 
 AUTO = "auto"
+PROVED = ("certified-optimal", "verified-optimal")
 SHOWN = 12
 STOPPED_BY_USER = "userinterrupt"
 SHOWN_ABOVE = 1e-6
-EXPLAIN_SECONDS = 5.0
+EXPLAIN_SECONDS, LEAST_EXPLAINING = 5.0, 0.01
+LIMIT = "limit"
 EXAMPLE = """
 \b
 Examples:
   proofolio solve model.mps --solver highs --gap 1e-4
   proofolio solve portfolio.py:build --solver scip --time-limit 60 --out plan.json
   proofolio solve package.models:monthly --start plan.json --json
+  proofolio solve model.mps --confirm certificate --certificates model.json
+  proofolio solve model.mps --check model.json
 """
 
 
@@ -88,6 +98,22 @@ Examples:
     help="What an optimum has to rest on: a proof in exact arithmetic (certificate), a second run that finds nothing "
     "better (second), the first of these that succeeds soon (auto), or one solver's word (none).",
 )
+@click.option(
+    "--certificates",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write what proves the answer: JSON, or VIPR where FILE ends in .vipr.",
+)
+@click.option(
+    "--check",
+    "checked",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Solve nothing: check the certificate in a JSON file against MODEL again, without a solver.",
+)
+@click.option(
+    "--strict", is_flag=True, help="Count solver-optimal and verified-feasible as bad news: exit status 1."
+)
 @MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def solve_command(
@@ -101,6 +127,9 @@ def solve_command(
     out: Path | None,
     start: Path | None,
     confirm: str,
+    certificates: Path | None,
+    checked: Path | None,
+    strict: bool,
     max_size: int,
     as_json: bool,
 ) -> int:
@@ -112,22 +141,31 @@ def solve_command(
     A model without a solution, or without a limit, is explained: which rows, bounds and integers cannot hold
     together, or along which direction nothing stops the objective.
 
-    The exit status is 0 for a verified solution, 1 when there is none or it does not hold, and 2 for input
-    that cannot be used.
+    What the answer rests on is its status: certified-optimal is proved in exact arithmetic, verified-optimal by
+    a second run or by multipliers, solver-optimal is one solver's word; --confirm chooses.
+
+    The exit status is 0 for a solution whose checks hold, 1 when there is none or it does not hold (with --strict
+    also for solver-optimal and verified-feasible), and 2 for input that cannot be used.
     """
+    if checked is not None:
+        if certificates is not None:
+            raise BadData("--certificates writes a certificate and --check reads one: give one of the two")
+        return _check_saved(checked, model, as_json, max_size)
     settings: dict[str, Any] = {"gap": gap, "seed": seed, "threads": threads, "options": _options(options)}
-    settings["confirm"] = confirm
     if time_limit is not None:
         settings["time_limit"] = time_limit
     if start is not None:
         settings["start"] = _start(start)
-    if out is not None and not out.resolve().parent.is_dir():
-        raise BadData(f"{out} cannot be written: its folder does not exist; choose another --out.")
+    for option, file in (("--out", out), ("--certificates", certificates)):
+        if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
+            why = "it is a folder" if file.is_dir() else "its folder does not exist"
+            raise BadData(f"{file} cannot be written: {why}; choose another {option}.")
     document: dict[str, Any] = {
         "model": model,
         "solver": solver,
         "solver_version": None,
-        "status": "limit",
+        "status": LIMIT,
+        "startup_seconds": None,
         "objective": None,
         "bound": None,
         "gap": None,
@@ -137,7 +175,7 @@ def solve_command(
         "values": None,
     }
     try:
-        answer = _answer(model, solver, settings, document, max_size)
+        answer = _answer(model, solver, confirm, settings, document, max_size, as_json)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -150,6 +188,8 @@ def solve_command(
             print_document(document)
         return INTERRUPTED
     document |= _found(answer)
+    if certificates is not None:
+        document["certificates"] = _save(certificates, answer)
     if out is not None:
         _write(out, document)
     if as_json:
@@ -159,11 +199,59 @@ def solve_command(
     if STOPPED_BY_USER in answer.message:  # SCIP takes Ctrl-C itself, and hands over what it has
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
-    return GOOD if answer.ok else BAD_NEWS
+    good = PROVED if strict else VERIFIED
+    return GOOD if answer.status in good else BAD_NEWS
+
+
+def _save(file: Path, answer: Solution) -> str | None:
+    """Write the certificate of an answer; None, and a sentence, where there is none."""
+    if answer.certificate is None:
+        complain(
+            f"{file} was not written: the answer is {answer.status}, and no exact proof stands behind it"
+        )
+        return None
+    return str(save_certificate(answer, file))
+
+
+def _check_saved(file: Path, model: str, as_json: bool, max_size: int) -> int:
+    """Check the certificate in a file against a model, in exact arithmetic and without a solver."""
+    started = time.perf_counter()
+    with stdout_kept_free():
+        found = check_certificate(file, load_model(model, max_size))
+    numbers = {
+        name: None if value is None else float(value)
+        for name, value in (("objective", found.objective), ("bound", found.bound))
+    }
+    if as_json:
+        values = {name: float(v) for name, v in found.values.items()}
+        seconds = time.perf_counter() - started
+        print_document(
+            {"model": model, "check": str(file), "says": found.says, "ok": found.ok, **numbers}
+            | {"values": values, "nodes": found.nodes, "seconds": seconds}
+        )
+        return GOOD if found.ok else BAD_NEWS
+    if not found.ok:
+        say(f"The certificate does not prove that {model} is {found.says}.")
+        return BAD_NEWS
+    what = {
+        "optimal": f"{numbers['objective']:.10g} is reached, and nothing is better than {numbers['bound']:.10g}"
+        if found.says == "optimal"
+        else "",
+        "infeasible": "no point satisfies the model",
+        "unbounded": "the objective has no limit",
+    }[found.says]
+    say(f"The certificate holds: {what} ({found.nodes} nodes, checked in fractions without a solver).")
+    return GOOD
 
 
 def _answer(
-    spec: str, solver: str, settings: dict[str, Any], document: dict[str, Any], max_size: int
+    spec: str,
+    solver: str,
+    confirm: str,
+    given: dict[str, Any],
+    document: dict[str, Any],
+    max_size: int,
+    as_json: bool,
 ) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
     named = None if solver == AUTO else solver
@@ -171,36 +259,72 @@ def _answer(
         if named not in SOLVERS:
             raise BadData(f"no solver is named {named!r}: there are {', '.join((AUTO, *sorted(SOLVERS)))}")
         document["solver_version"] = SOLVERS[named].version
+    limit = read_settings(given).time_limit
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
+
+        def drafted(answer: Solution | None = None) -> None:
+            """Leave what is known for the case that this process has to be killed."""
+            if answer is not None:
+                known = document | _found(answer)
+                text = _text(known, as_json)
+                draft(text, text, GOOD if answer.ok else BAD_NEWS)
+                return
+            known = document | _seen(progress)
+            late = known | {
+                "seconds": limit + LATE,
+                "message": "time was up and the solver did not come back",
+            }
+            cut = known | {"message": "interrupted"}
+            draft(_text(late, as_json), _text(cut, as_json) if as_json else "")
+
+        def news(seconds: float, objective: float | None, bound: float | None) -> None:
+            progress(seconds, objective, bound)
+            drafted()
+
         try:
-            answer = solve(load_model(spec, max_size), named, progress=progress, **settings)
-            document |= _explained(answer)
+            loaded = None if is_file(spec) else load_model(spec)  # a user's own code has no limit
+            document["startup_seconds"] = start_clock(limit)
+            deadline = Deadline.after(limit)
+            drafted()
+            opened = open_model(load_model(spec, max_size) if loaded is None else loaded)
+            settings = read_settings(given | {"progress": news}).until(deadline)
+            answer = solve_known(deadline, opened.program, named, confirm, settings, drafted)
+            if answer.x is None:
+                drafted(answer)
+            document |= _explained(answer, deadline)
+            stop_clock()
             return answer
         except KeyboardInterrupt:
             _interrupted(progress, document)
             return None
 
 
+def _text(document: Mapping[str, Any], as_json: bool) -> str:
+    return json_text(document) if as_json else "\n".join(_lines(document))
+
+
+def _seen(progress: SolveProgress) -> dict[str, Any]:
+    return {"objective": progress.objective, "bound": progress.bound, "seconds": progress.seconds}
+
+
 def _interrupted(progress: SolveProgress, document: dict[str, Any]) -> None:
     known = solve_line(progress.seconds, progress.objective, progress.bound)
     complain(f"interrupted after {known}")
-    document |= {
-        "objective": progress.objective,
-        "bound": progress.bound,
-        "seconds": progress.seconds,
-        "message": "interrupted",
-    }
+    document |= _seen(progress) | {"message": "interrupted"}
 
 
-def _explained(answer: Solution) -> dict[str, Any]:
+def _explained(answer: Solution, deadline: Deadline) -> dict[str, Any]:
     """Return why there is no solution, or no limit; nothing when that is not found out soon."""
     if answer.status not in (*INFEASIBLE, *UNBOUNDED):
         return {}
+    seconds = min(EXPLAIN_SECONDS, deadline.left)
+    if seconds < LEAST_EXPLAINING:
+        return {}
     with suppress(ProofolioError, KeyboardInterrupt):
         if answer.status in INFEASIBLE:
-            return {"iis": explain_infeasible(answer.program, EXPLAIN_SECONDS).document}
-        return {"ray": explain_unbounded(answer.program, EXPLAIN_SECONDS).document}
+            return {"iis": explain_infeasible(answer.program, seconds).document}
+        return {"ray": explain_unbounded(answer.program, seconds).document}
     return {}
 
 
@@ -234,16 +358,26 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    status, who = document["status"], f"{document['solver']} {document['solver_version']}"
-    how = f", {document['method']}" if document["method"] else ""
-    spent = f"{who}{how}, {document['seconds']:.2f} s"
+    for line in _lines(document):
+        say(line)
+
+
+def _lines(document: Mapping[str, Any]) -> list[str]:
+    status, who = document["status"], f"{document['solver']} {document['solver_version'] or ''}".rstrip()
+    how = f", {document['method']}" if document.get("method") else ""
+    startup = document["startup_seconds"]
+    confirmed = document.get("confirm_seconds")
+    confirming = f", confirmed in {confirmed:.2f} s" if confirmed else ""
+    spent = f"{who}{how}, {document['seconds']:.2f} s{confirming}" + (
+        f" after {startup:.2f} s of start-up" if startup is not None and status == LIMIT else ""
+    )
     if document["values"] is None:
         known = "" if document["bound"] is None else f"; proven bound {document['bound']:.10g}"
-        say(f"{status}: {MEANINGS[status]} ({spent}{known})")
+        if document["objective"] is not None:
+            known += f"; best objective {document['objective']:.10g}"
         reason = document.get("iis") or document.get("ray")
-        if reason:
-            say(reason["sentence"])
-        return
+        said = f"{status}: {MEANINGS[status]} ({spent}{known})"
+        return [said, *([reason["sentence"]] if reason else [])]
     said = f"{status}: {MEANINGS[status]} ({spent}, {document['nodes']} nodes)"
     lines = [("status", said), ("objective", f"{document['objective']:.10g}")]
     if document["bound"] is not None:
@@ -262,8 +396,7 @@ def _print(document: Mapping[str, Any]) -> None:
     shown = ", ".join(f"{name} = {v:.6g}" for name, v in list(values.items())[:SHOWN])
     rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
     lines.append(("values", (shown + rest) if values else "all are zero"))
-    for name, text in lines:
-        say(f"{name:<10} {text}")
+    return [f"{name:<10} {text}" for name, text in lines]
 
 
 def _measured(found: Mapping[str, Any]) -> str:

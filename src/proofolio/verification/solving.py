@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any
@@ -32,9 +32,18 @@ from proofolio.solvers.solution import (
 from proofolio.verification.certified.confirming import CONFIRM, Confirmation, second_runs
 from proofolio.verification.certified.confirming import confirm as confirm_claim
 from proofolio.verification.certified.optimum import Certificate
-from proofolio.verification.checks.checking import BREAKS, LIMIT, check_until, status, status_after
+from proofolio.verification.checks.checking import (
+    BREAKS,
+    LIMIT,
+    certified_checks,
+    check_until,
+    is_suspect,
+    status,
+    status_after,
+)
+from proofolio.verification.isolation import solve_isolated
 
-__all__ = ["GRACE", "solve", "solve_program", "solve_until", "verify_claim"]
+__all__ = ["GRACE", "solve", "solve_known", "solve_program", "solve_until", "verify_claim"]
 
 
 REFUTES = BREAKS | {"leak", LIMIT}  # the checks of a point, whatever is claimed of its objective
@@ -55,7 +64,9 @@ LEAST_CONFIRMATION = 0.01
 CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, "claim-wrong")
 
 
-def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **settings: Any) -> Solution:
+def solve(
+    model: Any, solver: str | None = None, *, confirm: str = "auto", isolate: bool = False, **settings: Any
+) -> Solution:
     """Solve a program, a Pyomo model, a CVXPY problem or a file, and check the answer.
 
     Parameters
@@ -73,6 +84,11 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **set
         ``solver-unbounded``; but multipliers that prove the bound of a continuous program are enough for
         ``verified-optimal``. A better point that is found is the answer, and `Solution.claims` names the claim it
         refutes.
+    isolate : bool
+        Solve in a process of its own, which is killed when it is late: the answer is back within `time_limit` and a
+        second, whatever a solver does, and one that crashes raises `SolverFailure`. Starting the process takes about a
+        second, which is not part of the limit. Of a process that was killed what it had found and checked is the
+        answer, or one with the status ``limit``.
     **settings
         time_limit, gap, seed, threads, options, start, progress: see `Settings`. `start` may be a
         dictionary of column names (those left out are free), or an earlier answer. The time limit is that
@@ -105,12 +121,32 @@ def solve(model: Any, solver: str | None = None, *, confirm: str = "auto", **set
     opened = open_model(model)
     if confirm not in CONFIRM:
         raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
-    answer = solve_until(deadline, opened.program, solver, wanted, ask_others=confirm == "none")
-    if confirm != "none":
-        answer = confirmed(opened.program, answer, confirm, wanted.gap, deadline)
+    if isolate:
+        if wanted.start is not None:
+            wanted = replace(wanted, start=_start(opened.program, wanted.start))
+        answer = solve_isolated(opened.program, solver, confirm, wanted)
+    else:
+        answer = solve_known(deadline, opened.program, solver, confirm, wanted)
     if opened.load is not None and answer.x is not None:
         opened.load(answer.point)
     return answer
+
+
+def solve_known(
+    deadline: Deadline,
+    program: Program,
+    solver: str | None,
+    confirm: str,
+    settings: Settings,
+    known: Callable[[Solution], None] | None = None,
+) -> Solution:
+    """Solve, check and confirm a program; `known` is given what is found and checked before that is confirmed."""
+    answer = solve_until(deadline, program, solver, settings, alone=confirm != "none")
+    if confirm == "none":
+        return answer
+    if known is not None:
+        known(answer)
+    return confirmed(program, answer, confirm, settings.gap, deadline)
 
 
 def solve_program(program: Program, solver: str | None = None, **settings: Any) -> Solution:
@@ -121,11 +157,12 @@ def solve_program(program: Program, solver: str | None = None, **settings: Any) 
 
 @one_blas_thread()
 def solve_until(
-    deadline: Deadline, program: Program, solver: str | None, settings: Settings, *, ask_others: bool = True
+    deadline: Deadline, program: Program, solver: str | None, settings: Settings, *, alone: bool = False
 ) -> Solution:
     """Solve a program as `solve_program` does, when its time limit has been running since an earlier moment.
 
-    With `ask_others` another solver is asked for a point where the first one says that there is none.
+    With `alone` the claim is only checked as it stands, because it is confirmed afterwards: no other solver is asked
+    about a program that is called infeasible, and no points next to a delicate optimum are tried.
     """
     wanted = settings
     if settings.start is not None:
@@ -134,7 +171,7 @@ def solve_until(
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
     claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
-    return verify_claim(deadline, program, claim, wanted.gap, ask_others=ask_others)
+    return verify_claim(deadline, program, claim, wanted.gap, alone=alone)
 
 
 def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline: Deadline) -> Solution:
@@ -151,6 +188,8 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     deadline : Deadline
         Of the whole call; a confirmation has a budget of its own as well.
     """
+    if answer.status not in CLAIMS:
+        return answer
     began = time.perf_counter()
     for _ in range(ROUNDS):
         if answer.status not in CLAIMS:
@@ -166,6 +205,9 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
         answer = _refuted(program, answer, found, deadline, gap)
         if answer.status == "certified-optimal":
             break
+    if answer.status == "solver-optimal" and is_suspect(program, answer.unchecked()):
+        again = verify_claim(deadline, recognise_cones(program), answer.unchecked(), gap)
+        answer = answer if again.ok else again
     return replace(answer, confirm_seconds=time.perf_counter() - began)
 
 
@@ -185,8 +227,8 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     kind = "unbounded" if answer.status in UNBOUNDED else "infeasible"
     if found.word == "certified" and certificate is not None:
         if answer.x is None:
-            return replace(answer, status=kind, certificate=certificate)
-        return _certified(program, answer, certificate, deadline)
+            return replace(answer, program=program, status=kind, certificate=certificate)
+        return _certified(program, answer, certificate)
     if answer.x is None:
         return (
             replace(answer, status=kind)
@@ -196,7 +238,7 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     if found.exact is not None and answer.ok:
         answer = _moved(program, answer, found.exact, deadline)
     if certificate is not None:
-        answer = replace(answer, certificate=certificate)
+        answer = replace(answer, program=program, certificate=certificate)
     if found.word == "verified":
         answer = replace(answer, status="verified-optimal") if answer.status in OPTIMAL else answer
     return replace(answer, message=found.reason) if found.reason else answer
@@ -213,7 +255,7 @@ def _moved(program: Program, answer: Solution, x: Floats, deadline: Deadline) ->
     return point.checked(checks, answer.status) if all(c.ok for c in checks) else answer
 
 
-def _certified(program: Program, answer: Solution, certificate: Certificate, deadline: Deadline) -> Solution:
+def _certified(program: Program, answer: Solution, certificate: Certificate) -> Solution:
     """Return the exact point of a certificate as the answer, its numbers rounded to doubles."""
     sign = -1.0 if program.maximise else 1.0
     x = np.zeros(program.n)
@@ -224,10 +266,10 @@ def _certified(program: Program, answer: Solution, certificate: Certificate, dea
     if bound is not None:
         bound = min(bound, objective) if sign > 0 else max(bound, objective)
     point = replace(answer.unchecked(), x=x, objective=objective, bound=bound, duals=None, status="optimal")
-    checks = check_until(recognise_cones(program), point, deadline.later(GRACE))
+    checks = certified_checks(recognise_cones(program), point)
     if not all(c.ok for c in checks):
         return answer if answer.status != "claim-wrong" else point.checked(checks, status(checks))
-    return replace(point.checked(checks, "certified-optimal"), certificate=certificate)
+    return replace(point.checked(checks, "certified-optimal"), program=program, certificate=certificate)
 
 
 def _refuted(
@@ -241,10 +283,11 @@ def _refuted(
     if found.better is not None:
         x = np.asarray(found.better, dtype=float)
         better = replace(
-            kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None
-        )
+            kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None,
+            message=f"{found.by} found it",
+        )  # fmt: skip
         if found.certificate is not None:
-            return _certified(program, better, found.certificate, deadline)
+            return _certified(program, better, found.certificate)
     sign = -1.0 if program.maximise else 1.0
     for claim in (
         [found.instead]
@@ -254,7 +297,7 @@ def _refuted(
         if claim.x is None and better is not None:
             continue
         if better is None or sign * (program.objective(claim.point) - (better.objective or 0.0)) <= 0.0:
-            again = verify_claim(deadline, recognise_cones(program), claim, gap, ask_others=False)
+            again = verify_claim(deadline, recognise_cones(program), claim, gap, alone=True)
             if again.ok or again.x is None:
                 return replace(again, claims=claims, seconds=answer.seconds + claim.seconds)
     if better is None:
@@ -274,13 +317,15 @@ def _other_claims(
 
 
 def verify_claim(
-    deadline: Deadline, program: Program, claim: Solution, gap: float, *, ask_others: bool = True
+    deadline: Deadline, program: Program, claim: Solution, gap: float, *, alone: bool = False
 ) -> Solution:
     """Check what a solver says of a program, its cones recognised, against the data, until shortly after a deadline."""
-    if claim.status == "infeasible" and program.integer.any() and ask_others:
+    if claim.status == "infeasible" and program.integer.any() and not alone:
         second = _second_opinion(program, claim.solver, deadline)
         return claim.checked(second, _status_of_infeasible(second))
-    checks = check_until(program, claim, deadline.later(GRACE)) if claim.x is not None else ()
+    checks: tuple[Check, ...] = ()
+    if claim.x is not None:
+        checks = check_until(program, claim, deadline.later(GRACE), neighbours=not alone)
     return claim.checked(checks, status_after(claim, checks, gap))
 
 

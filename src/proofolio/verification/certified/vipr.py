@@ -29,8 +29,10 @@ def vipr_text(program: ExactProgram, certificate: Certificate, names: Sequence[s
     Raises
     ------
     UnsupportedProgram
-        For quadratic objectives and rows, which the format does not know.
+        For quadratic objectives and rows, and directions without limit, which the format does not know.
     """
+    if certificate.ray is not None:
+        raise UnsupportedProgram("VIPR files hold optima: this certificate says that there is no limit")
     if program.matrix or program.quadratic:
         raise UnsupportedProgram(
             "VIPR files hold linear programs over integers: this one has quadratic parts"

@@ -22,7 +22,7 @@ from proofolio.solvers.solution import Check, Solution
 from proofolio.verification.checks.leak import better_neighbour, delicate, leak_check
 from proofolio.verification.checks.rows import Tolerances, allowance, feasibility_checks
 
-__all__ = ["LIMIT", "check", "check_until", "status", "status_after"]
+__all__ = ["LIMIT", "certified_checks", "check", "check_until", "is_suspect", "status", "status_after"]
 
 
 # The name of the check that fails where time was up.
@@ -94,8 +94,12 @@ def check_until(
     deadline: Deadline,
     tol: Tolerances | None = None,
     known: Sequence[float] = (),
+    *,
+    neighbours: bool = True,
 ) -> tuple[Check, ...]:
     """Check a claim about a program, its cones recognised, as `check` does, but only until a deadline.
+
+    Without `neighbours` no points next to a delicate optimum are tried.
 
     The point is always checked against the data. Where time did not suffice to solve what is left with the integers
     exact, or to try points next to a delicate optimum, a last check named ``time limit`` fails and says so.
@@ -113,7 +117,7 @@ def check_until(
         leak = leak_check(program, claim.point, tol, deadline)
         found.append(leak.check)
         reached += [] if leak.reached is None else [(leak.reached, "")]
-        suspect = claim.bound is not None and claim.status == "optimal" and delicate(program, claim.point)
+        suspect = neighbours and is_suspect(program, claim)
         left = [] if leak.finished else ["solving again with the integers exact"]
         left += ["trying points next to the optimum"] if suspect and deadline.passed else []
         if suspect:
@@ -122,6 +126,25 @@ def check_until(
     if program.integer.any() and left:
         found.append(Check(LIMIT, False, math.nan, 0.0, f"no time was left for {' and '.join(left)}"))
     return tuple(found)
+
+
+def is_suspect(program: Program, claim: Solution) -> bool:
+    """Whether the optimum that is claimed is so delicate that points next to it are tried."""
+    return claim.bound is not None and claim.status == "optimal" and delicate(program, claim.point)
+
+
+def certified_checks(program: Program, claim: Solution) -> tuple[Check, ...]:
+    """Check a point whose certificate holds as it stands in doubles.
+
+    Its integers are exact and nothing is better, so that nothing can leak and no point next to it is tried.
+    """
+    tol = Tolerances()
+    found = feasibility_checks(program, claim.point, tol)
+    found.append(objective_check(program, claim, tol))
+    if program.integer.any():
+        found.append(Check("leak", True, 0.0, tol.worse))
+    reached = () if claim.objective is None else ((claim.objective, ""),)
+    return (*found, bound_check(program, claim, reached, tol))
 
 
 def _neighbours(

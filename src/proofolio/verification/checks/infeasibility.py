@@ -18,13 +18,16 @@ from proofolio.solvers.highs import solver as highs
 from proofolio.solvers.highs.session import Session
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
-from proofolio.solvers.solution import Settings
+from proofolio.solvers.solution import INFEASIBLE, Settings, Solution
+from proofolio.verification.certified.confirming import confirm
 from proofolio.verification.checks.elements import Element, Member, elements, members, part_of
 
 __all__ = ["Iis", "Member", "explain_infeasible", "has_point"]
 
 
 SHOWN, ALIKE = 8, 3
+# Seconds that the proof of an explanation is given at least.
+LEAST_PROOF = 0.5
 CURVED = ("quadratic", "cone")
 DISCRETE = ("integer", "indicator", "sos")
 
@@ -36,18 +39,22 @@ class Iis:
     Attributes
     ----------
     members : tuple of Member
-        They cannot hold together: a solver says so of these alone.
+        They cannot hold together.
     irreducible : bool
         Whether a point was found that satisfies all the others, for each of them. False when the time
         limit came first, or a solver could not tell.
     barely : bool
         Whether SCIP, which forgives rows 1e-6, finds a point after all: they contradict each other by less.
+    proved : str
+        What says so of these alone: ``"certified"`` (multipliers, or a tree of them, in exact arithmetic),
+        ``"corroborated"`` (two solvers, the second without presolve) or ``"solver"``.
     seconds : float
     """
 
     members: tuple[Member, ...]
     irreducible: bool
     barely: bool
+    proved: str
     seconds: float
 
     @property
@@ -69,6 +76,7 @@ class Iis:
                 said[-1] += f" and {len(group) - 1} more {block}[...]"
         shown = ", ".join(said[:SHOWN]) + (", ..." if len(said) > SHOWN else "")
         hair = "; they contradict each other by less than 1e-6" if self.barely else ""
+        hair += "; one solver says so, and nothing proves it" if self.proved == "solver" else ""
         if len(self.members) == 1:
             return f"this cannot hold by itself: {shown}{hair}"
         fewer = "" if self.irreducible else " (perhaps fewer of them)"
@@ -82,6 +90,7 @@ class Iis:
             "members": listed,
             "irreducible": self.irreducible,
             "barely": self.barely,
+            "proved": self.proved,
             "sentence": self.sentence,
             "seconds": self.seconds,
         }
@@ -93,7 +102,8 @@ def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     The sides of rows, bounds, integrality, quadratic rows, cones, indicators and special ordered sets are
     spared one group at a time for as long as the rest stays infeasible (QuickXplain), and then one by one.
     Where the continuous relaxation is infeasible already, integrality has no part in the explanation, and
-    for linear rows HiGHS's own subset is the start.
+    for linear rows HiGHS's own subset is the start. That what is left is infeasible is then proved again, in exact
+    arithmetic where that can be, without the solver that said so.
 
     Parameters
     ----------
@@ -106,7 +116,7 @@ def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     BadData
         When the model has a solution.
     SolverFailure
-        When no solver can tell within the time limit.
+        When no solver can tell within the time limit, or what a solver calls infeasible has a point.
 
     References
     ----------
@@ -127,8 +137,21 @@ def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
     program = recognise_cones(model if isinstance(model, Program) else open_model(model).program)
     search = _Search(program, started + time_limit)
     found, irreducible = search.deleted(_crossed(program) or search.smallest())
-    barely = _scip_finds_a_point(part_of(program, found), search.left())
-    return Iis(members(program, found), irreducible, barely, time.perf_counter() - started)
+    part = part_of(program, found)
+    proved = _proved(part, max(search.left(), LEAST_PROOF))
+    barely = _scip_finds_a_point(part, search.left())
+    return Iis(members(program, found), irreducible, barely, proved, time.perf_counter() - started)
+
+
+def _proved(part: Program, seconds: float) -> str:
+    """Return what proves again that nothing satisfies a part of a program."""
+    claim = Solution(part, INFEASIBLE[0], None, None, None, 0.0, "highs", "")
+    found = confirm(part, claim, "auto", Settings().gap, seconds)
+    if found.word == "refuted":
+        raise SolverFailure(
+            f"no explanation was found that is true: {found.by} satisfies rows that a solver says cannot hold together"
+        )
+    return {"certified": "certified", "verified": "corroborated"}.get(found.word, "solver")
 
 
 def has_point(program: Program, seconds: float) -> bool | None:

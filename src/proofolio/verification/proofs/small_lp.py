@@ -49,6 +49,7 @@ OPTIONS = {
 # an answer (shipped disjunctions, two-decimal family).
 NOTHING = 1e-9
 USUAL = (5e-5, 2e4)  # sizes of columns between which the absolute tolerances of HiGHS do no harm
+NOISE = 1e-12  # of a row's largest term: what is smaller in all its rows gives no column a unit
 LEAST = Fraction(1, 10**18)  # what a strict inequality asks for in exact programs
 
 
@@ -192,10 +193,17 @@ class SmallLP:
     def _column_units(self, system: System) -> list[float]:
         """Return the power of two each column is measured in: 1 everywhere unless sizes are unusual.
 
-        A column without bounds is measured like the smallest that shares a row with it.
+        A column without bounds is measured like the smallest that shares a row with it. One that is lost beside the
+        others in all its rows (what the rounding of a square root left) has no say.
         """
         boxes = zip(self._lower, self._upper, strict=True)
         reach = [max(abs(low), abs(high)) for low, high in boxes]
+        seen: set[int] = set()
+        for row in system.rows:
+            terms = {j: abs(float(a)) * reach[j] for j, a in row.items() if 0.0 < reach[j] < inf}
+            least = NOISE * max(terms.values(), default=0.0)
+            seen |= {j for j, term in terms.items() if term > least}
+        reach = [r if r == inf or j in seen else 0.0 for j, r in enumerate(reach)]
         if all(r in (0.0, inf) or USUAL[0] <= r <= USUAL[1] for r in reach):
             return [1.0] * len(reach)
         units = [_power(r) if 0.0 < r < inf else 1.0 for r in reach]

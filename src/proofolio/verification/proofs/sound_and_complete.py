@@ -31,6 +31,7 @@ from typing import Any
 import numpy as np
 
 from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, written
+from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.proofs.completions import (
     Blocked,
     completed_generators,
@@ -98,7 +99,7 @@ class _Search:
             }
         rest = [p for p in range(len(self.question.pieces)) if p not in chosen]
         if not rest:
-            self._settle(system, answer, chosen)
+            return self._settle(system, answer, chosen)
         inside = self._middle(system, answer.point)
         piece = min(rest, key=lambda p: self._breach(p, inside))
         return {
@@ -136,14 +137,23 @@ class _Search:
             default=-inf,
         )
 
-    def _settle(self, system: System, answer: Answer, chosen: Mapping[int, int]) -> None:
-        """Raise `Outside` with the point of a node where every piece has its facet chosen."""
+    def _settle(self, system: System, answer: Answer, chosen: Mapping[int, int]) -> dict[str, Any]:
+        """Settle a node where every piece has its facet chosen: `Outside` with its point, or its leaf after all."""
+        picked = [self.question.pieces[p][k] for p, k in chosen.items()]
+        explained = max((f.room / f.scale for f in picked), default=Fraction(0))
+        point = None
         if answer.status == "optimal":
-            picked = [self.question.pieces[p][k] for p, k in chosen.items()]
-            explained = max((f.room / f.scale for f in picked), default=Fraction(0))
             point = self.lp.exact_point(system, answer, self.goal, explained)
-            if point is not None:
-                raise Outside({j: v for j, v in point.items() if j != self.question.t})
+        if point is None:  # HiGHS is wrong, by more than its tolerances or within them
+            best = exact_maximum(system, self.goal, self.lp.deadline)
+            if best.status == "empty":
+                return {"empty": written(best.multipliers)}
+            if best.value is not None and best.value <= self.question.lent(best.multipliers):
+                return self._leaf(system, best.multipliers)
+            if best.value is not None and best.value > explained:
+                point = {j: best.point.get(j, Fraction(0)) for j in range(len(system.lower))}
+        if point is not None:
+            raise Outside({j: v for j, v in point.items() if j != self.question.t})
         raise Undecidable("a linear program of the soundness search could be settled neither way exactly")
 
 

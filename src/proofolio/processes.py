@@ -6,24 +6,38 @@ What memory this process takes, and a limit on it.
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["Family", "forget_peak", "is_alive", "limited", "peak_megabytes", "resident_megabytes", "threads"]
+if sys.platform != "win32":
+    import resource
+
+__all__ = [
+    "Family",
+    "adopt_orphans",
+    "alive_for",
+    "forget_peak",
+    "is_alive",
+    "limited",
+    "peak_megabytes",
+    "resident_megabytes",
+    "threads",
+]
 
 
 PROC = Path("/proc")
 STATUS = PROC / "self" / "status"
-PAGE = os.sysconf("SC_PAGE_SIZE")
+PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 MEGABYTE = 2**20
 # The limit that the system keeps is a little above the one the pool watches, whose message is the clearer one.
 ROOM = 1.25
 # Rounds of looking for new children while a family is ended: one that starts children as fast never ends otherwise.
 ROUNDS = 20
+ADOPTS = 36  # prctl's PR_SET_CHILD_SUBREAPER
 
 
 def _field(name: str) -> float | None:
@@ -119,16 +133,23 @@ class Family:
 
     def kill(self) -> None:
         """End the head and its descendants: it is held first, so that it starts no more of them meanwhile."""
+        if not PROC.exists():  # its children are not found there
+            _send(self.head, getattr(signal, "SIGKILL", signal.SIGTERM))
+            return
         if self._head_lives():
             _send(self.head, signal.SIGSTOP)
+        self.kill_others()
+        if self._head_lives():
+            _send(self.head, signal.SIGKILL)
+
+    def kill_others(self) -> None:
+        """End the descendants alone."""
         for _ in range(ROUNDS):
             left = self.look()
             if not left:
                 break
             for pid in left:
                 _send(pid, signal.SIGKILL)
-        if self._head_lives():
-            _send(self.head, signal.SIGKILL)
 
     def _head_lives(self) -> bool:
         return _began(self.head) == self._head_began
@@ -144,6 +165,27 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent dies, where the system can (Linux): then they are found."""
+    if sys.platform != "linux":
+        return
+    import ctypes  # only here: most processes need none
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(ADOPTS, 1)
+
+
+def alive_for() -> float:
+    """Return the seconds since this process began; 0 where there is no /proc."""
+    try:
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - float(_began(os.getpid()) or "nan") / os.sysconf(
+            "SC_CLK_TCK"
+        )
+    except (AttributeError, OSError, ValueError):
+        return 0.0
+    return age if age > 0.0 else 0.0
+
+
 def threads() -> int | None:
     """Return how many threads this process has, Python's and others; None where there is no /proc."""
     try:
@@ -152,7 +194,7 @@ def threads() -> int | None:
         return None
 
 
-def _send(pid: int, what: signal.Signals) -> None:
+def _send(pid: int, what: int) -> None:
     with suppress(OSError):
         os.kill(pid, what)
 
