@@ -30,6 +30,8 @@ from proofolio.verification.exact.certificate import (
 )
 from proofolio.verification.exact.elimination import solve_square
 from proofolio.verification.exact.simplex import exact_feasible
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.statement import reach as implied_reach
 
 __all__ = ["Answer", "SmallLP"]
 
@@ -193,18 +195,22 @@ class SmallLP:
     def _column_units(self, system: System) -> list[float]:
         """Return the power of two each column is measured in: 1 everywhere unless sizes are unusual.
 
-        A column without bounds is measured like the smallest that shares a row with it. One that is lost beside the
-        others in all its rows (what the rounding of a square root left) has no say.
+        What the rows leave a column counts, not careless bounds. A column without limits is measured like the
+        smallest that shares a row with it. One that is lost beside the others in all its rows (what the rounding of a
+        square root left) has no say.
         """
-        boxes = zip(self._lower, self._upper, strict=True)
-        reach = [max(abs(low), abs(high)) for low, high in boxes]
+        bounds = [max(abs(low), abs(high)) for low, high in zip(self._lower, self._upper, strict=True)]
+        if all(_is_usual(r) for r in bounds):
+            return [1.0] * len(bounds)
+        rows = zip(system.rows, system.low, system.high, strict=True)
+        reach = _floats(implied_reach([Line(*row) for row in rows], system.lower, system.upper), inf)
         seen: set[int] = set()
         for row in system.rows:
             terms = {j: abs(float(a)) * reach[j] for j, a in row.items() if 0.0 < reach[j] < inf}
             least = NOISE * max(terms.values(), default=0.0)
             seen |= {j for j, term in terms.items() if term > least}
         reach = [r if r == inf or j in seen else 0.0 for j, r in enumerate(reach)]
-        if all(r in (0.0, inf) or USUAL[0] <= r <= USUAL[1] for r in reach):
+        if all(_is_usual(r) for r in reach):
             return [1.0] * len(reach)
         units = [_power(r) if 0.0 < r < inf else 1.0 for r in reach]
         found = list(units)
@@ -326,6 +332,10 @@ class SmallLP:
             matrix.append([row.get(j, Fraction(0)) for j in basic])
         solved = solve_square(matrix, right)
         return None if solved is None else point | dict(zip(basic, solved, strict=True))
+
+
+def _is_usual(reach: float) -> bool:
+    return reach in (0.0, inf) or USUAL[0] <= reach <= USUAL[1]
 
 
 def _power(size: float) -> float:

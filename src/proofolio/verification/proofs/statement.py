@@ -39,7 +39,7 @@ from proofolio.verification.proofs.lines import (
     read_line,
 )
 
-__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "lent", "parts"]
+__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "lent", "parts", "reach"]
 
 
 DELTA = Fraction(1, 10**9)  # of a row's size: no proof may need more, whatever its multipliers lend
@@ -161,15 +161,7 @@ class Statement:
     @cached_property
     def reach(self) -> tuple[Side, ...]:
         """The largest absolute value of each column that its bounds and the rows leave it; None: no limit."""
-        lower, upper = list(self.lower), list(self.upper)
-        lines = [line for line in self.rows if line.when is None]
-        for _ in range(SWEEPS):
-            if not sum(_narrowed(line, lower, upper) for line in lines):
-                break
-        return tuple(
-            None if low is None or high is None else max(abs(low), abs(high))
-            for low, high in zip(lower, upper, strict=True)
-        )
+        return reach([line for line in self.rows if line.when is None], self.lower, self.upper)
 
     def scale(self, terms: Row) -> Fraction:
         """Return the size of a row, by which its violations are measured."""
@@ -296,6 +288,17 @@ def facets(statement: Statement, lines: Iterable[Line]) -> list[Facet]:
         if line.low is not None:
             found.append(Facet({j: -a for j, a in line.terms.items()}, -line.low, scale, room))
     return found
+
+
+def reach(lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side]) -> tuple[Side, ...]:
+    """Return the largest absolute value of each column that bounds and rows leave it; None: no limit."""
+    low, high = list(lower), list(upper)
+    for _ in range(SWEEPS):
+        if not sum(_narrowed(line, low, high) for line in lines):
+            break
+    return tuple(
+        None if a is None or b is None else max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)
+    )
 
 
 def lent(rooms: Sequence[Fraction], multipliers: Row) -> Fraction:
