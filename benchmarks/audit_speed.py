@@ -99,13 +99,13 @@ def _spent(work: Callable[[], object]) -> float:
 def solved(program: Program) -> list[float]:
     """Return what the linear program of every candidate reaches, as the solver says it."""
     bounding = Search(program)
-    return [bounding.solve(c, c.off).value for c in candidates(program)]
+    return [bounding.solve(c, c.off).value for c in candidates(program).asked]
 
 
 def needed_big_m(program: Program, lp: bool) -> list[float]:
     """Return the M that every candidate needs, from intervals and linear programs, made exact."""
     bounding, found = Search(program), []
-    for candidate in candidates(program):
+    for candidate in candidates(program).asked:
         finding = bounding.by_interval(candidate)
         if lp:
             bounding.by_lp(candidate, finding, math.inf)

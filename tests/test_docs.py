@@ -192,7 +192,7 @@ def test_tightening_the_futures_saves_more_than_half_of_the_nodes(folder):
     arguments = ["audit", "docs/examples/futures.py:positions", "--confirm", "--json"]
     document = json.loads(CliRunner().invoke(command_line, arguments).stdout)
     before, after = document["confirmed"]["before"], document["confirmed"]["after"]
-    assert document["confirmed"]["same"]
+    assert document["confirmed"]["equal"]
     assert 2 * after["nodes"] < before["nodes"]
 
 

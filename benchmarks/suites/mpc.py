@@ -90,7 +90,7 @@ def _planner(mpc: Any, solver: str) -> Callable[[tuple[Any, Any, Any]], Any]:
             return compiled.weights
 
         return conic
-    return lambda data: mpc.solve(*data, solver="highs")["W"].T
+    return lambda data: mpc.solve(*data, solver="highs", confirm="none")["W"].T
 
 
 def _cvxportfolio(mpc: Any, *days: tuple[Any, Any, Any]) -> Callable[[tuple[Any, Any, Any]], Any]:

@@ -41,7 +41,7 @@ def test_every_construct_of_the_catalogue_is_in_the_suite_of_formulations():
     shipped = {
         claim.title.partition(" [")[0] for claim in shipped_claims(families=("signs", "two-decimal", "large"))
     }
-    assert shipped - set(cases) == set()
+    assert shipped - {case.removesuffix(", quadratic rows") for case in cases} == set()
 
 
 @pytest.mark.parametrize("name", CONSTRUCTS)

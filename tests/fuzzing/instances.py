@@ -14,16 +14,17 @@ from typing import Any
 import cvxpy
 
 import proofolio as pf
+from tests.fuzzing.claims import Case, case_steps, claim_of, drawn_case
 from tests.fuzzing.exact import Limit
 from tests.fuzzing.generator import SCALES, audited, free_integers, solved
-from tests.fuzzing.judges import Report, Wrong, judge_audit, judge_solution, judge_tightened
+from tests.fuzzing.judges import Report, Wrong, judge_audit, judge_claim, judge_solution, judge_tightened
 from tests.fuzzing.problem import Problem, ordinary
 from tests.fuzzing.routes import ROUTES, fits, lp_text, model_of, mps_text
-from tests.fuzzing.shrinker import shrunk
+from tests.fuzzing.shrinker import problem_steps, shrunk
 
-__all__ = ["KINDS", "Instance", "drawn", "examined", "reproduction", "smallest"]
+__all__ = ["Instance", "drawn", "examined", "reproduction", "smallest"]
 
-KINDS: dict[str, Callable[[random.Random, str], Problem]] = {
+PROBLEMS: dict[str, Callable[[random.Random, str], Problem]] = {
     "audit": audited,
     "solve": solved,
     "free": free_integers,
@@ -37,8 +38,8 @@ class Instance:
     """What is asked of the product."""
 
     kind: str
-    problem: Problem
-    route: str
+    problem: Problem | Case
+    route: str = "program"
     solver: str | None = None
     confirm: str = "auto"
     seconds: float = SECONDS
@@ -47,7 +48,9 @@ class Instance:
 def drawn(kind: str, seed: int, index: int) -> Instance:
     """Draw one instance; the same three arguments give the same one."""
     rng = random.Random(f"{kind}:{seed}:{index}")
-    problem = KINDS[kind](rng, rng.choice(SCALES))
+    if kind == "claim":
+        return Instance(kind, drawn_case(rng))
+    problem = PROBLEMS[kind](rng, rng.choice(SCALES))
     routes = AUDIT_ROUTES if kind == "audit" else ("lp", "mps") if kind == "free" else ROUTES
     route = rng.choice([r for r in routes if fits(problem, r)])
     named = (None, "scip") if problem.indicators or problem.ordered else (None, "scip", "highs")
@@ -77,6 +80,9 @@ def examined(instance: Instance, limit: Limit | None = None) -> Report:
 
 def asked(instance: Instance, folder: Path, limit: Limit | None) -> Report:
     problem = instance.problem
+    if isinstance(problem, Case):
+        proof = pf.prove(claim_of(problem), time_limit=instance.seconds)
+        return judge_claim(problem, proof.verdict, proof.reason)
     model = model_of(problem, instance.route, folder)
     if instance.kind == "audit":
         audit = pf.audit(model, big_m=list(problem.big_m) or None, time_limit=instance.seconds)
@@ -108,23 +114,27 @@ def smallest(instance: Instance, word: str, seconds: float = 60.0) -> Instance:
 
     def fails(changed: Instance) -> bool:
         problem = changed.problem
+        if isinstance(problem, Case):
+            return any(w.word == word for w in examined(changed).wrong)
         if not fits(problem, changed.route) or any(c.lower > c.upper for c in problem.columns):
             return False
         return any(w.word == word for w in examined(changed).wrong)
 
-    for route in ("lp", "mps"):
+    steps: Any = case_steps if isinstance(instance.problem, Case) else problem_steps
+    for route in () if instance.kind == "claim" else ("lp", "mps"):
         if instance.route not in ("lp", "mps") and fails(replace(instance, route=route)):
             instance = replace(instance, route=route)
-    problem = shrunk(instance.problem, lambda p: fails(replace(instance, problem=p)), seconds)
+    problem = shrunk(instance.problem, steps, lambda p: fails(replace(instance, problem=p)), seconds)
     return replace(instance, problem=problem)
 
 
 def reproduction(instance: Instance) -> str:
     """Return commands that show what the product says of an instance."""
     problem = instance.problem
-    if instance.route not in ("lp", "mps"):
+    if isinstance(problem, Case) or instance.route not in ("lp", "mps"):
         return (
             "python - <<'END'\nfrom math import inf\n"
+            "from tests.fuzzing.claims import Case\n"
             "from tests.fuzzing.instances import Instance, examined\n"
             "from tests.fuzzing.problem import Column, Indicator, Ordered, Problem, Row\n"
             f"report = examined({instance!r})\nprint(report.counts, *report.wrong, sep='\\n')\nEND"

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
+from tests.fuzzing.claims import Case, truth_of
 from tests.fuzzing.exact import Answer, Bound, Exact, Limit, bounded, optimum, rational
 from tests.fuzzing.generator import body_of
 from tests.fuzzing.problem import Problem, Row, exact_of, ordinary
 
-__all__ = ["Report", "Wrong", "judge_audit", "judge_solution", "judge_tightened"]
+__all__ = ["Report", "Wrong", "judge_audit", "judge_claim", "judge_solution", "judge_tightened"]
 
 EPS_INT = Fraction(1, 10**6)  # how far from an integer HiGHS and SCIP leave a binary
 FEASIBILITY = 1e-6  # absolute, relative to sizes above 1: the tolerance of rows in the checks
@@ -161,28 +162,41 @@ def judge_side(
         "loose": enough and (needed <= 0 or m > TOO_MUCH * (needed - eps)),
         "valid": enough,
         "binding": needed > m and not declared,
+        "no M": needed == math.inf
+        and not declared,  # undecided by definition: a flat model says nothing of it
         "invalid": needed > m and declared,
         "undecided": True,
     }
     right = next(
         word
-        for word in ("forcing", "dead", "redundant", "tight", "loose", "binding", "invalid", "undecided")
+        for word in (
+            "forcing",
+            "dead",
+            "redundant",
+            "tight",
+            "loose",
+            "no M",
+            "binding",
+            "invalid",
+            "undecided",
+        )
         if truths[word]
     )
     word = said.verdict
     facts = f"{right} (M {shown(m)}, needed {shown(needed)}, body with the binary on up to {shown(on_value)})"
     report.counts[f"verdict {word}"] += 1
     report.counts["verdict decided"] += word in DECIDED
-    report.counts["verdicts"] += 1
+    report.counts["verdict undecided, no M exists"] += word == "undecided" and right == "no M"
+    report.counts["verdicts"] += not (word == "undecided" and right == "no M")
 
     def wrong(name: str, came: str, instead: str = facts) -> None:
         report.wrong.append(Wrong(name, about, came, instead))
 
     if not truths.get(word, False):
         wrong(word, f"{word}, needed {said.needed}, {said.reason}")
-    elif word != right and word not in ("undecided", "valid"):
+    elif word != right and word not in ("undecided", "valid") and (word, right) != ("binding", "no M"):
         report.notes.append(Wrong(word, about, word, facts))
-    elif word == "undecided" and ordinary(problem):
+    elif word == "undecided" and right != "no M" and ordinary(problem):
         report.notes.append(Wrong(word, about, f"{word}, {said.reason}", facts))
     elif word in ("binding", "invalid") and enough:
         report.notes.append(Wrong(word, about, word, f"short, within rounding {shown(eps)}: {facts}"))
@@ -268,6 +282,10 @@ def leak_of(problem: Problem, side: Side, off: Answer, limit: Limit) -> str:
     if leaked.status == "unbounded":
         return "unbounded within the tolerance of integrality"
     size = max(natural(exact, p) for p in (truth.point, leaked.point, off.point) if p is not None)
+    if off.point is None:  # nothing else says how much the side is for: M does
+        index = problem.index()
+        amounts = [(exact.cost[index[n]], rational(a)) for n, a in side.row.terms if n != side.binary]
+        size = max([size, *(abs(c * side.big_m / a) for c, a in amounts)])
     if leaked.value < truth.value - WORSE * size:
         return f"{shown(leaked.value)} at {named(problem, leaked)} within tolerance, and {shown(truth.value)} is true"
     return ""
@@ -333,6 +351,27 @@ def exact_of_program(program: Any) -> Exact:
             [[(j, Fraction(0), Fraction(0)) for j in members if j not in kept] for kept in places]
         )
     return exact
+
+
+# --- claims -----------------------------------------------------------------------------------------------------
+
+
+def judge_claim(case: Case, verdict: str, reason: str) -> Report:
+    """Judge ``proved`` and ``refuted``; what rounding may explain is right either way."""
+    report = Report(Counter({f"claim {verdict}": 1, "claims": 1, "claim decided": verdict != "undecided"}))
+    truth = truth_of(case)
+    if truth is None:
+        report.counts["claim not judged"] += 1
+        return report
+    missed = max(truth.unsound, truth.incomplete)
+    word = "true" if not missed else "true up to rounding" if missed <= truth.rounding else "false"
+    report.counts[f"truth {word}"] += 1
+    facts = f"{word}: allows {shown(truth.unsound)} too much, cuts {shown(truth.incomplete)}"
+    if (verdict, word) in (("proved", "false"), ("refuted", "true")):
+        report.wrong.append(Wrong(verdict, "claim", f"{verdict} {reason}", facts))
+    elif verdict == "undecided":
+        report.notes.append(Wrong(verdict, "claim", f"{verdict}, {reason}", facts))
+    return report
 
 
 # --- solutions --------------------------------------------------------------------------------------------------

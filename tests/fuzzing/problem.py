@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from tests.fuzzing.exact import Bound, Exact, bounded, rational, terms_of
 
@@ -114,8 +115,10 @@ def exact_of(problem: Problem, *, sense: bool = True) -> Exact:
     return exact
 
 
-def numbers(problem: Problem) -> list[float]:
-    """Return every finite nonzero number of the problem."""
+def numbers(problem: Any) -> list[float]:
+    """Return every finite nonzero number of a problem, or of what lists its own."""
+    if not isinstance(problem, Problem):
+        return list(problem.numbers())
     found = [v for c in problem.columns for v in (c.lower, c.upper, c.cost)]
     for row in [*problem.rows, *(one.row for one in problem.indicators)]:
         found += [row.lower, row.upper, *(v for _, v in row.terms)]
@@ -123,13 +126,13 @@ def numbers(problem: Problem) -> list[float]:
     return [abs(v) for v in found if v and math.isfinite(v)]
 
 
-def extremes(problem: Problem) -> tuple[float, float]:
+def extremes(problem: Any) -> tuple[float, float]:
     """Return the smallest and largest size of a number in the problem."""
     sizes = numbers(problem) or [1.0]
     return min(sizes), max(sizes)
 
 
-def ordinary(problem: Problem) -> bool:
+def ordinary(problem: Any) -> bool:
     """Whether all numbers lie between 1e-3 and 1e4."""
     low, high = extremes(problem)
     return low >= 1e-3 and high <= 1e4

@@ -187,9 +187,11 @@ def mps_text(problem: Problem) -> str:
 
 
 def mps_rows(row: Row) -> list[Row]:
-    """Return the row, or its two sides where the width of its range is no double."""
+    """Return the row, or its two sides where a reader would not get back from the width of its range what it was."""
     both = math.isfinite(row.lower) and math.isfinite(row.upper) and row.lower != row.upper
-    if not both or rational(row.upper - row.lower) == rational(row.upper) - rational(row.lower):
+    width = row.upper - row.lower
+    exact = both and rational(width) == rational(row.upper) - rational(row.lower)
+    if not both or (exact and row.upper - width == row.lower):
         return [row]
     return [replace(row, lower=-math.inf), replace(row, name=f"{row.name}_l", upper=math.inf)]
 

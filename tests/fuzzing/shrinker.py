@@ -6,14 +6,19 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TypeVar
 
 from tests.fuzzing.problem import Column, Problem, Row
 
-__all__ = ["shrunk"]
+__all__ = ["problem_steps", "shrunk", "simpler_columns", "smaller_rows"]
+
+T = TypeVar("T")
 
 
-def shrunk(problem: Problem, fails: Callable[[Problem], bool], seconds: float = 60.0) -> Problem:
-    """Return a problem that fails and of which no single step smaller fails, or what time allows."""
+def shrunk(
+    problem: T, steps: Callable[[T], Iterator[T]], fails: Callable[[T], bool], seconds: float = 60.0
+) -> T:
+    """Return what fails and of which no single step smaller fails, or what time allows."""
     deadline = time.monotonic() + seconds
     progress = True
     while progress:
@@ -27,7 +32,7 @@ def shrunk(problem: Problem, fails: Callable[[Problem], bool], seconds: float = 
     return problem
 
 
-def steps(problem: Problem) -> Iterator[Problem]:
+def problem_steps(problem: Problem) -> Iterator[Problem]:
     """Yield smaller problems, the large steps first."""
     for k in range(len(problem.rows)):
         yield replace(problem, rows=problem.rows[:k] + problem.rows[k + 1 :])

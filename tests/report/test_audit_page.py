@@ -70,7 +70,7 @@ def test_every_row_verdict_and_point_is_on_the_page(found, html):
 
 def test_a_dot_stands_right_of_the_mark_when_m_is_loose_and_left_when_it_cuts(found):
     for verdict, right in (("loose", True), ("binding", False), ("invalid", False)):
-        row = next(row for row in found.rows if row.verdict == verdict and row.safe)
+        row = next(row for row in found.rows if row.verdict == verdict and row.safe is not False)
         (axes,) = needed_chart([row]).axes
         drawn = {points.get_label(): points.get_offsets()[:, 0] for points in axes.collections}
         (dot,), marks = drawn[verdict], drawn["needed"]

@@ -179,7 +179,7 @@ def test_optima_that_differ_are_a_disagreement(result):
 def test_a_run_without_a_verified_answer_is_no_agreement(result):
     first, second, *_ = result.runs
     assert agreement([first, replace(second, status="limit", answer=None)]).sentence == (
-        "no verified answer from hull · scip"
+        "no answer whose checks hold from hull · scip"
     )
 
 

@@ -172,9 +172,9 @@ def test_the_time_limit_covers_the_confirmation(monkeypatch):
     began = time.perf_counter()
     answer = solve(program, "highs", confirm="certificate", time_limit=0.5)
     assert time.perf_counter() - began < 3.0  # on a machine that others use
-    assert answer.objective > 0
-    assert answer.claims[0].solver == "highs"
+    # whether the search has come upon a better point by then or not, nothing is proved
     assert answer.status in ("solver-optimal", "verified-feasible")
+    assert answer.message
 
 
 def test_what_no_solver_may_be_believed_about_is_explained_by_nothing():

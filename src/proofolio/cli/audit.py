@@ -16,7 +16,7 @@ from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
 from proofolio.cli.watched import draft, start_clock, stop_clock
-from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.errors import BadData
 from proofolio.interfaces.files.model_files import write_program
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
@@ -25,10 +25,10 @@ from proofolio.report.files import json_text, write_page
 from proofolio.solvers.solution import VERIFIED, Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.certificates import check_certificates, save_certificates
-from proofolio.verification.audit.tightening import Confirmation, tightened
+from proofolio.verification.audit.tightening import Confirmation, require_other_file, tightened
 from proofolio.verification.audit.verdicts import VERDICTS
 from proofolio.verification.checks.checking import check, status
-from proofolio.verification.solving import solve_program
+from proofolio.verification.solving import solve
 
 __all__ = ["audit_command"]
 
@@ -62,7 +62,14 @@ Examples:
     metavar="OUT",
     help="Write the model with every loose M replaced by the one proved to be enough (.mps or .lp).",
 )
-@click.option("--confirm", is_flag=True, help="Solve the model before and after tightening, and compare.")
+@click.option(
+    "--in-place", is_flag=True, help="Let --tighten overwrite the model file that is read, or its name map."
+)
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Solve the model before and after tightening, each confirmed, and compare.",
+)
 @click.option(
     "--solution",
     type=click.Path(path_type=Path),
@@ -87,13 +94,14 @@ Examples:
     "--meaningful", type=float, metavar="X", help="The smallest amount that matters in the rows' bodies."
 )
 @click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write a page with a chart.")
-@click.option("--strict", is_flag=True, help="Count undecided rows as bad news.")
+@click.option("--strict", is_flag=True, help="Count undecided rows and dead switches as bad news.")
 @MAX_SIZE
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def audit_command(
     model: str,
     patterns: tuple[str, ...],
     tighten: Path | None,
+    in_place: bool,
     confirm: bool,
     solution: Path | None,
     certificates: Path | None,
@@ -117,6 +125,8 @@ def audit_command(
         return _check_saved(checked, model, as_json, max_size)
     for option, file in (("--tighten", tighten), ("--html", html)):
         _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
+    if tighten is not None and not in_place:
+        require_other_file(model, tighten)
     values = read_values("--solution", solution) if solution is not None else None
     options = {
         "big_m": patterns or None,
@@ -142,8 +152,8 @@ def audit_command(
     if found.interrupted:
         complain("interrupted: this is what was found until then")
         return INTERRUPTED
-    undecided = strict and found.summary["undecided"] > 0
-    return BAD_NEWS if found.bad or undecided or not good else GOOD
+    doubtful = strict and found.summary["undecided"] + found.summary["dead"] > 0
+    return BAD_NEWS if found.bad or doubtful or not good else GOOD
 
 
 def _audited(
@@ -169,7 +179,7 @@ def _audited(
 
 def _cut(model: str, message: str) -> dict[str, Any]:
     """Return the document of an audit that had to be stopped from outside: it has decided nothing."""
-    nothing = dict.fromkeys(VERDICTS, 0) | {"unsafe": 0}
+    nothing = dict.fromkeys((*VERDICTS, "unsafe", "safe_unknown"), 0)
     return {
         "model": model,
         "status": "limit",
@@ -256,20 +266,18 @@ def _confirmed(before: Program, after: Program, time_limit: float | None) -> tup
     both = Confirmation(*answers)
     found = {
         "same": both.same,
+        "equal": both.equal,
+        "settled": both.settled,
         "before": _answer(both.before),
         "after": _answer(both.after),
         "faster": both.faster,
     }
-    return found, both.after.ok and (both.same or not both.before.ok)
+    return found, both.after.ok and (both.equal or not both.before.ok)
 
 
 def _solved(program: Program, time_limit: float | None, progress: Any) -> Solution:
-
-    settings = {} if time_limit is None else {"time_limit": time_limit}
-    try:
-        return solve_program(program, "highs", progress=progress, **settings)
-    except UnsupportedProgram:
-        return solve_program(program, "scip", progress=progress, **settings)
+    settings: dict[str, Any] = {} if time_limit is None else {"time_limit": time_limit}
+    return solve(program, confirm="auto", progress=progress, **settings)
 
 
 def _answer(answer: Solution) -> dict[str, Any]:

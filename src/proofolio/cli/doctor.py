@@ -13,6 +13,7 @@ from proofolio.cli.progress import answer_console
 from proofolio.errors import ProofolioError
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.table import Cell, Table
+from proofolio.report.words import words_table
 
 __all__ = ["doctor_command"]
 
@@ -153,3 +154,5 @@ def _print(document: Mapping[str, Any]) -> None:
     console.print(Table(("made of", "version"), packages).terminal(console.width))
     console.print()
     console.print(Table(("solver can", *names), [*rows, ("test", *tests)]).terminal(console.width))
+    console.print()
+    console.print(words_table(entry["status"] for entry in solvers).terminal(console.width))

@@ -16,6 +16,7 @@ from proofolio.report.audit_text import (
     ORDER,
     VERDICT_TEXTS,
     cut_off,
+    leaking,
     needed_text,
     number,
     ratio_text,
@@ -165,7 +166,7 @@ def ratio_bin(row: RowVerdict) -> int:
     """Return the place in `BINS` of a row's M over what is needed."""
     if row.verdict in ("binding", "invalid"):
         return 0
-    if row.verdict in ("undecided", "forcing") or row.ratio is None:
+    if row.verdict in ("undecided", "forcing", "dead") or row.ratio is None:
         return len(BINS) - 1
     if row.ratio == math.inf:
         return len(BINS) - 2
@@ -215,9 +216,10 @@ def audit_page(found: Audit) -> str:
         f"Big-M audit of {_name(found.model)}",
         f"{sides}: for each, the M it has, the M it is proved to need, and what follows.",
         parts,
-        "Made by “proofolio audit”. Needed: the most the row's body reaches beyond its limit, over everything else "
-        "in the model, with the binary off. Safe: M times the solver's integrality tolerance stays below a "
-        "thousandth of the smallest amount that matters; ? where neither is known.",
+        "Made by “proofolio audit”. Needed: the most the row's body reaches beyond its limit, over all else "
+        "in the model, with the binary off. Safe: no point that solvers accept, with the binary within their "
+        "integrality tolerance of its on-value, is better than exact ones; NO where one is known that is; ? where "
+        "neither is shown.",
     )
 
 
@@ -280,10 +282,18 @@ def _points(found: Audit, rows: Sequence[RowVerdict]) -> str:
         paragraph(f"`{row.row}` ({row.verdict}): {cut_off(found, row, NAMED)}.")
         for row in [r for r in rows if r.witness is not None][:POINTS]
     ]
+    leaks = [
+        paragraph(f"`{row.row}`: {leaking(found, row, NAMED)}.")
+        for row in [r for r in rows if r.leak_witness is not None][:POINTS]
+    ]
+    parts = ""
+    if leaks:
+        lead = "Each satisfies the model to the tolerances that solvers use by default; checked in exact arithmetic."
+        parts = section("Points that leak", paragraph(lead), *leaks)
     if not said:
-        return ""
+        return parts
     lead = "Each satisfies everything else in the model, with its binary off; checked in exact arithmetic."
-    return section("Points that are cut off", paragraph(lead), *said)
+    return section("Points that are cut off", paragraph(lead), *said) + parts
 
 
 def _rows(found: Audit, rows: Sequence[RowVerdict]) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rich.console import Console
@@ -19,6 +21,8 @@ __all__ = [
     "VERDICT_TEXTS",
     "VerdictText",
     "cut_off",
+    "families",
+    "leaking",
     "needed_text",
     "number",
     "ratio_text",
@@ -29,7 +33,7 @@ __all__ = [
 
 WORST = 10  # rows in the terminal's table
 SHOWN_POINTS = {"invalid": 3, "binding": 1}  # by verdict, how many points that are cut off the terminal names
-REASONS = 3
+SHOWN_LEAKS, SHOWN_DEAD, REASONS = 2, 3, 3
 NAMED = 6  # variables of a point that is cut off
 SIDES, ASCII_SIDES = {"upper": "≤", "lower": "≥"}, {"upper": "<=", "lower": ">="}
 SAFE: dict[bool | None, Cell] = {True: ("yes", "good"), False: ("NO", "bad"), None: "?"}
@@ -54,11 +58,18 @@ VERDICT_TEXTS = {
         "s2",
     ),
     "unsafe": VerdictText(
-        "M times the integrality tolerance is more than a thousandth of what matters",
+        "solvers accept a point with the binary nearly on, which its exact integers make infeasible or worse",
         "the row leaks: a solver may call a wrong answer optimal",
         "use a smaller M (--tighten) or a native indicator, and check solutions with `proofolio solve`",
         "bad",
         "s2",
+    ),
+    "dead": VerdictText(
+        "nothing satisfies the row when it is switched on, though the rest of the model has points",
+        "the binary has one value only, as when an if-then is written the wrong way round",
+        "read its reason, which says how the row should read",
+        "contradictory",
+        "s3",
     ),
     "undecided": VerdictText(
         "neither proved to be enough nor shown to be too small",
@@ -95,7 +106,14 @@ VERDICT_TEXTS = {
         "contradictory",
         "s7",
     ),
-    "tight": VerdictText("proved to be enough, by at most 1%", "nothing is lost", "nothing", "good", "s4"),
+    "valid": VerdictText(
+        "proved to be enough, and whether less would do is not known",
+        "nothing is cut off",
+        "nothing",
+        "good",
+        "s5",
+    ),
+    "tight": VerdictText("proved to be enough, by at most 1%", "nothing is cut off", "nothing", "good", "s4"),
 }
 """By verdict, what needs attention first; ``unsafe`` is counted beside the verdicts."""
 
@@ -147,6 +165,40 @@ def cut_off(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
     )
 
 
+def leaking(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
+    """Say what point a leak lets through, and what becomes of it once its integers are exact."""
+    shown = row.leak_witness or {}
+    candidate = next(c for r, (c, _) in zip(found.rows, found.judged, strict=True) if r is row)
+    names, point = found.opened.program.column_names, shown["point"]
+    body = [names[j] for j in candidate.columns.tolist() if names[j] in point]
+    through = ", ".join(f"{name} = {float(point[name]):.6g}" for name in body[:named]) or "zero"
+    at, on = float(point.get(row.binary, 0)), 1 - row.off_value
+    rest = shown["rounded"]
+    after = "nothing is feasible" if isinstance(rest, str) else f"it is {rest:.9g}"
+    return (
+        f"{row.binary} = {at:.9g} counts as {on} and lets {through} through, with objective "
+        f"{shown['objective']:.9g}; with {row.binary} = {on} {after}"
+    )
+
+
+def families(rows: Sequence[RowVerdict]) -> list[tuple[RowVerdict, list[RowVerdict]]]:
+    """Return the families of rows that stand worst first, each with its worst member."""
+    found: dict[tuple[str, str], list[RowVerdict]] = {}
+    for row in rows:
+        found.setdefault((row.family, row.side), []).append(row)
+    return [(members[0], members) for members in found.values()]
+
+
+def _as_family(worst: RowVerdict, members: Sequence[RowVerdict]) -> RowVerdict:
+    """Return the worst member with a name that says of how many it is the worst."""
+    if len(members) == 1:
+        return worst
+    counts = Counter(row.verdict for row in members)
+    mixed = ", ".join(f"{n} {verdict}" for verdict, n in counts.items()) if len(counts) > 1 else ""
+    said = f"{worst.row}, worst of {len(members)} {worst.family}"
+    return replace(worst, row=f"{said}: {mixed}" if mixed else said)
+
+
 def rows_table(rows: Sequence[RowVerdict], sides: Mapping[str, str] = SIDES) -> Table:
     """Return a table with a line a row, in the order given."""
     head = (
@@ -196,14 +248,16 @@ def show(
         say(f"  {note}")
     if found.rows:
         say("")
-        console.print(
-            _narrowed(rows_table(found.worst(WORST), ASCII_SIDES), console.width).terminal(console.width)
-        )
-        if len(found.rows) > WORST:
-            say(f"and {len(found.rows) - WORST} more, none worse (--html and --json have them)")
+        shown, more = _shown(found)
+        console.print(_narrowed(rows_table(shown, ASCII_SIDES), console.width).terminal(console.width))
+        if more:
+            say(f"and {more}, none worse (--html and --json have them)")
         _witnesses(say, found)
         say("")
         _verdicts(console, found.summary)
+        safe, unknown = sum(row.safe is True for row in found.rows), found.summary["safe_unknown"]
+        if unknown:
+            say(f"Leaks: {safe} safe, {found.summary['unsafe']} not safe, {unknown} not known.", "dim")
     _extras(say, extras)
     steps = list(_next(model, found, extras, patterns))
     if steps:
@@ -211,6 +265,15 @@ def show(
         for command, why in steps:
             say(f"  {command}")
             say(f"      {why}", "dim")
+
+
+def _shown(found: Audit) -> tuple[list[RowVerdict], str]:
+    """Return the rows of the table, by families where there are many, and what is left out."""
+    if len(found.rows) <= WORST:
+        return list(found.worst(WORST)), ""
+    grouped = families(found.worst(len(found.rows)))
+    left = len(grouped) - WORST
+    return [_as_family(*family) for family in grouped[:WORST]], f"{left} more families" if left > 0 else ""
 
 
 def _narrowed(table: Table, width: int) -> Table:
@@ -238,9 +301,15 @@ def _witnesses(say: Any, found: Audit) -> None:
     reasons: dict[str, list[str]] = {}
     for row in _of(found.rows, "undecided"):
         reasons.setdefault(row.reason, []).append(row.row)
-    if not cutting and not reasons:
+    leaks = [row for row in worst if row.leak_witness is not None][:SHOWN_LEAKS]
+    dead = _of(worst, "dead")[:SHOWN_DEAD]
+    if not (cutting or reasons or leaks or dead):
         return
     say("")
+    for row in dead:
+        say(f"{row.row}: {row.reason}")
+    for row in leaks:
+        say(f"{row.row}: {leaking(found, row)}")
     for row in cutting:
         say(f"{row.row}: {cut_off(found, row)}")
     for reason, rows in list(reasons.items())[:REASONS]:
@@ -285,6 +354,8 @@ def _extras(say: Any, extras: Mapping[str, Any]) -> None:
             say("The optimum is unchanged.")
         elif done["before"]["status"] in ("leaks", "infeasible-solution", "claim-wrong"):
             say("The answer before was wrong; the one after is the optimum.")
+        elif done["same"] is None and done["equal"]:
+            say("The optimum is unchanged as far as is known: an answer rests on one solver's word.")
         else:
             say("The optimum has changed.")
     if "certificates" in extras:

@@ -234,11 +234,11 @@ def agreement(runs: Sequence[Run]) -> Agreement:
     """
     failed = [run.name for run in runs if not run.ok]
     if failed or not runs:
-        return Agreement(False, f"no verified answer from {', '.join(failed) or 'any run'}")
+        return Agreement(False, f"no answer whose checks hold from {', '.join(failed) or 'any run'}")
     proven = [run for run in runs if run.status in OPTIMAL]
     stopped = [f"{run.name} (gap {small(run.gap or 0.0)})" for run in runs if run not in proven]
     if not proven:
-        return Agreement(True, f"no run proved its optimum within its time limit: {', '.join(stopped)}")
+        return Agreement(True, f"no run closed its gap within its time limit: {', '.join(stopped)}")
     found = {run: run.objective or 0.0 for run in proven}
     low, high = min(found, key=lambda run: found[run]), max(found, key=lambda run: found[run])
     size = max(abs(found[low]), abs(found[high]), 1e-12)
@@ -259,7 +259,7 @@ def agreement(runs: Sequence[Run]) -> Agreement:
             )
     these = f"all {len(runs)} runs" if len(proven) == len(runs) else f"{len(proven)} of {len(runs)} runs"
     sentence = (
-        f"{these} proved the same optimum, {found[low]:.6f}: they differ by {small(apart)}, relative, and "
+        f"{these} claim the same optimum, {found[low]:.6f}: they differ by {small(apart)}, relative, and "
         f"their gaps allow {small(allowed)}"
     )
     return Agreement(True, sentence + (f"; stopped at the limit: {', '.join(stopped)}" if stopped else ""))

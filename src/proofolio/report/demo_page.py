@@ -25,6 +25,7 @@ from proofolio.report.figures import (
 )
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
+from proofolio.report.words import words_table
 
 __all__ = ["market_chart", "plan_chart", "refutation_chart", "regime_page", "times_chart"]
 
@@ -74,10 +75,10 @@ def _headline(result: DemoResult) -> str:
         ),
         (
             f"{verified} of {len(result.runs)}",
-            "solves verified against the raw data",
+            "solves whose checks against the raw data hold",
             _mark(verified == len(result.runs)),
         ),
-        (small(max(gaps)) if gaps else "none", "largest proven gap, relative", ""),
+        (small(max(gaps)) if gaps else "none", "largest gap claimed, relative", ""),
         (f"{quickest:.2f} s" if quickest is not None else "none", "quickest solve", ""),
         (
             "refuted" if result.refutation.ok else "not refuted",
@@ -113,7 +114,7 @@ def _plan(result: DemoResult) -> str:
         f"{s.most:.0%}; the first trade starts from equal weights."
     )
     if best is None or best.objective is None:
-        return section("The plan", lead, paragraph("No run gave a verified plan.", "bad"))
+        return section("The plan", lead, paragraph("No run gave a plan whose checks hold.", "bad"))
     chosen = best.path
     against = [
         f"{case.months[t]} ({result.history.names[int(chosen[t])]} although {result.history.names[int(r)]} "
@@ -150,6 +151,7 @@ def _solves(result: DemoResult) -> str:
             f"row from the data. Sizes: {sizes}."
         ),
         runs_table(result.runs).html("dense"),
+        words_table(run.status for run in result.runs).html("compact"),
         chart(
             inline_svg(times_chart(result.runs)),
             "Wall time of one solve, one thread, log axis. Shorter is better.",

@@ -41,7 +41,10 @@ def test_the_built_form_agrees(name):
     built = program.solve(method="whole")
     assert answer.method == "separation"
     assert built.method != "separation"
-    assert (answer.status, built.status) == ("verified-optimal", "solver-optimal")
+    # where a maximum is left, a solver of small programs bounds them
+    kinked = name in ("long short", "maxima of both signs", "exact", "bounds by period")
+    assert answer.status == ("solver-optimal" if kinked else "verified-optimal")
+    assert built.status == "solver-optimal"
     room = 2e-6 * max(1.0, abs(built.objective))
     assert answer.objective == pytest.approx(built.objective, abs=room)
     assert answer.bound <= answer.objective

@@ -84,7 +84,7 @@ def test_the_path_road_out_of_time_returns_an_incumbent_and_a_true_finite_bound(
         hold(program, answer, optimum)
         assert answer.ok
         assert np.isfinite(answer.bound)
-    assert answer.status == "verified-optimal"
+    assert answer.status == "solver-optimal"
 
 
 @pytest.mark.parametrize("solver", ["highs", "scip"])

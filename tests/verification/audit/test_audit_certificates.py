@@ -13,7 +13,7 @@ from proofolio.verification.exact.certificate import digest
 
 
 def every_verdict():
-    """A model with a tight, a loose, a redundant, a forcing, a binding and an invalid row."""
+    """A model with a row of every verdict."""
     model = Model("all")
     x, z = model.variable("x", 6, lower=0, upper=7.5), model.variable("z", 6, binary=True)
     model.add("cap", x[2] + x[3] <= 4)
@@ -24,6 +24,11 @@ def every_verdict():
     model.add("forcing", x[3] <= 3 + 7 * (1 - z[3]))
     model.add("binding", x[4] <= 2.25 * z[4])
     model.add("invalid", 0.7 * x[5] - 0.3 * x[4] <= 1.1 * z[5])
+    v, s = model.variable("v", 2, lower=0, upper=7.5), model.variable("s", 5, binary=True)
+    model.add("dead", v[0] - x[4] <= 2 - 30 * s[0])
+    model.add("half", 2 * s[1:4].sum() <= 3)
+    model.add("sum", v[1] <= 3 * s[1:4].sum())
+    model.add("branched", v[1] <= 3 * s[4])  # the relaxation allows 4.5
     return model.freeze()
 
 
@@ -38,7 +43,9 @@ def saved(tmp_path_factory):
         "forcing",
         "binding",
         "invalid",
+        "dead",
     }
+    assert {row.row: row.verdict for row in found.rows}["branched"] == "tight"
     save_certificates(found, folder)
     return folder, json.loads((folder / FILE).read_text())
 
@@ -51,7 +58,9 @@ def rewritten(tmp_path, document):
 def test_all_hold_when_read_back(saved):
     folder, document = saved
     checked = check_certificates(folder, every_verdict())
-    assert len(checked) == len(document["certificates"]) == len(audit(every_verdict()).rows)
+    assert len(checked) == len(document["certificates"])
+    assert len(checked) == len(audit(every_verdict()).rows)
+    assert any(isinstance(node, list) for entry in document["certificates"] for node in entry.get("tree", []))
     assert all(c.ok for c in checked), [c for c in checked if not c.ok]
     assert all(c.ok for c in check_certificates(folder))
 
@@ -77,7 +86,10 @@ def other(value):
 
 def corruptions(entry):
     for key, value in entry.items():
-        if isinstance(value, dict):
+        if isinstance(value, list):
+            yield f"{key} empty", {**entry, key: []}
+            yield f"{key} cut", {**entry, key: value[:-1]}
+        elif isinstance(value, dict):
             for inner in value:
                 changed = copy.deepcopy(entry)
                 changed[key][inner] = other(value[inner])
@@ -105,14 +117,16 @@ def test_every_field_of_every_certificate_is_watched(saved, tmp_path):
             said = {k: v for k, v in changed.items() if k != "digest"}
             forged = {**said, "digest": digest(said)}
             if checker._checked(book, forged).ok:
-                assert what.startswith("point"), (entry["row"], what)
+                assert what.startswith(("point", "without point", "without reached")), (entry["row"], what)
     assert seen > 80
 
 
 def test_another_verdict_is_noticed(saved):
     _, document = saved
     book = checker._Book(document["system"])
-    verdicts = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
+    verdicts = (
+        "tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid", "undecided",
+    )  # fmt: skip
     for entry in document["certificates"]:
         for verdict in verdicts:
             said = {k: v for k, v in entry.items() if k != "digest"} | {"verdict": verdict}

@@ -140,15 +140,17 @@ def test_verdicts_agree_with_enumeration(part):
             where = f"{part=} {done=} {plant} {shape} {side}: {row}"
             off, M, need = expected(lower, upper, rows, k, planted, side)
             assert (row.binary, row.off_value, row.big_m) == ("z[0]", off, M), where
+            if row.verdict == "forcing" and shape == "equality":
+                continue  # the other side asks for the largest value, which by its rounding is not reached exactly
             scale = NEAR * max(1.0, M)
             assert row.needed[0] <= need + scale + 1e-7 * (need == -math.inf), where
             assert row.needed[1] >= need - scale, where
             if need > M + 2 * scale:
-                assert row.verdict == "invalid", where
-                assert row.witness is not None, where
+                assert row.verdict in ("invalid", "dead"), where
+                assert (row.witness is not None) == (row.verdict == "invalid"), where
                 assert row.needed[0] > M, where
             else:
-                assert row.verdict in ("tight", "loose", "redundant", "forcing"), where
+                assert row.verdict in ("tight", "loose", "valid", "redundant", "forcing", "dead"), where
                 assert row.verdict != "forcing" or need == -math.inf, where
                 if row.verdict == "tight":
                     assert M <= 1.01 * row.needed[1] + scale, where
@@ -157,6 +159,6 @@ def test_verdicts_agree_with_enumeration(part):
         main = judged.get("lower" if shape == "lower" else "upper")
         if shape in ("upper", "lower"):
             wanted = {"too small": "invalid", "loose": "loose", "enormous": "loose"}.get(plant, "tight")
-            assert main.verdict in (wanted, "redundant"), f"{part=} {done=} {plant} {shape}: {main}"
+            assert main.verdict in (wanted, "redundant", "dead"), f"{part=} {done=} {plant} {shape}: {main}"
             if plant == "enormous":
-                assert main.safe is False
+                assert main.safe is not True  # there is no objective to say that the leak gains nothing

@@ -119,7 +119,7 @@ def test_pyomo_in_place():
 def test_cvxpy_rebuilt():
     x, z = cp.Variable(2, name="x"), cp.Variable(2, boolean=True, name="z")
     problem = cp.Problem(
-        cp.Minimize(cp.sum(x) + 3 * cp.sum(z)), [x >= 0, x <= 6, cp.sum(x) >= 8, x <= 100 * z]
+        cp.Minimize(cp.sum(x) + 3 * cp.sum(z)), [x >= 0, x <= 6, cp.sum(x) >= 5, x <= 100 * z]
     )
     before = solve(problem).objective
     rebuilt = tighten(problem)

@@ -183,13 +183,14 @@ def test_the_witness_is_feasible_and_cut_off():
 
 
 def test_larger_than_proved_is_tightened_unless_kept():
-    short = 1.5 - 1e-10  # of rounding
+    short = np.nextafter(np.nextafter(1.5, 0), 0)  # of rounding
     for big_m, M in ((9.0, 3.5), (2.0, 1.5), (1.5, 1.5), (np.nextafter(1.5, 0),) * 2, (short, short)):
         for keep, expected in ((False, M), (True, big_m)):
             switch = switches(budget(big_m, keep=keep))["rule_upper"]
             assert (switch.tier, float(switch.big_m[0])) == ("given", expected)
-    with pytest.raises(InvalidBigM):
-        budget(1.5 - 1e-6)
+    for shortage in (1e-6, 1e-10):
+        with pytest.raises(InvalidBigM):
+            budget(1.5 - shortage)
 
 
 def test_numbers_of_every_formulation_are_checked():

@@ -17,7 +17,7 @@ from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.form import built_form
 from proofolio.models.regime_switching.methods.path import PathMethod
 from proofolio.models.regime_switching.methods.separation import Separation
-from proofolio.models.regime_switching.methods.whole import Whole
+from proofolio.models.regime_switching.methods.whole import Whole, corroborated
 from proofolio.models.regime_switching.problem import RegimeProblem
 from proofolio.models.regime_switching.rules import Covered, RegimePath
 from proofolio.models.regime_switching.solution import RegimeSolution
@@ -27,6 +27,7 @@ from proofolio.program.quadratic import symmetric
 from proofolio.solvers.capabilities import SOLVERS, find
 from proofolio.solvers.limits import Deadline, one_blas_thread
 from proofolio.solvers.solution import Settings, read_settings
+from proofolio.verification.certified.confirming import CONFIRM
 
 __all__ = ["RegimeSwitching"]
 
@@ -224,6 +225,7 @@ class RegimeSwitching(RegimeProblem):
         big_m: str | ArrayLike = "interval",
         *,
         method: str = "auto",
+        confirm: str = "none",
         **settings: Any,
     ) -> RegimeSolution:
         """Solve and check.
@@ -243,6 +245,12 @@ class RegimeSwitching(RegimeProblem):
             ``"auto"`` takes the first that fits; of the options, the first two know bounds, a fixed path,
             turnover and switching costs and first holdings, and leave all others to the whole form. The
             answer's `method` and `solver` say which it was.
+        confirm : {"none", "auto", "second", "certificate"}
+            What an optimum has to rest on beside one word. With ``"none"`` it is ``verified-optimal`` where gradients
+            prove its bound (separation without maxima) and otherwise ``solver-optimal``, the word of a search. The
+            whole form is confirmed as `proofolio.solve` does it; answers of the two other methods become
+            ``verified-optimal`` where a solver proves soon that the whole form has nothing better. ``"certificate"``
+            asks for the whole form, in the Big-M lowering unless another is named.
         **settings
             `time_limit`, `gap`, `seed`, `threads`, `options`, `start`, `progress` (see `proofolio.solve`). The
             time limit is that of the whole call: building, searching and checking. With a tier of `big_m`,
@@ -261,18 +269,25 @@ class RegimeSwitching(RegimeProblem):
         ------
         BadData
             For an unknown solver, lowering, tier, method or setting, and for what would have no effect: a `big_m`
-            where there is no M, and a form, a start or a solver's options beside ``"separation"`` or ``"path"``.
+            where there is no M, and a form, a start, a solver's options or a certificate beside
+            ``"separation"`` or ``"path"``.
         UnsupportedProgram
             For a method or solver named that the program does not fit, such as HiGHS for an indefinite Q.
         """
-        return _solve(self, Whole(solver, lowering, big_m), method, settings)
+        if confirm not in CONFIRM:
+            raise BadData(f"confirm is {confirm!r}; it must be one of {', '.join(CONFIRM)}")
+        return _solve(self, Whole(solver, lowering, big_m, confirm), method, settings)
 
 
 @one_blas_thread()
 def _solve(problem: RegimeProblem, whole: Whole, method: str, given: Mapping[str, Any]) -> RegimeSolution:
     settings = read_settings(given)
     deadline = Deadline.after(settings.time_limit)
-    return _chosen(problem, whole, method, settings).solve(problem, settings, deadline)
+    chosen = _chosen(problem, whole, method, settings)
+    found = chosen.solve(problem, settings, deadline)
+    if chosen is whole or whole.confirm == "none":
+        return found
+    return corroborated(problem, found, whole.confirm, settings, deadline)
 
 
 def _chosen(problem: RegimeProblem, whole: Whole, name: str, settings: Settings) -> Method:
@@ -305,6 +320,7 @@ def _about_a_form(whole: Whole, settings: Settings) -> list[str]:
         "big_m": not (isinstance(whole.big_m, str) and whole.big_m == "interval"),
         "options": bool(settings.options),
         "start": settings.start is not None,
+        "confirm": whole.confirm == "certificate",
     }
     return [name for name, present in given.items() if present]
 

@@ -195,12 +195,17 @@ def declared_answer(
     settings: Settings,
     deadline: Deadline,
     method: str,
+    *,
     nodes: int = 0,
+    proved: bool = False,
 ) -> RegimeSolution:
     """Return weights (n, T) along a path (T,), or with covered regimes (R, T), as a checked answer with a bound.
 
     The indicators are exactly 0 and 1 and the costs are evaluated at the weights, so nothing can leak
     through a tolerance; the check named ``leak`` says so by recomputing the objective from the raw data.
+
+    With `proved` the bound is that of gradients at the weights, with room for rounding, and an optimum is
+    ``verified-optimal``; otherwise it is the word of a search, and the optimum ``solver-optimal``.
     """
     form = declared_form(problem)
     chosen = problem.indicators(path)
@@ -219,7 +224,7 @@ def declared_answer(
         _leak(problem, W, path, objective),
         *raw_data_checks(problem, W, chosen, cost, objective),
     )
-    status = "verified-optimal" if proven else "verified-feasible"
+    status = ("verified-optimal" if proved else "solver-optimal") if proven else "verified-feasible"
     if not all(c.ok for c in checks):
         failed = {c.name for c in checks if not c.ok}
         status = "claim-wrong" if failed <= SLACK else "infeasible-solution"

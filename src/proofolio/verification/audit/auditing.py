@@ -25,23 +25,31 @@ from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
-from proofolio.verification.audit.candidates import Candidate, candidates, implied_rows
+from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
+from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
-from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.leaks import Leaks
+from proofolio.verification.audit.points import FINER_PULL, Search
+from proofolio.verification.audit.settling import settle
 from proofolio.verification.audit.verdicts import (
-    NOTICEABLE,
     VERDICTS,
     Finding,
     RowVerdict,
     judge,
-    leak_of,
-    needed,
     row_verdict,
 )
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit"]
 
 
+# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
+# more than all the bounds took.
+MEANING_SECONDS = 5.0
+# Part of the time, and of how much at most, for points of many candidates.
+SCATTERED, SHARED_SECONDS = 0.15, 30.0
+FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
+FIRST_SECONDS = 1.0  # for each integer program at first
+KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -65,6 +73,8 @@ class Audit:
     seconds : float
     interrupted : bool
         Whether Ctrl-C ended the audit early.
+    skipped : int
+        Sides of rows with three or more binaries of like size, knapsacks and parities, that are no candidates.
     opened, judged, search : Opened, tuple of pairs (Candidate, Finding), Search
         What the verdicts were made from: `tighten` and the certificates need it.
     """
@@ -76,15 +86,20 @@ class Audit:
     notes: tuple[str, ...]
     seconds: float
     interrupted: bool
+    skipped: int
     opened: Opened = field(repr=False)
     judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
     search: Search = field(repr=False)
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many rows have each verdict, and how many are unsafe."""
+        """How many rows have each verdict, how many are unsafe, and of how many that is not known."""
         count = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in VERDICTS}
-        return count | {"unsafe": sum(row.safe is False for row in self.rows)}
+        leaks = {
+            "unsafe": sum(row.safe is False for row in self.rows),
+            "safe_unknown": sum(row.safe is None for row in self.rows),
+        }
+        return count | leaks
 
     @property
     def bad(self) -> bool:
@@ -95,12 +110,14 @@ class Audit:
         """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
         order = {
             "invalid": 0,
-            "undecided": 2,
-            "binding": 3,
-            "loose": 4,
-            "redundant": 5,
-            "forcing": 6,
-            "tight": 7,
+            "dead": 2,
+            "undecided": 3,
+            "binding": 4,
+            "loose": 5,
+            "redundant": 6,
+            "forcing": 7,
+            "valid": 8,
+            "tight": 9,
         }
 
         def key(row: RowVerdict) -> tuple[int, float]:
@@ -115,6 +132,7 @@ class Audit:
             "model": self.model,
             "rows_total": self.rows_total,
             "candidates": len(self.rows),
+            "skipped": self.skipped,
             "rows": [row.document() for row in self.rows],
             "summary": self.summary,
             "seconds": self.seconds,
@@ -184,14 +202,14 @@ def audit(
     started = time.perf_counter()
     opened = open_model(model)
     program = opened.program
-    asked = candidates(program, _declared(opened, big_m))
+    asked, skipped = candidates(program, _declared(opened, big_m))
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
     names = program.column_names
 
     def rows(pairs: Sequence[tuple[Candidate, Finding]]) -> tuple[RowVerdict, ...]:
-        return tuple(row_verdict(c, f, names, integrality, meaningful) for c, f in pairs)
+        return tuple(row_verdict(c, f, names, integrality, meaningful, program.maximise) for c, f in pairs)
 
     pairs = tuple(zip(asked, run.findings, strict=True))
     native = tuple(zip(run.implied, run.implied_findings, strict=True))
@@ -204,9 +222,10 @@ def audit(
         rows_total=program.m + len(program.quadratic),
         rows=judged,
         indicators=implied,
-        notes=_notes(program),
+        notes=_notes(program, skipped),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
+        skipped=skipped,
         opened=opened,
         judged=pairs,
         search=run.search,
@@ -259,11 +278,16 @@ def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[st
     return opened.declared() | matched
 
 
-def _notes(program: Program) -> tuple[str, ...]:
+def _notes(program: Program, skipped: int) -> tuple[str, ...]:
     found = []
     held = int((program.binary & (program.lower == program.upper)).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
+    if skipped:
+        found.append(
+            f"{skipped} sides of rows with {CROWD} or more binaries of like size, as in knapsacks and parities, are "
+            "no candidates: declare them (--big-m) to have them judged"
+        )
     if len(program.indicators):
         found.append(
             f"{len(program.indicators)} native indicators: they have no M, and come with the M they need"
@@ -303,6 +327,7 @@ class Tiers:
     findings: list[Finding] = field(default_factory=list)
     implied_findings: list[Finding] = field(default_factory=list)
     reserve: float = 0.0
+    started: float = field(default_factory=time.perf_counter)
 
     @property
     def left(self) -> float:
@@ -319,6 +344,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._linear_programs("mip" in tiers)
+                self._meanings("mip" in tiers)
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -348,63 +374,97 @@ class Tiers:
 
     def _linear_programs(self, integers: bool) -> None:
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
-        open_ = [k for k in linear if self._verdict(k) == "undecided"]
-        # an M never too small by intervals still wants its needed M, which says whether it leaks
-        settled = [k for k in linear if self._verdict(k) != "undecided"]
-        queue = [*sorted(open_, key=self._priority), *sorted(settled, key=self._priority)]
+        integers = integers and bool(self.search.integers.size)
+        self.search.watch([self.asked[k] for k in linear], [self.findings[k] for k in linear])
+        if integers and linear and self.left > 0:
+            self.search.scatter(self._share(SCATTERED), FIRST)
+        # whether M is enough: points decide most of those that are not, before any bound is asked for
+        open_ = sorted([k for k in linear if self._verdict(k) == "undecided"], key=self._priority)
+        self._each("points", open_, self._by_point)
+        self._each("lp", [k for k in open_ if self._verdict(k) == "undecided"], self._by_lp)
+        for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
+            if self.left > 0:
+                self._by_lp(candidate, finding)
         if integers:
-            self.search.switches = {self.asked[k].place.binary: self.asked[k].off for k in linear}
+            for seconds in (FIRST_SECONDS, self.limits.mip):
+                self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip, seconds)
+            # whether all of an M that is enough is needed
+            if self.left > 0 and any(self._verdict(k) == "valid" for k in linear):
+                self.search.scatter(self._share(SCATTERED), MORE)
+            valid = [k for k in linear if self._verdict(k) == "valid"]
+            self._each("points", valid, self._by_finer_point)
+            valid = [k for k in valid if self._verdict(k) == "valid"]
+            self._integer_programs(valid, reach_by_mip, FIRST_SECONDS)
+        # the rest needs time, and so do leaks and dead switches
+        if math.isfinite(self.limits.ends):
+            self.reserve = max(self.reserve, KEPT * (self.limits.ends - time.perf_counter()))
+        settled = [
+            k for k in linear if self._verdict(k) in ("loose", "valid", "undecided") and k not in open_
+        ]
+        self._each("lp", sorted(settled, key=self._priority), self._by_lp)
+        may_be = [k for k in linear if not self.findings[k].binds_on]
+        valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
+        self._each("lp, binary on", valid, lambda c, f: self.search.by_lp_on(c, f, self.left))
+
+    def _each(self, tier: str, queue: list[int], ask: Callable[[Candidate, Finding], None]) -> None:
         for done, k in enumerate(queue):
             if self.left <= 0:
                 self._out_of_time(queue[done:])
                 return
-            self._by_lp(self.asked[k], self.findings[k])
-            self._report("lp", done + 1, len(queue))
-        for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
-            if self.left > 0:
-                self._by_lp(candidate, finding)
-        if integers and self.search.integers.size:
-            self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip)
-            self._integer_programs([k for k in linear if self._leaks_unclearly(k)], reach_by_mip)
-        open_ = [k for k in linear if not self.findings[k].binds_on]
-        valid = [k for k in open_ if self._verdict(k) in ("tight", "loose")]
-        for done, k in enumerate(valid):
-            if self.left <= 0:
-                return
-            self.search.by_lp_on(self.asked[k], self.findings[k], self.left)
-            self._report("lp, binary on", done + 1, len(valid))
+            ask(self.asked[k], self.findings[k])
+            self._report(tier, done + 1, len(queue))
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:
-        answer = self.search.by_lp(candidate, finding, self.left)
+        """Decide by the relaxation, or a point near its solution."""
+        answer = self.search.by_lp(candidate, finding, max(self.left, 1e-3))
         if answer.status == "unbounded" and candidate.declared:
             answer = self.search.solve(
                 candidate, candidate.off, cap=self.search.cap(candidate), seconds=max(self.left, 1e-3)
             )
         if answer.status == "optimal" and answer.x is not None and self.left > 0:
             finding.binds_on = candidate.kind == "row" and self.search.binds_on(candidate, answer.x)
-            cut = judge(candidate, finding) == "undecided"
-            self.search.reach(candidate, finding, answer.x, cut, self.left)
+            if judge(candidate, finding) in ("undecided", "valid"):
+                self.search.reach(candidate, finding, answer.x, self.left)
+
+    def _by_point(self, candidate: Candidate, finding: Finding) -> None:
+        """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once."""
+        near = self.search.near_known(candidate, finding, self.left)
+        if near is None or near.x is None or judge(candidate, finding) != "undecided":
+            return
+        if float(candidate.values @ near.x[candidate.columns]) <= float(candidate.limit):
+            self._by_lp(candidate, finding)
+
+    def _by_finer_point(self, candidate: Candidate, finding: Finding) -> None:
+        if judge(candidate, finding) == "valid":  # a point found since may have settled it
+            self.search.near_known(candidate, finding, self.left, FINER_PULL)
+
+    def _share(self, part: float) -> float:
+        return part * min(self.left, SHARED_SECONDS)
 
     def _integer_programs(
-        self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None]
+        self, queue: list[int], ask: Callable[[Search, Candidate, Finding, float], None], seconds: float
     ) -> None:
-        for done, k in enumerate(queue):
-            if self.left <= 0:
-                self._out_of_time(queue[done:])
-                return
-            ask(self.search, self.asked[k], self.findings[k], min(self.left, self.limits.mip))
-            self._report("mip", done + 1, len(queue))
+        self._each(
+            "mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds))
+        )
+
+    def _meanings(self, integers: bool) -> None:
+        """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
+        self.reserve = 0.0
+        if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
+            return
+        allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
+        leaks = Leaks(self.search, self.limits.integrality)
+        best = leaks.best(min(allowed, self.left / 4))
+        points = self.search.points + ([] if best is None else [best.x])
+        maxima = self.search.maxima
+        if integers:
+            settle(maxima, self.asked, self.findings, min(self.left / 2, allowed))
+        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
+        leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 
     def _needs_integers(self, k: int) -> bool:
         return self._verdict(k) == "undecided" and self.findings[k].top < math.inf
-
-    def _leaks_unclearly(self, k: int) -> bool:
-        """Whether a leak is called unsafe only because too little of what is needed is known."""
-        candidate, finding = self.asked[k], self.findings[k]
-        if self._verdict(k) not in ("tight", "loose") or self.limits.meaningful is not None:
-            return False
-        leak, span = leak_of(candidate, self.limits.integrality), needed(candidate, finding)
-        return NOTICEABLE * span.lo < leak <= NOTICEABLE * span.hi
 
     def _out_of_time(self, skipped: list[int]) -> None:
         for k in skipped:

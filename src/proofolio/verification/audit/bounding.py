@@ -6,7 +6,7 @@ One linear relaxation in memory, asked many questions: each starts from the basi
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -18,8 +18,8 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
-from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
+from proofolio.program.quadratic import Form
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.verdicts import Finding, Number
@@ -39,6 +39,7 @@ OPTIONS = {
     "large_matrix_value": 1e300,
 }
 DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}
+NO_LIMIT = 2**31 - 1
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
@@ -138,8 +139,12 @@ class Relaxation:
         freed: Freed | None,
         boxes: Mapping[int, tuple[float, float]],
         time_limit: float,
+        first: bool = False,
     ) -> tuple[Answer, float]:
-        """Maximise over the integers; returns the answer with its point, and the solver's upper bound."""
+        """Maximise over the integers; returns the answer with its point, and the solver's upper bound.
+
+        With `first` it ends at the first point found.
+        """
         if self._discrete is None:
             self._discrete = _loaded(self.program, OPTIONS | DISCRETE, discrete=True)
             self._discrete.listen()  # otherwise a Ctrl-C would wait for the end of the solve
@@ -148,6 +153,7 @@ class Relaxation:
         self._change(session, at, -np.asarray(values, dtype=float), freed, boxes, math.inf)
         try:
             session.forget()
+            session.configure({"mip_max_improving_sols": 1 if first else NO_LIMIT})
             try:
                 status = session.solve(max(time_limit, 0.0))
             except SolverFailure:
@@ -315,8 +321,8 @@ class Bounding:
         bound, _ = self.exact.evaluate(body, y, Question())
         if bound is None or not candidate.forms:
             return None if bound is None else Certified(bound, y)
-        curved = quadratic_bounds(candidate.forms, self.program.lower, self.program.upper)[1]
-        return Certified(bound + Fraction(curved), y) if math.isfinite(curved) else None
+        curved = _most(candidate.forms, self.program.lower, self.program.upper)
+        return None if curved is None else Certified(bound + curved, y)
 
     def by_interval(self, candidate: Candidate) -> Finding:
         """Start a finding with what intervals say: the binary does not matter to them."""
@@ -356,7 +362,9 @@ class Bounding:
         """Make the bound of an answer exact; a bound below zero on the empty body proves infeasibility."""
         question = self.question(candidate, value, boxes)
         if answer.status == "optimal" and answer.duals is not None:
-            return self.exact.certify(candidate.body, answer.duals, question, answer.value)
+            at = (candidate.loose, candidate.tight)  # what decides with the binary off, and on
+            goal = at[0] if value == candidate.off else at[1]
+            return self.exact.certify(candidate.body, answer.duals, question, answer.value, goal)
         if answer.status != "infeasible":
             return None
         goal = Fraction(-1, 10**12)
@@ -399,7 +407,7 @@ class Bounding:
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
-            finding.reason = UNBOUNDED
+            finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:
@@ -409,7 +417,7 @@ class Bounding:
         top: Number = -math.inf if answer.status == "infeasible" else proof.bound
         if top < finding.top:
             finding.top, finding.tier, finding.certified = top, "lp", True
-            finding.multipliers = proof.multipliers
+            finding.multipliers, finding.tree = proof.multipliers, ()
         if proof.bound > candidate.limit:
             allowed = float(proof.bound - candidate.tight)
             finding.reason = f"the relaxation allows up to {allowed:.9g}, the integers may not"
@@ -450,6 +458,24 @@ class Bounding:
             finding.top_on, finding.multipliers_on = top, proof.multipliers
             if top <= candidate.tight and finding.tier == "interval":
                 finding.tier = "lp"
+
+
+def _most(forms: Sequence[Form], lower: Floats, upper: Floats) -> Fraction | None:
+    """Return the most that a sum of quadratic forms is, term by term, in a box; None when it is infinite there."""
+    total = Fraction(0)
+    for form in forms:
+        ends = [(float(lower[j]), float(upper[j])) for j in form.columns.tolist()]
+        for (k, t), q in np.ndenumerate(form.matrix):
+            if not q:
+                continue
+            if not all(map(math.isfinite, (*ends[k], *ends[t]))):
+                return None
+            corners = [as_decimal(u) * as_decimal(v) for u in ends[k] for v in ends[t]]
+            if k == t:  # a square: no product of different ends, and zero where the box holds it
+                corners = [corners[0], corners[3], *([Fraction(0)] if ends[k][0] <= 0 <= ends[k][1] else [])]
+            a = as_decimal(float(q))
+            total += max(a * c for c in corners)
+    return total
 
 
 def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:

@@ -12,11 +12,12 @@ leaves more room:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,14 @@ from proofolio.program.quadratic import Form
 from proofolio.verification.exact.certificate import evaluate
 from proofolio.verification.exact.lp_bounds import Freed, as_decimal
 
-__all__ = ["Candidate", "Place", "candidates", "implied_rows"]
+__all__ = ["CROWD", "Candidate", "Candidates", "Place", "candidates", "implied_rows", "ulp"]
 
 
 SIDES = ("upper", "lower")
+CROWD, LIKE = (
+    3,
+    0.1,
+)  # so many binaries with at least this part of the largest one's coefficient: no one is the switch
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,14 @@ class Candidate:
         return {} if self.place.binary < 0 else {self.place.binary: value}
 
     @cached_property
-    def limit(self) -> Fraction:
-        """What the body may reach with the binary off, and eps = 1e-9 max(1, M) more."""
-        return self.loose + max(Fraction(1), self.big_m) / 10**9
+    def own_ulp(self) -> Fraction:
+        """The larger unit in the last place of M and of the row's side."""
+        return max(ulp(self.big_m), ulp(self.loose - self.big_m if self.off else self.loose))
 
     @cached_property
-    def close(self) -> Fraction:
-        """What the body must be able to reach for M to be at most one percent too large."""
-        return self.tight + self.big_m * Fraction(100, 101)
+    def limit(self) -> Fraction:
+        """What the body may reach with the binary off, and the rounding of M and of the row's side more."""
+        return self.loose + 4 * self.own_ulp
 
     @cached_property
     def tight_float(self) -> float:
@@ -113,13 +118,28 @@ class Candidate:
         """The body's coefficients as the decimals they were written as."""
         return {j: as_decimal(v) for j, v in zip(self.columns.tolist(), self.values.tolist(), strict=True)}
 
-    def value(self, point: dict[int, Fraction]) -> Fraction:
+    def value(self, point: Mapping[int, Fraction]) -> Fraction:
         """Evaluate the linear body at an exact point."""
         return evaluate(self.body, point)
 
 
-def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list[Candidate]:
+def ulp(value: Fraction) -> Fraction:
+    """Return the distance from a number, read as a double, to the next larger one in size."""
+    return Fraction(math.ulp(float(value)))
+
+
+class Candidates(NamedTuple):
+    """The candidates of a program, and how many sides were skipped because no one binary switches them."""
+
+    asked: list[Candidate]
+    skipped: int
+
+
+def candidates(program: Program, declared: frozenset[str] = frozenset()) -> Candidates:
     """Return all candidates of a program, in the order of its rows; upper sides before lower ones.
+
+    A row with three or more binaries of like size (knapsacks, parities) is none, unless it is declared or one of its
+    binaries switches the side alone: see `_switched_alone`.
 
     Parameters
     ----------
@@ -127,9 +147,62 @@ def candidates(program: Program, declared: frozenset[str] = frozenset()) -> list
     declared : frozenset of str
         Names of rows declared to be Big-M rows, besides those that formulations tagged.
     """
-    found = list(_of_rows(program, declared))
-    found += _of_quadratic_rows(program, declared)
+    found, skipped = list[Candidate](), 0
+    crowded = _crowded(program)
+    for candidate in _of_rows(program, declared):
+        others = crowded.get(candidate.place.row)
+        if others is None or candidate.declared or _switched_alone(program, candidate, others):
+            found.append(candidate)
+        else:
+            skipped += 1
+    return Candidates([*found, *_of_quadratic_rows(program, declared)], skipped)
+
+
+def _crowded(program: Program) -> dict[int, dict[int, Fraction]]:
+    """Return the binaries and coefficients of the rows in which several are of like size."""
+    A, switch = program.A, _switches(program)
+    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+    size = np.where(switch[A.indices], np.abs(A.data), 0.0)
+    top = np.zeros(program.m)
+    np.maximum.at(top, row, size)
+    alike = np.bincount(row, (size > 0) & (size >= LIKE * top[row]), program.m)
+    found = dict[int, dict[int, Fraction]]()
+    for i in np.flatnonzero(alike >= CROWD).tolist():
+        at = range(int(A.indptr[i]), int(A.indptr[i + 1]))
+        found[i] = {int(A.indices[k]): as_decimal(float(A.data[k])) for k in at if size[k] > 0}
     return found
+
+
+def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, Fraction]) -> bool:
+    r"""Whether a side can bind with all binaries but its own where they leave less room, and its own one gives way.
+
+    With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
+    reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it can bind when
+    :math:`l \le t < h`. Where the rest moves in steps g, integers times integer columns, the binary gives way
+    when :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+    """
+    place = candidate.place
+    if program.row_lower[place.row] == program.row_upper[place.row]:
+        return False
+    room, low, high = candidate.tight, Fraction(0), Fraction(0)
+    bounded, step = [True, True], list[Fraction]()
+    for j, a in candidate.body.items():
+        if j in binaries:
+            room -= max(a, Fraction(0))
+            continue
+        ends = [float(program.lower[j]), float(program.upper[j])]
+        below, above = ends if a > 0 else ends[::-1]
+        bounded = [bounded[0] and math.isfinite(below), bounded[1] and math.isfinite(above)]
+        low += a * as_decimal(below) if math.isfinite(below) else 0
+        high += a * as_decimal(above) if math.isfinite(above) else 0
+        step.append(abs(a) if program.integer[j] else Fraction(0))
+    if (bounded[0] and low > room) or (bounded[1] and high <= room):
+        return False
+    if all(step):
+        L = math.lcm(*(a.denominator for a in step))
+        g = Fraction(math.gcd(*(int(a * L) for a in step)), L)
+        return (room + candidate.big_m) // g > room // g
+    return True
 
 
 def _switches(program: Program) -> Mask:

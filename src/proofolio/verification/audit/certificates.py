@@ -1,7 +1,7 @@
 """Certificates of an audit in a file: written, and read again to be checked without a solver.
 
 The file holds the linear rows and bounds of the model as decimals, and for every certified row what proves
-its verdict: multipliers for a bound, multipliers for infeasibility, or a point that is cut off. A change of any
+its verdict: multipliers or a tree for a bound or that nothing is left, and points. A change of any
 field of a certificate is noticed by `proofolio.verification.audit.checker`; a digest of the rows notices changes
 there, and `check_certificates` compares them with a model when it is given one.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.checker import CheckedCertificate, checked
+from proofolio.verification.audit.checker import CheckedCertificate, checked, written_tree
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.exact.certificate import NUMBERS, digest, side_text, written
-from proofolio.verification.exact.lp_bounds import ExactRows
+from proofolio.verification.exact.lp_bounds import ExactRows, Question
+from proofolio.verification.exact.trees import ExactProgram, Node, proved_bound
 from proofolio.whole_files import write_whole
 
 __all__ = ["CheckedCertificate", "check_certificates", "save_certificates"]
@@ -106,20 +108,44 @@ def _entry(found: Audit, verdict: str, candidate: Candidate, finding: Finding) -
         entry["declared"] = candidate.declared
         return entry
 
-    def proof(
-        multipliers: Mapping[int, Fraction] | None, value: int, empty: bool
-    ) -> tuple[str, dict[str, str]]:
-        y, body = multipliers or {}, {} if empty else candidate.body
-        reached, _ = found.search.exact.evaluate(body, y, found.search.question(candidate, value))
-        return str(reached), written(dict(sorted(y.items())))
+    exact, question = found.search.exact, found.search.question
 
-    nothing = finding.top == -math.inf
-    entry["bound"], entry["multipliers"] = proof(finding.multipliers, candidate.off, nothing)
+    def prove(
+        suffix: str,
+        multipliers: Mapping[int, Fraction] | None,
+        tree: tuple[Node, ...],
+        asked: Question,
+        body: Mapping[int, Fraction],
+    ) -> None:
+        if tree:
+            system = replace(
+                exact.system,
+                freed=asked.freed,
+                fixed={j: low for j, (low, _) in asked.boxes.items() if low is not None},
+            )
+            whole = frozenset(found.search.integers.tolist())
+            least = proved_bound(ExactProgram(system, whole, {j: -a for j, a in body.items()}), (), tree)
+            entry["bound" + suffix] = str(-least) if isinstance(least, Fraction) and body else "-1"
+            entry["tree" + suffix] = written_tree(tree)
+            return
+        reached, _ = exact.evaluate(body, multipliers or {}, asked)
+        entry["bound" + suffix] = str(reached)
+        entry["multipliers" + suffix] = written(dict(sorted((multipliers or {}).items())))
+
+    if verdict == "dead":
+        assert finding.dead is not None
+        prove("", None, finding.dead.tree, Question.of((), candidate.held(candidate.on)), {})
+        entry["point"] = written(dict(sorted(finding.dead.point.items())))
+        return entry
+    body = {} if verdict == "forcing" else candidate.body
+    prove("", finding.multipliers, finding.tree, question(candidate, candidate.off), body)
     if verdict == "redundant":
         entry["empty_on"] = finding.top_on == -math.inf
-        entry["bound_on"], entry["multipliers_on"] = proof(
-            finding.multipliers_on, candidate.on, entry["empty_on"]
-        )
+        body_on = {} if entry["empty_on"] else candidate.body
+        prove("_on", finding.multipliers_on, finding.tree_on, question(candidate, candidate.on), body_on)
+    elif verdict != "forcing" and finding.point is not None:
+        entry["point"] = written(dict(sorted(finding.point.items())))
+        entry["reached"] = str(finding.reached)
     return entry
 
 

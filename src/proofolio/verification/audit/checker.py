@@ -1,16 +1,17 @@
-"""The checker of an audit's certificates: no solver, no floating point, no numpy.
+"""The checker of an audit's certificates: no solver, no numpy, fractions only (but for units in the last place).
 
 A document holds the linear rows and bounds of a model, and for every certified row what proves its verdict:
-multipliers for a bound, multipliers for infeasibility, or a point that is cut off. Everything a certificate says
-is computed anew from the rows by `proofolio.verification.exact.certificate`. What must be right for a certificate to
-be believed: see `proofolio.verification.exact`.
+multipliers or a tree for a bound or that nothing is left, and points. Everything a certificate says is computed anew
+from the rows by `proofolio.verification.exact.certificate` and `proofolio.verification.exact.trees`, and the verdict
+from that. What must be right for a certificate to be believed: see `proofolio.verification.exact`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ulp
 from typing import Any
 
 from proofolio.verification.exact.certificate import (
@@ -21,15 +22,25 @@ from proofolio.verification.exact.certificate import (
     read_numbers,
     read_side,
     violation,
+    written,
 )
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split, proved_bound
 
-__all__ = ["CheckedCertificate", "checked"]
+__all__ = ["CheckedCertificate", "checked", "read_tree", "written_tree"]
 
 
 KEYS = frozenset({"row", "binary", "side", "off_value", "big_m", "verdict"})
-PROVED = frozenset({"bound", "multipliers"})
+PROOF = frozenset({"multipliers", "tree"})  # one of the two
+PROVED = PROOF | {"bound", "point", "reached"}
 CUT = frozenset({"point", "reached", "declared"})
-SPECIAL = {"binding": CUT, "invalid": CUT, "redundant": PROVED | {"bound_on", "multipliers_on", "empty_on"}}
+SPECIAL = {
+    "binding": CUT,
+    "invalid": CUT,
+    "forcing": PROOF | {"bound"},
+    "dead": PROOF | {"bound", "point"},
+    "redundant": PROOF | {"bound", "bound_on", "multipliers_on", "tree_on", "empty_on"},
+}
+ROUNDED, CLOSE = 4, Fraction(101, 100)  # units in the last place that M may be short, and what tight means
 
 
 @dataclass(frozen=True)
@@ -100,42 +111,94 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
     off, M, tight = int(d < 0), abs(d), rhs - max(Fraction(0), d)
     if (off, M) != (entry["off_value"], Fraction(entry["big_m"])):
         return "its off-value or M is not that of the row"
-    eps = max(Fraction(1), M) / 10**9
     freed = replace(book.system, freed=frozenset({(i, side)}))
 
-    def proved(key: str, held: int, what: Mapping[int, Fraction]) -> Fraction | None:
-        return bound(replace(freed, fixed={y: Fraction(held)}), what, read_numbers(entry[key]))
+    def at(held: int, system: System = freed) -> System:
+        return replace(system, fixed={y: Fraction(held)})
 
+    def proved(suffix: str, system: System, what: Mapping[int, Fraction]) -> bool:
+        """Whether the proof gives the bound that is claimed; of an empty body, that nothing is left."""
+        claimed = Fraction(entry["bound" + suffix])
+        if "tree" + suffix in entry:
+            least = proved_bound(
+                ExactProgram(system, book.integer, {j: -a for j, a in what.items()}),
+                (),
+                read_tree(entry["tree" + suffix]),
+            )
+            return least == "empty" and claimed == -1 if not what else least == -claimed
+        found = bound(system, what, read_numbers(entry["multipliers" + suffix]))
+        return found is not None and found == claimed and (bool(what) or found < 0)
+
+    def inside(system: System, point: Mapping[int, Fraction]) -> bool:
+        whole = all(point.get(j, Fraction(0)).denominator == 1 for j in book.integer)
+        return whole and all(0 <= j < len(book.columns) for j in point) and not violation(system, point)
+
+    if verdict == "forcing":
+        fine = proved("", at(off), {})
+        return "" if fine else "its proof does not show that no point satisfies the rest of the model"
+    if verdict == "dead":
+        if not proved("", at(1 - off, book.system), {}):
+            return "its proof does not show that no point satisfies the model with the binary on"
+        fine = inside(at(1 - off), read_numbers(entry["point"]))
+        return "" if fine else "its point does not satisfy the rest of the model with the binary on exactly"
+    point, low = None, None
+    if "point" in entry:
+        point = read_numbers(entry["point"])
+        if not inside(at(off), point):
+            return "its point does not satisfy the rest of the model exactly"
+        if evaluate(body, point) != Fraction(entry["reached"]):
+            return "its point does not reach what it says"
+        low = evaluate(body, point) - tight
+    short = ROUNDED * _rounding(M, rhs, body, point or {})
     if verdict in ("binding", "invalid"):
         if entry["declared"] is not (verdict == "invalid"):
             return "its verdict does not fit its declaration"
-        point = read_numbers(entry["point"])
-        outside = violation(replace(freed, fixed={y: Fraction(off)}), point)
-        if (
-            outside
-            or any(point.get(j, Fraction(0)).denominator != 1 for j in book.integer)
-            or any(not 0 <= j < len(book.columns) for j in point)
-        ):
-            return "its point does not satisfy the rest of the model exactly"
-        reached = evaluate(body, point)
-        return (
-            ""
-            if reached == Fraction(entry["reached"]) and reached - tight > M + eps
-            else "its point is not cut off"
-        )
-    if verdict == "forcing":
-        empty = proved("multipliers", off, {})
-        fine = empty is not None and empty == Fraction(entry["bound"]) and empty < 0
-        return "" if fine else "its multipliers do not prove that no point satisfies the rest of the model"
-    top = proved("multipliers", off, body)
-    if top is None or top != Fraction(entry["bound"]) or top - tight > M + eps:
-        return "its multipliers do not prove its bound, or the bound does not prove M"
-    redundant = False
+        return "" if low is not None and low > M + short else "its point is not cut off"
+    if not proved("", at(off), body):
+        return "its proof does not give its bound"
+    top = Fraction(entry["bound"]) - tight
     if verdict == "redundant":
         empty_on = entry["empty_on"]
-        on = proved("multipliers_on", 1 - off, {} if empty_on else body)
-        if on is None or on != Fraction(entry["bound_on"]) or not isinstance(empty_on, bool):
-            return "its multipliers do not prove its bound with the binary on"
-        redundant = on < 0 if empty_on else on <= tight
-    verdict_now = "redundant" if redundant else "tight" if 100 * M <= 101 * (top - tight) else "loose"
+        if not isinstance(empty_on, bool) or not proved("_on", at(1 - off), {} if empty_on else body):
+            return "its proof does not give its bound with the binary on"
+        fine = top <= M and (empty_on or Fraction(entry["bound_on"]) <= tight)
+        return "" if fine else "its bounds do not show that the side never binds"
+    if top > M + short:
+        return "its bound does not prove M"
+    near = low is not None and low > 0 and M <= CLOSE * low
+    verdict_now = "loose" if M > CLOSE * top else "tight" if near else "valid"
     return "" if verdict == verdict_now else f"its numbers say {verdict_now}"
+
+
+def _rounding(
+    M: Fraction, rhs: Fraction, body: Mapping[int, Fraction], point: Mapping[int, Fraction]
+) -> Fraction:
+    """Return the largest unit in the last place of M, of the side, and of the terms that are not of integers."""
+    terms = [a * point[j] for j, a in body.items() if j in point and (a % 1 or point[j] % 1)]
+    return max(Fraction(ulp(float(v))) for v in (M, rhs, *terms))
+
+
+def written_tree(nodes: Sequence[Node]) -> list[Any]:
+    """Return a tree as JSON can hold it: a branch as four numbers, the first a column or a sum of columns."""
+
+    def one(node: Node) -> Any:
+        if isinstance(node, Leaf):
+            return {"empty": node.empty, "multipliers": written(node.multipliers)}
+        what = node.column if isinstance(node, Branch) else {str(j): int(a) for j, a in node.row.items()}
+        return [what, node.at, node.below, node.above]
+
+    return [one(node) for node in nodes]
+
+
+def read_tree(document: Sequence[Any]) -> tuple[Node, ...]:
+    """Return the tree that `written_tree` wrote."""
+
+    def one(node: Any) -> Node:
+        if isinstance(node, dict):
+            return Leaf(read_numbers(node["multipliers"]), bool(node["empty"]))
+        what, at, below, above = node
+        if isinstance(what, dict):
+            return Split({int(j): int(a) for j, a in what.items()}, int(at), int(below), int(above))
+        return Branch(int(what), int(at), int(below), int(above))
+
+    return tuple(one(node) for node in document)

@@ -1,35 +1,59 @@
-"""Points that reach what a candidate needs: found near a relaxation's solution, and made exact where they cut.
+"""Points that reach what candidates need, each exact: found near solutions of relaxations, shared by all candidates.
 
-How a point is made exact: `proofolio.verification.exact.points`.
+A point of the whole model is one of every candidate's rest whose binary it has off, so a few of them say of many
+candidates what they need at least. For one candidate alone a point is sought next to a known one: the linear program
+that raises the body is also drawn to the known integers, by costs too small to matter, so that most integers come out
+whole and only those that have to move are different. How a point is made exact:
+`proofolio.verification.exact.whole_points` and `proofolio.verification.exact.points`.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
-from proofolio.arrays import Floats, Mask
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
-from proofolio.verification.audit.bounding import INTEGRAL, Bounding
+from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding, Relaxation
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import Finding, Number
+from proofolio.verification.audit.verdicts import CLOSE, Finding
+from proofolio.verification.certified.maximum import Maxima
 from proofolio.verification.exact.points import Nearness, exact_point
+from proofolio.verification.exact.whole_points import whole_point
 
-__all__ = ["INEXACT", "Search"]
+__all__ = ["FINER_PULL", "INEXACT", "Search"]
 
 
 MARGIN = 1e-6  # distance from inequalities at which a point that could not be made exact is sought again
-WELL = Fraction(1, 500)  # a point that needs this share of M shows a leak of 1e-6 M to be safe
 DIVES = 6  # linear programs of a dive
 POINTS, MEMORY = 32, 4_000_000  # known points that are kept, and numbers in them
-KNOWN, RECALLED = 1, 4  # how many give their integers to a question, and how many are tried as they are
-WIDE_SECONDS = 1.0  # for one integer program over all switches, once in an audit
+PULL = (
+    1e-4  # of M, the cost of leaving a known point's integers; never more than a tenth of M over all of them
+)
+FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
+ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
+WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
+STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched:
+    """Candidates that all points are tried on: their bodies as rows, and what they are known to reach."""
+
+    candidates: Sequence[Candidate]
+    findings: Sequence[Finding]
+    bodies: Sparse
+    binary: Integers
+    off: Floats
+    reached: Floats
 
 
 class Search(Bounding):
@@ -37,145 +61,267 @@ class Search(Bounding):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        self._by_integers: dict[bytes, Floats] = {}  # feasible points, the last found last
-        self.switches: dict[int, int] = {}  # off-values of all candidates' binaries, until they are used
+        self._by_integers: dict[bytes, Floats] = {}  # exact points of the whole model, the last found last
         self._near = Nearness(program)
+        self._watched: _Watched | None = None
 
-    def reach(
-        self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool, seconds: float
-    ) -> None:
-        """Raise the lower end of what is needed by points of the rest near a solution of its relaxation.
+    @cached_property
+    def maxima(self) -> Maxima:
+        """Maxima over the integers by certified trees."""
+        return Maxima(self.program, self.exact)
 
-        A point found for a side that may be cut off is made exact; others hold to 1e-9. The search ends at a
-        cut, or once what is needed is known well enough to call the leak safe.
-        """
-        ends = time.perf_counter() + seconds
-        better, rounded = self._rounded_by_locks(x), x.copy()
-        rounded[self.integers] = np.round(x[self.integers])
-        _hold(better, candidate)
-        _hold(rounded, candidate)
-        if self._record(candidate, finding, better, want_cut):
+    @cached_property
+    def _drawn(self) -> Relaxation:
+        """A second relaxation, so that costs of integers do not cost the first one its basis."""
+        return Relaxation(self.program)
+
+    @property
+    def points(self) -> list[Floats]:
+        """The points known of the whole model, in floating numbers."""
+        return [*self._by_integers.values()]
+
+    # ------------------------------------------------------------ many candidates
+    def watch(self, candidates: Sequence[Candidate], findings: Sequence[Finding]) -> None:
+        """Try every point of the whole model that is found from now on for these candidates."""
+        lengths = [c.columns.size for c in candidates]
+        pointer = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        columns = np.concatenate([c.columns for c in candidates]) if candidates else np.zeros(0, np.int32)
+        values = np.concatenate([c.values for c in candidates]) if candidates else np.zeros(0)
+        self._watched = _Watched(
+            candidates, findings,
+            sparse.csr_array((values, columns, pointer), shape=(len(candidates), self.program.n)),
+            np.array([c.place.binary for c in candidates], dtype=int),
+            np.array([float(c.off) for c in candidates]),
+            np.array([float(f.reached) if f.point is not None else -math.inf for f in findings]),
+        )  # fmt: skip
+
+    def scatter(self, seconds: float, most: int) -> None:
+        """Find points in which many watched candidates are off and need much: a few integer programs."""
+        watched, ends = self._watched, time.perf_counter() + seconds
+        if watched is None or not self.integers.size:
             return
-        if not self.integers.size:
-            return
-        if not np.array_equal(better, rounded) and self._record(candidate, finding, rounded, want_cut):
-            return
-        if not want_cut and self._recall(candidate, finding):
-            return
-        if self._open_wide(seconds) and not want_cut and self._recall(candidate, finding):
-            return
-        for guess in self._guesses(x, candidate):
-            left = ends - time.perf_counter()
-            found = self._completed(candidate, guess, left) if left > 0 else None
-            if found is not None and self._record(candidate, finding, found, want_cut):
+        if not self._by_integers:
+            nothing = np.zeros(0, dtype=np.int32)
+            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, seconds, first=True)
+            every = np.arange(len(watched.candidates))
+            if answer.x is None or not (self._spread(answer.x, every, seconds) or self._take(answer.x)):
                 return
-        dived = self._dive(candidate, x, ends)
-        if dived is not None:
-            self._record(candidate, finding, dived, want_cut)
+        for _ in range(most):
+            wanted = self._unreached(watched)
+            left = min(WIDE_SECONDS, ends - time.perf_counter())
+            if not wanted.size or left <= 0:
+                return
+            cost = np.zeros(self.program.n)
+            np.add.at(cost, watched.binary[wanted], np.where(watched.off[wanted] > 0, 1.0, -1.0))
+            at = np.flatnonzero(cost).astype(np.int32)
+            answer, _ = self.relaxation.maximise_integer(at, cost[at], None, {}, left)
+            if answer.x is None or not self._spread(answer.x, wanted, ends - time.perf_counter()):
+                return
 
-    def _remember(self, x: Floats) -> None:
-        """Keep a point that holds; of points with the same integers the last."""
+    def _unreached(self, watched: _Watched) -> Integers:
+        """Return the candidates of which no point is known that needs as much of M as tight ones do."""
+        size = np.array([float(c.tight + c.big_m / CLOSE) for c in watched.candidates])
+        found: Integers = np.flatnonzero(watched.reached < size)
+        return found
+
+    def _spread(self, x: Floats, wanted: Integers, seconds: float) -> bool:
+        """Raise the bodies of all candidates that a point has off, its integers as they are, and keep the point."""
+        watched = self._watched
+        assert watched is not None
+        near = np.round(x[self.integers])
+        boxes = dict(zip(self.integers.tolist(), zip(near.tolist(), near.tolist(), strict=True), strict=True))
+        off = wanted[np.abs(x[watched.binary[wanted]] - watched.off[wanted]) < 0.5]
+        scale = np.array([1.0 / max(float(watched.candidates[k].big_m), 1e-9) for k in off.tolist()])
+        cost = np.asarray(watched.bodies[off].T @ scale) if off.size else np.zeros(self.program.n)
+        at = np.flatnonzero(cost).astype(np.int32)
+        answer = self._drawn.maximise(at, cost[at], None, boxes, time_limit=seconds, point_only=True)
+        return answer.status == "optimal" and answer.x is not None and self._take(answer.x)
+
+    def _take(self, x: Floats) -> bool:
+        """Keep a point of the whole model, when it can be made exact."""
+        x = self._whole(x)
+        if not self._near(x, None, {}):
+            return False
+        point = whole_point(self.program, self.exact, x, None, {}) or exact_point(
+            self.program, self.exact, x, None, {}
+        )
+        if point is not None:
+            self._keep(x, point)
+        return point is not None
+
+    def _keep(self, x: Floats, point: Mapping[int, Fraction]) -> None:
+        """Keep an exact point of the whole model, and try it on all watched candidates."""
         key = x[self.integers].tobytes()
         self._by_integers.pop(key, None)
         self._by_integers[key] = x
         if len(self._by_integers) > max(2, min(POINTS, MEMORY // max(1, x.size))):
             del self._by_integers[next(iter(self._by_integers))]
+        watched = self._watched
+        if watched is None:
+            return
+        value = np.asarray(watched.bodies @ x)
+        known = np.where(np.isfinite(watched.reached), np.abs(watched.reached), 0.0)
+        better = (x[watched.binary] == watched.off) & (value > watched.reached + STARS * known)
+        for k in np.flatnonzero(better).tolist():
+            _raise(watched.candidates[k], watched.findings[k], point)
+            watched.reached[k] = max(watched.reached[k], float(watched.findings[k].reached))
 
-    def _open_wide(self, seconds: float) -> bool:
-        """Look once for a point with as many of the binaries off as can be: sides that give way need most."""
-        wanted, self.switches = self.switches, {}
-        if not wanted:
-            return False
-        at = np.fromiter(wanted, dtype=np.int32, count=len(wanted))
-        signs = np.array([1.0 if off else -1.0 for off in wanted.values()])
-        answer, _ = self.relaxation.maximise_integer(at, signs, None, {}, min(WIDE_SECONDS, seconds))
-        if answer.x is None:
-            return False
-        x = answer.x
-        x[self.integers] = np.round(x[self.integers])
-        if not self._near(x, None, {}):
-            return False
-        self._remember(x)
-        return True
+    # ------------------------------------------------------------- one candidate
+    def near_known(
+        self, candidate: Candidate, finding: Finding, seconds: float, pull: float = PULL
+    ) -> Answer | None:
+        """Look for a point next to a known one that needs much; returns the answer of the relaxation.
 
-    def _best_known(self, candidate: Candidate) -> tuple[list[Floats], list[Floats]]:
-        """Return known points with the binary off, and with it on: those that need most first."""
-        points = [*self._by_integers.values()][::-1]
-        value = [float(candidate.values @ known[candidate.columns]) for known in points]
+        None where no point is known. The answer's value is not the body's, and its multipliers prove nothing.
+        """
+        base = self._base(candidate)
+        if base is None:
+            return None
+        ends, boxes = time.perf_counter() + seconds, dict[int, tuple[float, float]]()
+        first: Answer | None = None
+        for turn in range(ROUNDS):
+            answer = self._drawn_to(candidate, base, boxes, ends - time.perf_counter(), pull)
+            first = first or answer
+            if answer.status != "optimal" or answer.x is None:
+                if turn == 1 and len(boxes) > len(self._moved_only):
+                    boxes = dict(
+                        self._moved_only
+                    )  # those that came out whole, without those that were rounded
+                    continue
+                return first
+            v = answer.x[self.integers]
+            whole = np.round(v)
+            fractional = np.abs(v - whole) > INTEGRAL
+            if not fractional.any():
+                self._record(candidate, finding, answer.x)
+                return first
+            if turn == 0 and self._reaches(candidate, answer.x) <= float(finding.reached):
+                return first
+            pairs = list(zip(self.integers.tolist(), whole.tolist(), fractional.tolist(), strict=True))
+            self._moved_only = {j: (w, w) for j, w, f in pairs if not f}
+            boxes = {j: (w, w) for j, w, f in pairs}
+        # what is left open is small: a solver may propose
+        some = self._moved_only
+        answer, _ = self.relaxation.maximise_integer(
+            candidate.columns, candidate.values, candidate.freed, {**some, **_box(candidate)},
+            min(WIDE_SECONDS, max(ends - time.perf_counter(), 1e-3)),
+        )  # fmt: skip
+        if answer.x is not None:
+            self.complete_and_record(candidate, finding, answer.x, ends - time.perf_counter())
+        return first
+
+    _moved_only: Mapping[int, tuple[float, float]] = {}
+
+    def _base(self, candidate: Candidate) -> Floats | None:
+        """Return the known point to start from: one with the binary off that needs most, else the last."""
+        points = self.points
+        if not points:
+            return None
         held = candidate.held(candidate.off)
-        off, on = list[Floats](), list[Floats]()
-        for k in sorted(range(len(value)), key=lambda k: -value[k]):
-            known = points[k]
-            (off if all(known[j] == v for j, v in held.items()) else on).append(known)
-        return off, on
+        off = [x for x in points if all(x[j] == v for j, v in held.items())]
+        return max(off, key=lambda x: self._reaches(candidate, x)) if off else points[-1]
 
-    def _guesses(self, x: Floats, candidate: Candidate) -> Iterator[Floats]:
-        """Yield the point with the integers of known points: neighbours share most of theirs."""
-        off, on = self._best_known(candidate)
-        for known in (off or on)[:KNOWN]:
+    def _reaches(self, candidate: Candidate, x: Floats) -> float:
+        return float(candidate.values @ x[candidate.columns])
+
+    def _drawn_to(
+        self,
+        candidate: Candidate,
+        base: Floats,
+        boxes: Mapping[int, tuple[float, float]],
+        seconds: float,
+        pull: float,
+    ) -> Answer:
+        """Raise the body, drawn to the integers of a known point that lie on a bound."""
+        p, at = self.program, self.integers
+        weight = max(float(candidate.big_m), 1e-9) * min(pull, 0.1 / max(1, at.size))
+        cost = np.zeros(p.n)
+        cost[at] = np.where(base[at] <= p.lower[at], -weight, np.where(base[at] >= p.upper[at], weight, 0.0))
+        cost[candidate.columns] += candidate.values
+        some = np.flatnonzero(cost).astype(np.int32)
+        held = {**boxes, **_box(candidate)}
+        answer = self._drawn.maximise(
+            some, cost[some], candidate.freed, held, math.inf, max(seconds, 1e-3), point_only=True
+        )
+        if answer.status == "unbounded" and candidate.declared:
+            # a body that nothing bounds is cut only where M was meant for it
+            cap = self.cap(candidate)
+            return self._drawn.maximise(
+                some, cost[some], candidate.freed, held, cap, max(seconds, 1e-3), point_only=True
+            )
+        return answer
+
+    def reach(self, candidate: Candidate, finding: Finding, x: Floats, seconds: float) -> None:
+        """Raise the lower end of what is needed by points of the rest near a solution of its relaxation."""
+        ends = time.perf_counter() + seconds
+        better, rounded = self._rounded_by_locks(x), self._whole(x)
+        _hold(better, candidate)
+        _hold(rounded, candidate)
+        if self._record(candidate, finding, better) or not self.integers.size:
+            return
+        if not np.array_equal(better, rounded) and self._record(candidate, finding, rounded):
+            return
+        base = self._base(candidate)
+        if base is not None:
             guess = x.copy()
-            guess[self.integers] = known[self.integers]
+            guess[self.integers] = base[self.integers]
             _hold(guess, candidate)
-            yield guess
-
-    def _recall(self, candidate: Candidate, finding: Finding) -> bool:
-        """Try known points as they are, but for this binary; says whether they need enough of M."""
-        off, on = self._best_known(candidate)
-        for known in (*off[:RECALLED], *on[:RECALLED]):
-            if float(candidate.values @ known[candidate.columns]) > finding.reached:
-                x = known.copy()
-                _hold(x, candidate)
-                if self._record(candidate, finding, x, False):
-                    return True
-        return False
-
-    def again(self, candidate: Candidate, finding: Finding, seconds: float) -> bool:
-        """Try the integers of points found since; says whether enough is known of what is needed."""
-        for guess in self._guesses(np.zeros(self.program.n), candidate):
-            found = self._completed(candidate, guess, seconds)
-            if found is not None and self._record(candidate, finding, found, False):
-                return True
-        return False
+            found = self._completed(candidate, guess, ends - time.perf_counter())
+            if found is not None and self._record(candidate, finding, found):
+                return
+        dived = self._dive(candidate, x, ends)
+        if dived is not None:
+            self._record(candidate, finding, dived)
 
     def complete_and_record(self, candidate: Candidate, finding: Finding, x: Floats, seconds: float) -> None:
         """Take the integers of a point, solve for the rest, and record what is reached."""
-        rounded = x.copy()
-        rounded[self.integers] = np.round(x[self.integers])
+        rounded = self._whole(x)
         _hold(rounded, candidate)
+        if self._record(candidate, finding, rounded):
+            return
         found = self._completed(candidate, rounded, seconds)
-        if found is None or not self._record(candidate, finding, found, True):
-            self._record(candidate, finding, rounded, True)
+        if found is not None:
+            self._record(candidate, finding, found)
 
-    def _record(self, candidate: Candidate, finding: Finding, x: Floats, want_cut: bool) -> bool:
-        """Note a point if it satisfies the rest; says whether nothing more is wanted of points."""
-        if not self._near(x, candidate.freed, candidate.held(candidate.off)):
+    def take_exact(self, candidate: Candidate, finding: Finding, point: Mapping[int, Fraction]) -> None:
+        """Note an exact point of a candidate's rest."""
+        _raise(candidate, finding, point)
+        if candidate.value(point) <= candidate.loose:
+            x = np.zeros(self.program.n)
+            for j, v in point.items():
+                x[j] = float(v)
+            self._keep(x, point)
+
+    def _whole(self, x: Floats) -> Floats:
+        x = x.copy()
+        x[self.integers] = np.round(x[self.integers])
+        return x
+
+    def _record(self, candidate: Candidate, finding: Finding, x: Floats) -> bool:
+        """Note a point if it satisfies the rest exactly; says whether it needs more than those known."""
+        x = self._whole(x)
+        fixed = candidate.held(candidate.off)
+        if not self._near(x, candidate.freed, fixed) or self._reaches(candidate, x) <= float(finding.reached):
             return False
-        value = float(candidate.values @ x[candidate.columns])
-        limit = candidate.limit
-        if Fraction(value) <= limit:
-            self._remember(x)  # a point that is cut off is none of the other candidates' rest
-        if want_cut and Fraction(value) > limit:
-            fixed = candidate.held(candidate.off)
-            point = exact_point(self.program, self.exact, x, candidate.freed, fixed)
-            inner = self._inner(candidate, x) if point is None else None
-            if inner is not None:
-                point = exact_point(self.program, self.exact, inner, candidate.freed, fixed)
+        point = self._exactly(candidate, x)
+        if point is None:
+            cut = self._reaches(candidate, x) > float(candidate.limit)
+            inner = self._inner(candidate, x) if cut else None
+            point = None if inner is None else self._exactly(candidate, inner)
             if point is None:
-                finding.reason = INEXACT
-            if point is not None and candidate.value(point) > limit:
-                if finding.point is None or candidate.value(point) > finding.reached:
-                    finding.point, finding.reached = point, candidate.value(point)
-                return True
-        reached: Number = Fraction(value)
-        if reached > finding.top > -math.inf:
-            reached = finding.top
-        if finding.point is None and reached > finding.reached:
-            finding.reached = min(reached, limit) if want_cut else reached
-        if want_cut:
-            return False
-        # either no point can need more, or the leak is known to be safe
-        at_top = finding.top == -math.inf or finding.reached >= finding.top - _size(finding.top) / 10**6
-        return at_top or finding.reached - candidate.tight >= candidate.big_m * WELL
+                finding.reason = INEXACT if cut else finding.reason
+                return False
+        before = finding.reached
+        _raise(candidate, finding, point)
+        if candidate.freed is None or candidate.value(point) <= candidate.loose:
+            self._keep(x, point)
+        return finding.reached > before
+
+    def _exactly(self, candidate: Candidate, x: Floats) -> Mapping[int, Fraction] | None:
+        fixed = candidate.held(candidate.off)
+        return whole_point(self.program, self.exact, x, candidate.freed, fixed) or exact_point(
+            self.program, self.exact, x, candidate.freed, fixed
+        )
 
     def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
         """Return a point with the same integers and some distance from all inequalities."""
@@ -254,8 +400,14 @@ class Search(Bounding):
         return result
 
 
-def _size(value: Number) -> Fraction:
-    return max(Fraction(1), abs(value)) if isinstance(value, Fraction) else Fraction(1)
+def _raise(candidate: Candidate, finding: Finding, point: Mapping[int, Fraction]) -> None:
+    value = candidate.value(point)
+    if finding.point is None or value > finding.reached:
+        finding.point, finding.reached = point, value
+
+
+def _box(candidate: Candidate) -> dict[int, tuple[float, float]]:
+    return {j: (float(v), float(v)) for j, v in candidate.held(candidate.off).items()}
 
 
 def _hold(x: Floats, candidate: Candidate) -> None:

@@ -20,18 +20,20 @@ from typing import Any
 import numpy as np
 
 from proofolio.errors import BadData
+from proofolio.interfaces.files.names import map_path
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.solution import Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import Finding, judge, needed
+from proofolio.verification.audit.verdicts import CLOSE, Finding, judge, needed
 from proofolio.verification.exact.lp_bounds import outward
-from proofolio.verification.solving import solve_program
+from proofolio.verification.solving import solve
 
-__all__ = ["Confirmation", "TightenedRow", "confirm", "tighten", "tightened"]
+__all__ = ["Confirmation", "TightenedRow", "confirm", "require_other_file", "tighten", "tightened"]
 
 
+SETTLED = ("certified-optimal", "verified-optimal", "infeasible", "unbounded")
 SAME = 1e-6  # relative difference up to which two optima are the same
 
 
@@ -51,19 +53,32 @@ class TightenedRow:
 
 @dataclass(frozen=True, eq=False)
 class Confirmation:
-    """The model solved before and after: the optimum must not change."""
+    """The model solved before and after: the optimum must not change.
+
+    Both answers are to be certified or corroborated: that two runs of one solver agree says nothing.
+    """
 
     before: Solution
     after: Solution
 
     @property
-    def same(self) -> bool:
+    def equal(self) -> bool:
         """Whether both solves end alike, with optima within 1e-6 relative or the gaps they were solved to."""
         a, b = self.before.objective, self.after.objective
         if a is None or b is None:
             return self.before.status == self.after.status
         gaps = sum(gap * abs(v) for gap, v in ((self.before.gap, a), (self.after.gap, b)) if np.isfinite(gap))
-        return abs(a - b) <= SAME * max(1.0, abs(a)) + gaps
+        return abs(a - b) <= SAME * max(abs(a), abs(b)) + gaps
+
+    @property
+    def settled(self) -> bool:
+        """Whether both answers rest on more than one solver's word."""
+        return self.before.status in SETTLED and self.after.status in SETTLED
+
+    @property
+    def same(self) -> bool | None:
+        """Whether the optimum is unchanged; None where an answer is one solver's word."""
+        return self.equal if self.settled else None
 
     @property
     def faster(self) -> float:
@@ -71,14 +86,23 @@ class Confirmation:
         return self.before.seconds / max(self.after.seconds, 1e-9)
 
 
-def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = None, **options: Any) -> Any:
-    """Give every loose Big-M row of a model the M that was proved to be enough.
+def tighten(
+    model: Any,
+    *,
+    out: str | Path | None = None,
+    in_place: bool = False,
+    found: Audit | None = None,
+    **options: Any,
+) -> Any:
+    """Give every loose Big-M row of a model the M that was proved to be enough, in exact arithmetic.
 
     Parameters
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
     out : str or Path, optional
-        Model file to be written as well.
+        Model file to be written as well, whole or not at all.
+    in_place : bool
+        Whether `out` may be the file that the model is read from.
     found : Audit, optional
         An audit of this very model; without one it is made, with `options`.
 
@@ -92,8 +116,11 @@ def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = 
     Raises
     ------
     BadData
-        For something that is no model, or a row that cannot be found again in a Pyomo model.
+        For something that is no model, a row that cannot be found again in a Pyomo model, or an `out` that would
+        overwrite the model that is read.
     """
+    if out is not None and not in_place and isinstance(model, (str, Path)):
+        require_other_file(model, out)
     opened = open_model(model) if found is None else found.opened
     if found is not None and opened.native is not model and opened is not model:
         raise BadData("the audit given is of another model: audit this one, or leave it out")
@@ -107,13 +134,29 @@ def tighten(model: Any, *, out: str | Path | None = None, found: Audit | None = 
     return program.to_cvxpy() if opened.kind == "cvxpy" else program
 
 
+def require_other_file(model: str | Path, out: str | Path) -> None:
+    """Refuse to overwrite the model that is read, or the map of its names.
+
+    Raises
+    ------
+    BadData
+        When they are one file, whatever they are called.
+    """
+    source, target = Path(model), Path(out)
+    read = {file.resolve() for file in (source, map_path(source)) if file.exists()}
+    if read & {target.resolve(), map_path(target).resolve()}:
+        raise BadData(
+            f"{target} would overwrite the model that is read: give another name, or allow it (in_place, --in-place)"
+        )
+
+
 def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
     """Return the program of an audit with its loose rows tightened, and which rows changed."""
     program = found.opened.program
     rows: dict[int, TightenedRow] = {}
     for candidate, finding in found.judged:
         place = candidate.place
-        if candidate.kind != "row" or place.row in rows or judge(candidate, finding) != "loose":
+        if candidate.kind != "row" or place.row in rows or not _is_loose(candidate, finding):
             continue  # of two binaries in one row only the first changes: the other was judged beside it
         if np.isfinite(program.row_lower[place.row]) and np.isfinite(program.row_upper[place.row]):
             continue
@@ -123,10 +166,18 @@ def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
     return _rebuilt(program, rows), tuple(rows.values())
 
 
+def _is_loose(candidate: Candidate, finding: Finding) -> bool:
+    """Whether M is loose; that of a dead switch may be, and leaks all the same."""
+    verdict = judge(candidate, finding)
+    return verdict == "loose" or (
+        verdict == "dead" and candidate.big_m > CLOSE * needed(candidate, finding).hi
+    )
+
+
 def _changed(candidate: Candidate, finding: Finding) -> TightenedRow | None:
     hi = needed(candidate, finding).hi
-    if not isinstance(hi, Fraction):
-        return None
+    if not isinstance(hi, Fraction) or not finding.certified:
+        return None  # nothing but what is proved in exact arithmetic is written
     M = outward(max(hi, Fraction(0)), 1)
     if Fraction(M) >= candidate.big_m:
         return None
@@ -185,8 +236,8 @@ def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) 
         constraints[row.name].set_value((None, body, limit) if row.side == "upper" else (limit, body, None))
 
 
-def confirm(before: Any, after: Any, solver: str = "highs", **settings: Any) -> Confirmation:
-    """Solve two models and compare their optima.
+def confirm(before: Any, after: Any, solver: str | None = None, **settings: Any) -> Confirmation:
+    """Solve two models, confirm each optimum (`proofolio.solve` with confirm="auto"), and compare them.
 
     A Pyomo model that will be tightened in place is given as the Program read before.
 
@@ -198,4 +249,5 @@ def confirm(before: Any, after: Any, solver: str = "highs", **settings: Any) -> 
         As for `proofolio.solve`.
     """
     first, second = open_model(before).program, open_model(after).program
-    return Confirmation(solve_program(first, solver, **settings), solve_program(second, solver, **settings))
+    wanted = {"confirm": "auto"} | settings
+    return Confirmation(solve(first, solver, **wanted), solve(second, solver, **wanted))

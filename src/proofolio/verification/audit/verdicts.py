@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.candidates import Candidate, ulp
 from proofolio.verification.exact.lp_bounds import as_decimal, outward
+from proofolio.verification.exact.trees import Node
 
 __all__ = [
+    "CLOSE",
     "NOTICEABLE",
     "VERDICTS",
+    "Dead",
     "Finding",
     "Needed",
     "RowVerdict",
+    "Safety",
+    "family_of",
     "judge",
     "leak_of",
     "needed",
+    "rounding",
     "row_verdict",
 ]
 
 
-VERDICTS = ("tight", "loose", "redundant", "forcing", "binding", "invalid", "undecided")
+VERDICTS = ("tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid", "undecided")
 INTEGRALITY = 1e-6  # how far from an integer solvers leave a binary by default
-NOTICEABLE = Fraction(1, 1000)  # part of the smallest amount that matters, up to which a leak is safe
+CLOSE = Fraction(101, 100)  # an M at most this many times what is needed is tight
+ROUNDED = 4  # units in the last place that the arithmetic of whoever computed M may have lost
+NOTICEABLE = Fraction(1, 1000)  # part of an amount said to be meaningful, up to which a leak is safe
+FAULT = (
+    "its lower bound lies above its upper bound, which is a fault of this program: please report the model"
+)
 Number = Fraction | float  # a float only where it is infinite
 
 
@@ -38,6 +50,44 @@ class Needed:
     hi: Number = math.inf
 
 
+@dataclass(frozen=True)
+class Dead:
+    """What shows that a switch is dead: a point with the binary on, and a proof that the side excludes all of them.
+
+    Attributes
+    ----------
+    point : dict
+        Of everything else with the binary on, exact.
+    tree : tuple of Node
+        Proves that nothing satisfies the whole model with the binary on.
+    """
+
+    point: Mapping[int, Fraction]
+    tree: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Safety:
+    """Whether the leak of a side can matter, and what shows it.
+
+    Attributes
+    ----------
+    safe : bool or None
+    why : str
+    point : mapping, optional
+        An exact point of the model but for its binary, which is within the integrality tolerance of its on-value.
+    value, rounded : Fraction, optional
+        The objective there, and the least it can be once the integers of the point are rounded (None: nothing is
+        feasible then), as minimised.
+    """
+
+    safe: bool | None = None
+    why: str = ""
+    point: Mapping[int, Fraction] | None = None
+    value: Fraction | None = None
+    rounded: Fraction | None = None
+
+
 @dataclass
 class Finding:
     """What is known of a candidate so far.
@@ -47,31 +97,43 @@ class Finding:
     top : Fraction or float
         Upper bound of the body with the binary off; -inf when nothing satisfies the rest.
     reached : Fraction or float
-        Value of the body at a point of the rest.
+        Value of the body at a point of the rest; it counts for a verdict where `point` is known.
     point : dict, optional
         That point, when it is exact.
     top_on : Fraction or float
         Upper bound of the body with the binary on.
     tier : str
     certified : bool
+        Whether `multipliers` or `tree` proves `top` in exact arithmetic.
     multipliers, multipliers_on : dict, optional
         What proves `top` and `top_on`.
+    tree, tree_on : tuple of Node
+        The same where branching was needed: `proofolio.verification.exact.trees` with minus the body as objective.
     reason : str
         Why there is no verdict.
     binds_on : bool
         Whether the side is known not to be redundant.
+    unbounded : bool
+        Whether the relaxation of the rest lets the body grow without end.
+    dead : Dead, optional
+    safety : Safety
     """
 
     top: Number = math.inf
     reached: Number = -math.inf
-    point: dict[int, Fraction] | None = None
+    point: Mapping[int, Fraction] | None = None
     top_on: Number = math.inf
     tier: str = "interval"
     certified: bool = False
     multipliers: Mapping[int, Fraction] | None = None
     multipliers_on: Mapping[int, Fraction] | None = None
+    tree: tuple[Node, ...] = ()
+    tree_on: tuple[Node, ...] = ()
     reason: str = ""
     binds_on: bool = False
+    unbounded: bool = False
+    dead: Dead | None = None
+    safety: Safety = Safety()
 
 
 @dataclass(frozen=True)
@@ -94,13 +156,20 @@ class RowVerdict:
     certified : bool
         Whether the verdict is proved in exact arithmetic.
     leak : float
-        How far the side moves when the binary is off by the integrality tolerance.
+        How far the side moves while the binary still rounds to its on-value.
     safe : bool or None
-        Whether the leak is below a thousandth of the smallest amount that matters; None when that is unknown.
+        Whether that can change the answer: see `proofolio.verification.audit.leaks`; None when it is not known.
     suggested_big_m : float or None
     witness : dict or None
         A point that is cut off; columns it does not name are zero.
     reason : str
+    short : float or None
+        By how much M falls short of what is needed, where it does.
+    family : str
+        The row's name without its indices: rows of one family are shown in one line.
+    leak_witness : dict or None
+        For a side that is not safe: a ``point`` that solvers accept, its ``objective``, and what becomes of it
+        once its integers are ``rounded`` (a number, or "infeasible").
     """
 
     row: str
@@ -118,6 +187,9 @@ class RowVerdict:
     suggested_big_m: float | None
     witness: dict[str, Fraction] | None
     reason: str
+    short: float | None = None
+    family: str = ""
+    leak_witness: dict[str, Any] | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the row as JSON has it: infinite numbers and fractions that are no doubles as text."""
@@ -128,6 +200,9 @@ class RowVerdict:
         found["big_m"] = _number(self.big_m)
         if self.witness is not None:
             found["witness"] = {name: _exact(v) for name, v in self.witness.items()}
+        if self.leak_witness is not None:
+            point = {name: _exact(v) for name, v in self.leak_witness["point"].items()}
+            found["leak_witness"] = {**self.leak_witness, "point": point}
         return found
 
 
@@ -142,31 +217,54 @@ def _exact(value: Fraction) -> float | int | str:
 
 
 def needed(candidate: Candidate, finding: Finding) -> Needed:
-    """Return the interval of the needed M: what the body reaches beyond its limit with the binary on."""
-    return Needed(_less(finding.reached, candidate.tight), _less(finding.top, candidate.tight))
+    """Return the interval of the needed M: what the body reaches beyond its limit with the binary on.
+
+    Its lower end comes from exact points alone: one that holds to 1e-9 shows nothing.
+    """
+    reached = finding.reached if finding.point is not None else -math.inf
+    return Needed(_less(reached, candidate.tight), _less(finding.top, candidate.tight))
 
 
 def _less(value: Number, other: Fraction) -> Number:
     return value - other if isinstance(value, Fraction) else value
 
 
-def slack(candidate: Candidate) -> Fraction:
-    """Return eps = 1e-9 max(1, M), below which two M's are the same."""
-    return max(Fraction(1), candidate.big_m) / 10**9
+def rounding(candidate: Candidate, point: Mapping[int, Fraction] | None) -> Fraction:
+    r"""Return by how much M may fall short because it was computed in floating point.
+
+    .. math:: 4 \max(\mathrm{ulp}(M), \mathrm{ulp}(\mathrm{rhs}), \mathrm{ulp}(a_j x_j))
+
+    over the terms that are not of integers, at the point that needs most; without one, of M and rhs alone.
+    """
+    largest = candidate.own_ulp
+    for j, a in candidate.body.items() if point else ():
+        v = point.get(j) if point else None
+        if v is not None and (a.denominator != 1 or v.denominator != 1):
+            largest = max(largest, ulp(a * v))
+    return ROUNDED * largest
 
 
 def judge(candidate: Candidate, finding: Finding) -> str:
-    """Return the verdict that the bounds known allow."""
-    if finding.point is not None and finding.reached > candidate.limit:
-        return "invalid" if candidate.declared else "binding"
-    top = finding.top
-    if not isinstance(top, Fraction):
-        return "forcing" if top < 0 else "undecided"
-    if top > candidate.limit:
+    """Return the verdict that the bounds known allow; all comparisons are of fractions."""
+    span, M = needed(candidate, finding), candidate.big_m
+    if span.lo > span.hi:
         return "undecided"
-    if finding.top_on <= candidate.tight:
+    if span.hi == -math.inf:
+        return "forcing"
+    if finding.dead is not None:
+        return "dead"
+    if span.hi <= M and finding.top_on <= candidate.tight:
         return "redundant"
-    return "tight" if top >= candidate.close else "loose"
+    enough = M + rounding(candidate, finding.point)
+    if span.lo > enough:
+        if finding.unbounded and not candidate.declared:
+            return "undecided"  # no M at all would do: nothing says that one was meant to
+        return "invalid" if candidate.declared else "binding"
+    if not span.hi <= enough:
+        return "undecided"
+    if M > CLOSE * span.hi:
+        return "loose"
+    return "tight" if span.lo > 0 and M <= CLOSE * span.lo else "valid"
 
 
 def row_verdict(
@@ -175,21 +273,25 @@ def row_verdict(
     names: tuple[str, ...],
     integrality: float = INTEGRALITY,
     meaningful: float | None = None,
+    maximise: bool = False,
 ) -> RowVerdict:
     """Return the row of the audit for what is known of a candidate."""
     verdict = judge(candidate, finding)
     span, M = needed(candidate, finding), candidate.big_m
     lo, hi = _down(span.lo), _up(span.hi)
     leak = leak_of(candidate, integrality)
-    scale = Fraction(meaningful) if meaningful is not None else _scale(span, candidate)
     ratio = None
-    if verdict not in ("forcing", "undecided", "binding", "invalid") or math.isfinite(hi):
+    if verdict not in ("forcing", "dead", "undecided", "binding", "invalid") or math.isfinite(hi):
         ratio = float(M / span.hi) if isinstance(span.hi, Fraction) and span.hi > 0 else math.inf
     suggested = None
-    if isinstance(span.hi, Fraction) and verdict in ("loose", "redundant", "invalid"):
+    suggests = verdict in ("loose", "redundant", "invalid") or (verdict == "dead" and span.hi < M)
+    if isinstance(span.hi, Fraction) and suggests:
         suggested = outward(max(span.hi, Fraction(0)), 1)
     cut = verdict in ("binding", "invalid") and finding.point is not None
-    witness = {names[j]: v for j, v in sorted((finding.point or {}).items())} if cut else None
+    witness = _named(finding.point or {}, names) if cut else None
+    safety = finding.safety
+    if meaningful is not None and safety.point is None:
+        safety = Safety(leak <= NOTICEABLE * as_decimal(float(meaningful)))
     return RowVerdict(
         row=candidate.place.name,
         binary=candidate.place.binary_name,
@@ -202,20 +304,66 @@ def row_verdict(
         tier=finding.tier,
         certified=_certified(verdict, finding),
         leak=float(leak),
-        safe=None if scale is None else leak <= NOTICEABLE * scale,
+        safe=safety.safe,
         suggested_big_m=suggested,
         witness=witness,
         reason=_reason(verdict, candidate, finding, lo, hi),
+        short=_short(verdict, span, M),
+        family=family_of(candidate.place.name),
+        leak_witness=_leak_witness(safety, names, maximise),
     )
+
+
+def _named(point: Mapping[int, Fraction], names: tuple[str, ...]) -> dict[str, Fraction]:
+    return {names[j]: v for j, v in sorted(point.items())}
+
+
+def _leak_witness(safety: Safety, names: tuple[str, ...], maximise: bool) -> dict[str, Any] | None:
+    if safety.point is None or safety.value is None:
+        return None
+    sign = -1.0 if maximise else 1.0
+    rounded = "infeasible" if safety.rounded is None else sign * float(safety.rounded)
+    return {
+        "point": _named(safety.point, names),
+        "objective": sign * float(safety.value),
+        "rounded": rounded,
+    }
+
+
+def _short(verdict: str, span: Needed, M: Fraction) -> float | None:
+    """Return by how much M is short: as a point shows where the row cuts, else at most, within its rounding."""
+    if verdict in ("binding", "invalid"):
+        return float(span.lo - M)
+    if verdict in ("tight", "loose", "valid") and span.hi > M:
+        return float(span.hi - M)
+    return None
+
+
+def family_of(name: str) -> str:
+    """Return a row's name without its indices.
+
+    Examples
+    --------
+    >>> family_of("up[3,north]"), family_of("unit[2].ramp(4,5)"), family_of("r12_3")
+    ('up[*,*]', 'unit[*].ramp(*,*)', 'r*_*')
+    """
+
+    def blank(found: re.Match[str]) -> str:
+        text = found.group()
+        return f"{text[0]}{','.join('*' for _ in text[1:-1].split(','))}{text[-1]}"
+
+    return re.sub(r"\d+", "*", re.sub(r"\[[^\]]*\]|\([^)]*\)", blank, name))
 
 
 def _certified(verdict: str, finding: Finding) -> bool:
     if verdict in ("binding", "invalid"):
         return finding.point is not None
+    if verdict == "dead":
+        return True
     return (
         verdict != "undecided"
         and finding.certified
-        and (verdict != "redundant" or finding.multipliers_on is not None)
+        and (verdict != "redundant" or finding.multipliers_on is not None or bool(finding.tree_on))
     )
 
 
@@ -228,29 +376,32 @@ def _down(value: Number) -> float:
 
 
 def leak_of(candidate: Candidate, integrality: float) -> Fraction:
-    """Return how far the side moves when the binary is off by the integrality tolerance."""
+    """Return how far the side moves while the binary is within the integrality tolerance of its on-value."""
     return candidate.big_m * as_decimal(integrality)
-
-
-def _scale(span: Needed, candidate: Candidate) -> Fraction | None:
-    if isinstance(span.lo, Fraction) and span.lo > 0:
-        return span.lo
-    return abs(candidate.tight) or None
 
 
 def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi: float) -> str:
     y, off, M = candidate.place.binary_name, candidate.off, float(candidate.big_m)
-    if verdict == "tight":
-        return f"M = {M:g} is enough and at most 1% more than the {max(hi, 0):.9g} proved to be enough"
-    if verdict == "loose":
-        return f"M = {M:g}, and {max(hi, 0):.9g} is proved to be enough"
+    span = needed(candidate, finding)
+    if span.lo > span.hi:
+        return FAULT
+    if verdict in ("tight", "loose", "valid"):
+        beside = {
+            "tight": f"M = {M:g} is enough and at most 1% more than the {lo:.9g} that a point needs",
+            "loose": f"M = {M:g}, and {max(hi, 0):.9g} is proved to be enough",
+            "valid": f"M = {M:g} is enough: between {max(lo, 0):.9g} and {max(hi, 0):.9g} is needed, and whether "
+            "less would do is not known",
+        }
+        short = _short(verdict, span, candidate.big_m)
+        return f"{beside[verdict]}{'' if short is None else f'; it is {short:.3g} short, which is rounding'}"
     if verdict == "redundant" and finding.top_on == -math.inf:
         return f"nothing satisfies the rest of the model with {y} = {1 - off}, so the side never has to hold"
     if verdict == "redundant":
         return f"the side holds without this row, whether {y} is on or off"
     if verdict == "forcing":
-        trust = "" if finding.certified else " over the integers, as the solver reports without a proof"
-        return f"nothing satisfies the rest of the model with {y} = {off}{trust}"
+        return f"nothing satisfies the rest of the model with {y} = {off}"
+    if verdict == "dead":
+        return _dead_reason(candidate, finding)
     if verdict == "binding":
         return (
             f"with {y} = {off} the row still cuts off a point that needs M = {lo:.9g}: "
@@ -259,3 +410,23 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
     if verdict == "invalid":
         return f"with {y} = {off} the row cuts off a point it should allow: {lo:.9g} is needed, not {M:g}"
     return finding.reason or "its bounds do not decide"
+
+
+def _dead_reason(candidate: Candidate, finding: Finding) -> str:
+    """Say that the switch is dead and how the row should read, as it stands in the model."""
+    y, on = candidate.place.binary_name, candidate.on
+    sign, relation = (1, "<=") if candidate.place.side == "upper" else (-1, ">=")
+    tight, loose = float(sign * candidate.tight), float(sign * candidate.loose)
+    free = finding.top_on - candidate.loose if isinstance(finding.top_on, Fraction) else candidate.big_m
+    M = sign * outward(max(free, Fraction(0)), 1)
+    room = f"{abs(M):.9g} {y}" if on else f"{abs(M):.9g} (1 - {y})"
+    said = f"the switch is dead: with {y} = {on} the row asks its other terms for {relation} {tight:.9g}, "
+    said += "which nothing satisfies"
+    if abs(loose) >= abs(
+        tight
+    ):  # a limit that is M away from zero was meant: the binary is needed, or forced
+        return f"{said}; fix {y} at {candidate.off}, or look for what rules out {y} = {on}"
+    return (
+        f"{said}; if {y} = {candidate.off} is to enforce {relation} {loose:.9g}, the sign of M is wrong and the "
+        f"row should read {relation} {loose:.9g} {'+' if sign > 0 else '-'} {room}"
+    )

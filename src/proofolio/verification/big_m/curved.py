@@ -32,12 +32,12 @@ from proofolio.program.quadratic import Form
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
 from proofolio.verification.audit.bounding import Answer, Relaxation
-from proofolio.verification.audit.integers import INFLATION
 from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal, outward
 
 __all__ = ["Curved", "curved"]
 
 
+INFLATION = 1e-6  # of its size, on the solver's dual bound: a thousand times the tolerances it is asked with
 DIGITS = 6  # of the variables of an exact point
 ENUMERATED = 10  # assets up to which the vertices of a box with a budget are listed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,7 +20,7 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
 from proofolio.verification.audit.points import Search
-from proofolio.verification.audit.verdicts import Finding, slack
+from proofolio.verification.audit.verdicts import Finding, rounding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.big_m.tiers import MIP_SECONDS, BoundRecord, linear_rows
 from proofolio.verification.exact.lp_bounds import as_decimal, outward
@@ -27,7 +28,6 @@ from proofolio.verification.exact.lp_bounds import as_decimal, outward
 __all__ = ["check_big_m"]
 
 
-Point = dict[int, Fraction]
 TIERS = ("interval", "lp", "mip")
 SHOWN = 8  # columns of a witness that a message names
 
@@ -79,7 +79,7 @@ def check_big_m(
     -------
     ndarray
         M, tightened to what is proved to be enough unless kept. An M short of what is proved by rounding
-        alone (1e-9 of max(1, M)) stays as given.
+        alone (four units in its last place; 1e-9 of M where the body is curved) stays as given.
 
     Raises
     ------
@@ -132,19 +132,30 @@ def check_big_m(
         else:
             finding, shown = _finding(search, candidate, rest, tiers), candidate.columns
             _record(model, candidate, finding, program)
-        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole)
+        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole, bool(forms))
     return M.reshape(shape)
+
+
+def _slack(candidate: Candidate, point: Mapping[int, Fraction] | None, curved_body: bool) -> Fraction:
+    """Return by how much M may be short: the rounding of the numbers involved, and of a curved bound 1e-9 of M."""
+    own = rounding(candidate, point)
+    return max(own, candidate.big_m / 10**9) if curved_body else own
+
+
+def _refuted(candidate: Candidate, finding: Finding, limit: Fraction) -> bool:
+    """Whether a point is known whose body is beyond a limit."""
+    return finding.point is not None and finding.reached > limit
 
 
 def _finding(search: Search, candidate: Candidate, spread: Fraction, tiers: tuple[str, ...]) -> Finding:
     """Search for a proof and a point, the body being affine."""
     finding = search.by_interval(candidate) if "interval" in tiers else Finding()
-    limit = candidate.loose + slack(candidate) - spread
+    limit = candidate.limit - spread
     if finding.top > limit and "lp" in tiers:
         answer = search.by_lp(candidate, finding, math.inf)
         if answer.x is not None and finding.top > limit:
-            search.reach(candidate, finding, answer.x, True, MIP_SECONDS)
-    open_ = limit < finding.top < math.inf and finding.point is None
+            search.reach(candidate, finding, answer.x, MIP_SECONDS)
+    open_ = limit < finding.top < math.inf and not _refuted(candidate, finding, candidate.limit)
     if open_ and "mip" in tiers and search.integers.size:
         by_mip(search, candidate, finding, MIP_SECONDS)
     return finding
@@ -170,7 +181,7 @@ def _curved_finding(
     if q is None:
         return finding, candidate.columns
     shown = q.columns.astype(np.int32)
-    M = candidate.big_m + slack(candidate)
+    M = candidate.big_m + _slack(candidate, None, True)
     found = q.tops() if "lp" in tiers else {"interval": q.interval()}
     tier = next((t for t, top in found.items() if Fraction(top) + spread <= M), list(found)[-1])
     finding.top, finding.tier = Fraction(found[tier]) + candidate.tight, tier
@@ -194,7 +205,7 @@ def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding:
     if w is None:
         return
     value = q.value(w)
-    if not value > candidate.big_m + slack(candidate):
+    if not value > candidate.big_m + _slack(candidate, None, True):
         finding.reached = max(finding.reached, value + candidate.tight)
         return
     lower, upper = search.program.lower.copy(), search.program.upper.copy()
@@ -206,7 +217,7 @@ def _refute(search: Search, candidate: Candidate, q: Curved, x: Floats, finding:
     near = Finding()
     answer = pinned.by_lp(probe, near, math.inf)
     if answer.x is not None:
-        pinned.reach(probe, near, answer.x, True, MIP_SECONDS)
+        pinned.reach(probe, near, answer.x, MIP_SECONDS)
     if near.point is not None:
         finding.point, finding.reached = near.point, value + candidate.tight
 
@@ -220,18 +231,20 @@ def _decided(
     spread: Fraction,
     keep: bool,
     whole: bool,
+    curved_body: bool,
 ) -> float:
     """Return the M to use; raise or warn where it is refuted or open."""
     lo, hi = finding.reached - candidate.tight, finding.top - candidate.tight + spread
     what = f"big_m = {M:.9g} of {candidate.place.name!r}"
-    if finding.point is not None:
+    slack = _slack(candidate, finding.point, curved_body)
+    if finding.point is not None and finding.reached > candidate.loose + slack:
         where = f"{float(lo):.9g} is needed at {_point(finding.point, candidate, program, columns)}"
         if whole:
             raise InvalidBigM(f"{what} is too small: {where}")
         said = f"{where}, unless constraints that were not lifted exclude it; never more than {float(hi):.9g}"
         warnings.warn(f"{what} is not proved to be enough: {said}", UnprovenBigM, stacklevel=3)
         return M
-    if finding.top + spread > candidate.loose + slack(candidate):
+    if finding.top + spread > candidate.loose + slack:
         warnings.warn(
             f"{what} is not proved to be enough: "
             f"what is needed is between {max(float(lo), 0.0):.9g} and {float(hi):.9g}",
@@ -243,7 +256,9 @@ def _decided(
     return M if keep else min(M, enough)
 
 
-def _point(point: Point, candidate: Candidate, program: Program, columns: NDArray[np.int32]) -> str:
+def _point(
+    point: Mapping[int, Fraction], candidate: Candidate, program: Program, columns: NDArray[np.int32]
+) -> str:
     """Return the point as text: the variables of the row, its binary, and what else is not zero."""
     at = [*columns.tolist(), *([] if candidate.place.binary < 0 else [candidate.place.binary])]
     at += [j for j in sorted(point) if j not in at and point[j]]

@@ -32,7 +32,7 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.verification.audit.candidates import Candidate, Place
-from proofolio.verification.audit.integers import by_mip
+from proofolio.verification.audit.integers import maximum_by_tree
 from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.big_m.curved import Curved, curved
@@ -258,5 +258,5 @@ class _Asked:
         finding = Finding()
         self.search.by_lp(candidate, finding, math.inf)
         if seconds and finding.top < math.inf and self.search.integers.size:
-            by_mip(self.search, candidate, finding, seconds)
+            maximum_by_tree(self.search, candidate, finding, seconds)
         return finding

@@ -31,8 +31,8 @@ from proofolio.errors import SolverFailure
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.exact.certificate import System, bound
-from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal, outward
-from proofolio.verification.exact.trees import Cut, Leaf, Split
+from proofolio.verification.exact.lp_bounds import ExactRows, Question, as_decimal, outward
+from proofolio.verification.exact.trees import Cut, Leaf, Split, with_cut
 
 __all__ = ["with_cuts"]
 
@@ -43,6 +43,10 @@ STALLED, GAIN = (
 )  # rounds that gain less than this part of the bound's rise so far, after which cutting ends
 PATH = 6  # rows added up at most
 EFFICACY = 1e-3  # distance, in the cut's own space, by which a point has to be cut off
+BOUNDING = 0.3  # of the time, for bounds of columns
+PASSES = 10  # over the rows, for bounds that follow from other bounds
+ASKED = 300  # columns that are bounded by a linear program each
+FAR = 10**9  # bounds beyond this are of no use
 EACH = 200  # cuts a round
 NEAR = 1e-7  # a column this close to a bound is on it
 TIGHT = 0.1  # of its norm: rows with more slack than this start no path
@@ -167,8 +171,8 @@ def with_cuts(
     seconds : float
     """
     ends = time.perf_counter() + seconds
-    session = Session(options)
-    session.load(program.q, (program.lower, program.upper), program.A, (program.row_lower, program.row_upper))
+    program, rows, ends_found = _bounded(program, rows, options, time.perf_counter() + BOUNDING * seconds)
+    session = _loaded(program, options)
     separation = _Separation(program, rows)
     kept: list[_Derived] = []
     started = last = -math.inf
@@ -200,7 +204,7 @@ def with_cuts(
             c for c, s in zip(kept, slack.tolist(), strict=True) if s <= NEAR * max(1.0, abs(float(c.side)))
         ]
     if not kept:
-        return program, ()
+        return program, ends_found
     matrix, high = _matrix(kept, program.n)
     block = RowBlock("cut", (len(kept),), program.m, np.arange(len(kept)))
     cut = replace(
@@ -210,7 +214,68 @@ def with_cuts(
         row_upper=np.append(program.row_upper, high),
         rows=(*program.rows, block),
     )
-    return cut, tuple(c.placed(program.m + k) for k, c in enumerate(kept))
+    return cut, (*ends_found, *(c.placed(program.m + k) for k, c in enumerate(kept)))
+
+
+def _loaded(program: Program, options: Mapping[str, object]) -> Session:
+    session, box = Session(options), (program.lower, program.upper)
+    session.load(program.q, box, program.A, (program.row_lower, program.row_upper))
+    return session
+
+
+def _bounded(
+    program: Program, rows: ExactRows, options: Mapping[str, object], ends: float
+) -> tuple[Program, ExactRows, tuple[Cut, ...]]:
+    """Give columns without a bound one that a row, or the relaxation, proves: then any multipliers prove something."""
+    lower, upper, found = program.lower.copy(), program.upper.copy(), list[Cut]()
+    system, columns = rows.system, sparse.csc_array(program.A)
+    todo = [(int(j), 1) for j in np.flatnonzero(np.isinf(upper))]
+    todo += [(int(j), -1) for j in np.flatnonzero(np.isinf(lower))]
+
+    def known(j: int, sign: int, multipliers: Mapping[int, Fraction]) -> bool:
+        nonlocal system
+        proved = bound(system, {j: Fraction(sign)}, multipliers)
+        if proved is None or abs(proved) > FAR:
+            return False
+        side = _upward(proved)
+        found.append(Cut({j: Fraction(sign)}, side, (Leaf(multipliers, False),)))
+        system = with_cut(system, found[-1])
+        (upper if sign > 0 else lower)[j] = sign * float(side)
+        return True
+
+    def from_a_row(j: int, sign: int) -> bool:
+        touching = columns.indices[columns.indptr[j] : columns.indptr[j + 1]].tolist()
+        return any(known(j, sign, {i: sign / system.rows[i][j]}) for i in touching)
+
+    for _ in range(PASSES):
+        before = len(todo)
+        todo = [question for question in todo if not from_a_row(*question)]
+        if not todo or len(todo) == before:
+            break
+    if todo and len(todo) <= ASKED:
+        nothing = np.zeros(program.n)
+        session = _loaded(replace(program, lower=lower, upper=upper, q=nothing), options)
+        for j, sign in todo:
+            at = np.array([j], dtype=np.int32)
+            session.change_cost(at, np.array([-float(sign)]))
+            if _solved(session, ends) == "optimal":
+                body, value = {j: Fraction(sign)}, -session.value
+                proof = rows.certify(body, -session.row_duals(), Question(), value)
+                if proof is not None:
+                    known(j, sign, dict(proof.multipliers.items()))
+            session.change_cost(at, np.zeros(1))
+    if not found:
+        return program, rows, ()
+    program = replace(program, lower=lower, upper=upper)
+    return program, ExactRows(program), tuple(found)
+
+
+def _upward(value: Fraction) -> Fraction:
+    """Return a number that is not below another, and that a double, read as its decimal, is."""
+    near = outward(value, 1)
+    while as_decimal(near) < value:
+        near = math.nextafter(near, math.inf)
+    return as_decimal(near)
 
 
 def _solved(session: Session, ends: float) -> str:
@@ -441,7 +506,7 @@ class _Separation:
             else:
                 above[i] = above.get(i, ZERO) - share
         short = self._short({j: a for j, a in row.items() if a})
-        if short is None or not split:
+        if short is None or not split or len(short[1]) < 2:  # a cut in one column would be a bound
             return None
         factor, row = short
         below = {i: factor * v for i, v in below.items()}
@@ -485,7 +550,7 @@ class _Separation:
             if found is None:
                 return None
             proved.append(found)
-        side = as_decimal(outward(max(proved), 1))
+        side = _upward(max(proved))
         below = float(sum((a * Fraction(self.x[j]) for j, a in cut.row.items()), ZERO) - side)
         norm = math.sqrt(sum(float(a) ** 2 for a in cut.row.values()))
         return replace(cut, side=side, score=below / norm) if below > EFFICACY * norm else None

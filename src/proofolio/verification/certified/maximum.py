@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.arrays import Floats
-from proofolio.program.program import Program
+from proofolio.program.program import Program, QuadraticRows
 from proofolio.verification.certified.search import Relaxed, grow
 from proofolio.verification.exact.certificate import Row
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed
@@ -82,7 +82,9 @@ class Maxima:
         self.program = program
         self.rows = rows or ExactRows(program)
         integer = frozenset(np.flatnonzero(program.integer).tolist())
-        linear = replace(program, P=sparse.csc_array((program.n, program.n)), q=np.zeros(program.n), c=0.0)
+        n, none = program.n, np.zeros(0)
+        uncurved = QuadraticRows(sparse.csr_array((0, n)), (), none, none)
+        linear = replace(program, P=sparse.csc_array((n, n)), q=np.zeros(n), c=0.0, quadratic=uncurved)
         self._relaxed = Relaxed(linear, ExactProgram(self.rows.system, integer, {}), self.rows)
 
     def maximum(

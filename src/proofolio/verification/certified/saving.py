@@ -38,8 +38,7 @@ __all__ = ["CheckedOptimum", "check_certificate", "save_certificate"]
 
 VIPR = ".vipr"
 # What a tree is made of, by the names that documents use.
-PARTS = {part.__name__.lower(): part for part in (*get_args(trees.Node), trees.Tangent)}
-PARTS |= {name.lower(): getattr(trees, name) for name in ("Cut",) if hasattr(trees, name)}
+PARTS = {part.__name__.lower(): part for part in (*get_args(trees.Node), trees.Tangent, trees.Cut)}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from math import ceil
 from proofolio.errors import UnsupportedProgram
 from proofolio.verification.certified.optimum import Certificate
 from proofolio.verification.exact.certificate import Row, System
-from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split
+from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Split, with_cut
 
 __all__ = ["vipr_text"]
 
@@ -77,6 +77,7 @@ class _Writer:
     def text(self) -> str:
         program, n = self.program, len(self.names)
         integers = sorted(program.integer)
+        given_bounds = len(self.bounds)
         head = [
             "VER 1.0",
             f"VAR {n}",
@@ -86,7 +87,7 @@ class _Writer:
             "OBJ min",
         ]
         head.append(_terms(program.linear))
-        head += [f"CON {len(self.given)} {len(self.bounds)}", *self.given]
+        head += [f"CON {len(self.given)} {given_bounds}", *self.given]
         bound = self._tree()
         point = self.certificate.point
         if point is None:
@@ -124,14 +125,19 @@ class _Writer:
         """Derive the cuts, then what the root proves, and return that."""
         system = self.program.system
         for cut in self.certificate.cuts:
-            i = len(system.rows)
             number, found = self._root(system, {j: -a for j, a in cut.row.items()}, cut.nodes)
             factor = -1 if found is None else 1
             side = number if found is None else self._derive("L", -found, cut.row, f"lin 1 {number} -1")
-            rows, low, high = (*system.rows, cut.row), (*system.low, None), (*system.high, cut.side)
-            system = replace(system, rows=rows, low=low, high=high)
             # rounding the side up is a consequence, and so is anything of falsehood
-            self.rows[i, "upper"] = self._derive("L", cut.side, cut.row, f"lin 1 {side} {factor}")
+            number = self._derive("L", cut.side, cut.row, f"lin 1 {side} {factor}")
+            if len(cut.row) == 1:
+                ((j, a),) = cut.row.items()
+                unit, end = {j: Fraction(1)}, cut.side / a
+                number = self._derive("L" if a > 0 else "G", end, unit, f"lin 1 {number} {_text(1 / a)}")
+                self.bounds[j, "upper" if a > 0 else "lower"] = number
+            else:
+                self.rows[len(system.rows), "upper"] = number
+            system = with_cut(system, cut)
         number, bound = self._root(system, self.program.linear, self.certificate.nodes)
         if bound is None:
             return Fraction(0)

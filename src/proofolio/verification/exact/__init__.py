@@ -14,7 +14,7 @@ What must be right for a certificate to be believed (the one list; other places 
 what it says:
 
 - of an optimum: `exact/trees.py` and `exact/certificate.py`;
-- of an audit: `audit/checker.py` and `exact/certificate.py`;
+- of an audit: `audit/checker.py`, `exact/certificate.py` and `exact/trees.py`;
 - of a proof: `proofs/checker.py`, `proofs/questions.py`, `proofs/statement.py`, `proofs/lines.py`,
   `exact/certificate.py`, `exact/elimination.py` and `exact/vertices.py`. All of these use fractions only: no
   solver, no numpy.

@@ -60,6 +60,7 @@ SMALL, MIDDLE = 1_000, 1_000_000  # denominators tried first: they find most mul
 DYADIC = 24  # bits of the largest multiplier, where a goal is to be proved and no best bound is wanted
 GOOD = 1e-9  # relative growth of the bound at which no further attempt is made
 DUAL_TIGHT = 1e-6  # an unbounded column with a reduced cost below this is meant to have none
+NEARLY = 1e-6  # relative distance from a goal at which a bound is worth being made that of its basis
 LOCAL = 400  # rows of a local repair: beyond them elimination fills in
 FEW = 4  # multipliers up to which plain Python is faster than arrays
 FITS = 2.0**61  # sums of absolute values below this leave room for the rounding of the test itself
@@ -270,6 +271,42 @@ class WholeRows:
         bound = Fraction(total * D + mixed, D * L * E)
         return bound + rest / (D * L) if rest else bound, []
 
+    def clipped(self, n: Whole, finer: int) -> Whole | None:
+        """Move a point, as integers over `finer` times `side_scale`, between the bounds of its columns."""
+        limits = self._limits
+        if limits is None:
+            return None
+        (lower, has_lower, lower_size), (upper, has_upper, upper_size) = limits[2:]
+        if finer * max(lower_size, upper_size) > FITS:
+            return None
+        above = np.where(has_lower, np.maximum(n, lower * finer), n)
+        clipped: Whole = np.where(has_upper, np.minimum(above, upper * finer), above)
+        return clipped
+
+    def holds(self, n: Whole, finer: int, freed: Freed | None) -> bool | None:
+        """Whether such a point, between its bounds, satisfies all rows but one freed side."""
+        matrix, limits, sizes = self._matrix, self._limits, self._sizes
+        if matrix is None or limits is None or sizes is None:
+            return None
+        (low, has_low, low_size), (high, has_high, high_size) = limits[:2]
+        factor = self.scale * finer
+        terms = float(np.max(sizes @ np.abs(n.astype(float)), initial=0.0))
+        if max(terms, factor * max(low_size, high_size)) > FITS:
+            return None
+        body = np.asarray(matrix[0] @ n)
+        below, above = has_low & (body < low * factor), has_high & (body > high * factor)
+        if freed is not None:
+            (below if freed[1] == "lower" else above)[freed[0]] = False
+        return not (below.any() or above.any())
+
+    @cached_property
+    def _sizes(self) -> Sparse | None:
+        matrix = self._matrix
+        if matrix is None:
+            return None
+        A = matrix[0]
+        return sparse.csr_array((np.abs(A.data).astype(float), A.indices, A.indptr), shape=A.shape)
+
 
 class ExactRows:
     """The linear rows and bounds of a program's continuous relaxation, in exact arithmetic.
@@ -339,7 +376,8 @@ class ExactRows:
         return {j: Fraction(a, self.scale) for j, a in zip(columns, numbers, strict=True)}
 
     @cached_property
-    def _whole(self) -> WholeRows:
+    def whole(self) -> WholeRows:
+        """The same in arrays of 64-bit integers."""
         return WholeRows(self._A, self.scale, self.side_scale, self._sides, self._boxes)
 
     @cached_property
@@ -376,7 +414,7 @@ class ExactRows:
     ) -> tuple[Fraction | None, list[int]]:
         """Return the bound that multipliers prove (None when infinite) and the columns that make it so."""
         if isinstance(y, Multipliers) and len(y) > FEW:
-            found = self._whole.evaluate(body, y, question.freed, question.boxes)
+            found = self.whole.evaluate(body, y, question.freed, question.boxes)
             if found is not None:
                 return found
         D, E = self.scale, self.side_scale
@@ -437,7 +475,8 @@ class ExactRows:
         value : float, optional
             The solver's optimum: what the bound is compared with.
         goal : Fraction, optional
-            A bound at or below this needs no further attempt, when no value is given.
+            A bound at or below this needs no further attempt, when no value is given. With a value, a bound that
+            misses the goal by rounding is made exact.
         """
         rows, floats = self._projected(duals, question)
         best: Certified | None = None
@@ -458,7 +497,33 @@ class ExactRows:
                 best = Certified(bound, y)
             if best is not None and _good(best.bound, value, goal):
                 break
+        if best is not None and value is not None and goal is not None and best.bound > goal:
+            return self._polished(body, best, value, goal, question)
         return best
+
+    def _polished(
+        self, body: Mapping[int, Fraction], best: Certified, value: float, goal: Fraction, question: Question
+    ) -> Certified:
+        """Make a bound that misses a goal by rounding alone that of its basis: reduced costs near zero are zero."""
+        if value > float(goal) + NEARLY * max(abs(value), abs(float(goal))):
+            return best
+        y = dict(best.multipliers)
+        reduced = dict(body)
+        for i, v in y.items():
+            for j, a in self.coefficients(i).items():
+                reduced[j] = reduced.get(j, Fraction(0)) - v * a
+        size = max((abs(float(a)) for a in body.values()), default=1.0)
+        near = [
+            j
+            for j, r in reduced.items()
+            if r and j not in question.boxes and abs(float(r)) <= DUAL_TIGHT * size
+        ]
+        repaired = self._repaired(body, y, near, question) if near else None
+        if repaired is None:
+            return best
+        exact = Multipliers.of(repaired)
+        bound, _ = self.evaluate(body, exact, question)
+        return Certified(bound, exact) if bound is not None and bound < best.bound else best
 
     def _projected(self, duals: Floats, question: Question) -> tuple[Rows, Floats]:
         """Return the rows and multipliers that push a side which is there."""

@@ -37,6 +37,7 @@ __all__ = [
     "proved_bound",
     "semidefinite",
     "strengthened",
+    "with_cut",
     "with_tangents",
 ]
 
@@ -131,7 +132,7 @@ Node = Leaf | Branch | Split
 
 @dataclass(frozen=True)
 class Cut:
-    """A row ``row x <= side`` that a tree proves of every point with integers."""
+    """A row ``row x <= side`` that a tree proves of every point with integers; of one column, a bound and no row."""
 
     row: Row
     side: Fraction
@@ -172,8 +173,17 @@ def strengthened(program: ExactProgram, cuts: Sequence[Cut]) -> ExactProgram | N
         proved = _least(system, program.integer, {j: -a for j, a in cut.row.items()}, cut.nodes)
         if proved != "empty" and not (isinstance(proved, Fraction) and -proved <= cut.side):
             return None
-        system = _with_row(system, cut.row, None, cut.side)
+        system = with_cut(system, cut)
     return replace(program, system=system)
+
+
+def with_cut(system: System, cut: Cut) -> System:
+    """Return a system with a cut as its last row, or as a bound where it has one column."""
+    if len(cut.row) > 1:
+        return _with_row(system, cut.row, None, cut.side)
+    ((j, a),) = cut.row.items()
+    low, high = system.lower[j], system.upper[j]
+    return boxed(system, {j: (low, cut.side / a) if a > 0 else (cut.side / a, high)})
 
 
 def _least(

@@ -90,7 +90,14 @@ class PathMethod:
             raise SolverFailure("no path could be solved for its weights: use method='whole'")
         W, states = search.best
         return declared_answer(
-            problem, W.T, pieces.regime[states], search.bound, settings, deadline, self.name, search.nodes
+            problem,
+            W.T,
+            pieces.regime[states],
+            search.bound,
+            settings,
+            deadline,
+            self.name,
+            nodes=search.nodes,
         )
 
 

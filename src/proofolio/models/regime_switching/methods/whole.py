@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,23 +14,25 @@ from proofolio.formulations.costs import settled
 from proofolio.models.regime_switching.cut_off import find_cut_off, unproved_big_m
 from proofolio.models.regime_switching.form import built_form, read_lowering
 from proofolio.models.regime_switching.methods.start import first_answer, reading_seconds
-from proofolio.models.regime_switching.problem import RegimeProblem
+from proofolio.models.regime_switching.problem import RegimeProblem, objective_size
 from proofolio.models.regime_switching.solution import RELATIVE, SLACK, RegimeSolution, raw_data_checks
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.polishing import polish
-from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, Check, Settings, Solution
+from proofolio.solvers.solution import INFEASIBLE, OPTIMAL, Check, RefutedClaim, Settings, Solution
 from proofolio.verification.big_m.tiers import BOUNDERS, bounders_until
 from proofolio.verification.checks.checking import GAP_PART, GAP_REST, check_until, status_after
-from proofolio.verification.solving import GRACE, solve_until
+from proofolio.verification.solving import GRACE, confirm_budget, confirmed, solve_until
 
-__all__ = ["Whole", "max_term_checks"]
+__all__ = ["Whole", "corroborated", "max_term_checks"]
 
 
 # Of a time limit, what bounds for M may use up; from then on they are the interval's.
 BUILDING = 0.5
 # And what an answer by simple means may use up, before the form is built; or where there is no time to build it.
 FIRST, ALONE = 0.15, 0.8
+# Seconds: a time limit must not be nothing.
+LEAST = 1e-3
 # Failures that leave the point feasible: what they refute is the claim that nothing is better.
 NOT_OPTIMAL = {"M", "optimum not cut off", *SLACK}
 
@@ -45,11 +48,14 @@ class Whole:
     lowering : str or None
         None leaves the choice open: the hull, or Big-M where the hull cannot be.
     big_m : str or array_like
+    confirm : {"none", "auto", "second", "certificate"}
+        What an optimum has to rest on beside the solver's word (see `proofolio.solve`).
     """
 
     solver: str | None = None
     lowering: str | None = None
     big_m: str | ArrayLike = "interval"
+    confirm: str = "none"
     name: str = "whole"
 
     @property
@@ -78,8 +84,12 @@ class Whole:
         bounders = BOUNDERS
         if isinstance(self.big_m, str) and self.big_m in BOUNDERS:
             bounders = bounders_until(deadline.within(BUILDING * settings.time_limit))
-        built = built_form(problem, self.lowering, self.big_m, bounders).freeze()
+        # certificates speak of the rows of a Big-M and not of the hull's cones
+        wanted = "big-m" if self.lowering is None and self.confirm == "certificate" else self.lowering
+        built = built_form(problem, wanted, self.big_m, bounders).freeze()
         answer = solve_until(deadline, built, self.solver, settings)
+        if answer.x is None and self.confirm != "none":
+            answer = confirmed(built, answer, self.confirm, settings.gap, deadline)
         if answer.x is None:
             return self._without_point(problem, answer, deadline)
         raw = _raw_data_checks(problem, answer)
@@ -88,6 +98,9 @@ class Whole:
             # what a solver left open may be slack in its costs: it never claimed that nothing is better
             spare = np.inf if answer.bound is None else (answer.objective or 0.0) - answer.bound
             raw = _raw_data_checks(problem, answer, max(spare, 0.0))
+        if self.confirm != "none" and answer.status in OPTIMAL:
+            answer = confirmed(built, answer, self.confirm, settings.gap, deadline)
+            raw = _raw_data_checks(problem, answer)
         raw = (*raw, *max_term_checks(problem, built, answer))
         cut_off = None if self.proved else find_cut_off(problem, built, answer, deadline.later(GRACE))
         proof = () if cut_off is None else cut_off.checks
@@ -180,3 +193,34 @@ def max_term_checks(problem: RegimeProblem, built: Program, answer: Solution) ->
     return (
         Check("max terms", worst <= RELATIVE, worst, RELATIVE, where if worst > RELATIVE else ""),
     ) * found
+
+
+def corroborated(
+    problem: RegimeProblem, found: RegimeSolution, how: str, settings: Settings, deadline: Deadline
+) -> RegimeSolution:
+    """Return an optimum of another method with the word that solving the whole form leaves it.
+
+    Where a solver proves in the time there is that the whole form has nothing better, it is ``verified-optimal``; what
+    the solver finds that is better takes its place, and `Solution.claims` says so.
+
+    Parameters
+    ----------
+    found : RegimeSolution
+        With a status of `OPTIMAL`.
+    how : {"auto", "second"}
+    """
+    if found.status not in OPTIMAL:
+        return found
+    room = deadline.within(confirm_budget(how, found.seconds))
+    asked = Settings(room.left or LEAST, settings.gap, settings.seed, settings.threads)
+    began, value = time.perf_counter(), found.objective or 0.0
+    other = Whole().solve(problem, asked, room)
+    near = max(settings.gap, RELATIVE) * objective_size(problem, value)
+    spent = time.perf_counter() - began
+    if other.status in OPTIMAL and value - (other.objective or 0.0) > near:
+        claim = RefutedClaim(found.solver, "optimal", value, other.made_by)
+        return replace(other, claims=(*other.claims, claim), confirm_seconds=spent)
+    if other.status in OPTIMAL and other.bound is not None and value - other.bound <= 2.0 * near:
+        return replace(found, status="verified-optimal", confirm_seconds=spent)
+    why = f"the whole form was not solved in {spent:.2g} s to confirm it ({other.made_by}: {other.status})"
+    return replace(found, message=why if found.status == "solver-optimal" else "", confirm_seconds=spent)

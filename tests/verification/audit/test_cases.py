@@ -1,0 +1,158 @@
+"""Small models on which an audit's words were wrong, built here; the right answers are by hand or from enumeration."""
+
+from fractions import Fraction
+
+import pytest
+
+from proofolio import Model, solve
+from proofolio.verification.audit.auditing import audit
+from proofolio.verification.audit.tightening import confirm, tighten, tightened
+
+
+def only(model, **options):
+    (row,) = audit(model, **options).rows
+    return row
+
+
+def test_an_m_of_1e_10_is_too_small_where_1e_9_is_needed():
+    model = Model("tiny M")
+    x, y = model.variable("x", lower=0, upper=1e-9), model.variable("y", binary=True)
+    model.add("link", x <= 1e-10 * y)
+    model.maximise(1e9 * x)
+    row = only(model, big_m="link")
+    assert (row.verdict, row.suggested_big_m) == ("invalid", 1e-9)
+    assert row.short == pytest.approx(9e-10, rel=1e-9)
+    assert only(model).verdict == "binding"
+
+
+def test_what_is_missing_beside_an_m_of_1e9_is_said():
+    model = Model("huge M")
+    x, y = model.variable("x", lower=0, upper=1000000000.9), model.variable("y", binary=True)
+    model.add("link", x <= 1e9 * y)
+    model.maximise(x)
+    row = only(model, big_m="*")
+    assert row.verdict == "invalid"
+    assert row.short == pytest.approx(0.9, abs=1e-6)
+
+
+def test_a_tiny_column_needs_five():
+    model = Model("tiny column")
+    x, y = model.variable("x", lower=0), model.variable("y", binary=True)
+    model.add("link", 5e9 * x <= 1.0 * y)
+    model.add("cap", 2 * x <= 2e-9)
+    model.maximise(1e9 * x)
+    row = only(model, big_m="link")
+    assert row.verdict in ("invalid", "undecided")
+    assert row.needed[1] >= 5.0
+    assert tightened(audit(model))[1] == ()
+
+
+def test_rows_with_points_on_both_sides_force_nothing():
+    model = Model("forcing")
+    x, y = model.variable("x", 2, lower=[0, 2e6]), model.variable("y", binary=True)
+    model.add("r2", -1.0 * x[1] - 0.9 * x[0] == -8.3e6)
+    model.add("r4", -2.25 * x[1] - 2.0 * x[0] + y == -1.85e7)
+    # x1 = 8.3e6 - 0.9 x0: r4 reads 0.025 x0 + y = 175000, and x0 = 7e6 or 6.99996e6 are both inside
+    for row in audit(model).rows:
+        assert row.verdict not in ("forcing", "dead")
+
+
+def trickle():
+    model = Model("trickle")
+    y, b = model.variable("y", lower=0, upper=90000), model.variable("b", binary=True)
+    model.add("link", y <= 1e7 * b)
+    model.add("need", y >= 1)
+    model.minimise(y + 1000 * b)
+    return model
+
+
+def trickle_through_an_exact_m():
+    model = Model("trickle")
+    y, b = model.variable("y", lower=0.05, upper=90000), model.variable("b", binary=True)
+    model.add("link", y <= 90000 * b)
+    model.minimise(y + 1000 * b)
+    return model
+
+
+@pytest.mark.parametrize("built", [trickle, trickle_through_an_exact_m])
+def test_a_trickle_where_a_trickle_is_all_that_is_needed_is_not_safe(built):
+    row = only(built())
+    assert row.safe is False
+    point = row.leak_witness["point"]
+    assert 0 < point["b"] <= Fraction(1, 10**6)
+    assert row.leak_witness["rounded"] == "infeasible"
+    assert row.leak_witness["objective"] < 2
+    assert audit(built()).bad
+
+
+def test_what_leaks_is_tightened_although_its_switch_is_dead():
+    after = tighten(trickle())
+    assert audit(after).rows[0].big_m == 90000.0
+    assert confirm(trickle(), after).same
+    assert solve(after).objective == pytest.approx(1001)
+
+
+def test_a_leak_that_a_solver_would_gain_nothing_by_is_safe():
+    model = Model("link")
+    x, z = model.variable("x", lower=0, upper=37), model.variable("z", binary=True)
+    model.add("link", x <= 1000 * z)
+    model.maximise(x)
+    assert only(model).safe is True  # 0.001 leaks, and 37 is to be had
+
+
+def test_without_an_objective_only_a_small_leak_is_safe():
+    for M, safe in ((50.0, None), (1.0, True)):
+        model = Model("no objective")
+        model.add("link", model.variable("x", lower=0, upper=9) <= M * model.variable("z", binary=True))
+        assert only(model).safe is safe
+
+
+@pytest.mark.parametrize(
+    ("sense", "when", "reads"),
+    [
+        ("<=", 1, "should read <= 5 + 5 z"),
+        ("<=", 0, "should read <= 5 + 5 (1 - z)"),
+        (">=", 1, "should read >= -5 - 5 z"),
+        (">=", 0, "should read >= -5 - 5 (1 - z)"),
+    ],
+)
+def test_an_if_then_the_wrong_way_round_is_dead_and_says_how_it_should_read(sense, when, reads):
+    model = Model("if-then")
+    x, z = model.variable("x", 2, lower=0, upper=10), model.variable("z", binary=True)
+    on = z if when else 1 - z
+    body = x[0] - x[1]
+    model.add("then", body <= 5 - 100 * on if sense == "<=" else body >= -5 + 100 * on)
+    model.maximise(x[0] + x[1])
+    row = only(model, big_m="*")
+    assert row.verdict == "dead"
+    assert row.certified
+    assert f"z = {when}" in row.reason
+    assert row.reason.endswith(reads)
+    assert not audit(model).bad
+
+
+def test_needed_between_three_and_five_is_not_tight_at_five():
+    """A bound alone never makes an M tight: 4 is needed, and 5 is enough."""
+    model = Model("4 of 5")
+    x, b = model.variable("x", lower=0), model.variable("b", 4, binary=True)
+    model.add("sum", x <= b.sum())
+    model.add("most", 2 * b.sum() <= 9)
+    model.add("link", x <= 4.4 * model.variable("z", binary=True))
+    assert {row.row: row.verdict for row in audit(model).rows}["link"] == "loose"
+    few = {row.row: row for row in audit(model, tiers=["interval"]).rows}["link"]
+    assert few.verdict in ("undecided", "valid")
+
+
+def test_like_binaries_are_no_switches_and_two_switches_stay():
+    model = Model("candidates")
+    x, z = model.variable("x", lower=0, upper=9), model.variable("z", 6, binary=True)
+    w = model.variable("w", lower=-50, upper=50, integer=True)
+    model.add("two", x <= 5 * z[0] + 6 * z[1])
+    model.add("knapsack", x + 3 * z[:4].sum() <= 11)
+    model.add("parity", z.sum() - 2 * w == 1)
+    model.add("modules", x <= 4 * z[0] + 4 * z[1] + 4 * z[2])
+    found = audit(model)
+    assert {row.row for row in found.rows} == {"two", "modules"}
+    assert found.skipped == 4 + 2 * 6
+    assert audit(model, big_m="knapsack").skipped == 2 * 6
+    assert any("16 sides" in note for note in found.notes)
