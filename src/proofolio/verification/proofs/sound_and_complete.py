@@ -234,7 +234,9 @@ class Integers:
         system = self.relaxed.question(freed_rows(self.part.rows, pinned), pinned)
         answer = self.relaxed.maximise({}, system)
         column = next((j for j in self.part.chosen if j not in values), None)
-        if answer.status == "empty" or column is None:  # what HiGHS calls a point may miss rows by its tolerance
+        if (
+            answer.status == "empty" or column is None
+        ):  # what HiGHS calls a point may miss rows by its tolerance
             y = self.relaxed.certify_empty(system, answer)
             if y is not None:
                 return {"empty": written(y)}
