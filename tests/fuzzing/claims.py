@@ -141,8 +141,10 @@ class Coverage:
 
         Sets are taken one after the other: where one holds all that is left of the region, nothing is uncovered.
         """
-        found = Fraction(0)
-        sets = [one for one in cover if self.most(one, []) >= 0]
+        found, slack = Fraction(0), rounding(self.case)
+        # a set without points covers nothing, unless it is rounding that emptied it
+        wide = [[(terms, high + slack) for terms, high in one] for one in cover]
+        sets = [one for one, moved in zip(cover, wide, strict=True) if self.most(moved, []) >= 0]
 
         def left(region: Sequence[Side], broken: list[Side], rest: Sequence[Sequence[Side]]) -> None:
             nonlocal found

@@ -29,7 +29,7 @@ from proofolio.verification.exact.certificate import (
     violation,
 )
 from proofolio.verification.exact.elimination import solve_square
-from proofolio.verification.exact.simplex import exact_feasible
+from proofolio.verification.exact.simplex import exact_feasible, exact_maximum
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.statement import reach as implied_reach
 
@@ -104,7 +104,7 @@ class SmallLP:
         Raises
         ------
         Undecidable
-            Past the deadline, or when HiGHS gives up.
+            Past the deadline, or when HiGHS gives up on a program too large for fractions.
         """
         if time.perf_counter() > self.deadline:
             raise Undecidable("the time limit was reached")
@@ -143,12 +143,17 @@ class SmallLP:
                 return self._optimal()
         if status == "unbounded":
             return Answer("unbounded", inf, [], [])
-        if not c:
-            point, y = exact_feasible(system, self.deadline)
-            if point is None:
-                return Answer("empty", -inf, [], [float(y.get(i, 0)) for i in range(len(system.rows))])
-            return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
-        raise Undecidable(f"HiGHS gave no answer to a linear program ({session.message})")
+        return self._in_fractions(c, system)
+
+    def _in_fractions(self, c: Row, system: System) -> Answer:
+        """Answer without HiGHS, which gave up or calls a bounded objective unbounded."""
+        best = exact_maximum(system, c, self.deadline)
+        y = [float(best.multipliers.get(i, 0)) for i in range(len(system.rows))]
+        if best.value is None:
+            return Answer(best.status, -inf if best.status == "empty" else inf, [], y)
+        return Answer(
+            "optimal", float(best.value), [float(best.point.get(j, 0)) for j in range(len(system.lower))], y
+        )
 
     def _optimal(self) -> Answer:
         session, unit = self._session, self._cost_unit
