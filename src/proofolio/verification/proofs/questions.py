@@ -215,11 +215,10 @@ def active_lines(part: Statement, fixed: Mapping[int, Fraction]) -> list[Line]:
     lines = [line for i, line in enumerate(part.rows) if (i, "lower") not in freed]
     for j, kind in enumerate(part.kinds):
         if kind in ("output", "auxiliary"):
-            one = {j: Fraction(1)}
             if j in fixed and kind == "output":
-                lines.append(Line(one, fixed[j], fixed[j], (j, frozenset())))
+                lines.append(Line({j: Fraction(1)}, fixed[j], fixed[j], (j, frozenset())))
             elif part.lower[j] is not None or part.upper[j] is not None:
-                lines.append(Line(one, part.lower[j], part.upper[j]))
+                lines.append(part.bound_lines[j])
     return lines
 
 
@@ -239,7 +238,7 @@ def cell_generators(
 ) -> tuple[list[Point], list[Point]]:
     """Return the vertices and rays of the cell that lines cut out of the box, its integer inputs fixed."""
     columns = [j for j in part.points if j not in given]
-    box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"]
+    box = [part.bound_lines[j] for j in columns if part.kinds[j] == "input"]
     found = []
     for facet in facets(part, [*box, *lines]):
         constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), ZERO)

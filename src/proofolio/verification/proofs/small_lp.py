@@ -208,7 +208,7 @@ class SmallLP:
         if all(_is_usual(r) for r in bounds):
             return [1.0] * len(bounds)
         rows = zip(system.rows, system.low, system.high, strict=True)
-        reach = _floats(implied_reach([Line(*row) for row in rows], system.lower, system.upper), inf)
+        reach = _floats(implied_reach([Line(*row) for row in rows], system.lower, system.upper, 2), inf)
         seen: set[int] = set()
         for row in system.rows:
             terms = {j: abs(float(a)) * reach[j] for j, a in row.items() if 0.0 < reach[j] < inf}

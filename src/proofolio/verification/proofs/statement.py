@@ -182,16 +182,32 @@ class Statement:
         return 2 * max(found, default=ZERO)
 
     @cached_property
+    def _measured(self) -> dict[int, tuple[Line, Fraction, Fraction]]:
+        return {}
+
+    def measured(self, line: Line) -> tuple[Fraction, Fraction]:
+        """Return the size of a line and its rounding; remembered, because lines are asked for in every cell."""
+        known = self._measured.get(id(line))
+        if known is None:  # the line is kept, so that its id stays its own
+            known = (line, self.scale(line.terms), self.rounding(line.terms, line.low, line.high))
+            self._measured[id(line)] = known
+        return known[1], known[2]
+
+    @cached_property
+    def bound_lines(self) -> tuple[Line, ...]:
+        """The bounds of each column as a line."""
+        ends = enumerate(zip(self.lower, self.upper, strict=True))
+        return tuple(Line({j: Fraction(1)}, low, high) for j, (low, high) in ends)
+
+    @cached_property
     def rooms(self) -> tuple[Fraction, ...]:
         """The rounding of every row of the program."""
-        return tuple(self.rounding(line.terms, line.low, line.high) for line in self.rows)
+        return tuple(self.measured(line)[1] for line in self.rows)
 
     def cell_rooms(self, lines: Iterable[Line]) -> tuple[Fraction, ...]:
         """Return the rounding of rows of a cell: cuts, which are no rows of the meaning, lend nothing."""
         meant = [line for entry in self.entries for piece in entry for line in piece]
-        return tuple(
-            self.rounding(line.terms, line.low, line.high) if line in meant else ZERO for line in lines
-        )
+        return tuple(self.measured(line)[1] if line in meant else ZERO for line in lines)
 
     def extent(self, terms: Row) -> Fraction:
         """Return how far the terms of a row reach, at least 1."""
@@ -282,7 +298,7 @@ def facets(statement: Statement, lines: Iterable[Line]) -> list[Facet]:
     """Return every finite side of the rows, in order: the upper before the lower."""
     found = []
     for line in lines:
-        scale, room = statement.scale(line.terms), statement.rounding(line.terms, line.low, line.high)
+        scale, room = statement.measured(line)
         if line.high is not None:
             found.append(Facet(line.terms, line.high, scale, room))
         if line.low is not None:
@@ -290,10 +306,12 @@ def facets(statement: Statement, lines: Iterable[Line]) -> list[Facet]:
     return found
 
 
-def reach(lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side]) -> tuple[Side, ...]:
+def reach(
+    lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side], sweeps: int = SWEEPS
+) -> tuple[Side, ...]:
     """Return the largest absolute value of each column that bounds and rows leave it; None: no limit."""
     low, high = list(lower), list(upper)
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         if not sum(_narrowed(line, low, high) for line in lines):
             break
     return tuple(

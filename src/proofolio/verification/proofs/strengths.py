@@ -128,8 +128,7 @@ class _Strength:
         self.relaxation = SmallLP(part.program, deadline)
         self.question = self.relaxation.question(freed_rows(part.rows, {}))
         self.integer = [j for j in range(len(part.names)) if part.integer[j] and part.kinds[j] != "selector"]
-        box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in range(len(part.names))]
-        self.facets = facets(part, [*box, *(line for line in part.rows if line.when is None)])
+        self.facets = facets(part, [*part.bound_lines, *(line for line in part.rows if line.when is None)])
 
     # ------------------------------------------------------------------ exact
     def exact(self) -> _Found | None:
