@@ -255,7 +255,7 @@ def _by_lift(
         _require(proved is not None, "multipliers prove nothing about a row")
         assert proved is not None
         _require(
-            proved - facet.limit <= facet.room + lent(rooms, y),
+            proved - facet.limit <= facet.room + lent(rooms, y) + part.lent_by_bounds(system, facet.terms, y),
             "a row fails on a cell that is said to be served",
         )
         delta = max(delta, (proved - facet.limit) / facet.scale)

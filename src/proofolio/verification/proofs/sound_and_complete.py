@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -423,6 +424,10 @@ class _Cover:
         proofs: dict[str, dict[str, str]] = {}
         reached = self.delta
         rooms = self.part.cell_rooms(lines)
+
+        def lends(terms: Row, y: Row) -> Fraction:
+            return lent(rooms, y) + self.part.lent_by_bounds(system, terms, y)
+
         for k, facet in enumerate(lifted_facets(self.part, fixed, lift)):
             room = facet.limit + facet.room
             proved = bound(system, facet.terms, {})
@@ -430,7 +435,7 @@ class _Cover:
                 answer = lp.maximise(facet.terms, system)
                 y = None
                 if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * float(facet.scale):
-                    y = lp.certify(facet.terms, system, answer, room, lambda y: lent(rooms, y))
+                    y = lp.certify(facet.terms, system, answer, room, partial(lends, facet.terms))
                 if y is None:
                     return _Split(
                         facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room)

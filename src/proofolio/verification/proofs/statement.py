@@ -8,9 +8,9 @@ A proof may miss a row by what the rounding of numbers explains (`Statement.roun
 .. math:: 2 \max(\mathrm{ulp}(b), \mathrm{ulp}(a_j) \max|x_j|)
 
 over the numbers of the row that are not integers, plus :math:`|y_i|` times the same for every row that its
-certificate uses with a multiplier :math:`y_i`. Integers and rows with multiplier 0 lend nothing; :math:`\max|x_j|`
-is what the inputs' boxes and the rows leave a column (`Statement.reach`). Beside quadratic parts the room is
-:math:`\delta = 10^{-9}` of a size instead: `proofolio.verification.proofs.lines`.
+certificate uses with a multiplier :math:`y_i`, bounds of inputs among them. Integers and rows with multiplier 0 lend
+nothing; :math:`\max|x_j|` is what the inputs' boxes and the rows leave a column (`Statement.reach`). Beside quadratic
+parts the room is :math:`\delta = 10^{-9}` of a size instead: `proofolio.verification.proofs.lines`.
 """
 
 from __future__ import annotations
@@ -204,6 +204,22 @@ class Statement:
         """The rounding of every row of the program."""
         return tuple(self.measured(line)[1] for line in self.rows)
 
+    def lent_by_bounds(self, system: System, terms: Row, multipliers: Row) -> Fraction:
+        """Return what the rounding of the inputs' bounds lends where the multipliers bound terms by them."""
+        left = dict(terms)
+        for i, y in multipliers.items():
+            for j, a in system.rows[i].items():
+                left[j] = left.get(j, ZERO) - y * a
+        total = ZERO
+        for j, r in left.items():
+            end = None if j in system.fixed or not r else system.box(j)[1 if r > 0 else 0]
+            total += ZERO if end is None else 2 * abs(r) * _ulp(end)
+        return total
+
+    def _own_ends(self, terms: Row) -> Fraction:
+        """Return the rounding of the values that the terms of a row take where a column is at its end."""
+        return 2 * max((abs(a) * _ulp(self.reach[j] or ZERO) for j, a in terms.items()), default=ZERO)
+
     def cell_rooms(self, lines: Iterable[Line]) -> tuple[Fraction, ...]:
         """Return the rounding of rows of a cell: cuts, which are no rows of the meaning, lend nothing."""
         meant = [line for entry in self.entries for piece in entry for line in piece]
@@ -226,8 +242,15 @@ class Statement:
 
     @cached_property
     def relaxed(self) -> System:
-        """The same with every row, and every bound but those of the inputs, moved outward by its rounding."""
-        rows = [(line.low, line.high, room) for line, room in zip(self.rows, self.rooms, strict=True)]
+        """The same with every row, and every bound but those of the inputs, moved outward by its rounding.
+
+        That of the values its terms take at the ends of boxes counts as well: what misses a row by no more is not
+        refuted.
+        """
+        rows = [
+            (line.low, line.high, room + self._own_ends(line.terms))
+            for line, room in zip(self.rows, self.rooms, strict=True)
+        ]
         ends = [
             (low, high, ZERO if kind == "input" else self.rounding({j: Fraction(1)}, low, high))
             for j, (low, high, kind) in enumerate(zip(self.lower, self.upper, self.kinds, strict=True))
