@@ -363,8 +363,8 @@ def judge_claim(case: Case, verdict: str, reason: str) -> Report:
     if truth is None:
         report.counts["claim not judged"] += 1
         return report
-    missed = max(truth.unsound, truth.incomplete)
-    word = "true" if not missed else "true up to rounding" if missed <= truth.rounding else "false"
+    exact = not max(truth.unsound, truth.incomplete)
+    word = "true" if exact else "false" if truth.untrue else "true up to rounding"
     report.counts[f"truth {word}"] += 1
     facts = f"{word}: allows {shown(truth.unsound)} too much, cuts {shown(truth.incomplete)}"
     if (verdict, word) in (("proved", "false"), ("refuted", "true")):

@@ -166,7 +166,9 @@ def _audited(
         draft(json_text(_cut(model, LATE)), json_text(_cut(model, "interrupted")))
     opened = open_model(load_model(model, max_size) if loaded is None else loaded)
     _require_rows(opened, patterns)
-    left = max(options["time_limit"] - (time.perf_counter() - began), LEAST)
+    left = options["time_limit"]
+    if left > 0:  # another one is refused by the audit, in words
+        left = max(left - (time.perf_counter() - began), LEAST)
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
         found = audit(
             opened,

@@ -97,10 +97,12 @@ def _exact_points(
     search: Search, asked: Sequence[Candidate], findings: Sequence[Finding], points: Sequence[Floats]
 ) -> list[Mapping[int, Fraction]]:
     """Return exact points of the model: those of findings that their own side allows, and some of those given."""
-    made = (exact_point(search.program, search.exact, x, None, {}) for x in points[-TRIED:])
     shared = {
         id(f.point): f.point
         for c, f in zip(asked, findings, strict=True)
         if f.point is not None and c.kind == "row" and f.reached <= c.loose
     }
+    # making points exact takes long in large models: where exact ones are known, the best alone
+    some = points[-1 if shared else -TRIED :]
+    made = (exact_point(search.program, search.exact, x, None, {}) for x in some)
     return [point for point in made if point is not None] + [*shared.values()]
