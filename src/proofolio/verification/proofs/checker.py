@@ -352,7 +352,7 @@ def _no_completion(part: Statement, point: Point, tree: Mapping[str, Any], value
         _require(j in point and outside_bounds(part, j, point[j]), "a value lies within its bounds")
         return
     held = {**point, **values}
-    system = replace(part.relaxed, freed=freed_rows(part.rows, held), fixed=held)
+    system = replace(part.excused, freed=freed_rows(part.rows, held), fixed=held)
     _require(proves_empty(system, read_numbers(tree["empty"])), "multipliers do not exclude a case")
 
 

@@ -194,7 +194,7 @@ class Integers:
 
     def __init__(self, part: Statement, deadline: float = inf) -> None:
         self.part = part
-        self.relaxed = SmallLP(part.relaxed, deadline)
+        self.relaxed = SmallLP(part.excused, deadline)
 
     def working(self, point: Point, fixed: Point) -> Iterator[Point]:
         """Yield the integers that complete a point, rows moved by delta: nearest values first."""

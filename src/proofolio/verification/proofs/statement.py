@@ -242,15 +242,18 @@ class Statement:
 
     @cached_property
     def relaxed(self) -> System:
-        """The same with every row, and every bound but those of the inputs, moved outward by its rounding.
+        """The same with every row, and every bound but those of the inputs, moved outward by its rounding."""
+        return self._moved(self.rooms)
 
-        That of the values its terms take at the ends of boxes counts as well: what misses a row by no more is not
-        refuted.
-        """
-        rows = [
-            (line.low, line.high, room + self._own_ends(line.terms))
-            for line, room in zip(self.rows, self.rooms, strict=True)
-        ]
+    @cached_property
+    def excused(self) -> System:
+        """The same moved by the rounding of the values at the ends of boxes as well: what it allows is not refuted."""
+        return self._moved(
+            [room + self._own_ends(line.terms) for line, room in zip(self.rows, self.rooms, strict=True)]
+        )
+
+    def _moved(self, rooms: Sequence[Fraction]) -> System:
+        rows = [(line.low, line.high, room) for line, room in zip(self.rows, rooms, strict=True)]
         ends = [
             (low, high, ZERO if kind == "input" else self.rounding({j: Fraction(1)}, low, high))
             for j, (low, high, kind) in enumerate(zip(self.lower, self.upper, self.kinds, strict=True))
