@@ -365,16 +365,11 @@ def all_words(kinds, seed, full):
     return run
 
 
-CLAIMS_TO_COME = pytest.mark.xfail(
-    strict=False, reason="the tolerance of proofs is being made that of the row"
-)
-
-
 @pytest.mark.parametrize(
     "kind",
     [
         "audit",
-        pytest.param("claim", marks=CLAIMS_TO_COME),
+        "claim",
         "free",
         "solve",
     ],
