@@ -28,6 +28,7 @@ from proofolio.solvers.solution import (
     RefutedClaim,
     Settings,
     Solution,
+    gap_size,
     read_settings,
 )
 from proofolio.verification.certified.confirming import CONFIRM, Confirmation, second_runs
@@ -61,6 +62,8 @@ TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 # What is solved within .1 s is confirmed within .5 s.
 AT_ONCE, FEW = 0.45, 5.0
 LEAST_CONFIRMATION = 0.01
+# By so much of its size an exact optimum may miss what was claimed.
+TOLERATED = 1e-6
 # What can be confirmed; for a claim that the checks refuted something better may be had.
 CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, *BROKEN, "claim-wrong")
 
@@ -189,19 +192,19 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     deadline : Deadline
         Of the whole call; a confirmation has a budget of its own as well.
     """
-    if answer.status not in CLAIMS:
+    if not _is_claim(answer):
         return answer
     began = time.perf_counter()
     for _ in range(ROUNDS):
-        if answer.status not in CLAIMS:
+        if not _is_claim(answer):
             break
-        left = min(confirm_budget(how, answer.seconds), deadline.left)
-        if left < LEAST_CONFIRMATION:
+        within = deadline.working(confirm_budget(how, answer.seconds))
+        if within.left < LEAST_CONFIRMATION:
             answer = replace(answer, message="no time was left to confirm it")
             break
-        found = confirm_claim(program, answer, how, gap, left)
+        found = confirm_claim(program, answer, how, gap, within)
         if found.word != "refuted":
-            answer = _with_word(program, answer, found, deadline)
+            answer = _with_word(program, answer, found, deadline, gap)
             break
         refuted, answer = answer, _refuted(program, answer, found, deadline, gap)
         if answer.certified or (answer.x is not None and answer.x is refuted.x):
@@ -214,7 +217,7 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
 
 
 def confirm_budget(how: str, seconds: float) -> float:
-    """Return how many seconds a confirmation may take, by those of the search.
+    """Return how many seconds of work a confirmation may take, by the seconds of the search.
 
     A certificate that is asked for may take long; otherwise what was solved at once is confirmed at once.
     """
@@ -223,14 +226,21 @@ def confirm_budget(how: str, seconds: float) -> float:
     return min(seconds + SECOND_SECONDS, max(AT_ONCE, FEW * seconds))
 
 
-def _with_word(program: Program, answer: Solution, found: Confirmation, deadline: Deadline) -> Solution:
+def _is_claim(answer: Solution) -> bool:
+    """Whether there is something to confirm; what a solver calls optimal may have a gap next to an objective of 0."""
+    return answer.status in CLAIMS or (answer.status == "verified-feasible" and answer.claim == "optimal")
+
+
+def _with_word(
+    program: Program, answer: Solution, found: Confirmation, deadline: Deadline, gap: float
+) -> Solution:
     """Return an answer that nothing refuted, with the status its confirmation allows."""
     certificate = found.certificate
     kind = "unbounded" if answer.status in UNBOUNDED else "infeasible"
     if found.word == "certified" and certificate is not None:
         if answer.x is None:
             return replace(answer, program=program, status=kind, certificate=certificate)
-        return _certified(program, answer, certificate)
+        return _certified(program, _as_tolerated(program, answer, certificate, gap), certificate)
     if answer.x is None:
         return (
             replace(answer, status=kind)
@@ -244,6 +254,19 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     if found.word == "verified":
         answer = replace(answer, status="verified-optimal") if answer.status in OPTIMAL else answer
     return replace(answer, message=found.reason) if found.reason else answer
+
+
+def _as_tolerated(program: Program, answer: Solution, certificate: Certificate, gap: float) -> Solution:
+    """Return an answer, with its claim refuted where it is better than any exact point: tolerances made it so."""
+    if answer.objective is None or certificate.value is None or not answer.ok:
+        return answer
+    sign = -1.0 if program.maximise else 1.0
+    gain = float(certificate.value) - sign * answer.objective
+    if gain <= max(gap, TOLERATED) * gap_size(program, answer.x, answer.objective):
+        return answer
+    claim = RefutedClaim(answer.solver, "optimal", answer.objective, "an exact search")
+    said = f"{answer.objective:.9g} is reached only by points that satisfy the model within tolerances, not exactly"
+    return replace(answer, claims=(*answer.claims, claim), message=said)
 
 
 def _moved(program: Program, answer: Solution, x: Floats, deadline: Deadline) -> Solution:

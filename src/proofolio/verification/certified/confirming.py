@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ class Confirmation:
     reason: str = ""
 
 
-def confirm(program: Program, claim: Solution, how: str, gap: float, budget: float) -> Confirmation:
+def confirm(program: Program, claim: Solution, how: str, gap: float, deadline: Deadline) -> Confirmation:
     """Confirm or refute that a claim is optimal within a gap, that nothing satisfies the program, or bounds it.
 
     Parameters
@@ -95,15 +96,16 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, budget: flo
         With a point, or with a status of `INFEASIBLE` or `UNBOUNDED`.
     how : {"auto", "none", "second", "certificate"}
     gap : float
-    budget : float
-        Seconds for all of it.
+    deadline : Deadline
+        Of all of it.
     """
-    deadline = Deadline.after(budget)
     if how == "none":
         return Confirmation("solver", reason="no confirmation was asked for")
     found = Confirmation("solver")
     if how in ("auto", "certificate"):
-        found = _certified(program, claim, gap, budget if how == "certificate" else PART * budget)
+        found = _certified(
+            program, claim, gap, deadline if how == "certificate" else deadline.working(PART * deadline.left)
+        )
     if found.word == "solver" and how in ("auto", "second"):
         if deadline.passed:
             return replace(found, reason=found.reason or "no time was left to confirm it")
@@ -111,16 +113,15 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, budget: flo
     return found
 
 
-def _certified(program: Program, claim: Solution, gap: float, seconds: float) -> Confirmation:
+def _certified(program: Program, claim: Solution, gap: float, deadline: Deadline) -> Confirmation:
     missing = lacking(program)
     if missing is not None:
         return Confirmation("solver", reason=f"certificates cannot speak of {missing}")
-    deadline = Deadline.after(seconds)
     if claim.status in UNBOUNDED:
         return _certified_unbounded(program, gap, deadline)
-    outcome = certify(program, claim.x, gap, seconds, NODES)
+    outcome = certify(program, claim.x, gap, deadline, NODES)
     if outcome.status == "open" and outcome.point is not None:
-        proof = certify_unbounded(program, deadline.left, outcome.point)
+        proof = certify_unbounded(program, deadline, outcome.point)
         if proof is not None:
             return Confirmation("refuted", proof, by=TREE)
     better = _improvement(program, claim, outcome, gap)
@@ -137,14 +138,14 @@ def _certified(program: Program, claim: Solution, gap: float, seconds: float) ->
 
 
 def _certified_unbounded(program: Program, gap: float, deadline: Deadline) -> Confirmation:
-    proof, why = certify_unbounded(program, deadline.left), "no exact direction without limit was found"
+    proof, why = certify_unbounded(program, deadline), "no exact direction without limit was found"
     if proof is None and not deadline.passed:
         # perhaps the model has no exact point that a direction could begin at
-        any_point = certify(without_objective(program), None, gap, deadline.left, NODES)
+        any_point = certify(without_objective(program), None, gap, deadline, NODES)
         if any_point.status == "infeasible":
             why = NOWHERE
         elif any_point.point is not None:
-            proof = certify_unbounded(program, deadline.left, any_point.point)
+            proof = certify_unbounded(program, deadline, any_point.point)
     return Confirmation("solver", reason=why) if proof is None else Confirmation("certified", proof, by=TREE)
 
 
@@ -261,7 +262,7 @@ def _corroborated(
     rows, exact = ExactRows(program), None
     try:
         for near in (exact_near, best_with_pattern):
-            made = near(program, rows, claim.point, deadline.at)
+            made = near(program, rows, claim.point, perf_counter() + deadline.left)
             exact = None if made is None else _as_good(program, claim, _floats(program, made), gap)
             if exact is not None:
                 return replace(known, word="verified", exact=exact, reason="")
@@ -294,7 +295,7 @@ def _second_without_point(
             checks = feasibility_checks(recognise_cones(program), rounded(program, x), Tolerances())
             if all(c.ok for c in checks):
                 better = None if kind == "unbounded" else x
-                if kind == "infeasible" or found.status == "optimal":
+                if kind == "infeasible" or (found.status == "optimal" and _has_limit(program)):
                     return Confirmation("refuted", better=better, instead=found, by=who)
             why = f"{who} found a point by its tolerances"
             continue
@@ -302,12 +303,22 @@ def _second_without_point(
     return replace(known, reason=why or "no time was left to confirm it")
 
 
+def _has_limit(program: Program) -> bool:
+    """Whether the bounds of the columns alone limit a convex objective."""
+    return bool(
+        np.all(np.isfinite(np.where(program.q > 0.0, program.lower, program.upper)[program.q != 0.0]))
+    )
+
+
 def _somewhere(program: Program, first: str, deadline: Deadline) -> bool:
     """Whether runs without an objective come near a point that satisfies the program exactly."""
     rows = ExactRows(program)
     for _, found in second_runs(without_objective(program), first, ANY_GAP, deadline):
         with suppress(Undecidable):
-            if found.x is not None and exact_near(program, rows, found.x, deadline.at) is not None:
+            if (
+                found.x is not None
+                and exact_near(program, rows, found.x, perf_counter() + deadline.left) is not None
+            ):
                 return True
     return False
 

@@ -17,8 +17,9 @@ from typing import Any, get_args
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
+from proofolio.program.structure import recognise_cones
 from proofolio.solvers.solution import Solution
-from proofolio.verification.certified.optimum import Certificate, exact_program
+from proofolio.verification.certified.optimum import SMALLEST, Certificate, exact_program, lacking
 from proofolio.verification.certified.vipr import vipr_text
 from proofolio.verification.exact import trees
 from proofolio.verification.exact.certificate import (
@@ -37,6 +38,7 @@ from proofolio.whole_files import write_whole
 __all__ = ["CheckedOptimum", "check_certificate", "save_certificate"]
 
 VIPR = ".vipr"
+GAP_PART = 1e-6  # of a gap, what rounding makes of it
 # What a tree is made of, by the names that documents use.
 PARTS = {part.__name__.lower(): part for part in (*get_args(trees.Node), trees.Tangent, trees.Cut)}
 
@@ -50,7 +52,9 @@ class CheckedOptimum:
     says : str
         ``"optimal"``, ``"infeasible"`` or ``"unbounded"``.
     ok : bool
-        Whether the check in fractions succeeded.
+        Whether the check in fractions succeeded, and the bound of an optimum is within the gap asked for.
+    holds : bool
+        Whether the check in fractions succeeded, however far the bound is from the objective.
     objective, bound : Fraction or None
         Of the point, and the limit that is proved, in the user's own sense.
     values : mapping from column names to Fraction
@@ -61,6 +65,7 @@ class CheckedOptimum:
 
     says: str
     ok: bool
+    holds: bool
     objective: Fraction | None
     bound: Fraction | None
     values: Mapping[str, Fraction]
@@ -102,7 +107,7 @@ def save_certificate(answer: Solution, file: str | Path) -> Path:
     return target
 
 
-def check_certificate(file: str | Path, model: Any = None) -> CheckedOptimum:
+def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) -> CheckedOptimum:
     """Check a saved certificate in exact arithmetic, without a solver.
 
     Parameters
@@ -112,6 +117,8 @@ def check_certificate(file: str | Path, model: Any = None) -> CheckedOptimum:
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path, optional
         The model it speaks of: its program must be the one in the file. Without it the certificate is checked against
         the program in the file alone, which says nothing about a model of yours.
+    gap : float
+        Relative to the objective: how far the bound of an optimum may be from it for the check to succeed.
 
     Raises
     ------
@@ -142,10 +149,15 @@ def check_certificate(file: str | Path, model: Any = None) -> CheckedOptimum:
         raise BadData(f"{place} is no certificate: {type(error).__name__} {error}") from None
     if model is not None:
         _compare(exact, names, maximise, model, place)
+    try:
+        holds = certificate.holds(exact)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
+        raise BadData(f"{place} is no certificate: {type(error).__name__} {error}") from None
     sign = -1 if maximise else 1
     return CheckedOptimum(
         certificate.says,
-        certificate.holds(exact),
+        holds and _distance(certificate) <= gap * (1 + GAP_PART),
+        holds,
         None if certificate.value is None else sign * certificate.value,
         None if certificate.bound is None else sign * certificate.bound,
         {names[j]: v for j, v in (certificate.point or {}).items()},
@@ -153,8 +165,18 @@ def check_certificate(file: str | Path, model: Any = None) -> CheckedOptimum:
     )
 
 
+def _distance(certificate: Certificate) -> Fraction:
+    """Return how far the bound of an optimum is from its value, relative to that; nothing for what is no optimum."""
+    if certificate.says != "optimal" or certificate.value is None or certificate.bound is None:
+        return Fraction(0)
+    return (certificate.value - certificate.bound) / max(abs(certificate.value), SMALLEST)
+
+
 def _compare(exact: ExactProgram, names: list[str], maximise: bool, model: Any, file: Path) -> None:
-    program = model if isinstance(model, Program) else open_model(model).program
+    program = recognise_cones(model if isinstance(model, Program) else open_model(model).program)
+    missing = lacking(program)
+    if missing is not None:
+        raise BadData(f"{file} cannot speak of this model: certificates do not know {missing}")
     differs = None
     if list(program.column_names) != names:
         differs = "columns"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
+from time import perf_counter
 
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
@@ -24,7 +25,7 @@ ZERO, ONE = Fraction(0), Fraction(1)
 
 
 def certify_unbounded(
-    program: Program, seconds: float, start: Mapping[int, Fraction] | None = None
+    program: Program, deadline: Deadline, start: Mapping[int, Fraction] | None = None
 ) -> Certificate | None:
     """Return a certificate that a program is unbounded, None where none is found.
 
@@ -35,19 +36,18 @@ def certify_unbounded(
     ----------
     program : Program
         For which `proofolio.verification.certified.optimum.lacking` is None.
-    seconds : float
+    deadline : Deadline
     start : mapping from column to Fraction, optional
         An exact point, where one is known.
     """
-    deadline = Deadline.after(seconds)
     rows = ExactRows(program)
     exact = exact_program(program, rows)
     point: Row | None = start
     ray: Row | None = None
     if point is None:
         with suppress(ProofolioError, Undecidable):
-            found = explain_unbounded(program, seconds)
-            point = exact_near(program, rows, program.point(found.start), deadline.at)
+            found = explain_unbounded(program, deadline.left)
+            point = exact_near(program, rows, program.point(found.start), perf_counter() + deadline.left)
             index = {name: j for j, name in enumerate(program.column_names)}
             ray = {index[name]: Fraction(step) for name, step in found.direction.items()}
     if point is None:

@@ -155,6 +155,9 @@ def proved_bound(
     The root is node 0. A tree that is none (a node used twice, a branch on a column that is no integer, nodes that
     are missing) proves nothing. The rows are those of the program, then the cuts, then the tangents.
     """
+    n = len(program.system.lower)
+    if any(not 0 <= j < n for tangent in tangents for j in tangent.point):
+        return None
     cut = strengthened(program, cuts)
     if cut is None or not _convex(program, tangents):
         return None
@@ -170,6 +173,8 @@ def strengthened(program: ExactProgram, cuts: Sequence[Cut]) -> ExactProgram | N
     """Return a program with its cuts as rows, each proved by those before it; None where one is not proved."""
     system = program.system
     for cut in cuts:
+        if not cut.row or any(not a or not 0 <= j < len(system.lower) for j, a in cut.row.items()):
+            return None
         proved = _least(system, program.integer, {j: -a for j, a in cut.row.items()}, cut.nodes)
         if proved != "empty" and not (isinstance(proved, Fraction) and -proved <= cut.side):
             return None
