@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, explain_infeasible, solve
+from proofolio import BadData, Model, explain_infeasible, solve, stack
 from proofolio.errors import SolverFailure
+from proofolio.program.quadratic import quadratic_form
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Solution, gap_size
 from proofolio.verification.certified.confirming import heard
@@ -307,3 +308,70 @@ def test_a_broken_point_that_nobody_can_replace_stays_what_it_is(monkeypatch):
         claims(monkeypatch, name, x=np.array([1.0, 0.0, 0.0]), objective=3.0, bound=3.0)
     answer = solve(cover(), "highs", confirm="second")
     assert (answer.status, answer.claims) == ("infeasible-solution", ())
+
+
+def endless(*, integer=False):
+    """1000 - t with z = 1e9 t, v = 1e6 t, u = 1e3 t: the reduced cost of z is -1e-9, and nothing stops z."""
+    model = Model()
+    x, u, v, z = (model.variable(name, lower=0, integer=integer and name in "xz") for name in "xuvz")
+    model.add("c1", u <= 0.001 * v)
+    model.add("c2", v <= 0.001 * z)
+    model.add("c4", x >= 1000)
+    model.minimise(x - 0.001 * u)
+    return model
+
+
+@BOTH
+@pytest.mark.parametrize("integer", [False, True])
+def test_a_small_reduced_cost_proves_nothing_where_a_column_has_no_bound(solver, integer):
+    for how in ("none", "second"):
+        answer = solve(endless(integer=integer), solver, confirm=how)
+        assert answer.status in ("solver-optimal", "solver-unbounded", "unbounded"), how
+        assert answer.status == "solver-optimal" or answer.claims == ()
+    answer = solve(endless(integer=integer), solver)
+    assert (answer.status, answer.certified) == ("unbounded", True)
+
+
+@BOTH
+def test_a_quadratic_row_without_an_inside_is_not_vouched_for_by_a_second_run(solver):
+    """(x - y)^2 <= 0: only x = y, and a tolerance of 1e-9 is worth 1e-3 of an objective of 1000 (x - y)."""
+    model = Model()
+    x, y = model.variable("x", lower=0, upper=100), model.variable("y", lower=0, upper=100, integer=True)
+    model.add("same", quadratic_form(np.array([[0.001, -0.001], [-0.001, 0.001]]), stack([x, y])) <= 0)
+    model.maximise(1000 * x - 1000 * y)
+    answer = solve(model, solver)
+    assert answer.status not in ("certified-optimal", "verified-optimal") or abs(answer.objective) <= 1e-6
+    wide = Model()
+    w, k = wide.variable("w", 2, lower=0, upper=1), wide.variable("k", 2, binary=True)
+    wide.add("risk", quadratic_form(np.array([[0.04, 0.01], [0.01, 0.09]]), w) <= 0.02)
+    wide.add("held", w <= k)
+    wide.maximise(np.array([0.05, 0.08]) @ w - 0.001 * k.sum())
+    assert solve(wide, solver, confirm="second").status == "verified-optimal"
+
+
+def test_an_optimum_that_only_tolerances_reach_is_named_beside_the_exact_one():
+    """0.1 x <= 0.7 - 0.4 of floats is 0.1 x <= 0.29999999999999993: exactly 2, and 3 within tolerances."""
+    model = Model()
+    x = model.variable("x", lower=0, upper=100, integer=True)
+    model.add("row", 0.1 * x <= 0.7 - 0.4)
+    model.maximise(x)
+    answer = solve(model, "highs")
+    assert (answer.status, answer.objective) == ("certified-optimal", 2.0)
+    assert [claim.objective for claim in answer.claims] == [3.0]
+    assert "3 is reached only by points that satisfy the model within tolerances" in answer.message
+
+
+def test_an_optimum_whose_bound_is_a_rounding_beside_nothing_is_certified(monkeypatch):
+    model = Model()
+    x = model.variable("x", 2, lower=0)
+    model.add("a", 3 * x[0] + 2 * x[1] <= 4)
+    model.add("b", x.sum() >= 2)
+    model.maximise(x[0])
+    claims(monkeypatch, "highs", x=np.array([0.0, 2.0]), objective=0.0, bound=8e-12)
+    assert solve(model, "highs", confirm="none").status == "verified-feasible"
+    assert solve(model, "highs").status == "certified-optimal"
+
+
+def test_an_infinite_gap_is_refused():
+    with pytest.raises(BadData, match="gap is inf"):
+        solve(cover(), gap=float("inf"))

@@ -101,7 +101,29 @@ def no_multipliers(document):
             node["multipliers"] = {}
 
 
-@pytest.mark.parametrize("change", [better_bound, other_point, half_a_unit, no_tree, no_multipliers])
+def column_before_the_first(document):
+    document["certificate"]["point"]["-1"] = "7"
+
+
+def column_behind_the_last(document):
+    document["certificate"]["point"]["99"] = "7"
+
+
+def cut_of(row):
+    def change(document):
+        leaf = {"kind": "leaf", "multipliers": {}, "empty": False}
+        document["certificate"]["cuts"] = [{"kind": "cut", "row": row, "side": "1", "nodes": [leaf]}]
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        better_bound, other_point, half_a_unit, no_tree, no_multipliers, column_before_the_first,
+        column_behind_the_last, cut_of({}), cut_of({"0": "0"}), cut_of({"99": "1"}), cut_of({"-1": "1"}),
+    ],
+)  # fmt: skip
 def test_a_forged_certificate_does_not_hold_though_its_digest_does(tmp_path, change):
     file = save_certificate(solve(knapsack(), confirm="certificate"), tmp_path / "answer.json")
     assert not check_certificate(forged(file, change), knapsack()).ok
@@ -111,6 +133,46 @@ def test_a_ray_that_a_row_stops_does_not_hold(tmp_path):
     file = save_certificate(solve(unlimited(), confirm="certificate"), tmp_path / "answer.json")
     forged(file, lambda d: d["certificate"].update(ray={"1": "1"}))
     assert not check_certificate(file, unlimited()).ok
+
+
+def test_a_bound_that_is_far_from_the_point_is_no_optimum(tmp_path):
+    def loosened(document):
+        document["certificate"].update(point={}, value="0", bound="-1000000")
+
+    file = save_certificate(solve(knapsack(), confirm="certificate"), tmp_path / "answer.json")
+    found = check_certificate(forged(file, loosened), knapsack())
+    assert (found.holds, found.ok, found.objective, found.bound) == (True, False, 0, 1_000_000)
+    wide = solve(knapsack(), gap=0.5, confirm="certificate")
+    assert check_certificate(save_certificate(wide, file), knapsack(), gap=0.5).ok
+
+
+def test_nodes_that_are_none_are_told_in_a_sentence(tmp_path):
+    def confused(document):
+        document["certificate"]["nodes"] = [{"kind": "tangent", "row": None, "point": {}}]
+
+    file = save_certificate(solve(knapsack(), confirm="certificate"), tmp_path / "answer.json")
+    with pytest.raises(BadData, match="is no certificate"):
+        check_certificate(forged(file, confused), knapsack())
+
+
+@pytest.mark.parametrize("more", ["set", "indicator", "cone"])
+def test_a_certificate_says_nothing_of_a_model_with_more_than_rows(tmp_path, more):
+    def sum_of(extra):
+        model = Model()
+        x, b = model.variable("x", 2, lower=0, upper=1), model.variable("b", binary=True)
+        model.add("room", x.sum() + b <= 5)
+        if extra == "set":
+            model.sos1("set", x)
+        if extra == "indicator":
+            model.indicator("implied", b, x.sum() <= 1)
+        if extra == "cone":
+            model.cone("cone", x, b)
+        model.maximise(x.sum() + b)
+        return model
+
+    file = save_certificate(solve(sum_of(None), confirm="certificate"), tmp_path / "answer.json")
+    with pytest.raises(BadData, match="cannot speak of this model: certificates do not know"):
+        check_certificate(file, sum_of(more))
 
 
 def test_another_model_a_changed_file_and_no_certificate_are_told_in_a_sentence(tmp_path):

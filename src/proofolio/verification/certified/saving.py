@@ -160,7 +160,7 @@ def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) ->
         holds,
         None if certificate.value is None else sign * certificate.value,
         None if certificate.bound is None else sign * certificate.bound,
-        {names[j]: v for j, v in (certificate.point or {}).items()},
+        {names[j]: v for j, v in (certificate.point or {}).items()} if holds else {},
         len(certificate.nodes),
     )
 
