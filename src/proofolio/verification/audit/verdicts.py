@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 from proofolio.verification.audit.candidates import Candidate, ulp
@@ -160,7 +161,7 @@ class RowVerdict:
     safe : bool or None
         Whether that can change the answer: see `proofolio.verification.audit.leaks`; None when it is not known.
     suggested_big_m : float or None
-    witness : dict or None
+    witness : mapping or None
         A point that is cut off; columns it does not name are zero.
     reason : str
     short : float or None
@@ -185,7 +186,7 @@ class RowVerdict:
     leak: float
     safe: bool | None
     suggested_big_m: float | None
-    witness: dict[str, Fraction] | None
+    witness: Mapping[str, Fraction] | None
     reason: str
     short: float | None = None
     family: str = ""
@@ -210,6 +211,7 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
 
 
+@lru_cache(maxsize=1 << 16)
 def _exact(value: Fraction) -> float | int | str:
     if value.denominator == 1:
         return int(value)
@@ -255,7 +257,7 @@ def judge(candidate: Candidate, finding: Finding) -> str:
         return "dead"
     if span.hi <= M and finding.top_on <= candidate.tight:
         return "redundant"
-    enough = M + rounding(candidate, finding.point)
+    enough = M if span.hi <= M else M + rounding(candidate, finding.point)
     if span.lo > enough:
         if finding.unbounded and not candidate.declared:
             return "undecided"  # no M at all would do: nothing says that one was meant to
@@ -288,7 +290,7 @@ def row_verdict(
     if isinstance(span.hi, Fraction) and suggests:
         suggested = outward(max(span.hi, Fraction(0)), 1)
     cut = verdict in ("binding", "invalid") and finding.point is not None
-    witness = _named(finding.point or {}, names) if cut else None
+    witness = Named(finding.point or {}, names) if cut else None
     safety = finding.safety
     if meaningful is not None and safety.point is None:
         safety = Safety(leak <= NOTICEABLE * as_decimal(float(meaningful)))
@@ -314,8 +316,31 @@ def row_verdict(
     )
 
 
-def _named(point: Mapping[int, Fraction], names: tuple[str, ...]) -> dict[str, Fraction]:
-    return {names[j]: v for j, v in sorted(point.items())}
+class Named(Mapping[str, Fraction]):
+    """A point by the names of its columns, which are read when it is asked for: large models have many points."""
+
+    def __init__(self, point: Mapping[int, Fraction], names: tuple[str, ...]) -> None:
+        self._point, self._names = point, names
+
+    @cached_property
+    def _values(self) -> dict[str, Fraction]:
+        return dict(self.items())
+
+    def __len__(self) -> int:
+        return len(self._point)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._names[j] for j in sorted(self._point))
+
+    def __getitem__(self, name: str) -> Fraction:
+        return self._values[name]
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def items(self) -> ItemsView[str, Fraction]:
+        """Return pairs of name and value."""
+        return {self._names[j]: v for j, v in sorted(self._point.items())}.items()
 
 
 def _leak_witness(safety: Safety, names: tuple[str, ...], maximise: bool) -> dict[str, Any] | None:
@@ -324,7 +349,7 @@ def _leak_witness(safety: Safety, names: tuple[str, ...], maximise: bool) -> dic
     sign = -1.0 if maximise else 1.0
     rounded = "infeasible" if safety.rounded is None else sign * float(safety.rounded)
     return {
-        "point": _named(safety.point, names),
+        "point": dict(Named(safety.point, names)),
         "objective": sign * float(safety.value),
         "rounded": rounded,
     }
