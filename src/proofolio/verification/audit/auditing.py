@@ -104,8 +104,8 @@ class Audit:
 
     @property
     def bad(self) -> bool:
-        """Whether a row is invalid or unsafe."""
-        return any(row.verdict == "invalid" or row.safe is False for row in self.rows)
+        """Whether a row is invalid, unsafe, or dead and declared with an M that is too small."""
+        return any(_cuts_off(row) or row.safe is False for row in self.rows)
 
     def worst(self, n: int = 10) -> tuple[RowVerdict, ...]:
         """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
@@ -122,7 +122,7 @@ class Audit:
         }
 
         def key(row: RowVerdict) -> tuple[int, float]:
-            rank = 1 if row.safe is False and row.verdict != "invalid" else order[row.verdict]
+            rank = 0 if _cuts_off(row) else 1 if row.safe is False else order[row.verdict]
             return rank, -row.leak if rank == 1 else -(row.ratio or 0.0)
 
         return tuple(sorted(self.rows, key=key)[:n])
@@ -235,13 +235,18 @@ def assert_valid(model: Any, **options: Any) -> Audit:
     """
     found = audit(model, **({"big_m": "*"} | options))
     for row in found.worst(len(found.rows)):
-        if row.verdict == "invalid":
+        if _cuts_off(row):
             point = ", ".join(f"{name} = {float(v):g}" for name, v in list((row.witness or {}).items())[:8])
             raise InvalidBigM(
                 f"row {row.row!r} has M = {row.big_m:g} for {row.binary!r} and needs at least "
                 f"{row.needed[0]:.9g}: it cuts off {point}"
             )
     return found
+
+
+def _cuts_off(row: RowVerdict) -> bool:
+    """Whether a declared M is too small: `short` is given for a dead switch only then."""
+    return row.verdict == "invalid" or (row.verdict == "dead" and row.short is not None)
 
 
 def _check(
@@ -276,7 +281,7 @@ def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[st
 
 def _notes(program: Program, skipped: int) -> tuple[str, ...]:
     found = []
-    held = int((program.binary & (program.lower == program.upper)).sum())
+    held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
     if skipped:

@@ -419,7 +419,8 @@ class Bounding:
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
-            finding.reason, finding.unbounded = UNBOUNDED, True
+            if finding.top == math.inf:  # otherwise intervals know better than the solver
+                finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:

@@ -16,7 +16,7 @@ from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import Search
 from proofolio.verification.audit.verdicts import Dead, Finding, judge
 from proofolio.verification.certified.maximum import Maximum
-from proofolio.verification.exact.lp_bounds import Freed
+from proofolio.verification.exact.lp_bounds import Freed, Question
 
 __all__ = ["find_empty"]
 
@@ -66,6 +66,8 @@ def find_empty(
         elif whole.status == "empty":
             rest = anything(candidate, candidate.freed, on)
             if rest.point is not None:
-                finding.dead = Dead(rest.point, whole.nodes)
+                least, _ = search.exact.evaluate({j: -a for j, a in candidate.body.items()}, {}, Question())
+                alone = least is not None and -least > candidate.tight
+                finding.dead = Dead(rest.point, whole.nodes, alone)
             elif rest.status == "empty":
                 finding.top_on, finding.tree_on = -math.inf, rest.nodes

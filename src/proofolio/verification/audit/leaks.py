@@ -17,7 +17,6 @@ Where neither is shown, and where the objective is curved or there is none to co
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
