@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.record import Sheet, add_options, keep
 from proofolio import Model, check_certificate, read_program, save_certificate, solve
 from proofolio.program.program import Program
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.optimum import certify
 
 COLUMNS = (
@@ -166,7 +167,7 @@ def line(name: str, program: Program) -> tuple[Sequence[str], bool, bool]:
     answer = solve(program, confirm="none", time_limit=120.0)
     spent = time.process_time() - started
     started = time.process_time()
-    outcome = certify(program, answer.x, GAP, max(TIMES * spent, LEAST), 100_000)
+    outcome = certify(program, answer.x, GAP, Deadline.after(max(TIMES * spent, LEAST)), 100_000)
     proving = time.process_time() - started
     sizes = (str(program.n), str(int(program.integer.sum())), str(program.m))
     certificate = outcome.certificate

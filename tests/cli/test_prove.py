@@ -243,11 +243,11 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 def test_ctrl_c_shows_what_is_known(run, monkeypatch):
     prove, done = command.prove, []
 
-    def pressed(claim):
+    def pressed(claim, **options):
         if done:
             raise KeyboardInterrupt
         done.append(claim)
-        return prove(claim)
+        return prove(claim, **options)
 
     monkeypatch.setattr(command, "prove", pressed)
     result = run("prove", "c.py:several", "--json")

@@ -51,11 +51,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Truth:
-    """By how much a row of the meaning is missed by a point the rows allow, and the other way round; 0 is exact."""
+    """By how much a row of the meaning is missed by a point the rows allow, and the other way round; 0 is exact.
+
+    `untrue` is what is missed when every side that covers is moved by `rounding`: what the rounding of the numbers
+    cannot explain.
+    """
 
     unsound: Fraction
     incomplete: Fraction
-    rounding: Fraction  # what the numbers of the rows may be off by, generously
+    untrue: Fraction
+    rounding: Fraction
 
 
 # --- from data to a claim ---------------------------------------------------------------------------------------
@@ -106,11 +111,12 @@ def truth_of(case: Case) -> Truth | None:
         chosen.append([*sides, *sides_of(box_row(case.output), at, {})])
     pieces = [[side for row in rows for side in sides_of(row, at, {})] for rows in case.pieces]
     try:
-        coverage = Coverage(case)
-        unsound, incomplete = coverage.uncovered(chosen, pieces), coverage.uncovered(pieces, chosen)
+        unsound, incomplete = Coverage(case).both(chosen, pieces)
+        room = rounding(case)
+        untrue = max(Coverage(case, room).both(chosen, pieces)) if room else max(unsound, incomplete)
     except TimeoutError:
         return None
-    return Truth(unsound, incomplete, rounding(case))
+    return Truth(unsound, incomplete, untrue, room)
 
 
 def box_row(column: Column) -> Row:
@@ -132,9 +138,16 @@ def sides_of(row: Row, at: dict[str, int], fixed: dict[str, Fraction]) -> list[S
 class Coverage:
     """Counts the programs that are solved for one case, and gives up after `PROGRAMS`."""
 
-    def __init__(self, case: Case) -> None:
+    def __init__(self, case: Case, room: Fraction = Fraction(0)) -> None:
         self.case = case
+        self.room = room
         self.solved = 0
+
+    def both(
+        self, chosen: Sequence[Sequence[Side]], pieces: Sequence[Sequence[Side]]
+    ) -> tuple[Fraction, Fraction]:
+        """Return what pieces leave of the choices, and what the choices leave of the pieces."""
+        return self.uncovered(chosen, pieces), self.uncovered(pieces, chosen)
 
     def uncovered(self, regions: Sequence[Sequence[Side]], cover: Sequence[Sequence[Side]]) -> Fraction:
         """Return the largest t <= 1 by which a point of a region breaks a side of every set of the cover, or 0.
@@ -142,7 +155,8 @@ class Coverage:
         Sets are taken one after the other: where one holds all that is left of the region, nothing is uncovered.
         """
         found = Fraction(0)
-        sets = [one for one in cover if self.most(one, []) >= 0]
+        moved = [[(terms, high + self.room) for terms, high in one] for one in cover]
+        sets = [one for one in moved if self.most(one, []) >= 0]
 
         def left(region: Sequence[Side], broken: list[Side], rest: Sequence[Sequence[Side]]) -> None:
             nonlocal found

@@ -162,28 +162,41 @@ def judge_side(
         "loose": enough and (needed <= 0 or m > TOO_MUCH * (needed - eps)),
         "valid": enough,
         "binding": needed > m and not declared,
+        "no M": needed == math.inf
+        and not declared,  # undecided by definition: a flat model says nothing of it
         "invalid": needed > m and declared,
         "undecided": True,
     }
     right = next(
         word
-        for word in ("forcing", "dead", "redundant", "tight", "loose", "binding", "invalid", "undecided")
+        for word in (
+            "forcing",
+            "dead",
+            "redundant",
+            "tight",
+            "loose",
+            "no M",
+            "binding",
+            "invalid",
+            "undecided",
+        )
         if truths[word]
     )
     word = said.verdict
     facts = f"{right} (M {shown(m)}, needed {shown(needed)}, body with the binary on up to {shown(on_value)})"
     report.counts[f"verdict {word}"] += 1
     report.counts["verdict decided"] += word in DECIDED
-    report.counts["verdicts"] += 1
+    report.counts["verdict undecided, no M exists"] += word == "undecided" and right == "no M"
+    report.counts["verdicts"] += not (word == "undecided" and right == "no M")
 
     def wrong(name: str, came: str, instead: str = facts) -> None:
         report.wrong.append(Wrong(name, about, came, instead))
 
     if not truths.get(word, False):
         wrong(word, f"{word}, needed {said.needed}, {said.reason}")
-    elif word != right and word not in ("undecided", "valid"):
+    elif word != right and word not in ("undecided", "valid") and (word, right) != ("binding", "no M"):
         report.notes.append(Wrong(word, about, word, facts))
-    elif word == "undecided" and ordinary(problem):
+    elif word == "undecided" and right != "no M" and ordinary(problem):
         report.notes.append(Wrong(word, about, f"{word}, {said.reason}", facts))
     elif word in ("binding", "invalid") and enough:
         report.notes.append(Wrong(word, about, word, f"short, within rounding {shown(eps)}: {facts}"))
@@ -350,8 +363,8 @@ def judge_claim(case: Case, verdict: str, reason: str) -> Report:
     if truth is None:
         report.counts["claim not judged"] += 1
         return report
-    missed = max(truth.unsound, truth.incomplete)
-    word = "true" if not missed else "true up to rounding" if missed <= truth.rounding else "false"
+    exact = not max(truth.unsound, truth.incomplete)
+    word = "true" if exact else "false" if truth.untrue else "true up to rounding"
     report.counts[f"truth {word}"] += 1
     facts = f"{word}: allows {shown(truth.unsound)} too much, cuts {shown(truth.incomplete)}"
     if (verdict, word) in (("proved", "false"), ("refuted", "true")):

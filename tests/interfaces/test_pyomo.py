@@ -733,3 +733,30 @@ def test_a_component_indexed_by_python_ranges_has_their_shape():
     model = attach_pyomo(m)
     assert model.lift(m.W).shape == (2, 3)
     assert [model.column_name(j) for j in range(6)] == [f"W[{i},{t}]" for i in range(2) for t in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("body", "cure"),
+    [
+        (abs, r"constraint 'c' holds abs\(\): write it with proofolio\.absolute"),
+        (pyo.exp, r"constraint 'c' holds exp\(\): approximate it with proofolio\.piecewise_linear_of"),
+        (lambda x: x**3, r"constraint 'c' holds the power 'x\*\*3': approximate it"),
+        (lambda x: 1 / (x + 2), r"constraint 'c' divides by a variable, as gdp\.hull does"),
+        (lambda x: x * x * x, r"constraint 'c' is neither affine nor quadratic: multiply no more than two"),
+    ],
+)
+def test_a_row_that_cannot_be_read_names_a_cure(body, cure):
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(-1, 1))
+    m.c = pyo.Constraint(expr=body(m.x) <= 1)
+    with pytest.raises(UnsupportedProgram, match=cure):
+        read_pyomo(m)
+
+
+def test_the_hull_of_quadratic_rows_names_a_cure():
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(-1, 1))
+    m.d = gdp.Disjunction(expr=[[m.x**2 <= 0.25], [m.x >= 0.7]])
+    pyo.TransformationFactory("gdp.hull").apply_to(m)
+    with pytest.raises(UnsupportedProgram, match=r"transform such a disjunction with gdp\.bigm"):
+        read_pyomo(m)

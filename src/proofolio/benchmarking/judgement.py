@@ -154,7 +154,7 @@ def second_opinion(program: Program, claim: Solution, how: str, seconds: float) 
         why = "it says unbounded, and the columns' own bounds keep the objective finite"
         return record | {"status": "claim-wrong", "message": why}
     gap = ANY_GAP if said == "infeasible" else SMALL_GAP
-    found = confirm(program, claim, "second" if how == "none" else how, gap, seconds)
+    found = confirm(program, claim, "second" if how == "none" else how, gap, deadline)
     if found.word in ("certified", "verified"):
         return record | {"status": said, "confirmed": True, "certified": found.word == "certified"}
     record["message"] = found.reason

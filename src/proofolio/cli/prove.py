@@ -55,6 +55,14 @@ Examples:
     metavar="DIR",
     help="Prove nothing: check the proofs in a folder again, without a solver.",
 )
+@click.option(
+    "--time-limit",
+    type=float,
+    default=60.0,
+    show_default=True,
+    metavar="S",
+    help="Leave a claim undecided after this many seconds.",
+)
 @click.option("--list", "listed", is_flag=True, help="List the claims that ship.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def prove_command(
@@ -62,6 +70,7 @@ def prove_command(
     strict: bool,
     certificates: Path | None,
     checked: Path | None,
+    time_limit: float,
     listed: bool,
     as_json: bool,
 ) -> int:
@@ -76,6 +85,8 @@ def prove_command(
 
     The exit status is 0 when nothing is refuted, 1 when something is, and 2 for input that cannot be used.
     """
+    if not time_limit > 0:
+        raise BadData(f"--time-limit is {time_limit:g}: give seconds, a number above 0")
     if listed:
         return _list(as_json)
     if checked is not None and certificates is not None:
@@ -84,7 +95,7 @@ def prove_command(
         return _check_proofs(checked, names, as_json)
     with stdout_kept_free():
         asked = _asked(names)
-        found, interrupted = _all(asked, certificates)
+        found, interrupted = _all(asked, certificates, time_limit)
     if as_json:
         print_document(proofs_document(found, interrupted))
     else:
@@ -97,7 +108,7 @@ def prove_command(
     return BAD_NEWS if bad else GOOD
 
 
-def _all(asked: Sequence[Asked], folder: Path | None) -> tuple[list[Judged], bool]:
+def _all(asked: Sequence[Asked], folder: Path | None, time_limit: float) -> tuple[list[Judged], bool]:
     files = [None if folder is None else folder / name for name in _file_names(asked)]
     if folder is not None:
         _made(folder)
@@ -106,16 +117,17 @@ def _all(asked: Sequence[Asked], folder: Path | None) -> tuple[list[Judged], boo
         try:
             for k, (one, file) in enumerate(zip(asked, files, strict=True)):
                 progress(f"{one.claim.title} {one.claim.lowering}".strip(), k, len(asked))
-                found.append(_judged(one, file))
+                found.append(_judged(one, file, time_limit))
         except KeyboardInterrupt:
             return found, True
     return found, False
 
 
-def _judged(asked: Asked, file: Path | None) -> Judged:
+def _judged(asked: Asked, file: Path | None, time_limit: float) -> Judged:
     with _blamed_on(asked):
-        proof = prove(asked.claim)
-        strong = strength(asked.claim) if proof.verdict == "proved" else None
+        proof = prove(asked.claim, time_limit=time_limit)
+        left = time_limit - proof.seconds
+        strong = strength(asked.claim, time_limit=left) if proof.verdict == "proved" and left > 0 else None
     if file is None or proof.certificates is None:
         return Judged(asked, proof, strong)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import scipy.linalg  # noqa: F401  its BLAS is loaded before the libraries are looked for
@@ -21,6 +21,9 @@ from threadpoolctl import ThreadpoolController
 from proofolio.program.program import Program
 
 __all__ = ["NEVER", "Deadline", "convex_seconds", "finishing_seconds", "one_blas_thread"]
+
+# How many times longer than on an idle machine a budget of work may take.
+BUSY = 4.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Deadline:
     ----------
     started, at : float
         Readings of `time.perf_counter`, in seconds; `at` is infinite where there is no limit.
+    worked : float
+        The reading of `time.process_time` at which a budget of work is used up, which a busy machine does not shorten.
 
     Examples
     --------
@@ -41,6 +46,7 @@ class Deadline:
 
     started: float
     at: float
+    worked: float = math.inf
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
@@ -56,12 +62,12 @@ class Deadline:
     @property
     def left(self) -> float:
         """Seconds left, never negative."""
-        return max(self.at - perf_counter(), 0.0)
+        return max(min(self.at - perf_counter(), self.worked - process_time()), 0.0)
 
     @property
     def passed(self) -> bool:
         """Whether the time is up."""
-        return perf_counter() >= self.at
+        return self.left <= 0.0
 
     def earlier(self, seconds: float) -> Deadline:
         """Return the same work's moment moved forward, to keep that many seconds for something else."""
@@ -74,6 +80,11 @@ class Deadline:
     def within(self, seconds: float) -> Deadline:
         """Return this moment or the one that many seconds from now, whichever is first."""
         return replace(self, at=min(self.at, perf_counter() + seconds))
+
+    def working(self, seconds: float) -> Deadline:
+        """Return the moment by which that many seconds of work are done, on a machine at most `BUSY` times as slow."""
+        found = self.within(BUSY * seconds)
+        return replace(found, worked=min(self.worked, process_time() + seconds))
 
 
 NEVER = Deadline(0.0, math.inf)

@@ -194,11 +194,11 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     for _ in range(ROUNDS):
         if answer.status not in CLAIMS:
             break
-        left = min(confirm_budget(how, answer.seconds), deadline.left)
-        if left < LEAST_CONFIRMATION:
+        within = deadline.working(confirm_budget(how, answer.seconds))
+        if within.left < LEAST_CONFIRMATION:
             answer = replace(answer, message="no time was left to confirm it")
             break
-        found = confirm_claim(program, answer, how, gap, left)
+        found = confirm_claim(program, answer, how, gap, within)
         if found.word != "refuted":
             answer = _with_word(program, answer, found, deadline)
             break
@@ -213,7 +213,7 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
 
 
 def confirm_budget(how: str, seconds: float) -> float:
-    """Return how many seconds a confirmation may take, by those of the search.
+    """Return how many seconds of work a confirmation may take, by the seconds of the search.
 
     A certificate that is asked for may take long; otherwise what was solved at once is confirmed at once.
     """

@@ -11,6 +11,7 @@ import pytest
 
 from proofolio import BadData, Model, read_program, solve, stack
 from proofolio.program.quadratic import quadratic_form
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.optimum import certify, exact_program
 from proofolio.verification.certified.vipr import vipr_text
 from proofolio.verification.exact.trees import Leaf
@@ -121,7 +122,7 @@ def by_enumeration(program):
 def test_convex_quadratic_integer_programs_agree_with_enumeration(seed):
     program = random_program(seed, curved=True)
     truth = by_enumeration(program)
-    outcome = certify(program, solve(program).x, 1e-6, 30.0)
+    outcome = certify(program, solve(program).x, 1e-6, Deadline.after(30.0))
     assert outcome.status == ("infeasible" if truth is None else "optimal")
     if truth is not None:
         assert outcome.value >= truth
@@ -136,7 +137,7 @@ def test_convex_quadratic_integer_programs_agree_with_enumeration(seed):
 def test_no_point_to_start_from_or_a_bad_one_changes_the_answer(seed):
     program = random_program(seed, curved=False)
     found = solve(program, confirm="second")
-    with_none = certify(program, None, 1e-6, 30.0)
+    with_none = certify(program, None, 1e-6, Deadline.after(30.0))
     if found.x is None:
         assert with_none.status == "infeasible"
         return
@@ -147,7 +148,7 @@ def test_no_point_to_start_from_or_a_bad_one_changes_the_answer(seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_vipr_files_are_accepted_by_a_checker_that_knows_only_the_format(seed):
     program = random_program(100 + seed, curved=False)
-    outcome = certify(program, solve(program).x, 1e-6, 30.0)
+    outcome = certify(program, solve(program).x, 1e-6, Deadline.after(30.0))
     text = vipr_text(exact_program(program), outcome.certificate, program.column_names)
     proved = checked_range(text)
     if outcome.status == "infeasible":
@@ -160,7 +161,7 @@ def test_vipr_files_are_accepted_by_a_checker_that_knows_only_the_format(seed):
 
 def test_a_certificate_with_a_changed_number_is_no_longer_one():
     program = random_program(3, curved=False)
-    outcome = certify(program, solve(program).x, 1e-6, 30.0)
+    outcome = certify(program, solve(program).x, 1e-6, Deadline.after(30.0))
     certificate, exact = outcome.certificate, exact_program(program)
     assert certificate.holds(exact)
     leaves = [k for k, node in enumerate(certificate.nodes) if isinstance(node, Leaf) and node.multipliers]

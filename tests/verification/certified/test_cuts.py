@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from proofolio import Model, check_certificate, save_certificate, solve, stack
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.optimum import certify, exact_program
 from proofolio.verification.certified.search import OPTIONS
@@ -46,7 +47,7 @@ def lot_sizing(items=3, periods=8, seed=1):
 @pytest.fixture(scope="module")
 def certified():
     program = lot_sizing()
-    outcome = certify(program, solve(program, confirm="none").x, 1e-6, 60.0)
+    outcome = certify(program, solve(program, confirm="none").x, 1e-6, Deadline.after(60.0))
     return exact_program(program), program, outcome.certificate
 
 

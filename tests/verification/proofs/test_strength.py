@@ -108,3 +108,34 @@ def test_what_cannot_be_read_has_its_reason():
     found = strength(Claim(rows, {"u": Box(1, 0, 1)}, ("v",), [lambda u, v: v >= 0]))
     assert (found.sharp, found.ideal) == (None, None)
     assert "quadratic" in found.reason
+
+
+@pytest.mark.parametrize("size", [1e-9, 1.0, 1e9])
+def test_strength_is_the_same_at_every_size(size):
+    """v <= M b for v in [0, size]: with M = size every vertex is whole, with twice that one has b = 1/2."""
+
+    def claim(share):
+        def function(model):
+            v = model.variable("v", lower=0, upper=size)
+            b = model.variable("b", binary=True)
+            model.add("on", v <= share * size * b)
+            return v
+
+        return Claim(function, {}, ("v",), [lambda v: [v >= 0, v <= size]])
+
+    assert strength(claim(1)).ideal is True
+    assert strength(claim(2)).ideal is False
+
+
+def test_a_small_share_of_a_large_m_is_no_whole_number():
+    """v <= 1 and v <= 1e10 b: the vertex v = 1, b = 1e-10 is not whole, though a solver takes it for that."""
+
+    def function(model):
+        v = model.variable("v", lower=0, upper=1)
+        b = model.variable("b", binary=True)
+        model.add("on", v <= 1e10 * b)
+        return v
+
+    found = strength(Claim(function, {}, ("v",), [lambda v: [v >= 0, v <= 1]]))
+    assert found.ideal is False
+    assert found.vertex["b"] == Fraction(1, 10**10)

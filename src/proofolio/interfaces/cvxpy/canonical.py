@@ -200,7 +200,9 @@ def _foreign(name: str, text: str, cone: str) -> UnsupportedProgram:
 
 
 def _not_dcp(name: str, constraint: Any) -> UnsupportedProgram:
-    return UnsupportedProgram(f"{name} is not DCP: {shown(constraint)}")
+    return UnsupportedProgram(
+        f"{name} is not DCP: {shown(constraint)}; rewrite it by the DCP rules, or with proofolio's formulations"
+    )
 
 
 # Columns up to which substituting into a square costs less than an auxiliary variable does: a dense 64 x 64 form

@@ -131,7 +131,11 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
         tensor = extractor.affine(list(expressions)).tocoo()
     except NotImplementedError:
         some = ", ".join(shown(e) for e in expressions[:3])
-        raise UnsupportedProgram(f"CVXPY has no matrix for an atom in {some}") from None
+        for variable in variables:
+            _refuse_foreign(variable)
+        raise UnsupportedProgram(
+            f"CVXPY has no matrix for an atom in {some}: write it with affine atoms of real variables"
+        ) from None
     column, row = np.divmod(tensor.coords[0].astype(np.int64), max(height, 1))
     new_row = _row_major([e.shape for e in expressions])
     new_column = np.append(_row_major([v.shape for v in variables]), width)
@@ -214,6 +218,20 @@ def foreign_attribute(variable: Any) -> str:
     return next((name for name in names if variable.attributes[name]), "")
 
 
+def _refuse_foreign(variable: Any) -> None:
+    foreign = foreign_attribute(variable)
+    if foreign in ("complex", "imag", "hermitian"):
+        raise UnsupportedProgram(
+            f"variable {variable.name()!r} is {foreign}, and a Program has real columns only: write its real and "
+            "its imaginary part as two real variables"
+        )
+    if foreign:
+        raise UnsupportedProgram(
+            f"variable {variable.name()!r} is {foreign}, and a Program has no semidefinite cones: solve it with "
+            "CVXPY"
+        )
+
+
 def variable_box(variable: Any) -> Box:
     """Return bounds and integrality of a variable's entries, as its attributes say, in its shape.
 
@@ -223,11 +241,7 @@ def variable_box(variable: Any) -> Box:
         For complex, semidefinite and Hermitian variables.
     """
     attributes, shape = variable.attributes, variable.shape
-    foreign = foreign_attribute(variable)
-    if foreign:
-        raise UnsupportedProgram(
-            f"variable {variable.name()!r} is {foreign}: a Program has real columns and no semidefinite cones"
-        )
+    _refuse_foreign(variable)
     lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
     if attributes["nonneg"] or attributes["pos"]:
         lower = np.zeros(shape)

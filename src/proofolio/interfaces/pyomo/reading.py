@@ -17,7 +17,13 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
-from proofolio.interfaces.pyomo.terms import PyomoTerms, TermReader, grid_shape, variable_box
+from proofolio.interfaces.pyomo.terms import (
+    PyomoTerms,
+    TermReader,
+    beyond_quadratic,
+    grid_shape,
+    variable_box,
+)
 from proofolio.program.builder import CONSTANT_ROW_TOLERANCE
 from proofolio.program.program import (
     Block,
@@ -292,7 +298,7 @@ class _ModelReader:
         name, objective = active[0]
         terms = self.terms.read(objective.expr, f"objective {name!r}")
         if terms is None:
-            raise UnsupportedProgram(f"objective {name!r} is neither affine nor quadratic")
+            raise UnsupportedProgram(f"objective {name!r} {beyond_quadratic(objective.expr)}")
         return terms, objective.sense == pyo.maximize
 
     def _objective_arrays(self, terms: PyomoTerms, n: int) -> tuple[Any, Floats]:
@@ -339,9 +345,7 @@ class _ModelReader:
         lower, upper = -math.inf if low is None else float(low), math.inf if high is None else float(high)
         terms = self.terms.read(body, f"constraint {name!r}")
         if terms is None:
-            raise UnsupportedProgram(
-                f"constraint {name!r} is neither affine nor quadratic: only such rows can be read"
-            )
+            raise UnsupportedProgram(f"constraint {name!r} {beyond_quadratic(body)}")
         if terms.quadratic:
             self.quadratic.append(self._columns(terms), terms, lower, upper, position)
             self.quadratic.forms.append(self._forms(terms))

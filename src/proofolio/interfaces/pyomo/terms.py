@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from pyomo.common.errors import PyomoException
 from pyomo.core.base.set import SetProduct
+from pyomo.core.expr import (
+    AbsExpression,
+    DivisionExpression,
+    Expr_ifExpression,
+    PowExpression,
+    UnaryFunctionExpression,
+    is_potentially_variable,
+)
 from pyomo.repn.linear import LinearRepnVisitor
 from pyomo.repn.quadratic import QuadraticRepnVisitor
 from pyomo.repn.util import OrderedVarRecorder, VarRecorder
 
 from proofolio.errors import BadData, UnsupportedProgram
 
-__all__ = ["PyomoTerms", "TermReader", "grid_shape", "shortened", "variable_box"]
+__all__ = ["PyomoTerms", "TermReader", "beyond_quadratic", "grid_shape", "shortened", "variable_box"]
 
 
 FIXED_INTEGRALITY = 1e-6  # a variable fixed at a solver's answer is this close to its integer
@@ -95,6 +104,43 @@ def shortened(expression: Any) -> str:
     """Return the text of an expression, in quotes and not too long."""
     text = " ".join(str(expression).split())
     return repr(text if len(text) <= 80 else f"{text[:77]}...")
+
+
+def beyond_quadratic(expression: Any) -> str:
+    """Return what keeps an expression from being affine or quadratic, and what to do about it."""
+    found = [_beyond(node) for node in _nodes(expression)]
+    return next(filter(None, found), "is neither affine nor quadratic: multiply no more than two variables")
+
+
+def _beyond(node: Any) -> str:
+    if isinstance(node, AbsExpression):
+        return "holds abs(): write it with proofolio.absolute"
+    if isinstance(node, UnaryFunctionExpression):
+        return f"holds {node.getname()}(): approximate it with proofolio.piecewise_linear_of, or use a nonlinear solver"
+    if isinstance(node, DivisionExpression) and is_potentially_variable(node.arg(1)):
+        return (
+            "divides by a variable, as gdp.hull does with quadratic rows: transform such a disjunction with "
+            "gdp.bigm, or multiply the row out"
+        )
+    if isinstance(node, PowExpression) and not (_is_number(node.arg(1)) and node.arg(1) in (0, 1, 2)):
+        return f"holds the power {shortened(node)}: approximate it with proofolio.piecewise_linear_of"
+    if isinstance(node, Expr_ifExpression):
+        return "holds Expr_if: write it with proofolio.implies"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
+
+
+def _nodes(expression: Any) -> Iterator[Any]:
+    """Yield the parts of an expression that vary, itself first."""
+    waiting = [expression]
+    while waiting:
+        node = waiting.pop()
+        if hasattr(node, "is_expression_type") and node.is_expression_type() and not node.is_fixed():
+            yield node
+            waiting += reversed(node.args)
 
 
 def variable_box(variable: Any) -> tuple[float, float, bool]:

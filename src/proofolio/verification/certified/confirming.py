@@ -78,7 +78,7 @@ class Confirmation:
     reason: str = ""
 
 
-def confirm(program: Program, claim: Solution, how: str, gap: float, budget: float) -> Confirmation:
+def confirm(program: Program, claim: Solution, how: str, gap: float, deadline: Deadline) -> Confirmation:
     """Confirm or refute that a claim is optimal within a gap, that nothing satisfies the program, or bounds it.
 
     Parameters
@@ -89,15 +89,16 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, budget: flo
         With a point, or with a status of `INFEASIBLE` or `UNBOUNDED`.
     how : {"auto", "none", "second", "certificate"}
     gap : float
-    budget : float
-        Seconds for all of it.
+    deadline : Deadline
+        Of all of it.
     """
-    deadline = Deadline.after(budget)
     if how == "none":
         return Confirmation("solver", reason="no confirmation was asked for")
     found = Confirmation("solver")
     if how in ("auto", "certificate"):
-        found = _certified(program, claim, gap, budget if how == "certificate" else PART * budget)
+        found = _certified(
+            program, claim, gap, deadline if how == "certificate" else deadline.working(PART * deadline.left)
+        )
     if found.word == "solver" and how in ("auto", "second"):
         if deadline.passed:
             return replace(found, reason=found.reason or "no time was left to confirm it")
@@ -105,16 +106,16 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, budget: flo
     return found
 
 
-def _certified(program: Program, claim: Solution, gap: float, seconds: float) -> Confirmation:
+def _certified(program: Program, claim: Solution, gap: float, deadline: Deadline) -> Confirmation:
     missing = lacking(program)
     if missing is not None:
         return Confirmation("solver", reason=f"certificates cannot speak of {missing}")
     if claim.status in UNBOUNDED:
-        proof = certify_unbounded(program, seconds)
+        proof = certify_unbounded(program, deadline)
         if proof is None:
             return Confirmation("solver", reason="no exact direction without limit was found")
         return Confirmation("certified", proof, by=TREE)
-    outcome = certify(program, claim.x, gap, seconds, NODES)
+    outcome = certify(program, claim.x, gap, deadline, NODES)
     better = _improvement(program, claim, outcome, gap)
     if better is not None:
         return Confirmation("refuted", outcome.certificate, better, by=TREE, reason=outcome.reason)

@@ -18,6 +18,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.program.program import Program, QuadraticRows
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.search import Relaxed, grow
 from proofolio.verification.exact.certificate import Row
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed
@@ -156,7 +157,7 @@ class Maxima:
             return Maximum(status, bound, point, value, asked, proof, count, why)
 
         try:
-            grown = grow(self._relaxed, goal, better, seconds, nodes)
+            grown = grow(self._relaxed, goal, better, Deadline.after(seconds), nodes)
         except _Exceeded:
             return answer("exceeded")
         if grown.status != "proved":

@@ -17,6 +17,7 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.program.program import Program
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.search import OPTIONS, Relaxed, grow
 from proofolio.verification.exact.certificate import Undecidable
@@ -169,7 +170,9 @@ def exact_program(program: Program, rows: ExactRows | None = None) -> ExactProgr
     )
 
 
-def certify(program: Program, x: Floats | None, gap: float, seconds: float, most: int = 20_000) -> Outcome:
+def certify(
+    program: Program, x: Floats | None, gap: float, deadline: Deadline, most: int = 20_000
+) -> Outcome:
     """Try to certify that a point is optimal within a gap, or with no point that nothing satisfies the program.
 
     Parameters
@@ -180,7 +183,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
         A solver's point; better ones that the search comes upon take its place.
     gap : float
         Relative to the objective's size.
-    seconds : float
+    deadline : Deadline
     most : int
         Nodes.
     """
@@ -205,7 +208,7 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
     if x is not None:
         better(x)
         if best and _is_worse(program, x, best[0][1]):
-            better(_polished(exact, best[0][0], began + POLISHING * seconds))
+            better(_polished(exact, best[0][0], began + POLISHING * deadline.left))
     step = exact.step
 
     def goal() -> Fraction | None:
@@ -217,14 +220,14 @@ def certify(program: Program, x: Floats | None, gap: float, seconds: float, most
         return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
 
     relaxed, cuts = Relaxed(program, exact, rows), tuple[Cut, ...]()
-    grown = grow(relaxed, goal, better, seconds, min(most, UNCUT) if exact.integer else most, x)
-    left = seconds - (time.perf_counter() - began)
+    grown = grow(relaxed, goal, better, deadline, min(most, UNCUT) if exact.integer else most, x)
+    left = deadline.left
     if grown.status == "limit" and most > UNCUT and left > 0:
         cut, cuts = with_cuts(program, rows, OPTIONS, CUTTING * left)
         if cuts:
             rows_cut = ExactRows(cut)
             relaxed = Relaxed(cut, replace(exact, system=rows_cut.system), rows_cut)
-        grown = grow(relaxed, goal, better, began + seconds - time.perf_counter(), most, x)
+        grown = grow(relaxed, goal, better, deadline, most, x)
     point, value = best[0] if best else (None, None)
     spent = time.perf_counter() - began
     if grown.status != "proved":

@@ -23,6 +23,7 @@ from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
+from proofolio.solvers.limits import Deadline
 from proofolio.verification.exact.certificate import Row, Undecidable, bound, proves_empty
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed, Question
 from proofolio.verification.exact.simplex import exact_maximum
@@ -108,7 +109,7 @@ def grow(
     relaxed: Relaxed,
     goal: Callable[[], Fraction | None],
     found: Callable[[Floats | Mapping[int, Fraction]], bool],
-    seconds: float,
+    deadline: Deadline,
     most: int = 20_000,
     start: Floats | None = None,
 ) -> Grown:
@@ -124,13 +125,13 @@ def grow(
     found : function of a point
         Given every relaxation's point with integers that is below the goal; says whether to go on (the goal has
         then been lowered to what the point is worth). What it raises ends the search.
-    seconds : float
+    deadline : Deadline
     most : int
         Nodes.
     start : ndarray, optional
         A point at which every curve gets its first tangent.
     """
-    search = _Search(relaxed, goal, found, seconds, most)
+    search = _Search(relaxed, goal, found, deadline, most)
     if start is not None:
         search.touch(start)
     return search.run()
@@ -142,12 +143,12 @@ class _Search:
         relaxed: Relaxed,
         goal: Callable[[], Fraction | None],
         found: Callable[[Floats | Mapping[int, Fraction]], bool],
-        seconds: float,
+        deadline: Deadline,
         most: int,
     ) -> None:
         self.rows, self.goal, self.found, self.most = relaxed, goal, found, most
         self.p, self.exact = relaxed.p, relaxed.program
-        self.ends = time.perf_counter() + seconds
+        self.deadline = deadline
         self.integers = np.flatnonzero(self.p.integer)
         self.costs = _Costs(self.p.n)
         self.nodes: list[Node | None] = [None]
@@ -162,7 +163,7 @@ class _Search:
     def run(self) -> Grown:
         stack = [_Todo(0, dict(self.rows.held), -math.inf)]
         while stack:
-            if time.perf_counter() > self.ends or self.count >= self.most:
+            if self.deadline.passed or self.count >= self.most:
                 return Grown("limit", count=self.count, reason="the time or the nodes allowed were used up")
             todo = stack.pop()
             self.count += 1
@@ -182,7 +183,7 @@ class _Search:
         if self.exact.matrix and not rows.tangents:
             self.touch(np.clip(np.zeros(self.p.n), self.p.lower, self.p.upper))
         for _ in range(ROUNDS):
-            status, value, x, duals = rows.solve(self.ends - time.perf_counter())
+            status, value, x, duals = rows.solve(self.deadline.left)
             if status == "limit":
                 return Grown("limit", count=self.count, reason="the time was used up")
             if status == "infeasible":
@@ -228,7 +229,7 @@ class _Search:
     def _exactly(self, todo: _Todo, stack: list[_Todo], reason: str) -> Grown | None:
         """Decide a node in fractions from the start, where floating point cannot and the node is small."""
         try:
-            leaf, point = self.rows.decide(todo.boxes, self.goal(), self.ends)
+            leaf, point = self.rows.decide(todo.boxes, self.goal(), time.perf_counter() + self.deadline.left)
         except Undecidable as error:
             return self._open(f"{reason}: {error}")
         if leaf is not None:
@@ -275,7 +276,7 @@ class _Search:
             k for k in order[: 4 * TRIED].tolist() if self.costs.count[:, candidates[k]].min() < RELIABLE
         ][:TRIED]
         for k in unsure:
-            if time.perf_counter() > self.ends:
+            if self.deadline.passed:
                 break
             j = int(candidates[k])
             low, high = todo.boxes.get(j, self.rows.box(j))

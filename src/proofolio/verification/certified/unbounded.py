@@ -22,20 +22,19 @@ __all__ = ["certify_unbounded"]
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
-def certify_unbounded(program: Program, seconds: float) -> Certificate | None:
+def certify_unbounded(program: Program, deadline: Deadline) -> Certificate | None:
     """Return a certificate that a program is unbounded, None where none is found.
 
     Parameters
     ----------
     program : Program
         For which `proofolio.verification.certified.optimum.lacking` is None.
-    seconds : float
+    deadline : Deadline
     """
-    deadline = Deadline.after(seconds)
     rows = ExactRows(program)
     exact = exact_program(program, rows)
     with suppress(ProofolioError):
-        found = explain_unbounded(program, seconds)
+        found = explain_unbounded(program, deadline.left)
         point = exact_point(program, rows, program.point(found.start), None, {})
         if point is None:
             return None

@@ -16,6 +16,7 @@ from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.highs import solver as highs
 from proofolio.solvers.highs.session import Session
+from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic import clarabel
 from proofolio.solvers.scip import solver as scip
 from proofolio.solvers.solution import INFEASIBLE, Settings, Solution
@@ -146,7 +147,7 @@ def explain_infeasible(model: Any, time_limit: float = 10.0) -> Iis:
 def _proved(part: Program, seconds: float) -> str:
     """Return what proves again that nothing satisfies a part of a program."""
     claim = Solution(part, INFEASIBLE[0], None, None, None, 0.0, "highs", "")
-    found = confirm(part, claim, "auto", Settings().gap, seconds)
+    found = confirm(part, claim, "auto", Settings().gap, Deadline.after(seconds))
     if found.word == "refuted":
         raise SolverFailure(
             f"no explanation was found that is true: {found.by} satisfies rows that a solver says cannot hold together"

@@ -33,11 +33,12 @@ from proofolio.verification.proofs.questions import (
     disjoint_outputs,
     excess,
     lifted_facets,
+    outside_bounds,
     recession,
     sound_question,
     total_question,
 )
-from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, parts
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent, parts
 
 __all__ = ["Recheck", "recheck"]
 
@@ -187,8 +188,12 @@ def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fr
         if "empty" in tree:
             _require(proves_empty(here, read_numbers(tree["empty"])), "multipliers do not prove a case empty")
             return Fraction(0)
-        proved = bound(here, goal, read_numbers(tree["multipliers"]))
-        _require(proved is not None and proved <= DELTA, "multipliers do not prove a case inside the pieces")
+        y = read_numbers(tree["multipliers"])
+        proved = bound(here, goal, y)
+        _require(
+            proved is not None and proved <= question.lent(y),
+            "multipliers do not prove a case inside the pieces",
+        )
         assert proved is not None
         _require(Fraction(tree["bound"]) == proved, "a bound is not what its multipliers prove")
         return max(proved, Fraction(0))
@@ -222,10 +227,16 @@ def _cell(part: Statement, lines: tuple[Line, ...], tree: Mapping[str, Any], fix
     )
     _require(set(part.given) <= set(fixed), "a case is settled before its integer inputs are")
     whole = {**fixed, **values_}
-    return _by_lift(part, system, whole, tree) if "lift" in tree else _by_vertices(part, lines, whole, tree)
+    return (
+        _by_lift(part, lines, system, whole, tree)
+        if "lift" in tree
+        else _by_vertices(part, lines, whole, tree)
+    )
 
 
-def _by_lift(part: Statement, system: System, fixed: Point, tree: Mapping[str, Any]) -> Fraction:
+def _by_lift(
+    part: Statement, lines: Sequence[Line], system: System, fixed: Point, tree: Mapping[str, Any]
+) -> Fraction:
     lift = {
         int(j): (read_numbers(value["terms"]), Fraction(value["constant"]))
         for j, value in tree["lift"].items()
@@ -237,12 +248,17 @@ def _by_lift(part: Statement, system: System, fixed: Point, tree: Mapping[str, A
     )
     delta, wanted = Fraction(0), lifted_facets(part, fixed, lift)
     _require({int(k) for k in tree["multipliers"]} <= set(range(len(wanted))), "multipliers for no row")
+    rooms = part.cell_rooms(lines)
     for k, facet in enumerate(wanted):
-        proved = bound(system, facet.terms, read_numbers(tree["multipliers"].get(str(k), {})))
+        y = read_numbers(tree["multipliers"].get(str(k), {}))
+        proved = bound(system, facet.terms, y)
         _require(proved is not None, "multipliers prove nothing about a row")
         assert proved is not None
+        _require(
+            proved - facet.limit <= facet.room + lent(rooms, y) + part.lent_by_bounds(system, facet.terms, y),
+            "a row fails on a cell that is said to be served",
+        )
         delta = max(delta, (proved - facet.limit) / facet.scale)
-    _require(delta <= DELTA, "a row fails on a cell that is said to be served")
     return delta
 
 
@@ -278,7 +294,7 @@ def _without_output(found: Sequence[Statement], gap: Mapping[str, Any]) -> None:
 
 def _outside_all(pieces: Sequence[Sequence[Any]], point: Point, sentence: str) -> None:
     for piece in pieces:
-        _require(any(evaluate(f.terms, point) > f.limit + DELTA * f.scale for f in piece), sentence)
+        _require(any(evaluate(f.terms, point) > f.limit + f.room for f in piece), sentence)
 
 
 def _refuted(found: Sequence[Statement], refutation: Mapping[str, Any]) -> None:
@@ -331,8 +347,12 @@ def _no_completion(part: Statement, point: Point, tree: Mapping[str, Any], value
         j = tree["clash"]
         _require(j in values and j in point and abs(values[j] - point[j]) > DELTA, "an output does not clash")
         return
+    if "beyond" in tree:
+        j = tree["beyond"]
+        _require(j in point and outside_bounds(part, j, point[j]), "a value lies within its bounds")
+        return
     held = {**point, **values}
-    system = replace(part.relaxed, freed=freed_rows(part.rows, held), fixed=held)
+    system = replace(part.excused, freed=freed_rows(part.rows, held), fixed=held)
     _require(proves_empty(system, read_numbers(tree["empty"])), "multipliers do not exclude a case")
 
 

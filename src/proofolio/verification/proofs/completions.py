@@ -140,7 +140,7 @@ def _cell_facets(part: Statement, lines: Sequence[Line], fixed: Mapping[int, Fra
     for facet in facets(part, [*lines, *box]):
         constant = sum((a * fixed[j] for j, a in facet.terms.items() if j in fixed), Fraction(0))
         terms = {j: a for j, a in facet.terms.items() if j not in fixed}
-        found.append(Facet(terms, facet.limit - constant, facet.scale))
+        found.append(Facet(terms, facet.limit - constant, facet.scale, facet.room))
     return found
 
 

@@ -2,8 +2,8 @@ r"""Prove a claim, refute it with a point, or say what was missing.
 
 A claim is **sound** when every point of the rows lies in some piece of its meaning, and **complete** when
 every point of the meaning has integers and auxiliary values that satisfy the rows. Both are decided in
-rational arithmetic on the numbers as written, up to :math:`\delta \le 10^{-9}` of a row's size; see
-`prove_sound` and `prove_complete` for how.
+rational arithmetic on the numbers as written, up to what the rounding of the numbers in the rows that a
+certificate uses explains; see `prove_sound` and `prove_complete` for how.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
 from proofolio.verification.proofs.questions import combinations, disjoint_outputs
-from proofolio.verification.proofs.reading import Stated, state
+from proofolio.verification.proofs.reading import Stated, positive_seconds, state
 from proofolio.verification.proofs.sound_and_complete import (
     Incomplete,
     Outside,
@@ -157,7 +157,7 @@ def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> 
     max_binaries : int
         Integers that share rows or pieces are enumerated up to ``2 ** max_binaries`` assignments.
     time_limit : float
-        Seconds; past them the verdict is ``undecided``.
+        Seconds, more than zero (``inf``: no limit); past them the verdict is ``undecided``.
 
     Returns
     -------
@@ -167,9 +167,11 @@ def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> 
     Raises
     ------
     ProofolioError
-        What the function itself raises, and `BadData` for a meaning that does not fit the outputs.
+        What the function itself raises, and `BadData` for a meaning that does not fit the outputs or a time
+        limit that is no positive number.
     """
     start = time.perf_counter()
+    time_limit = positive_seconds(time_limit)
     try:
         stated = state(claim)
         outcome = _Attempt(stated, max_binaries, start + time_limit).outcome()

@@ -4,7 +4,7 @@ r"""What is to be proved about a part of a statement, for prover and checker ali
 each piece has a facet :math:`a'x \le b` (of size s) with :math:`a'x \ge b + s t`. With k the **first** such facet
 of a piece, the facets before it have :math:`a'x \le b + s t`: one choice of k for each piece gives a system in
 (x, t), with :math:`-1 \le t \le 1`, and the set lies in the union of the pieces, each widened by delta, when every
-choice is empty or has :math:`t \le \delta`.
+choice is empty or has a t that rounding explains.
 
 **Complete**: rows seen from the inputs and outputs, once integers are fixed. With the other variables affine in
 the points, :math:`f = Lx + l`, the row :math:`A_i x + B_i f \le b_i` reads
@@ -24,7 +24,7 @@ from itertools import product
 from proofolio.verification.exact.certificate import ZERO, Row, System, Undecidable, evaluate
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.lines import Line
-from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows
+from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows, lent
 
 __all__ = [
     "Lift",
@@ -36,6 +36,7 @@ __all__ = [
     "disjoint_outputs",
     "excess",
     "lifted_facets",
+    "outside_bounds",
     "projected",
     "recession",
     "sound_question",
@@ -60,6 +61,11 @@ class Question:
     rows: tuple[Line, ...]
     columns: tuple[int, ...]
     pieces: tuple[tuple[Facet, ...], ...]
+    rooms: tuple[Fraction, ...] = ()
+
+    def lent(self, multipliers: Row) -> Fraction:
+        """Return the largest t that rounding explains under multipliers of `system`."""
+        return lent((*self.rooms, *(f.room for piece in self.pieces for f in piece)), multipliers)
 
     @property
     def t(self) -> int:
@@ -93,7 +99,7 @@ def sound_question(part: Statement, entry: int) -> Question:
     """Ask whether the rows of a part put an entry into one of its pieces."""
     columns = tuple(j for j in range(len(part.names)) if part.integer[j])
     pieces = tuple(tuple(facets(part, piece)) for piece in part.entries[entry])
-    return Question(part.program, part.rows, columns, pieces)
+    return Question(part.program, part.rows, columns, pieces, part.rooms)
 
 
 def total_question(part: Statement, entry: int) -> Question:
@@ -162,7 +168,11 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
                 sides.append((_less(top, factor, bottom), limit - factor * end))
         if len(sides) > MOST_ROWS:
             raise Undecidable(f"eliminating the outputs of a piece gave more than {MOST_ROWS} rows")
-    return tuple(Facet(row, limit, part.scale(row)) for row, limit in sides if row or limit < 0)
+    return tuple(
+        Facet(row, limit, part.scale(row), part.rounding(row, limit))
+        for row, limit in sides
+        if row or limit < 0
+    )
 
 
 def _reduced(row: Row, limit: Fraction, terms: Row, value: Fraction, column: int) -> tuple[Row, Fraction]:
@@ -205,11 +215,10 @@ def active_lines(part: Statement, fixed: Mapping[int, Fraction]) -> list[Line]:
     lines = [line for i, line in enumerate(part.rows) if (i, "lower") not in freed]
     for j, kind in enumerate(part.kinds):
         if kind in ("output", "auxiliary"):
-            one = {j: Fraction(1)}
             if j in fixed and kind == "output":
-                lines.append(Line(one, fixed[j], fixed[j], (j, frozenset())))
+                lines.append(Line({j: Fraction(1)}, fixed[j], fixed[j], (j, frozenset())))
             elif part.lower[j] is not None or part.upper[j] is not None:
-                lines.append(Line(one, part.lower[j], part.upper[j]))
+                lines.append(part.bound_lines[j])
     return lines
 
 
@@ -220,7 +229,7 @@ def lifted_facets(part: Statement, fixed: Mapping[int, Fraction], lift: Lift) ->
         pinned = line.when is not None and not line.when[1]  # an integer output must be what was fixed
         for facet in facets(part, [line]):
             terms, constant = (facet.terms, ZERO) if pinned else substituted(facet.terms, fixed, lift)
-            found.append(Facet(terms, facet.limit - constant, facet.scale))
+            found.append(Facet(terms, facet.limit - constant, facet.scale, facet.room))
     return found
 
 
@@ -229,7 +238,7 @@ def cell_generators(
 ) -> tuple[list[Point], list[Point]]:
     """Return the vertices and rays of the cell that lines cut out of the box, its integer inputs fixed."""
     columns = [j for j in part.points if j not in given]
-    box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns if part.kinds[j] == "input"]
+    box = [part.bound_lines[j] for j in columns if part.kinds[j] == "input"]
     found = []
     for facet in facets(part, [*box, *lines]):
         constant = sum((a * given[j] for j, a in facet.terms.items() if j in given), ZERO)
@@ -242,11 +251,28 @@ def cell_generators(
 
 
 def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, Fraction]) -> Fraction:
-    """Return the largest violation of a row or bound at a point, each over its scale."""
+    """Return the largest violation of a row or bound at a point, each over its scale.
+
+    Raises
+    ------
+    Undecidable
+        When a violation is more than the rounding of its row explains.
+    """
     worst = ZERO
     for facet in facets(part, active_lines(part, fixed)):
-        worst = max(worst, (evaluate(facet.terms, point) - facet.limit) / facet.scale)
+        missed = evaluate(facet.terms, point) - facet.limit
+        if missed > facet.room:
+            raise Undecidable("a vertex is completed by less than its rows ask for")
+        worst = max(worst, missed / facet.scale)
     return worst
+
+
+def outside_bounds(part: Statement, j: int, value: Fraction) -> bool:
+    """Whether an output has a value that its bounds exclude, rounding apart."""
+    low, high = part.relaxed.lower[j], part.relaxed.upper[j]
+    return part.kinds[j] == "output" and (
+        (low is not None and value < low) or (high is not None and value > high)
+    )
 
 
 def recession(part: Statement) -> System:

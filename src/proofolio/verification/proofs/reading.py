@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -186,6 +187,13 @@ class Stated(NamedTuple):
 
     statement: Statement
     lifts: tuple[AuthorLift, ...] = ()
+
+
+def positive_seconds(limit: object) -> float:
+    """Return a time limit as a float; `BadData` when it is no number above zero."""
+    if isinstance(limit, bool) or not isinstance(limit, Real) or not float(limit) > 0:
+        raise BadData(f"time_limit is {limit!r}: give seconds, a number above 0")
+    return float(limit)
 
 
 def state(claim: Claim) -> Stated:

@@ -9,10 +9,10 @@ stay small (Applegate, Cook, Dash & Espinoza 2007, Exact solutions to linear pro
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import inf
+from math import inf, log2
 
 import numpy as np
 from scipy import sparse
@@ -29,8 +29,9 @@ from proofolio.verification.exact.certificate import (
     violation,
 )
 from proofolio.verification.exact.elimination import solve_square
-from proofolio.verification.exact.simplex import exact_feasible
-from proofolio.verification.proofs.statement import DELTA
+from proofolio.verification.exact.simplex import exact_feasible, exact_maximum
+from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.statement import reach as implied_reach
 
 __all__ = ["Answer", "SmallLP"]
 
@@ -49,6 +50,9 @@ OPTIONS = {
 # HiGHS, which only suggests, is not given it: kept, it takes a proof from delta = 0 to 1e-9, or leaves HiGHS without
 # an answer (shipped disjunctions, two-decimal family).
 NOTHING = 1e-9
+USUAL = (5e-5, 2e4)  # sizes of columns between which the absolute tolerances of HiGHS do no harm
+NOISE = 1e-12  # of a row's largest term: what is smaller in all its rows gives no column a unit
+LEAST = Fraction(1, 10**18)  # what a strict inequality asks for in exact programs
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,12 @@ class SmallLP:
         self._cost: set[int] = set()
         self._low, self._high = _floats(system.low, -inf), _floats(system.high, inf)
         self._lower, self._upper = _floats(system.lower, -inf), _floats(system.upper, inf)
+        self._units = self._column_units(system)
+        sizes = [
+            max((abs(float(a)) * self._units[j] for j, a in row.items()), default=1.0) for row in system.rows
+        ]
+        self._factors = [_power(1.0 / size) if self._scaled and size else 1.0 for size in sizes]
+        self._cost_unit = 1.0
         self._session = self._loaded(system)
 
     def question(
@@ -94,21 +104,25 @@ class SmallLP:
         Raises
         ------
         Undecidable
-            Past the deadline, or when HiGHS gives up.
+            Past the deadline, or when HiGHS gives up on a program too large for fractions.
         """
         if time.perf_counter() > self.deadline:
             raise Undecidable("the time limit was reached")
         session = self._session
         for i, _ in self._freed ^ system.freed:
             low = -inf if (i, "lower") in system.freed else self._low[i]
-            session.change_row(i, low, inf if (i, "upper") in system.freed else self._high[i])
+            high = inf if (i, "upper") in system.freed else self._high[i]
+            session.change_row(i, low * self._factors[i], high * self._factors[i])
         moved = sorted({*self._fixed, *system.fixed})
         if moved:
             fixed = [(float(system.fixed[j]),) * 2 if j in system.fixed else None for j in moved]
             ends = [end or (self._lower[j], self._upper[j]) for j, end in zip(moved, fixed, strict=True)]
-            lower, upper = np.array(ends, dtype=float).T.copy()
+            lower, upper = (np.array(ends, dtype=float).T / [self._units[j] for j in moved]).copy()
             session.change_box(np.array(moved, dtype=np.int32), lower, upper)
-        cost = dict.fromkeys(self._cost - set(c), 0.0) | {j: -float(a) for j, a in c.items()}
+        sized = {j: -float(a) * self._units[j] for j, a in c.items()}
+        most = max((abs(a) for a in sized.values()), default=0.0)
+        unit = self._cost_unit = _power(1.0 / most) if self._scaled and most else 1.0
+        cost = dict.fromkeys(self._cost - set(c), 0.0) | {j: a * unit for j, a in sized.items()}
         if cost:
             values = np.array([*cost.values()], dtype=float)
             session.change_cost(np.array([*cost], dtype=np.int32), values)
@@ -118,18 +132,33 @@ class SmallLP:
             session.forget()
             status = self._solved()
         if status == "optimal":
-            return Answer(status, -session.value, session.point().tolist(), (-session.row_duals()).tolist())
+            return self._optimal()
         if status == "infeasible":
             ray = session.dual_ray()
-            return Answer("empty", -inf, [], [] if ray is None else ray.tolist())
+            return Answer("empty", -inf, [], [] if ray is None else (ray * np.array(self._factors)).tolist())
+        if status == "unbounded" and all(self._reach(j) < inf for j in c):
+            session.forget()  # a bounded objective is never unbounded: ask once more, from no basis
+            status = self._solved()
+            if status == "optimal":
+                return self._optimal()
         if status == "unbounded":
             return Answer("unbounded", inf, [], [])
-        if not c:
-            point, y = exact_feasible(system, self.deadline)
-            if point is None:
-                return Answer("empty", -inf, [], [float(y.get(i, 0)) for i in range(len(system.rows))])
-            return Answer("optimal", 0.0, [float(point[j]) for j in sorted(point)], [0.0] * len(system.rows))
-        raise Undecidable(f"HiGHS gave no answer to a linear program ({session.message})")
+        return self._in_fractions(c, system)
+
+    def _in_fractions(self, c: Row, system: System) -> Answer:
+        """Answer without HiGHS, which gave up or calls a bounded objective unbounded."""
+        best = exact_maximum(system, c, self.deadline)
+        y = [float(best.multipliers.get(i, 0)) for i in range(len(system.rows))]
+        if best.value is None:
+            return Answer(best.status, -inf if best.status == "empty" else inf, [], y)
+        return Answer(
+            "optimal", float(best.value), [float(best.point.get(j, 0)) for j in range(len(system.lower))], y
+        )
+
+    def _optimal(self) -> Answer:
+        session, unit = self._session, self._cost_unit
+        point, duals = session.point() * self._units, -session.row_duals() * self._factors / unit
+        return Answer("optimal", -session.value / unit, point.tolist(), duals.tolist())
 
     def _solved(self) -> str:
         try:
@@ -139,7 +168,12 @@ class SmallLP:
 
     def _loaded(self, system: System) -> Session:
         session = Session(OPTIONS, seed=1)
-        entries = [(i, j, float(a)) for i, row in enumerate(system.rows) for j, a in row.items()]
+        units, factors = np.array(self._units), np.array(self._factors)
+        entries = [
+            (i, j, float(a) * units[j] * factors[i])
+            for i, row in enumerate(system.rows)
+            for j, a in row.items()
+        ]
         rows = [
             (i, j, a) for i, j, a in entries if abs(a) >= NOTHING or NOTHING <= abs(a) * self._reach(j) < inf
         ]
@@ -147,8 +181,8 @@ class SmallLP:
         shape = len(system.rows), len(system.lower)
         matrix = sparse.csr_array((np.array(data, dtype=float), (where, columns)), shape=shape)
         box, sides = (
-            (np.array(self._lower), np.array(self._upper)),
-            (np.array(self._low), np.array(self._high)),
+            (np.array(self._lower) / units, np.array(self._upper) / units),
+            (np.array(self._low) * factors, np.array(self._high) * factors),
         )
         try:
             session.load(np.zeros(shape[1]), box, matrix, sides)
@@ -157,11 +191,51 @@ class SmallLP:
         return session
 
     def _reach(self, j: int) -> float:
-        return max(abs(self._lower[j]), abs(self._upper[j]))
+        return max(abs(self._lower[j]), abs(self._upper[j])) / self._units[j]
+
+    @property
+    def _scaled(self) -> bool:
+        return any(unit != 1.0 for unit in self._units)
+
+    def _column_units(self, system: System) -> list[float]:
+        """Return the power of two each column is measured in: 1 everywhere unless sizes are unusual.
+
+        What the rows leave a column counts, not careless bounds. A column without limits is measured like the
+        smallest that shares a row with it. One that is lost beside the others in all its rows (what the rounding of a
+        square root left) has no say.
+        """
+        bounds = [max(abs(low), abs(high)) for low, high in zip(self._lower, self._upper, strict=True)]
+        if all(_is_usual(r) for r in bounds):
+            return [1.0] * len(bounds)
+        rows = zip(system.rows, system.low, system.high, strict=True)
+        reach = _floats(implied_reach([Line(*row) for row in rows], system.lower, system.upper, 2), inf)
+        seen: set[int] = set()
+        for row in system.rows:
+            terms = {j: abs(float(a)) * reach[j] for j, a in row.items() if 0.0 < reach[j] < inf}
+            least = NOISE * max(terms.values(), default=0.0)
+            seen |= {j for j, term in terms.items() if term > least}
+        reach = [r if r == inf or j in seen else 0.0 for j, r in enumerate(reach)]
+        if all(_is_usual(r) for r in reach):
+            return [1.0] * len(reach)
+        units = [_power(r) if 0.0 < r < inf else 1.0 for r in reach]
+        found = list(units)
+        for row in system.rows:
+            shared = [units[j] * abs(float(a)) for j, a in row.items() if 0.0 < reach[j] < inf]
+            for j, a in row.items():
+                if reach[j] == inf and shared:
+                    found[j] = _power(min(shared) / abs(float(a)))
+        return found
 
     # ------------------------------------------------------------- exactness
-    def certify(self, c: Row, system: System, answer: Answer, target: Fraction) -> dict[int, Fraction] | None:
-        """Return multipliers that prove c'x <= target, or None; none at all are tried first."""
+    def certify(
+        self,
+        c: Row,
+        system: System,
+        answer: Answer,
+        target: Fraction,
+        lent: Callable[[Row], Fraction] = lambda y: Fraction(0),
+    ) -> dict[int, Fraction] | None:
+        """Return multipliers that prove c'x <= target + what they are lent, or None; none at all come first."""
         best: tuple[Fraction, dict[int, Fraction]] | None = None
         for y in self._multipliers(c, system, answer):
             proved = bound(system, c, y)
@@ -169,16 +243,16 @@ class SmallLP:
                 best = (proved, y)
             if best is not None and best[0] <= min(target, Fraction(0)):
                 break
-        if best is not None and best[0] <= target:
+        if best is not None and best[0] <= target + lent(best[1]):
             return best[1]
-        beyond = _with_goal(system, c, target)
+        beyond = _with_goal(system, c, target + LEAST)
         point, y = exact_feasible(beyond, self.deadline)
         share = -y.pop(len(system.rows), Fraction(0))  # of the goal, which is low: its multiplier is negative
         if point is not None or share <= 0:
             return None
         solved = {i: v / share for i, v in y.items()}
         proved = bound(system, c, solved)
-        return solved if proved is not None and proved <= target else None
+        return solved if proved is not None and proved <= target + lent(solved) else None
 
     def certify_empty(self, system: System, answer: Answer) -> dict[int, Fraction] | None:
         """Return multipliers that prove the system empty, or None."""
@@ -229,7 +303,7 @@ class SmallLP:
         for point in self._points(system, answer):
             if (not wanted or _value(wanted, point) > above) and violation(system, point) == 0:
                 return point
-        asked = _with_goal(system, wanted, above + DELTA / 1000) if wanted else system
+        asked = _with_goal(system, wanted, above + LEAST) if wanted else system
         found, _ = exact_feasible(asked, self.deadline)
         return found
 
@@ -263,6 +337,14 @@ class SmallLP:
             matrix.append([row.get(j, Fraction(0)) for j in basic])
         solved = solve_square(matrix, right)
         return None if solved is None else point | dict(zip(basic, solved, strict=True))
+
+
+def _is_usual(reach: float) -> bool:
+    return reach in (0.0, inf) or USUAL[0] <= reach <= USUAL[1]
+
+
+def _power(size: float) -> float:
+    return float(2.0 ** round(log2(size)))
 
 
 def _with_goal(system: System, goal: Row, least: Fraction) -> System:

@@ -25,12 +25,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from math import inf
 from typing import Any
 
 import numpy as np
 
 from proofolio.verification.exact.certificate import Row, System, Undecidable, bound, written
+from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.proofs.completions import (
     Blocked,
     completed_generators,
@@ -43,12 +45,13 @@ from proofolio.verification.proofs.questions import (
     Lift,
     Question,
     lifted_facets,
+    outside_bounds,
     sound_question,
     total_question,
 )
 from proofolio.verification.proofs.reading import AuthorLift
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent
 
 __all__ = ["Incomplete", "Integers", "Outside", "prove_complete", "prove_covered", "prove_sound"]
 
@@ -85,7 +88,7 @@ class _Search:
             if y is not None:
                 return {"empty": written(y)}
         elif answer.status == "optimal" and answer.value <= TRIED:
-            y = self.lp.certify(self.goal, system, answer, DELTA)
+            y = self.lp.certify(self.goal, system, answer, Fraction(0), self.question.lent)
             if y is not None:
                 return self._leaf(system, y)
         column = next((j for j in self.question.columns if j not in fixed), None)
@@ -97,7 +100,7 @@ class _Search:
             }
         rest = [p for p in range(len(self.question.pieces)) if p not in chosen]
         if not rest:
-            self._settle(system, answer)
+            return self._settle(system, answer, chosen)
         inside = self._middle(system, answer.point)
         piece = min(rest, key=lambda p: self._breach(p, inside))
         return {
@@ -135,12 +138,23 @@ class _Search:
             default=-inf,
         )
 
-    def _settle(self, system: System, answer: Answer) -> None:
-        """Raise `Outside` with the point of a node where every piece has its facet chosen."""
+    def _settle(self, system: System, answer: Answer, chosen: Mapping[int, int]) -> dict[str, Any]:
+        """Settle a node where every piece has its facet chosen: `Outside` with its point, or its leaf after all."""
+        picked = [self.question.pieces[p][k] for p, k in chosen.items()]
+        explained = max((f.room / f.scale for f in picked), default=Fraction(0))
+        point = None
         if answer.status == "optimal":
-            point = self.lp.exact_point(system, answer, self.goal, DELTA)
-            if point is not None:
-                raise Outside({j: v for j, v in point.items() if j != self.question.t})
+            point = self.lp.exact_point(system, answer, self.goal, explained)
+        if point is None:  # HiGHS is wrong, by more than its tolerances or within them
+            best = exact_maximum(system, self.goal, self.lp.deadline)
+            if best.status == "empty":
+                return {"empty": written(best.multipliers)}
+            if best.value is not None and best.value <= self.question.lent(best.multipliers):
+                return self._leaf(system, best.multipliers)
+            if best.value is not None and best.value > explained:
+                point = {j: best.point.get(j, Fraction(0)) for j in range(len(system.lower))}
+        if point is not None:
+            raise Outside({j: v for j, v in point.items() if j != self.question.t})
         raise Undecidable("a linear program of the soundness search could be settled neither way exactly")
 
 
@@ -180,7 +194,7 @@ class Integers:
 
     def __init__(self, part: Statement, deadline: float = inf) -> None:
         self.part = part
-        self.relaxed = SmallLP(part.relaxed, deadline)
+        self.relaxed = SmallLP(part.excused, deadline)
 
     def working(self, point: Point, fixed: Point) -> Iterator[Point]:
         """Yield the integers that complete a point, rows moved by delta: nearest values first."""
@@ -212,16 +226,21 @@ class Integers:
 
     def _empty_tree(self, here: Point, values: Point) -> dict[str, Any] | None:
         pinned = {**here, **values}
+        beyond = next((j for j in self.part.points if outside_bounds(self.part, j, here[j])), None)
+        if beyond is not None:
+            return {"beyond": beyond}
         clash = next((j for j in values if j in here and abs(values[j] - here[j]) > DELTA), None)
         if clash is not None:
             return {"clash": clash}
         system = self.relaxed.question(freed_rows(self.part.rows, pinned), pinned)
         answer = self.relaxed.maximise({}, system)
-        if answer.status == "empty":
+        column = next((j for j in self.part.chosen if j not in values), None)
+        if (
+            answer.status == "empty" or column is None
+        ):  # what HiGHS calls a point may miss rows by its tolerance
             y = self.relaxed.certify_empty(system, answer)
             if y is not None:
                 return {"empty": written(y)}
-        column = next((j for j in self.part.chosen if j not in values), None)
         if column is None:
             return None
         cases = []
@@ -347,7 +366,11 @@ class _Cover:
 
     def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...], exactly: bool) -> Point:
         """Return a point inside the cell: the mean of points far from each facet in turn."""
-        far = 10 * max([self.part.extent(line.terms) for line in lines], default=Fraction(1))
+        sizes = [self.part.scale(line.terms) for line in lines]
+        if self.part.curved_sizes is not None:
+            sizes = [self.part.extent(line.terms) for line in lines]
+        sizes += [abs(end) for line in lines for end in (line.low, line.high) if end is not None]
+        far = 10 * max(sizes, default=Fraction(1))
         boxed = SmallLP(_boxed(self.part, lp.system, far), self.deadline)
         question = boxed.question(fixed=system.fixed)
         box = [Line({j: Fraction(1)}, lp.system.lower[j], lp.system.upper[j]) for j in self.part.points]
@@ -372,19 +395,19 @@ class _Cover:
         chosen = {str(j): int(fixed[j]) for j in self.part.chosen}
         if self.author is not None:
             own = {j: v for j, v in self.author.items() if not self.part.integer[j]}
-            found = self._by_lift(lp, system, fixed, own)
+            found = self._by_lift(lp, system, lines, fixed, own)
             if isinstance(found, dict):
                 return {"values": chosen, **found}
         forced, free = forced_lift(self.part, fixed)
         if not free:
-            found = self._by_lift(lp, system, fixed, forced)
+            found = self._by_lift(lp, system, lines, fixed, forced)
             if isinstance(found, _Split):
                 raise found
             return {"values": chosen, **found}
         given = {j: fixed[j] for j in self.part.given}
         for lift in searched_lifts(self.part, lines, {**fixed}, forced, free, self.deadline):
             whole = {j: substituted_lift(value, lift) for j, value in forced.items()} | lift
-            found = self._by_lift(lp, system, fixed, whole)
+            found = self._by_lift(lp, system, lines, fixed, whole)
             if isinstance(found, dict):
                 return {"values": chosen, **found}
         try:
@@ -394,18 +417,25 @@ class _Cover:
         self.delta = max(self.delta, delta)
         return {"values": chosen, **pairs}
 
-    def _by_lift(self, lp: SmallLP, system: System, fixed: Point, lift: Lift) -> dict[str, Any] | _Split:
+    def _by_lift(
+        self, lp: SmallLP, system: System, lines: tuple[Line, ...], fixed: Point, lift: Lift
+    ) -> dict[str, Any] | _Split:
         """Return multipliers for every row of the cell under a lift, or the row that fails and where."""
         proofs: dict[str, dict[str, str]] = {}
         reached = self.delta
+        rooms = self.part.cell_rooms(lines)
+
+        def lends(terms: Row, y: Row) -> Fraction:
+            return lent(rooms, y) + self.part.lent_by_bounds(system, terms, y)
+
         for k, facet in enumerate(lifted_facets(self.part, fixed, lift)):
-            room = facet.limit + DELTA * facet.scale
+            room = facet.limit + facet.room
             proved = bound(system, facet.terms, {})
             if proved is None or proved > facet.limit:
                 answer = lp.maximise(facet.terms, system)
                 y = None
-                if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * abs(float(room)):
-                    y = lp.certify(facet.terms, system, answer, room)
+                if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * float(facet.scale):
+                    y = lp.certify(facet.terms, system, answer, room, partial(lends, facet.terms))
                 if y is None:
                     return _Split(
                         facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room)

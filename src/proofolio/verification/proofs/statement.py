@@ -3,21 +3,34 @@ r"""What a claim says, in rational numbers: columns, rows, and the pieces of its
 Nothing here but `fractions.Fraction`: the prover and the checker of proofs both start from a `Statement`,
 cut it into independent parts (`parts`) and read tolerances from `Statement.scale`.
 
-A row of size s (the largest :math:`|a_j| \max(|\ell_j|, |u_j|)` over its continuous columns, at least 1)
-counts as satisfied within :math:`\delta s`, with :math:`\delta = 10^{-9}`; what a proof needed is part of its
-answer. Bounds that the function gave its own columns count no more than those of the inputs: careless ones must
-not make room for errors. Beside quadratic parts rows count for less: `proofolio.verification.proofs.lines`.
+A proof may miss a row by what the rounding of numbers explains (`Statement.rounding`):
+
+.. math:: 2 \max(\mathrm{ulp}(b), \mathrm{ulp}(a_j) \max|x_j|)
+
+over the numbers of the row that are not integers, plus :math:`|y_i|` times the same for every row that its
+certificate uses with a multiplier :math:`y_i`, bounds of inputs among them. Integers and rows with multiplier 0 lend
+nothing; :math:`\max|x_j|` is what the inputs' boxes and the rows leave a column (`Statement.reach`). Beside quadratic
+parts the room is :math:`\delta = 10^{-9}` of a size instead: `proofolio.verification.proofs.lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from math import ulp
 from typing import Any
 
-from proofolio.verification.exact.certificate import Row, Side, System, Undecidable, read_side, side_text
+from proofolio.verification.exact.certificate import (
+    ZERO,
+    Row,
+    Side,
+    System,
+    Undecidable,
+    read_side,
+    side_text,
+)
 from proofolio.verification.proofs.lines import (
     Atom,
     CurvedSizes,
@@ -26,19 +39,21 @@ from proofolio.verification.proofs.lines import (
     read_line,
 )
 
-__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "parts"]
+__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "lent", "parts", "reach"]
 
 
-DELTA = Fraction(1, 10**9)  # of a row's size: a thousandth of the 1e-6 that solvers forgive
+DELTA = Fraction(1, 10**9)  # of a row's size: no proof may need more, whatever its multipliers lend
+SWEEPS = 5  # through the rows, to see how large columns can be
 
 
 @dataclass(frozen=True)
 class Facet:
-    """One side of a row as ``terms x <= limit``, and the size of the row."""
+    """One side of a row as ``terms x <= limit``, the size of the row, and what rounding explains."""
 
     terms: Row
     limit: Fraction
     scale: Fraction
+    room: Fraction = ZERO
 
 
 Piece = tuple[Line, ...]
@@ -143,11 +158,72 @@ class Statement:
             for j, (e, whole) in enumerate(zip(ends, self.integer, strict=True))
         )
 
+    @cached_property
+    def reach(self) -> tuple[Side, ...]:
+        """The largest absolute value of each column that its bounds and the rows leave it; None: no limit."""
+        return reach([line for line in self.rows if line.when is None], self.lower, self.upper)
+
     def scale(self, terms: Row) -> Fraction:
-        """Return the size of a row: its tolerance is delta times this."""
-        size = self.extent(terms)
-        most = None if self.curved_sizes is None else self.curved_sizes.most(terms, self.sizes)
-        return size if most is None else min(size, most)
+        """Return the size of a row, by which its violations are measured."""
+        if self.curved_sizes is not None:
+            size = self.extent(terms)
+            most = self.curved_sizes.most(terms, self.sizes)
+            return size if most is None else min(size, most)
+        ends = [(abs(a), self.reach[j]) for j, a in terms.items() if not self.integer[j]]
+        own = [a * end for a, end in ends if end]
+        return max(own or [a for a, _ in ends] or [abs(a) for a in terms.values()], default=Fraction(1))
+
+    def rounding(self, terms: Row, *limits: Side) -> Fraction:
+        """Return how far a row may be missed because its numbers that are not integers were rounded."""
+        if self.curved_sizes is not None:
+            return DELTA * self.scale(terms)
+        found = [_ulp(limit) for limit in limits if limit is not None]
+        found += [_ulp(a) * (self.reach[j] or ZERO) for j, a in terms.items()]
+        return 2 * max(found, default=ZERO)
+
+    @cached_property
+    def _measured(self) -> dict[int, tuple[Line, Fraction, Fraction]]:
+        return {}
+
+    def measured(self, line: Line) -> tuple[Fraction, Fraction]:
+        """Return the size of a line and its rounding; remembered, because lines are asked for in every cell."""
+        known = self._measured.get(id(line))
+        if known is None:  # the line is kept, so that its id stays its own
+            known = (line, self.scale(line.terms), self.rounding(line.terms, line.low, line.high))
+            self._measured[id(line)] = known
+        return known[1], known[2]
+
+    @cached_property
+    def bound_lines(self) -> tuple[Line, ...]:
+        """The bounds of each column as a line."""
+        ends = enumerate(zip(self.lower, self.upper, strict=True))
+        return tuple(Line({j: Fraction(1)}, low, high) for j, (low, high) in ends)
+
+    @cached_property
+    def rooms(self) -> tuple[Fraction, ...]:
+        """The rounding of every row of the program."""
+        return tuple(self.measured(line)[1] for line in self.rows)
+
+    def lent_by_bounds(self, system: System, terms: Row, multipliers: Row) -> Fraction:
+        """Return what the rounding of the inputs' bounds lends where the multipliers bound terms by them."""
+        left = dict(terms)
+        for i, y in multipliers.items():
+            for j, a in system.rows[i].items():
+                left[j] = left.get(j, ZERO) - y * a
+        total = ZERO
+        for j, r in left.items():
+            end = None if j in system.fixed or not r else system.box(j)[1 if r > 0 else 0]
+            total += ZERO if end is None else 2 * abs(r) * _ulp(end)
+        return total
+
+    def _own_ends(self, terms: Row) -> Fraction:
+        """Return the rounding of the values that the terms of a row take where a column is at its end."""
+        return 2 * max((abs(a) * _ulp(self.reach[j] or ZERO) for j, a in terms.items()), default=ZERO)
+
+    def cell_rooms(self, lines: Iterable[Line]) -> tuple[Fraction, ...]:
+        """Return the rounding of rows of a cell: cuts, which are no rows of the meaning, lend nothing."""
+        meant = [line for entry in self.entries for piece in entry for line in piece]
+        return tuple(self.measured(line)[1] if line in meant else ZERO for line in lines)
 
     def extent(self, terms: Row) -> Fraction:
         """Return how far the terms of a row reach, at least 1."""
@@ -166,10 +242,20 @@ class Statement:
 
     @cached_property
     def relaxed(self) -> System:
-        """The same with every row, and every bound but those of the inputs, moved outward by delta."""
-        rows = [(line.low, line.high, DELTA * self.scale(line.terms)) for line in self.rows]
+        """The same with every row, and every bound but those of the inputs, moved outward by its rounding."""
+        return self._moved(self.rooms)
+
+    @cached_property
+    def excused(self) -> System:
+        """The same moved by the rounding of the values at the ends of boxes as well: what it allows is not refuted."""
+        return self._moved(
+            [room + self._own_ends(line.terms) for line, room in zip(self.rows, self.rooms, strict=True)]
+        )
+
+    def _moved(self, rooms: Sequence[Fraction]) -> System:
+        rows = [(line.low, line.high, room) for line, room in zip(self.rows, rooms, strict=True)]
         ends = [
-            (low, high, Fraction(0) if kind == "input" else DELTA * self.scale({j: Fraction(1)}))
+            (low, high, ZERO if kind == "input" else self.rounding({j: Fraction(1)}, low, high))
             for j, (low, high, kind) in enumerate(zip(self.lower, self.upper, self.kinds, strict=True))
         ]
         return replace(
@@ -238,12 +324,61 @@ def facets(statement: Statement, lines: Iterable[Line]) -> list[Facet]:
     """Return every finite side of the rows, in order: the upper before the lower."""
     found = []
     for line in lines:
-        scale = statement.scale(line.terms)
+        scale, room = statement.measured(line)
         if line.high is not None:
-            found.append(Facet(line.terms, line.high, scale))
+            found.append(Facet(line.terms, line.high, scale, room))
         if line.low is not None:
-            found.append(Facet({j: -a for j, a in line.terms.items()}, -line.low, scale))
+            found.append(Facet({j: -a for j, a in line.terms.items()}, -line.low, scale, room))
     return found
+
+
+def reach(
+    lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side], sweeps: int = SWEEPS
+) -> tuple[Side, ...]:
+    """Return the largest absolute value of each column that bounds and rows leave it; None: no limit."""
+    low, high = list(lower), list(upper)
+    for _ in range(sweeps):
+        if not sum(_narrowed(line, low, high) for line in lines):
+            break
+    return tuple(
+        None if a is None or b is None else max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)
+    )
+
+
+def lent(rooms: Sequence[Fraction], multipliers: Row) -> Fraction:
+    """Return what the rounding of rows lends to a certificate: each row as much as its multiplier says."""
+    return sum((abs(y) * rooms[i] for i, y in multipliers.items()), ZERO)
+
+
+def _ulp(number: Fraction) -> Fraction:
+    return ZERO if number.denominator == 1 else Fraction(ulp(float(number)))
+
+
+def _narrowed(line: Line, lower: list[Side], upper: list[Side]) -> bool:
+    """Narrow bounds by what one row says; whether an end was missing and is known now, or fell by half."""
+    changed = False
+    for sign, limit in ((1, line.high), (-1, None if line.low is None else -line.low)):
+        if limit is None:
+            continue
+        least = {j: _least(sign * a, lower[j], upper[j]) for j, a in line.terms.items()}
+        missing = [j for j, value in least.items() if value is None]
+        if len(missing) > 1:
+            continue
+        total = sum((value for value in least.values() if value is not None), ZERO)
+        for j in missing or least:
+            a = sign * line.terms[j]
+            end = (limit - total + (least[j] or ZERO)) / a
+            ends, other = (upper, lower) if a > 0 else (lower, upper)
+            old, low = ends[j], other[j]
+            if old is None or (end < old if a > 0 else end > old):
+                changed |= old is None or 2 * abs(end) < abs(old)
+                ends[j] = end if low is None else max(end, low) if a > 0 else min(end, low)
+    return changed
+
+
+def _least(a: Fraction, low: Side, high: Side) -> Side:
+    end = low if a > 0 else high
+    return None if end is None else a * end
 
 
 def freed_rows(rows: Iterable[Line], fixed: Mapping[int, Fraction]) -> frozenset[tuple[int, str]]:

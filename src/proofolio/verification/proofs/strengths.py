@@ -1,9 +1,14 @@
 """How strong a formulation is, beside being right.
 
 **Sharp**: its relaxation, seen in inputs and outputs, is the convex hull of its meaning: it bounds
-every objective as well as any can. **Ideal**: every vertex of the relaxation has integer binaries, within
-1e-9 (Vielma 2015, Mixed integer linear programming formulation techniques, SIAM Review 57). Small parts are
+every objective as well as any can. **Ideal**: every vertex of the relaxation has integer binaries
+(Vielma 2015, Mixed integer linear programming formulation techniques, SIAM Review 57). Small parts are
 decided exactly by the vertices of the relaxation; larger ones are tried in random directions.
+
+The numbers of rows are rounded, so a vertex counts as integer where its binaries, rounded, satisfy every row within
+the rounding of that row (`proofolio.verification.proofs.statement`), and the hull is that of rows moved by as much.
+What is missed by more, and by no more than a solver could tell (1e-9 of a row's size), is left open; beyond that
+the vertex or direction shown is exact.
 """
 
 from __future__ import annotations
@@ -17,12 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
+from proofolio.verification.exact.certificate import ZERO, Row, Side, System, Undecidable, evaluate
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.questions import combinations
-from proofolio.verification.proofs.reading import state
+from proofolio.verification.proofs.reading import positive_seconds, state
 from proofolio.verification.proofs.small_lp import SmallLP
 from proofolio.verification.proofs.statement import DELTA, Facet, Statement, facets, freed_rows, parts
 
@@ -78,9 +83,10 @@ def strength(claim: Claim, *, directions: int = 200, seed: int = 0, time_limit: 
         How many random directions to try in a part whose vertices are too many.
     seed : int
     time_limit : float
-        Seconds.
+        Seconds, more than zero.
     """
     start = time.perf_counter()
+    time_limit = positive_seconds(time_limit)
     found: list[tuple[Statement, _Found]] = []
     reason = ""
     try:
@@ -97,6 +103,8 @@ def strength(claim: Claim, *, directions: int = 200, seed: int = 0, time_limit: 
     tried = sum(f.tried for _, f in found)
     if not reason and tried:
         reason = f"none found in {tried} directions"
+    elif not reason and any(f.ideal is None or f.sharp is None for _, f in found):
+        reason = "the relaxation has a line, or misses by more than rounding explains and less than a solver can tell"
     return Strength(
         _all([f.sharp for _, f in found], bool(reason)),
         _all([f.ideal for _, f in found], bool(reason)),
@@ -120,6 +128,7 @@ class _Strength:
         self.relaxation = SmallLP(part.program, deadline)
         self.question = self.relaxation.question(freed_rows(part.rows, {}))
         self.integer = [j for j in range(len(part.names)) if part.integer[j] and part.kinds[j] != "selector"]
+        self.facets = facets(part, [*part.bound_lines, *(line for line in part.rows if line.when is None)])
 
     # ------------------------------------------------------------------ exact
     def exact(self) -> _Found | None:
@@ -128,27 +137,30 @@ class _Strength:
         if len(part.names) > MOST_COLUMNS:
             return None
         columns = range(len(part.names))
-        box = [Line({j: Fraction(1)}, part.lower[j], part.upper[j]) for j in columns]
-        rows = [facet for line in part.rows if line.when is None for facet in facets(part, [line])]
-        sides = [
-            ([f.terms.get(j, Fraction(0)) for j in columns], f.limit) for f in [*facets(part, box), *rows]
-        ]
+        sides = [([f.terms.get(j, Fraction(0)) for j in columns], f.limit) for f in self.facets]
         try:
             points, rays = generators(sides, len(columns))
-            hull = _Hull(part, self.deadline)
+            hull, wide = _Hull(part, self.deadline), _Hull(part, self.deadline, DELTA)
         except Undecidable:
             return None
-        fractional = next((p for p in points if self._is_fractional(dict(enumerate(p)))), None)
+        found = [(p, self._is_fractional(dict(enumerate(p)))) for p in points]
+        fractional = next((p for p, is_one in found if is_one), None)
+        open_vertex = any(is_one is None for _, is_one in found)
         straight = {tuple(v) for v in rays}
         lines = any(tuple(-a for a in v) in straight for v in rays)
-        ideal = None if lines else fractional is None
+        ideal = None if lines else False if fractional is not None else None if open_vertex else True
         vertex = dict(enumerate(fractional)) if fractional is not None and not lines else {}
+        sharp: bool | None = True
         for whole, vectors in ((Fraction(1), points), (Fraction(0), rays)):
             for vector in vectors:
-                direction = hull.separated({j: vector[j] for j in part.points}, whole)
+                point = {j: vector[j] for j in part.points}
+                if hull.separated(point, whole) is None:
+                    continue
+                direction = wide.separated(point, whole)
                 if direction is not None:
                     return _Found(False, ideal, direction, vertex, 0)
-        return _Found(True, ideal, {}, vertex, 0)
+                sharp = None
+        return _Found(sharp, ideal, {}, vertex, 0)
 
     # ----------------------------------------------------------------- random
     def random(self, directions: int, seed: int) -> _Found:
@@ -177,7 +189,6 @@ class _Strength:
         answer = self.relaxation.maximise(objective, self.question)
         if answer.status != "optimal":
             return False
-        scale = max(1.0, abs(answer.value))
         furthest, systems = -np.inf, []
         for lp, fixed in pieces:
             system = lp.question(fixed=fixed)
@@ -186,7 +197,8 @@ class _Strength:
                 return False
             furthest = max(furthest, reached.value)
             systems.append((lp, system))
-        if answer.value <= furthest + 1e-6 * scale:
+        scale = max(abs(answer.value), abs(furthest))
+        if not np.isfinite(furthest) or answer.value <= furthest + 1e-6 * scale:
             return False
         line = Fraction(furthest) + Fraction(5, 10**7) * Fraction(scale)
         for lp, system in systems:
@@ -202,13 +214,20 @@ class _Strength:
         answer = self.relaxation.maximise(objective, self.question)
         if answer.status != "optimal":
             return {}
-        if all(abs(answer.point[j] - round(answer.point[j])) < 1e-6 for j in self.integer):
+        if all(answer.point[j] == round(answer.point[j]) for j in self.integer):
             return {}
         vertex = self.relaxation.vertex(self.question)
-        return vertex if vertex is not None and self._is_fractional(vertex) else {}
+        return vertex if vertex is not None and self._is_fractional(vertex) is True else {}
 
-    def _is_fractional(self, vertex: Point) -> bool:
-        return any(abs(vertex[j] - round(vertex[j])) > DELTA for j in self.integer)
+    def _is_fractional(self, vertex: Point) -> bool | None:
+        """Whether a binary of a vertex is fractional by more than rounding; None where a solver could not tell."""
+        rounded = vertex | {j: Fraction(round(vertex[j])) for j in self.integer}
+        if rounded == vertex:
+            return False
+        missed = [(max(evaluate(f.terms, rounded) - f.limit, ZERO), f) for f in self.facets]
+        if all(miss <= f.room for miss, f in missed):
+            return False
+        return None if all(miss <= DELTA * f.scale for miss, f in missed) else True
 
 
 def _drawn(rng: np.random.Generator, columns: range | tuple[int, ...]) -> Point:
@@ -230,9 +249,13 @@ def _cases(part: Statement) -> Iterator[tuple[tuple[Line, ...], Point]]:
 
 
 class _Hull:
-    r"""The convex hull of the meaning, widened by delta: the sums of :math:`G_p x_p \le h_p \lambda_p`."""
+    r"""The convex hull of the meaning, widened: the sums of :math:`G_p x_p \le h_p \lambda_p`.
 
-    def __init__(self, part: Statement, deadline: float) -> None:
+    Rows are moved by their rounding, and by at least a part `share` of their size.
+    """
+
+    def __init__(self, part: Statement, deadline: float, share: Fraction = ZERO) -> None:
+        self.share = share
         n = len(part.points)
         self.place = {j: k for k, j in enumerate(part.points)}
         rows: list[Row] = []
@@ -267,8 +290,8 @@ class _Hull:
 
     def _row(self, facet: Facet, start: int, n: int) -> Row:
         row = {start + self.place[j]: a for j, a in facet.terms.items()}
-        row[start + n] = -(facet.limit + DELTA * facet.scale)
-        return row
+        limit = facet.limit + max(facet.room, self.share * facet.scale)
+        return row | ({start + n: -limit} if limit else {})
 
     def separated(self, vector: Mapping[int, Fraction], whole: Fraction) -> Point | None:
         """Return a direction in which a point (whole = 1) or ray (0) leaves the hull, None inside."""
