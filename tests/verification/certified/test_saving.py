@@ -146,6 +146,15 @@ def test_a_bound_that_is_far_from_the_point_is_no_optimum(tmp_path):
     assert check_certificate(save_certificate(wide, file), knapsack(), gap=0.5).ok
 
 
+@pytest.mark.parametrize("build", [unlimited, nothing])
+@pytest.mark.parametrize("number", ["value", "bound"])
+def test_numbers_that_nothing_proves_are_not_passed_on(tmp_path, build, number):
+    file = save_certificate(solve(build(), confirm="certificate"), tmp_path / "answer.json")
+    assert check_certificate(file, build()).ok
+    forged(file, lambda d: d["certificate"].update({number: "123"}))
+    assert not check_certificate(file, build()).ok
+
+
 def test_nodes_that_are_none_are_told_in_a_sentence(tmp_path):
     def confused(document):
         document["certificate"]["nodes"] = [{"kind": "tangent", "row": None, "point": {}}]

@@ -84,12 +84,16 @@ class Certificate:
         n = len(program.system.lower)
         if any(not 0 <= j < n for j in (*(self.point or ()), *(self.ray or ()))):
             return False
+        if self.point is not None and program.objective(self.point) != self.value:
+            return False
+        if self.says != "optimal" and self.bound is not None:
+            return False
         if self.ray is not None:
             return self.point is not None and program.holds(self.point) and falls_for_ever(program, self.ray)
         proved = proved_bound(program, self.tangents, self.nodes, self.cuts)
         if self.point is None:
-            return proved == "empty"
-        if not program.holds(self.point) or program.objective(self.point) != self.value:
+            return proved == "empty" and self.value is None
+        if not program.holds(self.point):
             return False
         return isinstance(proved, Fraction) and self.bound is not None and proved >= self.bound
 
