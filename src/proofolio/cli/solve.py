@@ -220,7 +220,7 @@ def _check_saved(file: Path, model: str, as_json: bool, max_size: int) -> int:
         found = check_certificate(file, load_model(model, max_size))
     numbers = {
         name: None if value is None else float(value)
-        for name, value in (("objective", found.objective), ("bound", found.bound))
+        for name, value in (("objective", found.objective), ("bound", found.bound), ("gap", found.gap))
     }
     if as_json:
         values = {name: float(v) for name, v in found.values.items()}
@@ -233,10 +233,14 @@ def _check_saved(file: Path, model: str, as_json: bool, max_size: int) -> int:
     if not found.ok:
         say(f"The certificate does not prove that {model} is {found.says}.")
         return BAD_NEWS
+    reached = ""
+    if found.says == "optimal":
+        reached = (
+            f"{numbers['objective']:.10g} is reached, and nothing is better than {numbers['bound']:.10g}"
+        )
+        reached += f", a gap of {numbers['gap']:.1e}" if found.gap else ""
     what = {
-        "optimal": f"{numbers['objective']:.10g} is reached, and nothing is better than {numbers['bound']:.10g}"
-        if found.says == "optimal"
-        else "",
+        "optimal": reached,
         "infeasible": "no point satisfies the model",
         "unbounded": "the objective has no limit",
     }[found.says]

@@ -85,8 +85,8 @@ class Settings:
         for name in ("seed", "threads"):
             if not float(getattr(self, name)).is_integer():
                 raise BadData(f"{name} is {getattr(self, name)!r}; it must be a whole number")
-        if not self.gap >= 0:
-            raise BadData(f"gap is {self.gap}; it must be a number that is not negative")
+        if not 0 <= self.gap < float("inf"):
+            raise BadData(f"gap is {self.gap}; it must be a finite number that is not negative")
         if self.threads < 1:
             raise BadData(f"threads is {self.threads}; it must be at least 1")
 
