@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofolio import BadData, DoubtfulFile, UnsupportedProgram
+from proofolio import BadData, DoubtfulFile, UnsupportedProgram, read_program
 
 
 def mps(
@@ -343,3 +343,15 @@ def test_what_is_doubtful_is_warned_of_with_its_line(case, read_text, spelled):
 )  # fmt: skip
 def test_the_name_of_the_model(line, name, read_text):
     assert read_text(mps(head=f"{line}\n"), ".mps").name == name
+
+
+def test_a_range_is_added_to_its_side_as_decimals_are(tmp_path):
+    """0.1 + 0.7 is 0.8, and not the 0.7999999999999999 of floating point."""
+    file = tmp_path / "range.mps"
+    file.write_text(
+        "NAME r\nROWS\n N obj\n G g\n L l\n E e\nCOLUMNS\n x obj 1 g 1\n x l 1 e 1\n"
+        "RHS\n RHS g 0.1 l 0.8\n RHS e 0.8\nRANGES\n RNG g 0.7 l 0.7\n RNG e -0.7\nENDATA\n"
+    )
+    program = read_program(file)
+    assert program.row_lower.tolist() == [0.1, 0.1, 0.1]
+    assert program.row_upper.tolist() == [0.8, 0.8, 0.8]

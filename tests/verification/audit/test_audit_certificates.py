@@ -121,6 +121,27 @@ def test_every_field_of_every_certificate_is_watched(saved, tmp_path):
     assert seen > 80
 
 
+def test_a_point_with_huge_terms_lends_no_rounding(tmp_path):
+    """A certificate's writer chooses its point: x = 1004 with u = v = 3e19 + 1 does not make M = 4 enough."""
+    model = Model("cancelling")
+    x, y = model.variable("x", lower=0, upper=1004), model.variable("y", binary=True)
+    u, v = model.variable("u"), model.variable("v")
+    model.add("big", x + 0.5 * u - 0.5 * v <= 4 * y)
+    model.add("same", u - v == 0)
+    program = model.freeze()
+    save_certificates(audit(program), tmp_path)
+    document = json.loads((tmp_path / FILE).read_text())
+    (entry,) = document["certificates"]
+    at = {name: j for j, name in enumerate(document["system"]["columns"])}
+    large = 3 * 10**19 + 1
+    point = {str(at[name]): str(value) for name, value in (("x", 1004), ("y", 1), ("u", large), ("v", large))}
+    forged = {k: entry[k] for k in ("row", "side", "binary", "off_value", "big_m")} | {
+        "verdict": "tight", "bound": "1004", "multipliers": {"1": "1/2"}, "point": point, "reached": "1004",
+    }  # fmt: skip
+    checked = checker._checked(checker._Book(document["system"]), forged | {"digest": digest(forged)})
+    assert checked.reason == "its bound does not prove M"
+
+
 def test_another_verdict_is_noticed(saved):
     _, document = saved
     book = checker._Book(document["system"])

@@ -5,7 +5,8 @@ from fractions import Fraction
 import pytest
 
 from proofolio import Model, solve
-from proofolio.verification.audit.auditing import audit
+from proofolio.errors import InvalidBigM
+from proofolio.verification.audit.auditing import assert_valid, audit
 from proofolio.verification.audit.tightening import confirm, tighten, tightened
 
 
@@ -129,6 +130,46 @@ def test_an_if_then_the_wrong_way_round_is_dead_and_says_how_it_should_read(sens
     assert f"z = {when}" in row.reason
     assert row.reason.endswith(reads)
     assert not audit(model).bad
+
+
+def test_ms_too_small_are_said_although_they_make_each_other_s_switches_dead():
+    """x >= 7 or x <= 2 within [0, 10]: 7 and 8 are needed, and with 4 nothing at all is left."""
+    model = Model("disjunction")
+    x, y = model.variable("x", lower=0, upper=10), model.variable("y", 2, binary=True)
+    model.add("high", x >= 7 - 4 * (1 - y[0]))
+    model.add("low", x <= 2 + 4 * (1 - y[1]))
+    model.add("one", y.sum() == 1)
+    found = audit(model, big_m=["high", "low"])
+    assert [(row.verdict, row.short) for row in found.rows] == [("dead", 3.0), ("dead", 4.0)]
+    assert found.bad
+    assert all("M is too small" in row.reason for row in found.rows)
+    with pytest.raises(InvalidBigM, match="needs at least"):
+        assert_valid(model)
+    assert not audit(model).bad  # undeclared
+
+
+@pytest.mark.parametrize("free", [True, False])
+def test_columns_that_cancel_lend_no_rounding(free):
+    """x + u/2 - v/2 <= 4 y with u = v cuts off x = 5, however large u and v may be."""
+    model = Model("cancelling")
+    x, y = model.variable("x", lower=0, upper=5), model.variable("y", binary=True)
+    far = -1e16 if free else 0
+    u, v, w = (model.variable(name, lower=far, upper=1e16) for name in "uvw")
+    model.add("big", x + 0.5 * u - 0.5 * v <= 4 * y)
+    model.add("same", u - v == 0)
+    if not free:
+        model.add("one", u + w >= 1e16)
+    model.minimise(x)
+    assert only(model, big_m="big").verdict == "invalid"
+
+
+def test_an_integer_between_a_half_and_one_is_no_switch():
+    model = Model("one value")
+    x = model.variable("x", lower=1, upper=6)
+    y = model.variable("y", lower=0.5, upper=1, integer=True)
+    model.add("big", x + 5 * y <= 8)
+    model.minimise(x)
+    assert audit(model).rows == ()
 
 
 def test_needed_between_three_and_five_is_not_tight_at_five():

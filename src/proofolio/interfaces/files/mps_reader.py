@@ -571,9 +571,9 @@ class _Reader:
                         line, f"row {found.rows[row]!r} has a range and no finite right-hand side"
                     )
                 if kind == "L" or (kind == "E" and width < 0):
-                    low = rhs - abs(width)
+                    low = exact_sum([rhs, -abs(width)])
                 else:
-                    high = rhs + abs(width)
+                    high = exact_sum([rhs, abs(width)])
             found.row_lower.append(low)
             found.row_upper.append(high)
 

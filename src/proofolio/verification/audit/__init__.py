@@ -7,8 +7,7 @@ candidates -> bounds -> verdicts -> tightening -> certificates. Read it in this 
 - `bounding`: the linear relaxation in HiGHS, asked many questions, and upper bounds of what a side needs, each made
   exact; `integers`: the same over the integers.
 - `points`: lower bounds: points that reach what a side needs, made exact where they are cut off.
-- `settling`: what floating point leaves open, decided in fractions; `emptiness`: switches that are forcing or dead;
-  `leaks`: whether the leak of a row can change the answer.
+- `emptiness`: switches that are forcing or dead; `leaks`: whether the leak of a row can change the answer.
 - `verdicts`: what the two bounds say about M, as a row of the audit.
 - `tightening`: loose M's replaced by what was proved to be enough.
 - `certificates`: verdicts saved to a file; `checker`: that file checked again.

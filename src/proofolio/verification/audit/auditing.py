@@ -30,7 +30,6 @@ from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import FINER_PULL, Search
-from proofolio.verification.audit.settling import settle
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
     Finding,
@@ -50,6 +49,8 @@ SCATTERED, SHARED_SECONDS = 0.15, 30.0
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
+SAMPLE = 32  # verdicts that are written to see how long all of them take
+WRITING = 2.0  # times as long, because what is known later takes longer to write
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
 
@@ -103,8 +104,8 @@ class Audit:
 
     @property
     def bad(self) -> bool:
-        """Whether a row is invalid or unsafe."""
-        return any(row.verdict == "invalid" or row.safe is False for row in self.rows)
+        """Whether a row is invalid, unsafe, or dead and declared with an M that is too small."""
+        return any(_cuts_off(row) or row.safe is False for row in self.rows)
 
     def worst(self, n: int = 10) -> tuple[RowVerdict, ...]:
         """Return the n rows that most need attention: wrong, then leaking, then open, then loose by ratio."""
@@ -121,7 +122,7 @@ class Audit:
         }
 
         def key(row: RowVerdict) -> tuple[int, float]:
-            rank = 1 if row.safe is False and row.verdict != "invalid" else order[row.verdict]
+            rank = 0 if _cuts_off(row) else 1 if row.safe is False else order[row.verdict]
             return rank, -row.leak if rank == 1 else -(row.ratio or 0.0)
 
         return tuple(sorted(self.rows, key=key)[:n])
@@ -206,17 +207,12 @@ def audit(
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
-    names = program.column_names
-
-    def rows(pairs: Sequence[tuple[Candidate, Finding]]) -> tuple[RowVerdict, ...]:
-        return tuple(row_verdict(c, f, names, integrality, meaningful, program.maximise) for c, f in pairs)
-
     pairs = tuple(zip(asked, run.findings, strict=True))
     native = tuple(zip(run.implied, run.implied_findings, strict=True))
     try:
-        judged, implied = rows(pairs), rows(native)
+        judged, implied = run.rows(pairs), run.rows(native)
     except KeyboardInterrupt:  # all bounds are known: only the verdicts are made once more
-        judged, implied, interrupted = rows(pairs), rows(native), True
+        judged, implied, interrupted = run.rows(pairs), run.rows(native), True
     return Audit(
         model=opened.name,
         rows_total=program.m + len(program.quadratic),
@@ -239,13 +235,18 @@ def assert_valid(model: Any, **options: Any) -> Audit:
     """
     found = audit(model, **({"big_m": "*"} | options))
     for row in found.worst(len(found.rows)):
-        if row.verdict == "invalid":
+        if _cuts_off(row):
             point = ", ".join(f"{name} = {float(v):g}" for name, v in list((row.witness or {}).items())[:8])
             raise InvalidBigM(
                 f"row {row.row!r} has M = {row.big_m:g} for {row.binary!r} and needs at least "
                 f"{row.needed[0]:.9g}: it cuts off {point}"
             )
     return found
+
+
+def _cuts_off(row: RowVerdict) -> bool:
+    """Whether a declared M is too small: `short` is given for a dead switch only then."""
+    return row.verdict == "invalid" or (row.verdict == "dead" and row.short is not None)
 
 
 def _check(
@@ -280,7 +281,7 @@ def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[st
 
 def _notes(program: Program, skipped: int) -> tuple[str, ...]:
     found = []
-    held = int((program.binary & (program.lower == program.upper)).sum())
+    held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
     if skipped:
@@ -326,13 +327,22 @@ class Tiers:
     progress: Progress | None = None
     findings: list[Finding] = field(default_factory=list)
     implied_findings: list[Finding] = field(default_factory=list)
+    writing: float = 0.0
     reserve: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
     @property
     def left(self) -> float:
-        """Seconds left."""
-        return self.limits.ends - self.reserve - time.perf_counter()
+        """Seconds left for bounds: those for writing the verdicts, and those reserved, are taken off."""
+        return self.limits.ends - self.writing - self.reserve - time.perf_counter()
+
+    def rows(self, pairs: Sequence[tuple[Candidate, Finding]]) -> tuple[RowVerdict, ...]:
+        """Write the verdicts on some candidates."""
+        p, limits = self.search.program, self.limits
+        return tuple(
+            row_verdict(c, f, p.column_names, limits.integrality, limits.meaningful, p.maximise)
+            for c, f in pairs
+        )
 
     def everything(self, tiers: tuple[str, ...]) -> bool:
         """Run the tiers; says whether Ctrl-C ended them."""
@@ -343,8 +353,9 @@ class Tiers:
             if "interval" in tiers:
                 self._intervals()
             if "lp" in tiers:
+                self._keep_time_for_writing()
                 self._linear_programs("mip" in tiers)
-                self._meanings("mip" in tiers)
+                self._meanings()
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
@@ -356,7 +367,6 @@ class Tiers:
             self.progress(tier, done, total)
 
     def _intervals(self) -> None:
-        started = time.perf_counter()
         groups = ((self.asked, self.findings), (self.implied, self.implied_findings))
         total, done = len(self.asked) + len(self.implied), 0
         for asked, findings in groups:
@@ -365,12 +375,18 @@ class Tiers:
                 done += 1
                 if done % 256 == 0:
                     self._report("interval", done, total)
-        # writing the verdicts takes about as long as the intervals did, and that has to fit into the limit
-        self.reserve = (
-            1.5 * (time.perf_counter() - started) + 0.02 if math.isfinite(self.limits.ends) else 0.0
-        )
         if total:
             self._report("interval", total, total)
+
+    def _keep_time_for_writing(self) -> None:
+        """Write some verdicts to see how long all of them take: that has to fit into the limit as well."""
+        every = [*zip(self.asked, self.findings, strict=True)]
+        some = every[:: max(1, len(every) // SAMPLE)]
+        started = time.perf_counter()
+        self.rows(some)
+        spent = time.perf_counter() - started
+        self.writing = WRITING * spent * len(every) / max(1, len(some))
+        self.search.ends = self.limits.ends - self.writing
 
     def _linear_programs(self, integers: bool) -> None:
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
@@ -381,6 +397,8 @@ class Tiers:
         # whether M is enough: points decide most of those that are not, before any bound is asked for
         open_ = sorted([k for k in linear if self._verdict(k) == "undecided"], key=self._priority)
         self._each("points", open_, self._by_point)
+        if self.left <= 0:
+            return
         self._each("lp", [k for k in open_ if self._verdict(k) == "undecided"], self._by_lp)
         for candidate, finding in zip(self.implied, self.implied_findings, strict=True):
             if self.left > 0:
@@ -388,6 +406,8 @@ class Tiers:
         if integers:
             for seconds in (FIRST_SECONDS, self.limits.mip):
                 self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip, seconds)
+                if self.left <= 0:
+                    return
             # whether all of an M that is enough is needed
             if self.left > 0 and any(self._verdict(k) == "valid" for k in linear):
                 self.search.scatter(self._share(SCATTERED), MORE)
@@ -448,7 +468,7 @@ class Tiers:
             "mip", queue, lambda c, f: ask(self.search, c, f, min(self.left, self.limits.mip, seconds))
         )
 
-    def _meanings(self, integers: bool) -> None:
+    def _meanings(self) -> None:
         """Ask which switches are dead and whether leaks can matter; part of the time limit is kept for it."""
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
@@ -456,15 +476,13 @@ class Tiers:
         allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
         leaks = Leaks(self.search, self.limits.integrality)
         best = leaks.best(min(allowed, self.left / 4))
-        points = self.search.points + ([] if best is None else [best.x])
-        maxima = self.search.maxima
-        if integers:
-            settle(maxima, self.asked, self.findings, min(self.left / 2, allowed))
-        find_empty(self.search, maxima, self.asked, self.findings, points, min(self.left / 2, allowed))
+        if best is not None:
+            self.search.keep_exact(best.point)
+        find_empty(self.search, self.asked, self.findings, min(self.left / 2, allowed))
         leaks.judge(self.asked, self.findings, best, min(self.left, allowed))
 
     def _needs_integers(self, k: int) -> bool:
-        return self._verdict(k) == "undecided" and self.findings[k].top < math.inf
+        return self._verdict(k) == "undecided" and not self.findings[k].unbounded
 
     def _out_of_time(self, skipped: list[int]) -> None:
         for k in skipped:

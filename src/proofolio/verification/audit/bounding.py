@@ -6,6 +6,7 @@ One linear relaxation in memory, asked many questions: each starts from the basi
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -239,7 +240,12 @@ class Relaxation:
         except SolverFailure:
             return None
 
-    def elastic(self, freed: Freed | None, boxes: Mapping[int, tuple[float, float]]) -> Floats | None:
+    def elastic(
+        self,
+        freed: Freed | None,
+        boxes: Mapping[int, tuple[float, float]],
+        time_limit: float = math.inf,
+    ) -> Floats | None:
         r"""Return a Farkas vector: the multipliers of :math:`\min \sum s,\ \ell \le Ax + s_1 - s_2 \le u`."""
         p, unit = self.program, sparse.eye_array(self.program.m, format="csr")
         slack, far = np.zeros(2 * p.m), np.full(2 * p.m, math.inf)
@@ -252,7 +258,7 @@ class Relaxation:
                 (p.row_lower, p.row_upper),
             )
             self._change(session, np.zeros(0, dtype=np.int32), np.zeros(0), freed, boxes, math.inf)
-            if session.solve() != "optimal" or session.value <= TOLERANCE:
+            if session.solve(max(time_limit, 1e-3)) != "optimal" or session.value <= TOLERANCE:
                 return None
         except SolverFailure:
             return None
@@ -287,6 +293,12 @@ class Bounding:
         self.program = program
         self.exact = ExactRows(program)
         self.integers = np.flatnonzero(program.integer)
+        self.ends = math.inf  # time of `time.perf_counter` by which everything has to be back
+
+    @property
+    def left(self) -> float:
+        """Seconds left."""
+        return self.ends - time.perf_counter()
 
     @cached_property
     def relaxation(self) -> Relaxation:
@@ -384,7 +396,7 @@ class Bounding:
             yield answer.duals
             yield -answer.duals
         held = _boxes(candidate, value, boxes)
-        elastic = self.relaxation.elastic(candidate.freed, held)
+        elastic = self.relaxation.elastic(candidate.freed, held, self.left)
         if elastic is not None:
             yield elastic
 
@@ -407,7 +419,8 @@ class Bounding:
             finding.reason = finding.reason if answer.status == "limit" and finding.top < math.inf else said
             return answer
         if answer.status == "unbounded":
-            finding.reason, finding.unbounded = UNBOUNDED, True
+            if finding.top == math.inf:  # otherwise intervals know better than the solver
+                finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
         if proof is None:

@@ -207,7 +207,7 @@ def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, 
 
 def _switches(program: Program) -> Mask:
     """Mark the binaries that can still take both values."""
-    free: Mask = program.binary & (program.lower < program.upper)
+    free: Mask = program.binary & (program.lower <= 0) & (program.upper >= 1)
     return free
 
 

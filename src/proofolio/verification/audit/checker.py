@@ -41,6 +41,7 @@ SPECIAL = {
     "redundant": PROOF | {"bound", "bound_on", "multipliers_on", "tree_on", "empty_on"},
 }
 ROUNDED, CLOSE = 4, Fraction(101, 100)  # units in the last place that M may be short, and what tight means
+LENT = 1024  # times the unit of M and the side, the most that one of a term counts
 
 
 @dataclass(frozen=True)
@@ -173,9 +174,13 @@ def _wrong(book: _Book, entry: Mapping[str, Any]) -> str:
 def _rounding(
     M: Fraction, rhs: Fraction, body: Mapping[int, Fraction], point: Mapping[int, Fraction]
 ) -> Fraction:
-    """Return the largest unit in the last place of M, of the side, and of the terms that are not of integers."""
+    """Return the largest unit in the last place of M, of the side, and of the terms that are not of integers.
+
+    Whoever writes a certificate chooses its point, so terms lend at most `LENT` times what M and the side have.
+    """
     terms = [a * point[j] for j, a in body.items() if j in point and (a % 1 or point[j] % 1)]
-    return max(Fraction(ulp(float(v))) for v in (M, rhs, *terms))
+    own = max(Fraction(ulp(float(v))) for v in (M, rhs))
+    return min(max([own, *(Fraction(ulp(float(v))) for v in terms)]), LENT * own)
 
 
 def written_tree(nodes: Sequence[Node]) -> list[Any]:

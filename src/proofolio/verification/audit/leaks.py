@@ -17,7 +17,6 @@ Where neither is shown, and where the objective is curved or there is none to co
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -111,7 +110,7 @@ class Leaks:
         status, x = self._solve(whole, {}, seconds)
         if status != "optimal" or x is None:
             return None
-        point = exact_point(self.program, self.search.exact, x, None, {})
+        point = exact_point(self.program, self.search.exact, x, None, {}, self.search.ends)
         return None if point is None else Best(point, x, self._value(point))
 
     # ------------------------------------------------------------------ not safe
@@ -193,7 +192,7 @@ class Leaks:
         integer = program.integer.copy()
         integer[y] = False
         program = replace(program, integer=integer)
-        point = exact_point(program, ExactRows(program), x, None, {})
+        point = exact_point(program, ExactRows(program), x, None, {}, self.search.ends)
         if point is None or broken_beyond(self.program, point) is not None:
             return None
         return point if violation(self.search.exact.system, point) <= FEASIBILITY else None
@@ -209,7 +208,7 @@ class Leaks:
         """Prove that rounding the integers of a point leaves nothing, or nothing as good."""
         whole = {j: Fraction(round(low)) for j, (low, _) in held.items()}
         question = Question((frozenset()), {j: (v, v) for j, v in whole.items()})
-        status, _ = self._solve(held, {}, math.inf)
+        status, _ = self._solve(held, {}, self.search.left)
         if status == "optimal":
             proof = self._certified(self.search.exact, question)
             if proof is None:
@@ -230,7 +229,7 @@ class Leaks:
         )
         session = _loaded(wider, np.zeros(p.n, dtype=bool), held)
         try:
-            if session.solve_decided(10.0) != "infeasible":
+            if session.solve_decided(max(self.search.left, 1e-3)) != "infeasible":
                 return None
             ray = session.dual_ray()
         except SolverFailure:
@@ -248,7 +247,7 @@ class Leaks:
     # ---------------------------------------------------------------------- safe
     def _shared_bound(self) -> Mapping[int, Fraction] | None:
         """Return multipliers of the relaxation with the objective: they may prove many sides safe at once."""
-        status, _ = self._solve({}, {}, math.inf)
+        status, _ = self._solve({}, {}, self.search.left)
         proof = self._certified(self.search.exact, Question()) if status == "optimal" else None
         return None if proof is None else proof.multipliers
 

@@ -64,6 +64,7 @@ class Search(Bounding):
         self._by_integers: dict[bytes, Floats] = {}  # exact points of the whole model, the last found last
         self._near = Nearness(program)
         self._watched: _Watched | None = None
+        self._shown = np.zeros((2, program.n), dtype=bool)
 
     @cached_property
     def maxima(self) -> Maxima:
@@ -79,6 +80,10 @@ class Search(Bounding):
     def points(self) -> list[Floats]:
         """The points known of the whole model, in floating numbers."""
         return [*self._by_integers.values()]
+
+    def shown(self, column: int, value: int) -> bool:
+        """Whether an exact point of the whole model is known in which a binary has a value."""
+        return bool(self._shown[value, column])
 
     # ------------------------------------------------------------ many candidates
     def watch(self, candidates: Sequence[Candidate], findings: Sequence[Finding]) -> None:
@@ -143,17 +148,18 @@ class Search(Bounding):
         if not self._near(x, None, {}):
             return False
         point = whole_point(self.program, self.exact, x, None, {}) or exact_point(
-            self.program, self.exact, x, None, {}
+            self.program, self.exact, x, None, {}, self.ends
         )
         if point is not None:
-            self._keep(x, point)
+            self.keep(x, point)
         return point is not None
 
-    def _keep(self, x: Floats, point: Mapping[int, Fraction]) -> None:
+    def keep(self, x: Floats, point: Mapping[int, Fraction]) -> None:
         """Keep an exact point of the whole model, and try it on all watched candidates."""
         key = x[self.integers].tobytes()
         self._by_integers.pop(key, None)
         self._by_integers[key] = x
+        self._shown |= [x == 0, x == 1]
         if len(self._by_integers) > max(2, min(POINTS, MEMORY // max(1, x.size))):
             del self._by_integers[next(iter(self._by_integers))]
         watched = self._watched
@@ -287,10 +293,14 @@ class Search(Bounding):
         """Note an exact point of a candidate's rest."""
         _raise(candidate, finding, point)
         if candidate.value(point) <= candidate.loose:
-            x = np.zeros(self.program.n)
-            for j, v in point.items():
-                x[j] = float(v)
-            self._keep(x, point)
+            self.keep_exact(point)
+
+    def keep_exact(self, point: Mapping[int, Fraction]) -> None:
+        """Keep an exact point of the whole model."""
+        x = np.zeros(self.program.n)
+        for j, v in point.items():
+            x[j] = float(v)
+        self.keep(x, point)
 
     def _whole(self, x: Floats) -> Floats:
         x = x.copy()
@@ -314,20 +324,20 @@ class Search(Bounding):
         before = finding.reached
         _raise(candidate, finding, point)
         if candidate.freed is None or candidate.value(point) <= candidate.loose:
-            self._keep(x, point)
+            self.keep(x, point)
         return finding.reached > before
 
     def _exactly(self, candidate: Candidate, x: Floats) -> Mapping[int, Fraction] | None:
         fixed = candidate.held(candidate.off)
         return whole_point(self.program, self.exact, x, candidate.freed, fixed) or exact_point(
-            self.program, self.exact, x, candidate.freed, fixed
+            self.program, self.exact, x, candidate.freed, fixed, self.ends
         )
 
     def _inner(self, candidate: Candidate, x: Floats) -> Floats | None:
         """Return a point with the same integers and some distance from all inequalities."""
         boxes = {j: (float(x[j]), float(x[j])) for j in self.integers.tolist()}
         answer = self.solve(
-            candidate, candidate.off, boxes, self.cap(candidate), margin=MARGIN, point_only=True
+            candidate, candidate.off, boxes, self.cap(candidate), self.left, margin=MARGIN, point_only=True
         )
         if answer.status != "optimal" or answer.x is None:
             return None

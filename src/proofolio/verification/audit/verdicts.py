@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import ItemsView, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property, lru_cache
 from typing import Any
 
 from proofolio.verification.audit.candidates import Candidate, ulp
@@ -35,6 +36,7 @@ VERDICTS = ("tight", "loose", "valid", "redundant", "forcing", "dead", "binding"
 INTEGRALITY = 1e-6  # how far from an integer solvers leave a binary by default
 CLOSE = Fraction(101, 100)  # an M at most this many times what is needed is tight
 ROUNDED = 4  # units in the last place that the arithmetic of whoever computed M may have lost
+LENT = 1024  # times the unit in the last place of M and rhs, the most that one of a term counts
 NOTICEABLE = Fraction(1, 1000)  # part of an amount said to be meaningful, up to which a leak is safe
 FAULT = (
     "its lower bound lies above its upper bound, which is a fault of this program: please report the model"
@@ -60,10 +62,13 @@ class Dead:
         Of everything else with the binary on, exact.
     tree : tuple of Node
         Proves that nothing satisfies the whole model with the binary on.
+    alone : bool
+        Whether the bounds of the row's columns exclude its side with the binary on.
     """
 
     point: Mapping[int, Fraction]
     tree: tuple[Node, ...]
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,11 +165,11 @@ class RowVerdict:
     safe : bool or None
         Whether that can change the answer: see `proofolio.verification.audit.leaks`; None when it is not known.
     suggested_big_m : float or None
-    witness : dict or None
+    witness : mapping or None
         A point that is cut off; columns it does not name are zero.
     reason : str
     short : float or None
-        By how much M falls short of what is needed, where it does.
+        By how much M falls short of what is needed, where it does; also of a declared row whose switch is dead.
     family : str
         The row's name without its indices: rows of one family are shown in one line.
     leak_witness : dict or None
@@ -185,7 +190,7 @@ class RowVerdict:
     leak: float
     safe: bool | None
     suggested_big_m: float | None
-    witness: dict[str, Fraction] | None
+    witness: Mapping[str, Fraction] | None
     reason: str
     short: float | None = None
     family: str = ""
@@ -210,6 +215,7 @@ def _number(value: float) -> float | str:
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
 
 
+@lru_cache(maxsize=1 << 16)
 def _exact(value: Fraction) -> float | int | str:
     if value.denominator == 1:
         return int(value)
@@ -235,13 +241,14 @@ def rounding(candidate: Candidate, point: Mapping[int, Fraction] | None) -> Frac
     .. math:: 4 \max(\mathrm{ulp}(M), \mathrm{ulp}(\mathrm{rhs}), \mathrm{ulp}(a_j x_j))
 
     over the terms that are not of integers, at the point that needs most; without one, of M and rhs alone.
+    Terms far larger than M and rhs, as those of columns that only cancel, lend no more than `LENT` times as much.
     """
     largest = candidate.own_ulp
     for j, a in candidate.body.items() if point else ():
         v = point.get(j) if point else None
         if v is not None and (a.denominator != 1 or v.denominator != 1):
             largest = max(largest, ulp(a * v))
-    return ROUNDED * largest
+    return ROUNDED * min(largest, LENT * candidate.own_ulp)
 
 
 def judge(candidate: Candidate, finding: Finding) -> str:
@@ -255,7 +262,7 @@ def judge(candidate: Candidate, finding: Finding) -> str:
         return "dead"
     if span.hi <= M and finding.top_on <= candidate.tight:
         return "redundant"
-    enough = M + rounding(candidate, finding.point)
+    enough = M if span.hi <= M else M + rounding(candidate, finding.point)
     if span.lo > enough:
         if finding.unbounded and not candidate.declared:
             return "undecided"  # no M at all would do: nothing says that one was meant to
@@ -287,8 +294,9 @@ def row_verdict(
     suggests = verdict in ("loose", "redundant", "invalid") or (verdict == "dead" and span.hi < M)
     if isinstance(span.hi, Fraction) and suggests:
         suggested = outward(max(span.hi, Fraction(0)), 1)
-    cut = verdict in ("binding", "invalid") and finding.point is not None
-    witness = _named(finding.point or {}, names) if cut else None
+    wrong = verdict in ("binding", "invalid") or (verdict == "dead" and _dead_and_cuts(candidate, finding))
+    cut = wrong and finding.point is not None
+    witness = Named(finding.point or {}, names) if cut else None
     safety = finding.safety
     if meaningful is not None and safety.point is None:
         safety = Safety(leak <= NOTICEABLE * as_decimal(float(meaningful)))
@@ -308,14 +316,37 @@ def row_verdict(
         suggested_big_m=suggested,
         witness=witness,
         reason=_reason(verdict, candidate, finding, lo, hi),
-        short=_short(verdict, span, M),
+        short=_short(verdict, span, M, cut),
         family=family_of(candidate.place.name),
         leak_witness=_leak_witness(safety, names, maximise),
     )
 
 
-def _named(point: Mapping[int, Fraction], names: tuple[str, ...]) -> dict[str, Fraction]:
-    return {names[j]: v for j, v in sorted(point.items())}
+class Named(Mapping[str, Fraction]):
+    """A point by the names of its columns, which are read when it is asked for: large models have many points."""
+
+    def __init__(self, point: Mapping[int, Fraction], names: tuple[str, ...]) -> None:
+        self._point, self._names = point, names
+
+    @cached_property
+    def _values(self) -> dict[str, Fraction]:
+        return dict(self.items())
+
+    def __len__(self) -> int:
+        return len(self._point)
+
+    def __iter__(self) -> Iterator[str]:
+        return (self._names[j] for j in sorted(self._point))
+
+    def __getitem__(self, name: str) -> Fraction:
+        return self._values[name]
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+    def items(self) -> ItemsView[str, Fraction]:
+        """Return pairs of name and value."""
+        return {self._names[j]: v for j, v in sorted(self._point.items())}.items()
 
 
 def _leak_witness(safety: Safety, names: tuple[str, ...], maximise: bool) -> dict[str, Any] | None:
@@ -324,15 +355,25 @@ def _leak_witness(safety: Safety, names: tuple[str, ...], maximise: bool) -> dic
     sign = -1.0 if maximise else 1.0
     rounded = "infeasible" if safety.rounded is None else sign * float(safety.rounded)
     return {
-        "point": _named(safety.point, names),
+        "point": dict(Named(safety.point, names)),
         "objective": sign * float(safety.value),
         "rounded": rounded,
     }
 
 
-def _short(verdict: str, span: Needed, M: Fraction) -> float | None:
+def _dead_and_cuts(candidate: Candidate, finding: Finding) -> bool:
+    """Whether a declared row's switch is dead, not by its own bounds, and a point shows that its M is too small.
+
+    Other M's that are too small make switches dead; whoever declared the rows wants to know of that.
+    """
+    if finding.dead is None or finding.dead.alone or not candidate.declared:
+        return False
+    return needed(candidate, finding).lo > candidate.big_m + rounding(candidate, finding.point)
+
+
+def _short(verdict: str, span: Needed, M: Fraction, cut: bool) -> float | None:
     """Return by how much M is short: as a point shows where the row cuts, else at most, within its rounding."""
-    if verdict in ("binding", "invalid"):
+    if cut:
         return float(span.lo - M)
     if verdict in ("tight", "loose", "valid") and span.hi > M:
         return float(span.hi - M)
@@ -392,7 +433,7 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
             "valid": f"M = {M:g} is enough: between {max(lo, 0):.9g} and {max(hi, 0):.9g} is needed, and whether "
             "less would do is not known",
         }
-        short = _short(verdict, span, candidate.big_m)
+        short = _short(verdict, span, candidate.big_m, False)
         return f"{beside[verdict]}{'' if short is None else f'; it is {short:.3g} short, which is rounding'}"
     if verdict == "redundant" and finding.top_on == -math.inf:
         return f"nothing satisfies the rest of the model with {y} = {1 - off}, so the side never has to hold"
@@ -415,6 +456,13 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
 def _dead_reason(candidate: Candidate, finding: Finding) -> str:
     """Say that the switch is dead and how the row should read, as it stands in the model."""
     y, on = candidate.place.binary_name, candidate.on
+    if _dead_and_cuts(candidate, finding):
+        need = _down(needed(candidate, finding).lo)
+        return (
+            f"the switch is dead, nothing satisfies the model with {y} = {on}; and M is too small: with "
+            f"{y} = {candidate.off} the row cuts off a point it should allow, {need:.9g} is needed, not "
+            f"{float(candidate.big_m):g}"
+        )
     sign, relation = (1, "<=") if candidate.place.side == "upper" else (-1, ">=")
     tight, loose = float(sign * candidate.tight), float(sign * candidate.loose)
     free = finding.top_on - candidate.loose if isinstance(finding.top_on, Fraction) else candidate.big_m

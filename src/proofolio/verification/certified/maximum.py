@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import perf_counter
 
 import numpy as np
 from scipy import sparse
@@ -116,14 +117,14 @@ class Maxima:
         nodes : int
             Nodes solved, after which it is left open.
         """
-        held = dict(fixed or {})
+        held, ends = dict(fixed or {}), perf_counter() + seconds
         asked = self._relaxed.ask({j: -a for j, a in body.items() if a}, freed, held)
         best: list[tuple[Mapping[int, Fraction], Fraction]] = []
 
         def exactly(x: Floats | Mapping[int, Fraction]) -> Mapping[int, Fraction] | None:
             if isinstance(x, Mapping):
                 return x if fits(self.program, self.rows, x, freed, held) else None
-            return exact_point(self.program, self.rows, x, freed, held)
+            return exact_point(self.program, self.rows, x, freed, held, ends)
 
         def better(x: Floats | Mapping[int, Fraction]) -> bool:
             made = exactly(x)

@@ -11,6 +11,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from math import inf
+from time import perf_counter
 
 __all__ = ["solve_exactly", "solve_square"]
 
@@ -26,6 +27,7 @@ def solve_exactly(
     optional: frozenset[int] = frozenset(),
     budget: float = BUDGET,
     largest: float = LARGEST,
+    ends: float = inf,
 ) -> dict[int, Fraction] | None:
     r"""Return one solution of :math:`\sum_j a_{ij} \delta_j = b_i`, or None.
 
@@ -42,6 +44,8 @@ def solve_exactly(
         Number of multiplications after which the system is given up.
     largest : float
         Bits of a denominator beyond which the system is given up.
+    ends : float
+        Time of `time.perf_counter` at which the system is given up.
     """
     rows = [{j: a for j, a in coefficients.items() if a} for coefficients, _ in equations]
     sides = [side for _, side in equations]
@@ -68,7 +72,7 @@ def solve_exactly(
         for k in [k for k in where[pivot] if k in waiting]:
             factor = rows[k].pop(pivot) / row[pivot]
             budget -= len(row)
-            if budget < 0 or factor.denominator.bit_length() > largest:
+            if budget < 0 or factor.denominator.bit_length() > largest or perf_counter() > ends:
                 return None
             sides[k] -= factor * sides[i]
             for j, a in row.items():

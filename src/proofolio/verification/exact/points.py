@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from time import perf_counter
 
 import numpy as np
 
@@ -88,7 +89,12 @@ def _sos_holds(nonzero: list[bool], kind: int) -> bool:
 
 
 def exact_point(
-    program: Program, exact: ExactRows, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
+    program: Program,
+    exact: ExactRows,
+    x: Floats,
+    freed: Freed | None,
+    fixed: Mapping[int, int],
+    ends: float = math.inf,
 ) -> Point | None:
     """Return an exact point of the model, one side free and some columns fixed; None if none was found.
 
@@ -100,6 +106,8 @@ def exact_point(
         A point that is nearly one; its integers are rounded.
     freed : (row, "lower" or "upper"), optional
     fixed : mapping from column to value
+    ends : float
+        Time of `time.perf_counter` at which the search is given up.
     """
     near, snapped = Nearness(program), list[Point]()
     for largest in (1_000, 1_000_000):
@@ -109,7 +117,9 @@ def exact_point(
         if near(_floating(program, point), freed, fixed) and fits(program, exact, point, freed, fixed):
             return point
     for point in snapped:
-        moved = _moved(program, exact, point, x, freed, fixed)
+        if perf_counter() > ends:
+            return None
+        moved = _moved(program, exact, point, x, freed, fixed, ends)
         if moved is not None and fits(program, exact, moved, freed, fixed):
             return moved
     return None
@@ -162,7 +172,13 @@ def _snapped(program: Program, x: Floats, fixed: Mapping[int, int], largest: int
 
 
 def _moved(
-    program: Program, exact: ExactRows, point: Point, x: Floats, freed: Freed | None, fixed: Mapping[int, int]
+    program: Program,
+    exact: ExactRows,
+    point: Point,
+    x: Floats,
+    freed: Freed | None,
+    fixed: Mapping[int, int],
+    ends: float,
 ) -> Point | None:
     """Solve the rows the point is meant to meet, exactly, for the columns between their bounds."""
     body = np.asarray(program.A @ x)
@@ -183,7 +199,7 @@ def _moved(
         if low[i] != high[i]:
             optional.append(len(equations))
         equations.append((unknown, side - reached))
-    change = solve_exactly(equations, frozenset(optional))
+    change = solve_exactly(equations, frozenset(optional), ends=ends)
     if change is None:
         return None
     moved = dict(point)
