@@ -216,6 +216,20 @@ def test_foreign_blocks_references_and_variables_of_other_blocks():
     assert (part.column_names, part.row_names) == (("on.y", "x"), ("on.c",))
 
 
+@pytest.mark.parametrize("degree", [1, 2])
+def test_an_objective_may_be_the_only_one_to_hold_a_variable(degree):
+    model, other = pyo.ConcreteModel(), pyo.ConcreteModel()
+    model.b = pyo.Block([0, 1])
+    other.x = pyo.Var(bounds=(0, 2))
+    for i in (0, 1):
+        model.b[i].x = pyo.Var(bounds=(0, 5))
+    model.b[1].deactivate()
+    model.o = pyo.Objective(expr=-(model.b[0].x ** degree) - model.b[1].x ** degree - other.x**degree)
+    program = from_pyomo(model)
+    assert program.upper.tolist() == [5, 5, 2]
+    assert program.objective(np.array([5.0, 5.0, 2.0])) == -(2 * 5**degree + 2**degree)
+
+
 def test_fixed_variables_keep_their_columns():
     m = pyo.ConcreteModel()
     m.x, m.y, m.z = pyo.Var(bounds=(0, 9)), pyo.Var(bounds=(0, 1)), pyo.Var(domain=pyo.Binary)

@@ -87,6 +87,7 @@ def test_a_start_may_be_names_numbers_or_an_earlier_answer():
         ({"gaps": 1e-3}, "no setting is named 'gaps': there are time_limit, gap"),
         ({"gap": "small"}, "gap is 'small'; it must be a number"),
         ({"gap": float("nan")}, "gap is nan"),
+        ({"gap": float("inf")}, "gap is inf; it must be a finite number"),
         ({"gap": -1}, "gap is -1"),
         ({"time_limit": 0}, "time_limit is 0"),
         ({"time_limit": None}, "time_limit is None; it must be a number"),

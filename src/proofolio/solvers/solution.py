@@ -89,7 +89,7 @@ class Settings:
             if not float(getattr(self, name)).is_integer():
                 raise BadData(f"{name} is {getattr(self, name)!r}; it must be a whole number")
         if not 0 <= self.gap < float("inf"):
-            raise BadData(f"gap is {self.gap}; it must be a number that is not negative, nor infinite")
+            raise BadData(f"gap is {self.gap}; it must be a finite number that is not negative")
         if self.threads < 1:
             raise BadData(f"threads is {self.threads}; it must be at least 1")
 

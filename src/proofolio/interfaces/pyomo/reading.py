@@ -213,11 +213,9 @@ class _ModelReader:
             self._constraints(name, container)
         for name, container in self._components(pyo.SOSConstraint):
             self._special_ordered_sets(name, container)
-        for key in (*objective.linear, *(k for pair in objective.quadratic for k in pair)):
-            self._column(self.terms.variables[key])  # it may stand nowhere else
+        P, q = self._objective_arrays(objective)
         n = len(self.variables)
         boxes = [variable_box(v) for v in self.variables]
-        P, q = self._objective_arrays(objective, n)
         sign = -1.0 if maximise else 1.0
         program = Program(
             P=P * sign,
@@ -304,10 +302,13 @@ class _ModelReader:
             raise UnsupportedProgram(f"objective {name!r} {beyond_quadratic(objective.expr)}")
         return terms, objective.sense == pyo.maximize
 
-    def _objective_arrays(self, terms: PyomoTerms, n: int) -> tuple[Any, Floats]:
-        q = np.zeros(n)
-        q[self._columns(terms)] = list(terms.linear.values())
+    def _objective_arrays(self, terms: PyomoTerms) -> tuple[Any, Floats]:
+        """Return the matrix and the vector of the objective, as wide as there are columns once it has been read."""
+        columns = self._columns(terms)
         rows, cols, data = self._symmetric_entries(terms)
+        n = len(self.variables)
+        q = np.zeros(n)
+        q[columns] = list(terms.linear.values())
         P = sparse.csc_array((2.0 * data, (rows, cols)), shape=(n, n))
         P.sort_indices()
         return P, q

@@ -62,6 +62,8 @@ class Certificate:
         no bound.
     cuts : tuple
         Rows that hold for all points with integers, each with its proof; the tree uses them.
+    gap : Fraction or None
+        Of an optimum: what the bound may lie below the value, as a part of the value's size, for it to count as one.
     """
 
     point: Mapping[int, Fraction] | None
@@ -71,6 +73,14 @@ class Certificate:
     nodes: tuple[Node, ...]
     ray: Mapping[int, Fraction] | None = None
     cuts: tuple[Cut, ...] = ()
+    gap: Fraction | None = None
+
+    @property
+    def proved_gap(self) -> Fraction | None:
+        """How far the bound lies below the value, as a part of the value's size; None without both."""
+        if self.value is None or self.bound is None:
+            return None
+        return (self.value - self.bound) / max(abs(self.value), SMALLEST)
 
     @property
     def says(self) -> str:
@@ -81,21 +91,21 @@ class Certificate:
 
     def holds(self, program: ExactProgram) -> bool:
         """Whether the certificate proves what it says of a program; no solver, no floating point."""
-        n = len(program.system.lower)
-        if any(not 0 <= j < n for j in (*(self.point or ()), *(self.ray or ()))):
+        if self.point is None:
+            if self.value is not None or self.ray is not None:
+                return False
+        elif not program.holds(self.point) or program.objective(self.point) != self.value:
             return False
-        if self.point is not None and program.objective(self.point) != self.value:
-            return False
-        if self.says != "optimal" and self.bound is not None:
+        if (self.bound is None) != (self.says != "optimal"):
             return False
         if self.ray is not None:
-            return self.point is not None and program.holds(self.point) and falls_for_ever(program, self.ray)
+            return falls_for_ever(program, self.ray)
         proved = proved_bound(program, self.tangents, self.nodes, self.cuts)
         if self.point is None:
-            return proved == "empty" and self.value is None
-        if not program.holds(self.point):
+            return proved == "empty"
+        if not isinstance(proved, Fraction) or self.bound is None or proved < self.bound:
             return False
-        return isinstance(proved, Fraction) and self.bound is not None and proved >= self.bound
+        return self.gap is not None and self.proved_gap is not None and self.proved_gap <= self.gap
 
 
 @dataclass(frozen=True)
@@ -216,7 +226,7 @@ def certify(
         better(x)
         if best and _is_worse(program, x, best[0][1]):
             better(_polished(exact, best[0][0], began + POLISHING * deadline.left))
-    step = exact.step
+    step, allowed = exact.step, as_decimal(gap)
 
     def goal() -> Fraction | None:
         if not best:
@@ -224,7 +234,7 @@ def certify(
         value = best[0][1] - exact.constant
         if step is not None:
             return value - step + step / STRICT
-        return value - Fraction(gap) * max(abs(best[0][1]), SMALLEST)
+        return value - allowed * max(abs(best[0][1]), SMALLEST)
 
     relaxed, cuts = Relaxed(program, exact, rows), tuple[Cut, ...]()
     grown = grow(relaxed, goal, better, deadline, min(most, UNCUT) if exact.integer else most, x)
@@ -256,7 +266,11 @@ def certify(
         )
     if point is None or value is None or not isinstance(proved, Fraction) or not exact.holds(point):
         return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
-    certificate = Certificate(point, value, min(proved, value), grown.tangents, grown.nodes, cuts=cuts)
+    certificate = Certificate(
+        point, value, min(proved, value), grown.tangents, grown.nodes, cuts=cuts, gap=allowed
+    )
+    if certificate.proved_gap is None or certificate.proved_gap > allowed:
+        return Outcome("open", None, point, value, "the bound is not within the gap", grown.count, spent)
     return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)
 
 

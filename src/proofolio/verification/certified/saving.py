@@ -17,16 +17,15 @@ from typing import Any, get_args
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
-from proofolio.program.structure import recognise_cones
 from proofolio.solvers.solution import Solution
-from proofolio.verification.certified.optimum import SMALLEST, Certificate, exact_program, lacking
+from proofolio.verification.certified.optimum import Certificate, exact_program, lacking
 from proofolio.verification.certified.vipr import vipr_text
 from proofolio.verification.exact import trees
 from proofolio.verification.exact.certificate import (
     NUMBERS,
-    Row,
     System,
     digest,
+    read_number,
     read_numbers,
     read_side,
     side_text,
@@ -38,9 +37,15 @@ from proofolio.whole_files import write_whole
 __all__ = ["CheckedOptimum", "check_certificate", "save_certificate"]
 
 VIPR = ".vipr"
-GAP_PART = 1e-6  # of a gap, what rounding makes of it
-# What a tree is made of, by the names that documents use.
-PARTS = {part.__name__.lower(): part for part in (*get_args(trees.Node), trees.Tangent, trees.Cut)}
+# What a tuple in a certificate may hold, by the name of its type: parts by the names that documents use.
+PARTS = {
+    name: {part.__name__.lower(): part for part in parts}
+    for name, parts in (
+        ("Node", get_args(trees.Node)),
+        ("Tangent", (trees.Tangent,)),
+        ("Cut", (trees.Cut,)),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,12 @@ class CheckedOptimum:
     says : str
         ``"optimal"``, ``"infeasible"`` or ``"unbounded"``.
     ok : bool
-        Whether the check in fractions succeeded, and the bound of an optimum is within the gap asked for.
-    holds : bool
-        Whether the check in fractions succeeded, however far the bound is from the objective.
+        Whether the check in fractions succeeded.
     objective, bound : Fraction or None
         Of the point, and the limit that is proved, in the user's own sense.
+    gap : Fraction or None
+        Between the two, as a part of the objective's size: "optimal" is said within this gap. It holds only where it
+        is no more than the gap that the certificate was made for.
     values : mapping from column names to Fraction
         The exact point; empty where there is none.
     nodes : int
@@ -65,9 +71,9 @@ class CheckedOptimum:
 
     says: str
     ok: bool
-    holds: bool
     objective: Fraction | None
     bound: Fraction | None
+    gap: Fraction | None
     values: Mapping[str, Fraction]
     nodes: int
 
@@ -107,7 +113,7 @@ def save_certificate(answer: Solution, file: str | Path) -> Path:
     return target
 
 
-def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) -> CheckedOptimum:
+def check_certificate(file: str | Path, model: Any = None) -> CheckedOptimum:
     """Check a saved certificate in exact arithmetic, without a solver.
 
     Parameters
@@ -117,13 +123,12 @@ def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) ->
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path, optional
         The model it speaks of: its program must be the one in the file. Without it the certificate is checked against
         the program in the file alone, which says nothing about a model of yours.
-    gap : float
-        Relative to the objective: how far the bound of an optimum may be from it for the check to succeed.
 
     Raises
     ------
     BadData
-        For a file that is missing, is no such file, has been changed, or speaks of another model.
+        For a file that is missing, is no such file, has been changed, or speaks of another model: one with cones,
+        native indicators or special ordered sets always is, because certificates cannot speak of them.
     """
     place = Path(file)
     if place.name.endswith(VIPR):
@@ -134,7 +139,7 @@ def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) ->
         document = json.loads(place.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadData(f"{place} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadData(f"{place} is no certificate: it is not JSON") from None
     try:
         if document["numbers"] != NUMBERS:
@@ -142,41 +147,39 @@ def check_certificate(file: str | Path, model: Any = None, gap: float = 1e-6) ->
         if digest(document) != document["digest"]:
             raise BadData(f"{place} has been changed since it was saved")
         exact, certificate = _read_program(document["program"]), _read(Certificate, document["certificate"])
-        names, maximise = document["columns"], bool(document["maximise"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
-        if isinstance(error, BadData):
-            raise
-        raise BadData(f"{place} is no certificate: {type(error).__name__} {error}") from None
+        names, maximise = document["columns"], _value("bool", document["maximise"])
+        if document["says"] != certificate.says:
+            raise ValueError(f"it says {document['says']!r} and holds what proves {certificate.says!r}")
+        _refuse_other_columns(exact, certificate, names)
+    except BadData:
+        raise
+    except KeyError as error:
+        raise BadData(f"{place} is no certificate: it has no {error}") from None
+    except ValueError as error:
+        raise BadData(f"{place} is no certificate: {error}") from None
+    except (TypeError, AttributeError, IndexError, RecursionError):
+        raise BadData(f"{place} is no certificate: its parts are not what they should be") from None
     if model is not None:
         _compare(exact, names, maximise, model, place)
-    try:
-        holds = certificate.holds(exact)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError) as error:
-        raise BadData(f"{place} is no certificate: {type(error).__name__} {error}") from None
     sign = -1 if maximise else 1
     return CheckedOptimum(
         certificate.says,
-        holds and _distance(certificate) <= gap * (1 + GAP_PART),
-        holds,
+        certificate.holds(exact),
         None if certificate.value is None else sign * certificate.value,
         None if certificate.bound is None else sign * certificate.bound,
-        {names[j]: v for j, v in (certificate.point or {}).items()} if holds else {},
+        certificate.proved_gap,
+        {names[j]: v for j, v in (certificate.point or {}).items()},
         len(certificate.nodes),
     )
 
 
-def _distance(certificate: Certificate) -> Fraction:
-    """Return how far the bound of an optimum is from its value, relative to that; nothing for what is no optimum."""
-    if certificate.says != "optimal" or certificate.value is None or certificate.bound is None:
-        return Fraction(0)
-    return (certificate.value - certificate.bound) / max(abs(certificate.value), SMALLEST)
-
-
 def _compare(exact: ExactProgram, names: list[str], maximise: bool, model: Any, file: Path) -> None:
-    program = recognise_cones(model if isinstance(model, Program) else open_model(model).program)
+    program = model if isinstance(model, Program) else open_model(model).program
     missing = lacking(program)
     if missing is not None:
-        raise BadData(f"{file} cannot speak of this model: certificates do not know {missing}")
+        raise BadData(
+            f"{file} speaks of another model than this one: this one has {missing}, of which no certificate can speak"
+        )
     differs = None
     if list(program.column_names) != names:
         differs = "columns"
@@ -184,6 +187,30 @@ def _compare(exact: ExactProgram, names: list[str], maximise: bool, model: Any, 
         differs = "numbers"
     if differs is not None:
         raise BadData(f"{file} speaks of another model than this one: their {differs} differ")
+
+
+def _refuse_other_columns(exact: ExactProgram, certificate: Certificate, names: Any) -> None:
+    """Raise `ValueError` where a document speaks of a column that is not there; rows are the checker's business."""
+    system = exact.system
+    n = len(system.lower)
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError("its columns have no names")
+    if len(names) != n or len(system.upper) != n:
+        raise ValueError(f"it has {len(names)} columns, {n} lower and {len(system.upper)} upper bounds")
+    curves: tuple[ExactProgram | QuadraticRow, ...] = (exact, *exact.quadratic)
+    trees_of = (certificate.nodes, *(cut.nodes for cut in certificate.cuts))
+    for part in (
+        *system.rows, *(curve.linear for curve in curves), *(cut.row for cut in certificate.cuts),
+        *(tangent.point for tangent in certificate.tangents), certificate.point or {}, certificate.ray or {},
+        exact.integer, *((j for key in curve.matrix for j in key) for curve in curves),
+        *(node.row for nodes in trees_of for node in nodes if isinstance(node, trees.Split)),
+        *((node.column,) for nodes in trees_of for node in nodes if isinstance(node, trees.Branch)),
+    ):  # fmt: skip
+        for j in part:
+            if not 0 <= j < n:
+                raise ValueError(f"it speaks of column {j}, and its columns are 0 to {n - 1}")
+    if any(not (cut.row and all(cut.row.values())) for cut in certificate.cuts):
+        raise ValueError("a cut has no numbers, or one that is zero")
 
 
 # -------------------------------------------------------------------- documents
@@ -249,16 +276,16 @@ def _read_program(document: Mapping[str, Any]) -> ExactProgram:
     )
     return ExactProgram(
         system,
-        frozenset(int(j) for j in document["integer"]),
+        frozenset(_value("int", j) for j in document["integer"]),
         read_numbers(document["linear"]),
         _read_symmetric(document["matrix"]),
-        Fraction(document["constant"]),
+        read_number(document["constant"]),
         quadratic,
     )
 
 
 def _read_symmetric(document: list[list[Any]]) -> dict[tuple[int, int], Fraction]:
-    return {(int(i), int(j)): Fraction(a) for i, j, a in document}
+    return {(_value("int", i), _value("int", j)): read_number(a) for i, j, a in document}
 
 
 def _written(part: Any) -> Any:
@@ -280,17 +307,19 @@ def _read(kind: type[Any], document: Mapping[str, Any]) -> Any:
 
 
 def _value(annotation: str, text: Any) -> Any:
-    if text is None:
+    """Return what stands in a document for a field of a certificate, by the annotation of the field."""
+    if text is None and annotation.endswith("| None"):
         return None
     if annotation.startswith("tuple"):
-        return tuple(_read(PARTS[one["kind"]], one) for one in text)
+        kinds = PARTS[annotation.removeprefix("tuple[").partition(",")[0]]
+        return tuple(_read(kinds[one["kind"]], one) for one in text)
     if annotation.startswith("Mapping[int, int]"):
-        return {int(j): int(v) for j, v in text.items()}
+        return {int(j): _value("int", v) for j, v in text.items()}
     if annotation.startswith(("Mapping", "Row")):
-        found: Row = {int(j): Fraction(v) for j, v in text.items()}
-        return found
+        return read_numbers(text)
     if annotation.startswith("Fraction"):
-        return Fraction(text)
-    if not isinstance(text, (bool, int)):
-        raise TypeError(f"{text!r} is no number")
+        return read_number(text)
+    kind = bool if annotation == "bool" else int
+    if type(text) is not kind:
+        raise ValueError(f"{text!r} is no {'truth value' if kind is bool else 'whole number'}")
     return text

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -32,6 +33,7 @@ __all__ = [
     "digest",
     "evaluate",
     "proves_empty",
+    "read_number",
     "read_numbers",
     "read_side",
     "side_text",
@@ -43,6 +45,7 @@ __all__ = [
 ZERO = Fraction(0)
 Row = Mapping[int, Fraction]
 Side = Fraction | None
+RATIONAL = re.compile(r"-?[0-9]+(/[0-9]+)?")
 NUMBERS = "decimals as written"  # how documents say that a model's double x is meant as Fraction(repr(x))
 
 
@@ -132,9 +135,19 @@ def side_text(value: Side) -> str | None:
     return None if value is None else str(value)
 
 
+def read_number(text: Any) -> Fraction:
+    """Return the number that stands in a document as ``"3"`` or ``"-1/2"``; `ValueError` for anything else."""
+    if not (isinstance(text, str) and RATIONAL.fullmatch(text)):
+        raise ValueError(f"{text!r} is no rational number")
+    try:
+        return Fraction(text)
+    except ZeroDivisionError:
+        raise ValueError(f"{text!r} is no rational number") from None
+
+
 def read_side(text: str | None) -> Side:
     """Return the side that `side_text` wrote."""
-    return None if text is None else Fraction(text)
+    return None if text is None else read_number(text)
 
 
 def written(numbers: Row) -> dict[str, str]:
@@ -144,7 +157,7 @@ def written(numbers: Row) -> dict[str, str]:
 
 def read_numbers(document: Mapping[str, str]) -> dict[int, Fraction]:
     """Return the numbers that `written` wrote."""
-    return {int(j): Fraction(v) for j, v in document.items()}
+    return {int(j): read_number(v) for j, v in document.items()}
 
 
 def digest(document: Mapping[str, Any]) -> str:

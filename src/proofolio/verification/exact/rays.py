@@ -21,6 +21,8 @@ ZERO = Fraction(0)
 def falls_for_ever(program: ExactProgram, ray: Row) -> bool:
     """Whether the objective falls without end along a direction, and no row or bound ever stops it."""
     system = program.system
+    if not program.owns(ray):
+        return False
 
     def along(row: Row) -> Fraction:
         return sum((a * ray[j] for j, a in row.items() if j in ray), ZERO)

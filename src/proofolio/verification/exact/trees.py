@@ -16,7 +16,7 @@ model's data, no solver, no floating point.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, gcd, lcm
@@ -70,8 +70,14 @@ class ExactProgram:
         """Return the objective at a point (absent columns are zero)."""
         return self.constant + _value(self.matrix, self.linear, x)
 
+    def owns(self, columns: Iterable[int]) -> bool:
+        """Whether all of some columns are columns of the program."""
+        return all(0 <= j < len(self.system.lower) for j in columns)
+
     def holds(self, x: Row) -> bool:
-        """Whether a point satisfies every row, bound and integrality exactly."""
+        """Whether a point satisfies every row, bound and integrality exactly, and has no columns but the program's."""
+        if not self.owns(x):
+            return False
         if violation(self.system, x) > 0 or any(x.get(j, ZERO).denominator != 1 for j in self.integer):
             return False
         for row in self.quadratic:
@@ -155,9 +161,6 @@ def proved_bound(
     The root is node 0. A tree that is none (a node used twice, a branch on a column that is no integer, nodes that
     are missing) proves nothing. The rows are those of the program, then the cuts, then the tangents.
     """
-    n = len(program.system.lower)
-    if any(not 0 <= j < n for tangent in tangents for j in tangent.point):
-        return None
     cut = strengthened(program, cuts)
     if cut is None or not _convex(program, tangents):
         return None
@@ -173,7 +176,7 @@ def strengthened(program: ExactProgram, cuts: Sequence[Cut]) -> ExactProgram | N
     """Return a program with its cuts as rows, each proved by those before it; None where one is not proved."""
     system = program.system
     for cut in cuts:
-        if not cut.row or any(not a or not 0 <= j < len(system.lower) for j, a in cut.row.items()):
+        if not (cut.row and all(cut.row.values()) and program.owns(cut.row)):
             return None
         proved = _least(system, program.integer, {j: -a for j, a in cut.row.items()}, cut.nodes)
         if proved != "empty" and not (isinstance(proved, Fraction) and -proved <= cut.side):
@@ -270,7 +273,7 @@ def semidefinite(matrix: Symmetric) -> bool:
 def _convex(program: ExactProgram, tangents: Sequence[Tangent]) -> bool:
     """Whether everything that tangents are taken of is convex."""
     rows = {tangent.row for tangent in tangents}
-    if program.matrix and not semidefinite(program.matrix):
+    if not semidefinite(program.matrix) or (None in rows and not program.matrix):
         return False
     for i in rows - {None}:
         if i is None or not 0 <= i < len(program.quadratic):
