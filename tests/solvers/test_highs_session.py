@@ -236,10 +236,10 @@ def ran_for(seconds, highs):
         def __getattr__(self, name):
             return getattr(highs, name)
 
-        def getRunTime(self):
+        def getRunTime(self):  # noqa: N802
             return seconds
 
-        def setOptionValue(self, name, value):
+        def setOptionValue(self, name, value):  # noqa: N802
             if name == "time_limit":
                 self.given = value
             return highs.setOptionValue(name, value)

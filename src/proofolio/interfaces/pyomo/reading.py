@@ -17,6 +17,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, ContradictoryRows, UnsupportedProgram
+from proofolio.interfaces.files.contents import exact_sum
 from proofolio.interfaces.pyomo.terms import (
     PyomoTerms,
     TermReader,
@@ -172,8 +173,8 @@ class _RowCollector:
         self.indices.extend(columns)
         self.data.extend(terms.linear.values())
         self.pointer.append(len(self.indices))
-        self.lower.append(lower - terms.constant)
-        self.upper.append(upper - terms.constant)
+        for sides, side in ((self.lower, lower), (self.upper, upper)):
+            sides.append(exact_sum([side, -terms.constant]) if math.isfinite(side) else side)
         self._open.append(position)
 
     def close(self, name: str, shape: tuple[int, ...]) -> None:

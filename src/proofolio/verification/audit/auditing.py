@@ -389,6 +389,8 @@ class Tiers:
         total, done = len(self.asked) + len(self.implied), 0
         for asked, findings in groups:
             for k, candidate in enumerate(asked):
+                if self.left <= 0:
+                    return
                 findings[k] = self.search.by_interval(candidate)
                 done += 1
                 if done % 256 == 0:
@@ -407,6 +409,8 @@ class Tiers:
         self.search.ends = self.limits.ends - self.writing
 
     def _linear_programs(self, integers: bool) -> None:
+        if self.left <= 0:
+            return
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
         integers = integers and bool(self.search.integers.size)
         self.search.watch([self.asked[k] for k in linear], [self.findings[k] for k in linear])
@@ -466,8 +470,6 @@ class Tiers:
 
     def _by_point(self, candidate: Candidate, finding: Finding) -> None:
         """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once."""
-        if self.search.step_from_known(candidate, finding):
-            return
         near = self.search.near_known(candidate, finding, self.left)
         if near is None or near.x is None or judge(candidate, finding) != "undecided":
             return

@@ -39,8 +39,8 @@ PULL = (
 )
 FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
+FIRST_SECONDS = 10.0  # for the first point of the whole model
 WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
-STEPPED = 4  # known points from which a single step is tried
 STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 
@@ -108,7 +108,9 @@ class Search(Bounding):
             return
         if not self._by_integers:
             nothing = np.zeros(0, dtype=np.int32)
-            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, seconds, first=True)
+            first = max(seconds, min(self.left / 3, FIRST_SECONDS))  # all others are sought next to it
+            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, first, first=True)
+            ends = time.perf_counter() + seconds
             every = np.arange(len(watched.candidates))
             if answer.x is None or not (self._spread(answer.x, every, seconds) or self._take(answer.x)):
                 return
@@ -174,44 +176,6 @@ class Search(Bounding):
             watched.reached[k] = max(watched.reached[k], float(watched.findings[k].reached))
 
     # ------------------------------------------------------------- one candidate
-    def step_from_known(self, candidate: Candidate, finding: Finding) -> bool:
-        """Move one column of the body away from a known point, as far as the rest allows; whether M is then short."""
-        held = candidate.held(candidate.off)
-        off = [x for x in self.points if all(x[j] == v for j, v in held.items())]
-        limit = float(candidate.limit)
-        for x in sorted(off, key=lambda x: -self._reaches(candidate, x))[:STEPPED]:
-            j, direction, step = self._longest_step(candidate, x)
-            gain = step * float(np.abs(candidate.values[candidate.columns == j]).sum())
-            if not self._reaches(candidate, x) + gain > limit:
-                continue
-            for part in (1.0, 0.5):  # all the way where that can be made exact
-                moved = x.copy()
-                moved[j] += direction * part * step
-                self._record(candidate, finding, moved)
-                if finding.point is not None and finding.reached > candidate.limit:
-                    return True
-        return False
-
-    def _longest_step(self, candidate: Candidate, x: Floats) -> tuple[int, float, float]:
-        """Return the column, the direction and the length of the single step that raises the body most."""
-        p, A, body = self.program, self._columns, self.program.A @ x
-        best, found = 0.0, (0, 1.0, 0.0)
-        far = 10.0 * max(1.0, float(candidate.big_m))  # where nothing ends a step
-        for j, value in zip(candidate.columns.tolist(), candidate.values.tolist(), strict=True):
-            if p.integer[j] or not value:
-                continue
-            direction = math.copysign(1.0, value)
-            at = slice(A.indptr[j], A.indptr[j + 1])
-            rows, rate = A.indices[at], A.data[at] * direction
-            ends = np.where(rate > 0, p.row_upper[rows] - body[rows], p.row_lower[rows] - body[rows])
-            lengths = np.where(rate == 0, math.inf, ends / np.where(rate == 0, 1.0, rate))
-            lengths[rows == candidate.place.row] = math.inf  # the step raises the side that is set free
-            room = p.upper[j] - x[j] if direction > 0 else x[j] - p.lower[j]
-            step = max(0.0, min(float(room), float(np.min(lengths, initial=math.inf)), far / abs(value)))
-            if step * abs(value) > best:
-                best, found = step * abs(value), (j, direction, step)
-        return found
-
     def near_known(
         self, candidate: Candidate, finding: Finding, seconds: float, pull: float = PULL
     ) -> Answer | None:

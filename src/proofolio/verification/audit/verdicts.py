@@ -258,6 +258,8 @@ def judge(candidate: Candidate, finding: Finding) -> str:
         return "undecided"
     if span.hi == -math.inf:
         return "forcing"
+    if span.hi == math.inf and span.lo <= M and finding.dead is None:
+        return "undecided"
     if finding.dead is not None:
         return "dead"
     if span.hi <= M and finding.top_on <= candidate.tight:
