@@ -27,6 +27,7 @@ from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
 from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
+from proofolio.verification.certified.inward import inward_points
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
@@ -42,6 +43,7 @@ ROW = 1e-6  # of a row's natural size: more than this a tolerance must not move 
 NODES = 20_000
 ANY_GAP = 1e9  # the first point that is better will do
 TREE = "an exact search"
+FINE = 10**12  # the denominators of a point inside of curved rows, which shorter numbers would take out again
 PART = 0.6  # of a budget, for a certificate where a second run may follow
 # What a second run can vouch for: coefficients that no solver drops, and numbers that cancel without harm.
 SMALLEST, LARGEST, FARTHEST = 1e-6, 1e6, 1e9
@@ -202,28 +204,48 @@ def _second(
             why = f"{who} found a point that is better only by its tolerances"
             continue
         if found.status == "infeasible":
-            return _corroborated(program, claim, known, who)
+            return _corroborated(program, claim, known, who, deadline)
         why = why or f"{who} did not finish ({found.status})"
     return replace(known, reason=why or "no time was left to confirm it")
 
 
-def _corroborated(program: Program, claim: Solution, known: Confirmation, who: str) -> Confirmation:
+def _corroborated(
+    program: Program, claim: Solution, known: Confirmation, who: str, deadline: Deadline
+) -> Confirmation:
     """Return what it is worth that another run found nothing better."""
     if not (modest(program) and ordinary(program, claim.point)):
         why = (
             "its coefficients are so large, or so small, that the solvers' tolerances may hide better points"
         )
         return replace(known, reason=why)
-    exact = known.exact
-    if exact is None and known.certificate is None and program.integer.any() and lacking(program) is None:
-        made = exact_point(program, ExactRows(program), claim.point, None, {})
-        exact = None if made is None else _as_good(program, claim, _floats(program, made))
+    exact, curved = known.exact, len(program.quadratic) + len(program.cones) > 0
+    if exact is None and known.certificate is None and (program.integer.any() or curved):
+        exact = _exact_near(program, claim, deadline)
+    if exact is None and curved:
+        why = (
+            "no point near it was found to satisfy the curved rows exactly: it may be good by its tolerances"
+        )
+        return replace(known, reason=why)
     why = ""
     if known.certificate is not None:
         why = known.reason
     elif exact is None and program.integer.any():
         why = "the point satisfies the model within tolerances; none near it was found to do so exactly"
     return Confirmation("verified", known.certificate, exact=exact, by=who, reason=why)
+
+
+def _exact_near(program: Program, claim: Solution, deadline: Deadline) -> Floats | None:
+    """Return a point that satisfies everything exactly and is as good as a claim's, made from that one."""
+    rows = ExactRows(program)
+    made = exact_point(program, rows, claim.point, None, {})
+    near = None if made is None else _as_good(program, claim, _floats(program, made))
+    if near is not None or not (len(program.quadratic) or len(program.cones)):
+        return near
+    for x in inward_points(program, claim.point, deadline.left):
+        made = exact_point(program, rows, x, None, {}, denominators=(FINE,))
+        if made is not None:
+            return _as_good(program, claim, _floats(program, made))
+    return None
 
 
 def _second_without_point(
@@ -267,8 +289,13 @@ def _exactly_better(program: Program, claim: Solution, x: Floats) -> Floats | No
 
 def modest(program: Program) -> bool:
     """Whether no number of a program is so small that solvers drop it, or so large that rounding counts."""
-    coefficients = np.abs(np.concatenate([program.A.data, program.quadratic.matrix.data, program.P.data]))
-    sides = np.abs(np.concatenate([program.row_lower, program.row_upper, program.lower, program.upper]))
+    curved, implied, cones = program.quadratic, program.indicators, program.cones
+    forms = [form.matrix.ravel() for row in curved.forms for form in row]
+    matrices = [part.data for part in (program.A, curved.matrix, program.P, implied.matrix, cones.matrix)]
+    coefficients = np.abs(np.concatenate([*matrices, *forms]))
+    boxes = ((part.lower, part.upper) for part in (program, curved, implied))
+    ends = (end for box in boxes for end in box)
+    sides = np.abs(np.concatenate([program.row_lower, program.row_upper, *ends, cones.constant]))
     coefficients, sides = coefficients[coefficients > 0.0], sides[np.isfinite(sides) & (sides > 0.0)]
     return bool(
         np.all((coefficients >= SMALLEST) & (coefficients <= LARGEST))
@@ -280,23 +307,25 @@ def ordinary(program: Program, x: Floats) -> bool:
     """Whether no coefficient is so large that a tolerance moves its row by a millionth of the row's size at a point.
 
     The size of a row is that of its continuous terms, which a switch lets through or not; where they are zero at the
-    point, it is what their bounds allow. Rows of integers alone are as large as their terms.
+    point, it is what their bounds allow. Rows of integers alone are as large as their terms. The rows of indicators
+    count as others do; of a curved row the linear part.
     """
-    A = program.A
-    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+    A = sparse.csr_array(sparse.vstack([program.A, program.indicators.matrix, program.quadratic.matrix]))
+    m = A.shape[0]
+    row = np.repeat(np.arange(m), np.diff(A.indptr))
     continuous = ~program.integer[A.indices]
-    mixed = np.bincount(row, continuous, program.m) > 0
+    mixed = np.bincount(row, continuous, m) > 0
     counted = continuous | ~mixed[row]
 
     def largest(values: Floats) -> Floats:
-        found = np.zeros(program.m)
+        found = np.zeros(m)
         np.maximum.at(found, row, np.where(counted, np.abs(A.data) * values[A.indices], 0.0))
         return found
 
     reach = np.maximum(np.abs(program.lower), np.abs(program.upper))
     size = largest(np.abs(x))
     size = np.where(size > 0, size, largest(np.where(np.isfinite(reach), reach, 1.0)))
-    coefficient = np.zeros(program.m)
+    coefficient = np.zeros(m)
     np.maximum.at(coefficient, row, np.abs(A.data))
     return bool(np.all(coefficient * EPS <= ROW * size))
 
