@@ -27,7 +27,7 @@ from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
 from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
-from proofolio.verification.certified.inward import inward_points
+from proofolio.verification.certified.inward import inward_points, steady
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
@@ -221,7 +221,9 @@ def _corroborated(
     exact, curved = known.exact, len(program.quadratic) + len(program.cones) > 0
     if exact is None and known.certificate is None and (program.integer.any() or curved):
         exact = _exact_near(program, claim, deadline)
-    if exact is None and curved:
+    # no fraction may satisfy a curved equation: there it is enough that what it is off by can be made good
+    equations = bool(np.any(program.quadratic.lower == program.quadratic.upper))
+    if exact is None and curved and not (equations and steady(program, claim.point, deadline.left)):
         why = (
             "no point near it was found to satisfy the curved rows exactly: it may be good by its tolerances"
         )
@@ -229,7 +231,7 @@ def _corroborated(
     why = ""
     if known.certificate is not None:
         why = known.reason
-    elif exact is None and program.integer.any():
+    elif exact is None and (program.integer.any() or curved):
         why = "the point satisfies the model within tolerances; none near it was found to do so exactly"
     return Confirmation("verified", known.certificate, exact=exact, by=who, reason=why)
 

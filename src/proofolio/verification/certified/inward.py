@@ -17,11 +17,12 @@ from proofolio.arrays import Floats
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
 
-__all__ = ["inward_points"]
+__all__ = ["inward_points", "steady"]
 
 # Steps along the direction, whose entries are at most 1 or the size of the column.
 STEPS = (1e-9, 1e-8, 1e-7, 1e-6)
 LEAST = 1e-6  # an inside of less than this, of the rows' size, is none
+STEADY = 1e-3  # a tolerance of 1e-9 moves such rows by a millionth
 
 
 def inward_points(program: Program, x: Floats, seconds: float) -> Iterator[Floats]:
@@ -34,23 +35,36 @@ def inward_points(program: Program, x: Floats, seconds: float) -> Iterator[Float
     seconds : float
         For the linear program.
     """
-    direction = _inward(program, x, seconds)
-    if direction is None:
+    direction, inside = _inward(program, x, seconds, 0.0)
+    if inside <= LEAST:
         return
     for step in STEPS:
         yield x + step * direction
 
 
-def _inward(program: Program, x: Floats, seconds: float) -> Floats | None:
+def steady(program: Program, x: Floats, seconds: float) -> bool:
+    """Whether short steps make good what a tolerance lets curved equations be off by, to either side.
+
+    Parameters
+    ----------
+    program : Program
+    x : ndarray
+    seconds : float
+        For each of two linear programs.
+    """
+    return all(_inward(program, x, seconds, sign)[1] > STEADY for sign in (-1.0, 1.0))
+
+
+def _inward(program: Program, x: Floats, seconds: float, sign: float) -> tuple[Floats, float]:
+    """Return a direction and how far it goes inward; equations change by that much times a sign."""
     size = np.maximum(1.0, np.abs(x))
     slopes, room = _curved(program, x)
     if not slopes:
-        return None
+        return np.zeros(program.n), 0.0
     gradients = sparse.csr_array(sparse.vstack(slopes))
     free = np.array([limit is not None for limit in room])
-    scale = np.where(
-        free, np.maximum(abs(gradients @ sparse.diags_array(size)).max(axis=1).toarray(), LEAST), 0.0
-    )
+    scale = np.maximum(abs(gradients @ sparse.diags_array(size)).max(axis=1).toarray(), LEAST)
+    scale = np.where(free, scale, sign * scale)
     high = np.array([0.0 if limit is None else max(limit, 0.0) for limit in room])
     low = np.where(free, -np.inf, 0.0)
     straight, below, above = _straight(program, x)
@@ -74,9 +88,9 @@ def _inward(program: Program, x: Floats, seconds: float) -> Floats | None:
         (np.append(below, low), np.append(above, high)),
     )
     if session.solve(seconds) != "optimal":
-        return None
+        return np.zeros(program.n), 0.0
     found = session.point()
-    return found[:-1] if found[-1] > LEAST else None
+    return found[:-1], float(found[-1])
 
 
 def _curved(program: Program, x: Floats) -> tuple[list[sparse.csr_array], list[float | None]]:
