@@ -221,8 +221,14 @@ FLAT = {
         "bounds\n x <= 100\n y <= 100\ngenerals\n y\nend\n"
     ),
     # x^2 <= y <= 0: neither row is flat, both together are
-    "two rows": "max\n obj: 1000 x\nst\n c: [ x^2 ] - y <= 0\n d: y - k <= -1\nbounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n",
-    "an equation": "max\n obj: 1000 x\nst\n c: [ x^2 ] - y = 0\n d: y - k <= -1\nbounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n",
+    "two rows": (
+        "max\n obj: 1000 x\nst\n c: [ x^2 ] - y <= 0\n d: y - k <= -1\n"
+        "bounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n"
+    ),
+    "an equation": (
+        "max\n obj: 1000 x\nst\n c: [ x^2 ] - y = 0\n d: y - k <= -1\n"
+        "bounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n"
+    ),
 }
 
 
