@@ -314,7 +314,10 @@ def _value(annotation: str, text: Any) -> Any:
         kinds = PARTS[annotation.removeprefix("tuple[").partition(",")[0]]
         return tuple(_read(kinds[one["kind"]], one) for one in text)
     if annotation.startswith("Mapping[int, int]"):
-        return {int(j): _value("int", v) for j, v in text.items()}
+        numbers = read_numbers(text)
+        if any(v.denominator != 1 for v in numbers.values()):
+            raise ValueError("a split has a number that is not whole")
+        return {j: int(v) for j, v in numbers.items()}
     if annotation.startswith(("Mapping", "Row")):
         return read_numbers(text)
     if annotation.startswith("Fraction"):
