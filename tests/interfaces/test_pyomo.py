@@ -774,3 +774,12 @@ def test_the_hull_of_quadratic_rows_names_a_cure():
     pyo.TransformationFactory("gdp.hull").apply_to(m)
     with pytest.raises(UnsupportedProgram, match=r"transform such a disjunction with gdp\.bigm"):
         read_pyomo(m)
+
+
+def test_a_constant_is_taken_from_a_side_as_decimals_are():
+    """x + 0.1 <= 0.3 is x <= 0.2, and not the 0.19999999999999998 of floating point."""
+    model = pyo.ConcreteModel()
+    model.x = pyo.Var(bounds=(0.2, 5))
+    model.c = pyo.Constraint(expr=2 * model.x + 0.1 <= 0.5)
+    model.o = pyo.Objective(expr=model.x)
+    assert from_pyomo(model).row_upper.tolist() == [0.4]

@@ -211,3 +211,37 @@ def test_nothing_is_written_to_stdout_and_nothing_is_made_at_import():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "said by Python\n"
+
+
+def test_time_limits_of_integer_programs_do_not_add_up(monkeypatch):
+    """HiGHS counts the time of linear programs over all runs of an object, and anew for integer programs."""
+    mixed, linear = Session(), Session()
+    made = sparse.csr_array(np.array([[1.0, 2.0]]))
+    for session, integer in ((mixed, np.array([True, False])), (linear, None)):
+        session.load(
+            np.array([-1.0, -1.0]), (np.zeros(2), np.ones(2)), made, (np.zeros(1), np.ones(1)), integer
+        )
+        monkeypatch.setattr(session, "_highs", ran_for(100.0, session._highs))
+        session.solve(7.0)
+    assert mixed._highs.given == 7.0
+    assert linear._highs.given == 107.0
+
+
+def ran_for(seconds, highs):
+    """A HiGHS that says it has run for so long already, and notes its time limit."""
+
+    class Ran:
+        given = None
+
+        def __getattr__(self, name):
+            return getattr(highs, name)
+
+        def getRunTime(self):  # noqa: N802
+            return seconds
+
+        def setOptionValue(self, name, value):  # noqa: N802
+            if name == "time_limit":
+                self.given = value
+            return highs.setOptionValue(name, value)
+
+    return Ran()

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, explain_infeasible, solve
+from proofolio import BadData, Model, explain_infeasible, solve, stack
 from proofolio.errors import SolverFailure
+from proofolio.program.quadratic import quadratic_form
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Solution, gap_size
+from proofolio.verification.certified.confirming import heard
 from proofolio.verification.checks.checking import status_after
 from proofolio.verification.solving import confirm_budget, solve_program
 
@@ -200,3 +202,176 @@ def test_an_explanation_says_what_proves_it():
     model.add("least", x[0] >= 2)
     found = explain_infeasible(model)
     assert (found.proved, found.document["proved"]) == ("certified", "certified")
+
+
+def test_a_cost_that_a_solver_drops_beside_a_large_objective_is_not_lost():
+    """HiGHS and SCIP call -136400000 optimal, or say that there is no limit: x3 can grow for ever."""
+    model = Model()
+    x0, x3 = model.variable("x0", lower=-137.4, upper=-136.4), model.variable("x3", lower=0)
+    b = model.variable("b", binary=True)
+    model.add("link", x0 + b <= 0)
+    model.minimise(-1e6 * x0 - 9e-5 * x3)
+    for solver in ("highs", "scip"):
+        answer = solve(model, solver)
+        assert (answer.status, answer.certified, answer.x) == ("unbounded", True, None), solver
+        assert solve(model, solver, confirm="second").status not in ("verified-optimal", "infeasible"), solver
+
+
+def test_costs_count_by_what_they_can_reach():
+    def with_top(top):
+        model = Model()
+        x, y, k = (
+            model.variable("x", lower=0, upper=top),
+            model.variable("y", lower=1),
+            model.variable("k", binary=True),
+        )
+        model.add("row", x + k <= 1e6)
+        model.minimise(1e9 * y - 1e-6 * x)
+        program = model.freeze()
+        claim = Solution(program, "optimal", 1e9, 1e9, np.array([0.0, 1.0, 0.0]), 0.0, "tests", "")
+        return heard(program, claim, 1e-6)
+
+    assert with_top(1e6)  # at most 1 of 1e9
+    assert not with_top(1e12)
+    assert not with_top(np.inf)
+
+
+@BOTH
+@pytest.mark.parametrize("how", ["auto", "second"])
+def test_no_limit_is_not_said_of_a_model_without_an_exact_point(solver, how):
+    """9 i - 3.141592653589793 k = 48.1415926536 with i <= 5 and k >= -1 is missed by 7e-12."""
+    model = Model()
+    i, k = model.variable("i", lower=-50, upper=5, integer=True), model.variable("k", lower=-1, integer=True)
+    x = model.variable("x")
+    model.add("nearly", 9 * i - 3.141592653589793 * k == 48.1415926536)
+    model.minimise(x)
+    answer = solve(model, solver, confirm=how)
+    assert answer.status in ("solver-unbounded", "solver-infeasible", "infeasible")
+    if answer.status == "solver-unbounded":
+        assert "exact" in answer.message
+
+
+@pytest.mark.parametrize("how", ["auto", "certificate", "second"])
+@pytest.mark.parametrize("gap", [0.5, 1e-3])
+def test_a_claim_is_refuted_only_by_more_than_the_gap_that_was_asked_for(monkeypatch, how, gap):
+    """10,000 is claimed; 9,999.96 is better by 4e-6 of it, which is more than the 1e-6 of a second run."""
+    model = Model()
+    b = model.variable("b", 2, binary=True)
+    model.add("one", b.sum() >= 1)
+    model.minimise(10_000 * b[0] + 9_999.96 * b[1])
+    claims(
+        monkeypatch,
+        "scip",
+        x=np.array([1.0, 0.0]),
+        objective=10_000.0,
+        bound=5_000.0 if gap == 0.5 else 9_999.0,
+    )
+    answer = solve(model, "scip", confirm=how, gap=gap)
+    assert answer.claims == ()
+    assert answer.status in ("certified-optimal", "verified-optimal")
+    claims(monkeypatch, "scip", x=np.array([1.0, 0.0]), objective=10_000.0, bound=10_000.0)
+    (claim,) = solve(model, "scip", confirm=how).claims
+    assert claim.objective == 10_000.0
+
+
+@pytest.mark.parametrize("how", ["auto", "certificate", "second"])
+def test_where_the_point_of_a_claim_leaks_the_answer_is_another_point(monkeypatch, how):
+    """On needs 1000; b = 1e-7 lets the unit through that is needed."""
+    model = Model()
+    y, b = model.variable("y", lower=0, upper=90_000), model.variable("b", binary=True)
+    model.add("link", y <= 1e7 * b)
+    model.add("need", y >= 1)
+    model.minimise(y + 1000 * b)
+    claims(monkeypatch, "highs", x=np.array([1.0, 1e-7]), objective=1.0001, bound=1.0001)
+    assert solve(model, "highs", confirm="none").status == "leaks"
+    answer = solve(model, "highs", confirm=how)
+    assert (answer.ok, answer.objective) == (True, 1001.0)
+    assert answer.status == "certified-optimal" or how == "second"
+    (claim,) = answer.claims
+    assert str(claim) == "highs claims that 1.0001 is optimal, and the check of its point found otherwise"
+
+
+def test_a_point_that_breaks_rows_of_a_model_without_any_gives_way_to_infeasible(monkeypatch):
+    model = Model()
+    x = model.variable("x", 2, lower=0, upper=3, integer=True)
+    model.add("odd", 2 * x.sum() == 3)
+    model.minimise(x.sum())
+    claims(monkeypatch, "highs", x=np.array([1.0, 0.0]), objective=1.0, bound=1.0)
+    assert solve(model, "highs", confirm="none").status == "infeasible-solution"
+    answer = solve(model, "highs")
+    assert (answer.status, answer.certified, answer.x, answer.checks) == ("infeasible", True, None, ())
+    assert [(c.status, c.objective) for c in answer.claims] == [("optimal", 1.0)]
+
+
+def test_a_broken_point_that_nobody_can_replace_stays_what_it_is(monkeypatch):
+    for name in ("highs", "scip"):
+        claims(monkeypatch, name, x=np.array([1.0, 0.0, 0.0]), objective=3.0, bound=3.0)
+    answer = solve(cover(), "highs", confirm="second")
+    assert (answer.status, answer.claims) == ("infeasible-solution", ())
+
+
+def endless(*, integer=False):
+    """1000 - t with z = 1e9 t, v = 1e6 t, u = 1e3 t: the reduced cost of z is -1e-9, and nothing stops z."""
+    model = Model()
+    x, u, v, z = (model.variable(name, lower=0, integer=integer and name in "xz") for name in "xuvz")
+    model.add("c1", u <= 0.001 * v)
+    model.add("c2", v <= 0.001 * z)
+    model.add("c4", x >= 1000)
+    model.minimise(x - 0.001 * u)
+    return model
+
+
+@BOTH
+@pytest.mark.parametrize("integer", [False, True])
+def test_a_small_reduced_cost_proves_nothing_where_a_column_has_no_bound(solver, integer):
+    for how in ("none", "second"):
+        answer = solve(endless(integer=integer), solver, confirm=how)
+        assert answer.status in ("solver-optimal", "solver-unbounded", "unbounded"), how
+        assert answer.status == "solver-optimal" or answer.claims == ()
+    answer = solve(endless(integer=integer), solver)
+    assert (answer.status, answer.certified) == ("unbounded", True)
+
+
+@BOTH
+def test_a_quadratic_row_without_an_inside_is_not_vouched_for_by_a_second_run(solver):
+    """(x - y)^2 <= 0: only x = y, and a tolerance of 1e-9 is worth 1e-3 of an objective of 1000 (x - y)."""
+    model = Model()
+    x, y = model.variable("x", lower=0, upper=100), model.variable("y", lower=0, upper=100, integer=True)
+    model.add("same", quadratic_form(np.array([[0.001, -0.001], [-0.001, 0.001]]), stack([x, y])) <= 0)
+    model.maximise(1000 * x - 1000 * y)
+    answer = solve(model, solver)
+    assert answer.status not in ("certified-optimal", "verified-optimal") or abs(answer.objective) <= 1e-6
+    wide = Model()
+    w, k = wide.variable("w", 2, lower=0, upper=1), wide.variable("k", 2, binary=True)
+    wide.add("risk", quadratic_form(np.array([[0.04, 0.01], [0.01, 0.09]]), w) <= 0.02)
+    wide.add("held", w <= k)
+    wide.maximise(np.array([0.05, 0.08]) @ w - 0.001 * k.sum())
+    assert solve(wide, solver, confirm="second").status == "verified-optimal"
+
+
+def test_an_optimum_that_only_tolerances_reach_is_named_beside_the_exact_one():
+    """0.1 x <= 0.7 - 0.4 of floats is 0.1 x <= 0.29999999999999993: exactly 2, and 3 within tolerances."""
+    model = Model()
+    x = model.variable("x", lower=0, upper=100, integer=True)
+    model.add("row", 0.1 * x <= 0.7 - 0.4)
+    model.maximise(x)
+    answer = solve(model, "highs")
+    assert (answer.status, answer.objective) == ("certified-optimal", 2.0)
+    assert [claim.objective for claim in answer.claims] == [3.0]
+    assert "3 is reached only by points that satisfy the model within tolerances" in answer.message
+
+
+def test_an_optimum_whose_bound_is_a_rounding_beside_nothing_is_certified(monkeypatch):
+    model = Model()
+    x = model.variable("x", 2, lower=0)
+    model.add("a", 3 * x[0] + 2 * x[1] <= 4)
+    model.add("b", x.sum() >= 2)
+    model.maximise(x[0])
+    claims(monkeypatch, "highs", x=np.array([0.0, 2.0]), objective=0.0, bound=8e-12)
+    assert solve(model, "highs", confirm="none").status == "verified-feasible"
+    assert solve(model, "highs").status == "certified-optimal"
+
+
+def test_an_infinite_gap_is_refused():
+    with pytest.raises(BadData, match="gap is inf"):
+        solve(cover(), gap=float("inf"))

@@ -17,6 +17,7 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
 
 __all__ = [
+    "BROKEN",
     "CANCELLED",
     "INFEASIBLE",
     "NOTHING",
@@ -38,6 +39,8 @@ OPTIMAL = ("certified-optimal", "verified-optimal", "solver-optimal")
 VERIFIED = (*OPTIMAL, "verified-feasible")
 INFEASIBLE = ("infeasible", "solver-infeasible")
 UNBOUNDED = ("unbounded", "solver-unbounded")
+# Of an answer whose point does not stand its checks.
+BROKEN = ("leaks", "infeasible-solution")
 # What an objective of nothing is taken to be, for a relative gap.
 NOTHING = 1e-9
 # An objective whose terms cancel is known to this part of their sum.

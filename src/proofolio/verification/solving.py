@@ -19,6 +19,7 @@ from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
 from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
 from proofolio.solvers.solution import (
+    BROKEN,
     INFEASIBLE,
     OPTIMAL,
     UNBOUNDED,
@@ -27,6 +28,7 @@ from proofolio.solvers.solution import (
     RefutedClaim,
     Settings,
     Solution,
+    gap_size,
     read_settings,
 )
 from proofolio.verification.certified.confirming import CONFIRM, Confirmation, second_runs
@@ -60,8 +62,10 @@ TIMES, CERTIFY_SECONDS, SECOND_SECONDS, ROUNDS = 10.0, 30.0, 2.0, 4
 # What is solved within .1 s is confirmed within .5 s.
 AT_ONCE, FEW = 0.45, 5.0
 LEAST_CONFIRMATION = 0.01
-# What can be confirmed; a claim that a check refuted may have been bettered by the point next to it.
-CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, "claim-wrong")
+# By so much of its size an exact optimum may miss what was claimed.
+TOLERATED = 1e-6
+# What can be confirmed; for a claim that the checks refuted something better may be had.
+CLAIMS = (*OPTIMAL, *INFEASIBLE, *UNBOUNDED, *BROKEN, "claim-wrong")
 
 
 def solve(
@@ -188,11 +192,11 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
     deadline : Deadline
         Of the whole call; a confirmation has a budget of its own as well.
     """
-    if answer.status not in CLAIMS:
+    if not _is_claim(answer):
         return answer
     began = time.perf_counter()
     for _ in range(ROUNDS):
-        if answer.status not in CLAIMS:
+        if not _is_claim(answer):
             break
         within = deadline.working(confirm_budget(how, answer.seconds))
         if within.left < LEAST_CONFIRMATION:
@@ -200,10 +204,10 @@ def confirmed(program: Program, answer: Solution, how: str, gap: float, deadline
             break
         found = confirm_claim(program, answer, how, gap, within)
         if found.word != "refuted":
-            answer = _with_word(program, answer, found, deadline)
+            answer = _with_word(program, answer, found, deadline, gap)
             break
-        answer = _refuted(program, answer, found, deadline, gap)
-        if answer.status == "certified-optimal":
+        refuted, answer = answer, _refuted(program, answer, found, deadline, gap)
+        if answer.certified or (answer.x is not None and answer.x is refuted.x):
             break
     if answer.status == "solver-optimal" and is_suspect(program, answer.unchecked()):
         # its budget is used up: only the grace of the checks is left
@@ -222,14 +226,21 @@ def confirm_budget(how: str, seconds: float) -> float:
     return min(seconds + SECOND_SECONDS, max(AT_ONCE, FEW * seconds))
 
 
-def _with_word(program: Program, answer: Solution, found: Confirmation, deadline: Deadline) -> Solution:
+def _is_claim(answer: Solution) -> bool:
+    """Whether there is something to confirm; what a solver calls optimal may have a gap next to an objective of 0."""
+    return answer.status in CLAIMS or (answer.status == "verified-feasible" and answer.claim == "optimal")
+
+
+def _with_word(
+    program: Program, answer: Solution, found: Confirmation, deadline: Deadline, gap: float
+) -> Solution:
     """Return an answer that nothing refuted, with the status its confirmation allows."""
     certificate = found.certificate
     kind = "unbounded" if answer.status in UNBOUNDED else "infeasible"
     if found.word == "certified" and certificate is not None:
         if answer.x is None:
             return replace(answer, program=program, status=kind, certificate=certificate)
-        return _certified(program, answer, certificate)
+        return _certified(program, _as_tolerated(program, answer, certificate, gap), certificate)
     if answer.x is None:
         return (
             replace(answer, status=kind)
@@ -243,6 +254,19 @@ def _with_word(program: Program, answer: Solution, found: Confirmation, deadline
     if found.word == "verified":
         answer = replace(answer, status="verified-optimal") if answer.status in OPTIMAL else answer
     return replace(answer, message=found.reason) if found.reason else answer
+
+
+def _as_tolerated(program: Program, answer: Solution, certificate: Certificate, gap: float) -> Solution:
+    """Return an answer, with its claim refuted where it is better than any exact point: tolerances made it so."""
+    if answer.objective is None or certificate.value is None or not answer.ok:
+        return answer
+    sign = -1.0 if program.maximise else 1.0
+    gain = float(certificate.value) - sign * answer.objective
+    if gain <= max(gap, TOLERATED) * gap_size(program, answer.x, answer.objective):
+        return answer
+    claim = RefutedClaim(answer.solver, "optimal", answer.objective, "an exact search")
+    said = f"{answer.objective:.9g} is reached only by points that satisfy the model within tolerances, not exactly"
+    return replace(answer, claims=(*answer.claims, claim), message=said)
 
 
 def _moved(program: Program, answer: Solution, x: Floats, deadline: Deadline) -> Solution:
@@ -280,15 +304,18 @@ def _refuted(
     was = "optimal" if answer.x is not None else answer.status.removeprefix("solver-")
     claims = (*answer.claims, RefutedClaim(answer.solver, was, answer.objective, found.by))
     kept = replace(answer, claims=claims)
-    better = None
+    better, proof = None, found.certificate
+    if proof is not None and proof.says != "optimal":
+        nothing = replace(kept, x=None, objective=None, bound=None, duals=None, checks=(), message="")
+        return replace(nothing, status=proof.says, program=program, certificate=proof)
     if found.better is not None:
         x = np.asarray(found.better, dtype=float)
         better = replace(
             kept.unchecked(), status="feasible", x=x, objective=program.objective(x), bound=None, duals=None,
             message=f"{found.by} found it",
         )  # fmt: skip
-        if found.certificate is not None:
-            return _certified(program, better, found.certificate)
+        if proof is not None:
+            return _certified(program, better, proof)
     sign = -1.0 if program.maximise else 1.0
     for claim in (
         [found.instead]
@@ -299,10 +326,10 @@ def _refuted(
             continue
         if better is None or sign * (program.objective(claim.point) - (better.objective or 0.0)) <= 0.0:
             again = verify_claim(deadline, recognise_cones(program), claim, gap, alone=True)
-            if again.ok or again.x is None:
+            if again.ok or again.status in (*INFEASIBLE, *UNBOUNDED):
                 return replace(again, claims=claims, seconds=answer.seconds + claim.seconds)
     if better is None:
-        return replace(kept, message=found.reason)
+        return answer if answer.status in BROKEN else replace(kept, message=found.reason)
     checks = check_until(recognise_cones(program), better, deadline.later(GRACE))
     return better.checked(checks, status_after(better, checks, gap))
 

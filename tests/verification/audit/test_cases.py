@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import cvxpy
 import pytest
 
 from proofolio import Model, solve
@@ -197,3 +198,14 @@ def test_like_binaries_are_no_switches_and_two_switches_stay():
     assert found.skipped == 4 + 2 * 6
     assert audit(model, big_m="knapsack").skipped == 2 * 6
     assert any("16 sides" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("of", ["abs", "norm1", "max"])
+def test_a_column_that_cvxpy_made_for_a_function_is_no_witness(of):
+    """abs(x) <= 100 y with x in [-10, 10] cuts off nothing, though the column made for abs(x) could be 1100."""
+    x, y = cvxpy.Variable(2, name="x"), cvxpy.Variable(boolean=True, name="y")
+    body = {"abs": cvxpy.abs(x[0]), "norm1": cvxpy.norm1(x), "max": cvxpy.max(x)}[of]
+    problem = cvxpy.Problem(cvxpy.Minimize(-x[0] + y), [body <= 100 * y, x <= 10, x >= -10])
+    found = assert_valid(problem)
+    assert not found.bad
+    assert {row.verdict for row in found.rows} <= {"undecided", "loose", "valid"}

@@ -188,32 +188,6 @@ def test_an_unknown_way_to_confirm_is_refused():
         solve(random_program(0, curved=False), confirm="maybe")
 
 
-def pythagoras(*, equations=False, flat=False):
-    """Return max x + y - k / 100 on the unit circle's disk, or with a row that has no inside: x = y = 0 only."""
-    model = Model()
-    x, k = model.variable("x", 2, lower=0, upper=2), model.variable("k", lower=1, upper=3, integer=True)
-    model.add("some", x[0] <= k)
-    square = model.quadratic(np.eye(2), x)
-    model.add("disk", square == 1.0 if equations else square <= (0.0 if flat else 1.0))
-    model.maximise(x.sum() - 0.01 * k)
-    return model
-
-
-def test_a_curved_optimum_is_verified_at_a_point_that_satisfies_everything_exactly():
-    answer = solve(pythagoras(), confirm="second")
-    assert answer.status == "verified-optimal"
-    assert answer.message == ""
-    assert answer.objective == pytest.approx(math.sqrt(2) - 0.01, abs=1e-7)
-    x, y = (Fraction(v) for v in answer.point[:2].tolist())
-    assert x * x + y * y <= 1
-
-
-def test_an_optimum_on_a_curved_equation_is_verified_where_its_tolerance_can_be_made_good():
-    answer = solve(pythagoras(equations=True), confirm="second")
-    assert answer.status == "verified-optimal"
-    assert answer.objective == pytest.approx(math.sqrt(2) - 0.01, abs=1e-6)
-
-
 FLAT = {
     # (x - y)^2 <= 0 is x = y, and costs nothing; a tolerance of 1e-9 lets them be 1e-6 apart
     "one row": (

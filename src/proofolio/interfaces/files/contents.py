@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from math import inf, isinf
 from pathlib import Path
 
@@ -32,18 +31,13 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, split_forms
 
-__all__ = ["INFINITE", "Contents", "FileNumbers", "Terms", "exact_sum"]
+__all__ = ["INFINITE", "Contents", "FileNumbers", "Terms"]
 
 
 INFINITE = 1e20  # HiGHS, SCIP, GLPK, CPLEX and Gurobi all take this and more as no bound
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eEdD][+-]?[0-9]+)?")
 _INFINITY = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 Terms = list[tuple[int, int, float]]
-
-
-def exact_sum(values: Iterable[float]) -> float:
-    """Add numbers as the decimals they were written as, rounding once: 0.3 - 0.1 is 0.2."""
-    return float(sum((Fraction(repr(value)) for value in values), Fraction(0)))
 
 
 class FileNumbers:

@@ -53,8 +53,9 @@ from math import inf
 from typing import NamedTuple
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum
+from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
 from proofolio.interfaces.files.names import fresh_name
+from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_lp"]
 

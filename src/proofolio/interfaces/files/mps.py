@@ -10,6 +10,7 @@ from scipy import sparse
 
 from proofolio.interfaces.files.names import NameMap, Spelling, changed, mps_name
 from proofolio.interfaces.files.rows import FREE_ROW, FileRows, number
+from proofolio.program.decimals import exact_sum
 from proofolio.program.program import Program
 
 __all__ = ["mps_text"]
@@ -73,10 +74,11 @@ def _sides(low: float, high: float) -> list[tuple[str, str, str, str]]:
         return [("", "G", FREE_ROW, "") if np.isposinf(high) else ("", "L", number(high), "")]
     if np.isposinf(high):
         return [("", "G", number(low), "")]
-    for width in (high - low, np.nextafter(high - low, 0.0), np.nextafter(high - low, np.inf)):
-        if low + width == high:
+    whole = exact_sum((high, -low))
+    for width in (whole, float(np.nextafter(whole, 0.0)), float(np.nextafter(whole, np.inf))):
+        if exact_sum((low, width)) == high:
             return [("", "G", number(low), number(width))]
-        if high - width == low:
+        if exact_sum((high, -width)) == low:
             return [("", "L", number(high), number(width))]
     return [("_low", "G", number(low), ""), ("_high", "L", number(high), "")]
 

@@ -51,7 +51,8 @@ from collections.abc import Callable, Sequence
 from math import inf
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms, exact_sum
+from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_mps"]
 
@@ -571,9 +572,9 @@ class _Reader:
                         line, f"row {found.rows[row]!r} has a range and no finite right-hand side"
                     )
                 if kind == "L" or (kind == "E" and width < 0):
-                    low = exact_sum([rhs, -abs(width)])
+                    low = exact_sum((rhs, -abs(width)))
                 else:
-                    high = exact_sum([rhs, abs(width)])
+                    high = exact_sum((rhs, abs(width)))
             found.row_lower.append(low)
             found.row_upper.append(high)
 

@@ -25,6 +25,7 @@ from proofolio.interfaces.pyomo.terms import (
     variable_box,
 )
 from proofolio.program.builder import CONSTANT_ROW_TOLERANCE
+from proofolio.program.decimals import exact_sum
 from proofolio.program.program import (
     Block,
     Cones,
@@ -172,8 +173,8 @@ class _RowCollector:
         self.indices.extend(columns)
         self.data.extend(terms.linear.values())
         self.pointer.append(len(self.indices))
-        self.lower.append(lower - terms.constant)
-        self.upper.append(upper - terms.constant)
+        self.lower.append(exact_sum((lower, -terms.constant)) if math.isfinite(lower) else lower)
+        self.upper.append(exact_sum((upper, -terms.constant)) if math.isfinite(upper) else upper)
         self._open.append(position)
 
     def close(self, name: str, shape: tuple[int, ...]) -> None:

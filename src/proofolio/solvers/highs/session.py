@@ -189,7 +189,7 @@ class Session:
         self._limits: LimitedRows | None = None  # None while every row is as it was given
         self._low, self._high = np.empty(0), np.empty(0)  # the sides that HiGHS has
         self._found: Any = None
-        self._timed = False
+        self._timed = self._mixed = False
         self._interrupts = Interrupts()
         self._interruptible = False
 
@@ -244,6 +244,7 @@ class Session:
             data = np.asarray(matrix.data, dtype=float)
             entries = matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), data
         kind = np.zeros(n, np.int32) if integer is None else integer.astype(np.int32)
+        self._mixed = bool(kind.any())
         numbers = (cost, *box, self._low, self._high, *entries)
         sizes = (n, m, entries[2].size)
         done = self._highs.passModel(*sizes, _ROWWISE, _MINIMISE, offset, *numbers, kind)
@@ -343,8 +344,9 @@ class Session:
         """
         self._found = None
         if math.isfinite(seconds):
-            # HiGHS counts its time over all runs of one object
-            self._highs.setOptionValue("time_limit", self._highs.getRunTime() + max(LEAST_SECONDS, seconds))
+            # HiGHS counts its time over all runs of one object, but anew for every integer program
+            before = 0.0 if self._mixed else self._highs.getRunTime()
+            self._highs.setOptionValue("time_limit", before + max(LEAST_SECONDS, seconds))
             self._timed = True
         elif self._timed:
             self._highs.setOptionValue("time_limit", math.inf)

@@ -14,13 +14,17 @@ where bounds are computed (that can only raise them) and count where points are 
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
+from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
@@ -204,6 +208,8 @@ def audit(
     opened = open_model(model)
     program = opened.program
     asked, skipped = candidates(program, _declared(opened, big_m))
+    made = _made_columns(opened)
+    asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
@@ -277,6 +283,18 @@ def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[st
     literal = [pattern.replace("[", "[[]") for pattern in patterns]
     matched = {n for n in names if any(fnmatchcase(n, p) for p in literal)}
     return opened.declared() | matched
+
+
+def _made_columns(opened: Opened) -> Mask:
+    """Mark the columns that CVXPY made for functions in a problem, which only have to be as large as these."""
+    program = opened.program
+    made = np.zeros(program.n, dtype=bool)
+    if opened.kind == "cvxpy":
+        users = {variable.name() for variable in opened.native.variables()}
+        for block in program.variables:
+            if re.fullmatch(r"aux\d+", block.name) and block.name not in users:
+                made[block.columns()] = True
+    return made
 
 
 def _notes(program: Program, skipped: int) -> tuple[str, ...]:
@@ -371,6 +389,8 @@ class Tiers:
         total, done = len(self.asked) + len(self.implied), 0
         for asked, findings in groups:
             for k, candidate in enumerate(asked):
+                if self.left <= 0:
+                    return
                 findings[k] = self.search.by_interval(candidate)
                 done += 1
                 if done % 256 == 0:
@@ -389,6 +409,8 @@ class Tiers:
         self.search.ends = self.limits.ends - self.writing
 
     def _linear_programs(self, integers: bool) -> None:
+        if self.left <= 0:
+            return
         linear = [k for k, c in enumerate(self.asked) if c.kind == "row"]
         integers = integers and bool(self.search.integers.size)
         self.search.watch([self.asked[k] for k in linear], [self.findings[k] for k in linear])

@@ -70,6 +70,9 @@ class Candidate:
         ``"row"``, ``"quadratic row"``, ``"indicator"`` or ``"expression"``.
     why_not : str
         Why the side cannot be judged; empty when it can.
+    auxiliary : bool
+        Whether a column of the body is one that a modelling tool made, which may be larger than what it stands for:
+        a point that the side cuts off is none of the user's model then.
     """
 
     place: Place
@@ -83,6 +86,7 @@ class Candidate:
     forms: tuple[Form, ...] = ()
     kind: str = "row"
     why_not: str = ""
+    auxiliary: bool = False
 
     @property
     def freed(self) -> Freed | None:

@@ -39,6 +39,7 @@ PULL = (
 )
 FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
+FIRST_SECONDS = 10.0  # for the first point of the whole model
 WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
 STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
@@ -107,7 +108,9 @@ class Search(Bounding):
             return
         if not self._by_integers:
             nothing = np.zeros(0, dtype=np.int32)
-            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, seconds, first=True)
+            first = max(seconds, min(self.left / 3, FIRST_SECONDS))  # all others are sought next to it
+            answer, _ = self.relaxation.maximise_integer(nothing, np.zeros(0), None, {}, first, first=True)
+            ends = time.perf_counter() + seconds
             every = np.arange(len(watched.candidates))
             if answer.x is None or not (self._spread(answer.x, every, seconds) or self._take(answer.x)):
                 return

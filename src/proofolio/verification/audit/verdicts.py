@@ -258,13 +258,15 @@ def judge(candidate: Candidate, finding: Finding) -> str:
         return "undecided"
     if span.hi == -math.inf:
         return "forcing"
+    if span.hi == math.inf and span.lo <= M and finding.dead is None:
+        return "undecided"
     if finding.dead is not None:
         return "dead"
     if span.hi <= M and finding.top_on <= candidate.tight:
         return "redundant"
     enough = M if span.hi <= M else M + rounding(candidate, finding.point)
     if span.lo > enough:
-        if finding.unbounded and not candidate.declared:
+        if candidate.auxiliary or (finding.unbounded and not candidate.declared):
             return "undecided"  # no M at all would do: nothing says that one was meant to
         return "invalid" if candidate.declared else "binding"
     if not span.hi <= enough:
@@ -366,7 +368,7 @@ def _dead_and_cuts(candidate: Candidate, finding: Finding) -> bool:
 
     Other M's that are too small make switches dead; whoever declared the rows wants to know of that.
     """
-    if finding.dead is None or finding.dead.alone or not candidate.declared:
+    if finding.dead is None or finding.dead.alone or not candidate.declared or candidate.auxiliary:
         return False
     return needed(candidate, finding).lo > candidate.big_m + rounding(candidate, finding.point)
 
@@ -450,6 +452,11 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
         )
     if verdict == "invalid":
         return f"with {y} = {off} the row cuts off a point it should allow: {lo:.9g} is needed, not {M:g}"
+    if candidate.auxiliary:
+        return (
+            "it holds a column that CVXPY made for a function such as abs, max or a norm, and nothing else bounds that "
+            "column from above: write the bounds of the function's value as a row of their own to have M judged"
+        )
     return finding.reason or "its bounds do not decide"
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,16 @@ from proofolio.program.program import Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.continuous import solve_continuous
+from proofolio.solvers.fixing import fix
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
-from proofolio.solvers.solution import INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
-from proofolio.verification.certified.inward import inward_points, steady
+from proofolio.solvers.solution import BROKEN, INFEASIBLE, UNBOUNDED, Settings, Solution, gap_size
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
+from proofolio.verification.certified.patterns import best_with_pattern, exact_near
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
+from proofolio.verification.exact.certificate import Undecidable
 from proofolio.verification.exact.lp_bounds import ExactRows
 from proofolio.verification.exact.points import exact_point
 
@@ -42,11 +46,17 @@ EPS = 1e-9  # the tolerance, of integers and of rows, that both runs are given
 ROW = 1e-6  # of a row's natural size: more than this a tolerance must not move it
 NODES = 20_000
 ANY_GAP = 1e9  # the first point that is better will do
-TREE = "an exact search"
-FINE = 10**12  # the denominators of a point inside of curved rows, which shorter numbers would take out again
+TREE, CHECKS = "an exact search", "the check of its point"
+NOWHERE = "the points that satisfy the model do so within tolerances only: none satisfies it exactly"
+TREE_PART = 0.8  # of that, for the tree
 PART = 0.6  # of a budget, for a certificate where a second run may follow
 # What a second run can vouch for: coefficients that no solver drops, and numbers that cancel without harm.
 SMALLEST, LARGEST, FARTHEST = 1e-6, 1e6, 1e9
+DROPPED = 1e-8  # ten times the coefficients that HiGHS and SCIP take for zero
+FINER = 1024.0
+# By so much of its terms a quadratic row is tightened, and of 1e-3 where they are smaller.
+ROOM, LEAST_ROOM = 1e-8, 1e-3
+WITHIN = "the point satisfies the model within tolerances; none near it was found to do so exactly"
 
 
 @dataclass(frozen=True)
@@ -113,20 +123,49 @@ def _certified(program: Program, claim: Solution, gap: float, deadline: Deadline
     if missing is not None:
         return Confirmation("solver", reason=f"certificates cannot speak of {missing}")
     if claim.status in UNBOUNDED:
-        proof = certify_unbounded(program, deadline)
-        if proof is None:
-            return Confirmation("solver", reason="no exact direction without limit was found")
-        return Confirmation("certified", proof, by=TREE)
-    outcome = certify(program, claim.x, gap, deadline, NODES)
+        return _certified_unbounded(program, gap, deadline)
+    # a tree may branch for ever on a column without bound: a direction without limit is looked for as well
+    endless = bool(np.isinf(program.lower).any() or np.isinf(program.upper).any())
+    within = deadline.working(TREE_PART * deadline.left) if endless else deadline
+    outcome = certify(program, claim.x, gap, within, NODES)
+    if outcome.status == "open" and outcome.point is not None:
+        proof = certify_unbounded(program, deadline, outcome.point)
+        if proof is not None:
+            return Confirmation("refuted", proof, by=TREE)
     better = _improvement(program, claim, outcome, gap)
     if better is not None:
         return Confirmation("refuted", outcome.certificate, better, by=TREE, reason=outcome.reason)
+    if claim.status in BROKEN:
+        return _instead_of_broken(program, claim, outcome, gap)
     if outcome.status == "open":
-        return Confirmation("solver", exact=_exact(program, claim, outcome), reason=outcome.reason)
+        return Confirmation("solver", exact=_exact(program, claim, outcome, gap), reason=outcome.reason)
     if outcome.status == "infeasible" and claim.x is not None:
         why = "the point satisfies the model within tolerances only: no point satisfies it exactly"
         return Confirmation("solver", outcome.certificate, by=TREE, reason=why)
     return Confirmation("certified", outcome.certificate, by=TREE)
+
+
+def _certified_unbounded(program: Program, gap: float, deadline: Deadline) -> Confirmation:
+    proof, why = certify_unbounded(program, deadline), "no exact direction without limit was found"
+    if proof is None and not deadline.passed:
+        # perhaps the model has no exact point that a direction could begin at
+        any_point = certify(without_objective(program), None, gap, deadline, NODES)
+        if any_point.status == "infeasible":
+            why = NOWHERE
+        elif any_point.point is not None:
+            proof = certify_unbounded(program, deadline, any_point.point)
+    return Confirmation("solver", reason=why) if proof is None else Confirmation("certified", proof, by=TREE)
+
+
+def _instead_of_broken(program: Program, claim: Solution, outcome: Outcome, gap: float) -> Confirmation:
+    """Return what an exact search says where the point of a claim does not stand its checks."""
+    if outcome.point is None:
+        word = "refuted" if outcome.status == "infeasible" else "solver"
+        return Confirmation(word, outcome.certificate, by=CHECKS, reason=outcome.reason)
+    point = _floats(program, outcome.point)
+    if outcome.status == "optimal" and _as_good(program, claim, point, gap) is not None:
+        return Confirmation("certified", outcome.certificate, by=TREE)
+    return Confirmation("refuted", outcome.certificate, point, by=CHECKS, reason=outcome.reason)
 
 
 def _improvement(program: Program, claim: Solution, outcome: Outcome, gap: float) -> Floats | None:
@@ -136,23 +175,29 @@ def _improvement(program: Program, claim: Solution, outcome: Outcome, gap: float
     x = _floats(program, outcome.point)
     if claim.x is None:
         return x
+    if claim.objective is None:
+        return x
     sign = -1.0 if program.maximise else 1.0
-    value = sign * (claim.objective if claim.objective is not None else np.inf)
-    return x if float(outcome.value) < value - max(gap, BETTER) * max(abs(value), NOTHING) else None
+    value = sign * claim.objective
+    return x if float(outcome.value) < value - _worth(program, claim, gap) else None
 
 
-def _exact(program: Program, claim: Solution, outcome: Outcome) -> Floats | None:
+def _worth(program: Program, claim: Solution, gap: float) -> float:
+    """Return by how much a point has to be better than a claim to refute it: by more than the gap asked for."""
+    return max(gap, BETTER) * gap_size(program, claim.x, claim.objective or 0.0)
+
+
+def _exact(program: Program, claim: Solution, outcome: Outcome, gap: float) -> Floats | None:
     """Return the exact point of an outcome where it is as good as a claim's."""
     if outcome.point is None or outcome.value is None or claim.objective is None:
         return None
-    return _as_good(program, claim, _floats(program, outcome.point))
+    return _as_good(program, claim, _floats(program, outcome.point), gap)
 
 
-def _as_good(program: Program, claim: Solution, point: Floats) -> Floats | None:
+def _as_good(program: Program, claim: Solution, point: Floats, gap: float) -> Floats | None:
     sign = -1.0 if program.maximise else 1.0
-    value = claim.objective or 0.0
-    worse = sign * (program.objective(point) - value)
-    return point if worse <= BETTER * max(abs(value), NOTHING) else None
+    worse = sign * (program.objective(point) - (claim.objective or 0.0))
+    return point if worse <= _worth(program, claim, gap) else None
 
 
 def _floats(program: Program, point: Mapping[int, Fraction]) -> Floats:
@@ -192,62 +237,75 @@ def _second(
 ) -> Confirmation:
     if claim.x is None:
         return _second_without_point(program, claim, gap, deadline, known)
+    if claim.status in BROKEN:
+        return Confirmation("refuted", by=CHECKS, reason=known.reason)
     target = _cut_off(program, claim, gap)
     if target is None:
         return replace(known, reason=known.reason or "the objective cannot be cut off")
     why = known.reason
     for who, found in second_runs(target, claim.solver, ANY_GAP, deadline):
         if found.x is not None:
-            x = _exactly_better(program, claim, found.x)
+            x = _exactly_better(program, claim, found.x, gap)
             if x is not None:
                 return Confirmation("refuted", better=x, by=who)
             why = f"{who} found a point that is better only by its tolerances"
             continue
         if found.status == "infeasible":
-            return _corroborated(program, claim, known, who, deadline)
+            return _corroborated(program, claim, gap, deadline, replace(known, by=who))
         why = why or f"{who} did not finish ({found.status})"
     return replace(known, reason=why or "no time was left to confirm it")
 
 
 def _corroborated(
-    program: Program, claim: Solution, known: Confirmation, who: str, deadline: Deadline
+    program: Program, claim: Solution, gap: float, deadline: Deadline, known: Confirmation
 ) -> Confirmation:
-    """Return what it is worth that another run found nothing better."""
-    if not (modest(program) and ordinary(program, claim.point)):
+    """Return what it is worth that another run found nothing better; a point that is exact has to be near."""
+    if not (modest(program) and ordinary(program, claim.point) and heard(program, claim, gap)):
         why = (
             "its coefficients are so large, or so small, that the solvers' tolerances may hide better points"
         )
         return replace(known, reason=why)
-    exact, curved = known.exact, len(program.quadratic) + len(program.cones) > 0
-    if exact is None and known.certificate is None and (program.integer.any() or curved):
-        exact = _exact_near(program, claim, deadline)
-    # no fraction may satisfy a curved equation: there it is enough that what it is off by can be made good
-    equations = bool(np.any(program.quadratic.lower == program.quadratic.upper))
-    if exact is None and curved and not (equations and steady(program, claim.point, deadline.left)):
-        why = (
-            "no point near it was found to satisfy the curved rows exactly: it may be good by its tolerances"
+    if known.certificate is not None or known.exact is not None:
+        return replace(known, word="verified", reason="" if known.certificate is None else known.reason)
+    rows, exact = ExactRows(program), None
+    try:
+        for near in (exact_near, best_with_pattern):
+            made = near(program, rows, claim.point, perf_counter() + deadline.left)
+            exact = None if made is None else _as_good(program, claim, _floats(program, made), gap)
+            if exact is not None:
+                return replace(known, word="verified", exact=exact, reason="")
+    except Undecidable:
+        if _stays_good(program, claim, gap, deadline):
+            return replace(known, word="verified", reason=WITHIN)
+        return replace(
+            known, reason="a little less room in its quadratic rows leaves no point that is as good"
         )
-        return replace(known, reason=why)
-    why = ""
-    if known.certificate is not None:
-        why = known.reason
-    elif exact is None and (program.integer.any() or curved):
-        why = "the point satisfies the model within tolerances; none near it was found to do so exactly"
-    return Confirmation("verified", known.certificate, exact=exact, by=who, reason=why)
+    return replace(known, reason="no point with its integers satisfies the model exactly and is as good")
 
 
-def _exact_near(program: Program, claim: Solution, deadline: Deadline) -> Floats | None:
-    """Return a point that satisfies everything exactly and is as good as a claim's, made from that one."""
-    rows = ExactRows(program)
-    made = exact_point(program, rows, claim.point, None, {})
-    near = None if made is None else _as_good(program, claim, _floats(program, made))
-    if near is not None or not (len(program.quadratic) or len(program.cones)):
-        return near
-    for x in inward_points(program, claim.point, deadline.left):
-        made = exact_point(program, rows, x, None, {}, denominators=(FINE,))
-        if made is not None:
-            return _as_good(program, claim, _floats(program, made))
-    return None
+def _stays_good(program: Program, claim: Solution, gap: float, deadline: Deadline) -> bool:
+    """Whether a point as good is left where the quadratic rows have a little less room than they say.
+
+    A row like (x - y)^2 <= 0 turns a tolerance of 1e-9 into a distance of 3e-5: such a claim lives on tolerances.
+    """
+    program = recognise_cones(program)
+    curved, x = program.quadratic, claim.point
+    if not len(curved):
+        return True
+    sizes = [
+        sum(np.abs(x[f.columns]) @ np.abs(f.matrix) @ np.abs(x[f.columns]) for f in fs) for fs in curved.forms
+    ]
+    terms = np.array(sizes, dtype=float) + abs(curved.matrix) @ np.abs(x)
+    room = ROOM * np.maximum(terms, LEAST_ROOM)
+    tighter = replace(curved, lower=curved.lower + room, upper=curved.upper - room)
+    columns = np.flatnonzero(program.integer)
+    left = fix(replace(program, quadratic=tighter), columns, np.round(x[columns]))
+    if left.small is None:
+        return False
+    with suppress(ProofolioError):
+        again = solve_continuous(left.small, Settings(time_limit=max(deadline.left, 1e-2)))
+        return again.x is not None and _as_good(program, claim, left.expand(again.x), gap) is not None
+    return False
 
 
 def _second_without_point(
@@ -256,8 +314,13 @@ def _second_without_point(
     """Ask other runs about a program that is claimed to have no point, or no limit."""
     kind = "infeasible" if claim.status in INFEASIBLE else "unbounded"
     why = known.reason
+    if why == NOWHERE:
+        return known
     for who, found in second_runs(program, claim.solver, gap, deadline):
         if found.status == kind:
+            if kind == "unbounded" and not _somewhere(program, claim.solver, deadline):
+                why = why or "no point was found that satisfies the model exactly"
+                break
             if modest(program):
                 return Confirmation("verified", by=who)
             why = f"{who} says so too, but its numbers are so large, or so small, that both may be wrong"
@@ -269,7 +332,7 @@ def _second_without_point(
             checks = feasibility_checks(recognise_cones(program), rounded(program, x), Tolerances())
             if all(c.ok for c in checks):
                 better = None if kind == "unbounded" else x
-                if kind == "infeasible" or found.status == "optimal":
+                if kind == "infeasible" or (found.status == "optimal" and _has_limit(program)):
                     return Confirmation("refuted", better=better, instead=found, by=who)
             why = f"{who} found a point by its tolerances"
             continue
@@ -277,8 +340,36 @@ def _second_without_point(
     return replace(known, reason=why or "no time was left to confirm it")
 
 
-def _exactly_better(program: Program, claim: Solution, x: Floats) -> Floats | None:
-    """Return a point that satisfies everything exactly and beats a claim, made from one that nearly does."""
+def _has_limit(program: Program) -> bool:
+    """Whether the bounds of the columns alone limit a convex objective."""
+    return bool(
+        np.all(np.isfinite(np.where(program.q > 0.0, program.lower, program.upper)[program.q != 0.0]))
+    )
+
+
+def _somewhere(program: Program, first: str, deadline: Deadline) -> bool:
+    """Whether runs without an objective come near a point that satisfies the program exactly."""
+    rows = ExactRows(program)
+    for _, found in second_runs(without_objective(program), first, ANY_GAP, deadline):
+        with suppress(Undecidable):
+            if (
+                found.x is not None
+                and exact_near(program, rows, found.x, perf_counter() + deadline.left) is not None
+            ):
+                return True
+    return False
+
+
+def without_objective(program: Program) -> Program:
+    """Return a program of which any point will do."""
+    return replace(program, P=sparse.csc_array((program.n, program.n)), q=np.zeros(program.n), c=0.0)
+
+
+def _exactly_better(program: Program, claim: Solution, x: Floats, gap: float) -> Floats | None:
+    """Return a point that satisfies everything exactly and beats a claim, made from one that nearly does.
+
+    Making it exact may cost it half of a gain that is as small as `BETTER`; none of the gap that is asked for.
+    """
     made = exact_point(program, ExactRows(program), x, None, {})
     if made is None or claim.objective is None:
         return None
@@ -286,7 +377,7 @@ def _exactly_better(program: Program, claim: Solution, x: Floats) -> Floats | No
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
     gain = value - sign * program.objective(point)
-    return point if gain > 0.5 * BETTER * max(abs(value), NOTHING) else None
+    return point if gain > max(gap, 0.5 * BETTER) * gap_size(program, claim.x, value) else None
 
 
 def modest(program: Program) -> bool:
@@ -332,17 +423,30 @@ def ordinary(program: Program, x: Floats) -> bool:
     return bool(np.all(coefficient * EPS <= ROW * size))
 
 
+def heard(program: Program, claim: Solution, gap: float) -> bool:
+    """Whether the costs that solvers drop from the row of `_cut_off` are worth nothing within the bounds."""
+    size = gap_size(program, claim.x, claim.objective or 0.0)
+    dropped = (program.q != 0.0) & (np.abs(program.q) <= DROPPED * _unit(size))
+    lost = np.abs(program.q[dropped]) @ (program.upper[dropped] - program.lower[dropped])
+    return bool(lost <= 0.5 * max(gap, BETTER) * size)
+
+
+def _unit(size: float) -> float:
+    return float(power_of_two(size)) / FINER
+
+
 def _cut_off(program: Program, claim: Solution, gap: float) -> Program | None:
     """Return the program with a row that asks for something better than a claim, by more than the gap.
 
-    The row is in units of the objective, so that the solvers' absolute tolerances are small beside what it asks for.
+    The row is in units of a thousandth of the objective, so that the solvers' tolerances are small beside what it asks
+    for, absolute ones and those relative to its side, and they drop no cost that matters (`heard`).
     """
     if claim.objective is None:
         return None
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
     size = gap_size(program, claim.point, value)
-    unit = float(power_of_two(size))
+    unit = _unit(size)
     cost, limit = program.q / unit, (value - program.c - max(gap, BETTER) * size) / unit
     block = RowBlock("better", (), program.m, np.zeros(1, dtype=np.intp))
     if program.P.nnz:

@@ -2,17 +2,19 @@ r"""Certificates of unboundedness: an exact point, and a rational direction in w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from fractions import Fraction
+from time import perf_counter
 
 from proofolio.errors import ProofolioError
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.optimum import Certificate, exact_program
+from proofolio.verification.certified.patterns import exact_near
 from proofolio.verification.checks.unboundedness import explain_unbounded
 from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
 from proofolio.verification.exact.lp_bounds import ExactRows
-from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.rays import falls_for_ever
 from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import ExactProgram
@@ -22,30 +24,40 @@ __all__ = ["certify_unbounded"]
 ZERO, ONE = Fraction(0), Fraction(1)
 
 
-def certify_unbounded(program: Program, deadline: Deadline) -> Certificate | None:
+def certify_unbounded(
+    program: Program, deadline: Deadline, start: Mapping[int, Fraction] | None = None
+) -> Certificate | None:
     """Return a certificate that a program is unbounded, None where none is found.
+
+    Numbers of a file are rational: where an exact point exists, a direction in which the relaxation's objective falls
+    for ever is one for the integers as well (Meyer 1974).
 
     Parameters
     ----------
     program : Program
         For which `proofolio.verification.certified.optimum.lacking` is None.
     deadline : Deadline
+    start : mapping from column to Fraction, optional
+        An exact point, where one is known.
     """
     rows = ExactRows(program)
     exact = exact_program(program, rows)
-    with suppress(ProofolioError):
-        found = explain_unbounded(program, deadline.left)
-        point = exact_point(program, rows, program.point(found.start), None, {})
-        if point is None:
-            return None
-        index = {name: j for j, name in enumerate(program.column_names)}
-        ray: Row | None = {index[name]: Fraction(step) for name, step in found.direction.items()}
-        if ray is None or not falls_for_ever(exact, ray):
-            ray = _exact_ray(exact, deadline)
-        if ray is not None:
-            certificate = Certificate(point, exact.objective(point), None, (), (), ray)
-            return certificate if certificate.holds(exact) else None
-    return None
+    point: Row | None = start
+    ray: Row | None = None
+    if point is None:
+        with suppress(ProofolioError, Undecidable):
+            found = explain_unbounded(program, deadline.left)
+            point = exact_near(program, rows, program.point(found.start), perf_counter() + deadline.left)
+            index = {name: j for j, name in enumerate(program.column_names)}
+            ray = {index[name]: Fraction(step) for name, step in found.direction.items()}
+    if point is None:
+        return None
+    if ray is None or not falls_for_ever(exact, ray):
+        ray = _exact_ray(exact, deadline)
+    if ray is None:
+        return None
+    certificate = Certificate(point, exact.objective(point), None, (), (), ray)
+    return certificate if certificate.holds(exact) else None
 
 
 def _exact_ray(program: ExactProgram, deadline: Deadline) -> Row | None:

@@ -95,7 +95,6 @@ def exact_point(
     freed: Freed | None,
     fixed: Mapping[int, int],
     ends: float = math.inf,
-    denominators: Sequence[int] = (1_000, 1_000_000),
 ) -> Point | None:
     """Return an exact point of the model, one side free and some columns fixed; None if none was found.
 
@@ -109,11 +108,9 @@ def exact_point(
     fixed : mapping from column to value
     ends : float
         Time of `time.perf_counter` at which the search is given up.
-    denominators : sequence of int
-        The largest of the fractions that are tried, one after the other.
     """
     near, snapped = Nearness(program), list[Point]()
-    for largest in denominators:
+    for largest in (1_000, 1_000_000):
         point = _snapped(program, x, fixed, largest)
         snapped.append(point)
         # the exact check of a whole model is slow: it is asked only where floating numbers see nothing wrong
