@@ -186,3 +186,45 @@ def test_a_certificate_with_a_changed_number_is_no_longer_one():
 def test_an_unknown_way_to_confirm_is_refused():
     with pytest.raises(BadData, match="confirm is 'maybe'"):
         solve(random_program(0, curved=False), confirm="maybe")
+
+
+FLAT = {
+    # (x - y)^2 <= 0 is x = y, and costs nothing; a tolerance of 1e-9 lets them be 1e-6 apart
+    "one row": (
+        "max\n obj: 1000 x - 1000 y\nst\n c: [ 0.001 x^2 - 0.002 x*y + 0.001 y^2 ] <= 0\n"
+        "bounds\n x <= 100\n y <= 100\ngenerals\n y\nend\n"
+    ),
+    # x^2 <= y <= 0: neither row is flat, both together are
+    "two rows": (
+        "max\n obj: 1000 x\nst\n c: [ x^2 ] - y <= 0\n d: y - k <= -1\n"
+        "bounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n"
+    ),
+    "an equation": (
+        "max\n obj: 1000 x\nst\n c: [ x^2 ] - y = 0\n d: y - k <= -1\n"
+        "bounds\n x <= 9\n 1 <= k <= 1\ngenerals\n k\nend\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_what_the_root_of_a_tolerance_gains_is_not_vouched_for(tmp_path, name):
+    file = tmp_path / "flat.lp"
+    file.write_text(FLAT[name])
+    answer = solve(file)
+    assert answer.objective == pytest.approx(0.0, abs=1e-6) or answer.status in (
+        "solver-optimal",
+        "verified-feasible",
+        "infeasible-solution",
+    )
+
+
+def test_indicators_count_among_the_coefficients_that_hide_better_points(tmp_path):
+    text = "min\n obj: y + 1000 b\nst\n c: z = 1 -> y - {} b <= 0\n d: z >= 1\n e: y >= 0.05\nbinaries\n z b\nend\n"
+    words = {}
+    for M in (10, 90000):
+        (tmp_path / "ind.lp").write_text(text.format(M))
+        answer = solve(tmp_path / "ind.lp")
+        words[M] = answer.status
+        assert answer.objective == pytest.approx(1000.05)
+        assert "none near it" not in answer.message
+    assert words == {10: "verified-optimal", 90000: "solver-optimal"}

@@ -382,8 +382,13 @@ def _exactly_better(program: Program, claim: Solution, x: Floats, gap: float) ->
 
 def modest(program: Program) -> bool:
     """Whether no number of a program is so small that solvers drop it, or so large that rounding counts."""
-    coefficients = np.abs(np.concatenate([program.A.data, program.quadratic.matrix.data, program.P.data]))
-    sides = np.abs(np.concatenate([program.row_lower, program.row_upper, program.lower, program.upper]))
+    curved, implied, cones = program.quadratic, program.indicators, program.cones
+    forms = [form.matrix.ravel() for row in curved.forms for form in row]
+    matrices = [part.data for part in (program.A, curved.matrix, program.P, implied.matrix, cones.matrix)]
+    coefficients = np.abs(np.concatenate([*matrices, *forms]))
+    boxes = ((part.lower, part.upper) for part in (program, curved, implied))
+    ends = (end for box in boxes for end in box)
+    sides = np.abs(np.concatenate([program.row_lower, program.row_upper, *ends, cones.constant]))
     coefficients, sides = coefficients[coefficients > 0.0], sides[np.isfinite(sides) & (sides > 0.0)]
     return bool(
         np.all((coefficients >= SMALLEST) & (coefficients <= LARGEST))
@@ -395,23 +400,25 @@ def ordinary(program: Program, x: Floats) -> bool:
     """Whether no coefficient is so large that a tolerance moves its row by a millionth of the row's size at a point.
 
     The size of a row is that of its continuous terms, which a switch lets through or not; where they are zero at the
-    point, it is what their bounds allow. Rows of integers alone are as large as their terms.
+    point, it is what their bounds allow. Rows of integers alone are as large as their terms. The rows of indicators
+    count as others do; of a curved row the linear part.
     """
-    A = program.A
-    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+    A = sparse.csr_array(sparse.vstack([program.A, program.indicators.matrix, program.quadratic.matrix]))
+    m = A.shape[0]
+    row = np.repeat(np.arange(m), np.diff(A.indptr))
     continuous = ~program.integer[A.indices]
-    mixed = np.bincount(row, continuous, program.m) > 0
+    mixed = np.bincount(row, continuous, m) > 0
     counted = continuous | ~mixed[row]
 
     def largest(values: Floats) -> Floats:
-        found = np.zeros(program.m)
+        found = np.zeros(m)
         np.maximum.at(found, row, np.where(counted, np.abs(A.data) * values[A.indices], 0.0))
         return found
 
     reach = np.maximum(np.abs(program.lower), np.abs(program.upper))
     size = largest(np.abs(x))
     size = np.where(size > 0, size, largest(np.where(np.isfinite(reach), reach, 1.0)))
-    coefficient = np.zeros(program.m)
+    coefficient = np.zeros(m)
     np.maximum.at(coefficient, row, np.abs(A.data))
     return bool(np.all(coefficient * EPS <= ROW * size))
 
