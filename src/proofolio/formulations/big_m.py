@@ -28,13 +28,15 @@ class BigM(NamedTuple):
 class Need(NamedTuple):
     """What an M must cover: ``body + spread <= M`` wherever the binary (if any) is at `off`.
 
-    `spread` bounds from above a part that is left out of the body, which is never negative.
+    `spread` bounds from above a part that is left out of the body, which is never negative; so much of it as is the
+    `rounding` of the body's own numbers an M may lack.
     """
 
     body: Expression | Quadratic
     binary: Expression | None = None
     off: int = 0
     spread: ArrayLike = 0.0
+    rounding: ArrayLike = 0.0
 
 
 def resolve(
@@ -85,9 +87,10 @@ def resolve(
         if model.m_checker is not None:
             covers = [
                 model.m_checker(
-                    model, name, body, found.value, binary=binary, off=off, spread=spread, keep=keep
+                    model, name, need.body, found.value, binary=need.binary, off=need.off,
+                    spread=need.spread, rounding=need.rounding, keep=keep,
                 )
-                for body, binary, off, spread in needs()
+                for need in needs()
             ]
             found = BigM(np.maximum.reduce(covers), "given") if covers else found
     named(model, name, before)

@@ -229,7 +229,7 @@ def _pairs(
             s = (each + step) % R
             numbers[each, s] = model.m_checker(
                 model, name, need.body, numbers[each, s],
-                binary=need.binary, off=need.off, spread=need.spread, keep=keep, signed=True,
+                binary=need.binary, off=need.off, spread=need.spread, rounding=need.rounding, keep=keep, signed=True,
             )  # fmt: skip
         named(model, name, before)
     return numbers
@@ -284,8 +284,8 @@ def _needs(model: Builder, Z: Expression, w: Expression, costs: RegimeCosts) -> 
         D, g, h = (part - part[s] for part in costs[:3])
         body = _difference(model, w, D, g, h) + (least + np.zeros((R, T)))
         spread = np.where(most > least, np.nextafter(most - least, np.inf), 0.0)
-        spread = spread + difference_rounding(D, g, h, box.lower, box.upper)
-        needs.append(Need(body, Z[s], 1, spread))
+        rounding = difference_rounding(D, g, h, box.lower, box.upper)
+        needs.append(Need(body, Z[s], 1, spread + rounding, rounding))
     return needs
 
 

@@ -64,10 +64,14 @@ class MChecker(Protocol):
         binary: Expression | None = None,
         off: int = 0,
         spread: ArrayLike = 0.0,
+        rounding: ArrayLike = 0.0,
         keep: bool = False,
         signed: bool = False,
     ) -> Floats:
-        """Return the M to use in rows ``body + spread <= M (while the binary is at off)``, or raise."""
+        """Return the M to use in rows ``body + spread <= M (while the binary is at off)``, or raise.
+
+        So much of the spread as is rounding of the body's own numbers an M may lack.
+        """
 
 
 Bounder = Callable[..., Bounds]  # (model, e), and (model, e, binary, off) for rows that a binary switches

@@ -20,7 +20,8 @@ from proofolio.program.quadratic import Quadratic
 from proofolio.verification.audit.candidates import Candidate, Place
 from proofolio.verification.audit.integers import by_mip
 from proofolio.verification.audit.points import Search
-from proofolio.verification.audit.verdicts import Finding, rounding
+from proofolio.verification.audit.verdicts import Finding
+from proofolio.verification.audit.verdicts import rounding as row_rounding
 from proofolio.verification.big_m.curved import Curved, curved
 from proofolio.verification.big_m.tiers import MIP_SECONDS, BoundRecord, linear_rows
 from proofolio.verification.exact.lp_bounds import as_decimal, outward
@@ -41,6 +42,7 @@ def check_big_m(
     binary: Expression | None = None,
     off: int = 0,
     spread: ArrayLike = 0.0,
+    rounding: ArrayLike = 0.0,
     tiers: tuple[str, ...] = TIERS,
     keep: bool = False,
     whole: bool = True,
@@ -64,6 +66,8 @@ def check_big_m(
     spread : array_like
         An upper bound of what the body leaves out, a part that is never negative: M must cover it, and no
         point refutes M by it.
+    rounding : array_like
+        How much of `spread` is there because the body's numbers were rounded: an M may lack it.
     tiers : tuple of str
         What bounds may come from, cheapest first; the first that proves M ends the search, and M is
         tightened to that one.
@@ -114,6 +118,7 @@ def check_big_m(
     whole = whole and not len(program.quadratic) and not len(program.cones)
     search, matrix, constant = Search(program), linear_rows(affine, model.n), affine.constant.ravel()
     extra = np.broadcast_to(np.asarray(spread, dtype=float), shape).ravel()
+    lent = np.broadcast_to(np.asarray(rounding, dtype=float), shape).ravel()
     for k in range(M.size):
         a, b = matrix.indptr[k], matrix.indptr[k + 1]
         column = -1 if switch is None else int(switch.binary[k])
@@ -132,13 +137,13 @@ def check_big_m(
         else:
             finding, shown = _finding(search, candidate, rest, tiers), candidate.columns
             _record(model, candidate, finding, program)
-        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, keep, whole, bool(forms))
+        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, Fraction(float(lent[k])), keep, whole, bool(forms))
     return M.reshape(shape)
 
 
 def _slack(candidate: Candidate, point: Mapping[int, Fraction] | None, curved_body: bool) -> Fraction:
     """Return by how much M may be short: the rounding of the numbers involved, and of a curved bound 1e-9 of M."""
-    own = rounding(candidate, point)
+    own = row_rounding(candidate, point)
     return max(own, candidate.big_m / 10**9) if curved_body else own
 
 
@@ -229,6 +234,7 @@ def _decided(
     columns: NDArray[np.int32],
     M: float,
     spread: Fraction,
+    lent: Fraction,
     keep: bool,
     whole: bool,
     curved_body: bool,
@@ -244,7 +250,7 @@ def _decided(
         said = f"{where}, unless constraints that were not lifted exclude it; never more than {float(hi):.9g}"
         warnings.warn(f"{what} is not proved to be enough: {said}", UnprovenBigM, stacklevel=3)
         return M
-    if finding.top + spread > candidate.loose + slack:
+    if finding.top + spread > candidate.loose + slack + lent:
         warnings.warn(
             f"{what} is not proved to be enough: "
             f"what is needed is between {max(float(lo), 0.0):.9g} and {float(hi):.9g}",
