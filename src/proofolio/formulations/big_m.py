@@ -87,8 +87,15 @@ def resolve(
         if model.m_checker is not None:
             covers = [
                 model.m_checker(
-                    model, name, need.body, found.value, binary=need.binary, off=need.off,
-                    spread=need.spread, rounding=need.rounding, keep=keep,
+                    model,
+                    name,
+                    need.body,
+                    found.value,
+                    binary=need.binary,
+                    off=need.off,
+                    spread=need.spread,
+                    rounding=need.rounding,
+                    keep=keep,
                 )
                 for need in needs()
             ]

@@ -137,7 +137,18 @@ def check_big_m(
         else:
             finding, shown = _finding(search, candidate, rest, tiers), candidate.columns
             _record(model, candidate, finding, program)
-        M[k] = _decided(candidate, finding, program, shown, float(M[k]), rest, Fraction(float(lent[k])), keep, whole, bool(forms))
+        M[k] = _decided(
+            candidate,
+            finding,
+            program,
+            shown,
+            float(M[k]),
+            rest,
+            Fraction(float(lent[k])),
+            keep,
+            whole,
+            bool(forms),
+        )
     return M.reshape(shape)
 
 
