@@ -98,7 +98,7 @@ def wrong_safety(truth, row):
         value = truth.objective(x)
         if left and min(left) <= value + EPS * abs(value):
             return f"its point is no worse when rounded: {float(value)} and {float(min(left))}"
-    if row.safe is True and abs(d) * EPS > EPS:
+    if row.safe is True:
         others = {j: (truth.lower[j], truth.upper[j]) for j in truth.integers if j != y}
         near = {y: (Fraction(0), EPS) if on == 0 else (1 - EPS, Fraction(1))}
         leaky = min(

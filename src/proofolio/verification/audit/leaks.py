@@ -9,8 +9,9 @@ tolerance would move: to that tolerance), and the objective is at most a usual g
 With its integers rounded, nothing is feasible, even to the tolerance, or the best that is left is worse by more
 than 1e-6 of the objective. The point is exact, and what rounding leaves is proved by multipliers.
 
-Safe: the leak is at most the feasibility tolerance; or multipliers prove that no point with the binary within eps
-of its on-value, all other integers relaxed, is better than the best exact point by more than 1e-6 of its objective.
+Safe: multipliers prove that no point with the binary within eps of its on-value, all other integers relaxed, is better
+than the best exact point by more than 1e-6 of its objective. That a leak is within the feasibility tolerance proves
+nothing: rows may be written in small units, and other rows may multiply what leaks.
 
 Where neither is shown, and where the objective is curved or there is none to compare by, nothing is said.
 """
@@ -44,7 +45,6 @@ GAP = Fraction(1, 10**4)  # at which solvers stop by default: a point within it 
 NEARLY = Fraction(99, 100)  # part of the integrality tolerance by which the binary is off in a point
 BEST_SECONDS = 3.0  # for an exact point that is as good as can be
 OTHERS_SECONDS = 0.2  # for the other integers beside one binary that leaks
-SAFE_SMALL = "the leak is no more than the feasibility tolerance"
 SAFE_BOUND = (
     "no point with the binary within the integrality tolerance of its on-value beats the best exact one"
 )
@@ -83,20 +83,15 @@ class Leaks:
     ) -> None:
         """Say of each finding whether its leak can matter, given the best exact point known."""
         ends = time.perf_counter() + seconds
-        small = Safety(True, SAFE_SMALL)
         shared = None if best is None or self.curved else self._shared_bound()
         linear = [k for k, c in enumerate(asked) if c.kind == "row"]
         for k in sorted(linear, key=lambda k: -leak_of(asked[k], float(self.eps))):
             candidate, finding = asked[k], findings[k]
-            is_small = leak_of(candidate, float(self.eps)) <= FEASIBILITY
             left = ends - time.perf_counter()
             if self.curved or left <= 0:
-                said = Safety(None, CURVED if self.curved else NO_TIME)
-                finding.safety = small if is_small else said
+                finding.safety = Safety(None, CURVED if self.curved else NO_TIME)
                 continue
             found = self._unsafe(candidate, best, ends)
-            if found is None and is_small:
-                found = small
             if found is None and best is not None and self._bounded(candidate, best, shared, ends):
                 found = Safety(True, SAFE_BOUND)
             finding.safety = found or Safety(None, OPEN)
