@@ -81,3 +81,20 @@ def test_a_time_limit_is_a_positive_number(limit):
     for decide in (prove, strength):
         with pytest.raises(BadData, match=r"time_limit is .*: give seconds, a number above 0"):
             decide(claim, time_limit=limit)
+
+
+def square(z):
+    return z.owner.quadratic([[1.0]], z.reshape((1,)))
+
+
+@pytest.mark.parametrize(("box", "off"), [(1e9, 0.5), (1.0, 1e-8), (1e-9, 5e-10)])
+def test_a_quadratic_row_of_another_input_lends_nothing(box, off):
+    def wrong(model, u, w, z):
+        model.add("l", w <= u + off)
+        model.add("q", square(z) <= 1)
+
+    def meaning(u, w, z):
+        return [w <= u, square(z) <= 1]
+
+    inputs = {"u": Box((), 0, box), "w": Box((), 0, box), "z": Box((), 0, 3)}
+    assert settled(Claim(wrong, inputs, (), [meaning])).verdict == "refuted"

@@ -174,8 +174,11 @@ class Statement:
         return max(own or [a for a, _ in ends] or [abs(a) for a in terms.values()], default=Fraction(1))
 
     def rounding(self, terms: Row, *limits: Side) -> Fraction:
-        """Return how far a row may be missed because its numbers that are not integers were rounded."""
-        if self.curved_sizes is not None:
+        """Return how far a row may be missed because its numbers that are not integers were rounded.
+
+        A row with quadratic parts may be missed by `DELTA` of its size.
+        """
+        if self.curved_sizes is not None and not terms.keys().isdisjoint(self.curved_sizes.sizes):
             return DELTA * self.scale(terms)
         found = [_ulp(limit) for limit in limits if limit is not None]
         found += [_ulp(a) * (self.reach[j] or ZERO) for j, a in terms.items()]
