@@ -87,14 +87,16 @@ def square(z):
     return z.owner.quadratic([[1.0]], z.reshape((1,)))
 
 
-@pytest.mark.parametrize(("box", "off"), [(1e9, 0.5), (1.0, 1e-8), (1e-9, 5e-10)])
-def test_a_quadratic_row_of_another_input_lends_nothing(box, off):
+@pytest.mark.parametrize(
+    ("box", "off", "reach", "limit"), [(1e9, 0.5, 1e9, 1e12), (1e9, 9e-3, 1e9, 1e8), (1.0, 1e-8, 3.0, 1.0)]
+)
+def test_a_quadratic_row_of_another_input_lends_nothing(box, off, reach, limit):
     def wrong(model, u, w, z):
         model.add("l", w <= u + off)
-        model.add("q", square(z) <= 1)
+        model.add("q", square(z) <= limit)
 
     def meaning(u, w, z):
-        return [w <= u, square(z) <= 1]
+        return [w <= u, square(z) <= limit]
 
-    inputs = {"u": Box((), 0, box), "w": Box((), 0, box), "z": Box((), 0, 3)}
+    inputs = {"u": Box((), 0, box), "w": Box((), 0, box), "z": Box((), 0, reach)}
     assert settled(Claim(wrong, inputs, (), [meaning])).verdict == "refuted"
