@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -356,3 +358,16 @@ def test_ctrl_c_shows_what_is_known(here, run, monkeypatch):
     assert "confirmed" not in document
     assert "interrupted" in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-5", "0"])
+def test_a_time_limit_that_is_no_positive_number_is_bad_input(tmp_path, seconds):
+    file = tmp_path / "m.lp"
+    file.write_text(
+        "Minimize\n obj: x + y\nSubject To\n big: x - 5 y <= 0\nBounds\n x <= 3\nBinary\n y\nEnd\n"
+    )
+    command = [sys.executable, "-m", "proofolio", "audit", str(file), "--time-limit", seconds]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "give a positive number" in done.stderr

@@ -127,6 +127,8 @@ def audit_command(
         _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
     if tighten is not None and not in_place:
         require_other_file(model, tighten)
+    if time_limit is not None and not time_limit > 0:  # before the clock, which would call it late
+        raise BadData(f"time_limit is {time_limit}: give a positive number")
     values = read_values("--solution", solution) if solution is not None else None
     options = {
         "big_m": patterns or None,
