@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import inf, isqrt
+from math import inf, isqrt, ulp
 from typing import Any
 
 from proofolio.verification.exact.certificate import (
@@ -254,12 +254,18 @@ class CurvedSizes:
         For the column of an atom, the largest coefficient of its form.
     curved, straight : Fraction or None
         The largest size of a row with atoms and without, for a largest coefficient of one; None: no limit.
+    rounded : mapping
+        For the column of an atom, how far the rounding of the roots of its form moves it, at most.
+    whole : frozenset of int
+        The columns of atoms whose forms are in integers.
     """
 
     sizes: Mapping[int, Fraction]
     units: Mapping[int, Fraction]
     curved: Fraction | None
     straight: Fraction | None
+    rounded: Mapping[int, Fraction]
+    whole: frozenset[int]
 
     @staticmethod
     def of(
@@ -285,13 +291,30 @@ class CurvedSizes:
                 curved.append(SHARE * least)
                 straight.append(SHARE * min(least, natural))
         sizes = {k: units[k] * reach[k] for k in forms}
-        return CurvedSizes(sizes, units, min(curved, default=None), min(straight, default=None))
+        rounded = {k: _rounded_roots(form, lower, upper) for k, form in forms.items()}
+        whole = frozenset(k for k, form in forms.items() if all(a.denominator == 1 for a in form.values()))
+        return CurvedSizes(
+            sizes, units, min(curved, default=None), min(straight, default=None), rounded, whole
+        )
+
+    def roots(self, terms: Row) -> Fraction:
+        """Return how far a row is moved by the rounding of the roots that its cone was written with.
+
+        Such a row is a known form and what the squares of the rounded roots leave beside it (`Atoms.near_terms`); in
+        other rows, and where the squares are integers, no root was rounded.
+        """
+        own = self.units.keys() & terms.keys()
+        if len(own) < 2 or own <= self.whole:
+            return ZERO
+        return max(abs(terms[j]) * self.rounded[j] for j in own)
 
     def moved(self, place: Mapping[int, int]) -> CurvedSizes | None:
         """Return the same for the columns of a part; None when no atom is among them."""
         sizes = {place[j]: size for j, size in self.sizes.items() if j in place}
         units = {place[j]: unit for j, unit in self.units.items() if j in place}
-        return CurvedSizes(sizes, units, self.curved, self.straight) if sizes else None
+        rounded = {place[j]: room for j, room in self.rounded.items() if j in place}
+        whole = frozenset(place[j] for j in self.whole if j in place)
+        return CurvedSizes(sizes, units, self.curved, self.straight, rounded, whole) if sizes else None
 
     def most(self, terms: Row, sizes: Sequence[Fraction]) -> Fraction | None:
         """Return the largest size a row may count with, from the sizes of all columns; None for no limit."""
@@ -302,6 +325,16 @@ class CurvedSizes:
             share = self.straight
             unit = max((abs(a) * min(sizes[j], Fraction(1)) for j, a in terms.items()), default=ZERO)
         return share * unit if share and unit else None
+
+
+def _rounded_roots(form: Polynomial, lower: Sequence[Side], upper: Sequence[Side]) -> Fraction:
+    """Return the ulps of the squares in a form, at the ends of the box, times the number of its columns."""
+    columns = {j for key in form for j in key}
+    found = [ZERO]
+    for j in columns:
+        end = max((abs(e) for e in (lower[j], upper[j]) if e is not None), default=ZERO)
+        found.append(Fraction(ulp(float(form.get((j, j), ZERO)))) * end * end)
+    return len(columns) * max(found)
 
 
 def _expanded(

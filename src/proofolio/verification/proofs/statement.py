@@ -176,13 +176,14 @@ class Statement:
     def rounding(self, terms: Row, *limits: Side) -> Fraction:
         """Return how far a row may be missed because its numbers that are not integers were rounded.
 
-        A row with quadratic parts may be missed by `DELTA` of its size.
+        A row with quadratic parts is never missed by more than `DELTA` of its size.
         """
-        if self.curved_sizes is not None and not terms.keys().isdisjoint(self.curved_sizes.sizes):
-            return DELTA * self.scale(terms)
         found = [_ulp(limit) for limit in limits if limit is not None]
         found += [_ulp(a) * (self.reach[j] or ZERO) for j, a in terms.items()]
-        return 2 * max(found, default=ZERO)
+        curved = self.curved_sizes
+        if curved is None or terms.keys().isdisjoint(curved.sizes):
+            return 2 * max(found, default=ZERO)
+        return min(2 * max([*found, curved.roots(terms)]), DELTA * self.scale(terms))
 
     @cached_property
     def _measured(self) -> dict[int, tuple[Line, Fraction, Fraction]]:
