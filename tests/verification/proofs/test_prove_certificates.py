@@ -1,6 +1,7 @@
 """Certificates are saved, reloaded and checked again without a solver; no corruption goes unnoticed."""
 
 import copy
+import dataclasses
 import subprocess
 import sys
 from fractions import Fraction
@@ -12,11 +13,13 @@ import pytest
 from proofolio import BadData, maximum, product
 from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.products import product_meaning
-from proofolio.verification.exact.certificate import digest
+from proofolio.verification.exact.certificate import bound, digest, is_basic, written
 from proofolio.verification.proofs.checker import recheck
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.questions import sound_question
 from proofolio.verification.proofs.reading import state
+from proofolio.verification.proofs.statement import parts
 
 
 def claims():
@@ -203,3 +206,47 @@ def test_numbers_are_read_as_written():
     assert np.all(
         [isinstance(row["terms"], dict) for row in proof.certificates.document["statement"]["rows"]]
     )
+
+
+def said_twice(above):
+    """The output is at most u and a bit: two equal rows with a number that is rounded stand between."""
+
+    def rows(model, u):
+        v, w = model.variable("v", lower=-9, upper=9), model.variable("w", lower=-9, upper=9)
+        model.add("a", w == u + 0.1)
+        model.add("b", w == u + 0.1)
+        model.add("c", v <= w + (above - 0.1))
+        model.add("l", v >= u - 1)
+        return v
+
+    return Claim(rows, {"u": Box((), 0, 1)}, ("v",), [lambda u, v: [v <= u, v >= u - 1]], elementwise=False)
+
+
+def test_multiples_of_equal_rows_that_cancel_lend_no_room():
+    """What 1e8 times one row less 1e8 times its twin would lend hides a breach of 5e-10."""
+    wrong = said_twice(5e-10)
+    assert prove(wrong).verdict == "refuted"
+    honest = prove(said_twice(0.0))
+    assert honest.verdict == "proved"
+    assert honest.certificates.check(said_twice(0.0)).ok
+    statement = state(wrong).statement
+    (part,) = parts(statement)
+    question = sound_question(part, 0)
+    unit = 1 / question.pieces[0][0].scale  # the breached facet: v - scale t >= u
+    document = copy.deepcopy(dict(honest.certificates.document))
+    document["statement"] = statement.document()
+    big = 10**8 * unit
+    forged = {0: unit + big, 1: -big, 2: unit, 4: -unit}
+    here = dataclasses.replace(question.system, freed=question.freed({}, {0: 0}))
+    goal = {question.t: Fraction(1)}
+    reached = bound(here, goal, forged)
+    assert 0 < reached < Fraction(1, 10**9)
+    assert is_basic(here, goal, {0: unit, 2: unit, 4: -unit})
+    assert not is_basic(here, goal, forged)
+    rooms = [*question.rooms, *(f.room for f in question.pieces[0])]
+    assert reached <= sum(abs(y) * rooms[i] for i, y in forged.items())
+    tree = document["parts"][0]["sound"][0]["facets"]
+    tree[0] = {"bound": str(reached), "multipliers": written(forged)}
+    document["delta"] = str(reached)
+    document["digest"] = digest(document)
+    assert "inside the pieces" in Certificates(document).check(wrong).reason

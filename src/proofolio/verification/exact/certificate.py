@@ -32,6 +32,7 @@ __all__ = [
     "bound",
     "digest",
     "evaluate",
+    "is_basic",
     "proves_empty",
     "read_number",
     "read_numbers",
@@ -100,6 +101,29 @@ def bound(system: System, c: Row, y: Row) -> Side:
             return None
         total += factor * end
     return total
+
+
+def is_basic(system: System, c: Row, y: Row) -> bool:
+    """Whether the rows and the bounds of columns by which the multipliers bound c'x are linearly independent.
+
+    Such multipliers are the only ones on their rows and bounds: multiples of rows that cancel cannot be added to them.
+    """
+    reduced = dict(c)
+    for i, factor in y.items():
+        for j, a in system.rows[i].items():
+            reduced[j] = reduced.get(j, ZERO) - factor * a
+    done: list[tuple[int, Row]] = []  # a pivot, and its row with 1 there
+    for i in (i for i, factor in y.items() if factor):
+        row = {j: a for j, a in system.rows[i].items() if not reduced[j] and j not in system.fixed}
+        for pivot, known in done:
+            factor = row.get(pivot, ZERO)
+            if factor:
+                row = {j: row.get(j, ZERO) - factor * known.get(j, ZERO) for j in row.keys() | known.keys()}
+        pivot = next((j for j, a in row.items() if a), None)
+        if pivot is None:
+            return False
+        done.append((pivot, {j: a / row[pivot] for j, a in row.items() if a}))
+    return True
 
 
 def proves_empty(system: System, y: Row) -> bool:

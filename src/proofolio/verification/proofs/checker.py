@@ -38,7 +38,7 @@ from proofolio.verification.proofs.questions import (
     sound_question,
     total_question,
 )
-from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent, parts
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent_in_cell, parts
 
 __all__ = ["Recheck", "recheck"]
 
@@ -191,7 +191,7 @@ def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fr
         y = read_numbers(tree["multipliers"])
         proved = bound(here, goal, y)
         _require(
-            proved is not None and proved <= question.lent(y),
+            proved is not None and (proved <= 0 or proved <= question.lent(here, y)),
             "multipliers do not prove a case inside the pieces",
         )
         assert proved is not None
@@ -255,7 +255,7 @@ def _by_lift(
         _require(proved is not None, "multipliers prove nothing about a row")
         assert proved is not None
         _require(
-            proved - facet.limit <= facet.room + lent(rooms, y) + part.lent_by_bounds(system, facet.terms, y),
+            proved - facet.limit <= facet.room + lent_in_cell(rooms, system, facet.terms, y),
             "a row fails on a cell that is said to be served",
         )
         delta = max(delta, (proved - facet.limit) / facet.scale)

@@ -63,9 +63,10 @@ class Question:
     pieces: tuple[tuple[Facet, ...], ...]
     rooms: tuple[Fraction, ...] = ()
 
-    def lent(self, multipliers: Row) -> Fraction:
-        """Return the largest t that rounding explains under multipliers of `system`."""
-        return lent((*self.rooms, *(f.room for piece in self.pieces for f in piece)), multipliers)
+    def lent(self, system: System, multipliers: Row) -> Fraction:
+        """Return the largest t that rounding explains under multipliers of `system`, its columns fixed or not."""
+        rooms = (*self.rooms, *(f.room for piece in self.pieces for f in piece))
+        return lent(rooms, system, {self.t: Fraction(1)}, multipliers)
 
     @property
     def t(self) -> int:

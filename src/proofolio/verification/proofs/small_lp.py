@@ -243,7 +243,7 @@ class SmallLP:
                 best = (proved, y)
             if best is not None and best[0] <= min(target, Fraction(0)):
                 break
-        if best is not None and best[0] <= target + lent(best[1]):
+        if best is not None and (best[0] <= target or best[0] <= target + lent(best[1])):
             return best[1]
         beyond = _with_goal(system, c, target + LEAST)
         point, y = exact_feasible(beyond, self.deadline)

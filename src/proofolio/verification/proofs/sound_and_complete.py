@@ -51,7 +51,7 @@ from proofolio.verification.proofs.questions import (
 )
 from proofolio.verification.proofs.reading import AuthorLift
 from proofolio.verification.proofs.small_lp import Answer, SmallLP
-from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent
+from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent_in_cell
 
 __all__ = ["Incomplete", "Integers", "Outside", "prove_complete", "prove_covered", "prove_sound"]
 
@@ -88,7 +88,7 @@ class _Search:
             if y is not None:
                 return {"empty": written(y)}
         elif answer.status == "optimal" and answer.value <= TRIED:
-            y = self.lp.certify(self.goal, system, answer, Fraction(0), self.question.lent)
+            y = self.lp.certify(self.goal, system, answer, Fraction(0), partial(self.question.lent, system))
             if y is not None:
                 return self._leaf(system, y)
         column = next((j for j in self.question.columns if j not in fixed), None)
@@ -149,7 +149,7 @@ class _Search:
             best = exact_maximum(system, self.goal, self.lp.deadline)
             if best.status == "empty":
                 return {"empty": written(best.multipliers)}
-            if best.value is not None and best.value <= self.question.lent(best.multipliers):
+            if best.value is not None and best.value <= self.question.lent(system, best.multipliers):
                 return self._leaf(system, best.multipliers)
             if best.value is not None and best.value > explained:
                 point = {j: best.point.get(j, Fraction(0)) for j in range(len(system.lower))}
@@ -425,9 +425,6 @@ class _Cover:
         reached = self.delta
         rooms = self.part.cell_rooms(lines)
 
-        def lends(terms: Row, y: Row) -> Fraction:
-            return lent(rooms, y) + self.part.lent_by_bounds(system, terms, y)
-
         for k, facet in enumerate(lifted_facets(self.part, fixed, lift)):
             room = facet.limit + facet.room
             proved = bound(system, facet.terms, {})
@@ -435,7 +432,9 @@ class _Cover:
                 answer = lp.maximise(facet.terms, system)
                 y = None
                 if answer.status == "optimal" and answer.value <= float(room) + 1e-9 * float(facet.scale):
-                    y = lp.certify(facet.terms, system, answer, room, partial(lends, facet.terms))
+                    y = lp.certify(
+                        facet.terms, system, answer, room, partial(lent_in_cell, rooms, system, facet.terms)
+                    )
                 if y is None:
                     return _Split(
                         facet.terms, facet.limit, self._beyond(lp, system, answer, facet.terms, room)

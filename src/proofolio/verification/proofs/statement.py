@@ -28,6 +28,7 @@ from proofolio.verification.exact.certificate import (
     Side,
     System,
     Undecidable,
+    is_basic,
     read_side,
     side_text,
 )
@@ -39,7 +40,18 @@ from proofolio.verification.proofs.lines import (
     read_line,
 )
 
-__all__ = ["DELTA", "Facet", "Piece", "Statement", "facets", "freed_rows", "lent", "parts", "reach"]
+__all__ = [
+    "DELTA",
+    "Facet",
+    "Piece",
+    "Statement",
+    "facets",
+    "freed_rows",
+    "lent",
+    "lent_in_cell",
+    "parts",
+    "reach",
+]
 
 
 DELTA = Fraction(1, 10**9)  # of a row's size: no proof may need more, whatever its multipliers lend
@@ -208,18 +220,6 @@ class Statement:
         """The rounding of every row of the program."""
         return tuple(self.measured(line)[1] for line in self.rows)
 
-    def lent_by_bounds(self, system: System, terms: Row, multipliers: Row) -> Fraction:
-        """Return what the rounding of the inputs' bounds lends where the multipliers bound terms by them."""
-        left = dict(terms)
-        for i, y in multipliers.items():
-            for j, a in system.rows[i].items():
-                left[j] = left.get(j, ZERO) - y * a
-        total = ZERO
-        for j, r in left.items():
-            end = None if j in system.fixed or not r else system.box(j)[1 if r > 0 else 0]
-            total += ZERO if end is None else 2 * abs(r) * _ulp(end)
-        return total
-
     def _own_ends(self, terms: Row) -> Fraction:
         """Return the rounding of the values that the terms of a row take where a column is at its end."""
         return 2 * max((abs(a) * _ulp(self.reach[j] or ZERO) for j, a in terms.items()), default=ZERO)
@@ -349,9 +349,36 @@ def reach(
     )
 
 
-def lent(rooms: Sequence[Fraction], multipliers: Row) -> Fraction:
-    """Return what the rounding of rows lends to a certificate: each row as much as its multiplier says."""
+def lent(rooms: Sequence[Fraction], system: System, terms: Row, multipliers: Row) -> Fraction:
+    """Return what the rounding of rows lends to a bound on terms: each row as much as its multiplier says.
+
+    Only basic multipliers are lent anything: among dependent rows, multiples that cancel in the bound would lend
+    without limit.
+    """
+    total = _lent_by_rows(rooms, multipliers)
+    return total if total and is_basic(system, terms, multipliers) else ZERO
+
+
+def lent_in_cell(rooms: Sequence[Fraction], system: System, terms: Row, multipliers: Row) -> Fraction:
+    """Return what the rounding of a cell's rows, and of the inputs' bounds, lends to a bound on terms."""
+    total = _lent_by_rows(rooms, multipliers) + _lent_by_bounds(system, terms, multipliers)
+    return total if total and is_basic(system, terms, multipliers) else ZERO
+
+
+def _lent_by_rows(rooms: Sequence[Fraction], multipliers: Row) -> Fraction:
     return sum((abs(y) * rooms[i] for i, y in multipliers.items()), ZERO)
+
+
+def _lent_by_bounds(system: System, terms: Row, multipliers: Row) -> Fraction:
+    left = dict(terms)
+    for i, y in multipliers.items():
+        for j, a in system.rows[i].items():
+            left[j] = left.get(j, ZERO) - y * a
+    total = ZERO
+    for j, r in left.items():
+        end = None if j in system.fixed or not r else system.box(j)[1 if r > 0 else 0]
+        total += ZERO if end is None else 2 * abs(r) * _ulp(end)
+    return total
 
 
 def _ulp(number: Fraction) -> Fraction:
