@@ -21,7 +21,7 @@ from proofolio.verification.exact.vertices import generators
 
 SIZE = 20
 HILBERT = [[Fraction(1, i + j + 1) for j in range(SIZE)] for i in range(SIZE)]
-ROWS = tuple({j: a for j, a in enumerate(row)} for row in HILBERT)
+ROWS = tuple(dict(enumerate(row)) for row in HILBERT)
 ZEROS, ONES = (Fraction(0),) * SIZE, (Fraction(1),) * SIZE
 SYSTEM = System(ROWS, (None,) * SIZE, ONES, ZEROS, ONES)
 FORM = {(i, j): a for i, row in enumerate(HILBERT) for j, a in enumerate(row)}

@@ -292,7 +292,7 @@ class WholeRows:
         (low, has_low, low_size), (high, has_high, high_size) = limits[:2]
         factor = self.scale * finer
         terms = float(np.max(sizes @ np.abs(n.astype(float)), initial=0.0))
-        if max(terms, factor * max(low_size, high_size)) > FITS:
+        if max(terms, factor * max(low_size, high_size, 1.0)) > FITS:
             return None
         body = np.asarray(matrix[0] @ n)
         below, above = has_low & (body < low * factor), has_high & (body > high * factor)
