@@ -20,8 +20,8 @@ from typing import Any
 from proofolio.errors import BadData
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest, written
-from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.exact.in_time import stopped_when
+from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
 from proofolio.verification.proofs.questions import combinations, disjoint_outputs

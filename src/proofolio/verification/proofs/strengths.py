@@ -23,8 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from proofolio.verification.exact.certificate import ZERO, Row, Side, System, Undecidable, evaluate
-from proofolio.verification.exact.vertices import generators
 from proofolio.verification.exact.in_time import stopped_when
+from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.questions import combinations
