@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -128,17 +128,19 @@ class Market:
 
     def row(self, date: str) -> int:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
-        return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
+        return int(np.searchsorted(self.dates, _day(date)))
 
     def first_row(self, given: int | str | None, otherwise: int) -> int:
         """Return a first row: as given, or the first one on or after a date."""
-        return otherwise if given is None else self.row(given) if isinstance(given, str) else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given)))
 
     def stop_row(self, given: int | str | None, otherwise: int) -> int:
         """Return the row after the last: as given, or the first one after a date."""
-        if isinstance(given, str):
-            return int(np.searchsorted(self.dates, np.datetime64(given, "D"), side="right"))
-        return otherwise if given is None else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given), side="right"))
 
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
@@ -147,6 +149,17 @@ class Market:
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
         return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
+
+
+def _day(given: Any) -> np.datetime64:
+    """Return a date given as text like 2020-01-31, as a date or as a time stamp, as numpy's."""
+    try:
+        day = pd.Timestamp(given) if not isinstance(given, str) else pd.to_datetime(given, format="%Y-%m-%d")
+    except (TypeError, ValueError):
+        day = pd.NaT
+    if pd.isna(day):
+        raise BadData(f"the date is {given!r}; give one like 2020-01-31.")
+    return np.datetime64(day.date(), "D")
 
 
 def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
