@@ -32,7 +32,13 @@ def test_it_is_given_the_window_up_to_the_close_and_the_weights_held(prices):
     for k in (0, 1, 57, len(seen) - 1):
         known = returns.loc[: seen[k].date].tail(WINDOW)
         pd.testing.assert_frame_equal(
-            seen[k].returns, known, check_names=False, check_freq=False, check_index_type=False, atol=1e-15, rtol=0
+            seen[k].returns,
+            known,
+            check_names=False,
+            check_freq=False,
+            check_index_type=False,
+            atol=1e-15,
+            rtol=0,
         )
         assert seen[k].holdings.to_numpy() == pytest.approx(held.iloc[k].to_numpy(), abs=1e-15)
         assert list(seen[k].holdings.index) == ASSETS

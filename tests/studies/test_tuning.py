@@ -63,7 +63,9 @@ def test_a_ceiling_rules_trials_out(prices, found):
     limited = tuned(prices, max_turnover=ceiling)
     assert int(np.flatnonzero(limited.trials_table["chosen"])[0]) == expected
     assert limited.chosen.metrics.turnover <= ceiling < found.chosen.metrics.turnover
-    assert f"the highest Sharpe ratio among those with a turnover of at most {ceiling:g}" in limited.verdict()[0]
+    assert (
+        f"the highest Sharpe ratio among those with a turnover of at most {ceiling:g}" in limited.verdict()[0]
+    )
     assert limited.worth["chosen"]["rank"] == 1 + (table["sharpe"] > table["sharpe"][expected] + 1e-9).sum()
     with pytest.raises(pf.BadData, match="no trial keeps the ceilings .* least drawdown"):
         tuned(prices, max_drawdown=1e-6)
@@ -83,7 +85,9 @@ def test_what_the_choice_is_worth(prices, found):
         assert worth["fix-mix"][f"trades_{span}"] == (np.abs(reference.trades).sum(axis=1) > 1e-6).sum()
         if span == "train":
             assert worth["fix-mix"]["rank"] == 1 + (table["sharpe"] > reference.metrics.sharpe).sum()
-    assert any(f"{worth['trials_without_trades']} of the 12 trials never traded" in s for s in found.verdict())
+    assert any(
+        f"{worth['trials_without_trades']} of the 12 trials never traded" in s for s in found.verdict()
+    )
 
 
 def test_a_choice_that_never_trades_is_called_so(prices):
@@ -123,7 +127,9 @@ def test_the_published_grid_is_the_paper_s():
 def test_walk_forward_goes_on_with_the_best_of_the_past(prices):
     """Chosen again by hand from runs of the candidates alone, and each stretch simulated from the holdings left."""
     market = Market.from_prices(prices)
-    candidates = strategies_named(["fix-mix", "erc-no-hmm", "buy-and-hold:GOLD", "buy-and-hold:OIL"], market.names)
+    candidates = strategies_named(
+        ["fix-mix", "erc-no-hmm", "buy-and-hold:GOLD", "buy-and-hold:OIL"], market.names
+    )
     plan = ForecastPlan(driving=(0, 1), window=WINDOW)
     context = prepare(market, candidates, plan)
     walk = walk_forward(context, candidates, LinearCost(0.001), look_back=30, step=20)
