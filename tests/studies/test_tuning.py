@@ -67,7 +67,7 @@ def test_a_ceiling_rules_trials_out(prices, found):
         f"the highest Sharpe ratio among those with a turnover of at most {ceiling:g}" in limited.verdict()[0]
     )
     assert limited.worth["chosen"]["rank"] == 1 + (table["sharpe"] > table["sharpe"][expected] + 1e-9).sum()
-    with pytest.raises(pf.BadData, match="no trial keeps the ceilings .* least drawdown"):
+    with pytest.raises(pf.BadData, match=r"no trial keeps the ceilings .* least drawdown"):
         tuned(prices, max_drawdown=1e-6)
     with pytest.raises(pf.BadData, match="max_turnover is nan"):
         Rule(max_turnover=float("nan"))

@@ -154,12 +154,10 @@ class Market:
 def _day(given: Any) -> np.datetime64:
     """Return a date given as text like 2020-01-31, as a date or as a time stamp, as numpy's."""
     try:
-        day = pd.Timestamp(given) if not isinstance(given, str) else pd.to_datetime(given, format="%Y-%m-%d")
-    except (TypeError, ValueError):
-        day = pd.NaT
-    if pd.isna(day):
-        raise BadData(f"the date is {given!r}; give one like 2020-01-31.")
-    return np.datetime64(day.date(), "D")
+        day = pd.to_datetime(given, format="%Y-%m-%d") if isinstance(given, str) else pd.Timestamp(given)
+        return np.datetime64(day.date(), "D")
+    except (TypeError, ValueError, AttributeError):
+        raise BadData(f"the date is {given!r}; give one like 2020-01-31.") from None
 
 
 def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
