@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.strategy import Needs
+from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.tasks import Progress, TaskRunner, digest
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecast, Forecaster
 from proofolio.forecasts.hidden_markov import scale_of
@@ -194,9 +194,20 @@ class ForecastPlan:
     half_life: float = 63.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse counts that are none; the forecasters check the rest."""
+        for name in ("window", "K", "refit"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+                raise BadData(f"{name} is {given!r}; give a whole number, 1 or more.")
+
     @classmethod
     def for_market(
-        cls, market: Market, regime_assets: Sequence[str] | None = None, **options: Any
+        cls,
+        market: Market,
+        regime_assets: Sequence[str] | None = None,
+        more_options: Sequence[str] = (),
+        **options: Any,
     ) -> ForecastPlan:
         """Return a plan whose regime assets are named, with a window of at most half of the days.
 
@@ -205,18 +216,29 @@ class ForecastPlan:
         market : Market
         regime_assets : sequence of str, optional
             VTI and TLT where there are both, else the first two assets, when left out.
+        more_options : sequence of str
+            What else the caller takes by name: a misspelt one may be meant for these.
         **options
             Of `ForecastPlan`.
 
         Raises
         ------
         BadData
-            When a regime asset is not in the market.
+            When a regime asset is not in the market, or an option does not exist.
         """
         if regime_assets is None:
             named = all(name in market.names for name in PREFERRED)
             regime_assets = PREFERRED if named else market.names[:2]
+        if isinstance(regime_assets, str):
+            raise BadData(f"regime_assets is {regime_assets!r}; give a list of names, [{regime_assets!r}].")
         driving = tuple(market.column(name) for name in regime_assets)
+        known = [f.name for f in fields(cls) if f.name != "driving"]
+        for name in options:
+            if name not in known:
+                close = did_you_mean(name, (*known, *more_options, "regime_assets"))
+                raise BadData(
+                    f"there is no option {name!r}{close}; those of the forecasts are regime_assets, {', '.join(known)}."
+                )
         return cls(driving, **({"window": min(WINDOW, len(market.dates) // 2)} | options))
 
     def forecaster(self, needs: Needs, horizon: int) -> Forecaster:

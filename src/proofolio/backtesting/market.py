@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.prices import simple_returns, validate_prices, validate_returns
 
-__all__ = ["PERIODS_PER_YEAR", "Dates", "Market", "market_of", "never_changes", "risk_free_per_day"]
+__all__ = [
+    "PERIODS_PER_YEAR",
+    "Dates",
+    "Market",
+    "market_of",
+    "never_changes",
+    "require_wide",
+    "risk_free_per_day",
+]
 
 
 Dates = NDArray[np.datetime64]
@@ -113,22 +121,26 @@ class Market:
             When there is none of this name; the message lists those there are.
         """
         if name not in self.names:
-            raise BadData(f"there is no asset {name!r}; the assets are {', '.join(self.names)}.")
+            raise BadData(
+                f"there is no asset {name!r}{did_you_mean(name, self.names)}; the assets are {', '.join(self.names)}."
+            )
         return self.names.index(name)
 
     def row(self, date: str) -> int:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
-        return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
+        return int(np.searchsorted(self.dates, _day(date)))
 
     def first_row(self, given: int | str | None, otherwise: int) -> int:
         """Return a first row: as given, or the first one on or after a date."""
-        return otherwise if given is None else self.row(given) if isinstance(given, str) else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given)))
 
     def stop_row(self, given: int | str | None, otherwise: int) -> int:
         """Return the row after the last: as given, or the first one after a date."""
-        if isinstance(given, str):
-            return int(np.searchsorted(self.dates, np.datetime64(given, "D"), side="right"))
-        return otherwise if given is None else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given), side="right"))
 
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
@@ -139,9 +151,47 @@ class Market:
         return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
 
 
+def _day(given: Any) -> np.datetime64:
+    """Return a date given as text like 2020-01-31, as a date or as a time stamp, as numpy's."""
+    try:
+        day = pd.to_datetime(given, format="%Y-%m-%d") if isinstance(given, str) else pd.Timestamp(given)
+        return np.datetime64(day.date(), "D")
+    except (TypeError, ValueError, AttributeError):
+        raise BadData(f"the date is {given!r}; give one like 2020-01-31.") from None
+
+
 def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
     """Return a market as it is, or the one in a table of prices; `risk_free` as for `Market.from_returns`."""
-    return data if isinstance(data, Market) else Market.from_prices(data, risk_free)
+    if isinstance(data, Market):
+        return data
+    require_wide(data)
+    return Market.from_prices(data, risk_free)
+
+
+def require_wide(data: object) -> None:
+    """Refuse what is no wide table of prices: a Series, an array, a table with its dates in the columns.
+
+    Raises
+    ------
+    BadData
+        Which of them it is, and what to do.
+    """
+    if isinstance(data, pd.Series):
+        raise BadData(
+            "prices are a Series, one column; give a DataFrame by date with a column an asset, such as "
+            "prices.to_frame()."
+        )
+    if not isinstance(data, pd.DataFrame):
+        raise BadData(
+            f"prices are a {type(data).__name__} without dates and names; give a DataFrame: "
+            "pd.DataFrame(prices, index=dates, columns=names), or read a file with pf.read_prices."
+        )
+    if not isinstance(data.index, pd.DatetimeIndex) and len(data.columns) > 1:
+        names = pd.Series([str(name) for name in data.columns])
+        if pd.to_datetime(names, errors="coerce", format="ISO8601").notna().all():
+            raise BadData(
+                "prices have their dates in the columns; turn the table, prices.T, so that each row is a date."
+            )
 
 
 def never_changes(frame: pd.DataFrame, column: str) -> bool:

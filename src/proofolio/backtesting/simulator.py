@@ -17,7 +17,7 @@ from proofolio.backtesting.costs import Costs, costs_of
 from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
-from proofolio.backtesting.strategy import Strategy
+from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 
@@ -191,7 +191,7 @@ def simulate(
     paid, gross = np.zeros(days), np.empty(days)
     unanswered, unproved, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(3))
     wealth, began = 1.0, time.perf_counter()
-    policy = strategy.start(returns[: start - 1].copy())
+    policy = begun(strategy, market, start - 1)
     for d in range(days):
         day = start - 1 + d
         if d == 0 or trading[day]:
