@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.models.arguments import finite
+from proofolio.models.arguments import each_asset, finite
 
 __all__ = ["TradeCost"]
 
@@ -59,13 +59,8 @@ class TradeCost:
         >>> TradeCost.of(2, half_spread=[0.001, 0.002], power_impact=0.01).each([0.04, -0.25])
         array([0.00012, 0.00175])
         """
-        a = _per_asset("half_spread", half_spread, n)
-        p = _per_asset("power_impact", power_impact, n)
-        c = _per_asset("asymmetry", asymmetry, n)
-        for name, values in (("half_spread", a), ("power_impact", p)):
-            if values.min(initial=0.0) < 0.0:
-                i = int(values.argmin())
-                raise BadData(f"{name} of asset {i + 1} is {values[i]:g}; give 0 or more.")
+        a, p = each_asset("half_spread", half_spread, n), each_asset("power_impact", power_impact, n)
+        c = np.broadcast_to(finite("asymmetry", asymmetry), (n,)).copy()
         if (np.abs(c) > a).any():
             i = int(np.argmax(np.abs(c) - a))
             raise BadData(
@@ -107,7 +102,7 @@ class TradeCost:
         Source: Boyd et al. (2017), "Multi-period trading via convex optimization", section 2.3.
         """
         n = len(volatility)
-        V, b = _per_asset("volume", volume, n), _per_asset("impact", impact, n)
+        V, b = each_asset("volume", volume, n), each_asset("impact", impact, n)
         if not (V.min(initial=1.0) > 0.0 and value > 0.0):
             raise BadData("the value of the portfolio and every volume must be above 0.")
         return cls.of(n, half_spread, b * volatility * np.sqrt(value / V), asymmetry)
@@ -133,9 +128,3 @@ class TradeCost:
         """Return the sum of `each`."""
         return float(self.each(trade).sum())
 
-
-def _per_asset(name: str, given: ArrayLike, n: int) -> Floats:
-    values = finite(name, given)
-    if values.shape not in ((), (n,)):
-        raise BadData(f"{name} has shape {values.shape} for {n} assets; give one number, or one an asset.")
-    return np.broadcast_to(values, (n,)).copy()
