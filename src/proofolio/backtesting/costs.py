@@ -106,12 +106,12 @@ class SpreadAndImpact:
         return bool(np.any(np.asarray(self.impact) > 0))
 
     def at(self, recent: Floats, value: float) -> TradeCost:
-        """Return the formula above at this close; an asset with fewer than 2 returns has no impact yet.
+        """Return the formula above at this close.
 
         Raises
         ------
         BadData
-            When the numbers are of another number of assets, or no asset has 2 returns.
+            When the numbers are of another number of assets, or an asset has a single return.
         """
         n = recent.shape[1]
         if not self._impacts:
@@ -120,10 +120,10 @@ class SpreadAndImpact:
             raise BadData(f"{len(self.volume)} volumes are given for {n} assets; give one each.")
         known = np.isfinite(recent)
         count = known.sum(axis=0)
-        if not (count >= 2).any():
+        if (count == 1).any() or not count.any():  # one that has none at all cannot be traded
             raise BadData(
-                f"market impact follows volatility, which {len(recent)} periods do not have; know 2 periods or more "
-                "before the first trade."
+                "market impact follows volatility, which one return does not have; know 2 periods or more before the "
+                "first trade."
             )
         rows = np.where(known, recent, 0.0)
         mean = rows.sum(axis=0) / np.maximum(count, 1)
