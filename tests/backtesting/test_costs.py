@@ -10,9 +10,7 @@ NO_PAST = np.empty((0, 3))
 
 
 def test_ten_basis_points_of_what_is_bought_and_sold():
-    assert LinearCost(0.001).at(NO_PAST, 1.0).each([0.2, -0.3, 0.1]) == pytest.approx(
-        [2e-4, 3e-4, 1e-4]
-    )
+    assert LinearCost(0.001).at(NO_PAST, 1.0).each([0.2, -0.3, 0.1]) == pytest.approx([2e-4, 3e-4, 1e-4])
 
 
 def test_spread_and_impact_by_hand():

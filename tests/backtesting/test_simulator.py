@@ -7,8 +7,8 @@ import pytest
 
 from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import record_forecasts
+from proofolio.backtesting.policy import Decision
 from proofolio.backtesting.simulator import simulate, trading_days
-from proofolio.backtesting.strategy import Decision
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 

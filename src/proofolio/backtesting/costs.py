@@ -11,7 +11,7 @@ from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.models.portfolio.trade_cost import TradeCost
 
-__all__ = ["Costs", "LinearCost", "SpreadAndImpact", "costs_of"]
+__all__ = ["Costs", "LinearCost", "SpreadAndImpact", "costs_of", "terms_of"]
 
 
 PerAsset = float | tuple[float, ...]  # one number for all assets, or one for each
@@ -92,7 +92,9 @@ class SpreadAndImpact:
     def __post_init__(self) -> None:
         lengths = {len(v) for v in (self.half_spread, self.impact, self.asymmetry) if isinstance(v, tuple)}
         if len(lengths) > 1:
-            raise BadData(f"costs are given for {' and '.join(map(str, sorted(lengths)))} assets; give one each.")
+            raise BadData(
+                f"costs are given for {' and '.join(map(str, sorted(lengths)))} assets; give one each."
+            )
         n = lengths.pop() if lengths else 1
         TradeCost.of(n, self.half_spread, self.impact, self.asymmetry)
         volume = np.atleast_1d(np.asarray(self.volume, dtype=np.float64))
@@ -111,7 +113,8 @@ class SpreadAndImpact:
         Raises
         ------
         BadData
-            When the numbers are of another number of assets, or an asset has a single return.
+            When the numbers are of another number of assets, or an asset has a single return; one without any, which
+        cannot be traded, has no impact.
         """
         n = recent.shape[1]
         if not self._impacts:
@@ -120,7 +123,7 @@ class SpreadAndImpact:
             raise BadData(f"{len(self.volume)} volumes are given for {n} assets; give one each.")
         known = np.isfinite(recent)
         count = known.sum(axis=0)
-        if (count == 1).any() or not count.any():  # one that has none at all cannot be traded
+        if (count == 1).any():
             raise BadData(
                 "market impact follows volatility, which one return does not have; know 2 periods or more before the "
                 "first trade."
@@ -132,6 +135,22 @@ class SpreadAndImpact:
         return TradeCost.square_root_law(
             self.half_spread, self.impact, self.asymmetry, sigma, self.volume, value
         )
+
+
+def terms_of(costs: Costs, known: Floats, trade: Floats, value: float) -> TradeCost:
+    """Return what a trade costs after the rows known; what is not traded needs no volatility.
+
+    Parameters
+    ----------
+    costs : Costs
+    known : (t, n) array
+        Returns up to the close of the trade.
+    trade : (n,) array
+    value : float
+        Money of the portfolio before the trade.
+    """
+    recent = known[max(0, len(known) - costs.memory) :] if costs.memory else known[:0]
+    return costs.at(np.where(trade != 0.0, recent, np.nan), value)
 
 
 def costs_of(given: Costs | float) -> Costs:

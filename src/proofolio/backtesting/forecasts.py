@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.strategy import Needs
+from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.tasks import Progress, TaskRunner, digest
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecast, Forecaster
 from proofolio.forecasts.hidden_markov import scale_of
@@ -196,7 +196,8 @@ def _spread(book: ForecastBook, members: Mask) -> ForecastBook:
         return wide
 
     mean, covariance = along(book.mean, 1), along(book.covariance, 2)
-    assert mean is not None and covariance is not None
+    assert mean is not None
+    assert covariance is not None
     return replace(
         book, mean=mean, covariance=covariance, means=along(book.means, 1),
         covariances=along(book.covariances, 2),
@@ -256,7 +257,11 @@ class ForecastPlan:
 
     @classmethod
     def for_market(
-        cls, market: Market, regime_assets: Sequence[str] | None = None, **options: Any
+        cls,
+        market: Market,
+        regime_assets: Sequence[str] | None = None,
+        more_options: Sequence[str] = (),
+        **options: Any,
     ) -> ForecastPlan:
         """Return a plan whose regime assets are named, with a window of at most half of the days.
 
@@ -265,18 +270,29 @@ class ForecastPlan:
         market : Market
         regime_assets : sequence of str, optional
             VTI and TLT where there are both, else the first two assets, when left out.
+        more_options : sequence of str
+            What else the caller takes by name: a misspelt one may be meant for these.
         **options
             Of `ForecastPlan`.
 
         Raises
         ------
         BadData
-            When a regime asset is not in the market.
+            When a regime asset is not in the market, or an option does not exist.
         """
         if regime_assets is None:
             named = all(name in market.names for name in PREFERRED)
             regime_assets = PREFERRED if named else market.names[:2]
+        if isinstance(regime_assets, str):
+            raise BadData(f"regime_assets is {regime_assets!r}; give a list of names, [{regime_assets!r}].")
         driving = tuple(market.column(name) for name in regime_assets)
+        known = [f.name for f in fields(cls) if f.name != "driving"]
+        for name in options:
+            if name not in known:
+                close = did_you_mean(name, (*known, *more_options, "regime_assets"))
+                raise BadData(
+                    f"there is no option {name!r}{close}; those of the forecasts are regime_assets, {', '.join(known)}."
+                )
         return cls(driving, **({"window": min(WINDOW, len(market.dates) // 2)} | options))
 
     def forecaster(self, needs: Needs, horizon: int) -> Forecaster:
@@ -343,9 +359,7 @@ class ForecastPlan:
             self.require_regimes(market.until(start), needs)
             return record_forecasts(market.returns, self.forecaster(needs, horizon), start, stop, progress)
         universes = [market.universe(row, self.window) for row in range(start - 1, stop - 1)]
-        changes = [
-            k for k in range(len(universes)) if k == 0 or (universes[k] != universes[k - 1]).any()
-        ]
+        changes = [k for k in range(len(universes)) if k == 0 or (universes[k] != universes[k - 1]).any()]
         books = []
         for first, last in zip(changes, [*changes[1:], len(universes)], strict=True):
             members, begin, end = universes[first], start + first, start + last
@@ -379,8 +393,8 @@ class ForecastPlan:
             for column in self.driving:
                 if not members[column]:
                     raise BadData(
-                        f"the regime asset {market.names[column]} has no {self.window} returns up to {date}, and regimes "
-                        "are read from it; name other regime assets, a shorter window or another span."
+                        f"the regime asset {market.names[column]} has no {self.window} returns up to {date}, and "
+                        "regimes are read from it; name other regime assets, a shorter window or another span."
                     )
         places = np.cumsum(members) - 1
         driving = tuple(int(places[column]) for column in self.driving if members[column])

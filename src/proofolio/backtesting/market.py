@@ -10,10 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proofolio.arrays import Floats, Mask
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.tables import Table, sound_prices, sound_returns
 
-__all__ = ["PERIODS_PER_YEAR", "Dates", "Market", "market_of", "never_changes", "returns_of", "risk_free_per_day"]
+__all__ = [
+    "PERIODS_PER_YEAR",
+    "Dates",
+    "Market",
+    "market_of",
+    "never_changes",
+    "require_wide",
+    "returns_of",
+    "risk_free_per_day",
+]
 
 
 Dates = NDArray[np.datetime64]
@@ -122,7 +131,9 @@ class Market:
             When there is none of this name; the message lists those there are.
         """
         if name not in self.names:
-            raise BadData(f"there is no asset {name!r}; the assets are {', '.join(self.names)}.")
+            raise BadData(
+                f"there is no asset {name!r}{did_you_mean(name, self.names)}; the assets are {', '.join(self.names)}."
+            )
         return self.names.index(name)
 
     @property
@@ -136,8 +147,7 @@ class Market:
         They have a price at this close and returns in the last `window` rows: nothing later is looked at.
         """
         rows = self.returns[max(0, row + 1 - window) : row + 1]
-        found: Mask = np.isfinite(rows).all(axis=0) & (row + 1 >= window)
-        return found
+        return np.logical_and.reduce(np.isfinite(rows), axis=0) & (row + 1 >= window)
 
     def of(self, members: Mask) -> Market:
         """Return the market of some of the assets; the rows stay."""
@@ -149,7 +159,7 @@ class Market:
     def history(self, stop: int) -> Floats:
         """Return a copy of the returns before row `stop`, from where every asset has begun: no NaN, oldest first."""
         rows = self.returns[:stop]
-        known = np.isfinite(rows).all(axis=1)
+        known = np.logical_and.reduce(np.isfinite(rows), axis=1)
         return rows[stop - int(np.argmin(np.append(known[::-1], False))) :].copy()
 
     def row(self, date: str) -> int:
@@ -183,7 +193,36 @@ def returns_of(prices: pd.DataFrame) -> pd.DataFrame:
 
 def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
     """Return a market as it is, or the one in a table of prices; `risk_free` as for `Market.from_returns`."""
-    return data if isinstance(data, Market) else Market.from_prices(data, risk_free)
+    if isinstance(data, Market):
+        return data
+    require_wide(data)
+    return Market.from_prices(data, risk_free)
+
+
+def require_wide(data: object) -> None:
+    """Refuse what is no wide table of prices: a Series, an array, a table with its dates in the columns.
+
+    Raises
+    ------
+    BadData
+        Which of them it is, and what to do.
+    """
+    if isinstance(data, pd.Series):
+        raise BadData(
+            "prices are a Series, one column; give a DataFrame by date with a column an asset, such as "
+            "prices.to_frame()."
+        )
+    if not isinstance(data, pd.DataFrame):
+        raise BadData(
+            f"prices are a {type(data).__name__} without dates and names; give a DataFrame: "
+            "pd.DataFrame(prices, index=dates, columns=names), or read a file with pf.read_prices."
+        )
+    if not isinstance(data.index, pd.DatetimeIndex) and len(data.columns) > 1:
+        names = pd.Series([str(name) for name in data.columns])
+        if pd.to_datetime(names, errors="coerce", format="ISO8601").notna().all():
+            raise BadData(
+                "prices have their dates in the columns; turn the table, prices.T, so that each row is a date."
+            )
 
 
 def never_changes(frame: pd.DataFrame, column: str) -> bool:

@@ -14,16 +14,16 @@ import pandas as pd
 
 from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.account import Account
-from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
-from proofolio.backtesting.strategy import Decision, Policy, Strategy
+from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
 from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 
-__all__ = ["Rebalance", "Simulation", "simulate", "trading_days"]
+__all__ = ["Rebalance", "Simulation", "last_holdings", "simulate", "trading_days"]
 
 
 Rebalance = Literal["daily", "weekly", "monthly"]
@@ -236,10 +236,8 @@ def simulate(
                 unanswered[d] = True
                 wanted, left = held, idle
             trades[d] = wanted - held
-            recent = returns[max(0, day + 1 - costs.memory) : day + 1]
-            # What cannot be traded now needs no volatility.
-            recent = np.where(members | (trades[d] != 0.0), recent, np.nan)
-            paid[d] = costs.at(recent, account.value * wealth).total(trades[d])
+            terms = terms_of(costs, returns[: day + 1], trades[d], account.value * wealth)
+            paid[d] = terms.total(trades[d])
             if not paid[d] < 1.0:  # NaN fails too
                 raise BadData(
                     f"{where}: the trade costs {paid[d]:g} of the portfolio, and wealth cannot go on from there; check "
@@ -314,14 +312,19 @@ class _Decider:
             raise SolverFailure("there is no asset to decide on.")
         if self._policy is None or self._members is None or (members != self._members).any():
             self._members = members
-            self._policy = self._strategy.start(self._market.of(members).history(day))
+            self._policy = begun(self._strategy, self._market.of(members), day)
         row = self._market.returns[day][members]
         return self._policy.decide(day, row, forecast, held[members])
 
 
-def _first_holdings(
-    market: Market, holdings: Floats | None, day: int, window: int
-) -> tuple[Floats, float]:
+def last_holdings(market: Market, run: Simulation) -> Floats:
+    """Return the weights at the last close of a run, drifted; what is missing to 1 is cash."""
+    earned = np.nan_to_num(market.returns[run.start + len(run.dates) - 1])
+    grown: Floats = np.where(run.paid_out[-1] != 0.0, 0.0, run.weights[-1] * (1.0 + earned))
+    return grown / (1.0 + float(run.gross[-1]))
+
+
+def _first_holdings(market: Market, holdings: Floats | None, day: int, window: int) -> tuple[Floats, float]:
     """Return weights before the first trade, and the cash beside them."""
     members, date = market.universe(day, window), market.dates[day]
     if holdings is None:

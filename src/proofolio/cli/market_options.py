@@ -14,8 +14,8 @@ from pandas import DataFrame
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, never_changes
+from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.strategies import strategies_named
-from proofolio.backtesting.strategy import Strategy
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
 from proofolio.forecasts import simple_returns

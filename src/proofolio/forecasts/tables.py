@@ -248,12 +248,11 @@ def _sound(
         begun = np.maximum.accumulate(~missing, axis=0)
         missing &= begun & np.maximum.accumulate(~missing[::-1], axis=0)[::-1]
     if missing.any():
-        first, count = place.cell(*_first(missing)), missing.sum()
+        what = " between others" if may_end else ""
+        remedy = "or drop the dates" if may_end else "drop the dates, or start where every asset has a value"
         raise BadData(
-            f"{where}: {count} values are missing between others, the first in {first}; fill the gaps or drop the dates."
-            if may_end
-            else f"{where}: {count} values are missing, the first in {first}; fill the gaps, drop the dates, or start "
-            "where every asset has a value."
+            f"{where}: {missing.sum()} values are missing{what}, the first in {place.cell(*_first(missing))}; fill the "
+            f"gaps{'' if may_end else ','} {remedy}."
         )
     if np.isinf(values).any():
         first = _first(np.isinf(values))
@@ -269,9 +268,9 @@ def _sound(
         constant = several & (np.nanmax(values, axis=0) == np.nanmin(values, axis=0))
         if constant.any():
             column = int(np.argmax(constant))
-            first = int(np.argmax(np.isfinite(values[:, column])))
+            row = int(np.argmax(np.isfinite(values[:, column])))
             raise BadData(
-                f"{where}: {place.cell(first, column)} is {values[first, column]:g} and never changes until "
+                f"{where}: {place.cell(row, column)} is {values[row, column]:g} and never changes until "
                 f"{place.date(len(values) - 1)}; drop the column, or check that it is the right series."
             )
     return pd.DataFrame(values, index=index, columns=frame.columns), place

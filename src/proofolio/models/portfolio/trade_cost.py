@@ -127,4 +127,3 @@ class TradeCost:
     def total(self, trade: ArrayLike) -> float:
         """Return the sum of `each`."""
         return float(self.each(trade).sum())
-
