@@ -255,6 +255,13 @@ class ForecastPlan:
     half_life: float = 63.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse counts that are none; the forecasters check the rest."""
+        for name in ("window", "K", "refit"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+                raise BadData(f"{name} is {given!r}; give a whole number, 1 or more.")
+
     @classmethod
     def for_market(
         cls,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -164,17 +164,19 @@ class Market:
 
     def row(self, date: str) -> int:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
-        return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
+        return int(np.searchsorted(self.dates, _day(date)))
 
     def first_row(self, given: int | str | None, otherwise: int) -> int:
         """Return a first row: as given, or the first one on or after a date."""
-        return otherwise if given is None else self.row(given) if isinstance(given, str) else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given)))
 
     def stop_row(self, given: int | str | None, otherwise: int) -> int:
         """Return the row after the last: as given, or the first one after a date."""
-        if isinstance(given, str):
-            return int(np.searchsorted(self.dates, np.datetime64(given, "D"), side="right"))
-        return otherwise if given is None else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given), side="right"))
 
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
@@ -189,6 +191,15 @@ def returns_of(prices: pd.DataFrame) -> pd.DataFrame:
     """Return simple returns of sound prices, one row fewer; NaN where one of the two prices is missing."""
     values = prices.to_numpy(dtype=np.float64)
     return pd.DataFrame(values[1:] / values[:-1] - 1.0, index=prices.index[1:], columns=prices.columns)
+
+
+def _day(given: Any) -> np.datetime64:
+    """Return a date given as text like 2020-01-31, as a date or as a time stamp, as numpy's."""
+    try:
+        day = pd.to_datetime(given, format="%Y-%m-%d") if isinstance(given, str) else pd.Timestamp(given)
+        return np.datetime64(day.date(), "D")
+    except (TypeError, ValueError, AttributeError):
+        raise BadData(f"the date is {given!r}; give one like 2020-01-31.") from None
 
 
 def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:

@@ -131,7 +131,7 @@ def strategy(
     >>> prices = pf.load_prices().loc["2019":"2020", ["KO", "XOM", "JPM", "MSFT"]]
     >>> result = pf.backtest(prices, ["fix-mix", pf.strategy(inverse_volatility)], window=250)
     >>> result["inverse_volatility"].weights.iloc[0].round(3).to_dict()
-    {'KO': 0.291, 'XOM': 0.237, 'JPM': 0.249, 'MSFT': 0.223}
+    {'KO': 0.27, 'XOM': 0.252, 'JPM': 0.246, 'MSFT': 0.232}
     """
     if not callable(function):
         raise BadData(

@@ -263,6 +263,8 @@ def strategies_of(
     BadData
         When a name is unknown, or two strategies have the same name.
     """
+    if isinstance(given, Sequence) and len(given) == 0:
+        raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
     listed: Sequence[Any] = (
         [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
     )

@@ -182,12 +182,13 @@ def _walk_section(result: TuningRecord) -> str:
     walked, table = result.walked, walk_table(result)
     if walked is None or table is None:
         return ""
+    first = walked.folds[0]
+    step, back = first.traded[1] - first.traded[0], first.looked_back[1] - first.looked_back[0]
     ran = [("walk-forward", walked.run.metrics), ("fix-mix", walked.reference.metrics)]
     return section(
         "Walk-forward",
         paragraph(
-            f"Every {step} periods the run went on with the "
-            f"combination that had {result.rule} in the {walked.folds[0].looked_back[1] - walked.folds[0].looked_back[0]} before."
+            f"Every {step} periods the run went on with the combination that had {result.rule} in the {back} before."
         ),
         Table(("strategy", *FIGURES), [(name, *_figures(m)) for name, m in ran], range(1, 6)).html(),
         table.html("dense"),

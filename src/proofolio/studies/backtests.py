@@ -40,7 +40,7 @@ from proofolio.report.backtest_charts import (
     weights_chart,
 )
 from proofolio.report.files import write_page, write_tables
-from proofolio.studies.given import costs_given
+from proofolio.studies.given import costs_given, plan_given
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -265,7 +265,7 @@ def backtest(
     began = time.perf_counter()
     market = market_of(prices, risk_free)
     charge = costs_given(costs, cost_bps)
-    plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
+    plan = plan_given(backtest, market, plan, forecasts)
     chosen = [
         replace(s, window=plan.window) if isinstance(s, OwnStrategy) and s.window is None else s
         for s in strategies_of(strategies, market.names)

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
 from proofolio.backtesting.costs import Costs, LinearCost
+from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.market import Market
 from proofolio.errors import BadData
 
-__all__ = ["costs_given"]
+__all__ = ["costs_given", "plan_given"]
+
+
+def plan_given(
+    function: Callable[..., Any], market: Market, plan: ForecastPlan | None, options: dict[str, Any]
+) -> ForecastPlan:
+    """Return a plan as it is, or the one of the options that a function took by name.
+
+    Raises
+    ------
+    BadData
+        For a plan and options at once, or an option that does not exist; it may be meant for the function itself.
+    """
+    if plan is None:
+        return ForecastPlan.for_market(market, more_options=tuple(signature(function).parameters), **options)
+    if options:
+        raise BadData(
+            f"{', '.join(options)} would change nothing beside a plan; set such options in the plan, or leave it out."
+        )
+    return plan
 
 
 def costs_given(costs: Costs | None, cost_bps: float) -> Costs:

@@ -31,7 +31,7 @@ from proofolio.errors import BadData
 from proofolio.report.backtest_charts import wealth_chart
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
-from proofolio.studies.given import costs_given
+from proofolio.studies.given import costs_given, plan_given
 
 __all__ = ["TuningResult", "tune"]
 
@@ -190,7 +190,7 @@ def tune(
     market = market_of(prices, risk_free)
     candidate, lists = tunable(strategy, market.names), grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
-    plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
+    plan = plan_given(tune, market, plan, forecasts)
     total = len(market.dates)
     first, last = _span(train, "train")
     start = market.first_row(first, plan.window)
