@@ -27,7 +27,6 @@ import numpy as np
 from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
-from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
@@ -42,7 +41,7 @@ from proofolio.verification.audit.verdicts import (
     row_verdict,
 )
 
-__all__ = ["Audit", "Progress", "assert_valid", "audit"]
+__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
 
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
@@ -207,7 +206,7 @@ def audit(
     started = time.perf_counter()
     opened = open_model(model)
     program = opened.program
-    asked, skipped = candidates(program, _declared(opened, big_m))
+    asked, skipped = candidates(program, declared_rows(opened, big_m))
     made = _made_columns(opened)
     asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
     limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
@@ -224,7 +223,7 @@ def audit(
         rows_total=program.m + len(program.quadratic),
         rows=judged,
         indicators=implied,
-        notes=_notes(program, skipped),
+        notes=_notes(opened, skipped),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
         skipped=skipped,
@@ -273,7 +272,8 @@ def _check(
             raise BadData(f"{name} is {value}: give a positive number")
 
 
-def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+def declared_rows(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+    """Return the names of the rows that a model or patterns declare to be Big-M rows."""
     patterns = [] if big_m is None else [big_m] if isinstance(big_m, str) else list(big_m)
     if not patterns:
         return opened.declared()
@@ -297,8 +297,13 @@ def _made_columns(opened: Opened) -> Mask:
     return made
 
 
-def _notes(program: Program, skipped: int) -> tuple[str, ...]:
-    found = []
+def _notes(opened: Opened, skipped: int) -> tuple[str, ...]:
+    program, found = opened.program, []
+    fixed, params = opened.passing
+    for those, what in ((fixed, "variables are fixed"), (params, "parameters have values that can change")):
+        if those:
+            shown = ", ".join(those[:3]) + (", ..." if len(those) > 3 else "")
+            found.append(f"{len(those)} {what} ({shown}): all that is said holds for their present values")
     held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")

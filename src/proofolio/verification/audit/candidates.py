@@ -32,6 +32,7 @@ __all__ = ["CROWD", "Candidate", "Candidates", "Place", "candidates", "implied_r
 
 
 SIDES = ("upper", "lower")
+LITTLE = Fraction(1, 100)  # part of M that is little beside it
 CROWD, LIKE = (
     3,
     0.1,
@@ -181,9 +182,11 @@ def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, 
     r"""Whether a side can bind with all binaries but its own where they leave less room, and its own one gives way.
 
     With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
-    reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it can bind when
-    :math:`l \le t < h`. Where the rest moves in steps g, integers times integer columns, the binary gives way
-    when :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+    reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it binds when :math:`t < h`, and the
+    binary gives way when :math:`l \le t`. Where nothing is left with the binary on, :math:`t < l`, it is a switch
+    all the same when it frees the rest, :math:`h \le t + M`, or when l is above t by a small part of M only. Where
+    the rest moves in steps g, integers times integer columns, it gives way when
+    :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
     """
     place = candidate.place
     if program.row_lower[place.row] == program.row_upper[place.row]:
@@ -200,12 +203,15 @@ def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, 
         low += a * as_decimal(below) if math.isfinite(below) else 0
         high += a * as_decimal(above) if math.isfinite(above) else 0
         step.append(abs(a) if program.integer[j] else Fraction(0))
-    if (bounded[0] and low > room) or (bounded[1] and high <= room):
+    M = candidate.big_m
+    if bounded[1] and high <= room:
+        return False
+    if bounded[0] and low > room + LITTLE * M and not (bounded[1] and low < high <= room + M):
         return False
     if all(step):
         L = math.lcm(*(a.denominator for a in step))
         g = Fraction(math.gcd(*(int(a * L) for a in step)), L)
-        return (room + candidate.big_m) // g > room // g
+        return (room + M) // g > room // g
     return True
 
 
