@@ -216,5 +216,5 @@ def test_wealth_that_cannot_go_on_is_refused_with_the_day(market, rate):
 def test_impact_needs_a_volatility(market):
     costs = SpreadAndImpact(0.0005, 1.0, 1e7)
     with pytest.raises(BadData, match="know 2 periods or more"):
-        simulate(market, EqualShares(), costs, start=1)
+        simulate(market, EqualShares(), costs, start=1, holdings=[0.4, 0.2, 0.2, 0.2])
     assert np.isfinite(simulate(market, EqualShares(), costs, start=2).wealth).all()

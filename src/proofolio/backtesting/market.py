@@ -147,7 +147,8 @@ class Market:
         They have a price at this close and returns in the last `window` rows: nothing later is looked at.
         """
         rows = self.returns[max(0, row + 1 - window) : row + 1]
-        return np.logical_and.reduce(np.isfinite(rows), axis=0) & (row + 1 >= window)
+        found: Mask = np.logical_and.reduce(np.isfinite(rows), axis=0) & (row + 1 >= window)
+        return found
 
     def of(self, members: Mask) -> Market:
         """Return the market of some of the assets; the rows stay."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import Context, prepare, simulate_all
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
@@ -440,6 +441,7 @@ def tuned(
     rebalance: Rebalance = "daily",
     runner: TaskRunner | None = None,
     walk: tuple[int, int] | None = None,
+    account: Account | None = None,
     source: str = "prices",
 ) -> TuningRecord:
     """Try a grid on the training rows, choose, and simulate the choice on the test rows, once; see `proofolio.tune`.
@@ -457,7 +459,9 @@ def tuned(
         )
     candidates = grid.candidates(strategy)
     known = market.until(middle)
-    context = prepare(known, candidates, plan, start=start, rebalance=rebalance, runner=runner)
+    context = prepare(
+        known, candidates, plan, start=start, rebalance=rebalance, account=account, runner=runner
+    )
     *runs, reference_train = simulate_all(context, [*candidates, FixMix()], costs, runner)
     trials = tuple(
         Trial(candidate, run.metrics, int(run.unanswered.sum()), int(run.unproved.sum()), trades_made(run))
@@ -465,12 +469,28 @@ def tuned(
     )
     chosen = rule.chosen(trials)
     context = prepare(
-        market, [chosen.strategy], plan, start=later, stop=stop, rebalance=rebalance, runner=runner
+        market,
+        [chosen.strategy],
+        plan,
+        start=later,
+        stop=stop,
+        rebalance=rebalance,
+        account=account,
+        runner=runner,
     )
     run, reference_test = simulate_all(context, [chosen.strategy, FixMix()], costs, runner)
     walked = None
     if walk is not None:
-        whole = prepare(market, candidates, plan, start=start, stop=stop, rebalance=rebalance, runner=runner)
+        whole = prepare(
+            market,
+            candidates,
+            plan,
+            start=start,
+            stop=stop,
+            rebalance=rebalance,
+            account=account,
+            runner=runner,
+        )
         walked = walk_forward(
             whole, candidates, costs, look_back=walk[0], step=walk[1], rule=rule, runner=runner
         )
