@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
 
+from proofolio.arrays import Floats
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastBook, ForecastPlan
 from proofolio.backtesting.market import Market
@@ -29,6 +31,9 @@ class Context:
     regimes, history : ForecastBook or None
         Forecasts with the hidden Markov model and without, where a strategy needs them.
     rebalance : {"daily", "weekly", "monthly"}
+    account : Account
+    window : int
+        Returns an asset needs behind it before a strategy sees it: those the forecasts look back on.
     """
 
     market: Market
@@ -37,10 +42,36 @@ class Context:
     regimes: ForecastBook | None = None
     history: ForecastBook | None = None
     rebalance: Rebalance = "daily"
+    account: Account = field(default_factory=Account)
+    window: int = 1
 
     def book(self, needs: Needs) -> ForecastBook | None:
         """Return the forecasts a strategy needs."""
         return {"nothing": None, "regimes": self.regimes, "history": self.history}[needs]
+
+    def run(
+        self,
+        strategy: Strategy,
+        costs: Costs,
+        *,
+        start: int | None = None,
+        stop: int | None = None,
+        holdings: Floats | None = None,
+        account: Account | None = None,
+    ) -> Simulation:
+        """Return the simulation of a strategy, between these rows or those of the context; see `simulate`."""
+        return simulate(
+            self.market,
+            strategy,
+            costs,
+            start=self.start if start is None else start,
+            stop=self.stop if stop is None else stop,
+            forecasts=self.book(strategy.needs),
+            rebalance=self.rebalance,
+            holdings=holdings,
+            account=self.account if account is None else account,
+            window=self.window,
+        )
 
 
 def prepare(
@@ -51,6 +82,7 @@ def prepare(
     start: int | None = None,
     stop: int | None = None,
     rebalance: Rebalance = "daily",
+    account: Account | None = None,
     runner: TaskRunner | None = None,
 ) -> Context:
     """Return the context of some strategies, with the forecasts they need, made once.
@@ -65,6 +97,7 @@ def prepare(
     stop : int, optional
         Row after the last.
     rebalance : {"daily", "weekly", "monthly"}
+    account : Account, optional
     runner : TaskRunner, optional
 
     Raises
@@ -81,7 +114,10 @@ def prepare(
         horizons = [s.horizon for s in strategies if s.needs == needs]
         if horizons:
             books[needs] = plan.book(market, needs, max(horizons), start, stop, runner, runner.progress)
-    return Context(market, start, stop, books.get("regimes"), books.get("history"), rebalance)
+    account = Account() if account is None else account
+    return Context(
+        market, start, stop, books.get("regimes"), books.get("history"), rebalance, account, plan.window
+    )
 
 
 def simulate_all(
@@ -105,7 +141,8 @@ def simulate_pairs(
         Task(
             # A function cannot be told from another: what it did is computed anew every time.
             digested(
-                "run", span, context.start, context.stop, context.rebalance, books[strategy.needs], strategy, costs
+                "run", span, context.start, context.stop, context.rebalance, context.account, context.window,
+                books[strategy.needs], strategy, costs,
             ),
             strategy.name,
             (strategy, costs),
@@ -118,12 +155,4 @@ def simulate_pairs(
 def _simulated(context: Context, pair: tuple[Strategy, Costs]) -> Simulation:
     strategy, costs = pair
     with threadpool_limits(1):  # see record_forecasts
-        return simulate(
-            context.market,
-            strategy,
-            costs,
-            start=context.start,
-            stop=context.stop,
-            forecasts=context.book(strategy.needs),
-            rebalance=context.rebalance,
-        )
+        return context.run(strategy, costs)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from proofolio.arrays import Floats
 from proofolio.backtesting.backtests import Context
-from proofolio.backtesting.costs import Costs, LinearCost
+from proofolio.backtesting.costs import Costs, LinearCost, terms_of
 from proofolio.backtesting.market import PERIODS_PER_YEAR, Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.simulator import Simulation
@@ -34,7 +34,7 @@ __all__ = [
 BASIS_POINTS = (1.0, 5.0, 10.0, 20.0, 50.0, 100.0, 150.0)
 
 
-def charged(run: Simulation, market: Market, costs: Costs) -> Simulation:
+def charged(run: Simulation, market: Market, costs: Costs, value: float = 1e6) -> Simulation:
     """Return the run as it would have been under other costs, without asking its strategy again.
 
     Costs are paid out of the whole portfolio, so they change what it is worth and not what it holds: weights and
@@ -50,14 +50,14 @@ def charged(run: Simulation, market: Market, costs: Costs) -> Simulation:
     for d, trade in enumerate(run.trades):
         close = run.start - 1 + d
         if trade.any():
-            recent = market.returns[max(0, close + 1 - costs.memory) : close + 1]
-            paid[d] = costs.paid(trade, recent, wealth).sum()
+            terms = terms_of(costs, market.returns[: close + 1], trade, value * wealth)
+            paid[d] = terms.total(trade)
         if not paid[d] < 1.0:  # NaN fails too
             raise BadData(
                 f"{run.name} on {market.dates[close]}: the trade costs {paid[d]:g} of the portfolio, and wealth cannot "
                 "go on from there; check the costs."
             )
-        wealth *= (1.0 - paid[d]) * (1.0 + run.gross[d])
+        wealth *= (1.0 - paid[d]) * (1.0 + run.gross[d] - run.charges[d])
     return replace(run, costs=paid)
 
 
@@ -69,7 +69,8 @@ def cost_sensitivity(
     Only what is charged changes: the strategies' own trade aversion stays as it is.
     """
     return {
-        float(bp): [charged(run, context.market, LinearCost(bp / 1e4)) for run in runs] for bp in basis_points
+        float(bp): [charged(run, context.market, LinearCost(bp / 1e4), context.account.value) for run in runs]
+        for bp in basis_points
     }
 
 

@@ -34,9 +34,10 @@ class DecisionContext:
     date : Timestamp
         Of the close.
     returns : (t, n) DataFrame
-        Simple returns per period up to and with this close, by date, oldest first: the last `window` of them.
+        Simple returns per period up to and with this close, by date, oldest first: the last `window` of them, of the
+        assets that have a price now and the window behind them, from where all of these have begun.
     holdings : (n,) Series
-        Weights at this close, drifted, before any trade.
+        Weights of these assets at this close, drifted, before any trade; the rest is cash, or in assets not here.
     forecast : Forecast or None
         Of the periods that follow, made after this close, where the strategy asked for forecasts.
     """
@@ -64,6 +65,7 @@ class OwnStrategy:
     window: int | None = None
     needs: Needs = "nothing"
     horizon: int = 1
+    cash: bool = False
 
     def begin(self, market: Market) -> Policy:
         """Begin on a market; see `ReadsMarket`."""
@@ -81,6 +83,7 @@ def strategy(
     window: int | None = None,
     forecasts: Needs = "nothing",
     horizon: int = 1,
+    cash: bool = False,
 ) -> OwnStrategy:
     """Return a strategy that holds what a function decides at each close.
 
@@ -103,6 +106,9 @@ def strategy(
         Whether ``context.forecast`` is one of the hidden Markov model, or one without it.
     horizon : int
         Periods ahead of that forecast.
+    cash : bool
+        Whether what the weights are short of 1 is kept in cash, which earns the risk-free rate and costs nothing to
+        trade; beyond 1 it is owed. Otherwise the weights add to 1.
 
     Returns
     -------
@@ -153,7 +159,7 @@ def strategy(
     for what, given in (("window", window), ("horizon", horizon)):
         if given is not None and (isinstance(given, bool) or int(given) != given or given < 1):
             raise BadData(f"{what} is {given!r}; give a whole number of periods, 1 or more.")
-    return OwnStrategy(function, found, window, forecasts, horizon)
+    return OwnStrategy(function, found, window, forecasts, horizon, cash)
 
 
 class _OwnPolicy:
@@ -164,13 +170,13 @@ class _OwnPolicy:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         market, window = self._market, self._own.window
-        rows = slice(0 if window is None else max(0, day + 1 - window), day + 1)
+        returns = market.history(day + 1)
+        returns = returns if window is None else returns[-window:]
         date, names = pd.Timestamp(market.dates[day]), list(market.names)
+        dates = pd.DatetimeIndex(market.dates[day + 1 - len(returns) : day + 1].copy())
         context = DecisionContext(
             date=date,
-            returns=pd.DataFrame(
-                market.returns[rows].copy(), index=pd.DatetimeIndex(market.dates[rows].copy()), columns=names
-            ),
+            returns=pd.DataFrame(returns, index=dates, columns=names),
             holdings=pd.Series(holdings.copy(), index=names, name=date),
             forecast=forecast,
         )
@@ -183,7 +189,7 @@ class _OwnPolicy:
             raise BadData(
                 f"{where}: the function raised {type(error).__name__}: {error} ({_place(error)})."
             ) from error
-        return Decision(_weights(answer, market.names, where))
+        return Decision(_weights(answer, market.names, where, self._own.cash))
 
 
 def _place(error: Exception) -> str:
@@ -193,7 +199,7 @@ def _place(error: Exception) -> str:
     return f"line {at.lineno} of {at.filename.replace(chr(92), '/').rpartition('/')[2]}"
 
 
-def _weights(answer: Any, assets: tuple[str, ...], where: str) -> Floats:
+def _weights(answer: Any, assets: tuple[str, ...], where: str, cash: bool) -> Floats:
     """Return what a function answered as (n,) weights that add to 1, or a sentence that says what is wrong."""
     n = len(assets)
     if answer is None:
@@ -224,8 +230,10 @@ def _weights(answer: Any, assets: tuple[str, ...], where: str) -> Floats:
             )
         found = np.array([_number(weight, name, where) for weight, name in zip(given, assets, strict=True)])
     total = float(found.sum())
-    if not abs(total - 1.0) <= BUDGET_TOLERANCE:
-        raise BadData(f"{where}: the weights add to {total:g}; return weights that add to 1.")
+    if not cash and not abs(total - 1.0) <= BUDGET_TOLERANCE:
+        raise BadData(
+            f"{where}: the weights add to {total:g}; return weights that add to 1, or make the strategy with cash=True."
+        )
     return found
 
 

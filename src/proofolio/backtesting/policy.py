@@ -104,4 +104,4 @@ def begun(strategy: Strategy, market: Market, row: int) -> Policy:
     """Start a strategy that is first asked at the close of `row`, on the returns before it."""
     if isinstance(strategy, ReadsMarket):
         return strategy.begin(market)
-    return strategy.start(market.returns[:row].copy())
+    return strategy.start(market.history(row))

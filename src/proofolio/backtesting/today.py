@@ -12,7 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
@@ -250,7 +250,6 @@ def trades_today(
             ) from None
     wanted = wanted / wanted.sum()
     trade = wanted - held
-    recent = market.returns[max(0, len(market.returns) - costs.memory) :]
     return Today(
         date=str(market.dates[last]),
         strategy=strategy.name,
@@ -260,7 +259,7 @@ def trades_today(
         held=held,
         wanted=wanted,
         trade=trade,
-        costs=costs.paid(trade, recent, 1.0),
+        costs=terms_of(costs, market.returns, trade, value).each(trade),
         forecast=forecast,
         proved=proved,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import Context, prepare, simulate_all
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
@@ -19,7 +19,7 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import doubts, figures_of
-from proofolio.backtesting.simulator import Rebalance, Simulation, simulate
+from proofolio.backtesting.simulator import Rebalance, Simulation, last_holdings
 from proofolio.backtesting.strategies import (
     FixMix,
     MeanVarianceControl,
@@ -441,6 +441,7 @@ def tuned(
     rebalance: Rebalance = "daily",
     runner: TaskRunner | None = None,
     walk: tuple[int, int] | None = None,
+    account: Account | None = None,
     source: str = "prices",
 ) -> TuningRecord:
     """Try a grid on the training rows, choose, and simulate the choice on the test rows, once; see `proofolio.tune`.
@@ -458,7 +459,9 @@ def tuned(
         )
     candidates = grid.candidates(strategy)
     known = market.until(middle)
-    context = prepare(known, candidates, plan, start=start, rebalance=rebalance, runner=runner)
+    context = prepare(
+        known, candidates, plan, start=start, rebalance=rebalance, account=account, runner=runner
+    )
     *runs, reference_train = simulate_all(context, [*candidates, FixMix()], costs, runner)
     trials = tuple(
         Trial(candidate, run.metrics, int(run.unanswered.sum()), int(run.unproved.sum()), trades_made(run))
@@ -466,12 +469,28 @@ def tuned(
     )
     chosen = rule.chosen(trials)
     context = prepare(
-        market, [chosen.strategy], plan, start=later, stop=stop, rebalance=rebalance, runner=runner
+        market,
+        [chosen.strategy],
+        plan,
+        start=later,
+        stop=stop,
+        rebalance=rebalance,
+        account=account,
+        runner=runner,
     )
     run, reference_test = simulate_all(context, [chosen.strategy, FixMix()], costs, runner)
     walked = None
     if walk is not None:
-        whole = prepare(market, candidates, plan, start=start, stop=stop, rebalance=rebalance, runner=runner)
+        whole = prepare(
+            market,
+            candidates,
+            plan,
+            start=start,
+            stop=stop,
+            rebalance=rebalance,
+            account=account,
+            runner=runner,
+        )
         walked = walk_forward(
             whole, candidates, costs, look_back=walk[0], step=walk[1], rule=rule, runner=runner
         )
@@ -581,7 +600,7 @@ def walk_forward(
             "back on fewer."
         )
     past = simulate_all(context, candidates, costs, runner)
-    runs, folds, holdings = [], [], None
+    runs, folds, holdings, wealth = [], [], None, 1.0
     for start in range(first, context.stop, step):
         stop = min(start + step, context.stop)
         back = (start - look_back - context.start, start - context.start)
@@ -593,37 +612,20 @@ def walk_forward(
             f if ok and not math.isnan(f) else -math.inf for f, ok in zip(figures, eligible, strict=True)
         ]
         best = int(np.argmax(ranked))
-        run = simulate(
-            context.market,
-            candidates[best],
-            costs,
-            start=start,
-            stop=stop,
-            forecasts=context.book(candidates[best].needs),
-            rebalance=context.rebalance,
-            holdings=holdings,
-        )
-        holdings = _drifted(context, run)
+        account = replace(context.account, value=context.account.value * wealth)
+        run = context.run(candidates[best], costs, start=start, stop=stop, holdings=holdings, account=account)
+        wealth, holdings = wealth * float(run.wealth[-1]), last_holdings(context.market, run)
         runs.append(run)
         folds.append(Fold((start - look_back, start), (start, stop), best, figures[best], kept[best]))
-    reference = simulate(
-        context.market, FixMix(), costs, start=first, stop=context.stop, rebalance=context.rebalance
-    )
+    reference = context.run(FixMix(), costs, start=first)
     return Walk(_joined(runs), tuple(folds), tuple(candidates), reference)
 
 
-def _drifted(context: Context, run: Simulation) -> Floats:
-    """Return the weights at the last close of a run."""
-    grown: Floats = run.weights[-1] * (1.0 + context.market.returns[run.start + len(run.dates) - 1])
-    shares: Floats = grown / grown.sum()
-    return shares
-
-
 def _joined(runs: Sequence[Simulation]) -> Simulation:
-    flags = ("unanswered", "unproved", "collapsed")
     joined = {
         name: np.concatenate([getattr(run, name) for run in runs])
-        for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", *flags)
+        for name in (f.name for f in fields(Simulation))
+        if name not in ("name", "start", "seconds")
     }
     return Simulation(
         name="walk-forward", start=runs[0].start, seconds=sum(run.seconds for run in runs), **joined

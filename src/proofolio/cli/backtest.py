@@ -14,6 +14,7 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
+    account_asked,
     costs_asked,
     market_asked,
     market_options,
@@ -132,6 +133,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
             rebalance=given["rebalance"],
             runner=runner,
             began=began,
+            account=account_asked(given),
             source=Path(given["table"]).name,
             options=_options(given, [market.names[i] for i in plan.driving]),
         )
@@ -187,6 +189,8 @@ def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
         "covariance": given["covariance"],
         "risk-free": given["risk_free"],
         "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
+        "value": f"{given['value']:g}",
+        "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
         "horizon": f"{given['horizon']} days",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",

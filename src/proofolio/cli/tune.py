@@ -21,6 +21,7 @@ from proofolio.backtesting.tuning import (
     tuned,
 )
 from proofolio.cli.market_options import (
+    account_asked,
     costs_asked,
     market_asked,
     market_options,
@@ -170,6 +171,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
             grid,
             plan,
             costs,
+            account=account_asked(given),
             train=train,
             test=test,
             rule=rule,

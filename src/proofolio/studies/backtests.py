@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.experiments import (
@@ -203,6 +204,7 @@ def backtest(
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    account: Account | None = None,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
     folder: str | Path | None = None,
@@ -231,6 +233,8 @@ def backtest(
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
         A column of daily rates, or a yearly rate.
+    account : Account, optional
+        The money, and what shorts and money owed pay; a million and nothing by default.
     plan : ForecastPlan, optional
         All options of the forecasts.
     jobs : int
@@ -273,7 +277,7 @@ def backtest(
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
     return record_of(
         market, chosen, charge, plan, start=market.first_row(start, plan.window),
-        stop=market.stop_row(stop, len(market.dates)), rebalance=rebalance, runner=runner, began=began,
+        stop=market.stop_row(stop, len(market.dates)), rebalance=rebalance, account=account, runner=runner, began=began,
     )  # fmt: skip
 
 
@@ -288,11 +292,14 @@ def record_of(
     rebalance: Rebalance,
     runner: TaskRunner,
     began: float,
+    account: Account | None = None,
     source: str = "prices",
     options: dict[str, str] | None = None,
 ) -> BacktestResult:
     """Run strategies between two rows and return the result; `began` is when the clock started."""
-    context = prepare(market, strategies, plan, start=start, stop=stop, rebalance=rebalance, runner=runner)
+    context = prepare(
+        market, strategies, plan, start=start, stop=stop, rebalance=rebalance, account=account, runner=runner
+    )
     runs: list[Simulation] = simulate_all(context, strategies, costs, runner)
     return BacktestResult(
         source=source,

@@ -49,7 +49,7 @@ def costs_given(costs: Costs | None, cost_bps: float) -> Costs:
         if not 0.0 <= rate < 0.5:  # NaN fails too
             raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
         return LinearCost(rate)
-    if not hasattr(costs, "paid"):
+    if not hasattr(costs, "at"):
         raise BadData(
             f"costs is {costs!r}; give a model of costs, or basis points of what is traded as cost_bps=10."
         )
