@@ -118,10 +118,11 @@ def is_basic(system: System, c: Row, y: Row) -> bool:
             factor = row.get(pivot, ZERO)
             if factor:
                 row = {j: row.get(j, ZERO) - factor * known.get(j, ZERO) for j in row.keys() | known.keys()}
-        pivot = next((j for j, a in row.items() if a), None)
-        if pivot is None:
+        left = {j: a for j, a in row.items() if a}
+        if not left:
             return False
-        done.append((pivot, {j: a / row[pivot] for j, a in row.items() if a}))
+        first = next(iter(left))
+        done.append((first, {j: a / left[first] for j, a in left.items()}))
     return True
 
 
