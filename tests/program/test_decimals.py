@@ -7,7 +7,8 @@ import pyomo.environ as pyo
 import pytest
 from scipy import sparse
 
-from proofolio import Model, from_pyomo, read_program, solve, write_program
+from proofolio import Model, read_program, solve, write_program
+from proofolio.interfaces.pyomo.reading import from_pyomo
 from proofolio.program.decimals import divided, exact_sum, matrix_product, plus, sparse_sum, sums, times
 
 
@@ -183,7 +184,7 @@ def test_squares_are_added_as_decimals_too():
     other.cost = pyo.Objective(expr=-0.1 * other.x**2 - 0.2 * other.x**2 + 0.5 * other.x)
     program = from_pyomo(other)
     assert program.quadratic.forms[0][0].matrix.tolist() == [[0.3]]
-    assert program.P.toarray().tolist() == [[0.6]]
+    assert program.P.toarray().tolist() == [[-0.6]]
     model = Model()
     x = model.variable("x", 1)
     form = model.quadratic([[0.1]], x)

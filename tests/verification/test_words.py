@@ -382,7 +382,7 @@ def test_an_infinite_gap_is_refused():
 def test_a_cone_without_an_inside_is_not_vouched_for(flat):
     """|.03 (x - y)| <= 0 holds where x = y only; a tolerance of 1e-9 lets x - y come to 1e-3."""
     model = Model()
-    x, y = model.variable("x", lower=-9, upper=9), model.variable("y", lower=-9, upper=9, integer=True)
+    x, y = model.variable("x", lower=-20, upper=20), model.variable("y", lower=-9, upper=9, integer=True)
     model.cone("cone", stack([0.03 * (x - y)]), 0.0 if flat else 0.09, 1.0)
     model.maximise(1000 * x - 1000 * y)
     program = model.freeze()

@@ -36,7 +36,7 @@ BREAKS = {"bounds", "rows", "integrality", "quadratic rows", "cones", "indicator
 OF_LARGEST = 1e-2
 # What of a reduced cost is the rounding of its terms: some hundreds of units in the last place.
 ROUNDING = 1e-13
-# Directions of less than this part of the largest curvature are flat. More curved columns than so many are not looked at.
+# Directions of less than this part of the largest curvature are flat; the most curved columns that are looked at.
 FLAT, MOST_CURVED = 1e-12, 500
 # A gap counts as reached up to rounding: a part of it, and next to a gap of nothing.
 GAP_PART, GAP_REST = 1e-6, 1e-12
