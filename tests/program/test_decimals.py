@@ -189,7 +189,7 @@ def test_squares_are_added_as_decimals_too():
     x = model.variable("x", 1)
     form = model.quadratic([[0.1]], x)
     model.minimise(form + 3 * form + form / 5 - 0.12 * form)
-    assert model.freeze().P.toarray().tolist() == [[0.8]]
+    assert model.freeze().P.toarray().tolist() == [[0.816]]
 
 
 def test_stacked_and_summed_entries_are_added_as_decimals():
