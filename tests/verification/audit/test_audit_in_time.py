@@ -54,7 +54,7 @@ def test_known_is_given_what_is_judged_before_a_solver_is_asked():
 
 
 def alone(model, i, j, sign):
-    """Whether the side of row i can bind at the least room of the others, and z_j gives way: by enumeration."""
+    """Whether the side of row i binds at the least room of the others, and z_j gives way or frees the rest."""
     p = model.freeze()
     row = {int(k): sign * Fraction(str(a)) for k, a in zip(*_row(p, i), strict=True)}
     side = Fraction(str(float((p.row_upper if sign > 0 else p.row_lower)[i]))) * sign
@@ -64,7 +64,8 @@ def alone(model, i, j, sign):
     low = sum(min(a * e for e in ends[k]) for k, a in rest.items())
     high = sum(max(a * e for e in ends[k]) for k, a in rest.items())
     room = side - taken - max(row[j], 0)
-    return low <= room < high
+    M = abs(row[j])
+    return room < high and (low <= room + M / 100 or low < high <= room + M)
 
 
 def _row(p, i):

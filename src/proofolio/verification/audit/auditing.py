@@ -28,7 +28,6 @@ import numpy as np
 from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
-from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
@@ -44,7 +43,7 @@ from proofolio.verification.audit.verdicts import (
 )
 from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 
-__all__ = ["Audit", "Progress", "assert_valid", "audit"]
+__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
 
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
@@ -215,7 +214,7 @@ def audit(
     opened = open_model(model)
     program = opened.program
     ends = started + time_limit
-    asked, skipped = candidates(program, _declared(opened, big_m), lambda: time.perf_counter() > ends)
+    asked, skipped = candidates(program, declared_rows(opened, big_m), lambda: time.perf_counter() > ends)
     made = _made_columns(opened)
     if made.any():
         asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
@@ -229,7 +228,7 @@ def audit(
             rows_total=program.m + len(program.quadratic),
             rows=run.rows(pairs),
             indicators=run.rows(tuple(zip(run.implied, run.implied_findings, strict=True))),
-            notes=_notes(program, skipped),
+            notes=_notes(opened, skipped),
             seconds=time.perf_counter() - started,
             interrupted=interrupted,
             skipped=skipped,
@@ -285,7 +284,8 @@ def _check(
             raise BadData(f"{name} is {value}: give a positive number")
 
 
-def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+def declared_rows(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+    """Return the names of the rows that a model or patterns declare to be Big-M rows."""
     patterns = [] if big_m is None else [big_m] if isinstance(big_m, str) else list(big_m)
     if not patterns:
         return opened.declared()
@@ -309,8 +309,13 @@ def _made_columns(opened: Opened) -> Mask:
     return made
 
 
-def _notes(program: Program, skipped: int) -> tuple[str, ...]:
-    found = []
+def _notes(opened: Opened, skipped: int) -> tuple[str, ...]:
+    program, found = opened.program, []
+    fixed, params = opened.passing
+    for those, what in ((fixed, "variables are fixed"), (params, "parameters have values that can change")):
+        if those:
+            shown = ", ".join(those[:3]) + (", ..." if len(those) > 3 else "")
+            found.append(f"{len(those)} {what} ({shown}): all that is said holds for their present values")
     held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")

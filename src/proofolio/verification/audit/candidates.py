@@ -32,6 +32,7 @@ __all__ = ["CROWD", "Candidate", "Candidates", "Place", "candidates", "implied_r
 
 
 SIDES = ("upper", "lower")
+LITTLE = Fraction(1, 100)  # part of M that is little beside it
 CROWD, LIKE = (
     3,
     0.1,
@@ -190,9 +191,11 @@ class _Crowd:
         r"""Whether a side can bind with all binaries but its own where they leave less room, and its own gives way.
 
         With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
-        reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it can bind when
-        :math:`l \le t < h`. Where the rest moves in steps g, integers times integer columns, the binary gives way
-        when :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+        reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it binds when :math:`t < h`, and the
+        binary gives way when :math:`l \le t`. Where nothing is left with the binary on, :math:`t < l`, it is a switch
+        all the same when it frees the rest, :math:`h \le t + M`, or when l is above t by a small part of M only.
+        Where the rest moves in steps g, integers times integer columns, it gives way when
+        :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
         """
         place = candidate.place
         if self._program.row_lower[place.row] == self._program.row_upper[place.row]:
@@ -203,10 +206,13 @@ class _Crowd:
         rest = self._known[key]
         # its own binary is among those that take room where its coefficient is positive, which is when it is on at 1
         room = candidate.tight - rest.taken + (candidate.big_m if candidate.on else 0)
-        if (rest.low is not None and rest.low > room) or (rest.high is not None and rest.high <= room):
+        M, low, high = candidate.big_m, rest.low, rest.high
+        if high is not None and high <= room:
+            return False
+        if low is not None and low > room + LITTLE * M and not (high is not None and low < high <= room + M):
             return False
         if rest.step is not None:
-            return (room + candidate.big_m) // rest.step > room // rest.step
+            return (room + M) // rest.step > room // rest.step
         return True
 
     def _rest(self, row: int, side: str) -> _Rest:

@@ -446,7 +446,7 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
     if verdict == "redundant" and finding.top_on == -math.inf:
         return f"nothing satisfies the rest of the model with {y} = {1 - off}, so the side never has to hold"
     if verdict == "redundant":
-        return f"the side holds without this row, whether {y} is on or off"
+        return f"given the other rows, the side holds without this one, whether {y} is on or off"
     if verdict == "forcing":
         return f"nothing satisfies the rest of the model with {y} = {off}"
     if verdict == "dead":
