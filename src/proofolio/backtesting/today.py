@@ -12,11 +12,11 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
+from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.strategies import strategies_of
-from proofolio.backtesting.strategy import Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
@@ -46,7 +46,7 @@ class Today:
         Fractions of the portfolio.
     forecast : Forecast or None
     proved : bool
-        See `proofolio.backtesting.strategy.Decision`.
+        See `proofolio.backtesting.policy.Decision`.
     """
 
     date: str
@@ -234,7 +234,7 @@ def trades_today(
             plan.require_regimes(market, strategy.needs)
             forecaster = plan.forecaster(strategy.needs, strategy.horizon)
             forecast = forecaster.fit(market.returns).predict()
-        policy = strategy.start(market.returns[:last].copy())
+        policy = begun(strategy, market, last)
         try:
             wanted, proved = policy.decide(last, market.returns[last].copy(), forecast, held.copy())
         except SolverFailure:
@@ -250,7 +250,6 @@ def trades_today(
             ) from None
     wanted = wanted / wanted.sum()
     trade = wanted - held
-    recent = market.returns[max(0, len(market.returns) - costs.memory) :]
     return Today(
         date=str(market.dates[last]),
         strategy=strategy.name,
@@ -260,7 +259,7 @@ def trades_today(
         held=held,
         wanted=wanted,
         trade=trade,
-        costs=costs.paid(trade, recent, 1.0),
+        costs=terms_of(costs, market.returns, trade, value).each(trade),
         forecast=forecast,
         proved=proved,
     )

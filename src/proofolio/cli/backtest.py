@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from proofolio.backtesting.backtests import cost_sensitivity, crisis_figures, prepare, simulate_all
+from proofolio.backtesting.experiments import cost_sensitivity, crisis_figures
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
+    account_asked,
     costs_asked,
     market_asked,
     market_options,
@@ -25,8 +27,9 @@ from proofolio.cli.models import names_in
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.backtest import BacktestResult, backtest_page, figures_table
+from proofolio.report.backtest import backtest_page, figures_table
 from proofolio.report.files import make_folder, write_document, write_page
+from proofolio.studies.backtests import BacktestResult, record_of
 
 __all__ = ["PIECES", "backtest_command"]
 
@@ -77,8 +80,15 @@ Examples:
     metavar="DIR",
     help="Folder of the report, and of finished tasks: what is found there is not computed again.",
 )
+@click.option(
+    "--csv",
+    "tables",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also write figures, wealth, weights and trades there, as CSV.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
+def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any) -> int:
     """Trade strategies day by day over a table of prices, and report what they earned.
 
     The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once,
@@ -87,7 +97,7 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     with stdout_kept_free():
         result = _run(out, given)
 
-    files = [out / REPORT, out / FIGURES]
+    files = [out / REPORT, out / FIGURES, *(result.to_csv(tables) if tables else [])]
     document = result.document()
     document["files"] = [str(file) for file in files]
     write_page(files[0], backtest_page(result))
@@ -97,6 +107,8 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     else:
         console = answer_console()
         console.print(figures_table(result).terminal(console.width))
+        for sentence in result.warnings:
+            say(f"\nwarning: {sentence}")
         say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
     return GOOD
 
@@ -111,23 +123,29 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
-        context = prepare(
-            market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], runner=runner
+        result = record_of(
+            market,
+            strategies,
+            costs,
+            plan,
+            start=start,
+            stop=stop,
+            rebalance=given["rebalance"],
+            runner=runner,
+            began=began,
+            account=account_asked(given),
+            source=Path(given["table"]).name,
+            options=_options(given, [market.names[i] for i in plan.driving]),
         )
-        runs = simulate_all(context, strategies, costs, runner)
         asked = given["experiments"]
-        tried = cost_sensitivity(context, strategies, runner=runner) if "costs" in asked else {}
         solvers = (
             compare_solvers(market, plan, start=start, stop=stop, progress=progress) if "sca" in asked else []
         )
-    return BacktestResult(
-        source=Path(given["table"]).name,
-        context=context,
-        runs=runs,
-        options=_options(given, [market.names[i] for i in plan.driving]),
+    return replace(
+        result,
         seconds=time.perf_counter() - began,
-        costs_tried=tried,
-        crises=crisis_figures(runs) if "crises" in asked else [],
+        costs_tried=cost_sensitivity(result.context, result.runs) if "costs" in asked else {},
+        crises=crisis_figures(result.context, result.runs) if "crises" in asked else [],
         solvers=solvers,
     )
 
@@ -171,6 +189,8 @@ def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
         "covariance": given["covariance"],
         "risk-free": given["risk_free"],
         "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
+        "value": f"{given['value']:g}",
+        "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
         "horizon": f"{given['horizon']} days",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",
