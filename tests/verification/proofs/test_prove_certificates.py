@@ -13,7 +13,7 @@ import pytest
 from proofolio import BadData, maximum, product
 from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.products import product_meaning
-from proofolio.verification.exact.certificate import bound, digest, is_basic, written
+from proofolio.verification.exact.certificate import System, bound, digest, is_basic, written
 from proofolio.verification.proofs.checker import recheck
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.proving import Certificates, prove
@@ -39,7 +39,38 @@ def claims():
             ("v",),
             [lambda u, v: [v == u, u >= 0.5]],
         ),
+        "a square": limited_square(1.5, 1.5),
+        "a wrong square": limited_square(1.5, 1.25),
+        "rounded": rounded_sum(),
     }
+
+
+def limited_square(written, meant):
+    def square(u):
+        return u.owner.quadratic(np.array([[1.0]]), u.reshape((1,)))
+
+    return Claim(
+        lambda m, u: m.add("r", square(u) <= written),
+        {"u": Box((), -2, 2)},
+        (),
+        [lambda u: [square(u) <= meant]],
+        elementwise=False,
+    )
+
+
+def rounded_sum():
+    """Two rows whose limits add up to what is meant only up to the last digit of 0.1 + 0.2."""
+
+    def rows(m, u):
+        v, w = m.variable("v", lower=-9, upper=9), m.variable("w", lower=-9, upper=9)
+        m.add("a", w == u + 0.1)
+        m.add("b", v <= w + 0.2)
+        m.add("c", v >= u)
+        return v
+
+    return Claim(
+        rows, {"u": Box((), 0, 1)}, ("v",), [lambda u, v: [v <= u + (0.1 + 0.2), v >= u]], elementwise=False
+    )
 
 
 @cache
@@ -69,7 +100,11 @@ def test_the_verdicts_are_the_expected_ones():
         "short M": ("refuted", None),
         "one-sided": ("refuted", None),
         "a gap": ("proved", False),
+        "a square": ("proved", None),
+        "a wrong square": ("refuted", None),
+        "rounded": ("proved", True),
     }
+    assert proved("rounded").delta > 0
 
 
 def leaves(value, path=()):
@@ -253,3 +288,22 @@ def test_multiples_of_equal_rows_that_cancel_lend_no_room(monkeypatch):
     assert "inside the pieces" in Certificates(document).check(wrong).reason
     monkeypatch.setattr("proofolio.verification.proofs.statement.is_basic", lambda *_: True)
     assert Certificates(document).check(wrong).ok  # nothing else stands in its way
+
+
+@pytest.mark.parametrize("fixed", [{}, {1: Fraction(1)}])
+def test_the_only_multipliers_on_their_rows_and_bounds_are_basic(fixed):
+    one = Fraction(1)
+    rows = ({0: one, 1: one}, {1: one}, {0: one}, {0: 2 * one, 1: one})
+    system = System(
+        rows, (None,) * 4, (3 * one, one, 2 * one, 5 * one), (None,) * 2, (2 * one, one), fixed=fixed
+    )
+    goal = {0: one}
+    assert is_basic(system, goal, {})
+    assert is_basic(system, goal, {0: one})  # with the bound of column 1
+    assert is_basic(
+        system, goal, {0: one, 1: -one}
+    )  # a row in place of that bound, whether it is fixed or not
+    assert is_basic(system, goal, {0: -one, 3: one})
+    assert not is_basic(system, goal, {0: one, 1: one})  # row 1 and the bound of column 1 say the same
+    assert not is_basic(system, goal, {0: one, 1: -one, 2: one, 3: -one / 2})
+    assert not is_basic(system, goal, {2: one / 2})  # and so do row 2 and the bound of column 0

@@ -1,4 +1,4 @@
-"""A quadratic row forgives the rounding of its own numbers: what is more is refuted, whatever the box."""
+"""A quadratic row forgives the rounding of its own numbers: what is more is not proved, whatever the box."""
 
 import numpy as np
 import pytest

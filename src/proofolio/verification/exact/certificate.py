@@ -106,6 +106,7 @@ def is_basic(system: System, c: Row, y: Row) -> bool:
     """Whether the rows and the bounds of columns by which the multipliers bound c'x are linearly independent.
 
     Such multipliers are the only ones on their rows and bounds: multiples of rows that cancel cannot be added to them.
+    A fixed column is one whose bounds are equal: a row may be needed to leave nothing of it.
     """
     reduced = dict(c)
     for i, factor in y.items():
@@ -113,7 +114,7 @@ def is_basic(system: System, c: Row, y: Row) -> bool:
             reduced[j] = reduced.get(j, ZERO) - factor * a
     done: list[tuple[int, Row]] = []  # a pivot, and its row with 1 there
     for i in (i for i, factor in y.items() if factor):
-        row = {j: a for j, a in system.rows[i].items() if not reduced[j] and j not in system.fixed}
+        row = {j: a for j, a in system.rows[i].items() if not reduced[j]}
         for pivot, known in done:
             factor = row.get(pivot, ZERO)
             if factor:

@@ -5,8 +5,8 @@ affine proofs speak of convex quadratic rows. A proof takes it as one more input
 intervals give it: what holds for every such t holds for the true one. A refutation counts only at a point where
 t is what it stands for. `Atoms` gathers them while a claim is read.
 
-`CurvedSizes` says how much room rows get beside quadratic parts: what linear ones would, and never 1e-6 of the
-set they describe. A quadratic part grows with the square of a box, and a tolerance that grew with it would let a
+`CurvedSizes` says how much room rows get at most beside quadratic parts: what linear ones would, and never 1e-6 of
+the set they describe. A quadratic part grows with the square of a box, and a tolerance that grew with it would let a
 limit be wrong many times over. So an atom counts with the size of its linear twin,
 :math:`\max |q_{ij}| \max |x|`. Where a row :math:`x'Qx + c'x \le b` of the meaning has the natural size
 :math:`N = |b + c'Q^{-1}c/4|` and the squared radius :math:`\varrho = N / \max |q_{ij}|`, no row of its part

@@ -239,15 +239,16 @@ class SmallLP:
         lent: Callable[[Row], Fraction] = lambda y: Fraction(0),
     ) -> dict[int, Fraction] | None:
         """Return multipliers that prove c'x <= target + what they are lent, or None; none at all come first."""
-        best: tuple[Fraction, dict[int, Fraction]] | None = None
+        found: list[tuple[Fraction, dict[int, Fraction]]] = []
         for y in self._multipliers(c, system, answer):
             proved = bound(system, c, y)
-            if proved is not None and (best is None or proved < best[0]):
-                best = (proved, y)
-            if best is not None and best[0] <= min(target, Fraction(0)):
-                break
-        if best is not None and (best[0] <= target or best[0] <= target + lent(best[1])):
-            return best[1]
+            if proved is not None:
+                found.append((proved, y))
+                if proved <= min(target, Fraction(0)):
+                    break
+        for proved, y in sorted(found, key=lambda pair: pair[0]):
+            if proved <= target or proved <= target + lent(y):
+                return y
         beyond = _with_goal(system, c, target + LEAST)
         point, y = exact_feasible(beyond, self.deadline)
         share = -y.pop(len(system.rows), Fraction(0))  # of the goal, which is low: its multiplier is negative

@@ -143,9 +143,9 @@ class _Search:
         picked = [self.question.pieces[p][k] for p, k in chosen.items()]
         explained = max((f.room / f.scale for f in picked), default=Fraction(0))
         point = None
-        if answer.status == "optimal":
+        if answer.status == "optimal" and answer.value > TRIED:
             point = self.lp.exact_point(system, answer, self.goal, explained)
-        if point is None:  # HiGHS is wrong, by more than its tolerances or within them
+        if point is None:  # HiGHS is wrong, or rounding may explain so little
             best = exact_maximum(system, self.goal, self.lp.deadline)
             if best.status == "empty":
                 return {"empty": written(best.multipliers)}

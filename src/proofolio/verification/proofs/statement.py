@@ -9,8 +9,9 @@ A proof may miss a row by what the rounding of numbers explains (`Statement.roun
 
 over the numbers of the row that are not integers, plus :math:`|y_i|` times the same for every row that its
 certificate uses with a multiplier :math:`y_i`, bounds of inputs among them. Integers and rows with multiplier 0 lend
-nothing; :math:`\max|x_j|` is what the inputs' boxes and the rows leave a column (`Statement.reach`). Beside quadratic
-parts the room is :math:`\delta = 10^{-9}` of a size instead: `proofolio.verification.proofs.lines`.
+nothing; :math:`\max|x_j|` is what the inputs' boxes and the rows leave a column (`Statement.reach`). A row with
+quadratic parts may be missed by the rounding of the roots of its cone as well, and by no more than
+:math:`\delta = 10^{-9}` of a size: `proofolio.verification.proofs.lines`.
 """
 
 from __future__ import annotations
