@@ -93,9 +93,13 @@ def nearest_lots(
     if not (np.isfinite(prices).all() and (prices > 0).all()):
         raise BadData("every price of a share must be above 0.")
     if not (min(held.min(initial=0.0), target.min(initial=0.0), cash) >= 0.0):  # NaN fails too
-        raise BadData("lots are planned for holdings, targets and cash of 0 or more; short positions have none.")
+        raise BadData(
+            "lots are planned for holdings, targets and cash of 0 or more; short positions have none."
+        )
     if lot < 1 or not 0.0 <= smallest < math.inf:
-        raise BadData(f"the lot is {lot} and the smallest trade {smallest:g}; give 1 or more shares, and money from 0.")
+        raise BadData(
+            f"the lot is {lot} and the smallest trade {smallest:g}; give 1 or more shares, and money from 0."
+        )
     value = float(prices @ held) + cash
     if not value > 0.0:
         raise BadData("nothing is held; there is nothing to plan.")

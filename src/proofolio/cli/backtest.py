@@ -189,7 +189,7 @@ def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
         "covariance": given["covariance"],
         "risk-free": given["risk_free"],
         "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
-        "value": f"{given['value']:g}",
+        "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
         "horizon": f"{given['horizon']} days",
         "gamma risk": f"{given['gamma_risk']:g}",
