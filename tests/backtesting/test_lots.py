@@ -61,7 +61,12 @@ def test_the_plan_is_the_nearest_of_all(seed):
 
 def test_nothing_is_traded_where_nothing_can_be():
     found = nearest_lots(
-        np.array([100.0, 100.0]), np.array([3.0, 3.0]), 0.0, np.array([600.0, 0.0]), TradeCost.of(2), smallest=400.0
+        np.array([100.0, 100.0]),
+        np.array([3.0, 3.0]),
+        0.0,
+        np.array([600.0, 0.0]),
+        TradeCost.of(2),
+        smallest=400.0,
     )
     assert found.shares.tolist() == [0.0, 0.0]
     assert found.distance == 600.0
@@ -86,6 +91,12 @@ def test_impact_leaves_no_debt():
     ],
 )
 def test_what_cannot_be_meant_is_refused(change, words):
-    given = {"prices": np.ones(2), "held": np.ones(2), "cash": 0.0, "target": np.ones(2), "cost": TradeCost.of(2)}
+    given = {
+        "prices": np.ones(2),
+        "held": np.ones(2),
+        "cash": 0.0,
+        "target": np.ones(2),
+        "cost": TradeCost.of(2),
+    }
     with pytest.raises(BadData, match=words):
         nearest_lots(**(given | change))

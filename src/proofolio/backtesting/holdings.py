@@ -92,11 +92,7 @@ class Holdings:
         last = len(market.dates) - 1
         held = np.zeros(len(market.names))
         for name, amount in self.amounts.items():
-            if name not in market.names:
-                raise BadData(
-                    f"{self.where}: {name!r} is not in the table; its assets are {', '.join(market.names)}."
-                )
-            held[market.names.index(name)] = amount
+            held[market.column(name)] = amount
         gone = np.flatnonzero((held > 0) & ~np.isfinite(market.returns[last]))
         if gone.size:
             raise BadData(
@@ -142,10 +138,11 @@ def holdings_of(
         return given
     amounts = {str(name): float(amount) for name, amount in dict(given).items()}
     cash = 0.0 if CASH in assets else amounts.pop(CASH, 0.0)
+    found = Holdings("weights" if unit is None else unit, amounts, cash)
     total = sum(amounts.values()) + cash
     if unit is None and abs(total - 1.0) > WHOLE:
         raise BadData(
             f"the holdings add up to {total:g}; say whether they are weights, shares or money, since they are no "
             "weights that add up to 1."
         )
-    return Holdings("weights" if unit is None else unit, amounts, cash)
+    return found
