@@ -508,7 +508,15 @@ def still_prices():
 
 def test_days_without_an_answer_are_said_everywhere(tmp_path):
     still_prices().to_csv(tmp_path / "still.csv")
-    arguments = ("backtest", tmp_path / "still.csv", *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out")
+    arguments = (
+        "backtest",
+        tmp_path / "still.csv",
+        *SMALL,
+        "--strategies",
+        "fix-mix,erc",
+        "--out",
+        tmp_path / "out",
+    )
     words = run(*arguments)
     assert words.exit_code == 0, words.output
     document = json.loads(run(*arguments, "--json").stdout)

@@ -17,6 +17,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -40,6 +41,7 @@ from proofolio.verification.audit.verdicts import (
     judge,
     row_verdict,
 )
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
@@ -53,6 +55,7 @@ FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are e
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
 SAMPLE = 32  # verdicts that are written to see how long all of them take
+TELLING = 5.0  # times what writing takes must be left for what is known to be told in between
 WRITING = 2.0  # times as long, because what is known later takes longer to write
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
@@ -161,6 +164,7 @@ def audit(
     mip_time_limit: float = 10.0,
     integrality: float = 1e-6,
     progress: Progress | None = None,
+    known: Callable[[Audit], None] | None = None,
 ) -> Audit:
     """Judge every row of a model that may be a Big-M row.
 
@@ -181,6 +185,9 @@ def audit(
     integrality : float
         How far from an integer the solver may leave a binary.
     progress : function of (tier, done, total), optional
+    known : function of Audit, optional
+        Given what is judged so far before linear and before integer programs are begun, whose solver may not come
+        back; where there is time to write it down.
 
     Returns
     -------
@@ -206,31 +213,36 @@ def audit(
     started = time.perf_counter()
     opened = open_model(model)
     program = opened.program
-    asked, skipped = candidates(program, declared_rows(opened, big_m))
+    ends = started + time_limit
+    asked, skipped = candidates(program, declared_rows(opened, big_m), lambda: time.perf_counter() > ends)
     made = _made_columns(opened)
-    asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
-    limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
+    if made.any():
+        asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
+    limits = Limits(ends, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
+
+    def written(interrupted: bool = False) -> Audit:
+        pairs = tuple(zip(asked, run.findings, strict=True))
+        return Audit(
+            model=opened.name,
+            rows_total=program.m + len(program.quadratic),
+            rows=run.rows(pairs),
+            indicators=run.rows(tuple(zip(run.implied, run.implied_findings, strict=True))),
+            notes=_notes(opened, skipped),
+            seconds=time.perf_counter() - started,
+            interrupted=interrupted,
+            skipped=skipped,
+            opened=opened,
+            judged=pairs,
+            search=run.search,
+        )
+
+    run.tell = None if known is None else lambda: known(written())
     interrupted = run.everything(tuple(tiers))
-    pairs = tuple(zip(asked, run.findings, strict=True))
-    native = tuple(zip(run.implied, run.implied_findings, strict=True))
     try:
-        judged, implied = run.rows(pairs), run.rows(native)
+        return written(interrupted)
     except KeyboardInterrupt:  # all bounds are known: only the verdicts are made once more
-        judged, implied, interrupted = run.rows(pairs), run.rows(native), True
-    return Audit(
-        model=opened.name,
-        rows_total=program.m + len(program.quadratic),
-        rows=judged,
-        indicators=implied,
-        notes=_notes(opened, skipped),
-        seconds=time.perf_counter() - started,
-        interrupted=interrupted,
-        skipped=skipped,
-        opened=opened,
-        judged=pairs,
-        search=run.search,
-    )
+        return written(True)
 
 
 def assert_valid(model: Any, **options: Any) -> Audit:
@@ -352,6 +364,8 @@ class Tiers:
     implied_findings: list[Finding] = field(default_factory=list)
     writing: float = 0.0
     reserve: float = 0.0
+    each: float = 0.0
+    tell: Callable[[], None] | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -373,17 +387,24 @@ class Tiers:
         self.findings = [Finding(reason=c.why_not or blank) for c in self.asked]
         self.implied_findings = [Finding(reason=blank) for _ in self.implied]
         try:
+            self._keep_time_for_writing(0)
             if "interval" in tiers:
                 self._intervals()
             if "lp" in tiers:
-                self._keep_time_for_writing()
-                self._linear_programs("mip" in tiers)
-                self._meanings()
+                self._keep_time_for_writing(len(self.asked))
+                self._tell()
+                self._in_time(lambda: self._linear_programs("mip" in tiers))
+                self._in_time(self._meanings)
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
             return True
         return False
+
+    def _in_time(self, work: Callable[[], None]) -> None:
+        """Do something, and stop it in the middle of its exact arithmetic when no time is left."""
+        with suppress(TimeIsUp), stopped_when(lambda: self.left <= 0):
+            work()
 
     def _report(self, tier: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -398,20 +419,31 @@ class Tiers:
                     return
                 findings[k] = self.search.by_interval(candidate)
                 done += 1
+                if done in (SAMPLE, 8 * SAMPLE):
+                    self._keep_time_for_writing(done)
+                self.writing += self.each
                 if done % 256 == 0:
                     self._report("interval", done, total)
         if total:
             self._report("interval", total, total)
 
-    def _keep_time_for_writing(self) -> None:
-        """Write some verdicts to see how long all of them take: that has to fit into the limit as well."""
+    def _keep_time_for_writing(self, judged: int) -> None:
+        """Write some verdicts to see how long all of them take: that has to fit into the limit as well.
+
+        Those that are judged take longer than those that nothing is known of.
+        """
         every = [*zip(self.asked, self.findings, strict=True)]
-        some = every[:: max(1, len(every) // SAMPLE)]
+        unseen, seen = self._to_write(every[judged:]), WRITING * self._to_write(every[:judged])
+        self.each = max(seen - unseen, 0.0) if judged else unseen
+        self.writing = unseen * (len(every) - judged) + seen * judged
+        self.search.ends = self.limits.ends - self.writing
+
+    def _to_write(self, pairs: Sequence[tuple[Candidate, Finding]]) -> float:
+        """Return about how many seconds each of some verdicts takes."""
+        some = pairs[:: max(1, len(pairs) // SAMPLE)]
         started = time.perf_counter()
         self.rows(some)
-        spent = time.perf_counter() - started
-        self.writing = WRITING * spent * len(every) / max(1, len(some))
-        self.search.ends = self.limits.ends - self.writing
+        return (time.perf_counter() - started) / max(1, len(some))
 
     def _linear_programs(self, integers: bool) -> None:
         if self.left <= 0:
@@ -431,6 +463,7 @@ class Tiers:
             if self.left > 0:
                 self._by_lp(candidate, finding)
         if integers:
+            self._tell()
             for seconds in (FIRST_SECONDS, self.limits.mip):
                 self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip, seconds)
                 if self.left <= 0:
@@ -453,12 +486,21 @@ class Tiers:
         valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
         self._each("lp, binary on", valid, lambda c, f: self.search.by_lp_on(c, f, self.left))
 
+    def _tell(self) -> None:
+        """Tell what is known, where that takes a small part of the time that is left."""
+        if self.tell is not None and self.left > TELLING * self.writing:
+            self.tell()
+
     def _each(self, tier: str, queue: list[int], ask: Callable[[Candidate, Finding], None]) -> None:
         for done, k in enumerate(queue):
             if self.left <= 0:
                 self._out_of_time(queue[done:])
                 return
-            ask(self.asked[k], self.findings[k])
+            try:
+                ask(self.asked[k], self.findings[k])
+            except TimeIsUp:
+                self._out_of_time(queue[done:])
+                raise
             self._report(tier, done + 1, len(queue))
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:

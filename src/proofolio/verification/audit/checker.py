@@ -3,7 +3,8 @@
 A document holds the linear rows and bounds of a model, its candidates, and for every certified one what proves
 its verdict: multipliers or a tree for a bound or that nothing is left, and points. Everything a certificate says
 is computed anew from the rows by `proofolio.verification.exact.certificate` and
-`proofolio.verification.exact.trees`, and the verdict from that. What must be right for a certificate to be believed: see `proofolio.verification.exact`.
+`proofolio.verification.exact.trees`, and the verdict from that. What must be right for a certificate to be
+believed: see `proofolio.verification.exact`.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
-from proofolio.program.program import Program, QuadraticRows, RowBlock
+from proofolio.program.program import Cones, Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS
@@ -35,6 +35,7 @@ from proofolio.verification.certified.patterns import best_with_pattern, exact_n
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 from proofolio.verification.exact.lp_bounds import ExactRows
 from proofolio.verification.exact.points import exact_point
 
@@ -56,6 +57,7 @@ DROPPED = 1e-8  # ten times the coefficients that HiGHS and SCIP take for zero
 FINER = 1024.0
 # By so much of its terms a quadratic row is tightened, and of 1e-3 where they are smaller.
 ROOM, LEAST_ROOM = 1e-8, 1e-3
+NO_TIME = "no time was left to confirm it"
 WITHIN = "the point satisfies the model within tolerances; none near it was found to do so exactly"
 
 
@@ -108,13 +110,18 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, deadline: D
         return Confirmation("solver", reason="no confirmation was asked for")
     found = Confirmation("solver")
     if how in ("auto", "certificate"):
-        found = _certified(
-            program, claim, gap, deadline if how == "certificate" else deadline.working(PART * deadline.left)
-        )
+        within = deadline if how == "certificate" else deadline.working(PART * deadline.left)
+        try:
+            with stopped_when(lambda: within.passed):
+                found = _certified(program, claim, gap, within)
+        except TimeIsUp as late:
+            found = Confirmation("solver", reason=str(late))
     if found.word == "solver" and how in ("auto", "second"):
         if deadline.passed:
-            return replace(found, reason=found.reason or "no time was left to confirm it")
-        found = _second(program, claim, gap, deadline, found)
+            return replace(found, reason=found.reason or NO_TIME)
+        with suppress(TimeIsUp), stopped_when(lambda: deadline.passed):
+            return _second(program, claim, gap, deadline, found)
+        return replace(found, reason=found.reason or NO_TIME)
     return found
 
 
@@ -253,7 +260,7 @@ def _second(
         if found.status == "infeasible":
             return _corroborated(program, claim, gap, deadline, replace(known, by=who))
         why = why or f"{who} did not finish ({found.status})"
-    return replace(known, reason=why or "no time was left to confirm it")
+    return replace(known, reason=why or NO_TIME)
 
 
 def _corroborated(
@@ -284,13 +291,13 @@ def _corroborated(
 
 
 def _stays_good(program: Program, claim: Solution, gap: float, deadline: Deadline) -> bool:
-    """Whether a point as good is left where the quadratic rows have a little less room than they say.
+    """Whether a point as good is left where quadratic rows and cones have a little less room than they say.
 
     A row like (x - y)^2 <= 0 turns a tolerance of 1e-9 into a distance of 3e-5: such a claim lives on tolerances.
     """
     program = recognise_cones(program)
     curved, x = program.quadratic, claim.point
-    if not len(curved):
+    if not len(curved) and not len(program.cones):
         return True
     sizes = [
         sum(np.abs(x[f.columns]) @ np.abs(f.matrix) @ np.abs(x[f.columns]) for f in fs) for fs in curved.forms
@@ -298,14 +305,24 @@ def _stays_good(program: Program, claim: Solution, gap: float, deadline: Deadlin
     terms = np.array(sizes, dtype=float) + abs(curved.matrix) @ np.abs(x)
     room = ROOM * np.maximum(terms, LEAST_ROOM)
     tighter = replace(curved, lower=curved.lower + room, upper=curved.upper - room)
+    tight = replace(program, quadratic=tighter, cones=_tighter(program.cones, x))
     columns = np.flatnonzero(program.integer)
-    left = fix(replace(program, quadratic=tighter), columns, np.round(x[columns]))
+    left = fix(tight, columns, np.round(x[columns]))
     if left.small is None:
         return False
     with suppress(ProofolioError):
         again = solve_continuous(left.small, Settings(time_limit=max(deadline.left, 1e-2)))
         return again.x is not None and _as_good(program, claim, left.expand(again.x), gap) is not None
     return False
+
+
+def _tighter(cones: Cones, x: Floats) -> Cones:
+    """Return cones ``sum Y^2 <= t z`` whose t and z are a little smaller."""
+    size = abs(cones.matrix) @ np.abs(x) + np.abs(cones.constant)
+    ends = np.concatenate([cones.pointer[:-1], cones.pointer[:-1] + 1]).astype(np.intp)
+    constant = cones.constant.copy()
+    constant[ends] -= ROOM * np.maximum(size[ends], LEAST_ROOM)
+    return replace(cones, constant=constant)
 
 
 def _second_without_point(
@@ -337,7 +354,7 @@ def _second_without_point(
             why = f"{who} found a point by its tolerances"
             continue
         why = why or f"{who} did not finish ({found.status})"
-    return replace(known, reason=why or "no time was left to confirm it")
+    return replace(known, reason=why or NO_TIME)
 
 
 def _has_limit(program: Program) -> bool:
