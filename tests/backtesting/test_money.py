@@ -1,4 +1,4 @@
-"""Money is kept: every coin of a tiny book followed in fractions, with cash, debt, shorts, costs and assets that end."""
+"""Money is kept: a tiny book followed in fractions, with cash, debt, shorts, costs and assets that end."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
