@@ -508,7 +508,15 @@ def still_prices():
 
 def test_days_without_an_answer_are_said_everywhere(tmp_path):
     still_prices().to_csv(tmp_path / "still.csv")
-    arguments = ("backtest", tmp_path / "still.csv", *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out")
+    arguments = (
+        "backtest",
+        tmp_path / "still.csv",
+        *SMALL,
+        "--strategies",
+        "fix-mix,erc",
+        "--out",
+        tmp_path / "out",
+    )
     words = run(*arguments)
     assert words.exit_code == 0, words.output
     document = json.loads(run(*arguments, "--json").stdout)
@@ -526,7 +534,8 @@ def test_days_without_an_answer_are_said_everywhere(tmp_path):
 
 def test_tables_are_written_as_csv(file, tmp_path):
     found = run(
-        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out", "--csv", tmp_path / "csv", "--json",
+        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out", "--csv",
+        tmp_path / "csv", "--json",
     )  # fmt: skip
     document = json.loads(found.stdout)
     weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)
