@@ -84,11 +84,11 @@ class MeanVarianceControl:
     needs: Needs = "regimes"
     cash: bool = False
 
-    def begin(self, market: Market) -> Policy:
+    def begin(self, market: Market, row: int) -> Policy:
         """Begin on a market; see `ReadsMarket`."""
-        n = len(market.names)
         if not self.cash:
-            return _MeanVariancePolicy(self._model(n, self.lower, self.upper))
+            return self.start(market.history(row))
+        n = len(market.names)
         lower, upper = np.append(np.full(n, self.lower), 0.0), np.append(np.full(n, self.upper), 1.0)
         return _CashPolicy(self._model(n + 1, lower, upper, cash=n), market)
 
