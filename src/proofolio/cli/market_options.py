@@ -19,6 +19,7 @@ from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, never_changes, returns_of
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.strategies import strategies_named
+from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
 from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
@@ -87,9 +88,19 @@ _OPTIONS = (
     click.option(
         "--cost-bps", default=10.0, show_default=True, help="Cost in basis points of what is traded."
     ),
+    click.option(
+        "--costs",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Costs of their own: CSV, asset and some of cost_bps, asymmetry_bps (what buying costs more than selling, "
+        "halved), impact, volume; the options are those of the others.",
+    ),
     click.option("--impact", default=0.0, help="Coefficient of 3/2-power market impact; with --volume."),
     click.option(
-        "--volume", type=float, metavar="MONEY", help="Value traded in each asset a day, for --impact."
+        "--volume",
+        type=float,
+        metavar="MONEY",
+        help="Money traded in each asset in one period, for --impact.",
     ),
     click.option(
         "--value",
@@ -241,10 +252,18 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         raise BadData(
             f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
         )
+    if given["costs"] is not None:
+        otherwise = {
+            "cost_bps": given["cost_bps"],
+            "asymmetry_bps": 0.0,
+            "impact": given["impact"],
+            "volume": given["volume"],
+        }
+        return read_costs(given["costs"], market.names, otherwise)
     if given["impact"] == 0:
         return LinearCost(rate)
     if given["volume"] is None:
-        raise BadData("--impact needs --volume, the value traded in each asset a day.")
+        raise BadData("--impact needs --volume, the money traded in each asset in one period.")
     return SpreadAndImpact(rate, given["impact"], given["volume"])
 
 

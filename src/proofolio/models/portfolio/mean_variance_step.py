@@ -142,7 +142,6 @@ class MeanVarianceStepper:
         """
         started = time.perf_counter()
         step, plans = self._step, self._step.plan_set
-        H, n = plans.lower.shape
         mu, sigma, held = step_data(plans, mean, covariance, w0, uninvested)
         self._check_convex(sigma)
         size = step.size(mu, sigma)

@@ -31,7 +31,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.models.arguments import finite
-from proofolio.models.portfolio.plan_set import FEASIBLE, PlanSet
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.rules import RegimePath, read_path
 from proofolio.program.structure import is_positive_semidefinite
