@@ -44,6 +44,15 @@ def test_shipped_claims_are_proved(construct, family):
         assert proof.certificates.check(claim).ok
 
 
+def test_an_output_that_the_meaning_rounds_beyond_its_bound_is_no_refutation():
+    """A slope of 4.000000000000001 takes the output 2.05 ulps beyond its largest value."""
+    claims = shipped_claims("piecewise_linear", ["large"])
+    (claim,) = (
+        c for c in claims if (c.name, c.lowering) == ("piecewise_linear wavy exact [large]", "incremental")
+    )
+    assert prove(claim).verdict == "proved"
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_bounds_differ_in_every_entry(family):
     low, high = bounds(family, (3, 2, 3))

@@ -271,8 +271,8 @@ def excess(part: Statement, fixed: Mapping[int, Fraction], point: Mapping[int, F
 
 
 def outside_bounds(part: Statement, j: int, value: Fraction) -> bool:
-    """Whether an output has a value that its bounds exclude, rounding apart."""
-    low, high = part.relaxed.lower[j], part.relaxed.upper[j]
+    """Whether an output has a value that its bounds exclude, the rounding of both apart."""
+    low, high = part.excused.lower[j], part.excused.upper[j]
     return part.kinds[j] == "output" and (
         (low is not None and value < low) or (high is not None and value > high)
     )

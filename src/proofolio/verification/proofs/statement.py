@@ -248,20 +248,30 @@ class Statement:
     @cached_property
     def relaxed(self) -> System:
         """The same with every row, and every bound but those of the inputs, moved outward by its rounding."""
-        return self._moved(self.rooms)
+        return self._moved(self.rooms, [ZERO] * len(self.names))
 
     @cached_property
     def excused(self) -> System:
-        """The same moved by the rounding of the values at the ends of boxes as well: what it allows is not refuted."""
-        return self._moved(
-            [room + self._own_ends(line.terms) for line, room in zip(self.rows, self.rooms, strict=True)]
-        )
+        """The same moved by what values at the ends of boxes, and outputs as meant, are rounded by: it refutes less."""
+        meant = [self._meant(j) if kind == "output" else ZERO for j, kind in enumerate(self.kinds)]
+        rooms = [
+            room + self._own_ends(line.terms) + sum((abs(a) * meant[j] for j, a in line.terms.items()), ZERO)
+            for line, room in zip(self.rows, self.rooms, strict=True)
+        ]
+        return self._moved(rooms, meant)
 
-    def _moved(self, rooms: Sequence[Fraction]) -> System:
+    def _meant(self, j: int) -> Fraction:
+        """Return how far the rounding of the rows of the meaning moves an output, at most."""
+        lines = (line for entry in self.entries for piece in entry for line in piece if j in line.terms)
+        return max((self.measured(line)[1] / abs(line.terms[j]) for line in lines), default=ZERO)
+
+    def _moved(self, rooms: Sequence[Fraction], meant: Sequence[Fraction]) -> System:
         rows = [(line.low, line.high, room) for line, room in zip(self.rows, rooms, strict=True)]
         ends = [
-            (low, high, ZERO if kind == "input" else self.rounding({j: Fraction(1)}, low, high))
-            for j, (low, high, kind) in enumerate(zip(self.lower, self.upper, self.kinds, strict=True))
+            (low, high, ZERO if kind == "input" else more + self.rounding({j: Fraction(1)}, low, high))
+            for j, (low, high, kind, more) in enumerate(
+                zip(self.lower, self.upper, self.kinds, meant, strict=True)
+            )
         ]
         return replace(
             self.program,
