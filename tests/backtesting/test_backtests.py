@@ -24,7 +24,7 @@ def test_a_table_of_prices_is_the_market_of_its_returns(prices, market_of, two_r
     assert market.returns == pytest.approx(two_regimes(days=220), abs=1e-12)
     assert market.dates[0] == np.datetime64(prices.index[1], "D")
     rates = prices.assign(RF=np.linspace(0.0, 1e-4, len(prices)))
-    with_rates = Market.from_prices(rates, "RF")
+    with_rates = Market.from_prices(rates, "RF", risk_free_as="period-rate")
     assert with_rates.names == market.names
     assert with_rates.risk_free == pytest.approx(rates["RF"].to_numpy()[1:])
 

@@ -15,6 +15,7 @@ from proofolio.backtesting.costs import Costs, LinearCost, costs_of
 from proofolio.backtesting.forecasts import ForecastBook, ForecastPlan
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.metrics import Metrics
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.simulator import Rebalance, Simulation, simulate
 from proofolio.backtesting.strategies import strategies_of
 from proofolio.backtesting.strategy import Needs, Strategy
@@ -44,6 +45,8 @@ def backtest(
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
     folder: str | Path | None = None,
@@ -67,7 +70,11 @@ def backtest(
         First and last date traded, or rows (the last not included); all days after the window by default.
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     plan : ForecastPlan, optional
         All options of the forecasts.
     jobs : int
@@ -97,8 +104,8 @@ def backtest(
     >>> found["erc-no-hmm"].weights[-1].round(3)
     array([0.315, 0.213, 0.195, 0.277])
     """
-    market = market_of(prices, risk_free)
-    chosen = strategies_of(strategies, market.names)
+    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
+    chosen = strategies_of(strategies, market.names, market.calendar.periods_per_year)
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     runner = TaskRunner(jobs, None if folder is None else Path(folder), progress=progress)
     context = prepare(
@@ -189,7 +196,11 @@ def simulate_pairs(
     runner = TaskRunner() if runner is None else runner
     market = context.market
     span = digest(
-        market.dates, market.names, market.returns[: context.stop], market.risk_free[: context.stop]
+        market.dates,
+        market.names,
+        market.returns[: context.stop],
+        market.risk_free[: context.stop],
+        market.calendar,
     )
     books = {needs: digest(context.book(needs)) for needs in {s.needs for s, _ in pairs}}
     tasks = [

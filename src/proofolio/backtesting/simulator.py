@@ -20,6 +20,7 @@ from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.strategy import Strategy
 from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.calendars import DAILY
 
 __all__ = ["Rebalance", "Simulation", "simulate", "trading_days"]
 
@@ -81,6 +82,8 @@ class Simulation:
     collapsed : (D,) booleans
         Closes at which the forecast used had a collapsed regime; see `Forecast`.
     seconds : float
+    periods_per_year : float
+        Of the market's calendar.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Simulation:
     unproved: Mask
     collapsed: Mask
     seconds: float
+    periods_per_year: float = DAILY.periods_per_year
 
     @property
     def returns(self) -> Floats:
@@ -115,7 +119,12 @@ class Simulation:
         """Return the figures of days ``first`` to ``stop - 1``."""
         days = slice(first, stop)
         return measure(
-            self.returns[days], self.risk_free[days], self.trades[days], self.costs[days], self.dates[days]
+            self.returns[days],
+            self.risk_free[days],
+            self.trades[days],
+            self.costs[days],
+            self.dates[days],
+            self.periods_per_year,
         )
 
 
@@ -240,6 +249,7 @@ def simulate(
         unproved=unproved,
         collapsed=collapsed,
         seconds=time.perf_counter() - began,
+        periods_per_year=market.calendar.periods_per_year,
     )
 
 

@@ -17,6 +17,7 @@ from proofolio.backtesting.costs import Costs, costs_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.metrics import Metrics
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.simulator import Rebalance, Simulation, simulate
 from proofolio.backtesting.strategies import (
     FixMix,
@@ -127,6 +128,8 @@ def tune(
     choose: Choice = "sharpe",
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     runner: TaskRunner | None = None,
     **forecasts: Any,
 ) -> Tuning:
@@ -153,7 +156,11 @@ def tune(
         The largest on the training span is chosen.
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     runner : TaskRunner, optional
         Processes, a folder of results, progress.
     **forecasts
@@ -180,7 +187,7 @@ def tune(
     >>> round(found.test.metrics.sharpe, 2), round(found.reference_test.metrics.sharpe, 2)
     (1.12, 1.56)
     """
-    market = market_of(prices, risk_free)
+    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     if isinstance(strategy, str):
         strategy = _tunable(strategy, market)
@@ -332,5 +339,9 @@ def _joined(runs: Sequence[Simulation]) -> Simulation:
         for name in ("dates", "weights", "trades", "costs", "gross", "risk_free", *flags)
     }
     return Simulation(
-        name="walk-forward", start=runs[0].start, seconds=sum(run.seconds for run in runs), **joined
+        name="walk-forward",
+        start=runs[0].start,
+        seconds=sum(run.seconds for run in runs),
+        periods_per_year=runs[0].periods_per_year,
+        **joined,
     )

@@ -48,7 +48,7 @@ Examples:
     default="mpo",
     show_default=True,
 )
-@click.option("--horizon", default="1,2,5,10,15,30", show_default=True, metavar="LIST", help="Days ahead.")
+@click.option("--horizon", default="1,2,5,10,15,30", show_default=True, metavar="LIST", help="Periods ahead.")
 @click.option("--gamma-risk", default="0.01,0.1,1,3,5,10", show_default=True, metavar="LIST")
 @click.option("--gamma-trade", default="1e-4,1e-3,1e-2,0.1,1,5,25", show_default=True, metavar="LIST")
 @click.option(
@@ -105,7 +105,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     test = span_rows(market, given["test"], "--test", train[1], total)
     if train[0] < window:
         raise BadData(
-            f"--train begins on {market.dates[train[0]]}, with {train[0]} days before it, fewer than the window of "
+            f"--train begins on {market.dates[train[0]]}, with {train[0]} periods before it, fewer than the window of "
             f"{window}; begin on {market.dates[window]} or later, or use a smaller --window."
         )
     if test[0] < train[1]:
@@ -144,5 +144,5 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
 def _horizons(text: str) -> list[int]:
     found = numbers(text, "--horizon")
     if not all(1 <= h < math.inf and h == int(h) for h in found):  # NaN fails too
-        raise BadData(f"--horizon is {text!r}; give whole days, 1 or more, separated by commas.")
+        raise BadData(f"--horizon is {text!r}; give whole periods, 1 or more, separated by commas.")
     return [int(h) for h in found]
