@@ -22,6 +22,7 @@ LAYERS = (
     {"backtesting"},
     {"benchmarking"},
     {"report"},
+    {"studies"},
     {"cli"},
     {"proofolio", "__main__"},  # they see everything, nothing sees them
 )

@@ -14,7 +14,8 @@ solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `ex
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
             `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `RegimeSwitching`,
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
-backtest    `backtest`, `simulate`, `tune`, `trades_today`
+backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
+            `TuningResult`, `trades_today`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
             `InvalidBigM`, `SolverFailure`, `NoPlan`; the warnings `UnprovenBigM`, `DoubtfulFile`
 """

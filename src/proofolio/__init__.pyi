@@ -2,10 +2,11 @@
 
 # Model: array expressions, the builder, the frozen program, files.
 # Backtest.
-from proofolio.backtesting.backtests import backtest as backtest
+from proofolio.backtesting.own_strategies import DecisionContext as DecisionContext
+from proofolio.backtesting.own_strategies import strategy as strategy
+from proofolio.backtesting.results import StrategyRun as StrategyRun
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
-from proofolio.backtesting.tuning import tune as tune
 
 # Errors.
 from proofolio.errors import BadData as BadData
@@ -71,6 +72,12 @@ from proofolio.program.program import Program as Program
 from proofolio.solvers.solution import Check as Check
 from proofolio.solvers.solution import Settings as Settings
 from proofolio.solvers.solution import Solution as Solution
+
+# Backtests and tuning with a result that shows itself.
+from proofolio.studies.backtests import BacktestResult as BacktestResult
+from proofolio.studies.backtests import backtest as backtest
+from proofolio.studies.tunings import TuningResult as TuningResult
+from proofolio.studies.tunings import tune as tune
 
 # Audit.
 from proofolio.verification.audit.auditing import Audit as Audit

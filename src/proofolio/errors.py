@@ -1,5 +1,8 @@
 """The errors proofolio raises: one base, and one type for each thing a user can act on."""
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 __all__ = [
     "BadData",
     "ContradictoryRows",
@@ -11,6 +14,7 @@ __all__ = [
     "UnboundedExpression",
     "UnprovenBigM",
     "UnsupportedProgram",
+    "did_you_mean",
 ]
 
 
@@ -52,3 +56,16 @@ class UnprovenBigM(UserWarning):
 
 class DoubtfulFile(UserWarning):
     """A line of a model file may not say what its author meant; the text gives the line and how it is read."""
+
+
+def did_you_mean(name: object, known: Iterable[object]) -> str:
+    """Return ``" (did you mean 'mpo'?)"`` for a name close to one that exists, else nothing.
+
+    Examples
+    --------
+    >>> did_you_mean("moo", ["mpo", "erc"]), did_you_mean("luck", ["mpo", "erc"])
+    (" (did you mean 'mpo'?)", '')
+    """
+    names = {str(each).casefold(): str(each) for each in known}
+    close = get_close_matches(str(name).casefold(), names, n=1)
+    return f" (did you mean {names[close[0]]!r}?)" if close else ""

@@ -5,7 +5,7 @@ run such code runs in a process, and the one that waits for it does nothing else
 (kind, what); two kinds are acted on here:
 
 - ``LIMIT``: the process has so many seconds from now on. It is killed `LATE` seconds after that.
-- ``ANSWERING``: the process has its answer and waits until it is told that it may give it; from then on it is not late.
+- ``ANSWERING``: the process has its answer and waits for leave to give it; from then on it is not late.
 
 Of what is imported here all is light: the command line starts with it.
 """
@@ -54,7 +54,7 @@ class Messages:
         self._one = threading.Lock()
 
     def send(self, kind: str, what: Any = None) -> None:
-        """Send a message; OSError where nobody reads."""
+        """Send a message; OSError where no reader is left."""
         data = pickle.dumps((kind, what))
         with self._one:
             for part in (_HEAD.pack(len(data)), data):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.strategy import Decision
+from proofolio.backtesting.policy import Decision
 
 
 def _market_of(returns, risk_free=0.0, first="2019-01-01", names=None):

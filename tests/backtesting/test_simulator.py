@@ -7,8 +7,8 @@ import pytest
 
 from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import record_forecasts
+from proofolio.backtesting.policy import Decision
 from proofolio.backtesting.simulator import simulate, trading_days
-from proofolio.backtesting.strategy import Decision
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 
@@ -67,11 +67,11 @@ def test_holding_without_trading_is_the_mean_of_the_assets_growth(market):
 
 
 def test_the_volatility_of_the_cost_is_the_one_known_at_the_trade(market, momentum):
-    costs = SpreadAndImpact(0.0005, 1.0, (1e7,) * 4, value=1e6, memory=20)
+    costs = SpreadAndImpact(0.0005, 1.0, 1e7, memory=20)
     run = simulate(market, momentum, costs, start=50)
     d = 30
     known = market.returns[50 + d - 20 : 50 + d]
-    expected = costs.paid(run.trades[d], known, run.wealth[d]).sum()
+    expected = costs.at(known, 1e6 * run.wealth[d]).total(run.trades[d])
     assert run.costs[d] == pytest.approx(expected, rel=1e-12)
 
 
@@ -199,8 +199,11 @@ class Charging:
     rate: float
     memory: int = 0
 
-    def paid(self, trade, recent, wealth):
-        return np.full(len(trade), self.rate)
+    def at(self, recent, value):
+        return self
+
+    def total(self, trade):
+        return len(trade) * self.rate
 
 
 @pytest.mark.parametrize("rate", [np.nan, 0.3, np.inf])
@@ -211,7 +214,7 @@ def test_wealth_that_cannot_go_on_is_refused_with_the_day(market, rate):
 
 
 def test_impact_needs_a_volatility(market):
-    costs = SpreadAndImpact(0.0005, 1.0, (1e7,) * 4, value=1e6)
-    with pytest.raises(BadData, match="know 2 days or more"):
-        simulate(market, EqualShares(), costs, start=1)
+    costs = SpreadAndImpact(0.0005, 1.0, 1e7)
+    with pytest.raises(BadData, match="know 2 periods or more"):
+        simulate(market, EqualShares(), costs, start=1, holdings=[0.4, 0.2, 0.2, 0.2])
     assert np.isfinite(simulate(market, EqualShares(), costs, start=2).wealth).all()

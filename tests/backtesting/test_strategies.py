@@ -1,5 +1,6 @@
 """The strategies that ship: causal, charged for what they trade, and told apart by their names."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.simulator import simulate
 from proofolio.backtesting.strategies import (
     EqualRiskContributions,
@@ -23,7 +25,7 @@ from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.plan_set import Group
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.report.backtest import BacktestResult, _table_section
+from proofolio.report.backtest import backtest_page
 
 WINDOW, CHANGE = 120, 150
 PLAN = ForecastPlan(driving=(0, 1), window=WINDOW)
@@ -117,12 +119,13 @@ def test_a_day_whose_rules_contradict_keeps_the_holdings_and_is_counted(market, 
 def test_days_on_a_collapsed_regime_are_told_on_the_page_and_in_json(market, runs):
     doubtful = replace(runs["mpo"], collapsed=np.arange(len(runs["mpo"].dates)) < 7)
     context = prepare(market, every(market.names), PLAN)
-    result = BacktestResult("prices.csv", context, [doubtful, runs["fix-mix"]], {}, 0.0)
+    result = BacktestRecord("prices.csv", context, (doubtful, runs["fix-mix"]), {}, 0.0)
     counted = {name: figures["collapsed"] for name, figures in result.document()["strategies"].items()}
     assert counted == {"mpo": 7, "fix-mix": 0}
-    assert "mpo on 7 of 60 days" in str(_table_section(result))
-    sound = BacktestResult("prices.csv", context, [runs["fix-mix"]], {}, 0.0)
-    assert "collapsed" not in str(_table_section(sound))
+    assert re.search("mpo decided on .*collapsed.* at 7 of the 60 closes", backtest_page(result))
+    sound = BacktestRecord("prices.csv", context, (runs["fix-mix"],), {}, 0.0)
+    assert sound.warnings == []
+    assert "collapsed" not in backtest_page(sound)
 
 
 def test_buy_and_hold_is_its_asset_and_fix_mix_its_mean(market, runs):

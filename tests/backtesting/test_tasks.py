@@ -10,7 +10,7 @@ from proofolio.backtesting.costs import LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.strategies import FixMix, strategies_named
 from proofolio.backtesting.tasks import Task, TaskRunner, digest
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 
 PLAN = ForecastPlan(driving=(0, 1), window=120)
 
@@ -114,6 +114,41 @@ def test_a_dask_cluster_finds_what_one_process_finds(market):
             context, strategies(market), LinearCost(), TaskRunner(scheduler=cluster.scheduler_address)
         )
     same(simulate_all(context, strategies(market), LinearCost()), found)
+
+
+class LostWorkers(TaskRunner):
+    """A runner on a cluster whose connection is lost after some results."""
+
+    def _worked(self, work, shared, tasks, waiting):
+        attempt = self.lost.pop(0) if self.lost else len(waiting)
+        for k in waiting[:attempt]:
+            yield k, work(shared, tasks[k].inputs)
+        if attempt < len(waiting):
+            raise ConnectionError("Stream is closed")
+
+
+def test_what_a_lost_worker_had_is_done_again(tmp_path):
+    done = []
+
+    def work(shared, k):
+        done.append(k)
+        return Number(k)
+
+    runner = LostWorkers(folder=tmp_path, scheduler="tcp://nowhere:1")
+    object.__setattr__(runner, "lost", [2, 0, 0, 1, 0])
+    assert runner.run(work, None, tasks(5), Number) == [Number(k) for k in range(5)]
+    assert sorted(done) == [0, 1, 2, 3, 4]  # nothing twice
+
+
+def test_workers_lost_again_and_again_are_no_bad_input(tmp_path):
+    runner = LostWorkers(folder=tmp_path, scheduler="tcp://nowhere:1")
+    object.__setattr__(runner, "lost", [2, 0, 0, 0, 0])
+    with pytest.raises(SolverFailure, match=r"lost 3 times .*Stream is closed.* 2 of 5 tasks are done"):
+        runner.run(lambda shared, k: Number(k), None, tasks(5), Number)
+    here = LostWorkers()
+    object.__setattr__(here, "lost", [2])
+    with pytest.raises(ConnectionError):  # without a cluster there is nothing to lose
+        here.run(lambda shared, k: Number(k), None, tasks(5), Number)
 
 
 def test_everything_that_decides_a_result_is_in_its_name():

@@ -252,7 +252,7 @@ def test_certificates_are_written_checked_and_a_change_is_caught(here, run, audi
     assert "fails  row link[3], upper side, z[3] (loose)" in result.stdout
     code, document = audited("m.py:several", "--check", "proofs")
     assert code == 1
-    assert document["summary"] == {"hold": 13, "fail": 1}
+    assert document["summary"] == {"hold": 13, "fail": 1, "uncertified": 0}
     assert [one["row"] for one in document["certificates"] if not one["ok"]] == ["link[3]"]
 
 

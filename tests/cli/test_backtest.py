@@ -505,3 +505,102 @@ def test_every_column_of_weights_has_dates_that_do_not_overlap(file, tmp_path):
     drawing = next(d for d in re.findall(r"<svg .*?</svg>", page) if 'id="weights-' in d)
     dates = [text for text in re.findall(r">([^<>]*)</text>", drawing) if re.match(r"20\d\d-", text)]
     assert len(dates) == 6  # three below the lowest panel of either column
+
+
+# ------------------------------------------------------------------ the same in the terminal, the page and the JSON
+def still_prices():
+    """GOLD does not move for 110 of the days, so that its share of the risk cannot be told."""
+    table = prices()
+    table.iloc[:118, 2] = table.iloc[0, 2]
+    return table
+
+
+def test_days_without_an_answer_are_said_everywhere(tmp_path):
+    still_prices().to_csv(tmp_path / "still.csv")
+    arguments = (
+        "backtest",
+        tmp_path / "still.csv",
+        *SMALL,
+        "--strategies",
+        "fix-mix,erc",
+        "--out",
+        tmp_path / "out",
+    )
+    words = run(*arguments)
+    assert words.exit_code == 0, words.output
+    document = json.loads(run(*arguments, "--json").stdout)
+    silent = document["strategies"]["erc"]["unanswered"]
+    assert silent == 18  # the closes from row 99 on, until GOLD moves in row 117
+    (sentence,) = [s for s in document["warnings"] if s.startswith("erc had no answer")]
+    assert f"at {silent} of the 59 closes" in sentence
+    joined = " ".join(words.stdout.split())
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"warning: {sentence}" in joined
+    assert sentence in page
+    assert f"{59 - silent} of 59" in joined
+    assert f"{59 - silent} of 59" in page
+
+
+def test_tables_are_written_as_csv(file, tmp_path):
+    found = run(
+        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out",
+        "--csv", tmp_path / "csv", "--json",
+    )  # fmt: skip
+    document = json.loads(found.stdout)
+    weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)
+    assert str(tmp_path / "csv" / "weights-erc.csv") in document["files"]
+    assert weights.sum(axis=1).to_numpy() == pytest.approx(1.0)
+    assert list(weights.columns) == ["US", "BONDS", "GOLD"]
+    wealth = pd.read_csv(tmp_path / "csv" / "wealth.csv", index_col=0)
+    assert wealth["erc"].iloc[-1] - 1 == pytest.approx(document["strategies"]["erc"]["total_return"])
+
+
+def test_crises_have_weights_and_returns_of_assets(tmp_path):
+    table = prices().set_axis(pd.bdate_range("2019-09-02", periods=DAYS), axis=0).rename_axis("Date")
+    table.to_csv(tmp_path / "prices.csv")
+    found = run(
+        "backtest", tmp_path / "prices.csv", *SMALL, "--strategies", "fix-mix", "--experiment", "crises", "--out",
+        tmp_path / "out", "--json",
+    )  # fmt: skip
+    (pandemic,) = json.loads(found.stdout)["crises"]
+    grown = table.loc["2020-03-23"] / table.loc["2020-02-19"] - 1
+    assert pandemic["asset_returns"] == {name: pytest.approx(g) for name, g in grown.items()}
+    assert pandemic["weights"]["mean"] == {name: pytest.approx(1 / 3) for name in grown.index}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "pandemic: what each asset did, and its mean weight" in page
+
+
+def test_tuning_says_its_rule_and_what_the_choice_is_worth(file, tmp_path):
+    arguments = (
+        "tune", file, *SMALL, "--horizon", "1,2", "--gamma-risk", "10", "--gamma-trade", "1e-4,1e-3,25",
+        "--max-turnover", "40", "--walk-forward", "10:5", "--out", tmp_path,
+    )  # fmt: skip
+    words = run(*arguments)
+    assert words.exit_code == 0, words.output
+    document = json.loads(run(*arguments, "--json").stdout)
+    joined = " ".join(words.stdout.split())
+    page = (tmp_path / "tuning.html").read_text(encoding="utf-8").replace("&#x27;", "'")
+    assert document["rule"]["max_turnover"] == 40
+    for sentence in document["worth"]["text"]:
+        assert sentence in joined
+        assert sentence in page
+    allowed = [t for t in document["trials"] if t["turnover"] <= 40]
+    best = max(allowed, key=lambda t: t["sharpe"])
+    assert all(best[name] == value for name, value in document["chosen"].items())
+    assert len(document["walk_forward"]["choices"]) == 10
+    assert "walk-forward" in page.lower()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--walk-forward", "500"), "--walk-forward is '500'; give periods"),
+        (("--max-turnover", "-1"), "max_turnover is -1"),
+        (("--max-turnover", "nan"), "max_turnover is nan"),
+        (("--grid", "publised"), "'--grid'"),
+        (("--horizon", "1.5"), "--horizon is '1.5'"),
+        (("--gamma-trade", "cheap"), "--gamma-trade is 'cheap'"),
+    ],
+)
+def test_options_of_tune_that_cannot_be_meant(file, tmp_path, arguments, words):
+    assert words in one_sentence(run("tune", file, *SMALL, "--out", tmp_path, *arguments))

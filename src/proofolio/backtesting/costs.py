@@ -1,4 +1,4 @@
-"""What a trade costs, as a fraction of the portfolio's value."""
+"""What trades are charged in a backtest: at each close, one `TradeCost` made of what is known then."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
+from proofolio.models.portfolio.trade_cost import TradeCost
 
-__all__ = ["Costs", "LinearCost", "SpreadAndImpact", "costs_of"]
+__all__ = ["Costs", "LinearCost", "SpreadAndImpact", "costs_of", "terms_of"]
+
+
+PerAsset = float | tuple[float, ...]  # one number for all assets, or one for each
 
 
 class Costs(Protocol):
@@ -18,19 +22,17 @@ class Costs(Protocol):
 
     @property
     def memory(self) -> int:
-        """Rows of recent returns that `paid` wants; 0 for none."""
+        """Rows of recent returns that `at` wants; 0 for none."""
 
-    def paid(self, trade: Floats, recent: Floats, wealth: float) -> Floats:
-        """Return what each asset's trade costs, as a fraction of the portfolio's value.
+    def at(self, recent: Floats, value: float) -> TradeCost:
+        """Return what trades cost at one close.
 
         Parameters
         ----------
-        trade : (n,) array
-            Bought (+) and sold (-), as fractions of the portfolio's value.
         recent : (memory, n) array
-            The last returns known when the trade is made.
-        wealth : float
-            The portfolio's value, 1 at the start.
+            The last returns known when the trade is made; NaN where an asset had none.
+        value : float
+            Money of the portfolio before the trade.
         """
 
 
@@ -49,70 +51,106 @@ class LinearCost:
         """No past is needed."""
         return 0
 
-    def paid(self, trade: Floats, recent: Floats, wealth: float) -> Floats:
-        """Return ``rate * |u|``."""
-        return self.rate * np.abs(trade)
+    def at(self, recent: Floats, value: float) -> TradeCost:
+        """Return the rate, whatever the value."""
+        return TradeCost.of(recent.shape[1], self.rate)
 
 
 @dataclass(frozen=True)
 class SpreadAndImpact:
-    """Half-spread, 3/2-power temporary impact and asymmetry.
+    r"""Half-spread, 3/2-power temporary impact and asymmetry, for each asset its own or the same for all.
 
-        cost(u) = a |u| + b sigma |u|^(3/2) / sqrt(V / value) + c u
+    .. math:: cost_i(u) = a_i |u| + b_i \sigma_i \sqrt{value / V_i} \, |u|^{3/2} + c_i u
 
-    with ``sigma`` the asset's daily volatility over the last `memory` days known, V the value traded in a day
-    and ``value`` the portfolio's, in the same currency: it starts at `value` and moves with wealth.
+    with :math:`\sigma_i` the asset's volatility over the last `memory` periods known, V the money traded in it in
+    one period, and `value` the portfolio's money at this close, in the same currency.
 
     Parameters
     ----------
-    half_spread : float
+    half_spread : float or tuple of float
         a, as a fraction.
-    impact : float
-        b, about 1.
-    volume : tuple of float
-        V of each asset.
-    value : float
-        Of the portfolio when the backtest begins.
-    asymmetry : float
+    impact : float or tuple of float
+        b, about 1; 0 for no impact.
+    volume : float or tuple of float
+        V; wanted where there is impact.
+    asymmetry : float or tuple of float
         c; above zero buying is dearer than selling. |c| <= a, so that no trade earns money.
     memory : int
-        Days of the volatility.
+        Periods of the volatility.
 
     Notes
     -----
     Source: Boyd et al. (2017), "Multi-period trading via convex optimization", section 2.3.
     """
 
-    half_spread: float
-    impact: float
-    volume: tuple[float, ...]
-    value: float
-    asymmetry: float = 0.0
+    half_spread: PerAsset
+    impact: PerAsset = 0.0
+    volume: PerAsset = ()
+    asymmetry: PerAsset = 0.0
     memory: int = 250
 
     def __post_init__(self) -> None:
-        if not (self.half_spread >= 0 and self.impact >= 0 and abs(self.asymmetry) <= self.half_spread):
+        lengths = {len(v) for v in (self.half_spread, self.impact, self.asymmetry) if isinstance(v, tuple)}
+        if len(lengths) > 1:
             raise BadData(
-                f"half_spread={self.half_spread:g}, impact={self.impact:g}, asymmetry={self.asymmetry:g}: "
-                "none may be negative, and asymmetry at most half_spread, or a trade would earn money."
+                f"costs are given for {' and '.join(map(str, sorted(lengths)))} assets; give one each."
             )
-        if not (self.value > 0 and all(v > 0 for v in self.volume) and self.memory >= 2):
-            raise BadData("value and every volume must be above zero, and memory at least 2 days.")
+        n = lengths.pop() if lengths else 1
+        TradeCost.of(n, self.half_spread, self.impact, self.asymmetry)
+        volume = np.atleast_1d(np.asarray(self.volume, dtype=np.float64))
+        if self._impacts and not volume.size:
+            raise BadData("impact follows the money traded in an asset in one period; give its volume.")
+        if not (np.all(volume > 0) and self.memory >= 2):
+            raise BadData("every volume must be above zero, and memory at least 2 periods.")
 
-    def paid(self, trade: Floats, recent: Floats, wealth: float) -> Floats:
-        """Return the formula above for each asset."""
-        if len(self.volume) != len(trade):
-            raise BadData(f"{len(self.volume)} volumes are given for {len(trade)} assets; give one each.")
-        if len(recent) < 2:
+    @property
+    def _impacts(self) -> bool:
+        return bool(np.any(np.asarray(self.impact) > 0))
+
+    def at(self, recent: Floats, value: float) -> TradeCost:
+        """Return the formula above at this close.
+
+        Raises
+        ------
+        BadData
+            When the numbers are of another number of assets, or an asset has a single return; one without any, which
+        cannot be traded, has no impact.
+        """
+        n = recent.shape[1]
+        if not self._impacts:
+            return TradeCost.of(n, self.half_spread, 0.0, self.asymmetry)
+        if isinstance(self.volume, tuple) and len(self.volume) != n:
+            raise BadData(f"{len(self.volume)} volumes are given for {n} assets; give one each.")
+        known = np.isfinite(recent)
+        count = known.sum(axis=0)
+        if (count == 1).any():
             raise BadData(
-                f"market impact follows volatility, which {len(recent)} days do not have; know 2 days or more before "
-                "the first trade."
+                "market impact follows volatility, which one return does not have; know 2 periods or more before the "
+                "first trade."
             )
-        size = np.abs(trade)
-        sigma = recent.std(axis=0, ddof=1)
-        share = np.sqrt(size * self.value * wealth / np.array(self.volume))
-        cost: Floats = self.half_spread * size + self.impact * sigma * size * share + self.asymmetry * trade
-        return cost
+        rows = np.where(known, recent, 0.0)
+        mean = rows.sum(axis=0) / np.maximum(count, 1)
+        spread = np.where(known, rows - mean, 0.0)
+        sigma = np.sqrt((spread**2).sum(axis=0) / np.maximum(count - 1, 1))
+        return TradeCost.square_root_law(
+            self.half_spread, self.impact, self.asymmetry, sigma, self.volume, value
+        )
+
+
+def terms_of(costs: Costs, known: Floats, trade: Floats, value: float) -> TradeCost:
+    """Return what a trade costs after the rows known; what is not traded needs no volatility.
+
+    Parameters
+    ----------
+    costs : Costs
+    known : (t, n) array
+        Returns up to the close of the trade.
+    trade : (n,) array
+    value : float
+        Money of the portfolio before the trade.
+    """
+    recent = known[max(0, len(known) - costs.memory) :] if costs.memory else known[:0]
+    return costs.at(np.where(trade != 0.0, recent, np.nan), value)
 
 
 def costs_of(given: Costs | float) -> Costs:

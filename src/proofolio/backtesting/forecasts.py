@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.strategy import Needs
+from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.tasks import Progress, TaskRunner, digest
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecast, Forecaster
@@ -38,6 +38,8 @@ def usual_window(calendar: Calendar) -> int:
 @dataclass(frozen=True, eq=False)
 class ForecastBook:
     """The forecasts made after the closes of rows ``first, first + 1, ...``, stacked; the arrays are read-only.
+
+    An asset outside the universe of a close has NaN there.
 
     Parameters
     ----------
@@ -76,28 +78,50 @@ class ForecastBook:
         """H, the periods ahead that are forecast."""
         return int(self.mean.shape[1])
 
-    def at(self, day: int, horizon: int) -> Forecast:
+    def members(self, day: int) -> Mask:
+        """Return which assets are forecast after the close of row `day`."""
+        found: Mask = np.isfinite(self.mean[self._number(day), 0])
+        return found
+
+    def _number(self, day: int) -> int:
+        k = day - self.first
+        if not 0 <= k < len(self):
+            raise BadData(
+                f"there are forecasts for rows {self.first} to {self.first + len(self) - 1}, not {day}."
+            )
+        return k
+
+    def at(self, day: int, horizon: int, members: Mask | None = None) -> Forecast:
         """Return the forecast made after the close of row `day`, of the first `horizon` periods.
+
+        Parameters
+        ----------
+        day, horizon : int
+        members : (n,) booleans, optional
+            The assets wanted; all by default.
 
         Raises
         ------
         BadData
             When there is none for this day, or it looks less far ahead.
         """
-        k = day - self.first
-        if not 0 <= k < len(self):
-            raise BadData(
-                f"there are forecasts for rows {self.first} to {self.first + len(self) - 1}, not {day}."
-            )
+        k = self._number(day)
         if horizon > self.horizon:
             raise BadData(f"the forecasts look {self.horizon} periods ahead, and {horizon} are asked for.")
+        mean, covariance = self.mean[k, :horizon], self.covariance[k, :horizon]
+        means = None if self.means is None else self.means[k]
+        covariances = None if self.covariances is None else self.covariances[k]
+        if members is not None and not members.all():
+            mean, covariance = mean[:, members], _among(covariance, members)
+            means = None if means is None else means[:, members]
+            covariances = None if covariances is None else _among(covariances, members)
         return Forecast(
-            mean=self.mean[k, :horizon],
-            covariance=self.covariance[k, :horizon],
+            mean=mean,
+            covariance=covariance,
             probabilities=None if self.probabilities is None else self.probabilities[k, : horizon + 1],
             regime=None if self.regime is None else int(self.regime[k]),
-            means=None if self.means is None else self.means[k],
-            covariances=None if self.covariances is None else self.covariances[k],
+            means=means,
+            covariances=covariances,
             collapsed=self.collapsed is not None and bool(self.collapsed[k]),
         )
 
@@ -161,6 +185,43 @@ def record_forecasts(
     )
 
 
+def _among(covariance: Floats, members: Mask) -> Floats:
+    """Return the covariances (..., n, n) among some of the assets."""
+    found: Floats = covariance[..., members, :][..., members]
+    return found
+
+
+def _spread(book: ForecastBook, members: Mask) -> ForecastBook:
+    """Return the forecasts of some assets at their places among all n of them, NaN elsewhere."""
+    n, places = len(members), np.flatnonzero(members)
+
+    def along(array: Floats | None, axes: int) -> Floats | None:
+        if array is None:
+            return None
+        wide = np.full((*array.shape[:-axes], *(n,) * axes), np.nan)
+        wide[(..., places) if axes == 1 else (..., places[:, None], places)] = array
+        return wide
+
+    mean, covariance = along(book.mean, 1), along(book.covariance, 2)
+    assert mean is not None
+    assert covariance is not None
+    return replace(
+        book, mean=mean, covariance=covariance, means=along(book.means, 1),
+        covariances=along(book.covariances, 2),
+    )  # fmt: skip
+
+
+def _joined(books: Sequence[ForecastBook]) -> ForecastBook:
+    """Return the forecasts of one span after another as one book."""
+
+    def one(name: str) -> Any:
+        parts = [getattr(book, name) for book in books]
+        return None if any(part is None for part in parts) else np.concatenate(parts)
+
+    names = [f.name for f in fields(ForecastBook) if f.name != "first"]
+    return ForecastBook(books[0].first, **{name: one(name) for name in names})
+
+
 def _stacked(arrays: list[Floats | None]) -> Floats | None:
     given = [a for a in arrays if a is not None]
     return np.stack(given) if len(given) == len(arrays) else None
@@ -201,9 +262,20 @@ class ForecastPlan:
     half_life: float = 63.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse counts that are none; the forecasters check the rest."""
+        for name in ("window", "K", "refit"):
+            given = getattr(self, name)
+            if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
+                raise BadData(f"{name} is {given!r}; give a whole number, 1 or more.")
+
     @classmethod
     def for_market(
-        cls, market: Market, regime_assets: Sequence[str] | None = None, **options: Any
+        cls,
+        market: Market,
+        regime_assets: Sequence[str] | None = None,
+        more_options: Sequence[str] = (),
+        **options: Any,
     ) -> ForecastPlan:
         """Return a plan whose regime assets are named, with a window of eight years, and at most half of the periods.
 
@@ -212,18 +284,29 @@ class ForecastPlan:
         market : Market
         regime_assets : sequence of str, optional
             VTI and TLT where there are both, else the first two assets, when left out.
+        more_options : sequence of str
+            What else the caller takes by name: a misspelt one may be meant for these.
         **options
             Of `ForecastPlan`.
 
         Raises
         ------
         BadData
-            When a regime asset is not in the market.
+            When a regime asset is not in the market, or an option does not exist.
         """
         if regime_assets is None:
             named = all(name in market.names for name in PREFERRED)
             regime_assets = PREFERRED if named else market.names[:2]
+        if isinstance(regime_assets, str):
+            raise BadData(f"regime_assets is {regime_assets!r}; give a list of names, [{regime_assets!r}].")
         driving = tuple(market.column(name) for name in regime_assets)
+        known = [f.name for f in fields(cls) if f.name != "driving"]
+        for name in options:
+            if name not in known:
+                close = did_you_mean(name, (*known, *more_options, "regime_assets"))
+                raise BadData(
+                    f"there is no option {name!r}{close}; those of the forecasts are regime_assets, {', '.join(known)}."
+                )
         return cls(
             driving, **({"window": min(usual_window(market.calendar), len(market.dates) // 2)} | options)
         )
@@ -276,12 +359,61 @@ class ForecastPlan:
         runner: TaskRunner,
         progress: Progress | None = None,
     ) -> ForecastBook:
-        """Return the forecasts for days ``start`` to ``stop - 1``, from the runner's folder if they are there."""
+        """Return the forecasts for rows ``start`` to ``stop - 1``, from the runner's folder if they are there."""
         key = digest("forecasts", self, needs, horizon, start, market.returns[:stop])
         found = runner.found(key, ForecastBook)
         if found is None:
-            self.require_regimes(market.until(start), needs)
-            forecaster = self.forecaster(needs, horizon)
-            found = record_forecasts(market.returns, forecaster, start, stop, progress)
+            found = self._recorded(market, needs, horizon, start, stop, progress)
             runner.keep(key, found)
         return found
+
+    def _recorded(
+        self, market: Market, needs: Needs, horizon: int, start: int, stop: int, progress: Progress | None
+    ) -> ForecastBook:
+        """Return the forecasts, made anew from the window wherever an asset enters the universe or leaves it."""
+        if market.complete or not self.window <= start < stop:
+            self.require_regimes(market.until(start), needs)
+            return record_forecasts(market.returns, self.forecaster(needs, horizon), start, stop, progress)
+        universes = [market.universe(row, self.window) for row in range(start - 1, stop - 1)]
+        changes = [k for k in range(len(universes)) if k == 0 or (universes[k] != universes[k - 1]).any()]
+        books = []
+        for first, last in zip(changes, [*changes[1:], len(universes)], strict=True):
+            members, begin, end = universes[first], start + first, start + last
+            plan, some, skipped = self.among(market, members, begin, needs)
+            plan.require_regimes(some.until(begin - skipped), needs)
+            book = record_forecasts(
+                some.returns, plan.forecaster(needs, horizon), begin - skipped, end - skipped, progress
+            )
+            books.append(replace(_spread(book, members), first=begin - 1))
+        return _joined(books)
+
+    def among(
+        self, market: Market, members: Mask, start: int, needs: Needs
+    ) -> tuple[ForecastPlan, Market, int]:
+        """Return the plan and the market of the universe at the close of row ``start - 1``, and how many rows are cut.
+
+        Those are the rows before the youngest asset's first return.
+
+        Raises
+        ------
+        BadData
+            When no asset is in the universe, or a regime asset is not.
+        """
+        date = market.dates[start - 1]
+        if not members.any():
+            raise BadData(
+                f"at the close of {date} no asset has a price and {self.window} returns before it; use a shorter "
+                "window or another span."
+            )
+        if needs == "regimes":
+            for column in self.driving:
+                if not members[column]:
+                    raise BadData(
+                        f"the regime asset {market.names[column]} has no {self.window} returns up to {date}, and "
+                        "regimes are read from it; name other regime assets, a shorter window or another span."
+                    )
+        places = np.cumsum(members) - 1
+        driving = tuple(int(places[column]) for column in self.driving if members[column])
+        some = market.of(members)
+        skipped = start - len(some.history(start))
+        return replace(self, driving=driving), some.since(skipped), skipped

@@ -1,23 +1,22 @@
-"""The numbers a backtest runs on: dates, their calendar, names, returns and the risk-free rate, as arrays."""
+"""The numbers a backtest runs on: dates, names, returns and the risk-free rate, as arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, yearly_rate
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
-from proofolio.forecasts.prices import simple_returns
 from proofolio.forecasts.suspicions import data_warnings
 from proofolio.forecasts.tables import Table, one_field, sound_prices, sound_rates, sound_returns
 
-__all__ = ["Dates", "Market", "market_of"]
+__all__ = ["Dates", "Market", "market_of", "require_wide"]
 
 
 Dates = NDArray[np.datetime64]
@@ -26,7 +25,10 @@ _Kind = TypeVar("_Kind", bound=np.generic)
 
 @dataclass(frozen=True, eq=False)
 class Market:
-    """Simple returns a period of n assets and of the risk-free asset; the arrays are read-only.
+    """Simple returns per period of n assets and of the risk-free asset; the arrays are read-only.
+
+    Assets may begin and end inside the table: before its second price and after its last one an asset's return is
+    NaN, and nowhere in between.
 
     Parameters
     ----------
@@ -83,8 +85,8 @@ class Market:
         Raises
         ------
         BadData
-            As `proofolio.forecasts.validate_returns`; when `risk_free` is no column and no rate, or no rate that
-            could be; or when the dates follow no calendar.
+            As `proofolio.forecasts.validate_returns`, but that assets may begin late and end early; when `risk_free` is
+            no column and no rate, or no rate that could be; or when the dates follow no calendar.
         """
         return cls.from_table(
             Table(frame),
@@ -129,10 +131,10 @@ class Market:
         column = risk_free if isinstance(risk_free, str) else None
         assets = table if column is None else _without(table, column, where)
         sound = sound_returns if are_returns else sound_prices
-        frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1)
+        frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1, may_end=True)
         dates = pd.DatetimeIndex(frame.index)
         calendar = calendar_of(dates, periods_per_year)
-        returns = frame if are_returns else simple_returns(frame)
+        returns = frame if are_returns else returns_of(frame)
         # A table of prices has one row before its first return.
         before = len(frame) - len(returns)
         doubts = list(table.notes)
@@ -164,22 +166,53 @@ class Market:
             When there is none of this name; the message lists those there are.
         """
         if name not in self.names:
-            raise BadData(f"there is no asset {name!r}; the assets are {', '.join(self.names)}.")
+            raise BadData(
+                f"there is no asset {name!r}{did_you_mean(name, self.names)}; the assets are {', '.join(self.names)}."
+            )
         return self.names.index(name)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every asset has a return in every period."""
+        return not np.isnan(self.returns).any()
+
+    def universe(self, row: int, window: int = 1) -> Mask:
+        """Return which assets can be decided on at the close of a row.
+
+        They have a price at this close and returns in the last `window` rows: nothing later is looked at.
+        """
+        rows = self.returns[max(0, row + 1 - window) : row + 1]
+        found: Mask = np.logical_and.reduce(np.isfinite(rows), axis=0) & (row + 1 >= window)
+        return found
+
+    def of(self, members: Mask) -> Market:
+        """Return the market of some of the assets; the rows stay."""
+        if members.all():
+            return self
+        names = tuple(name for name, member in zip(self.names, members, strict=True) if member)
+        return replace(self, names=names, returns=_frozen(self.returns[:, members]))
+
+    def history(self, stop: int) -> Floats:
+        """Return a copy of the returns before row `stop`, from where every asset has begun: no NaN, oldest first."""
+        rows = self.returns[:stop]
+        known = np.logical_and.reduce(np.isfinite(rows), axis=1)
+        return rows[stop - int(np.argmin(np.append(known[::-1], False))) :].copy()
 
     def row(self, date: str) -> int:
         """Return the first row on or after a date; `len(dates)` when all are before it."""
-        return int(np.searchsorted(self.dates, np.datetime64(date, "D")))
+        return int(np.searchsorted(self.dates, _day(date)))
 
     def first_row(self, given: int | str | None, otherwise: int) -> int:
         """Return a first row: as given, or the first one on or after a date."""
-        return otherwise if given is None else self.row(given) if isinstance(given, str) else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given)))
 
     def stop_row(self, given: int | str | None, otherwise: int) -> int:
         """Return the row after the last: as given, or the first one after a date."""
-        if isinstance(given, str):
-            return int(np.searchsorted(self.dates, np.datetime64(given, "D"), side="right"))
-        return otherwise if given is None else int(given)
+        if given is None or isinstance(given, int | np.integer):
+            return otherwise if given is None else int(given)
+        return int(np.searchsorted(self.dates, _day(given), side="right"))
 
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
@@ -194,6 +227,21 @@ class Market:
         )
 
 
+def returns_of(prices: pd.DataFrame) -> pd.DataFrame:
+    """Return simple returns of sound prices, one row fewer; NaN where one of the two prices is missing."""
+    values = prices.to_numpy(dtype=np.float64)
+    return pd.DataFrame(values[1:] / values[:-1] - 1.0, index=prices.index[1:], columns=prices.columns)
+
+
+def _day(given: Any) -> np.datetime64:
+    """Return a date given as text like 2020-01-31, as a date or as a time stamp, as numpy's."""
+    try:
+        day = pd.to_datetime(given, format="%Y-%m-%d") if isinstance(given, str) else pd.Timestamp(given)
+        return np.datetime64(day.date(), "D")
+    except (TypeError, ValueError, AttributeError):
+        raise BadData(f"the date is {given!r}; give one like 2020-01-31.") from None
+
+
 def market_of(
     data: Market | pd.DataFrame,
     risk_free: str | float = 0.0,
@@ -203,7 +251,34 @@ def market_of(
     """Return a market as it is, or the one in a table of prices; the options as for `Market.from_returns`."""
     if isinstance(data, Market):
         return data
+    require_wide(data)
     return Market.from_prices(data, risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year)
+
+
+def require_wide(data: object) -> None:
+    """Refuse what is no wide table of prices: a Series, an array, a table with its dates in the columns.
+
+    Raises
+    ------
+    BadData
+        Which of them it is, and what to do.
+    """
+    if isinstance(data, pd.Series):
+        raise BadData(
+            "prices are a Series, one column; give a DataFrame by date with a column an asset, such as "
+            "prices.to_frame()."
+        )
+    if not isinstance(data, pd.DataFrame):
+        raise BadData(
+            f"prices are a {type(data).__name__} without dates and names; give a DataFrame: "
+            "pd.DataFrame(prices, index=dates, columns=names), or read a file with pf.read_prices."
+        )
+    if not isinstance(data.index, pd.DatetimeIndex) and len(data.columns) > 1:
+        names = pd.Series([str(name) for name in data.columns])
+        if pd.to_datetime(names, errors="coerce", format="ISO8601").notna().all():
+            raise BadData(
+                "prices have their dates in the columns; turn the table, prices.T, so that each row is a date."
+            )
 
 
 def _without(table: Table, column: str, where: str) -> Table:

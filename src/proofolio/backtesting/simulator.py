@@ -13,16 +13,18 @@ import numpy as np
 import pandas as pd
 
 from proofolio.arrays import Floats, Mask
-from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.account import Account
+from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
-from proofolio.backtesting.strategy import Strategy
+from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
 from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY
+from proofolio.forecasts.forecast import Forecast
 
-__all__ = ["Rebalance", "Simulation", "simulate", "trading_days"]
+__all__ = ["Rebalance", "Simulation", "last_holdings", "simulate", "trading_days"]
 
 
 Rebalance = Literal["daily", "weekly", "monthly"]
@@ -68,12 +70,19 @@ class Simulation:
     dates : (D,) array of datetime64[D]
     weights : (D, n) array
         Held during day d, after the trade at the close before it.
+    cash : (D,) array
+        The rest of the portfolio during day d: what a strategy with cash leaves there (owed, where below zero), and
+        what an asset that ended was paid out for until the next trade.
     trades : (D, n) array
-        That trade, as fractions of the portfolio.
+        The trade at the close before day d, as fractions of the portfolio.
     costs : (D,) array
         Its cost, likewise.
     gross : (D,) array
-        ``weights[d] @ r_d``.
+        ``weights[d] @ r_d + cash[d] * risk_free[d]``.
+    charges : (D,) array
+        What shorts and money owed cost in day d, see `Account.charge`.
+    paid_out : (D, n) array
+        The weights of assets that ended in day d: paid out at their last price, without cost.
     risk_free : (D,) array
     unanswered : (D,) booleans
         Closes at which the strategy had no answer and kept its holdings.
@@ -90,9 +99,12 @@ class Simulation:
     start: int
     dates: Dates
     weights: Floats
+    cash: Floats
     trades: Floats
     costs: Floats
     gross: Floats
+    charges: Floats
+    paid_out: Floats
     risk_free: Floats
     unanswered: Mask
     unproved: Mask
@@ -102,8 +114,8 @@ class Simulation:
 
     @property
     def returns(self) -> Floats:
-        """Daily returns after costs, ``(1 - c_d)(1 + gross_d) - 1``."""
-        return (1.0 - self.costs) * (1.0 + self.gross) - 1.0
+        """Returns per period after costs, ``(1 - c_d)(1 + gross_d - charges_d) - 1``."""
+        return (1.0 - self.costs) * (1.0 + self.gross - self.charges) - 1.0
 
     @property
     def wealth(self) -> Floats:
@@ -138,15 +150,24 @@ def simulate(
     forecasts: ForecastBook | None = None,
     rebalance: Rebalance = "daily",
     holdings: Floats | None = None,
+    account: Account | None = None,
+    window: int = 1,
     progress: Progress | None = None,
 ) -> Simulation:
-    """Simulate one strategy day by day: drift, decide, trade, pay.
+    """Simulate one strategy period by period: drift, decide, trade, pay.
 
-    At each close the strategy is given this day's returns, the forecast made after them and its drifted
-    holdings ``h``, and decides on weights ``w``. The trade is ``u = w - h``; it costs ``c(u)`` of the portfolio, and
-    what remains earns the next day's returns:
+    At each close the strategy is given this period's returns, the forecast made after them and its drifted holdings
+    ``h``, of the assets that have a price now and `window` returns behind them, and decides on weights ``w``. A
+    strategy whose attribute ``cash`` is true may leave a rest ``k = 1 - 1'w`` in cash, or owe it; the others' weights
+    add to 1. The trade is ``u = w - h``. It costs ``c(u)`` of the portfolio, and what remains earns the next
+    period's returns and the risk-free rate s, less the charge f of shorts and of money owed (`Account.charge`):
 
-        V[t+1] = V[t] (1 - c(u_t)) (1 + w_t' r[t+1]),    h[t+1] = w_t (1 + r[t+1]) / (1 + w_t' r[t+1])
+        V[t+1] = V[t] (1 - c(u_t)) (1 + g[t+1] - f(w_t, k_t)),    g[t+1] = w_t' r[t+1] + k_t s[t+1],
+        h[t+1] = w_t (1 + r[t+1]) / (1 + g[t+1])
+
+    Costs and charges are paid by the whole portfolio: they change its value, not its weights. An asset that has no
+    price any more is paid out at its last one, without cost: its return is 0 in that period, and at the close its
+    weight has moved to k, where it earns the risk-free rate until the next trade.
 
     The first trade is made on the first day whatever `rebalance` says. Nothing from row t + 1 on is given
     to the strategy, or to the costs, before its decision at the close of row t.
@@ -167,13 +188,17 @@ def simulate(
         Those the strategy needs; `backtest` makes them itself.
     rebalance : {"daily", "weekly", "monthly"}
     holdings : (n,) array, optional
-        Weights before the first trade; 1/n by default.
+        Weights before the first trade; 1/n of the assets of that close by default. What is missing to 1 is cash.
+    account : Account, optional
+        The money, and what shorts and money owed pay; a million and nothing by default.
+    window : int
+        Returns an asset needs behind it before the strategy sees it.
     progress : function of (what, done, total), optional
 
     Raises
     ------
     BadData
-        When the span is empty, forecasts are missing, or the weights decided do not add to 1.
+        When the span is empty, forecasts are missing, no asset can be held, or the weights decided do not add to 1.
 
     Examples
     --------
@@ -193,42 +218,55 @@ def simulate(
         )
     if strategy.needs != "nothing" and forecasts is None:
         raise BadData(f"{strategy.name} needs forecasts ({strategy.needs}), and none are given.")
-    held = np.full(n, 1.0 / n) if holdings is None else _weights(holdings, n, "the first holdings")
+    account = Account() if account is None else account
+    in_cash = bool(getattr(strategy, "cash", False))
+    held, idle = _first_holdings(market, holdings, start - 1, window)
     days = stop - start
     trading = trading_days(market.dates, rebalance)
-    weights, trades = np.empty((days, n)), np.zeros((days, n))
-    paid, gross = np.zeros(days), np.empty(days)
+    weights, trades, paid_out = np.empty((days, n)), np.zeros((days, n)), np.zeros((days, n))
+    cash, paid, gross, charges = np.zeros(days), np.zeros(days), np.empty(days), np.zeros(days)
     unanswered, unproved, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(3))
     wealth, began = 1.0, time.perf_counter()
-    policy = strategy.start(returns[: start - 1].copy())
+    decider = _Decider(market, strategy, forecasts, window)
     for d in range(days):
         day = start - 1 + d
         if d == 0 or trading[day]:
-            forecast = (
-                forecasts.at(day, strategy.horizon) if forecasts and strategy.needs != "nothing" else None
-            )
+            members = decider.members(day)
+            forecast = decider.forecast(day, members)
             collapsed[d] = forecast is not None and forecast.collapsed
+            where = f"{strategy.name} on {market.dates[day]}"
             try:
-                wanted, proved = policy.decide(day, returns[day].copy(), forecast, held.copy())
+                decided, proved = decider.decide(day, members, forecast, held)
                 unproved[d] = not proved
+                wanted = np.zeros(n)
+                wanted[members] = _weights(decided, int(members.sum()), where, in_cash)
+                left = 1.0 - float(wanted.sum()) if in_cash else 0.0
             except SolverFailure:
                 unanswered[d] = True
-                wanted = held
-            wanted = _weights(wanted, n, f"{strategy.name} on {market.dates[day]}")
+                wanted, left = held, idle
             trades[d] = wanted - held
-            recent = returns[max(0, day + 1 - costs.memory) : day + 1]
-            paid[d] = costs.paid(trades[d], recent, wealth).sum()
+            terms = terms_of(costs, returns[: day + 1], trades[d], account.value * wealth)
+            paid[d] = terms.total(trades[d])
             if not paid[d] < 1.0:  # NaN fails too
                 raise BadData(
-                    f"{strategy.name} on {market.dates[day]}: the trade costs {paid[d]:g} of the portfolio, and wealth "
-                    "cannot go on from there; check the costs, and the volume and value if there is market impact."
+                    f"{where}: the trade costs {paid[d]:g} of the portfolio, and wealth cannot go on from there; check "
+                    "the costs, and the volume and value if there is market impact."
                 )
-            held = wanted
-        weights[d] = held
-        earned = returns[start + d]
-        gross[d] = held @ earned
+            held, idle = wanted, left
+        weights[d], cash[d] = held, idle
+        charges[d] = account.charge(held, idle, market.calendar.periods_per_year)
+        earned, rate = returns[start + d], float(market.risk_free[start + d])
+        ended = np.isnan(earned)
+        if ended.any():
+            paid_out[d] = np.where(ended, held, 0.0)
+            earned = np.where(ended, 0.0, earned)
+        gross[d] = held @ earned + idle * rate
         held = held * (1.0 + earned) / (1.0 + gross[d])
-        wealth *= (1.0 - paid[d]) * (1.0 + gross[d])
+        idle = idle * (1.0 + rate) / (1.0 + gross[d])
+        if ended.any():
+            idle += float(held[ended].sum())
+            held = np.where(ended, 0.0, held)
+        wealth *= (1.0 - paid[d]) * (1.0 + gross[d] - charges[d])
         if not 0.0 < wealth < np.inf:
             raise BadData(
                 f"{strategy.name} on {market.dates[start + d]}: wealth is {wealth:g} times the first, and cannot be "
@@ -241,9 +279,12 @@ def simulate(
         start=start,
         dates=market.dates[start:stop],
         weights=weights,
+        cash=cash,
         trades=trades,
         costs=paid,
         gross=gross,
+        charges=charges,
+        paid_out=paid_out,
         risk_free=market.risk_free[start:stop],
         unanswered=unanswered,
         unproved=unproved,
@@ -253,10 +294,72 @@ def simulate(
     )
 
 
-def _weights(given: Floats, n: int, what: str) -> Floats:
+class _Decider:
+    """A strategy under way, begun anew where an asset enters or leaves the universe it decides on."""
+
+    def __init__(
+        self, market: Market, strategy: Strategy, forecasts: ForecastBook | None, window: int
+    ) -> None:
+        self._market, self._strategy, self._window = market, strategy, window
+        self._forecasts = forecasts if strategy.needs != "nothing" else None
+        self._members: Mask | None = None
+        self._policy: Policy | None = None
+
+    def members(self, day: int) -> Mask:
+        """Return the universe at the close of a row."""
+        found = self._market.universe(day, self._window)
+        return found if self._forecasts is None else found & self._forecasts.members(day)
+
+    def forecast(self, day: int, members: Mask) -> Forecast | None:
+        """Return the forecast of the universe made after this close."""
+        if self._forecasts is None:
+            return None
+        return self._forecasts.at(day, self._strategy.horizon, members)
+
+    def decide(self, day: int, members: Mask, forecast: Forecast | None, held: Floats) -> Decision:
+        """Return what the strategy wants of the universe."""
+        if not members.any():
+            raise SolverFailure("there is no asset to decide on.")
+        if self._policy is None or self._members is None or (members != self._members).any():
+            self._members = members
+            self._policy = begun(self._strategy, self._market.of(members), day)
+        row = self._market.returns[day][members]
+        return self._policy.decide(day, row, forecast, held[members])
+
+
+def last_holdings(market: Market, run: Simulation) -> Floats:
+    """Return the weights at the last close of a run, drifted; what is missing to 1 is cash."""
+    earned = np.nan_to_num(market.returns[run.start + len(run.dates) - 1])
+    grown: Floats = np.where(run.paid_out[-1] != 0.0, 0.0, run.weights[-1] * (1.0 + earned))
+    return grown / (1.0 + float(run.gross[-1]))
+
+
+def _first_holdings(market: Market, holdings: Floats | None, day: int, window: int) -> tuple[Floats, float]:
+    """Return weights before the first trade, and the cash beside them."""
+    members, date = market.universe(day, window), market.dates[day]
+    if holdings is None:
+        if not members.any():
+            raise BadData(
+                f"no asset has a price on {date} and {window} returns up to it; start later, or use a shorter window."
+            )
+        return members / members.sum(), 0.0
+    given = _weights(holdings, len(market.names), "the first holdings", with_cash=True)
+    lost = np.flatnonzero((given != 0.0) & ~np.isfinite(market.returns[day]))
+    if lost.size:
+        raise BadData(
+            f"the first holdings have {market.names[lost[0]]}, which has no price on {date}; hold cash instead."
+        )
+    left = 1.0 - float(given.sum())
+    return (given / given.sum(), 0.0) if abs(left) <= BUDGET_TOLERANCE else (given, left)
+
+
+def _weights(given: Floats, n: int, what: str, with_cash: bool) -> Floats:
     weights = np.asarray(given, dtype=np.float64)
+    if with_cash and weights.shape == (n,) and np.isfinite(weights).all():
+        return weights
     if weights.shape != (n,) or not abs(weights.sum() - 1.0) <= BUDGET_TOLERANCE:  # NaN fails too
-        raise BadData(f"{what}: {n} weights that add to 1 are needed, and these are {weights}.")
+        rest = "finite weights, of which the rest is cash," if with_cash else "weights that add to 1"
+        raise BadData(f"{what}: {n} {rest} are needed, and these are {weights}.")
     # Exactly 1 but for rounding, or what is missing would be money made or lost at every trade.
     exact: Floats = weights / weights.sum()
     return exact

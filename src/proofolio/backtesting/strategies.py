@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.strategy import Decision, Needs, Policy, Strategy
-from proofolio.errors import BadData, SolverFailure
+from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
+from proofolio.errors import BadData, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
@@ -261,7 +262,9 @@ def strategies_named(
 
 
 def strategies_of(
-    given: Sequence[Strategy | str], assets: Sequence[str], periods_per_year: float = DAILY.periods_per_year
+    given: Sequence[Strategy | str] | Strategy | str,
+    assets: Sequence[str],
+    periods_per_year: float = DAILY.periods_per_year,
 ) -> tuple[Strategy, ...]:
     """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
 
@@ -270,11 +273,20 @@ def strategies_of(
     BadData
         When a name is unknown, or two strategies have the same name.
     """
-    if isinstance(given, str):
-        given = [given]
+    if isinstance(given, Sequence) and len(given) == 0:
+        raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
+    listed: Sequence[Any] = (
+        [given] if isinstance(given, str) or not isinstance(given, Iterable) else list(given)
+    )
+    for each in listed:
+        if not isinstance(each, str) and not all(hasattr(each, part) for part in ("name", "needs", "start")):
+            hint = "; wrap your function: pf.strategy(f)" if callable(each) else ""
+            raise BadData(
+                f"strategies are names like 'mpo' and what pf.strategy makes, and one is a {type(each).__name__}{hint}."
+            )
     found = [
         s
-        for each in given
+        for each in listed
         for s in (
             strategies_named([each], assets, periods_per_year=periods_per_year)
             if isinstance(each, str)
@@ -304,7 +316,9 @@ def _made(
     kind, _, asset = name.partition(":")
     if kind == "buy-and-hold":
         if asset and asset not in assets:
-            raise BadData(f"{name}: there is no asset {asset!r}; the assets are {', '.join(assets)}.")
+            raise BadData(
+                f"{name}: there is no asset {asset!r}{did_you_mean(asset, assets)}; the assets are {', '.join(assets)}."
+            )
         return BuyAndHold(list(assets).index(asset) if asset else 0, f"buy-and-hold:{asset or assets[0]}")
     kind = name.removesuffix(WITHOUT)
     needs: Needs = "history" if name.endswith(WITHOUT) else "regimes"
@@ -319,7 +333,9 @@ def _made(
         return RegimeBudgets(name, kappa, periods_per_year)
     if name == "fix-mix":
         return FixMix()
-    hint = "; regime-erc without regimes is erc-no-hmm" if name == "regime-erc" + WITHOUT else ""
+    hint = did_you_mean(name, _all())
+    if name == "regime-erc" + WITHOUT:
+        hint = "; regime-erc without regimes is erc-no-hmm"
     raise BadData(
         f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
         f"{WITHOUT} after the name, or all."

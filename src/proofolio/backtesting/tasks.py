@@ -6,6 +6,7 @@ A result is a data class of arrays in an .npz file, written whole or not at all.
 from __future__ import annotations
 
 import hashlib
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 from proofolio.whole_files import whole_file
 
-__all__ = ["Progress", "Task", "TaskRunner", "digest", "read_arrays", "write_arrays"]
+__all__ = ["Progress", "Task", "TaskRunner", "digest", "digested", "read_arrays", "write_arrays"]
 
 
 Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
@@ -59,7 +60,7 @@ def read_arrays(path: Path, kind: type[T]) -> T | None:
 
 
 # Raised when the same inputs would give another result or another file.
-FORMAT = 2
+FORMAT = 3
 
 
 def digest(*parts: Any) -> str:
@@ -81,6 +82,14 @@ def digest(*parts: Any) -> str:
     hashed = hashlib.sha256(f"{FORMAT} {version('proofolio')}".encode())
     _feed(hashed, parts)
     return hashed.hexdigest()[:32]
+
+
+def digested(*parts: Any) -> str | None:
+    """Return the `digest`, or None where a part, like a function, cannot be told from another."""
+    try:
+        return digest(*parts)
+    except BadData:
+        return None
 
 
 def _feed(hashed: Any, part: Any) -> None:
@@ -107,13 +116,17 @@ def _feed(hashed: Any, part: Any) -> None:
 
 
 S = TypeVar("S")
+VAIN = 3  # times that workers may be lost without a result in between
 
 
 @dataclass(frozen=True)
 class Task:
-    """One task: the key of its result (see `digest`), its title for progress, and the input of the work."""
+    """One task: the key of its result (see `digest`), its title for progress, and the input of the work.
 
-    key: str
+    Without a key its result is neither kept nor found again.
+    """
+
+    key: str | None
     title: str
     inputs: Any
 
@@ -155,25 +168,44 @@ class TaskRunner:
         tasks : sequence of Task
         kind : type
             The data class of the results, to read them back.
+
+        Raises
+        ------
+        SolverFailure
+            When a cluster loses its workers again and again. What is lost once is done again by those that remain.
         """
         done: dict[int, T] = {}
         for k, task in enumerate(tasks):
             found = self.found(task.key, kind)
             if found is not None:
                 done[k] = found
-        waiting = [k for k in range(len(tasks)) if k not in done]
         self._say("found", len(done), len(tasks))
-        for k, result in self._worked(work, shared, tasks, waiting):
-            done[k] = result
-            self.keep(tasks[k].key, result)
-            self._say(tasks[k].title, len(done), len(tasks))
+        vain = 0
+        while len(done) < len(tasks):
+            before = len(done)
+            try:
+                waiting = [k for k in range(len(tasks)) if k not in done]
+                for k, result in self._worked(work, shared, tasks, waiting):
+                    done[k] = result
+                    self.keep(tasks[k].key, result)
+                    self._say(tasks[k].title, len(done), len(tasks))
+            except _lost_workers() as error:
+                if self.scheduler is None:
+                    raise
+                vain = vain + 1 if len(done) == before else 0
+                if vain == VAIN:
+                    raise SolverFailure(
+                        f"the workers of the dask scheduler at {self.scheduler} were lost {vain} times without a "
+                        f"result ({error}), and {len(done)} of {len(tasks)} tasks are done; look at the workers, and "
+                        "call again."
+                    ) from error
         return [done[k] for k in range(len(tasks))]
 
-    def found(self, key: str, kind: type[T]) -> T | None:
+    def found(self, key: str | None, kind: type[T]) -> T | None:
         """Return a result kept earlier, or None."""
-        return None if self.folder is None else read_arrays(self.folder / f"{key}.npz", kind)
+        return None if self.folder is None or key is None else read_arrays(self.folder / f"{key}.npz", kind)
 
-    def keep(self, key: str, result: Any) -> None:
+    def keep(self, key: str | None, result: Any) -> None:
         """Keep a result for another time.
 
         Raises
@@ -181,7 +213,7 @@ class TaskRunner:
         BadData
             When the folder cannot be written to.
         """
-        if self.folder is None:
+        if self.folder is None or key is None:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -228,6 +260,15 @@ class TaskRunner:
     def _say(self, what: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(what, done, total)
+
+
+def _lost_workers() -> tuple[type[BaseException], ...]:
+    """Return what is raised when a dask worker, or the connection to it, is lost: no fault of the tasks."""
+    if "distributed" not in sys.modules:
+        return (OSError,)
+    from distributed import CancelledError, KilledWorker
+
+    return OSError, KilledWorker, CancelledError  # a closed stream is an OSError
 
 
 def _numbered(work: Callable[[S, Any], T], shared: S, k: int, inputs: Any) -> tuple[int, T]:

@@ -12,12 +12,12 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.costs import Costs, costs_of
+from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_of
-from proofolio.backtesting.strategy import Strategy
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
@@ -48,7 +48,7 @@ class Today:
         Fractions of the portfolio.
     forecast : Forecast or None
     proved : bool
-        See `proofolio.backtesting.strategy.Decision`.
+        See `proofolio.backtesting.policy.Decision`.
     calendar : Calendar
         What a period is, and how many a year has.
     warnings : tuple of str
@@ -250,7 +250,7 @@ def trades_today(
             plan.require_regimes(market, strategy.needs)
             forecaster = plan.forecaster(strategy.needs, strategy.horizon)
             forecast = forecaster.fit(market.returns).predict()
-        policy = strategy.start(market.returns[:last].copy())
+        policy = begun(strategy, market, last)
         try:
             wanted, proved = policy.decide(last, market.returns[last].copy(), forecast, held.copy())
         except SolverFailure:
@@ -266,7 +266,6 @@ def trades_today(
             ) from None
     wanted = wanted / wanted.sum()
     trade = wanted - held
-    recent = market.returns[max(0, len(market.returns) - costs.memory) :]
     return Today(
         date=str(market.dates[last]),
         strategy=strategy.name,
@@ -276,7 +275,7 @@ def trades_today(
         held=held,
         wanted=wanted,
         trade=trade,
-        costs=costs.paid(trade, recent, 1.0),
+        costs=terms_of(costs, market.returns, trade, value).each(trade),
         forecast=forecast,
         proved=proved,
         calendar=market.calendar,

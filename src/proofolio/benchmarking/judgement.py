@@ -138,7 +138,7 @@ def second_opinion(program: Program, claim: Solution, how: str, seconds: float) 
     Returns
     -------
     dict
-        ``status``: what was said where a certificate or another run says so too, ``solver-`` before it where nobody
+        ``status``: what was said where a certificate or another run says so too, ``solver-`` before it where none
         does, and ``claim-wrong`` where a firm point, or the bounded relaxation, refutes it. ``message``,
         ``confirmed``, ``certified``, ``better`` (the objective of a firm point that refutes it) and ``modest``
         (whether the numbers are such that what two solvers agree on can be believed).

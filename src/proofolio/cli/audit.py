@@ -122,7 +122,7 @@ def audit_command(
     not hold, and 2 for input that cannot be used. Ctrl-C shows what is known by then.
     """
     if checked is not None:
-        return _check_saved(checked, model, as_json, max_size)
+        return _check_saved(checked, model, patterns, as_json, max_size)
     for option, file in (("--tighten", tighten), ("--html", html)):
         _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
     if tighten is not None and not in_place:
@@ -294,23 +294,28 @@ def _answer(answer: Solution) -> dict[str, Any]:
     }
 
 
-def _check_saved(folder: Path, model: str, as_json: bool, max_size: int) -> int:
+def _check_saved(folder: Path, model: str, patterns: Sequence[str], as_json: bool, max_size: int) -> int:
     """Check the certificates in a folder against a model, in exact arithmetic and without a solver."""
     started = time.perf_counter()
     with stdout_kept_free():
-        found = check_certificates(folder, load_model(model, max_size))
+        found = check_certificates(folder, load_model(model, max_size), big_m=patterns or None)
     wrong = [one for one in found if not one.ok]
+    bad = bool(wrong) or (not found and found.uncertified > 0)  # then nothing at all is proved
     if as_json:
         keys = ("row", "side", "binary", "verdict", "ok", "reason")
         print_document(
             {
                 "model": model,
                 "certificates": [{key: getattr(one, key) for key in keys} for one in found],
-                "summary": {"hold": len(found) - len(wrong), "fail": len(wrong)},
+                "summary": {
+                    "hold": len(found) - len(wrong),
+                    "fail": len(wrong),
+                    "uncertified": found.uncertified,
+                },
                 "seconds": time.perf_counter() - started,
             }
         )
-        return BAD_NEWS if wrong else GOOD
+        return BAD_NEWS if bad else GOOD
     for one in wrong[:SHOWN]:
         say(f"fails  row {one.row}, {one.side} side, {one.binary} ({one.verdict}): {one.reason}")
     if len(wrong) > SHOWN:
@@ -319,4 +324,6 @@ def _check_saved(folder: Path, model: str, as_json: bool, max_size: int) -> int:
     kinds = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     counted = f" ({kinds})" if kinds else ""
     say(f"{len(verdicts)} of {len(found)} certificates hold{counted}, checked without a solver.")
-    return BAD_NEWS if wrong else GOOD
+    if found.uncertified:
+        say(f"{found.uncertified} more candidates have no certificate: nothing is proved of them.")
+    return BAD_NEWS if bad else GOOD

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from proofolio.backtesting.backtests import cost_sensitivity, crisis_figures, prepare, simulate_all
+from proofolio.backtesting.experiments import cost_sensitivity, crisis_figures
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
+    account_asked,
     costs_asked,
     market_asked,
     market_options,
@@ -25,8 +27,9 @@ from proofolio.cli.models import names_in
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.backtest import BacktestResult, backtest_page, figures_table
+from proofolio.report.backtest import backtest_page, figures_table, span_text
 from proofolio.report.files import make_folder, write_document, write_page
+from proofolio.studies.backtests import BacktestResult, record_of
 
 __all__ = ["PIECES", "backtest_command"]
 
@@ -77,17 +80,24 @@ Examples:
     metavar="DIR",
     help="Folder of the report, and of finished tasks: what is found there is not computed again.",
 )
+@click.option(
+    "--csv",
+    "tables",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Also write figures, wealth, weights and trades there, as CSV.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
-    """Trade strategies day by day over a table of prices, and report what they earned.
+def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any) -> int:
+    """Trade strategies period by period over a table of prices, and report what they earned.
 
-    The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once,
-    day by day, and shared. An interrupted run goes on where it was when it is called again.
+    The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once
+    a period and shared. An interrupted run goes on where it was when it is called again.
     """
     with stdout_kept_free():
         result = _run(out, given)
 
-    files = [out / REPORT, out / FIGURES]
+    files = [out / REPORT, out / FIGURES, *(result.to_csv(tables) if tables else [])]
     document = result.document()
     document["files"] = [str(file) for file in files]
     write_page(files[0], backtest_page(result))
@@ -95,8 +105,11 @@ def backtest_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
+        say(f"{result.source}: {result.context.market.calendar}, {span_text(result.context)}\n")
         console = answer_console()
         console.print(figures_table(result).terminal(console.width))
+        for sentence in result.warnings:
+            say(f"\nwarning: {sentence}")
         say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
     return GOOD
 
@@ -111,23 +124,29 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
-        context = prepare(
-            market, strategies, plan, start=start, stop=stop, rebalance=given["rebalance"], runner=runner
+        result = record_of(
+            market,
+            strategies,
+            costs,
+            plan,
+            start=start,
+            stop=stop,
+            rebalance=given["rebalance"],
+            runner=runner,
+            began=began,
+            account=account_asked(given),
+            source=Path(given["table"]).name,
+            options=_options(given, market, [market.names[i] for i in plan.driving]),
         )
-        runs = simulate_all(context, strategies, costs, runner)
         asked = given["experiments"]
-        tried = cost_sensitivity(context, strategies, runner=runner) if "costs" in asked else {}
         solvers = (
             compare_solvers(market, plan, start=start, stop=stop, progress=progress) if "sca" in asked else []
         )
-    return BacktestResult(
-        source=Path(given["table"]).name,
-        context=context,
-        runs=runs,
-        options=_options(given, [market.names[i] for i in plan.driving]),
+    return replace(
+        result,
         seconds=time.perf_counter() - began,
-        costs_tried=tried,
-        crises=crisis_figures(runs) if "crises" in asked else [],
+        costs_tried=cost_sensitivity(result.context, result.runs) if "costs" in asked else {},
+        crises=crisis_figures(result.context, result.runs) if "crises" in asked else [],
         solvers=solvers,
     )
 
@@ -144,8 +163,8 @@ def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, in
     start, stop = span_rows(market, given["test"], "--test", min(first, total), total)
     if start >= stop:
         raise BadData(
-            f"no day is left to trade after --train {given['train']} and the window of {window} days, since the table "
-            f"ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
+            f"no period is left to trade after --train {given['train']} and the window of {window} periods, since the "
+            f"table ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
         )
     if ends and start < until:
         raise BadData(
@@ -154,24 +173,27 @@ def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, in
         )
     if start - known < window:
         raise BadData(
-            f"{start - known} days are known before the first trade on {market.dates[start]}, fewer than the window "
+            f"{start - known} periods are known before the first trade on {market.dates[start]}, fewer than the window "
             f"of {window}; begin later or use a smaller --window."
         )
     return market.since(known), start - known, stop - known
 
 
-def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
+def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[str, str]:
     return {
         "regime assets": ", ".join(driving),
-        "window": f"{given['window']} days",
+        "calendar": str(market.calendar),
+        "window": f"{given['window']} periods",
         "regimes": str(given["K"]),
-        "refitted every": f"{given['refit']} days",
-        "days weighed by": "probabilities" if given["soft"] else "labels",
+        "refitted every": f"{given['refit']} periods",
+        "periods weighed by": "probabilities" if given["soft"] else "labels",
         "hysteresis": f"{given['hysteresis']:g}",
         "covariance": given["covariance"],
-        "risk-free": given["risk_free"],
+        "risk-free": " as ".join(filter(None, (given["risk_free"], given["risk_free_as"]))),
         "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
-        "horizon": f"{given['horizon']} days",
+        "value": f"{given['value']:g}",
+        "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
+        "horizon": f"{given['horizon']} periods",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",
         "kappa": f"{given['kappa']:g}",

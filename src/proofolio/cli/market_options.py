@@ -10,18 +10,20 @@ from typing import Any, get_args
 
 import click
 
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import ForecastPlan, usual_window
 from proofolio.backtesting.market import Market
+from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_named
-from proofolio.backtesting.strategy import Strategy
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
 from proofolio.forecasts.table_files import read_table
 from proofolio.forecasts.tables import Resample, resampled
 
 __all__ = [
+    "account_asked",
     "costs_asked",
     "market_asked",
     "market_options",
@@ -113,7 +115,19 @@ _OPTIONS = (
         "--volume", type=float, metavar="MONEY", help="Value traded in each asset a period, for --impact."
     ),
     click.option(
-        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio, for --impact."
+        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio when it begins."
+    ),
+    click.option(
+        "--borrow-bps",
+        default=0.0,
+        show_default=True,
+        help="What is sold short pays, in basis points a year.",
+    ),
+    click.option(
+        "--margin-bps",
+        default=0.0,
+        show_default=True,
+        help="What money owed pays above the risk-free rate, in basis points a year.",
     ),
     click.option(
         "--seed",
@@ -250,7 +264,12 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         return LinearCost(rate)
     if given["volume"] is None:
         raise BadData("--impact needs --volume, the value traded in each asset a period.")
-    return SpreadAndImpact(rate, given["impact"], (given["volume"],) * len(market.names), given["value"])
+    return SpreadAndImpact(rate, given["impact"], given["volume"])
+
+
+def account_asked(given: dict[str, Any]) -> Account:
+    """Return the money, and what shorts and money owed pay."""
+    return Account(value=given["value"], borrow=given["borrow_bps"] / 1e4, margin=given["margin_bps"] / 1e4)
 
 
 def span_rows(market: Market, text: str | None, option: str, first: int, stop: int) -> tuple[int, int]:

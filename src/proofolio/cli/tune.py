@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_named
 from proofolio.backtesting.tasks import TaskRunner
-from proofolio.backtesting.tuning import Grid, tune
+from proofolio.backtesting.tuning import (
+    GAMMA_RISKS,
+    GAMMA_TRADES,
+    HORIZONS,
+    Grid,
+    Rule,
+    grid_of,
+    tunable,
+    tuned,
+)
 from proofolio.cli.market_options import (
+    account_asked,
     costs_asked,
     market_asked,
     market_options,
@@ -24,7 +33,8 @@ from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
 from proofolio.report.files import make_folder, write_document, write_page
-from proofolio.report.tuning import TuningResult, best_table, compared_table, tuning_page
+from proofolio.report.tuning import best_table, compared_table, tuning_page, walk_table
+from proofolio.studies.tunings import TuningResult, shown
 
 __all__ = ["tune_command"]
 
@@ -35,9 +45,14 @@ EXAMPLE = """
 \b
 Examples:
   proofolio tune prices.csv --train :2018-12-31 --test 2019-01-01:
+  proofolio tune prices.csv --grid published --max-turnover 2 --jobs 2
   proofolio tune prices.csv --strategy mpo-rp --horizon 1,5,15 --gamma-trade 1e-4,1e-3 --jobs 2
   proofolio tune prices.csv --scheduler tcp://192.0.2.1:8786
 """
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)
 
 
 @click.command("tune", epilog=EXAMPLE)
@@ -48,9 +63,16 @@ Examples:
     default="mpo",
     show_default=True,
 )
-@click.option("--horizon", default="1,2,5,10,15,30", show_default=True, metavar="LIST", help="Periods ahead.")
-@click.option("--gamma-risk", default="0.01,0.1,1,3,5,10", show_default=True, metavar="LIST")
-@click.option("--gamma-trade", default="1e-4,1e-3,1e-2,0.1,1,5,25", show_default=True, metavar="LIST")
+@click.option(
+    "--grid",
+    type=click.Choice(["default", "published"]),
+    default="default",
+    show_default=True,
+    help="Lists that are not given: ours, or the 6 x 6 x 12 of the paper.",
+)
+@click.option("--horizon", metavar="LIST", help=f"Periods ahead: {_listed(HORIZONS)} by default.")
+@click.option("--gamma-risk", metavar="LIST", help=f"Risk aversions: {_listed(GAMMA_RISKS)} by default.")
+@click.option("--gamma-trade", metavar="LIST", help=f"Trade aversions: {_listed(GAMMA_TRADES)} by default.")
 @click.option(
     "--train",
     metavar="FROM:TO",
@@ -59,6 +81,20 @@ Examples:
 @click.option("--test", metavar="FROM:TO", help="Dates traded once, with the choice; the rest by default.")
 @click.option(
     "--choose", type=click.Choice(["sharpe", "return", "calmar"]), default="sharpe", show_default=True
+)
+@click.option(
+    "--max-turnover",
+    type=float,
+    metavar="RATE",
+    help="Choose among those that trade at most this a year: 2 is the whole portfolio bought and sold once.",
+)
+@click.option(
+    "--max-drawdown", type=float, metavar="SHARE", help="Choose among those that fall by at most this: 0.2."
+)
+@click.option(
+    "--walk-forward",
+    metavar="LOOK_BACK:STEP",
+    help="Also run over both spans, choosing anew every STEP periods by the last LOOK_BACK: 500:60.",
 )
 @click.option(
     "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
@@ -89,16 +125,22 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
+        say(f"{result.source}: {result.market.calendar}\n")
         console = answer_console()
-        for table in (best_table(result, SHOWN), compared_table(result)):
-            console.print(table.terminal(console.width))
-            console.print()
+        for table in (best_table(result, SHOWN), compared_table(result), walk_table(result)):
+            if table is not None:
+                console.print(table.terminal(console.width))
+                console.print()
+        for sentence in result.verdict():
+            say(sentence)
+        for sentence in result.warnings:
+            say(f"warning: {sentence}")
+        say("")
         say(f"Report: {files[0]} ({result.seconds:.0f} s in all)")
     return GOOD
 
 
 def _run(out: Path, given: dict[str, Any]) -> TuningResult:
-    began = time.perf_counter()
     market = market_asked(given)
     total, window = len(market.dates), given["window"]
     train = span_rows(market, given["train"], "--train", window, window + (total - window) // 2)
@@ -113,32 +155,44 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
             f"--test begins on {market.dates[test[0]]}, within --train, which ends on {market.dates[train[1] - 1]}; "
             "what was used to choose cannot judge the choice; begin --test later."
         )
+    named = grid_of(given["grid"])
     grid = Grid(
-        tuple(_horizons(given["horizon"])),
-        numbers(given["gamma_risk"], "--gamma-risk"),
-        numbers(given["gamma_trade"], "--gamma-trade"),
+        tuple(_horizons(given["horizon"])) if given["horizon"] else named.horizons,
+        numbers(given["gamma_risk"], "--gamma-risk") if given["gamma_risk"] else named.gamma_risks,
+        numbers(given["gamma_trade"], "--gamma-trade") if given["gamma_trade"] else named.gamma_trades,
     )
-    (strategy,) = strategies_named([given["strategy"]], market.names)
-    assert isinstance(strategy, MeanVarianceControl | RiskParityControl)
+    rule = Rule(given["choose"], given["max_turnover"], given["max_drawdown"])
+    walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "tune") as progress:
-        found = tune(
+        found = tuned(
             market,
-            strategy,
+            tunable(given["strategy"], market.names),
             grid,
             plan,
             costs,
+            account=account_asked(given),
             train=train,
             test=test,
-            choose=given["choose"],
+            rule=rule,
             rebalance=given["rebalance"],
             runner=TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress),
+            walk=walk,
+            source=Path(given["table"]).name,
         )
-    spans = [(str(market.dates[a]), str(market.dates[b - 1])) for a, b in (train, test)]
-    return TuningResult(
-        Path(given["table"]).name, found, given["choose"], spans[0], spans[1], time.perf_counter() - began
-    )
+    return shown(found)
+
+
+def _walk(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    back, colon, step = text.partition(":")
+    if not (colon and back.isdecimal() and step.isdecimal() and int(back) >= 2 and int(step) >= 1):
+        raise BadData(
+            f"--walk-forward is {text!r}; give periods to look back on and between choices, like 500:60."
+        )
+    return int(back), int(step)
 
 
 def _horizons(text: str) -> list[int]:

@@ -219,7 +219,7 @@ def _complain(sentence: str) -> None:
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write to a descriptor; a reader that has left is nobody's fault."""
+    """Write to a descriptor; a reader that has left is no error."""
     data = text.encode()
     with suppress(OSError):
         while data:

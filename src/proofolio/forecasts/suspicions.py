@@ -62,7 +62,7 @@ def data_warnings(
     Parameters
     ----------
     returns : (T, n) DataFrame
-        Simple, by date.
+        Simple, by date; NaN before an asset begins and after it ends.
     dates : (T,) or (T + 1,) DatetimeIndex
         Of the prices where there are such, else of the returns.
     calendar : Calendar
@@ -128,7 +128,7 @@ def _jumps(returns: pd.DataFrame) -> list[str]:
     jumps, splits = [], []
     for name in returns.columns:
         values = returns[name].to_numpy(dtype=np.float64)
-        moved = values[values != 0.0]
+        moved = values[np.isfinite(values) & (values != 0.0)]
         if len(moved) < FEWEST:
             continue
         middle = float(np.median(moved))

@@ -67,13 +67,18 @@ class _Place:
         return f"column {self.names[column]!r} at {self.date(row)}"
 
 
-def sound_prices(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> pd.DataFrame:
-    """Return the prices as floats by date, or raise BadData; see `validate_prices`."""
-    frame, place = _sound(table, where, minimum_rows, minimum_assets)
+def sound_prices(
+    table: Table, where: str, minimum_rows: int, minimum_assets: int, *, may_end: bool = False
+) -> pd.DataFrame:
+    """Return the prices as floats by date, or raise BadData; see `validate_prices`.
+
+    With `may_end` an asset may begin after the first date and end before the last one, with NaN before and after.
+    """
+    frame, place = _sound(table, where, minimum_rows, minimum_assets, may_end)
     values = frame.to_numpy()
     negative = int((values < 0).sum())
     # A few negative prices are typing errors; returns are negative nearly every second day.
-    if negative > 0.05 * values.size and np.median(np.abs(values)) < 10:
+    if negative > 0.05 * values.size and np.nanmedian(np.abs(values)) < 10:
         raise BadData(
             f"{where}: these look like returns, not prices: {negative} of {values.size} values are "
             f"negative, the first in {place.cell(*_first(values < 0))}; read them as returns "
@@ -89,12 +94,17 @@ def sound_prices(table: Table, where: str, minimum_rows: int, minimum_assets: in
     return frame
 
 
-def sound_returns(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> pd.DataFrame:
-    """Return the returns as floats by date, or raise BadData; see `validate_returns`."""
-    frame, place = _sound(table, where, minimum_rows, minimum_assets)
+def sound_returns(
+    table: Table, where: str, minimum_rows: int, minimum_assets: int, *, may_end: bool = False
+) -> pd.DataFrame:
+    """Return the returns as floats by date, or raise BadData; see `validate_returns`.
+
+    With `may_end` an asset may begin after the first date and end before the last one, with NaN before and after.
+    """
+    frame, place = _sound(table, where, minimum_rows, minimum_assets, may_end)
     values = frame.to_numpy()
-    middle = float(np.median(np.abs(values))) if values.size else 0.0
-    if middle > 0.2 and values.min() > 0:
+    middle = float(np.nanmedian(np.abs(values))) if values.size else 0.0
+    if middle > 0.2 and np.nanmin(values) > 0:
         raise BadData(
             f"{where}: these look like prices, not returns: every value is positive, the first "
             f"{values[0, 0]:g} in {place.cell(0, 0)}; read them as prices "
@@ -111,7 +121,9 @@ def sound_returns(table: Table, where: str, minimum_rows: int, minimum_assets: i
             f"{where}: {place.cell(row, column)} is {values[row, column]:g}; correct it, since a return "
             "of -1 leaves nothing to go on from."
         )
-    grown: Floats = np.cumprod(np.vstack([np.ones(values.shape[1]), 1.0 + values]), axis=0, dtype=np.float64)
+    grown: Floats = np.cumprod(
+        np.vstack([np.ones(values.shape[1]), 1.0 + np.nan_to_num(values)]), axis=0, dtype=np.float64
+    )
     _no_fat_finger(grown, place, where, 1)
     return frame
 
@@ -148,7 +160,9 @@ def _no_fat_finger(values: Floats, place: _Place, where: str, before: int = 0) -
         )
 
 
-def _sound(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> tuple[pd.DataFrame, _Place]:
+def _sound(
+    table: Table, where: str, minimum_rows: int, minimum_assets: int, may_end: bool
+) -> tuple[pd.DataFrame, _Place]:
     """Check all that prices and returns have in common; return floats by date."""
     if isinstance(table.frame.columns, pd.MultiIndex):
         table = one_field(table.frame, table.lines, where)
@@ -159,11 +173,20 @@ def _sound(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> 
     values = np.column_stack([_numbers(frame.iloc[:, i], i, where, place) for i in range(len(names))])
     index = _one_row_a_day(times, values, where, place)
     place = _Place(names, index, table.lines)
-    if np.isnan(values).any():
-        first = _first(np.isnan(values))
+    missing = np.isnan(values)
+    if may_end and missing.any():
+        if missing.all(axis=0).any():
+            raise BadData(
+                f"{where}: column {names[int(np.argmax(missing.all(axis=0)))]!r} has no value at all; drop it."
+            )
+        begun = np.maximum.accumulate(~missing, axis=0)
+        missing &= begun & np.maximum.accumulate(~missing[::-1], axis=0)[::-1]
+    if missing.any():
+        what = " between others" if may_end else ""
+        remedy = "or drop the dates" if may_end else "drop the dates, or start where every asset has a value"
         raise BadData(
-            f"{where}: {np.isnan(values).sum()} values are missing, the first in {place.cell(*first)}; fill "
-            "the gaps, drop the dates, or start where every asset has a value."
+            f"{where}: {missing.sum()} values are missing{what}, the first in {place.cell(*_first(missing))}; fill the "
+            f"gaps{'' if may_end else ','} {remedy}."
         )
     if np.isinf(values).any():
         first = _first(np.isinf(values))
@@ -175,11 +198,13 @@ def _sound(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> 
             "lower minimum_rows."
         )
     if len(values) > 1:
-        constant = (values == values[0]).all(axis=0)
+        several = np.isfinite(values).sum(axis=0) > 1
+        constant = several & (np.nanmax(values, axis=0) == np.nanmin(values, axis=0))
         if constant.any():
             column = int(np.argmax(constant))
+            row = int(np.argmax(np.isfinite(values[:, column])))
             raise BadData(
-                f"{where}: {place.cell(0, column)} is {values[0, column]:g} and never changes until "
+                f"{where}: {place.cell(row, column)} is {values[row, column]:g} and never changes until "
                 f"{place.date(len(values) - 1)}; drop the column, or check that it is the right series."
             )
     return pd.DataFrame(values, index=index, columns=frame.columns), place
@@ -316,8 +341,9 @@ def _one_row_a_day(times: pd.DatetimeIndex, values: Floats, where: str, place: _
         other = int(np.argmax(known[:, i]))
         raise BadData(
             f"{where}: the hours of the assets never meet: {place.names[j]!r} has a value at "
-            f"{times[row]:%Y-%m-%d %H:%M} and {place.names[i]!r} at {times[other]:%Y-%m-%d %H:%M}; keep one row a day "
-            '(--resample daily, or resample="daily" when a file is read), or drop the hours before the tables are joined.'
+            f"{times[row]:%Y-%m-%d %H:%M} and {place.names[i]!r} at {times[other]:%Y-%m-%d %H:%M}; keep one row a "
+            'day (--resample daily, or resample="daily" when a file is read), or drop the hours '
+            "before the tables are joined."
         )
     raise BadData(
         f"{where}: {len(again)} dates have several rows, the first {times[row]:%Y-%m-%d %H:%M} ({place.row(row)}); one "

@@ -49,6 +49,18 @@ class Opened:
         """Return the names of the rows the model itself declares to be Big-M rows."""
         return frozenset(_declared_in_pyomo(self.native)) if self.kind == "pyomo" else frozenset()
 
+    @property
+    def passing(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of fixed Pyomo variables, and of parameters: what holds for their values may pass with them."""
+        if self.kind == "pyomo":
+            from proofolio.interfaces.pyomo.reading import fixed_variables, mutable_params  # heavy, as below
+
+            fixed = tuple(v.name for v in fixed_variables(self.native))
+            return fixed, tuple(mutable_params(self.native))
+        if self.kind == "cvxpy":
+            return (), tuple(p.name() for p in self.native.parameters())
+        return (), ()
+
 
 def open_model(model: Any) -> Opened:
     """Open a Program, a builder, a Pyomo model, a CVXPY problem or a model file.

@@ -1,15 +1,14 @@
-"""The report of a backtest: what it found, as JSON, as a table and as a page."""
+"""The report of a backtest: what it found, as a table and as a page."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
-from proofolio.backtesting.backtests import Context, CrisisFigures
+from proofolio.backtesting.backtests import Context
+from proofolio.backtesting.experiments import regime_summary
+from proofolio.backtesting.results import BacktestRecord, closes_asked
 from proofolio.backtesting.simulator import Simulation
-from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.report.backtest_charts import (
     cost_chart,
     drawdown_chart,
@@ -24,87 +23,7 @@ from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
 
-__all__ = ["BacktestResult", "backtest_page", "figures_table", "span_text"]
-
-
-@dataclass(frozen=True, eq=False)
-class BacktestResult:
-    """One call of the command.
-
-    Attributes
-    ----------
-    source : str
-        The file.
-    context : Context
-    runs : list of Simulation
-    options : dict
-        As given, as text.
-    seconds : float
-    costs_tried : dict of list of Simulation
-        By basis points; empty when not asked for.
-    crises : list of CrisisFigures
-    solvers : list of SolverRow
-        SCA against SLSQP; empty when not asked for.
-    """
-
-    source: str
-    context: Context
-    runs: list[Simulation]
-    options: dict[str, str]
-    seconds: float
-    costs_tried: dict[float, list[Simulation]] = field(default_factory=dict)
-    crises: list[CrisisFigures] = field(default_factory=list)
-    solvers: list[SolverRow] = field(default_factory=list)
-
-    @property
-    def reference(self) -> Simulation | None:
-        """The fix-mix, if it ran: turnovers are compared with its."""
-        return next((run for run in self.runs if run.name == "fix-mix"), None)
-
-    def document(self) -> dict[str, Any]:
-        """Return what ``--json`` prints, without the files."""
-        context = self.context
-        found: dict[str, Any] = {
-            "source": self.source,
-            "span": {
-                "first": str(context.market.dates[context.start]),
-                "last": str(context.market.dates[context.stop - 1]),
-                "days": context.stop - context.start,
-                "known_before": context.start,
-            },
-            "assets": list(context.market.names),
-            "options": self.options,
-            "strategies": {
-                run.name: {
-                    **run.metrics.document(),
-                    "unanswered": int(run.unanswered.sum()),
-                    "unproved": int(run.unproved.sum()),
-                    "collapsed": int(run.collapsed.sum()),
-                    "seconds": run.seconds,
-                }
-                for run in self.runs
-            },
-            "seconds": self.seconds,
-        }
-        if self.costs_tried:
-            found["cost_sensitivity"] = {
-                f"{bp:g}": {run.name: run.metrics.document() for run in runs}
-                for bp, runs in self.costs_tried.items()
-            }
-        if self.crises:
-            found["crises"] = [
-                {
-                    "crisis": c.crisis.name,
-                    "first": c.first,
-                    "last": c.last,
-                    "strategy": c.strategy,
-                }
-                | c.metrics.document()
-                for c in self.crises
-            ]
-        if self.solvers:
-            found["sca_against_slsqp"] = [row.document() for row in self.solvers]
-        return found
+__all__ = ["backtest_page", "figures_table", "span_text"]
 
 
 def span_text(context: Context) -> str:
@@ -112,6 +31,12 @@ def span_text(context: Context) -> str:
     return f"{context.market.dates[context.start]} to {context.market.dates[context.stop - 1]}"
 
 
+def traded_text(context: Context) -> str:
+    """Return how often is traded, as text."""
+    return "every period" if context.rebalance == "daily" else context.rebalance
+
+
+CORRELATED = 12  # assets whose correlations fit beside one another on a page; of more, the CSV has them
 HEAD = (
     "strategy",
     "return",
@@ -126,7 +51,7 @@ HEAD = (
 )
 
 
-def backtest_page(result: BacktestResult) -> str:
+def backtest_page(result: BacktestRecord) -> str:
     """Return the page."""
     runs, context = result.runs, result.context
     best = max(runs, key=lambda run: _or(run.metrics.sharpe, -math.inf))
@@ -134,7 +59,7 @@ def backtest_page(result: BacktestResult) -> str:
     parts = [
         tiles(
             [
-                (f"{context.stop - context.start:,}", f"days traded, {span_text(context)}", ""),
+                (f"{context.stop - context.start:,}", f"periods traded, {span_text(context)}", ""),
                 (str(len(runs)), f"strategies on {len(context.market.names)} assets", ""),
                 (f"{best.metrics.sharpe:.2f}", f"highest Sharpe ratio: {best.name}", ""),
                 (_percent(shallow.metrics.max_drawdown), f"smallest max drawdown: {shallow.name}", ""),
@@ -167,16 +92,24 @@ def backtest_page(result: BacktestResult) -> str:
     ]
     return page(
         "Backtest",
-        f"{result.source}: {len(context.market.names)} assets, {span_text(context)}, traded {context.rebalance}. Every "
+        f"{result.source}: {context.market.calendar}, {len(context.market.names)} assets, {span_text(context)}, traded "
+        f"{traded_text(context)}. Every "
         "decision uses only what was known at the close on which it was made.",
         [part for part in parts if part],
         footer="Past returns of a rule chosen afterwards say little about its future ones.",
     )
 
 
-def figures_table(result: BacktestResult) -> Table:
+def figures_table(result: BacktestRecord) -> Table:
     """Return the figures of every run."""
-    return Table(HEAD, [_figures(run, result.reference) for run in result.runs], range(1, len(HEAD)))
+    rows = [_figures(run, result.reference) for run in result.runs]
+    if not any(run.unanswered.any() for run in result.runs):
+        return Table(HEAD, rows, range(1, len(HEAD)))
+    # Beside the figures: those of a strategy without answers are those of its first holdings.
+    asked = closes_asked(result.runs[0], result.context)
+    answered = [f"{asked - int(run.unanswered.sum()):,} of {asked:,}" for run in result.runs]
+    rows = [[row[0], text, *row[1:]] for row, text in zip(rows, answered, strict=True)]
+    return Table((HEAD[0], "answered", *HEAD[1:]), rows, range(1, len(HEAD) + 1))
 
 
 def _figures(run: Simulation, reference: Simulation | None) -> list[str]:
@@ -199,46 +132,39 @@ def _figures(run: Simulation, reference: Simulation | None) -> list[str]:
     ]
 
 
-def _table_section(result: BacktestResult) -> str:
-    unanswered = [f"{run.name} on {run.unanswered.sum()}" for run in result.runs if run.unanswered.any()]
-    notes = [
+def _table_section(result: BacktestRecord) -> str:
+    return section(
+        "Figures",
+        figures_table(result).html("dense"),
         paragraph(
-            "Return, volatility, turnover and cost are a year. Sharpe is over the risk-free rate. Turnover is the sum "
-            "of `|u|` over all trades, bought and sold: 2 is the whole portfolio once. Cost is a fraction of the "
-            "portfolio."
+            f"{result.context.market.calendar}: return, volatility, turnover and cost are a year. Sharpe is over the "
+            "risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is the whole portfolio "
+            "once. Cost is a fraction of the portfolio."
+        ),
+        *(paragraph(sentence, "bad") for sentence in result.warnings),
+    )
+
+
+def _regime_section(result: BacktestRecord) -> str:
+    figure, summary = regime_chart(result.context), regime_summary(result.context)
+    if figure is None or summary is None:
+        return ""
+    rows = [
+        [
+            str(regime),
+            str(asset),
+            f"{periods:.0f}",
+            _percent(mean),
+            _percent(volatility),
+            *map(_number, correlations),
+        ]
+        for (regime, asset), (periods, mean, volatility, *correlations) in zip(
+            summary.index, summary.to_numpy(), strict=True
         )
     ]
-    if unanswered:
-        notes.append(
-            paragraph(
-                f"On some days there was no answer, and the holdings were kept: {', '.join(unanswered)} of "
-                f"{len(result.runs[0].dates)} days."
-            )
-        )
-    unproved = [f"{run.name} on {run.unproved.sum()}" for run in result.runs if run.unproved.any()]
-    if unproved:
-        notes.append(
-            paragraph(
-                "On some days what was traded keeps every rule, but was not proved to be the best within the solver's "
-                f"tolerance: {', '.join(unproved)} of {len(result.runs[0].dates)} days."
-            )
-        )
-    collapsed = [f"{run.name} on {run.collapsed.sum()}" for run in result.runs if run.collapsed.any()]
-    if collapsed:
-        notes.append(
-            paragraph(
-                "On some days a regime of the hidden Markov model had collapsed to next to no days or no variance, no "
-                "restart found better, and the forecast decided on is to be doubted: "
-                f"{', '.join(collapsed)} of {len(result.runs[0].dates)} days."
-            )
-        )
-    return section("Figures", figures_table(result).html("dense"), *notes)
-
-
-def _regime_section(result: BacktestResult) -> str:
-    figure = regime_chart(result.context)
-    if figure is None:
-        return ""
+    names = result.context.market.names
+    shown = names if len(names) <= CORRELATED else ()
+    head = ("regime", "asset", "periods", "mean", "volatility", *(f"with {name}" for name in shown))
     return section(
         "Regimes",
         chart(
@@ -246,10 +172,15 @@ def _regime_section(result: BacktestResult) -> str:
             f"Probability given the returns up to each day (filtered, not smoothed), from "
             f"{result.options.get('regime assets', 'the driving series')}; the model is refitted as time goes on.",
         ),
-    )
+        paragraph(
+            "Mean and volatility of each asset a year, and its correlations, over the periods at whose close the "
+            "regime was believed in. It describes the span; no decision was made on it."
+        ),
+        Table(head, [row[: len(head)] for row in rows], range(2, len(head))).html("dense"),
+    )  # fmt: skip
 
 
-def _weights_section(result: BacktestResult) -> str:
+def _weights_section(result: BacktestRecord) -> str:
     figure = weights_chart(result.runs, result.context.market.names)
     if figure is None:
         return ""
@@ -257,7 +188,7 @@ def _weights_section(result: BacktestResult) -> str:
     return section("Weights", chart(inline_svg(figure), caption))
 
 
-def _risk_section(result: BacktestResult) -> str:
+def _risk_section(result: BacktestRecord) -> str:
     figure = risk_chart(result.context, result.runs)
     if figure is None:
         return ""
@@ -272,36 +203,46 @@ def _risk_section(result: BacktestResult) -> str:
     )
 
 
-def _crisis_section(result: BacktestResult) -> str:
+def _crisis_section(result: BacktestRecord) -> str:
     if not result.crises:
         return ""
-    names = [run.name for run in result.runs]
+    names = result.names
     crises = list(dict.fromkeys(c.crisis for c in result.crises))
-    found = {(c.crisis, c.strategy): c.metrics for c in result.crises}
+    found = {(c.crisis, c.strategy): c for c in result.crises}
     rows = [
         [name]
         + [
-            f"{_percent(found[c, name].total_return)} / {_percent(found[c, name].max_drawdown)}"
+            f"{_percent(found[c, name].metrics.total_return)} / {_percent(found[c, name].metrics.max_drawdown)}"
             for c in crises
         ]
         for name in names
     ]
-    covered = {c.crisis: (c.first, c.last, c.metrics.days) for c in result.crises}
     head = ["strategy"]
     for c in crises:
-        first, last, days = covered[c]
-        head.append(f"{c.name}, {first} to {last}, {days} days")
+        one = found[c, names[0]]
+        head.append(f"{c.name}, {one.first} to {one.last}, {one.metrics.days} days")
+    zooms = []
+    for c in crises:
+        assets = found[c, names[0]].assets
+        mean = [found[c, name].weights.mean(axis=0) for name in names]
+        lines = [
+            [asset, _percent(grown), *(_percent(weights[i]) for weights in mean)]
+            for i, (asset, grown) in enumerate(assets.items())
+        ]
+        zooms.append(f"<h3>{c.name}: what each asset did, and its mean weight</h3>")
+        zooms.append(Table(("asset", "return", *names), lines, range(1, len(names) + 2)).html("dense"))
     return section(
         "In the crises",
         paragraph(
             "Return over the span / deepest fall within it. The span is the days of the crisis that were traded, "
-            "each earned from the close before it."
+            "each earned from the close before it; the runs go on through it, and none begins anew."
         ),
         Table(head, rows, range(1, len(head))).html("dense"),
+        *zooms,
     )
 
 
-def _cost_section(result: BacktestResult) -> str:
+def _cost_section(result: BacktestRecord) -> str:
     tried = result.costs_tried
     if not tried:
         return ""
@@ -320,7 +261,7 @@ def _cost_section(result: BacktestResult) -> str:
     )
 
 
-def _solver_section(result: BacktestResult) -> str:
+def _solver_section(result: BacktestRecord) -> str:
     if not result.solvers:
         return ""
     head = ("method", "H", "γ trade", "ms", "ex ante mean", "max", "ex post mean", "max", "objective", "worse on",
@@ -353,7 +294,7 @@ def _solver_section(result: BacktestResult) -> str:
     )
 
 
-def _how_section(result: BacktestResult) -> str:
+def _how_section(result: BacktestRecord) -> str:
     where = machine()
     versions = ", ".join(f"{name} {found}" for name, found in package_versions().items() if found)
     rows: list[Sequence[Cell]] = [[name, value] for name, value in result.options.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -93,9 +93,12 @@ def drawdown_chart(runs: Sequence[Simulation]) -> Figure:
 
 
 @chart_style
-def weights_chart(runs: Sequence[Simulation], names: Sequence[str]) -> Figure | None:
-    """Draw the weights of each strategy over time, the largest assets by name."""
-    moving = [run for run in runs if np.ptp(run.weights, axis=0).max() > MOVING]
+def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bool = False) -> Figure | None:
+    """Draw the weights of each strategy over time, the largest assets by name.
+
+    Strategies whose weights hardly move are left out unless `still`; None where no strategy remains.
+    """
+    moving = [run for run in runs if still or np.ptp(run.weights, axis=0).max() > MOVING]
     if not moving:
         return None
     overall = np.mean([run.weights.mean(axis=0) for run in moving], axis=0)
@@ -205,7 +208,7 @@ def risk_chart(context: Context, runs: Sequence[Simulation]) -> Figure | None:
 
 
 @chart_style
-def cost_chart(tried: dict[float, list[Simulation]]) -> Figure:
+def cost_chart(tried: Mapping[float, Sequence[Simulation]]) -> Figure:
     """Draw the Sharpe ratio of each strategy against what a trade costs."""
     figure = new_figure("costs", "Sharpe ratio against the cost of a trade", height=3.4)
     axes = figure.add_subplot()

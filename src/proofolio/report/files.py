@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,22 @@ from proofolio.errors import BadData
 from proofolio.report.page import GENERATOR
 from proofolio.whole_files import write_whole
 
-__all__ = ["json_text", "make_folder", "plain", "write_document", "write_markdown", "write_page"]
+__all__ = [
+    "json_text",
+    "make_folder",
+    "plain",
+    "write_document",
+    "write_markdown",
+    "write_page",
+    "write_tables",
+]
 
 
 # What the first characters of a file of ours hold, whichever command wrote it.
 WRITER, PROOFOLIO = "written_by", "proofolio"
 MARKDOWN_MARK = "<!-- written by proofolio -->"
 MARKS = (GENERATOR, f'{{\n  "{WRITER}": "{PROOFOLIO}"', MARKDOWN_MARK)
+TABLES = "tables.json"  # lists the CSV files of ours in a folder
 HEAD_BYTES = 2000  # every mark stands within them
 
 
@@ -70,6 +80,54 @@ def write_markdown(path: Path, text: str) -> None:
 def write_document(path: Path, document: Mapping[str, Any], *, named: bool = False) -> None:
     """Write a JSON document, as `write_page`; unless the user named the file, its first key says who wrote it."""
     _write(path, json_text(document if named else {WRITER: PROOFOLIO, **document}) + "\n", named)
+
+
+def write_tables(folder: Path, tables: Mapping[str, Any]) -> list[Path]:
+    """Write tables of pandas as CSV files in a folder, and return where they are.
+
+    A CSV has no room for a mark: a list of the files that are ours stands beside them, and one that is not on it is
+    not written over.
+
+    Parameters
+    ----------
+    folder : Path
+    tables : mapping of DataFrame
+        By name; what no file can be called becomes ``_``.
+
+    Raises
+    ------
+    BadData
+        When the folder or a file cannot be written, or a file of such a name was written by another program.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadData(f"the folder {folder} cannot be made: {error.strerror}; choose another.") from None
+    listed = folder / TABLES
+    ours = _tables_listed(listed)
+    places = {name: folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.csv" for name in tables}
+    if len(set(places.values())) < len(places):
+        raise BadData(f"the tables {', '.join(tables)} would share a file; name the strategies more plainly.")
+    for place in places.values():
+        if place.exists() and place.name not in ours:
+            raise BadData(
+                f"{place} is there already and was not written by proofolio; move it away or choose another folder."
+            )
+    write_document(listed, {"tables": sorted(ours | {place.name for place in places.values()})})
+    for name, place in places.items():
+        _write(place, tables[name].to_csv(lineterminator="\n"), named=True)
+    return list(places.values())
+
+
+def _tables_listed(path: Path) -> set[str]:
+    """Return the names of the files of ours in a folder, from the list beside them."""
+    _require_ours(path)
+    try:
+        return {str(name) for name in json.loads(path.read_text(encoding="utf-8"))["tables"]}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, KeyError, TypeError):
+        raise BadData(f"{path} cannot be read; move it away or choose another folder.") from None
 
 
 def json_text(document: Mapping[str, Any]) -> str:

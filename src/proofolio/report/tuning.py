@@ -2,100 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from proofolio.backtesting.metrics import Metrics
-from proofolio.backtesting.strategies import MeanVarianceControl
-from proofolio.backtesting.tuning import Choice, Trial, Tuning
+from proofolio.backtesting.tuning import FIGURES as CHOSEN_BY
+from proofolio.backtesting.tuning import TuningRecord, parameters
 from proofolio.report.backtest_charts import drawdown_chart, wealth_chart
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
-__all__ = ["TuningResult", "best_table", "compared_table", "grid_chart", "tuning_page"]
+__all__ = ["best_table", "compared_table", "grid_chart", "tuning_page", "walk_table"]
 
 
 FIGURES = ("Sharpe", "return", "volatility", "max drawdown", "turnover")
 
 
-@dataclass(frozen=True, eq=False)
-class TuningResult:
-    """One call of the command: the file, what was found, by which figure, the spans' first and last dates."""
-
-    source: str
-    tuning: Tuning
-    choose: Choice
-    train: tuple[str, str]
-    test: tuple[str, str]
-    seconds: float
-
-    @property
-    def attribute(self) -> str:
-        """The attribute of `Metrics` that was chosen by."""
-        return {"return": "annual_return"}.get(self.choose, self.choose)
-
-    def document(self) -> dict[str, Any]:
-        """Return what ``--json`` prints, without the files."""
-        tuning = self.tuning
-        return {
-            "source": self.source,
-            "train": {"first": self.train[0], "last": self.train[1]},
-            "test": {"first": self.test[0], "last": self.test[1]},
-            "choose": self.choose,
-            "trials": [
-                _parameters(t) | t.metrics.document() | {"unproved": t.unproved} for t in tuning.trials
-            ],
-            "chosen": _parameters(tuning.chosen),
-            "out_of_sample": {
-                tuning.test.name: tuning.test.metrics.document(),
-                "fix-mix": tuning.reference_test.metrics.document(),
-            },
-            "in_sample": {
-                tuning.test.name: tuning.chosen.metrics.document(),
-                "fix-mix": tuning.reference_train.metrics.document(),
-            },
-            "seconds": self.seconds,
-        }
-
-
-def _parameters(trial: Trial) -> dict[str, Any]:
-    strategy = trial.strategy
-    risk = {"gamma_risk": strategy.gamma_risk} if isinstance(strategy, MeanVarianceControl) else {}
-    return {"horizon": strategy.horizon, **risk, "gamma_trade": strategy.gamma_trade}
-
-
-def best_table(result: TuningResult, count: int) -> Table:
-    """Return the best trials, the chosen one first."""
-    order = sorted(
-        result.tuning.trials, key=lambda t: -np.nan_to_num(getattr(t.metrics, result.attribute), nan=-np.inf)
-    )
+def best_table(result: TuningRecord, count: int) -> Table:
+    """Return the best trials by the figure chosen by, the largest first, and the choice marked."""
+    order = sorted(result.trials, key=lambda t: -np.nan_to_num(result.rule.figure(t.metrics), nan=-np.inf))
+    shown = order[:count]
+    if result.chosen not in shown:  # a ceiling ruled out all of these
+        shown[-1:] = [result.chosen]
     rows = []
-    for trial in order[:count]:
-        given = _parameters(trial)
+    for trial in shown:
+        given = parameters(trial.strategy)
         risk = f"{given['gamma_risk']:g}" if "gamma_risk" in given else ""
         gammas = (str(given["horizon"]), risk, f"{given['gamma_trade']:g}")
-        rows.append((*gammas, *_figures(trial.metrics), str(trial.unproved)))
-    return Table(("H", "γ risk", "γ trade", *FIGURES, "unproved days"), rows, range(1, 9))
+        mark = (
+            "chosen" if trial is result.chosen else "" if result.rule.allows(trial.metrics) else "ruled out"
+        )
+        rows.append((*gammas, *_figures(trial.metrics), str(trial.trades), str(trial.unproved), mark))
+    return Table(("H", "γ risk", "γ trade", *FIGURES, "trades", "unproved", ""), rows, range(1, 10))
 
 
-def compared_table(result: TuningResult) -> Table:
+def compared_table(result: TuningRecord) -> Table:
     """Return the choice and fix-mix on both spans."""
-    tuning = result.tuning
-    chosen = f"{tuning.test.name}, chosen"
+    chosen = f"{result.test_run.name}, chosen"
     rows = [
         (span, name, *_figures(m), f"{1e4 * m.costs:.1f} bp")
         for span, name, m in (
-            ("train", chosen, tuning.chosen.metrics),
-            ("train", "fix-mix", tuning.reference_train.metrics),
-            ("test", chosen, tuning.test.metrics),
-            ("test", "fix-mix", tuning.reference_test.metrics),
+            ("train", chosen, result.chosen.metrics),
+            ("train", "fix-mix", result.reference_train.metrics),
+            ("test", chosen, result.test_run.metrics),
+            ("test", "fix-mix", result.reference_test.metrics),
         )
     ]
     return Table(("on", "strategy", *FIGURES, "cost"), rows, range(2, 8))
+
+
+def walk_table(result: TuningRecord) -> Table | None:
+    """Return the choices of the walk-forward run, below one another; None where there is none."""
+    if result.walked is None:
+        return None
+    found = result.walked.document(result.market)
+    rows = [
+        (
+            f"{c['traded'][0]} to {c['traded'][1]}",
+            str(c.get("horizon", "")),
+            f"{c['gamma_risk']:g}" if "gamma_risk" in c else "",
+            f"{c['gamma_trade']:g}" if "gamma_trade" in c else "",
+            f"{c['figure']:.3f}" + ("" if c["kept_ceilings"] else " (above the ceiling)"),
+        )
+        for c in found["choices"]
+    ]
+    return Table(
+        ("traded", "H", "γ risk", "γ trade", f"{CHOSEN_BY[result.rule.by]} before"), rows, range(1, 5)
+    )
 
 
 def _figures(m: Metrics) -> tuple[str, ...]:
@@ -104,21 +78,23 @@ def _figures(m: Metrics) -> tuple[str, ...]:
 
 
 @chart_style
-def grid_chart(result: TuningResult) -> Figure:
+def grid_chart(result: TuningRecord) -> Figure:
     """Draw the figure chosen by over the grid, one panel a horizon."""
-    tried = [(_parameters(t), t) for t in result.tuning.trials]
+    tried = [(parameters(t.strategy), t) for t in result.trials]
     horizons = sorted({p["horizon"] for p, _ in tried})
     risks = sorted({p.get("gamma_risk", 0.0) for p, _ in tried})
     trades = sorted({p["gamma_trade"] for p, _ in tried})
     values = {
-        (p["horizon"], p.get("gamma_risk", 0.0), p["gamma_trade"]): getattr(t.metrics, result.attribute)
+        (p["horizon"], p.get("gamma_risk", 0.0), p["gamma_trade"]): result.rule.figure(t.metrics)
         for p, t in tried
     }
     low, high = np.nanmin(list(values.values())), np.nanmax(list(values.values()))
-    best = _parameters(result.tuning.chosen)
+    best = parameters(result.chosen.strategy)
 
     rows = -(-len(horizons) // 3)
-    figure = new_figure("grid", f"{result.choose} over the grid", height=rows * (1.1 + 0.26 * len(risks)))
+    figure = new_figure(
+        "grid", f"{CHOSEN_BY[result.rule.by]} over the grid", height=rows * (1.1 + 0.26 * len(risks))
+    )
     panels = figure.subplots(rows, min(3, len(horizons)), squeeze=False, sharey=True)
     for axes in panels.flat[len(horizons) :]:
         axes.set_visible(False)
@@ -151,30 +127,36 @@ def grid_chart(result: TuningResult) -> Figure:
     return figure
 
 
-def tuning_page(result: TuningResult) -> str:
+def tuning_page(result: TuningRecord) -> str:
     """Return the page."""
-    tuning = result.tuning
     chosen = ", ".join(
-        f"{name.replace('_', ' ')} {value:g}" for name, value in _parameters(tuning.chosen).items()
+        f"{name.replace('_', ' ')} {value:g}" for name, value in parameters(result.chosen.strategy).items()
     )
-    runs = [tuning.test, tuning.reference_test]
+    runs = [result.test_run, result.reference_test]
+    train, test = result.span(result.train), result.span(result.test)
     return page(
         "Tuning",
-        f"{result.source}: {len(tuning.trials)} combinations of {tuning.test.name} tried from {result.train[0]} to "
-        f"{result.train[1]}; the one with the highest {result.choose} then ran once from {result.test[0]} to "
-        f"{result.test[1]}.",
+        f"{result.source}: {result.market.calendar}; {len(result.trials)} combinations of {result.test_run.name} tried "
+        f"from {train[0]} to {train[1]}; the one with {result.rule} then ran once from {test[0]} to {test[1]}.",
         [
             tiles(
                 [
                     (chosen, "chosen", ""),
-                    (f"{tuning.chosen.metrics.sharpe:.2f}", "its Sharpe ratio while training", ""),
-                    (f"{tuning.test.metrics.sharpe:.2f}", "its Sharpe ratio afterwards", ""),
-                    (f"{tuning.reference_test.metrics.sharpe:.2f}", "fix-mix's afterwards", ""),
+                    (f"{result.chosen.metrics.sharpe:.2f}", "its Sharpe ratio while training", ""),
+                    (f"{result.test_run.metrics.sharpe:.2f}", "its Sharpe ratio afterwards", ""),
+                    (f"{result.reference_test.metrics.sharpe:.2f}", "fix-mix's afterwards", ""),
                 ]
             ),
             section(
+                "What the choice is worth",
+                *(paragraph(sentence) for sentence in result.verdict()),
+                *(paragraph(sentence, "bad") for sentence in result.warnings),
+            ),
+            section(
                 "The grid, on the training span",
-                chart(inline_svg(grid_chart(result)), f"{result.choose}; the choice in brackets."),
+                chart(
+                    inline_svg(grid_chart(result)), f"{CHOSEN_BY[result.rule.by]}; the choice in brackets."
+                ),
                 best_table(result, 15).html("dense"),
             ),
             section(
@@ -190,6 +172,24 @@ def tuning_page(result: TuningResult) -> str:
                 ),
                 chart(inline_svg(drawdown_chart(runs)), "Loss from the highest close so far."),
             ),
+            _walk_section(result),
         ],
         footer=f"{result.seconds:.0f} s in all.",
+    )
+
+
+def _walk_section(result: TuningRecord) -> str:
+    walked, table = result.walked, walk_table(result)
+    if walked is None or table is None:
+        return ""
+    first = walked.folds[0]
+    step, back = first.traded[1] - first.traded[0], first.looked_back[1] - first.looked_back[0]
+    ran = [("walk-forward", walked.run.metrics), ("fix-mix", walked.reference.metrics)]
+    return section(
+        "Walk-forward",
+        paragraph(
+            f"Every {step} periods the run went on with the combination that had {result.rule} in the {back} before."
+        ),
+        Table(("strategy", *FIGURES), [(name, *_figures(m)) for name, m in ran], range(1, 6)).html(),
+        table.html("dense"),
     )

@@ -168,7 +168,11 @@ def test_rows_and_digest_are_watched(saved, tmp_path):
         lambda d: d.update(digest="0" * 64),
         lambda d: d.update(numbers="binary"),
         lambda d: d.update(model="other"),
-        lambda d: d["certificates"].pop(),
+        lambda d: d["candidates"].pop(),
+        lambda d: d["candidates"][0].update(certified=False),
+        lambda d: d["candidates"][0].update(declared=True),
+        lambda d: d.update(more=1),
+        lambda d: d.pop("candidates"),
         lambda d: d.pop("system"),
         lambda d: d.pop("certificates"),
     ]
@@ -207,3 +211,72 @@ def test_points_of_curved_models_are_not_saved(tmp_path):
     assert found.rows[0].verdict == "invalid"
     save_certificates(found, tmp_path)
     assert check_certificates(tmp_path) == ()
+
+
+def sealed(document):
+    """The document with all digests computed anew, as somebody who forges one would."""
+    found = {key: document[key] for key in ("model", "system", "candidates")}
+    entries = [{k: v for k, v in entry.items() if k != "digest"} for entry in document["certificates"]]
+    return document | {
+        "digest": digest(found),
+        "certificates": [entry | {"digest": digest(entry)} for entry in entries],
+    }
+
+
+def test_a_certificate_that_is_taken_out_is_missing(saved, tmp_path):
+    _, document = saved
+    for left in (document["certificates"][1:], []):
+        lost = check_certificates(
+            rewritten(tmp_path, sealed(document | {"certificates": left})), every_verdict()
+        )
+        wrong = [c for c in lost if not c.ok]
+        assert len(lost) == len(document["certificates"])
+        assert [c.reason for c in wrong] == ["it is missing"] * (len(document["certificates"]) - len(left))
+    first = document["certificates"][0]
+    twice = check_certificates(rewritten(tmp_path, sealed(document | {"certificates": [first] * 2})))
+    assert [c.ok for c in twice[:2]] == [True, False]
+
+
+def test_candidates_of_the_file_are_those_of_the_model(saved, tmp_path):
+    """A file may not leave a candidate out, invent one, or say nothing is certified without that being counted."""
+    _, document = saved
+    sides = document["candidates"]
+    for changed in (sides[1:], [*sides, sides[0]], [sides[0] | {"row": "other"}, *sides[1:]]):
+        forged = sealed(document | {"candidates": changed})
+        with pytest.raises(BadData, match="candidates of the model"):
+            check_certificates(rewritten(tmp_path, forged), every_verdict())
+    none = [side | {"certified": False} for side in sides]
+    empty = sealed(document | {"candidates": none, "certificates": []})
+    assert check_certificates(rewritten(tmp_path, empty), every_verdict()).uncertified == len(sides)
+
+
+def test_what_was_declared_cannot_be_swapped(saved, tmp_path):
+    folder, document = saved
+    forged = copy.deepcopy(document)
+    swap = {"invalid": "binding", "binding": "invalid"}
+    for entry in forged["certificates"]:
+        if entry["verdict"] in swap:
+            entry.update(verdict=swap[entry["verdict"]], declared=not entry["declared"])
+    wrong = [c for c in check_certificates(rewritten(tmp_path, sealed(forged))) if not c.ok]
+    assert sorted(c.verdict for c in wrong) == ["binding", "invalid"]
+    for side in forged["candidates"]:
+        side["declared"] ^= side["row"] in ("binding", "invalid")
+    forged = rewritten(tmp_path, sealed(forged))
+    assert all(c.ok for c in check_certificates(folder, every_verdict(), big_m="invalid"))
+    with pytest.raises(BadData, match="rows that are declared: the one of row"):
+        check_certificates(forged, every_verdict(), big_m="invalid")
+
+
+def test_what_a_formulation_declares_cannot_be_undone(tmp_path):
+    model = Model()
+    x, z = model.variable("x", lower=0, upper=3), model.variable("z", binary=True)
+    model.add("link", x <= 2 * z, model.switch("fixed charge", z, 0, 2.0, "given", ()))
+    program = model.freeze()
+    save_certificates(audit(program), tmp_path)
+    document = json.loads((tmp_path / FILE).read_text())
+    (entry,) = document["certificates"]
+    assert entry["verdict"] == "invalid"
+    entry.update(verdict="binding", declared=False)
+    document["candidates"][0]["declared"] = False
+    with pytest.raises(BadData, match="rows that are declared"):
+        check_certificates(rewritten(tmp_path, sealed(document)), program)

@@ -3,6 +3,7 @@
 from fractions import Fraction
 
 import cvxpy
+import numpy as np
 import pytest
 
 from proofolio import Model, solve
@@ -216,6 +217,31 @@ def test_like_binaries_are_no_switches_and_two_switches_stay():
     assert found.skipped == 4 + 2 * 6
     assert audit(model, big_m="knapsack").skipped == 2 * 6
     assert any("16 sides" in note for note in found.notes)
+
+
+def test_a_row_with_many_switches_stays_whatever_its_column_starts_at():
+    """x <= y0 + ... + y39 with x in [3e-5, 1]: one binary alone allows nothing or all, as with x in [0, 1]."""
+    cases = ((0.0, 1.0, True), (3e-5, 1.0, True), (0.4, 1.0, True), (3e-5, np.inf, True), (0.4, 2.0, False))
+    for least, most, stays in cases:
+        model = Model("many")
+        x, y = model.variable("x", lower=least, upper=most), model.variable("y", 40, binary=True)
+        model.add("big", x <= y.sum())
+        found = audit(model, tiers=["interval"])
+        assert (len(found.rows), found.skipped) == ((40, 0) if stays else (0, 40)), (least, most)
+
+
+def test_one_of_two_equal_rows_is_redundant_given_the_other_and_both_stay():
+    model = Model("twice")
+    x, z = model.variable("x", lower=0, upper=9), model.variable("z", binary=True)
+    model.add("one", x <= 3 + 6 * z)
+    model.add("two", x <= 3 + 6 * z)
+    found = audit(model)
+    assert [row.verdict for row in found.rows] == ["redundant", "redundant"]
+    assert all(row.reason.startswith("given the other rows") for row in found.rows)
+    after, rows = tightened(found)
+    assert rows == ()
+    assert after.row_upper.tolist() == [3.0, 3.0]
+    assert after.A.toarray().tolist() == [[1.0, -6.0]] * 2
 
 
 @pytest.mark.parametrize("of", ["abs", "norm1", "max"])

@@ -7,7 +7,7 @@ import numpy as np
 import pyomo.environ as pyo
 import pytest
 
-from proofolio import BadData, Model, read_program, solve
+from proofolio import BadData, Model, UnprovenBigM, read_program, solve
 from proofolio.verification.audit.auditing import audit
 from proofolio.verification.audit.tightening import confirm, tighten, tightened
 
@@ -110,7 +110,8 @@ def test_pyomo_in_place():
     model.need = pyo.Constraint(expr=sum(model.x.values()) >= 7)
     model.cost = pyo.Objective(expr=sum((i + 2) * model.z[i] + model.x[i] for i in range(3)))
     before = solve(model).objective
-    assert tighten(model) is model
+    with pytest.warns(UnprovenBigM, match="3 new M's"):  # whoever sets M later has to know
+        assert tighten(model) is model
     assert {row.verdict for row in audit(model).rows} == {"tight"}
     assert pyo.value(model.link[1].body) <= 0
     assert solve(model).objective == pytest.approx(before)
@@ -144,3 +145,62 @@ def test_an_audit_of_another_model_is_refused():
     with pytest.raises(BadData, match="another model"):
         tighten(facilities(), found=found)
     assert tighten(found.opened.program, found=found).n == found.opened.program.n
+
+
+def fixed_in_a_loop():
+    """x <= 100 y and x <= 2 + 8 z over x in [0, 10], z in [0, 1]: with x = 3, z = 0 less than M = 10 looks enough."""
+    m = pyo.ConcreteModel()
+    m.x, m.y, m.z = pyo.Var(bounds=(0, 10)), pyo.Var(domain=pyo.Binary), pyo.Var(bounds=(0, 1))
+    m.big = pyo.Constraint(expr=m.x <= 100 * m.y)
+    m.lim = pyo.Constraint(expr=m.x <= 2 + 8 * m.z)
+    m.cost = pyo.Objective(expr=m.y - m.x)
+    return m
+
+
+def test_a_fixed_pyomo_variable_lends_its_declared_bounds_only(tmp_path):
+    m = fixed_in_a_loop()
+    m.x.fix(3)
+    m.z.fix(0.5)
+    found = audit(m)
+    assert "2 variables are fixed (x, z)" in found.notes[0]
+    with pytest.raises(BadData, match=r"takes the values of fixed variables \('x', 'z'\)"):
+        tighten(m, found=found)
+    tighten(m, out=tmp_path / "after.lp")
+    assert (m.x.fixed, m.x.value, m.z.fixed, m.z.value) == (True, 3, True, 0.5)
+    assert audit(m).rows[0].big_m == 10
+    written = read_program(tmp_path / "after.lp")  # the file is the model as it stands
+    assert dict(zip(written.column_names, written.lower.tolist(), strict=True))["x"] == 3
+    m.x.unfix()
+    m.z.unfix()
+    assert solve(m).objective == -9  # x = 10 with y = 1 is there again
+    m.x.setub(20)
+    m.x.fix(30)  # a value beyond the bounds counts as well
+    m.big.set_value(m.x <= 100 * m.y)
+    m.lim.set_value(m.x <= 2 + 50 * m.z)
+    tighten(m)
+    assert audit(m).rows[0].big_m == 30
+
+
+def test_a_row_that_is_linear_while_a_variable_is_fixed_is_refused_in_words():
+    m = fixed_in_a_loop()
+    m.z.fix(1)
+    m.product = pyo.Constraint(expr=m.x**3 * m.z - m.x**3 * m.z + pyo.sin(m.z) * m.x <= 5)
+    m.x.fix(1)
+    with pytest.raises(BadData, match=r"has to hold once its fixed variables .* are free"):
+        tighten(m)
+    assert (m.z.fixed, m.z.value) == (True, 1)
+
+
+def test_values_that_can_change_are_refused_or_named():
+    U, x = cp.Parameter(name="U", value=10), cp.Variable(name="x")
+    y = cp.Variable(boolean=True, name="y")
+    problem = cp.Problem(cp.Minimize(y - x), [x <= 100 * y, x <= U, x >= 0])
+    assert any("(U)" in note for note in audit(problem).notes)
+    with pytest.raises(BadData, match=r"Parameters \('U'\)"):
+        tighten(problem)
+    m = fixed_in_a_loop()
+    m.U = pyo.Param(initialize=7, mutable=True)
+    m.most = pyo.Constraint(expr=m.x <= m.U)
+    with pytest.warns(UnprovenBigM, match=r"present values of Params \('U'\) only"):
+        tighten(m)
+    assert audit(m).rows[0].big_m == 7

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyomo.environ as pyo
 from numpy.typing import ArrayLike
 from pyomo.common.errors import PyomoException
 from pyomo.core.base.set import SetProduct
+from pyomo.core.expr.visitor import identify_variables
 from pyomo.repn.util import categorize_valid_components
 from scipy import sparse
 
@@ -38,7 +40,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, split_forms
 
-__all__ = ["PyomoReading", "from_pyomo", "read_pyomo"]
+__all__ = ["PyomoReading", "fixed_variables", "from_pyomo", "mutable_params", "read_pyomo", "read_unfixed"]
 
 DENSE_FORM = 200  # a form on more columns than this is split into its independent parts
 
@@ -115,6 +117,46 @@ def read_pyomo(model: Any) -> PyomoReading:
         raise BadData(f"the Pyomo model {model.name!r} holds no data yet: call create_instance() first")
     _refuse_unsupported(model)
     return _ModelReader(model).reading()
+
+
+def fixed_variables(model: Any) -> list[Any]:
+    """Return the variables of a Pyomo model that are fixed and could take other values if they were not."""
+    inside = model.component_data_objects(pyo.Var, active=True, descend_into=pyo.Block)
+    rows = model.component_data_objects(pyo.Constraint, active=True, descend_into=pyo.Block)
+    elsewhere = (v for row in rows for v in identify_variables(row.body, include_fixed=True))
+    fixed = {id(v): v for v in chain(inside, elsewhere) if v.fixed}
+    return [v for v in fixed.values() if v.lb is None or v.ub is None or not v.lb == v.value == v.ub]
+
+
+def mutable_params(model: Any) -> list[str]:
+    """Return the names of the Params of a Pyomo model whose values can be changed."""
+    params = model.component_objects(pyo.Param, active=True, descend_into=pyo.Block)
+    return [param.name for param in params if param.mutable]
+
+
+def read_unfixed(model: Any, fixed: Sequence[Any]) -> PyomoReading:
+    """Read a Pyomo model as if some fixed variables were not; their bounds allow at least the values they have.
+
+    Raises
+    ------
+    BadData, UnsupportedProgram
+        As for `from_pyomo`, and where a row is quadratic or linear only while they are fixed.
+    """
+    values = {id(v): float(v.value) for v in fixed}
+    try:
+        for variable in fixed:
+            variable.unfix()
+        found = read_pyomo(model)
+    finally:
+        for variable in fixed:
+            variable.fixed = True
+    lower, upper = found.program.lower.copy(), found.program.upper.copy()
+    for j, variable in enumerate(found.variables):
+        if id(variable) in values:
+            value = values[id(variable)]
+            value = round(value) if found.program.integer[j] else value
+            lower[j], upper[j] = min(lower[j], value), max(upper[j], value)
+    return replace(found, program=replace(found.program, lower=lower, upper=upper))
 
 
 def _refuse_unsupported(model: Any) -> None:

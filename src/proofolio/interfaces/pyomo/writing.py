@@ -81,7 +81,9 @@ def add_to_block(program: Program, block: Any, natives: list[Any], skip: Iterabl
     try:
         with PauseGC():  # hundreds of thousands of terms, none of them garbage
             writer.write()
-    except Exception:
+    except (
+        BaseException
+    ):  # whatever it is, and Ctrl-C too: the user's block is left as it was, and it goes on
         writer.undo()
         raise
 

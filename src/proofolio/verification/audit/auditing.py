@@ -17,6 +17,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -27,7 +28,6 @@ import numpy as np
 from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
-from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
@@ -41,8 +41,9 @@ from proofolio.verification.audit.verdicts import (
     judge,
     row_verdict,
 )
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 
-__all__ = ["Audit", "Progress", "assert_valid", "audit"]
+__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
 
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
@@ -207,10 +208,12 @@ def audit(
     started = time.perf_counter()
     opened = open_model(model)
     program = opened.program
-    asked, skipped = candidates(program, _declared(opened, big_m))
+    ends = started + time_limit
+    asked, skipped = candidates(program, declared_rows(opened, big_m), lambda: time.perf_counter() > ends)
     made = _made_columns(opened)
-    asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
-    limits = Limits(started + time_limit, mip_time_limit, integrality, meaningful)
+    if made.any():
+        asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
+    limits = Limits(ends, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
     interrupted = run.everything(tuple(tiers))
     pairs = tuple(zip(asked, run.findings, strict=True))
@@ -224,7 +227,7 @@ def audit(
         rows_total=program.m + len(program.quadratic),
         rows=judged,
         indicators=implied,
-        notes=_notes(program, skipped),
+        notes=_notes(opened, skipped),
         seconds=time.perf_counter() - started,
         interrupted=interrupted,
         skipped=skipped,
@@ -273,7 +276,8 @@ def _check(
             raise BadData(f"{name} is {value}: give a positive number")
 
 
-def _declared(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+def declared_rows(opened: Opened, big_m: str | Sequence[str] | None) -> frozenset[str]:
+    """Return the names of the rows that a model or patterns declare to be Big-M rows."""
     patterns = [] if big_m is None else [big_m] if isinstance(big_m, str) else list(big_m)
     if not patterns:
         return opened.declared()
@@ -297,8 +301,13 @@ def _made_columns(opened: Opened) -> Mask:
     return made
 
 
-def _notes(program: Program, skipped: int) -> tuple[str, ...]:
-    found = []
+def _notes(opened: Opened, skipped: int) -> tuple[str, ...]:
+    program, found = opened.program, []
+    fixed, params = opened.passing
+    for those, what in ((fixed, "variables are fixed"), (params, "parameters have values that can change")):
+        if those:
+            shown = ", ".join(those[:3]) + (", ..." if len(those) > 3 else "")
+            found.append(f"{len(those)} {what} ({shown}): all that is said holds for their present values")
     held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
@@ -347,6 +356,7 @@ class Tiers:
     implied_findings: list[Finding] = field(default_factory=list)
     writing: float = 0.0
     reserve: float = 0.0
+    each: float = 0.0
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -368,17 +378,23 @@ class Tiers:
         self.findings = [Finding(reason=c.why_not or blank) for c in self.asked]
         self.implied_findings = [Finding(reason=blank) for _ in self.implied]
         try:
+            self._keep_time_for_writing(0)
             if "interval" in tiers:
                 self._intervals()
             if "lp" in tiers:
-                self._keep_time_for_writing()
-                self._linear_programs("mip" in tiers)
-                self._meanings()
+                self._keep_time_for_writing(len(self.asked))
+                self._in_time(lambda: self._linear_programs("mip" in tiers))
+                self._in_time(self._meanings)
             for finding in self.implied_findings:
                 finding.reason = "a native indicator has no M to judge"
         except KeyboardInterrupt:
             return True
         return False
+
+    def _in_time(self, work: Callable[[], None]) -> None:
+        """Do something, and stop it in the middle of its exact arithmetic when no time is left."""
+        with suppress(TimeIsUp), stopped_when(lambda: self.left <= 0):
+            work()
 
     def _report(self, tier: str, done: int, total: int) -> None:
         if self.progress is not None:
@@ -393,20 +409,31 @@ class Tiers:
                     return
                 findings[k] = self.search.by_interval(candidate)
                 done += 1
+                if done in (SAMPLE, 8 * SAMPLE):
+                    self._keep_time_for_writing(done)
+                self.writing += self.each
                 if done % 256 == 0:
                     self._report("interval", done, total)
         if total:
             self._report("interval", total, total)
 
-    def _keep_time_for_writing(self) -> None:
-        """Write some verdicts to see how long all of them take: that has to fit into the limit as well."""
+    def _keep_time_for_writing(self, judged: int) -> None:
+        """Write some verdicts to see how long all of them take: that has to fit into the limit as well.
+
+        Those that are judged take longer than those that nothing is known of.
+        """
         every = [*zip(self.asked, self.findings, strict=True)]
-        some = every[:: max(1, len(every) // SAMPLE)]
+        unseen, seen = self._to_write(every[judged:]), WRITING * self._to_write(every[:judged])
+        self.each = max(seen - unseen, 0.0) if judged else unseen
+        self.writing = unseen * (len(every) - judged) + seen * judged
+        self.search.ends = self.limits.ends - self.writing
+
+    def _to_write(self, pairs: Sequence[tuple[Candidate, Finding]]) -> float:
+        """Return about how many seconds each of some verdicts takes."""
+        some = pairs[:: max(1, len(pairs) // SAMPLE)]
         started = time.perf_counter()
         self.rows(some)
-        spent = time.perf_counter() - started
-        self.writing = WRITING * spent * len(every) / max(1, len(some))
-        self.search.ends = self.limits.ends - self.writing
+        return (time.perf_counter() - started) / max(1, len(some))
 
     def _linear_programs(self, integers: bool) -> None:
         if self.left <= 0:
@@ -453,7 +480,11 @@ class Tiers:
             if self.left <= 0:
                 self._out_of_time(queue[done:])
                 return
-            ask(self.asked[k], self.findings[k])
+            try:
+                ask(self.asked[k], self.findings[k])
+            except TimeIsUp:
+                self._out_of_time(queue[done:])
+                raise
             self._report(tier, done + 1, len(queue))
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:

@@ -13,10 +13,10 @@ leaves more room:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = ["CROWD", "Candidate", "Candidates", "Place", "candidates", "implied_r
 
 
 SIDES = ("upper", "lower")
+LITTLE = Fraction(1, 100)  # part of M that is little beside it
 CROWD, LIKE = (
     3,
     0.1,
@@ -139,74 +140,112 @@ class Candidates(NamedTuple):
     skipped: int
 
 
-def candidates(program: Program, declared: frozenset[str] = frozenset()) -> Candidates:
+def candidates(
+    program: Program, declared: frozenset[str] = frozenset(), is_late: Callable[[], bool] = lambda: False
+) -> Candidates:
     """Return all candidates of a program, in the order of its rows; upper sides before lower ones.
 
     A row with three or more binaries of like size (knapsacks, parities) is none, unless it is declared or one of its
-    binaries switches the side alone: see `_switched_alone`.
+    binaries switches the side alone: see `_Crowd.switched_alone`.
 
     Parameters
     ----------
     program : Program
     declared : frozenset of str
         Names of rows declared to be Big-M rows, besides those that formulations tagged.
+    is_late : function
+        Whether the time is up; every side of a crowded row then counts as a candidate, unseen.
     """
     found, skipped = list[Candidate](), 0
-    crowded = _crowded(program)
+    crowd = _Crowd(program)
     for candidate in _of_rows(program, declared):
-        others = crowded.get(candidate.place.row)
-        if others is None or candidate.declared or _switched_alone(program, candidate, others):
+        known = candidate.place.row not in crowd or candidate.declared or is_late()
+        if known or crowd.switched_alone(candidate):
             found.append(candidate)
         else:
             skipped += 1
     return Candidates([*found, *_of_quadratic_rows(program, declared)], skipped)
 
 
-def _crowded(program: Program) -> dict[int, dict[int, Fraction]]:
-    """Return the binaries and coefficients of the rows in which several are of like size."""
-    A, switch = program.A, _switches(program)
-    row = np.repeat(np.arange(program.m), np.diff(A.indptr))
-    size = np.where(switch[A.indices], np.abs(A.data), 0.0)
-    top = np.zeros(program.m)
-    np.maximum.at(top, row, size)
-    alike = np.bincount(row, (size > 0) & (size >= LIKE * top[row]), program.m)
-    found = dict[int, dict[int, Fraction]]()
-    for i in np.flatnonzero(alike >= CROWD).tolist():
-        at = range(int(A.indptr[i]), int(A.indptr[i + 1]))
-        found[i] = {int(A.indices[k]): as_decimal(float(A.data[k])) for k in at if size[k] > 0}
-    return found
+class _Crowd:
+    """The rows in which several binaries are of like size, and what their sides read apart from the binaries.
 
-
-def _switched_alone(program: Program, candidate: Candidate, binaries: dict[int, Fraction]) -> bool:
-    r"""Whether a side can bind with all binaries but its own where they leave less room, and its own one gives way.
-
-    With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
-    reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it can bind when
-    :math:`l \le t < h`. Where the rest moves in steps g, integers times integer columns, the binary gives way
-    when :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+    That is the same for all binaries of a side, so it is counted once.
     """
-    place = candidate.place
-    if program.row_lower[place.row] == program.row_upper[place.row]:
-        return False
-    room, low, high = candidate.tight, Fraction(0), Fraction(0)
-    bounded, step = [True, True], list[Fraction]()
-    for j, a in candidate.body.items():
-        if j in binaries:
-            room -= max(a, Fraction(0))
-            continue
-        ends = [float(program.lower[j]), float(program.upper[j])]
-        below, above = ends if a > 0 else ends[::-1]
-        bounded = [bounded[0] and math.isfinite(below), bounded[1] and math.isfinite(above)]
-        low += a * as_decimal(below) if math.isfinite(below) else 0
-        high += a * as_decimal(above) if math.isfinite(above) else 0
-        step.append(abs(a) if program.integer[j] else Fraction(0))
-    if (bounded[0] and low > room) or (bounded[1] and high <= room):
-        return False
-    if all(step):
-        L = math.lcm(*(a.denominator for a in step))
-        g = Fraction(math.gcd(*(int(a * L) for a in step)), L)
-        return (room + candidate.big_m) // g > room // g
-    return True
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        A, self._switch = program.A, _switches(program)
+        row = np.repeat(np.arange(program.m), np.diff(A.indptr))
+        size = np.where(self._switch[A.indices], np.abs(A.data), 0.0)
+        top = np.zeros(program.m)
+        np.maximum.at(top, row, size)
+        alike = np.bincount(row, (size > 0) & (size >= LIKE * top[row]), program.m)
+        self._rows = frozenset(np.flatnonzero(alike >= CROWD).tolist())
+        self._known: dict[tuple[int, str], _Rest] = {}
+
+    def __contains__(self, row: int) -> bool:
+        return row in self._rows
+
+    def switched_alone(self, candidate: Candidate) -> bool:
+        r"""Whether a side can bind with all binaries but its own where they leave less room, and its own gives way.
+
+        With s what the other binaries take at most, and the rest of the body between l and h over its bounds, the side
+        reads :math:`\mathrm{rest} \le t = \mathrm{tight} - s` with the binary on: it binds when :math:`t < h`, and the
+        binary gives way when :math:`l \le t`. Where nothing is left with the binary on, :math:`t < l`, it is a switch
+        all the same when it frees the rest, :math:`h \le t + M`, or when l is above t by a small part of M only.
+        Where the rest moves in steps g, integers times integer columns, it gives way when
+        :math:`\lfloor (t + M) / g \rfloor > \lfloor t / g \rfloor`. An equality does not give way at all.
+        """
+        place = candidate.place
+        if self._program.row_lower[place.row] == self._program.row_upper[place.row]:
+            return False
+        key = place.row, place.side
+        if key not in self._known:
+            self._known[key] = self._rest(*key)
+        rest = self._known[key]
+        # its own binary is among those that take room where its coefficient is positive, which is when it is on at 1
+        room = candidate.tight - rest.taken + (candidate.big_m if candidate.on else 0)
+        M, low, high = candidate.big_m, rest.low, rest.high
+        if high is not None and high <= room:
+            return False
+        if low is not None and low > room + LITTLE * M and not (high is not None and low < high <= room + M):
+            return False
+        if rest.step is not None:
+            return (room + M) // rest.step > room // rest.step
+        return True
+
+    def _rest(self, row: int, side: str) -> _Rest:
+        p, sign = self._program, 1 if side == "upper" else -1
+        taken = low = high = Fraction(0)
+        bounded, steps = [True, True], list[Fraction]()
+        for k in range(int(p.A.indptr[row]), int(p.A.indptr[row + 1])):
+            j, a = int(p.A.indices[k]), sign * as_decimal(float(p.A.data[k]))
+            if not a:
+                continue
+            if self._switch[j]:
+                taken += max(a, Fraction(0))
+                continue
+            ends = [float(p.lower[j]), float(p.upper[j])]
+            below, above = ends if a > 0 else ends[::-1]
+            bounded = [bounded[0] and math.isfinite(below), bounded[1] and math.isfinite(above)]
+            low += a * as_decimal(below) if math.isfinite(below) else 0
+            high += a * as_decimal(above) if math.isfinite(above) else 0
+            steps.append(abs(a) if p.integer[j] else Fraction(0))
+        step = None
+        if all(steps):
+            L = math.lcm(*(a.denominator for a in steps))
+            step = Fraction(math.gcd(*(int(a * L) for a in steps)), L)
+        return _Rest(taken, low if bounded[0] else None, high if bounded[1] else None, step)
+
+
+class _Rest(NamedTuple):
+    """Of a side: what all its binaries take at most, the ends of the rest, and the steps that it moves in."""
+
+    taken: Fraction
+    low: Fraction | None
+    high: Fraction | None
+    step: Fraction | None
 
 
 def _switches(program: Program) -> Mask:
@@ -241,17 +280,19 @@ def _of_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
     A, names = program.A, program.row_names
     tagged = _tagged(program.rows)
     columns = program.column_names
-    for k in _largest(A, _switches(program), program.binary).tolist():
-        row = int(np.searchsorted(A.indptr, k, side="right")) - 1
+    at = _largest(A, _switches(program), program.binary)
+    of = np.searchsorted(A.indptr, at, side="right") - 1
+    for k, row in zip(at.tolist(), of.tolist(), strict=True):
         a, b = int(A.indptr[row]), int(A.indptr[row + 1])
         binary = int(A.indices[k])
-        rest = np.r_[a:k, k + 1 : b]
-        rest = rest[A.data[rest] != 0]
+        kept = A.data[a:b] != 0
+        kept[k - a] = False
+        index, values = A.indices[a:b][kept].astype(np.int32), A.data[a:b][kept]
         is_declared = names[row] in declared or tagged.get(row) == binary
         for side, limit, sign in _sides(program.row_lower[row], program.row_upper[row]):
             place = Place(row, names[row], side, binary, columns[binary])
-            index, values = A.indices[rest].astype(np.int32), sign * A.data[rest]
-            yield _candidate(place, sign * float(A.data[k]), sign * limit, index, values, is_declared)
+            d = sign * float(A.data[k])
+            yield _candidate(place, d, sign * limit, index, sign * values, is_declared)
 
 
 def _sides(low: float, high: float) -> list[tuple[str, float, float]]:
@@ -268,18 +309,15 @@ def _candidate(
     declared: bool,
     **more: Any,
 ) -> Candidate:
+    big_m, loose, tight = _ends(d, limit)
+    return Candidate(place, int(d < 0), columns, values, big_m, loose, tight, declared, **more)
+
+
+@lru_cache(maxsize=1 << 14)
+def _ends(d: float, limit: float) -> tuple[Fraction, Fraction, Fraction]:
+    """Return M, and what the body may reach with the binary off and on."""
     slope, rhs = as_decimal(d), as_decimal(limit)
-    return Candidate(
-        place=place,
-        off=int(d < 0),
-        columns=columns,
-        values=values,
-        big_m=abs(slope),
-        loose=rhs - min(Fraction(0), slope),
-        tight=rhs - max(Fraction(0), slope),
-        declared=declared,
-        **more,
-    )
+    return abs(slope), rhs - min(Fraction(0), slope), rhs - max(Fraction(0), slope)
 
 
 def _of_quadratic_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:

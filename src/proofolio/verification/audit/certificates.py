@@ -1,26 +1,27 @@
 """Certificates of an audit in a file: written, and read again to be checked without a solver.
 
-The file holds the linear rows and bounds of the model as decimals, and for every certified row what proves
-its verdict: multipliers or a tree for a bound or that nothing is left, and points. A change of any
-field of a certificate is noticed by `proofolio.verification.audit.checker`; a digest of the rows notices changes
-there, and `check_certificates` compares them with a model when it is given one.
+The file holds the linear rows and bounds of the model as decimals, its candidates with whether each is declared
+and certified, and for every certified one what proves its verdict: multipliers or a tree for a bound or that
+nothing is left, and points. A change of any field of a certificate is noticed by
+`proofolio.verification.audit.checker`; a digest of the rest notices changes there, and `check_certificates` compares
+rows and candidates with a model when it is given one.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
-from proofolio.verification.audit.auditing import Audit
-from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.auditing import Audit, declared_rows
+from proofolio.verification.audit.candidates import Candidate, candidates
 from proofolio.verification.audit.checker import CheckedCertificate, checked, written_tree
 from proofolio.verification.audit.verdicts import Finding
 from proofolio.verification.exact.certificate import NUMBERS, digest, side_text, written
@@ -28,10 +29,11 @@ from proofolio.verification.exact.lp_bounds import ExactRows, Question
 from proofolio.verification.exact.trees import ExactProgram, Node, proved_bound
 from proofolio.whole_files import write_whole
 
-__all__ = ["CheckedCertificate", "check_certificates", "save_certificates"]
+__all__ = ["CheckedCertificate", "CheckedCertificates", "check_certificates", "save_certificates"]
 
 
 FILE = "certificates.json"
+KEYS = {"numbers", "model", "system", "candidates", "digest", "certificates"}
 
 
 # ------------------------------------------------------------------------- saving
@@ -45,16 +47,21 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     program = found.opened.program
     rows = _system_document(program, found.search.exact)
     curved = len(program.quadratic) + len(program.cones) + len(program.indicators) + len(program.sos)
-    entries = []
+    entries, sides = [], []
     for verdict, (candidate, finding) in zip(found.rows, found.judged, strict=True):
-        if verdict.certified and candidate.kind == "row" and not (curved and finding.point is not None):
+        if candidate.kind != "row":
+            continue
+        certified = verdict.certified and not (curved and finding.point is not None)
+        sides.append(_side(candidate) | {"certified": certified})
+        if certified:
             entry = _entry(found, verdict.verdict, candidate, finding)
             entries.append({**entry, "digest": digest(entry)})
     document = {
         "numbers": NUMBERS,
         "model": found.model,
         "system": rows,
-        "digest": _seal(found.model, rows, len(entries)),
+        "candidates": sides,
+        "digest": _seal(found.model, rows, sides),
         "certificates": entries,
     }
     try:
@@ -66,9 +73,19 @@ def save_certificates(found: Audit, directory: str | Path) -> Path:
     return file
 
 
-def _seal(model: str, rows: Any, count: int) -> str:
-    """Return the digest of what the file is about: the model's name and rows, and how many certificates."""
-    return digest({"model": model, "system": rows, "certificates": count})
+def _seal(model: str, rows: Any, sides: Any) -> str:
+    """Return the digest of what the file is about: the model's name, its rows and its candidates."""
+    return digest({"model": model, "system": rows, "candidates": sides})
+
+
+def _side(candidate: Candidate) -> dict[str, Any]:
+    place = candidate.place
+    return {
+        "row": place.name,
+        "binary": place.binary_name,
+        "side": place.side,
+        "declared": candidate.declared,
+    }
 
 
 def _system_document(program: Program, exact: ExactRows) -> dict[str, Any]:
@@ -150,7 +167,27 @@ def _entry(found: Audit, verdict: str, candidate: Candidate, finding: Finding) -
 
 
 # ----------------------------------------------------------------------- checking
-def check_certificates(directory: str | Path, model: Any = None) -> tuple[CheckedCertificate, ...]:
+class CheckedCertificates(tuple[CheckedCertificate, ...]):
+    """All certificates of a file, checked; those that should be there and are not count as wrong.
+
+    Attributes
+    ----------
+    uncertified : int
+        Candidates that the audit had no certificate for, as those it left undecided.
+    """
+
+    uncertified: int
+
+    def __new__(cls, found: Iterable[CheckedCertificate], uncertified: int) -> Self:
+        """Return the certificates as a tuple."""
+        made = super().__new__(cls, found)
+        made.uncertified = uncertified
+        return made
+
+
+def check_certificates(
+    directory: str | Path, model: Any = None, *, big_m: str | Sequence[str] | None = None
+) -> CheckedCertificates:
     """Check every certificate in a directory again, in exact arithmetic and without a solver.
 
     Parameters
@@ -158,13 +195,17 @@ def check_certificates(directory: str | Path, model: Any = None) -> tuple[Checke
     directory : str or Path
         Where `save_certificates` wrote.
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path, optional
-        The model the certificates speak of: its rows must be those in the file. Without it the certificates are
-        checked against the rows in the file alone, which says nothing about a model of yours.
+        The model the certificates speak of: its rows and candidates must be those in the file. Without it the
+        certificates are checked against the rows in the file alone, which says nothing about a model of yours.
+    big_m : str or sequence of str, optional
+        Patterns of the rows declared to be Big-M rows, as for `audit`: the file must have declared these and no
+        others. Without it those that the file says are declared are taken for declared.
 
     Raises
     ------
     BadData
-        For a file that is missing, is no such file, or whose rows are not what was saved or not the model's.
+        For a file that is missing, is no such file, or whose rows or candidates are not what was saved or not
+        the model's.
     """
     file = Path(directory) / FILE
     try:
@@ -177,23 +218,36 @@ def check_certificates(directory: str | Path, model: Any = None) -> tuple[Checke
         rows = document["system"]
         if document["numbers"] != NUMBERS:
             raise BadData(f"{file} reads numbers as {document['numbers']!r}: this version knows {NUMBERS!r}")
-        if _seal(document["model"], rows, len(document["certificates"])) != document["digest"]:
+        sides = document["candidates"]
+        if _seal(document["model"], rows, sides) != document["digest"]:
             raise BadData(
-                f"{file} has been changed: its model, its rows or the number of its certificates are not "
-                "those that were saved"
+                f"{file} has been changed: its model, its rows or its candidates are not those that were saved"
             )
+        if set(document) != KEYS:
+            raise BadData(f"{file} has been changed: it holds {', '.join(sorted(set(document) ^ KEYS))}")
         if model is not None:
-            _compare(rows, document["model"], model, file)
-        return checked(document)
+            _compare(document, model, big_m, file)
+        return CheckedCertificates(checked(document), sum(not side["certified"] for side in sides))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
         if isinstance(error, BadData):
             raise
         raise BadData(f"{file} is no file of certificates: {type(error).__name__} {error}") from None
 
 
-def _compare(rows: Any, name: str, model: Any, file: Path) -> None:
+def _compare(document: Mapping[str, Any], model: Any, big_m: str | Sequence[str] | None, file: Path) -> None:
     opened = open_model(model)
-    if json.loads(json.dumps(_system_document(opened.program, ExactRows(opened.program)))) != rows:
+    program, name, sides = opened.program, document["model"], document["candidates"]
+    if json.loads(json.dumps(_system_document(program, ExactRows(program)))) != document["system"]:
         raise BadData(
             f"{file} holds certificates of another model, {name!r}: its rows are not those of the model given"
+        )
+    said = frozenset(side["row"] for side in sides if side["declared"])
+    declared = opened.declared() | said if big_m is None else declared_rows(opened, big_m)
+    of_model = [_side(c) for c in candidates(program, declared).asked if c.kind == "row"]
+    of_file = [{key: value for key, value in side.items() if key != "certified"} for side in sides]
+    if of_model != of_file:
+        there = [side for side in of_model if side not in of_file]
+        what = f"the one of row {there[0]['row']!r} is not there as it is" if there else "it holds others"
+        raise BadData(
+            f"{file} does not hold the candidates of the model given, with the rows that are declared: {what}"
         )

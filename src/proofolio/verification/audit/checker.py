@@ -1,9 +1,10 @@
 """The checker of an audit's certificates: no solver, no numpy, fractions only (but for units in the last place).
 
-A document holds the linear rows and bounds of a model, and for every certified row what proves its verdict:
-multipliers or a tree for a bound or that nothing is left, and points. Everything a certificate says is computed anew
-from the rows by `proofolio.verification.exact.certificate` and `proofolio.verification.exact.trees`, and the verdict
-from that. What must be right for a certificate to be believed: see `proofolio.verification.exact`.
+A document holds the linear rows and bounds of a model, its candidates, and for every certified one what proves
+its verdict: multipliers or a tree for a bound or that nothing is left, and points. Everything a certificate says
+is computed anew from the rows by `proofolio.verification.exact.certificate` and
+`proofolio.verification.exact.trees`, and the verdict from that. What must be right for a certificate to be
+believed: see `proofolio.verification.exact`.
 """
 
 from __future__ import annotations
@@ -57,9 +58,29 @@ class CheckedCertificate:
 
 
 def checked(document: Mapping[str, Any]) -> tuple[CheckedCertificate, ...]:
-    """Check every certificate of a document against the rows that the document holds."""
+    """Check every certificate of a document against the rows and candidates that the document holds.
+
+    A candidate that is said to be certified and has no certificate comes last, as one that does not hold.
+    """
     book = _Book(document["system"])
-    return tuple(_checked(book, entry) for entry in document["certificates"])
+    declared = {_key(side): side["declared"] for side in document["candidates"] if side["certified"]}
+    found = []
+    for entry in document["certificates"]:
+        one, key = _checked(book, entry), _key(entry)
+        if one.ok and key not in declared:
+            one = replace(
+                one, ok=False, reason="it is of no candidate said to be certified, or the second one of it"
+            )
+        elif one.ok and entry.get("declared", declared[key]) is not declared[key]:
+            one = replace(one, ok=False, reason="its row is declared otherwise among the candidates")
+        declared.pop(key, None)
+        found.append(one)
+    lost = (CheckedCertificate(row, side, y, "", False, "it is missing") for row, y, side in declared)
+    return (*found, *lost)
+
+
+def _key(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    return str(entry.get("row", "")), str(entry.get("binary", "")), str(entry.get("side", ""))
 
 
 class _Book:

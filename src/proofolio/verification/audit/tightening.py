@@ -12,6 +12,8 @@ finite sides share one coefficient between them and stay as they are, and so do 
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, ContradictoryRows, UnprovenBigM, UnsupportedProgram
 from proofolio.interfaces.files.names import map_path
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program, RowBlock
@@ -116,22 +118,82 @@ def tighten(
     Raises
     ------
     BadData
-        For something that is no model, a row that cannot be found again in a Pyomo model, or an `out` that would
-        overwrite the model that is read.
+        For something that is no model, a row that cannot be found again in a Pyomo model, an `out` that would
+        overwrite the model that is read, a CVXPY problem with Parameters (which would keep their present values for
+        good), or an audit that takes the values of fixed Pyomo variables for bounds.
+
+    Warns
+    -----
+    UnprovenBigM
+        For a Pyomo model with mutable Params: the new M's are proved for their present values.
+
+    Notes
+    -----
+    A fixed Pyomo variable may be unfixed later, so that it counts with its declared bounds, not with its value.
     """
     if out is not None and not in_place and isinstance(model, (str, Path)):
         require_other_file(model, out)
     opened = open_model(model) if found is None else found.opened
     if found is not None and opened.native is not model and opened is not model:
         raise BadData("the audit given is of another model: audit this one, or leave it out")
-    result = found or audit(opened, **options)
-    program, rows = tightened(result)
+    fixed, params = opened.passing
+    if fixed and found is not None:
+        raise BadData(
+            f"the audit given takes the values of fixed variables ({_few(fixed)}) for bounds, and its M's may cut once "
+            "they are free: leave it out, and their declared bounds count"
+        )
+    if params and opened.kind == "cvxpy":
+        raise BadData(
+            f"the problem has Parameters ({_few(params)}), and a tightened one would keep their present values for "
+            "good: write the numbers in their place first"
+        )
+    if fixed:
+        opened = _unfixed(opened)
+    program, rows = tightened(found or audit(opened, **options))
     if out is not None:
-        program.write(out)
+        (_held(opened, program) if fixed else program).write(out)
+    if params and rows:
+        warnings.warn(
+            f"{len(rows)} new M's are proved for the present values of Params ({_few(params)}) only: after a change "
+            "of one, make the model anew and tighten that",
+            UnprovenBigM,
+            stacklevel=2,
+        )
     if opened.kind == "pyomo":
         _in_place(opened, program, rows)
         return opened.native
     return program.to_cvxpy() if opened.kind == "cvxpy" else program
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+
+
+def _unfixed(opened: Opened) -> Opened:
+    """Open a Pyomo model again with the declared bounds of its fixed variables."""
+    from proofolio.interfaces.pyomo.reading import (
+        fixed_variables,
+        read_unfixed,
+    )  # heavy: only for Pyomo models
+
+    held = fixed_variables(opened.native)
+    try:
+        found = read_unfixed(opened.native, held)
+    except (BadData, UnsupportedProgram, ContradictoryRows) as error:
+        raise BadData(
+            f"a tightened model has to hold once its fixed variables ({_few([v.name for v in held])}) are free, and "
+            f"then {error}; or put a Param in the place of such a variable"
+        ) from None
+    return dataclasses.replace(opened, program=found.program, variables=found.variables, load=found.load)
+
+
+def _held(opened: Opened, program: Program) -> Program:
+    """Return a program with the fixed Pyomo variables of a model held at their values."""
+    lower, upper = program.lower.copy(), program.upper.copy()
+    for j, variable in enumerate(opened.variables):
+        if variable.fixed:
+            lower[j] = upper[j] = round(variable.value) if program.integer[j] else variable.value
+    return dataclasses.replace(program, lower=lower, upper=upper)
 
 
 def require_other_file(model: str | Path, out: str | Path) -> None:

@@ -41,6 +41,7 @@ NOTICEABLE = Fraction(1, 1000)  # part of an amount said to be meaningful, up to
 FAULT = (
     "its lower bound lies above its upper bound, which is a fault of this program: please report the model"
 )
+_NUMBER, _INDICES = re.compile(r"\d+"), re.compile(r"\[[^\]]*\]|\([^)]*\)")
 Number = Fraction | float  # a float only where it is infinite
 
 
@@ -288,7 +289,7 @@ def row_verdict(
     verdict = judge(candidate, finding)
     span, M = needed(candidate, finding), candidate.big_m
     lo, hi = _down(span.lo), _up(span.hi)
-    leak = leak_of(candidate, integrality)
+    leak = _leak(M, integrality)
     ratio = None
     if verdict not in ("forcing", "dead", "undecided", "binding", "invalid") or math.isfinite(hi):
         ratio = float(M / span.hi) if isinstance(span.hi, Fraction) and span.hi > 0 else math.inf
@@ -301,7 +302,7 @@ def row_verdict(
     witness = Named(finding.point or {}, names) if cut else None
     safety = finding.safety
     if meaningful is not None and safety.point is None:
-        safety = Safety(leak <= NOTICEABLE * as_decimal(float(meaningful)))
+        safety = Safety(leak_of(candidate, integrality) <= NOTICEABLE * as_decimal(float(meaningful)))
     return RowVerdict(
         row=candidate.place.name,
         binary=candidate.place.binary_name,
@@ -313,7 +314,7 @@ def row_verdict(
         verdict=verdict,
         tier=finding.tier,
         certified=_certified(verdict, finding),
-        leak=float(leak),
+        leak=leak,
         safe=safety.safe,
         suggested_big_m=suggested,
         witness=witness,
@@ -395,7 +396,7 @@ def family_of(name: str) -> str:
         text = found.group()
         return f"{text[0]}{','.join('*' for _ in text[1:-1].split(','))}{text[-1]}"
 
-    return re.sub(r"\d+", "*", re.sub(r"\[[^\]]*\]|\([^)]*\)", blank, name))
+    return _NUMBER.sub("*", _INDICES.sub(blank, name))
 
 
 def _certified(verdict: str, finding: Finding) -> bool:
@@ -416,6 +417,11 @@ def _up(value: Number) -> float:
 
 def _down(value: Number) -> float:
     return outward(value, -1) if isinstance(value, Fraction) else value
+
+
+@lru_cache(maxsize=1 << 14)
+def _leak(M: Fraction, integrality: float) -> float:
+    return float(M * as_decimal(integrality))
 
 
 def leak_of(candidate: Candidate, integrality: float) -> Fraction:
@@ -440,7 +446,7 @@ def _reason(verdict: str, candidate: Candidate, finding: Finding, lo: float, hi:
     if verdict == "redundant" and finding.top_on == -math.inf:
         return f"nothing satisfies the rest of the model with {y} = {1 - off}, so the side never has to hold"
     if verdict == "redundant":
-        return f"the side holds without this row, whether {y} is on or off"
+        return f"given the other rows, the side holds without this one, whether {y} is on or off"
     if verdict == "forcing":
         return f"nothing satisfies the rest of the model with {y} = {off}"
     if verdict == "dead":

@@ -35,6 +35,7 @@ from proofolio.verification.certified.patterns import best_with_pattern, exact_n
 from proofolio.verification.certified.unbounded import certify_unbounded
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 from proofolio.verification.exact.lp_bounds import ExactRows
 from proofolio.verification.exact.points import exact_point
 
@@ -56,6 +57,7 @@ DROPPED = 1e-8  # ten times the coefficients that HiGHS and SCIP take for zero
 FINER = 1024.0
 # By so much of its terms a quadratic row is tightened, and of 1e-3 where they are smaller.
 ROOM, LEAST_ROOM = 1e-8, 1e-3
+NO_TIME = "no time was left to confirm it"
 WITHIN = "the point satisfies the model within tolerances; none near it was found to do so exactly"
 
 
@@ -108,13 +110,18 @@ def confirm(program: Program, claim: Solution, how: str, gap: float, deadline: D
         return Confirmation("solver", reason="no confirmation was asked for")
     found = Confirmation("solver")
     if how in ("auto", "certificate"):
-        found = _certified(
-            program, claim, gap, deadline if how == "certificate" else deadline.working(PART * deadline.left)
-        )
+        within = deadline if how == "certificate" else deadline.working(PART * deadline.left)
+        try:
+            with stopped_when(lambda: within.passed):
+                found = _certified(program, claim, gap, within)
+        except TimeIsUp as late:
+            found = Confirmation("solver", reason=str(late))
     if found.word == "solver" and how in ("auto", "second"):
         if deadline.passed:
-            return replace(found, reason=found.reason or "no time was left to confirm it")
-        found = _second(program, claim, gap, deadline, found)
+            return replace(found, reason=found.reason or NO_TIME)
+        with suppress(TimeIsUp), stopped_when(lambda: deadline.passed):
+            return _second(program, claim, gap, deadline, found)
+        return replace(found, reason=found.reason or NO_TIME)
     return found
 
 
@@ -253,7 +260,7 @@ def _second(
         if found.status == "infeasible":
             return _corroborated(program, claim, gap, deadline, replace(known, by=who))
         why = why or f"{who} did not finish ({found.status})"
-    return replace(known, reason=why or "no time was left to confirm it")
+    return replace(known, reason=why or NO_TIME)
 
 
 def _corroborated(
@@ -337,7 +344,7 @@ def _second_without_point(
             why = f"{who} found a point by its tolerances"
             continue
         why = why or f"{who} did not finish ({found.status})"
-    return replace(known, reason=why or "no time was left to confirm it")
+    return replace(known, reason=why or NO_TIME)
 
 
 def _has_limit(program: Program) -> bool:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -31,6 +32,7 @@ from proofolio.errors import SolverFailure
 from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.exact.certificate import System, bound
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 from proofolio.verification.exact.lp_bounds import ExactRows, Question, as_decimal, outward
 from proofolio.verification.exact.trees import Cut, Leaf, Split, with_cut
 
@@ -247,12 +249,7 @@ def _bounded(
         touching = columns.indices[columns.indptr[j] : columns.indptr[j + 1]].tolist()
         return any(known(j, sign, {i: sign / system.rows[i][j]}) for i in touching)
 
-    for _ in range(PASSES):
-        before = len(todo)
-        todo = [question for question in todo if not from_a_row(*question)]
-        if not todo or len(todo) == before:
-            break
-    if todo and len(todo) <= ASKED:
+    def from_relaxation() -> None:
         nothing = np.zeros(program.n)
         session = _loaded(replace(program, lower=lower, upper=upper, q=nothing), options)
         for j, sign in todo:
@@ -264,6 +261,15 @@ def _bounded(
                 if proof is not None:
                     known(j, sign, dict(proof.multipliers.items()))
             session.change_cost(at, np.zeros(1))
+
+    with suppress(TimeIsUp), stopped_when(lambda: time.perf_counter() > ends):
+        for _ in range(PASSES):
+            before = len(todo)
+            todo = [question for question in todo if not from_a_row(*question)]
+            if not todo or len(todo) == before:
+                break
+        if todo and len(todo) <= ASKED:
+            from_relaxation()
     if not found:
         return program, rows, ()
     program = replace(program, lower=lower, upper=upper)
@@ -330,7 +336,9 @@ class _Separation:
             for i in np.flatnonzero(slack <= allowed).tolist():
                 if time.perf_counter() > ends:
                     return _distinct(found)
-                cut = self._along(_plus(_Sum({}, {}, 0.0), factor, i, self.rough))
+                cut = None
+                with suppress(TimeIsUp), stopped_when(lambda: time.perf_counter() > ends):
+                    cut = self._along(_plus(_Sum({}, {}, 0.0), factor, i, self.rough))
                 if cut is not None:
                     found.append(cut)
         return _distinct(found)

@@ -21,6 +21,7 @@ from proofolio.solvers.limits import Deadline
 from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.search import OPTIONS, Relaxed, grow
 from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.exact.in_time import TimeIsUp, check_time, stopped_when
 from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
 from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.rays import falls_for_ever
@@ -131,7 +132,7 @@ class Outcome:
     value: Fraction | None
     reason: str
     nodes: int
-    seconds: float
+    seconds: float = 0.0
 
 
 def lacking(program: Program) -> str | None:
@@ -161,6 +162,7 @@ def exact_program(program: Program, rows: ExactRows | None = None) -> ExactProgr
         for form in quadratic.forms[i]:
             at = form.columns.tolist()
             for (k, t), a in np.ndenumerate(form.matrix):
+                check_time()
                 if a:
                     # a form is x'Mx; here it is x'Px / 2
                     key = (at[k], at[t])
@@ -174,9 +176,11 @@ def exact_program(program: Program, rows: ExactRows | None = None) -> ExactProgr
         }
         some.append(QuadraticRow(matrix, linear, _side(quadratic.lower[i]), _side(quadratic.upper[i])))
     P = program.P.tocoo()
-    curved = {
-        (int(i), int(j)): as_decimal(float(a)) for i, j, a in zip(P.row, P.col, P.data, strict=True) if a
-    }
+    curved: dict[tuple[int, int], Fraction] = {}
+    for i, j, a in zip(P.row.tolist(), P.col.tolist(), P.data.tolist(), strict=True):
+        check_time()
+        if a:
+            curved[i, j] = as_decimal(a)
     return ExactProgram(
         (rows or ExactRows(program)).system,
         frozenset(np.flatnonzero(program.integer).tolist()),
@@ -204,10 +208,29 @@ def certify(
     most : int
         Nodes.
     """
+    best: list[tuple[dict[int, Fraction], Fraction]] = []
+    began = time.perf_counter()
+    try:
+        with stopped_when(lambda: deadline.passed):
+            found = _certified(program, x, gap, deadline, most, best)
+    except TimeIsUp:
+        point, value = _known(best)
+        found = Outcome("open", None, point, value, "the time allowed was used up", 0)
+    return replace(found, seconds=time.perf_counter() - began)
+
+
+def _certified(
+    program: Program,
+    x: Floats | None,
+    gap: float,
+    deadline: Deadline,
+    most: int,
+    best: list[tuple[dict[int, Fraction], Fraction]],
+) -> Outcome:
+    """Do what `certify` says; the best exact point and its value are put into a list as soon as they are known."""
     began = time.perf_counter()
     rows = ExactRows(program)
     exact = exact_program(program, rows)
-    best: list[tuple[dict[int, Fraction], Fraction]] = []
 
     def better(point: Floats | Mapping[int, Fraction]) -> bool:
         if isinstance(point, Mapping):
@@ -245,33 +268,29 @@ def certify(
             rows_cut = ExactRows(cut)
             relaxed = Relaxed(cut, replace(exact, system=rows_cut.system), rows_cut)
         grown = grow(relaxed, goal, better, deadline, most, x)
-    point, value = best[0] if best else (None, None)
-    spent = time.perf_counter() - began
+    point, value = _known(best)
     if grown.status != "proved":
-        return Outcome("open", None, point, value, grown.reason, grown.count, spent)
+        return Outcome("open", None, point, value, grown.reason, grown.count)
     proved = proved_bound(exact, grown.tangents, grown.nodes, cuts)
     if proved == "empty":
         if point is not None:
-            return Outcome(
-                "open", None, point, value, "the tree and the point contradict", grown.count, spent
-            )
-        return Outcome(
-            "infeasible",
-            Certificate(None, None, None, grown.tangents, grown.nodes, cuts=cuts),
-            None,
-            None,
-            "",
-            grown.count,
-            spent,
-        )
+            return Outcome("open", None, point, value, "the tree and the point contradict", grown.count)
+        proof = Certificate(None, None, None, grown.tangents, grown.nodes, cuts=cuts)
+        return Outcome("infeasible", proof, None, None, "", grown.count)
     if point is None or value is None or not isinstance(proved, Fraction) or not exact.holds(point):
-        return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count, spent)
+        return Outcome("open", None, point, value, "the tree does not prove the bound", grown.count)
     certificate = Certificate(
         point, value, min(proved, value), grown.tangents, grown.nodes, cuts=cuts, gap=allowed
     )
     if certificate.proved_gap is None or certificate.proved_gap > allowed:
-        return Outcome("open", None, point, value, "the bound is not within the gap", grown.count, spent)
-    return Outcome("optimal", certificate, point, value, "", grown.count, time.perf_counter() - began)
+        return Outcome("open", None, point, value, "the bound is not within the gap", grown.count)
+    return Outcome("optimal", certificate, point, value, "", grown.count)
+
+
+def _known(
+    best: list[tuple[dict[int, Fraction], Fraction]],
+) -> tuple[dict[int, Fraction], Fraction] | tuple[None, None]:
+    return best[0] if best else (None, None)
 
 
 def _is_worse(program: Program, x: Floats, value: Fraction) -> bool:

@@ -25,6 +25,7 @@ from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
 from proofolio.solvers.limits import Deadline
 from proofolio.verification.exact.certificate import Row, Undecidable, bound, proves_empty
+from proofolio.verification.exact.in_time import TimeIsUp, check_time, stopped_when
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed, Question
 from proofolio.verification.exact.simplex import exact_maximum
 from proofolio.verification.exact.trees import Branch, ExactProgram, Leaf, Node, Tangent, boxed, with_tangents
@@ -132,9 +133,13 @@ def grow(
         A point at which every curve gets its first tangent.
     """
     search = _Search(relaxed, goal, found, deadline, most)
-    if start is not None:
-        search.touch(start)
-    return search.run()
+    try:
+        with stopped_when(lambda: deadline.passed):
+            if start is not None:
+                search.touch(start)
+            return search.run()
+    except TimeIsUp:
+        return search.late()
 
 
 class _Search:
@@ -164,7 +169,7 @@ class _Search:
         stack = [_Todo(0, dict(self.rows.held), -math.inf)]
         while stack:
             if self.deadline.passed or self.count >= self.most:
-                return Grown("limit", count=self.count, reason="the time or the nodes allowed were used up")
+                return self.late()
             todo = stack.pop()
             self.count += 1
             outcome = self._node(todo, stack)
@@ -177,6 +182,10 @@ class _Search:
             count=self.count,
         )
 
+    def late(self) -> Grown:
+        """Say that the time or the nodes were used up."""
+        return Grown("limit", count=self.count, reason="the time or the nodes allowed were used up")
+
     def _node(self, todo: _Todo, stack: list[_Todo]) -> Grown | None:
         rows, goal = self.rows, self.goal()
         rows.boxes(todo.boxes)
@@ -187,7 +196,9 @@ class _Search:
             if status == "limit":
                 return Grown("limit", count=self.count, reason="the time was used up")
             if status == "infeasible":
-                leaf = rows.leaf(todo.boxes, duals, None) or rows.leaf(todo.boxes, rows.elastic(), None)
+                leaf = rows.leaf(todo.boxes, duals, None) or rows.leaf(
+                    todo.boxes, rows.elastic(self.deadline.left), None
+                )
                 if leaf is None:
                     return self._exactly(todo, stack, "a node's emptiness could not be proved exactly")
                 self.nodes[todo.number] = leaf
@@ -281,7 +292,7 @@ class _Search:
             j = int(candidates[k])
             low, high = todo.boxes.get(j, self.rows.box(j))
             for side, box in ((0, (low, math.floor(x[j]))), (1, (math.floor(x[j]) + 1.0, high))):
-                gain = self.rows.trial(j, box, value)
+                gain = self.rows.trial(j, box, value, self.deadline.left)
                 self.costs.learn(side, j, gain, part[k] if side == 0 else 1.0 - part[k])
         self.rows.boxes(todo.boxes)
         score = self.costs.score(candidates, part, 1.0 - part)
@@ -401,7 +412,7 @@ class Relaxed:
             return status, math.inf, np.zeros(0), session.dual_ray()
         return status, -math.inf, np.zeros(0), None
 
-    def trial(self, j: int, box: tuple[float, float], value: float) -> float:
+    def trial(self, j: int, box: tuple[float, float], value: float, seconds: float) -> float:
         """By how much the bound rises in a few iterations with a column in a box."""
         closed = 1e3 * max(1.0, abs(value))
         if box[0] > box[1]:
@@ -409,7 +420,7 @@ class Relaxed:
         session = self.session
         _move(session, {j: box})
         session.configure({"simplex_iteration_limit": TRIAL_ITERATIONS})
-        status = _solved(session, 1.0)
+        status = _solved(session, min(1.0, seconds))
         gain = session.value - value if status in ("optimal", "limit") else 0.0
         session.configure({"simplex_iteration_limit": NO_LIMIT})
         _move(session, {j: self.now.get(j, self.box(j))})
@@ -491,7 +502,7 @@ class Relaxed:
             return Leaf(best.multipliers, False), {}
         return None, best.point
 
-    def elastic(self) -> Floats | None:
+    def elastic(self, seconds: float) -> Floats | None:
         """A Farkas vector of the rows as they stand: the multipliers of the least sum of violations."""
         matrix, low, high = self._rows()
         m, n = matrix.shape
@@ -502,19 +513,21 @@ class Relaxed:
         session = Session(OPTIONS)
         cost = np.concatenate([np.zeros(n), np.ones(2 * m)])
         session.load(cost, (lower, upper), both, (low, high))
-        return -session.row_duals() if _solved(session, 10.0) == "optimal" else None
+        return -session.row_duals() if _solved(session, min(10.0, seconds)) == "optimal" else None
 
     def add(self, tangents: Sequence[Tangent]) -> None:
         """Add the rows of tangents."""
+        self.system, _ = with_tangents(self.program, [*self.tangents, *tangents])
         self.tangents += tangents
-        self.system, _ = with_tangents(self.program, self.tangents)
         matrix, low, high = self._rows(len(self.system.rows) - len(tangents))
         self.session.add_rows(matrix, (low, high), (self.lower, self.upper), np.ones(len(tangents)))
 
     def _rows(self, first: int = 0) -> tuple[Sparse, Floats, Floats]:
         """The rows from one on, with those of the tangents, in floating point."""
-        rows = self.system.rows[first:]
-        entries = [(i, j, float(a)) for i, row in enumerate(rows) for j, a in row.items()]
+        rows, entries = self.system.rows[first:], list[tuple[int, int, float]]()
+        for i, row in enumerate(rows):
+            check_time()
+            entries += [(i, j, float(a)) for j, a in row.items()]
         at, columns, data = zip(*entries, strict=True) if entries else ((), (), ())
         matrix = sparse.csr_array(
             (np.array(data, dtype=float), (at, columns)), shape=(len(rows), self.lower.size)

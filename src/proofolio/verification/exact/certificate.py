@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from proofolio.verification.exact.in_time import Undecidable, check_time
+
 __all__ = [
     "NUMBERS",
     "ZERO",
@@ -47,10 +49,6 @@ Row = Mapping[int, Fraction]
 Side = Fraction | None
 RATIONAL = re.compile(r"-?[0-9]+(/[0-9]+)?")
 NUMBERS = "decimals as written"  # how documents say that a model's double x is meant as Fraction(repr(x))
-
-
-class Undecidable(Exception):
-    """Exact arithmetic cannot go on; the text says what was missing."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +83,7 @@ def bound(system: System, c: Row, y: Row) -> Side:
     for i, factor in y.items():
         if not factor:
             continue
+        check_time()
         side = system.side(i, "upper" if factor > 0 else "lower") if 0 <= i < len(system.rows) else None
         if side is None:
             return None
@@ -117,6 +116,7 @@ def violation(system: System, x: Row) -> Fraction:
     """Return the largest violation of any row or bound at a point (absent columns are zero)."""
     worst = ZERO
     for i, row in enumerate(system.rows):
+        check_time()
         worst = max(worst, _outside(evaluate(row, x), system.side(i, "lower"), system.side(i, "upper")))
     for j in range(len(system.lower)):
         worst = max(worst, _outside(x.get(j, ZERO), *system.box(j)))

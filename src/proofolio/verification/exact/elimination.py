@@ -13,6 +13,8 @@ from fractions import Fraction
 from math import inf
 from time import perf_counter
 
+from proofolio.verification.exact.in_time import check_time
+
 __all__ = ["solve_exactly", "solve_square"]
 
 
@@ -70,6 +72,7 @@ def solve_exactly(
         pivot = min(row, key=lambda j: (len(where[j]), j))
         order.append((i, pivot))
         for k in [k for k in where[pivot] if k in waiting]:
+            check_time()
             factor = rows[k].pop(pivot) / row[pivot]
             budget -= len(row)
             if budget < 0 or factor.denominator.bit_length() > largest or perf_counter() > ends:
@@ -90,6 +93,7 @@ def solve_exactly(
             where[j].discard(i)
     solution: dict[int, Fraction] = {}
     for i, pivot in reversed(order):
+        check_time()
         rest = sum((a * solution[j] for j, a in rows[i].items() if j in solution), Fraction(0))
         solution[pivot] = (sides[i] - rest) / rows[i][pivot]
     return solution

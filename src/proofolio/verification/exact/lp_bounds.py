@@ -34,6 +34,7 @@ from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
 from proofolio.verification.exact.certificate import System
 from proofolio.verification.exact.elimination import solve_exactly
+from proofolio.verification.exact.in_time import check_time
 
 __all__ = [
     "Certified",
@@ -291,7 +292,7 @@ class WholeRows:
         (low, has_low, low_size), (high, has_high, high_size) = limits[:2]
         factor = self.scale * finer
         terms = float(np.max(sizes @ np.abs(n.astype(float)), initial=0.0))
-        if max(terms, factor * max(low_size, high_size)) > FITS:
+        if max(terms, factor * max(low_size, high_size, 1.0)) > FITS:
             return None
         body = np.asarray(matrix[0] @ n)
         below, above = has_low & (body < low * factor), has_high & (body > high * factor)
@@ -364,6 +365,7 @@ class ExactRows:
         """Return columns and coefficients times `scale` of a row."""
         found = self._rows.get(i)
         if found is None:
+            check_time()
             a, b = self._A.indptr[i], self._A.indptr[i + 1]
             columns = self._A.indices[a:b].tolist()
             numbers = [as_decimal(v) for v in self._A.data[a:b].tolist()]
@@ -400,6 +402,7 @@ class ExactRows:
                 return False
         DL = D * L
         for i, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            check_time()
             columns, numbers = self.row(i)
             body = E * sum([a * x[j] for j, a in zip(columns, numbers, strict=True) if j in x])
             if low is not None and body < low * DL and freed != (i, "lower"):
@@ -425,6 +428,7 @@ class ExactRows:
         reduced = {j: c.numerator * (D * L // c.denominator) for j, c in body.items()}
         total = 0
         for i, v in y.items():
+            check_time()
             factor = v.numerator * (L // v.denominator)
             side, which = (self.high[i], "upper") if factor > 0 else (self.low[i], "lower")
             if side is None or (i, which) in question.freed:
@@ -510,6 +514,7 @@ class ExactRows:
         y = dict(best.multipliers)
         reduced = dict(body)
         for i, v in y.items():
+            check_time()
             for j, a in self.coefficients(i).items():
                 reduced[j] = reduced.get(j, Fraction(0)) - v * a
         size = max((abs(float(a)) for a in body.values()), default=1.0)
@@ -553,6 +558,7 @@ class ExactRows:
             if len(rows) > LOCAL:
                 return None
             for i in fresh:
+                check_time()
                 for k in self.row(i)[0]:
                     if k in columns or not self.free_column[k] or k in question.boxes:
                         continue
@@ -561,6 +567,7 @@ class ExactRows:
                         todo.append(k)
         equations = []
         for j in sorted(columns):
+            check_time()
             terms = {i: self._entry(i, j) for i in touching[pointer[j] : pointer[j + 1]] if i in rows}
             equations.append((terms, self._reduced(body, y, j)))
         change = solve_exactly(equations)

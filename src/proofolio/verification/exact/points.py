@@ -18,6 +18,7 @@ import numpy as np
 from proofolio.arrays import Floats, Sparse
 from proofolio.program.program import Program, RowBlock
 from proofolio.verification.exact.elimination import solve_exactly
+from proofolio.verification.exact.in_time import check_time
 from proofolio.verification.exact.lp_bounds import ExactRows, Freed, as_decimal
 
 __all__ = ["Nearness", "Point", "broken_beyond", "exact_point", "fits"]
@@ -192,6 +193,7 @@ def _moved(
     equations: list[tuple[dict[int, Fraction], Fraction]] = []
     optional: list[int] = []
     for i in np.flatnonzero(at_low | at_high).tolist():
+        check_time()
         terms = exact.coefficients(i)
         side = as_decimal(float(low[i] if at_low[i] else high[i]))
         reached = sum((a * point[j] for j, a in terms.items() if j in point), Fraction(0))
@@ -224,6 +226,7 @@ def broken_beyond(program: Program, point: Mapping[int, Fraction]) -> str | None
         for form in forms:
             used = [(k, j) for k, j in enumerate(form.columns.tolist()) if j in point]
             for k, j in used:
+                check_time()
                 for other, t in used:
                     value += as_decimal(float(form.matrix[k, other])) * point[j] * point[t]
         if _outside(value, rows.lower[i], rows.upper[i]):
@@ -236,6 +239,7 @@ def broken_beyond(program: Program, point: Mapping[int, Fraction]) -> str | None
             return _name(cones.blocks, c)
     implied = program.indicators
     for i in range(len(implied)):
+        check_time()
         on = point.get(int(implied.binary[i]), zero) == int(implied.on[i])
         if on and _outside(affine(implied.matrix, i), implied.lower[i], implied.upper[i]):
             return _name(implied.blocks, i)

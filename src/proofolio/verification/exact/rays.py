@@ -11,6 +11,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 from proofolio.verification.exact.certificate import Row
+from proofolio.verification.exact.in_time import check_time
 from proofolio.verification.exact.trees import ExactProgram, Symmetric
 
 __all__ = ["falls_for_ever"]
@@ -28,6 +29,7 @@ def falls_for_ever(program: ExactProgram, ray: Row) -> bool:
         return sum((a * ray[j] for j, a in row.items() if j in ray), ZERO)
 
     for row, low, high in zip(system.rows, system.low, system.high, strict=True):
+        check_time()
         if not _open(along(row), low is not None, high is not None):
             return False
     for j, step in ray.items():

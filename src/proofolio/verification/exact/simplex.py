@@ -15,6 +15,7 @@ from fractions import Fraction
 from math import inf
 
 from proofolio.verification.exact.certificate import Row, Side, System, Undecidable
+from proofolio.verification.exact.in_time import check_time
 
 __all__ = ["Optimum", "exact_feasible", "exact_maximum"]
 
@@ -191,6 +192,7 @@ class _Tableau:
             share = other.pop(entering, None)
             if share is None:
                 continue
+            check_time()
             self.value[b] += share * step
             for j, a in solved.items():
                 merged = other.get(j, ZERO) + share * a

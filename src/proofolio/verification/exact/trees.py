@@ -22,6 +22,7 @@ from fractions import Fraction
 from math import ceil, gcd, lcm
 
 from proofolio.verification.exact.certificate import Row, Side, System, bound, proves_empty, violation
+from proofolio.verification.exact.in_time import check_time
 
 __all__ = [
     "Branch",
@@ -205,6 +206,7 @@ def _least(
     seen: set[int] = set()
     todo: list[tuple[int, System]] = [(0, root)]
     while todo:
+        check_time()
         at, here = todo.pop()
         if at in seen or not 0 <= at < len(nodes):
             return None
@@ -261,6 +263,7 @@ def semidefinite(matrix: Symmetric) -> bool:
             left.pop((i, k), None)
             left.pop((k, i), None)
         for i, a in others.items():
+            check_time()
             for j, b in others.items():
                 rest = left.get((i, j), ZERO) - a * b / pivot
                 if rest:
@@ -295,6 +298,7 @@ def with_tangents(program: ExactProgram, tangents: Sequence[Tangent]) -> tuple[S
     system, n = program.system, len(program.system.lower)
     rows, low, high = list(system.rows), list(system.low), list(system.high)
     for tangent in tangents:
+        check_time()
         curve = None if tangent.row is None else program.quadratic[tangent.row]
         matrix, linear = (program.matrix, program.linear) if curve is None else (curve.matrix, curve.linear)
         slope = dict(linear)

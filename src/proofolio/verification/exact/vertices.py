@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from proofolio.verification.exact.certificate import Undecidable
+from proofolio.verification.exact.in_time import Undecidable, check_time
 
 __all__ = ["generators"]
 
@@ -46,12 +46,14 @@ def generators(
             rays = [(_moved(v, _dot(row, v) / value, pivot), tight | bit) for v, tight in rays]
             rays.append((pivot, bit - 1))
             continue
+        check_time()
         signed = [(v, tight, _dot(row, v)) for v, tight in rays]
         above = [(v, tight, s) for v, tight, s in signed if s > 0]
         below = [(v, tight, s) for v, tight, s in signed if s < 0]
         kept = [(v, tight) for v, tight, s in above] + [(v, tight | bit) for v, tight, s in signed if s == 0]
         masks = [tight for _, tight, _ in signed]
         for u, tight_u, s in above:
+            check_time()
             for w, tight_w, r in below:
                 common = tight_u & tight_w
                 if sum(1 for mask in masks if mask & common == common) == 2:

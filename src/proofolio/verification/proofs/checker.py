@@ -25,6 +25,7 @@ from proofolio.verification.exact.certificate import (
     read_numbers,
     violation,
 )
+from proofolio.verification.exact.in_time import TimeIsUp
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.questions import (
     Question,
@@ -81,6 +82,8 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
             raise _Wrong(f"a verdict {document['verdict']!r} has no certificate")
     except _Wrong as wrong:
         return Recheck(False, f"the certificate fails: {wrong}")
+    except TimeIsUp:
+        raise
     except (
         KeyError,
         IndexError,

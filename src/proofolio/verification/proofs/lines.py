@@ -33,6 +33,7 @@ from proofolio.verification.exact.certificate import (
     side_text,
 )
 from proofolio.verification.exact.elimination import solve_exactly
+from proofolio.verification.exact.in_time import check_time
 
 __all__ = [
     "Atom",
@@ -149,6 +150,7 @@ def _is_semidefinite(form: Polynomial) -> bool:
         if pivot < 0 or (pivot == 0 and any(pivot_row[j] for j in rest)):
             return False
         for i in rest:
+            check_time()
             share = Q[i][k] / pivot if pivot else ZERO
             for j in rest:
                 Q[i][j] -= share * pivot_row[j]

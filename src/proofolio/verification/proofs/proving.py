@@ -20,6 +20,7 @@ from typing import Any
 from proofolio.errors import BadData
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest, written
+from proofolio.verification.exact.in_time import stopped_when
 from proofolio.verification.proofs.checker import Recheck, recheck
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.points import held_at, meaning_point, program_point, true_points
@@ -173,10 +174,11 @@ def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> 
     start = time.perf_counter()
     time_limit = positive_seconds(time_limit)
     try:
-        stated = state(claim)
-        outcome = _Attempt(stated, max_binaries, start + time_limit).outcome()
-        if stated.statement.atoms and outcome["verdict"] == "refuted":
-            outcome = _at_true_points(stated, outcome["witness"], max_binaries, start + time_limit)
+        with stopped_when(lambda: time.perf_counter() > start + time_limit):
+            stated = state(claim)
+            outcome = _Attempt(stated, max_binaries, start + time_limit).outcome()
+            if stated.statement.atoms and outcome["verdict"] == "refuted":
+                outcome = _at_true_points(stated, outcome["witness"], max_binaries, start + time_limit)
     except Undecidable as missing:
         outcome = {"verdict": "undecided", "reason": str(missing)}
     return Proof(claim.title, claim.lowering, **outcome, seconds=time.perf_counter() - start)

@@ -22,6 +22,7 @@ from functools import cached_property
 from itertools import product
 
 from proofolio.verification.exact.certificate import ZERO, Row, System, Undecidable, evaluate
+from proofolio.verification.exact.in_time import check_time
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.lines import Line
 from proofolio.verification.proofs.statement import Facet, Statement, facets, freed_rows, lent
@@ -163,6 +164,7 @@ def projected(part: Statement, piece: Sequence[Line]) -> tuple[Facet, ...]:
         under = [(row, limit) for row, limit in sides if row.get(column, 0) < 0]
         sides = [(row, limit) for row, limit in sides if not row.get(column)]
         for top, limit in over:
+            check_time()
             for bottom, end in under:
                 factor = top[column] / bottom[column]
                 sides.append((_less(top, factor, bottom), limit - factor * end))

@@ -55,6 +55,9 @@ NOISE = 1e-12  # of a row's largest term: what is smaller in all its rows gives 
 LEAST = Fraction(1, 10**18)  # what a strict inequality asks for in exact programs
 
 
+BRIEFLY = 1e-2  # seconds that HiGHS is given when the time is up
+
+
 @dataclass(frozen=True)
 class Answer:
     """What HiGHS said: a status, the value of max c'x, a point and multipliers (a ray's when empty)."""
@@ -162,7 +165,7 @@ class SmallLP:
 
     def _solved(self) -> str:
         try:
-            return self._session.solve()
+            return self._session.solve(max(self.deadline - time.perf_counter(), BRIEFLY))
         except SolverFailure:
             return "failed"
 

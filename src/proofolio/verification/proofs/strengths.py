@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from proofolio.verification.exact.certificate import ZERO, Row, Side, System, Undecidable, evaluate
+from proofolio.verification.exact.in_time import stopped_when
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.lines import Line
@@ -90,12 +91,13 @@ def strength(claim: Claim, *, directions: int = 200, seed: int = 0, time_limit: 
     found: list[tuple[Statement, _Found]] = []
     reason = ""
     try:
-        statement = state(claim).statement
-        if statement.atoms:
-            raise Undecidable("rows are quadratic: strength is decided for affine rows only")
-        for part in parts(statement):
-            search = _Strength(part, start + time_limit)
-            found.append((part, search.exact() or search.random(directions, seed)))
+        with stopped_when(lambda: time.perf_counter() > start + time_limit):
+            statement = state(claim).statement
+            if statement.atoms:
+                raise Undecidable("rows are quadratic: strength is decided for affine rows only")
+            for part in parts(statement):
+                search = _Strength(part, start + time_limit)
+                found.append((part, search.exact() or search.random(directions, seed)))
     except Undecidable as missing:
         reason = str(missing)
     loose = next((p for p in found if p[1].sharp is False), None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.market import Market
 from proofolio.forecasts.forecast import Forecast
 
-__all__ = ["Decision", "Needs", "Policy", "Strategy"]
+__all__ = ["Decision", "Needs", "Policy", "ReadsMarket", "Strategy", "begun"]
 
 
 Needs = Literal["nothing", "regimes", "history"]
@@ -89,3 +90,18 @@ class Strategy(Protocol):
         history : (t, n) array
             Returns before the first day that `decide` is asked about, oldest first.
         """
+
+
+@runtime_checkable
+class ReadsMarket(Protocol):
+    """A strategy of ours whose policy reads names, dates and the rows up to each close from the market itself."""
+
+    def begin(self, market: Market) -> Policy:
+        """Begin; the policy never reads a row after that of the close it is asked about."""
+
+
+def begun(strategy: Strategy, market: Market, row: int) -> Policy:
+    """Start a strategy that is first asked at the close of `row`, on the returns before it."""
+    if isinstance(strategy, ReadsMarket):
+        return strategy.begin(market)
+    return strategy.start(market.history(row))
