@@ -263,7 +263,10 @@ def constant(table):
         (lambda t: t.iloc[[0, 2, 1, *range(3, DAYS)]], r"go back from 2021-01-06.*2021-01-05"),
         (negative, r"column 'BONDS' at 2021-01-13.*is -3"),
         (constant, r"column 'GOLD' at 2021-01-04.*never changes"),
-        (lambda t: t.iloc[:90], r"89 returns, daily \(252 a year\), from 2021-01-05 to .*fewer than the window of 100"),
+        (
+            lambda t: t.iloc[:90],
+            r"89 returns, daily \(252 a year\), from 2021-01-05 to .*fewer than the window of 100",
+        ),
         (lambda t: t.pct_change().iloc[1:], r"look like returns.*column.*--returns"),
     ],
     ids=["gap", "repeated", "unsorted", "negative", "constant", "short", "returns"],
