@@ -133,7 +133,7 @@ class Market:
         sound = sound_returns if are_returns else sound_prices
         frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1, may_end=True)
         dates = pd.DatetimeIndex(frame.index)
-        calendar = calendar_of(dates, periods_per_year)
+        calendar = calendar_of(dates, periods_per_year, where)
         returns = frame if are_returns else returns_of(frame)
         # A table of prices has one row before its first return.
         before = len(frame) - len(returns)
