@@ -144,16 +144,31 @@ class EqualRiskContributions:
 
 @dataclass(frozen=True)
 class RegimeBudgets:
-    """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`."""
+    """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`.
+
+    `persistence` lets a regime that is soon left count less, `volatility_damping` an asset of a wild cluster.
+    """
 
     name: str = "regime-erc"
     kappa: float = 0.5
+    clip: float = 1.0
+    persistence: float = 0.0
+    volatility_damping: float = 0.0
+    clusters: int = 3
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa))
+        return _RegimeBudgetsPolicy(
+            RegimeEqualRisk(
+                self.kappa,
+                clip=self.clip,
+                persistence=self.persistence,
+                volatility_damping=self.volatility_damping,
+                clusters=self.clusters,
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +235,11 @@ class _RegimeBudgetsPolicy:
         with _unanswered(day, known.covariance[0], known.covariances):
             return Decision(
                 self._model.weights(
-                    known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+                    known.probabilities[0],
+                    known.means,
+                    known.covariances,
+                    known.transition,
+                    known.covariance[0],
                 )
             )
 
