@@ -23,7 +23,9 @@ def test_persistence_and_clusters_of_volatility_reach_regime_erc(prices):
         )
 
     own = pf.strategy(by_hand, forecasts="regimes")
-    found = pf.backtest(prices, [RegimeBudgets("damped", **options), "regime-erc", own], window=WINDOW, stop=150)
+    found = pf.backtest(
+        prices, [RegimeBudgets("damped", **options), "regime-erc", own], window=WINDOW, stop=150
+    )
     assert found["damped"].weights.to_numpy() == pytest.approx(found["by_hand"].weights.to_numpy(), abs=1e-12)
     assert np.abs(found["damped"].weights - found["regime-erc"].weights).to_numpy().max() > 1e-4
 

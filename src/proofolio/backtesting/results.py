@@ -274,6 +274,12 @@ class BacktestRecord:
             "strategies": {run.name: figures_of(run) | {"seconds": run.seconds} for run in self.runs},
             "seconds": self.seconds,
         }
+        summary = regime_summary(context)
+        if summary is not None:
+            found["regimes"] = {
+                regime: summary.loc[regime].to_dict(orient="index")
+                for regime in summary.index.get_level_values("regime").unique()
+            }
         if self.costs_tried:
             found["cost_sensitivity"] = {
                 f"{bp:g}": {run.name: run.metrics.document() for run in runs}
