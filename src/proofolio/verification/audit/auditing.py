@@ -46,9 +46,9 @@ from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
 
-# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
+# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a little
 # more than all the bounds took.
-MEANING_SECONDS = 5.0
+MEANING_SECONDS, LITTLE_SECONDS = 5.0, 3.0
 # Part of the time, and of how much at most, for points of many candidates.
 SCATTERED, SHARED_SECONDS = 0.15, 30.0
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
@@ -542,7 +542,7 @@ class Tiers:
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
             return
-        allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
+        allowed = min(MEANING_SECONDS, LITTLE_SECONDS + time.perf_counter() - self.started)
         leaks = Leaks(self.search, self.limits.integrality)
         best = leaks.best(min(allowed, self.left / 4))
         if best is not None:
