@@ -14,10 +14,12 @@ from threadpoolctl import threadpool_limits
 from proofolio.arrays import Floats
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
+from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_of
 from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 
@@ -47,6 +49,10 @@ class Today:
     forecast : Forecast or None
     proved : bool
         See `proofolio.backtesting.policy.Decision`.
+    calendar : Calendar
+        What a period is, and how many a year has.
+    warnings : tuple of str
+        What in the table is to be doubted, in sentences.
     """
 
     date: str
@@ -60,6 +66,8 @@ class Today:
     costs: Floats
     forecast: Forecast | None
     proved: bool
+    calendar: Calendar = DAILY
+    warnings: tuple[str, ...] = ()
 
     @property
     def traded(self) -> bool:
@@ -69,7 +77,7 @@ class Today:
     def reasons(self) -> list[str]:
         """Return why, in sentences: regime, forecast, cost."""
         lines = [
-            f"After the close of {self.date}, {self.strategy} "
+            f"{self.calendar}: after the close of {self.date}, {self.strategy} "
             + ("trades:" if self.traded else "trades nothing:")
         ]
         known = self.forecast
@@ -80,7 +88,7 @@ class Today:
             kind = " (the calmest)" if k == 0 else " (the wildest)" if k == len(q) - 1 else ""
             lines.append(
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
-                f"today, {ahead:.3f} in {len(known.probabilities) - 1} days"
+                f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
             )
         if known is not None:
             before, after = (self._expected(w) for w in (self.held, self.wanted))
@@ -95,19 +103,19 @@ class Today:
         return lines
 
     def _expected(self, weights: Floats) -> tuple[float, float]:
-        """Return return and volatility of weights under tomorrow's forecast, a year."""
+        """Return return and volatility of weights under the next period's forecast, a year."""
         assert self.forecast is not None
         variance = float(weights @ self.forecast.covariance[0] @ weights)
         return (
-            float(self.forecast.mean[0] @ weights) * PERIODS_PER_YEAR,
-            math.sqrt(variance * PERIODS_PER_YEAR),
+            float(self.forecast.mean[0] @ weights) * self.calendar.periods_per_year,
+            math.sqrt(variance * self.calendar.periods_per_year),
         )
 
     def rows(self) -> list[list[str]]:
         """Return a row of text an asset."""
         known = self.forecast
         share = None if known is None else risk_contributions(self.wanted, known.covariance[0])
-        rows = []
+        year, rows = self.calendar.periods_per_year, []
         for i, name in enumerate(self.names):
             small = abs(self.trade[i]) <= NO_TRADE
             rows.append(
@@ -117,8 +125,8 @@ class Today:
                     f"{self.wanted[i]:.2%}",
                     "" if small else f"{self.trade[i]:+.2%}",
                     "" if small else f"{self.value * self.trade[i]:+,.2f}",
-                    "" if known is None else f"{known.mean[0, i] * PERIODS_PER_YEAR:+.1%}",
-                    "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * PERIODS_PER_YEAR):.1%}",
+                    "" if known is None else f"{known.mean[0, i] * year:+.1%}",
+                    "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * year):.1%}",
                     "" if share is None else f"{share[i]:.1%}",
                     "" if small else f"{1e4 * self.costs[i]:.2f} bp",
                 ]
@@ -131,6 +139,8 @@ class Today:
         return {
             "date": self.date,
             "strategy": self.strategy,
+            "calendar": self.calendar.document(),
+            "warnings": list(self.warnings),
             "value": self.value,
             "proved": self.proved,
             "regime": None
@@ -167,6 +177,8 @@ def trades_today(
     costs: Costs | float = 0.001,
     *,
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     **forecasts: Any,
 ) -> Today:
     """Return what a strategy trades after the last close of a table of prices, and why.
@@ -184,7 +196,11 @@ def trades_today(
     costs : Costs or float
         A number is a rate of what is traded: 0.001 is 10 basis points.
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -207,10 +223,10 @@ def trades_today(
     >>> dict(zip(today.names, today.trade.round(3).tolist()))
     {'KO': -0.151, 'XOM': 0.27, 'JPM': -0.119}
     >>> print(today.reasons()[0])
-    After the close of 2022-12-28, erc-no-hmm trades:
+    daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
-    market, costs = market_of(prices, risk_free), costs_of(costs)
-    named = strategies_of([strategy], market.names)
+    market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
+    named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
     if len(named) != 1:
         raise BadData(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
@@ -245,8 +261,8 @@ def trades_today(
                 raise
             names = ", ".join(market.names[i] for i in still)
             raise BadData(
-                f"{names} did not move in the days {strategy.name} decides on, up to {market.dates[last]}, and without "
-                "variance there is no share of risk; leave it out, or use a longer --window."
+                f"{names} did not move in the periods {strategy.name} decides on, up to {market.dates[last]}, and "
+                "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
     wanted = wanted / wanted.sum()
     trade = wanted - held
@@ -262,4 +278,6 @@ def trades_today(
         costs=terms_of(costs, market.returns, trade, value).each(trade),
         forecast=forecast,
         proved=proved,
+        calendar=market.calendar,
+        warnings=market.warnings,
     )
