@@ -43,6 +43,8 @@ class Market:
         What a period is, and how many a year has.
     warnings : tuple of str
         What in the table is to be doubted, in sentences.
+    last_prices : (n,) array, optional
+        At the last date, where the table had prices; NaN where an asset has ended.
     """
 
     dates: Dates
@@ -51,6 +53,7 @@ class Market:
     risk_free: Floats
     calendar: Calendar = DAILY
     warnings: tuple[str, ...] = ()
+    last_prices: Floats | None = None
 
     @classmethod
     def from_returns(
@@ -133,7 +136,7 @@ class Market:
         sound = sound_returns if are_returns else sound_prices
         frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1, may_end=True)
         dates = pd.DatetimeIndex(frame.index)
-        calendar = calendar_of(dates, periods_per_year)
+        calendar = calendar_of(dates, periods_per_year, where)
         returns = frame if are_returns else returns_of(frame)
         # A table of prices has one row before its first return.
         before = len(frame) - len(returns)
@@ -155,6 +158,7 @@ class Market:
             risk_free=_frozen(rate),
             calendar=calendar,
             warnings=tuple(doubts),
+            last_prices=None if are_returns else _frozen(frame.to_numpy(dtype=np.float64)[-1]),
         )
 
     def column(self, name: str) -> int:
@@ -190,7 +194,9 @@ class Market:
         if members.all():
             return self
         names = tuple(name for name, member in zip(self.names, members, strict=True) if member)
-        return replace(self, names=names, returns=_frozen(self.returns[:, members]))
+        prices = None if self.last_prices is None else self.last_prices[members]
+        returns = _frozen(self.returns[:, members])
+        return replace(self, names=names, returns=returns, last_prices=prices)
 
     def history(self, stop: int) -> Floats:
         """Return a copy of the returns before row `stop`, from where every asset has begun: no NaN, oldest first."""
@@ -222,8 +228,13 @@ class Market:
 
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
+        last = self.last_prices if stop >= len(self.dates) else None
         return replace(
-            self, dates=self.dates[:stop], returns=self.returns[:stop], risk_free=self.risk_free[:stop]
+            self,
+            dates=self.dates[:stop],
+            returns=self.returns[:stop],
+            risk_free=self.risk_free[:stop],
+            last_prices=last,
         )
 
 

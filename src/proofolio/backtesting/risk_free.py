@@ -17,7 +17,7 @@ RiskFreeAs = Literal["yearly-rate", "period-rate", "price"]
 
 # What a risk-free asset earns a year and how much it varies, at most. The wide bounds hold for what the user has said
 # himself; the narrow ones where a column is taken for what the table holds. A share varies by .15 or more.
-WIDE, NARROW = (-0.5, 1.0), (-0.1, 0.3)
+WIDE, NARROW = (-0.5, 1.0), (-0.05, 0.15)
 VOLATILITY = 0.05
 # Percents are the usual mistake: 5.3 for .053.
 LARGEST_YEARLY = 1.0
@@ -77,7 +77,7 @@ def column_rate(
         _refuse(values, bad, dates, what, "yearly rate", kind)
         return np.array((1.0 + values[before:]) ** (1.0 / calendar.periods_per_year) - 1.0)
     if kind == "price":
-        bad = values <= (0.0 if said else LEAST_PRICE)
+        bad = values < LEAST_PRICE
         _refuse(values, bad, dates, what, "price", kind)
         rates = np.diff(values) / values[:-1]
         if before == 0:

@@ -188,7 +188,9 @@ class _MeanVariancePolicy:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
-        step = self._stepper.solve(known.mean, known.covariance, holdings)
+        step = self._stepper.solve(
+            known.mean, known.covariance, holdings, uninvested=1.0 - float(holdings.sum())
+        )
         return _first_move(step.W[0], step.residuals.violation, step.ok, day)
 
 
@@ -215,7 +217,7 @@ class _RiskParityPolicy:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
         with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings)
+            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 
@@ -386,7 +388,7 @@ def _made(
     if kind == "erc":
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
-        return RegimeBudgets(name, kappa, periods_per_year)
+        return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, _all())

@@ -190,8 +190,10 @@ def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[
         "hysteresis": f"{given['hysteresis']:g}",
         "covariance": given["covariance"],
         "risk-free": " as ".join(filter(None, (given["risk_free"], given["risk_free_as"]))),
-        "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
-        "value": f"{given['value']:g}",
+        "cost": f"{given['cost_bps']:g} bp"
+        + (f", impact {given['impact']:g}" if given["impact"] else "")
+        + (f", those in {given['costs'].name}" if given["costs"] else ""),
+        "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
         "horizon": f"{given['horizon']} periods",
         "gamma risk": f"{given['gamma_risk']:g}",

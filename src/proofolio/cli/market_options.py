@@ -17,6 +17,7 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_named
+from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
 from proofolio.forecasts.table_files import read_table
@@ -110,12 +111,25 @@ _OPTIONS = (
     click.option(
         "--cost-bps", default=10.0, show_default=True, help="Cost in basis points of what is traded."
     ),
+    click.option(
+        "--costs",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Costs of their own: CSV, asset and some of cost_bps, asymmetry_bps (what buying costs more than selling, "
+        "halved), impact, volume; the options are those of the others.",
+    ),
     click.option("--impact", default=0.0, help="Coefficient of 3/2-power market impact; with --volume."),
     click.option(
-        "--volume", type=float, metavar="MONEY", help="Value traded in each asset a period, for --impact."
+        "--volume",
+        type=float,
+        metavar="MONEY",
+        help="Money traded in each asset in one period, for --impact.",
     ),
     click.option(
-        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio when it begins."
+        "--value",
+        type=float,
+        metavar="MONEY",
+        help="Of the portfolio when it begins; a million for a backtest. `trade` takes it for holdings in weights.",
     ),
     click.option(
         "--borrow-bps",
@@ -260,16 +274,25 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         raise BadData(
             f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
         )
+    if given["costs"] is not None:
+        otherwise = {
+            "cost_bps": given["cost_bps"],
+            "asymmetry_bps": 0.0,
+            "impact": given["impact"],
+            "volume": given["volume"],
+        }
+        return read_costs(given["costs"], market.names, otherwise)
     if given["impact"] == 0:
         return LinearCost(rate)
     if given["volume"] is None:
-        raise BadData("--impact needs --volume, the value traded in each asset a period.")
+        raise BadData("--impact needs --volume, the money traded in each asset in one period.")
     return SpreadAndImpact(rate, given["impact"], given["volume"])
 
 
 def account_asked(given: dict[str, Any]) -> Account:
     """Return the money, and what shorts and money owed pay."""
-    return Account(value=given["value"], borrow=given["borrow_bps"] / 1e4, margin=given["margin_bps"] / 1e4)
+    value = 1e6 if given["value"] is None else given["value"]
+    return Account(value, given["borrow_bps"] / 1e4, given["margin_bps"] / 1e4)
 
 
 def span_rows(market: Market, text: str | None, option: str, first: int, stop: int) -> tuple[int, int]:

@@ -59,23 +59,25 @@ class Calendar:
 
 DAILY = Calendar("daily", 252, "day")
 
-# The usual step in days (of weekdays where there is no weekend), and the steps that still belong to it: the last
-# trading days of two months are 27 to 35 days apart, and holidays stretch a week or a quarter by a few days.
+# A step in days, how far the usual one may be from it, and any that still belongs to it: the last trading days of two
+# months are 27 to 35 days apart, and holidays stretch a week or a quarter by a few days.
 _KNOWN = (
-    (Calendar("every day", 365, "day"), 1.0, (1, 2)),
-    (Calendar("weekly", 52, "week"), 7.0, (4, 10)),
-    (Calendar("every two weeks", 26, "period"), 14.0, (11, 17)),
-    (Calendar("monthly", 12, "month"), 30.4, (26, 36)),
-    (Calendar("quarterly", 4, "quarter"), 91.3, (84, 99)),
-    (Calendar("half-yearly", 2, "half-year"), 182.6, (174, 191)),
-    (Calendar("yearly", 1, "year"), 365.2, (355, 376)),
+    (Calendar("every day", 365, "day"), 1.0, 0.5, 1),
+    (Calendar("weekly", 52, "week"), 7.0, 1.0, 3),
+    (Calendar("every two weeks", 26, "period"), 14.0, 1.0, 3),
+    (Calendar("monthly", 12, "month"), 30.4, 2.5, 5),
+    (Calendar("quarterly", 4, "quarter"), 91.3, 3.0, 7),
+    (Calendar("half-yearly", 2, "half-year"), 182.6, 4.0, 8),
+    (Calendar("yearly", 1, "year"), 365.2, 4.0, 10),
 )
 # Of the steps, so many follow the calendar; the rest may be gaps. A table that is monthly first and daily later
 # would be wrong by a factor of 21 in one of its parts.
-_FOLLOWING = 0.8
+_FOLLOWING = 0.9
 
 
-def calendar_of(dates: pd.DatetimeIndex, periods_per_year: float | None = None) -> Calendar:
+def calendar_of(
+    dates: pd.DatetimeIndex, periods_per_year: float | None = None, where: str = "the table"
+) -> Calendar:
     """Return the calendar that dates follow: daily, every day, weekly, monthly, quarterly, ...
 
     Parameters
@@ -84,6 +86,8 @@ def calendar_of(dates: pd.DatetimeIndex, periods_per_year: float | None = None) 
         Sorted, one row a day at most.
     periods_per_year : float, optional
         Overrides what the dates say.
+    where : str
+        What messages call the table.
 
     Raises
     ------
@@ -109,15 +113,14 @@ def calendar_of(dates: pd.DatetimeIndex, periods_per_year: float | None = None) 
         weekdays = _weekdays_between(dates)
         usual_weekdays = float(np.median(weekdays))
         if usual_weekdays <= 1.0:
-            return _checked(DAILY, weekdays <= 3, steps, dates)  # two holidays in a row and a weekend
-    for calendar, _, (low, high) in _KNOWN:
-        if low <= usual <= high:
-            fitting = (low <= steps) & (steps <= high)
-            return _checked(calendar, fitting, steps, dates)
+            return _checked(DAILY, weekdays <= 3, steps, dates, where)  # two holidays in a row and a weekend
+    for calendar, days, near, far in _KNOWN:
+        if abs(usual - days) <= near:
+            return _checked(calendar, np.abs(steps - days) <= far, steps, dates, where)
     raise BadData(
-        f"from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} the dates are usually {usual:g} days apart, which is "
-        "neither daily, weekly, monthly, quarterly nor yearly; say how many there are in a year (--periods-per-year N, "
-        "periods_per_year=N)."
+        f"{where}: from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d} the dates are usually {usual:g} days apart, "
+        "which is neither daily, weekly, monthly, quarterly nor yearly; say how many there are in a year "
+        "(--periods-per-year N, periods_per_year=N)."
     )
 
 
@@ -128,22 +131,24 @@ def calendar_steps(calendar: Calendar, dates: pd.DatetimeIndex) -> Floats:
     if calendar.name == "daily":
         return _weekdays_between(dates)
     steps = _days_between(dates)
-    usual = next((days for known, days, _ in _KNOWN if known.name == calendar.name), float(np.median(steps)))
+    usual = next((days for known, days, *_ in _KNOWN if known.name == calendar.name), float(np.median(steps)))
     if calendar.name == "as given" and _weekdays_only(dates) and np.median(_weekdays_between(dates)) <= 1.0:
         return _weekdays_between(dates)
     found: Floats = steps / usual
     return found
 
 
-def _checked(calendar: Calendar, fitting: Mask, steps: Floats, dates: pd.DatetimeIndex) -> Calendar:
-    if fitting.mean() >= _FOLLOWING:
+def _checked(
+    calendar: Calendar, fitting: Mask, steps: Floats, dates: pd.DatetimeIndex, where: str
+) -> Calendar:
+    if (~fitting).sum() <= max(1, (1.0 - _FOLLOWING) * len(fitting)):
         return calendar
     row = int(np.argmin(fitting))
     raise BadData(
-        f"the dates follow no one calendar: {int(fitting.sum())} of {len(steps)} steps are {calendar.name}, the others "
-        f"are not, the first from {dates[row]:%Y-%m-%d} to {dates[row + 1]:%Y-%m-%d} ({steps[row]:g} days); keep the "
-        "dates of one calendar (--resample monthly), or say how many there are in a year (--periods-per-year N, "
-        "periods_per_year=N)."
+        f"{where}: the dates follow no one calendar: {int(fitting.sum())} of {len(steps)} steps are {calendar.name}, "
+        f"the others are not, the first from {dates[row]:%Y-%m-%d} to {dates[row + 1]:%Y-%m-%d} ({steps[row]:g} days); "
+        "keep the dates of one calendar (--resample monthly), or say how many there are in a year "
+        "(--periods-per-year N, periods_per_year=N)."
     )
 
 

@@ -211,10 +211,12 @@ def number_columns(
         for row, cell in enumerate(column):
             numbers[row] = _number(cell, comma)
             if np.isnan(numbers[row]) and cell != "nan":
+                remedy = "write it plainly, like 1234.5, or leave the cell empty"
+                if days.has_duplicates and not any(map(is_number, column)):
+                    remedy = "is there a line for each date and asset? then give a line a date and a column an asset"
                 raise cells.wrong(
                     row,
-                    f"column {name!r} at {days[row]:%Y-%m-%d} is {as_written[row]!r}, not a number; write it plainly, "
-                    "like 1234.5, or leave the cell empty.",
+                    f"column {name!r} at {days[row]:%Y-%m-%d} is {as_written[row]!r}, not a number; {remedy}.",
                 )
         found.append(numbers)
     return found

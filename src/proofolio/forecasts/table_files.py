@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from proofolio.errors import BadData
-from proofolio.forecasts.cells import Cells, number_columns, read_dates
+from proofolio.forecasts.cells import Cells, is_number, number_columns, read_dates
 from proofolio.forecasts.tables import Table, one_field
 
 __all__ = ["read_table"]
@@ -114,6 +114,9 @@ def _parse(
     if not rows:
         raise BadData(f"{where} is empty; give a file with a line of names and a line a date.")
     header = [cell.strip() for cell in rows[0][1]]
+    # Excel writes separators for columns that were once used.
+    while len(header) > 2 and not header[-1] and not any(row[len(header) - 1 :] != [""] for _, row in rows):
+        header, rows = header[:-1], [(line, row[:-1]) for line, row in rows]
     if len(header) < 2:
         raise BadData(
             f"{where}, line {rows[0][0]}: only one column ({header[0][:40]!r}); separate the date and the "
@@ -150,14 +153,14 @@ def _names(
     where: str, header: list[str], rows: list[tuple[int, list[str]]]
 ) -> tuple[list[str] | list[tuple[str, str]], list[tuple[int, list[str]]]]:
     """Return the names of the columns and the rows below them; yfinance writes two lines of names, then "Date"."""
-    if len(rows) > 1 and (
-        (header[0] in ("Price", "Ticker", "") and rows[1][1][0] in ("Ticker", "Price"))
-        or (header[0] == "" and len(rows) > 2 and rows[1][1][0] == "" and rows[2][1][0] == "Date")
+    second = rows[1][1] if len(rows) > 1 else [""]
+    if (header[0] in ("Price", "Ticker", "") and second[0] in ("Ticker", "Price")) or (
+        header[0] == second[0] == "" and any(second) and not any(is_number(cell) for cell in second)
     ):
         below = rows[2:]
         if below and below[0][1][0] in ("Date", "Datetime") and not any(below[0][1][1:]):
             below = below[1:]
-        return list(zip(header[1:], rows[1][1][1:], strict=True)), below
+        return list(zip(header[1:], second[1:], strict=True)), below
     return header[1:], rows[1:]
 
 

@@ -362,9 +362,17 @@ def _dates(given: pd.Index, where: str, place: _Place) -> pd.DatetimeIndex:
         local = [pd.Timestamp(day) for day in given]
         index = pd.DatetimeIndex([day.tz_localize(None) for day in local], name=given.name)
     else:
-        # Numbers would be taken for nanoseconds since 1970.
-        numbers = given.inferred_type in ("integer", "floating", "boolean", "mixed-integer")
-        texts = [None if numbers or is_missing(day) else str(day) for day in given]
+        # Numbers would be taken for nanoseconds since 1970; but 20200131 is a day.
+        compact = given.inferred_type == "integer" and bool(((given > 19000000) & (given < 21000000)).all())
+        numbers = not compact and given.inferred_type in ("integer", "floating", "boolean", "mixed-integer")
+        texts = [
+            None
+            if numbers or is_missing(day)
+            else f"{str(day)[:4]}-{str(day)[4:6]}-{str(day)[6:]}"
+            if compact
+            else str(day)
+            for day in given
+        ]
         index = pd.DatetimeIndex(
             pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", format="%Y-%m-%d"),
             name=given.name,
@@ -372,7 +380,7 @@ def _dates(given: pd.Index, where: str, place: _Place) -> pd.DatetimeIndex:
     if index.isna().any():
         row = int(np.argmax(index.isna()))
         raise BadData(
-            f"{where}: the date in {place.row(row)} is {given[row]!r}; write dates like 2020-01-31, in the "
+            f"{where}: the date in {place.row(row)} is {str(given[row])!r}; write dates like 2020-01-31, in the "
             "first column of a file or the index of a frame."
         )
     dated = _Place(place.names, index, place.lines)
