@@ -100,9 +100,7 @@ def test_the_future_changes_nothing_of_the_past(holed, market_of, two_regimes):
     other = two_regimes(170, seed=5)
     other[:110] = holed.returns[:110]
     late = market_of(other)
-    strategies = strategies_named(
-        ["mpo", "regime-erc", "spo-rp-no-hmm"], holed.names, horizon=2
-    )
+    strategies = strategies_named(["mpo", "regime-erc", "spo-rp-no-hmm"], holed.names, horizon=2)
     runs = [
         simulate_all(prepare(market, strategies, PLAN, start=WINDOW), strategies, LinearCost(0.001))
         for market in (holed, late)
