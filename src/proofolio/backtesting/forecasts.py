@@ -192,8 +192,7 @@ def record_forecasts(
 
 def _among(covariance: Floats, members: Mask) -> Floats:
     """Return the covariances (..., n, n) among some of the assets."""
-    found: Floats = covariance[..., members, :][..., members]
-    return found
+    return np.ascontiguousarray(covariance[..., members, :][..., members])
 
 
 _Spread = TypeVar("_Spread", Forecast, ForecastBook)

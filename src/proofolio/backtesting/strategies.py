@@ -42,16 +42,25 @@ NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "re
 
 @dataclass(frozen=True)
 class BuyAndHold:
-    """All of it in one asset, bought on the first day."""
+    """All of it in one asset, bought at the first close at which it can be held; no answer where it cannot.
 
-    asset: int
+    When it ends, what it was paid out for stays in cash.
+    """
+
+    asset: str
     name: str = "buy-and-hold"
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
 
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on the assets there are; see `ReadsMarket`."""
+        if self.asset not in market.names:
+            return _Nothing(f"{self.asset} cannot be held")
+        return _Constant(np.eye(len(market.names))[market.names.index(self.asset)])
+
     def start(self, history: Floats) -> Policy:
-        """Begin; no past is needed."""
-        return _Constant(np.eye(history.shape[1])[self.asset])
+        """Refuse: an array has no names."""
+        raise BadData(f"{self.name} looks for {self.asset} by its name; give it to `simulate`.")
 
 
 @dataclass(frozen=True)
@@ -180,6 +189,14 @@ class _Constant:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         return Decision(self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Nothing:
+    why: str
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        raise SolverFailure(f"after row {day}, {self.why}.")
 
 
 class _MeanVariancePolicy:
@@ -377,7 +394,7 @@ def _made(
             raise BadData(
                 f"{name}: there is no asset {asset!r}{did_you_mean(asset, assets)}; the assets are {', '.join(assets)}."
             )
-        return BuyAndHold(list(assets).index(asset) if asset else 0, f"buy-and-hold:{asset or assets[0]}")
+        return BuyAndHold(asset or assets[0], f"buy-and-hold:{asset or assets[0]}")
     kind = name.removesuffix(WITHOUT)
     needs: Needs = "history" if name.endswith(WITHOUT) else "regimes"
     single, multi = {"spo": 1, "spo-rp": 1}, {"mpo": horizon, "mpo-rp": horizon}
