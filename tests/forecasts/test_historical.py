@@ -39,7 +39,7 @@ def test_a_forecast_given_does_not_change_and_copies_share_nothing():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(BadData, match="19 days of returns are fewer than the window of 20"):
+    with pytest.raises(BadData, match="19 rows of returns are fewer than the window of 20"):
         Historical(20).fit(RETURNS[:19])
     with pytest.raises(BadData, match="row 3, column 1 is nan"):
         Historical(20).fit(np.where(np.arange(180).reshape(60, 3) == 7, np.nan, RETURNS))

@@ -109,7 +109,7 @@ def test_a_missing_return_is_named():
     frame.iloc[9, 1] = np.nan
     with pytest.raises(BadData, match="'TLT', row 10"):
         regime_moments(frame, labels)
-    with pytest.raises(BadData, match="one row a day"):
+    with pytest.raises(BadData, match="one row a period"):
         regime_moments(returns[:, 0], labels)
 
 
