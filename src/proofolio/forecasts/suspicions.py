@@ -31,8 +31,8 @@ def fat_finger(prices: Floats) -> tuple[int, int, float] | None:
 
     Examples
     --------
-    >>> fat_finger(np.array([[1.0], [1.01], [102.0], [1.0], [0.99]]))
-    (2, 0, 102.0)
+    >>> fat_finger(np.array([[1.0], [1.0], [100.0], [1.0], [1.01]]))
+    (2, 0, 100.0)
     """
     if len(prices) < 3:
         return None
