@@ -145,7 +145,9 @@ def _jumps(returns: pd.DataFrame) -> list[str]:
                 )
     found = []
     if splits:
-        found.append(f"{'; '.join(splits[:SHOWN])}{_more(splits)}; where it is one, give prices adjusted for it.")
+        found.append(
+            f"{'; '.join(splits[:SHOWN])}{_more(splits)}; where it is one, give prices adjusted for it."
+        )
     if jumps:
         jumps.sort(key=lambda jump: -jump[0])
         shown = ", ".join(
