@@ -543,8 +543,8 @@ def test_days_without_an_answer_are_said_everywhere(tmp_path):
 
 def test_tables_are_written_as_csv(file, tmp_path):
     found = run(
-        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out", "--csv",
-        tmp_path / "csv", "--json",
+        "backtest", file, *SMALL, "--strategies", "fix-mix,erc",
+        "--out", tmp_path / "out", "--csv", tmp_path / "csv", "--json",
     )  # fmt: skip
     document = json.loads(found.stdout)
     weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)

@@ -279,7 +279,7 @@ def backtest(
     {'KO': 0.333, 'XOM': 0.164, 'JPM': 0.23, 'MSFT': 0.272}
     """
     began = time.perf_counter()
-    market = market_given(prices, risk_free, cash, risk_free_as, periods_per_year)
+    market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year)
