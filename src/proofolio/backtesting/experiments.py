@@ -12,7 +12,7 @@ import pandas as pd
 from proofolio.arrays import Floats
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.costs import Costs, LinearCost, terms_of
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.simulator import Simulation
 from proofolio.errors import BadData, did_you_mean
@@ -201,7 +201,7 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
 
     A period belongs to the regime believed in at its own close, given the returns up to it (filtered): a description
     of the span, which no decision was made on. Mean and volatility are a year (n - 1 in the variance), both NaN for
-    a regime with fewer than two periods.
+    an asset with fewer than two periods in a regime.
 
     Returns
     -------
@@ -216,12 +216,11 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
     parts = {}
     for k in range(book.probabilities.shape[2]):
         own = pd.DataFrame(returns[book.regime == k], columns=list(market.names))
-        known = len(own) >= 2  # a deviation needs two
         figures = pd.DataFrame(
             {
-                "periods": len(own),
-                "mean": own.mean() * PERIODS_PER_YEAR if known else np.nan,
-                "volatility": own.std(ddof=1) * np.sqrt(PERIODS_PER_YEAR),
+                "periods": own.count(),
+                "mean": own.mean().where(own.count() >= 2) * market.calendar.periods_per_year,
+                "volatility": own.std(ddof=1) * np.sqrt(market.calendar.periods_per_year),
             },
             index=list(market.names),
         )

@@ -13,13 +13,14 @@ from proofolio.arrays import Mask
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.experiments import CrisisFigures, regime_summary
 from proofolio.backtesting.forecasts import ForecastBook
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.simulator import Simulation, trading_days
 from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.errors import BadData, did_you_mean
 
-__all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of"]
+__all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of", "short_span"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -96,6 +97,16 @@ class StrategyRun:
     def costs(self) -> pd.Series:
         """(D,) costs of those trades, as fractions of the portfolio."""
         return self._by_date(self.simulation.costs)
+
+    @property
+    def cash(self) -> pd.Series:
+        """(D,) the rest of the portfolio: what a strategy with cash keeps or owes, and what ended assets paid out."""
+        return self._by_date(self.simulation.cash)
+
+    @property
+    def charges(self) -> pd.Series:
+        """(D,) what shorts and money owed cost in each period, as fractions of the portfolio."""
+        return self._by_date(self.simulation.charges)
 
     @property
     def unanswered(self) -> pd.Series:
@@ -232,7 +243,13 @@ class BacktestRecord:
     @property
     def warnings(self) -> list[str]:
         """Sentences about what is to be doubted: of the data, then of each strategy."""
-        return [*getattr(self.context.market, "warnings", ()), *doubts(self.runs, self.context)]
+        context = self.context
+        return [
+            *context.market.warnings,
+            *short_span(self.runs[0], context.market, "traded"),
+            *universe_notes(context),
+            *doubts(self.runs, context),
+        ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that are written as CSV, by name: figures, wealth, each strategy's weights and trades."""
@@ -255,6 +272,7 @@ class BacktestRecord:
                 "days": context.stop - context.start,
                 "known_before": context.start,
             },
+            "calendar": context.market.calendar.document(),
             "assets": list(context.market.names),
             "options": dict(self.options),
             "warnings": self.warnings,
@@ -299,6 +317,46 @@ def doubts(runs: Sequence[Simulation], context: Context) -> list[str]:
                     f"{run.name} {what} at {at.sum():,} of the {asked:,} closes at which it was asked (the first on "
                     f"{first})."
                 )
+    return found
+
+
+def short_span(run: Simulation, market: Market, what: str) -> list[str]:
+    """Return a sentence when a run is shorter than a year, so that its return is not one of a year."""
+    if run.metrics.annualised:
+        return []
+    sentence = (
+        f"{len(run.dates)} periods are {what}, less than a year of the table, {market.calendar}: return and Calmar are "
+        "those of the span, not of a year."
+    )
+    return [sentence]
+
+
+def universe_notes(context: Context) -> list[str]:
+    """Return a sentence for each asset that could not be held in the whole span: it begins or ends within it."""
+    market, found = context.market, []
+    known = np.isfinite(market.returns[: context.stop])
+    for i in np.flatnonzero(~known[max(0, context.start - context.window) :].all(axis=0)):
+        rows, name = np.flatnonzero(known[:, i]), market.names[i]
+        if not rows.size:
+            found.append(f"{name} has no return before {market.dates[context.stop - 1]}, and is never held.")
+            continue
+        first, last = int(rows[0]), int(rows[-1])
+        joins = first + context.window - 1  # the close at which the window is full
+        if joins >= context.stop - 1:
+            found.append(
+                f"{name} begins on {market.dates[first]}, too late for the window of {context.window}."
+            )
+        elif joins > context.start - 1:
+            found.append(
+                f"{name} begins on {market.dates[first]} and can be held from {market.dates[joins]} on, when the "
+                f"window of {context.window} is full."
+            )
+        if last < context.start - 1:
+            found.append(f"{name} ends on {market.dates[last]}, before the first trade.")
+        elif last < context.stop - 1:
+            found.append(
+                f"{name} ends on {market.dates[last]}, and is paid out at its last price where it is held."
+            )
     return found
 
 

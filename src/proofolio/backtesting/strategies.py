@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
@@ -67,7 +70,11 @@ class FixMix:
 
 @dataclass(frozen=True)
 class MeanVarianceControl:
-    """The first move of `proofolio.models.MeanVariance` over the horizon; SPO with one period, MPO with more."""
+    """The first move of `proofolio.models.MeanVariance` over the horizon; SPO with one period, MPO with more.
+
+    With `cash`, the rest may be kept in cash, whose forecast is the risk-free rate of the period that ends at the
+    close: it costs nothing to trade, has no risk, and is not owed.
+    """
 
     name: str = "mpo"
     horizon: int = 5
@@ -76,18 +83,32 @@ class MeanVarianceControl:
     lower: float = 0.0
     upper: float = 1.0
     needs: Needs = "regimes"
+    cash: bool = False
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on a market; see `ReadsMarket`."""
+        if not self.cash:
+            return self.start(market.history(row))
+        n = len(market.names)
+        lower, upper = np.append(np.full(n, self.lower), 0.0), np.append(np.full(n, self.upper), 1.0)
+        return _CashPolicy(self._model(n + 1, lower, upper, cash=n), market)
 
     def start(self, history: Floats) -> Policy:
         """Set the quadratic program up once."""
-        model = MeanVariance(
-            history.shape[1],
+        if self.cash:
+            raise BadData(f"{self.name} keeps cash at the risk-free rate of a market; give it to `simulate`.")
+        return _MeanVariancePolicy(self._model(history.shape[1], self.lower, self.upper))
+
+    def _model(self, n: int, lower: ArrayLike, upper: ArrayLike, cash: int | None = None) -> MeanVariance:
+        return MeanVariance(
+            n,
             self.horizon,
             gamma_risk=self.gamma_risk,
             gamma_trade=self.gamma_trade,
-            lower=self.lower,
-            upper=self.upper,
+            lower=lower,
+            upper=upper,
+            cash=cash,
         )
-        return _MeanVariancePolicy(model)
 
 
 @dataclass(frozen=True)
@@ -128,12 +149,13 @@ class RegimeBudgets:
 
     name: str = "regime-erc"
     kappa: float = 0.5
+    periods_per_year: float = DAILY.periods_per_year
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa))
+        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa, periods_per_year=self.periods_per_year))
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,8 +172,26 @@ class _MeanVariancePolicy:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
-        step = self._stepper.solve(known.mean, known.covariance, holdings)
+        step = self._stepper.solve(
+            known.mean, known.covariance, holdings, uninvested=1.0 - float(holdings.sum())
+        )
         return _first_move(step.W[0], step.residuals.violation, step.ok, day)
+
+
+class _CashPolicy:
+    """Mean-variance over the assets and, last, cash."""
+
+    def __init__(self, model: MeanVariance, market: Market) -> None:
+        self._stepper, self._market = model.stepper(), market
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        known = _given(forecast)
+        rate = np.full((known.H, 1), self._market.risk_free[day])
+        covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
+        held = np.append(holdings, 1.0 - holdings.sum())
+        step = self._stepper.solve(np.hstack([known.mean, rate]), covariance, held)
+        whole, proved = _first_move(step.W[0], step.residuals.violation, step.ok, day)
+        return Decision(whole[:-1], proved)
 
 
 class _RiskParityPolicy:
@@ -161,7 +201,7 @@ class _RiskParityPolicy:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
         with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings)
+            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 
@@ -227,6 +267,7 @@ def strategies_named(
     gamma_risk: float = 5.0,
     gamma_trade: float = 0.01,
     kappa: float = 0.5,
+    periods_per_year: float = DAILY.periods_per_year,
 ) -> tuple[Strategy, ...]:
     """Return the strategies called by their names on the command line.
 
@@ -240,6 +281,8 @@ def strategies_named(
         Of mpo and mpo-rp.
     gamma_risk, gamma_trade, kappa : float
         Of the models.
+    periods_per_year : float
+        Of the market's calendar; regime-erc annualises by it.
 
     Raises
     ------
@@ -247,14 +290,19 @@ def strategies_named(
         When a name is unknown; the message lists those there are.
     """
     wanted = [name for given in names for name in (_all() if given == "all" else (given,))]
-    made = [_made(name, assets, horizon, gamma_risk, gamma_trade, kappa) for name in dict.fromkeys(wanted)]
+    made = [
+        _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
+        for name in dict.fromkeys(wanted)
+    ]
     if not made:
         raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
     return tuple(made)
 
 
 def strategies_of(
-    given: Sequence[Strategy | str] | Strategy | str, assets: Sequence[str]
+    given: Sequence[Strategy | str] | Strategy | str,
+    assets: Sequence[str],
+    periods_per_year: float = DAILY.periods_per_year,
 ) -> tuple[Strategy, ...]:
     """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
 
@@ -275,7 +323,13 @@ def strategies_of(
                 f"strategies are names like 'mpo' and what pf.strategy makes, and one is a {type(each).__name__}{hint}."
             )
     found = [
-        s for each in listed for s in (strategies_named([each], assets) if isinstance(each, str) else [each])
+        s
+        for each in listed
+        for s in (
+            strategies_named([each], assets, periods_per_year=periods_per_year)
+            if isinstance(each, str)
+            else [each]
+        )
     ]
     names = [strategy.name for strategy in found]
     if len(set(names)) < len(names):
@@ -289,7 +343,13 @@ def _all() -> tuple[str, ...]:
 
 
 def _made(
-    name: str, assets: Sequence[str], horizon: int, gamma_risk: float, gamma_trade: float, kappa: float
+    name: str,
+    assets: Sequence[str],
+    horizon: int,
+    gamma_risk: float,
+    gamma_trade: float,
+    kappa: float,
+    periods_per_year: float,
 ) -> Strategy:
     kind, _, asset = name.partition(":")
     if kind == "buy-and-hold":
@@ -308,7 +368,7 @@ def _made(
     if kind == "erc":
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
-        return RegimeBudgets(name, kappa)
+        return RegimeBudgets(name, kappa, periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, _all())
