@@ -108,17 +108,9 @@ def test_every_way_of_writing_a_program_has_the_optimum_of_its_decimals(seed, tm
     case = written(seed)
     best = enumerated(case)
     word = "infeasible" if best is None else "certified-optimal"
-    for model in (in_file(case, tmp_path), in_model(case), in_pyomo(case)):
+    for model in (in_file(case, tmp_path), in_model(case), in_pyomo(case), in_cvxpy(case)):
         answer = solve(model)
         found = (answer.status, None if answer.objective is None else round(answer.objective, 9))
         if best is None and answer.exactly_infeasible:
             continue  # a point within tolerances, and the proof that none is exact
         assert found == (word, best), type(model)
-    answer = solve(in_cvxpy(case))
-    # CVXPY adds in doubles: where that changes the answer, the better one is named or no certificate is given
-    named = [claim.objective for claim in answer.claims] + (
-        [answer.objective] if answer.x is not None else []
-    )
-    if best is not None:
-        assert any(v is not None and abs(v - best) <= 1e-5 for v in named), (answer.status, answer.message)
-        assert answer.certified or answer.status == "verified-optimal"

@@ -19,6 +19,8 @@ from scipy import sparse
 from proofolio.arrays import Floats, Integers, Mask, Sparse
 
 __all__ = [
+    "broken",
+    "composed",
     "divided",
     "entries_sum",
     "exact_product",
@@ -26,12 +28,15 @@ __all__ = [
     "matrix_product",
     "merged_sum",
     "plus",
+    "rounded",
+    "short",
     "sparse_sum",
     "sums",
     "times",
 ]
 
 DIGITS = 15  # of a decimal that a double keeps
+FEW = 9  # digits that no rounded number has but by chance: one of a million
 # The powers of ten that are doubles.
 POWERS = np.array([float(10**k) for k in range(23)])
 # Of more scalar products than this a matrix product is left to doubles: its numbers are measured or computed.
@@ -55,9 +60,7 @@ def plus(a: ArrayLike, b: ArrayLike) -> Floats:
     """Add two arrays as decimals."""
     left, right = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     total: Floats = np.asarray(left + right)
-    at = np.flatnonzero(
-        (_broken(left) | _broken(right)) & (left != 0.0) & (right != 0.0) & np.isfinite(total)
-    )
+    at = np.flatnonzero((broken(left) | broken(right)) & (left != 0.0) & (right != 0.0) & np.isfinite(total))
     if at.size:
         pair = np.concatenate([left.ravel()[at], right.ravel()[at]])
         total = total.copy()
@@ -68,7 +71,7 @@ def plus(a: ArrayLike, b: ArrayLike) -> Floats:
 def sums(values: Floats, group: Integers, count: int) -> Floats:
     """Return the sum of the values in each of so many groups, as decimals."""
     found: Floats = np.bincount(group, values, count).astype(float)
-    if not np.any(_broken(values)):
+    if not np.any(broken(values)):
         return found
     power = POWERS[_places(np.bincount(group, np.abs(values), count).astype(float))]
     whole = np.rint(values * power[group])
@@ -82,7 +85,7 @@ def times(a: ArrayLike, b: ArrayLike) -> Floats:
     """Multiply two arrays as decimals."""
     left, right = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     product: Floats = np.asarray(left * right)
-    odd = (_broken(left) | _broken(right)) & (np.abs(left) != 1.0) & (np.abs(right) != 1.0)
+    odd = (broken(left) | broken(right)) & (np.abs(left) != 1.0) & (np.abs(right) != 1.0)
     at = np.flatnonzero(odd & (product != 0.0) & np.isfinite(product))
     if at.size:
         product = product.copy()
@@ -99,7 +102,7 @@ def divided(a: ArrayLike, b: ArrayLike) -> Floats:
     """Divide two arrays as decimals; what has no end is rounded once."""
     left, right = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     quotient: Floats = np.asarray(left / right)
-    at = np.flatnonzero((_broken(left) | _broken(right)) & np.isfinite(quotient))
+    at = np.flatnonzero((broken(left) | broken(right)) & np.isfinite(quotient))
     if at.size:
         top, below = left.ravel()[at], right.ravel()[at]
         power = POWERS[_places(np.maximum(np.abs(top), np.abs(below)))]
@@ -113,7 +116,7 @@ def divided(a: ArrayLike, b: ArrayLike) -> Floats:
 def sparse_sum(a: Sparse, b: Sparse) -> Sparse:
     """Add two sparse matrices of one shape as decimals."""
     total = sparse.csr_array(a + b)
-    if total.nnz == a.nnz + b.nnz or not (np.any(_broken(a.data)) or np.any(_broken(b.data))):
+    if total.nnz == a.nnz + b.nnz or not (np.any(broken(a.data)) or np.any(broken(b.data))):
         return total  # no entry is a sum
     rows = np.flatnonzero(np.diff(a.indptr) + np.diff(b.indptr) != np.diff(total.indptr))
     stacked = sparse.hstack([a[rows], b[rows]], format="csr")
@@ -131,7 +134,7 @@ def merged_sum(matrix: Sparse) -> Sparse:
 
 def entries_sum(data: Floats, row: Integers, column: Integers, shape: tuple[int, int]) -> Sparse:
     """Return the sparse matrix of entries of which equal ones are added as decimals, without zeros."""
-    if np.any(_broken(data)):
+    if np.any(broken(data)):
         width = max(shape[1], 1)
         key, group = np.unique(row.astype(np.int64) * width + column, return_inverse=True)
         data, (row, column) = sums(data, group, key.size), np.divmod(key, width)
@@ -144,7 +147,7 @@ def entries_sum(data: Floats, row: Integers, column: Integers, shape: tuple[int,
 def matrix_product(a: Sparse, b: Sparse) -> Sparse:
     """Multiply two sparse matrices as decimals: rows of short numbers whose entries are sums or true products."""
     found = sparse.csr_array(a @ b)
-    if not (np.any(_broken(a.data)) or np.any(_broken(b.data))):
+    if not (np.any(broken(a.data)) or np.any(broken(b.data))):
         return found
     count = np.diff(b.indptr)[a.indices]  # the scalar products of each entry of a
     row = np.repeat(np.arange(a.shape[0]), np.diff(a.indptr))
@@ -159,20 +162,59 @@ def matrix_product(a: Sparse, b: Sparse) -> Sparse:
     chosen = wanted[row]
     used = np.unique(a.indices[chosen])
     inner = b[used]
-    long_rows = np.bincount(np.repeat(used, np.diff(inner.indptr)), ~_short(inner.data), b.shape[0]) > 0
+    long_rows = np.bincount(np.repeat(used, np.diff(inner.indptr)), ~short(inner.data), b.shape[0]) > 0
     bad = np.zeros(a.nnz, dtype=bool)
-    bad[chosen] = ~_short(a.data[chosen]) | long_rows[a.indices[chosen]]
+    bad[chosen] = ~short(a.data[chosen]) | long_rows[a.indices[chosen]]
     rows = np.flatnonzero(wanted & (np.bincount(row, bad, a.shape[0]) == 0))
     if not rows.size:
         return found
-    part = a[rows]
-    count = np.diff(b.indptr)[part.indices]
+    return _with_rows(found, rows, _multiplied(a[rows], b))
+
+
+def composed(a: Sparse, b: Sparse) -> Sparse:
+    """Multiply two sparse matrices as decimals, entry by entry: an entry with a longer number is left to doubles.
+
+    Of rows that need more than `MOST` scalar products together, the longest are left to doubles as well.
+    """
+    row = np.repeat(np.arange(a.shape[0]), np.diff(a.indptr))
+    terms = np.bincount(row, np.diff(b.indptr)[a.indices], a.shape[0])
+    order = np.argsort(terms, kind="stable")
+    rows = np.sort(order[np.cumsum(terms[order]) <= MOST])
+    if rows.size == a.shape[0]:
+        return _multiplied(a, b)
+    return _with_rows(sparse.csr_array(a @ b), rows, _multiplied(a[rows], b))
+
+
+def _multiplied(a: Sparse, b: Sparse) -> Sparse:
+    """Multiply two sparse matrices, every scalar product and every sum as decimals."""
+    count = np.diff(b.indptr)[a.indices]
     ends = np.concatenate([[0], np.cumsum(count)])
-    entry = np.repeat(b.indptr[part.indices] - ends[:-1], count) + np.arange(ends[-1])
-    data = times(np.repeat(part.data, count), b.data[entry])
-    group = np.repeat(np.arange(rows.size), np.diff(ends[part.indptr]))
-    products = entries_sum(data, group, b.indices[entry], (rows.size, b.shape[1]))
-    return _with_rows(found, rows, products)
+    entry = np.repeat(b.indptr[a.indices] - ends[:-1], count) + np.arange(ends[-1])
+    data = times(np.repeat(a.data, count), b.data[entry])
+    group = np.repeat(np.arange(a.shape[0]), np.diff(ends[a.indptr]))
+    return entries_sum(data, group, b.indices[entry], (a.shape[0], b.shape[1]))
+
+
+def broken(values: Floats) -> Mask:
+    """Whether numbers are no integers."""
+    return np.asarray(values != np.rint(values))
+
+
+def short(values: Floats) -> Mask:
+    """Whether numbers are decimals of at most 15 significant digits."""
+    power = POWERS[_places(np.abs(values))]
+    return np.asarray(np.rint(values * power) / power == values)
+
+
+def rounded(values: Floats) -> Mask:
+    """Whether numbers may be what doubles made of a sum or product of short decimals.
+
+    Those have more than nine digits; but where large numbers cancelled, a few binary places are left.
+    """
+    size = np.abs(values)
+    power = POWERS[np.maximum(_places(size) - (DIGITS - FEW), 0)]
+    many = np.rint(values * power) / power != values
+    return np.asarray(many | (broken(values * 16.0) & ~broken(values * 4096.0)))
 
 
 def _with_rows(matrix: Sparse, rows: Integers, instead: Sparse) -> Sparse:
@@ -184,28 +226,17 @@ def _with_rows(matrix: Sparse, rows: Integers, instead: Sparse) -> Sparse:
     return sparse.csr_array(sparse.vstack([matrix, instead], format="csr")[order])
 
 
-def _broken(values: Floats) -> Mask:
-    """Whether numbers are no integers."""
-    return np.asarray(values != np.rint(values))
-
-
 def _places(size: Floats) -> Integers:
     """Return how many decimal places numbers up to a size have within 15 significant digits."""
     exponent = np.floor(np.log10(np.where((size > 0.0) & np.isfinite(size), size, 1.0)))
     return np.asarray(np.clip(DIGITS - 1 - exponent, 0, POWERS.size - 1).astype(np.intp))
 
 
-def _short(values: Floats) -> Mask:
-    """Whether numbers are decimals of at most 15 significant digits."""
-    power = POWERS[_places(np.abs(values))]
-    return np.asarray(np.rint(values * power) / power == values)
-
-
 def _digits(values: Floats) -> Integers:
     """Return how many significant digits numbers have as decimals: more than 15 where they are longer."""
     digits = np.full(values.shape, DIGITS + 1)
     places = _places(np.abs(values))
-    left = np.flatnonzero(_short(values))
+    left = np.flatnonzero(short(values))
     for some in range(1, DIGITS + 1):
         k = places[left] - (DIGITS - some)
         v, up, down = values[left], POWERS[np.maximum(k, 0)], POWERS[np.maximum(-k, 0)]

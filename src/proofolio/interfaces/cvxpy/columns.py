@@ -19,6 +19,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.interfaces.cvxpy.sums import as_decimals
 
 __all__ = [
     "Affine",
@@ -114,6 +115,15 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
     """
     if not expressions:
         return []
+    whole = as_decimals(_read(expressions, variables), expressions, variables, _read)
+    constant = whole[:, [whole.shape[1] - 1]].toarray().ravel()
+    matrix = whole[:, :-1]
+    ends = np.cumsum([0, *(e.size for e in expressions)])
+    return [Affine(matrix[a:b], constant[a:b]) for a, b in pairwise(ends)]
+
+
+def _read(expressions: Sequence[Any], variables: Sequence[Any]) -> Any:
+    """Return CVXPY's matrix of affine expressions, its last column the constants."""
     inverse: Any = InverseData
     _, offsets, width, shapes = inverse.get_var_offsets(list(variables))
     places = SimpleNamespace(
@@ -124,8 +134,7 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
         param_to_size={CONSTANT_ID: 1},
         param_id_map={CONSTANT_ID: 0},
     )
-    sizes = [e.size for e in expressions]
-    height = int(sum(sizes))
+    height = int(sum(e.size for e in expressions))
     try:
         extractor: Any = CoeffExtractor(places, _BACKEND)
         tensor = extractor.affine(list(expressions)).tocoo()
@@ -142,10 +151,7 @@ def affine_parts(expressions: Sequence[Any], variables: Sequence[Any]) -> list[A
     whole = sparse.csr_array((tensor.data, (new_row[row], new_column[column])), shape=(height, width + 1))
     whole.sum_duplicates()
     whole.eliminate_zeros()
-    constant = whole[:, [width]].toarray().ravel()
-    matrix = whole[:, :width]
-    ends = np.cumsum([0, *sizes])
-    return [Affine(matrix[a:b], constant[a:b]) for a, b in pairwise(ends)]
+    return whole
 
 
 def _row_major(shapes: Sequence[tuple[int, ...]]) -> Integers:
