@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
-from proofolio.backtesting.strategies import strategies_of
+from proofolio.backtesting.strategies import RiskParityControl, strategies_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
@@ -216,6 +216,8 @@ def trades_today(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
         )
     strategy = named[0]
+    if isinstance(strategy, RiskParityControl):
+        strategy = replace(strategy, starts="all")  # one step may take longer than a day of a backtest
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     amounts = {str(name): float(amount) for name, amount in dict(holdings).items()}
     for name, amount in amounts.items():

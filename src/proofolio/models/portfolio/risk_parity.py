@@ -10,9 +10,10 @@ equal weights may end in. So the method begins at each period's ERC, which is a 
 positive start (`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone, and from
 there it descends (`proofolio.models.portfolio.risk_parity_descent`).
 
-Bounds, groups and turnover limits may leave several optima. With any of them in force the descent is made twice, from
-the ERC moved inside the rules and from the holdings, and the better end is kept: a stationary point still, of which
-nothing says that it is the best there is.
+Costs of trading, bounds, groups and turnover limits leave several optima. With ``starts="all"`` the descent is made
+from many starts (`proofolio.models.portfolio.risk_parity_starts`), the best end is kept, and the step says how many
+ended elsewhere. With ``starts="erc"``, the step of a backtest, it is made once, and under rules again from the holdings.
+What is kept is a stationary point; that no better one exists is not said.
 
 Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
 best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
@@ -38,6 +39,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
     approximation,
     errors_and_jacobian,
 )
+from proofolio.models.portfolio.risk_parity_starts import STARTS, wanted_starts
 from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
@@ -52,6 +54,8 @@ EXACT = 1e-12  # tolerance of a quadratic program
 HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 FULL = 1e-9  # holdings that add up to 1 within this are a plan
+SHARP = 1e-7  # of the objective: the gap to first order of descents whose ends are compared
+ELSEWHERE = 1e-6  # relative: an end that is worse by more is another one
 
 
 class RiskParity(RiskParityProblem):
@@ -184,6 +188,8 @@ class RiskParityStepper:
         The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
     limit : int
         The most iterations.
+    starts : {"all", "erc"}
+        Of Gauss-Newton: many, of which the best end is kept, or the ERC (and under rules the holdings), which is faster.
     """
 
     def __init__(
@@ -191,13 +197,16 @@ class RiskParityStepper:
         program: RiskParityProblem,
         method: str = "gauss-newton",
         *,
+        starts: str = "all",
         solver: str = "piqp",
         tolerance: float = 1e-5,
         limit: int = 200,
     ) -> None:
         if method not in METHODS:
             raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
-        self.program, self.method, self.solver = program, method, solver
+        if starts not in STARTS:
+            raise BadData(f"starts is {starts!r}; it must be one of {', '.join(STARTS)}")
+        self.program, self.method, self.solver, self.starts = program, method, solver, starts
         self.tolerance, self.limit = tolerance, limit
         plans = program.plan_set
         same = plans.lower[1:] == plans.lower[:-1], plans.upper[1:] == plans.upper[:-1]
@@ -242,12 +251,16 @@ class RiskParityStepper:
         erc = self._erc(periods, solver, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
         enough = max(self.tolerance * start_objective, LEAST)
+        begun_at, elsewhere = 1, 0
         if self.method == "published":
             begun = "erc" if given is None else "given"
             found = published(periods, solver, erc if given is None else given, begun, self.limit)
         else:
             found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
-            found = self._from_holdings(periods, solver, found, enough)
+            if self.starts == "all":
+                found, begun_at, elsewhere = self._best(periods, solver, erc, found, enough)
+            else:
+                found = self._from_holdings(periods, solver, found, enough)
         alternative, unruled = np.nan, None
         if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
             found, alternative = self._revived(periods, solver, erc, found, enough)
@@ -257,7 +270,9 @@ class RiskParityStepper:
             start_objective=start_objective, alternative=alternative, unruled=unruled,
             tolerance=enough, solver=self.solver, method=self.method,
         )  # fmt: skip
-        return replace(step, seconds=time.perf_counter() - began)
+        return replace(
+            step, starts=begun_at, elsewhere=elsewhere, seconds=time.perf_counter() - began
+        )
 
     # ------------------------------------------------------------------ periods
     def _runs(self, sigma: Floats) -> Integers:
@@ -361,6 +376,27 @@ class RiskParityStepper:
             return found
         other = gauss_newton(periods, solver, stay, "holdings", enough, self.limit)
         return other if other.objective < found.objective else found
+
+    def _best(
+        self, periods: Periods, solver: DirectSolver, erc: Floats, found: Descent, enough: float
+    ) -> tuple[Descent, int, int]:
+        """Return the best end of all starts, how many there were, and how many ended at a worse one."""
+        ends, best = [found.objective], found
+        for name, wanted in wanted_starts(erc, periods.w0, periods.step.plan_set):
+            try:
+                begin = self._moved_in(periods, solver, wanted)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    if not np.isfinite(periods.objective(begin)):
+                        continue  # weights without any risk
+                sharp = min(max(SHARP * best.objective, 0.1 * LEAST), enough)
+                end = gauss_newton(periods, solver, begin, name, sharp, self.limit)
+            except SolverFailure:
+                continue
+            ends.append(end.objective)
+            if end.objective < best.objective:
+                best = end
+        least = best.objective * (1.0 + ELSEWHERE) + LEAST
+        return best, len(ends), sum(end > least for end in ends)
 
     def _unruled(self, sigma: Floats, w0: Floats) -> Floats | None:
         """Return the plan that bounds, groups and limits change, where there are any and it passes its checks."""

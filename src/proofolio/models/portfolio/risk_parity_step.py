@@ -56,7 +56,7 @@ class RiskParityStep:
         The first row is the move to make now.
     objective, start_objective : float
         Here, and at the start whose every asset is held: each period's ERC, moved within bounds and limits.
-    begun : {"erc", "holdings", "revived", "given"}
+    begun : {"erc", "holdings", "between", "equal", "group", "corner", "drawn", "revived", "given"}
         Which start led here.
     contributions : ndarray, shape (H, n)
         Risk contributions.
@@ -82,6 +82,8 @@ class RiskParityStep:
     checks : tuple of Check
     seconds : float
     solver, method : str
+    starts, elsewhere : int
+        How many starts were descended from, and from how many the descent ended at a worse plan.
     """
 
     W: Floats
@@ -101,13 +103,15 @@ class RiskParityStep:
     seconds: float
     solver: str
     method: str
+    starts: int = 1
+    elsewhere: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
 
         Stationary is not globally best: the program is not convex, and where bounds, groups or a turnover limit
-        hold, a better plan may exist beside the best of the two that were descended to.
+        hold, or trading costs, a better plan may exist beside the best of those that were descended to.
         """
         return all(check.ok for check in self.checks)
 
