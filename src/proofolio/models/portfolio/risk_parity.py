@@ -39,7 +39,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
     approximation,
     errors_and_jacobian,
 )
-from proofolio.models.portfolio.risk_parity_starts import STARTS, wanted_starts
+from proofolio.models.portfolio.risk_parity_starts import POOL, STARTS, neighbours, wanted_starts
 from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
@@ -56,6 +56,8 @@ NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, whe
 FULL = 1e-9  # holdings that add up to 1 within this are a plan
 SHARP = 1e-7  # of the objective: the gap to first order of descents whose ends are compared
 ELSEWHERE = 1e-6  # relative: an end that is worse by more is another one
+SAME = 1e-4  # ends with all weights nearer than this are one
+MOST = 400  # starts of one step
 
 
 class RiskParity(RiskParityProblem):
@@ -251,14 +253,14 @@ class RiskParityStepper:
         erc = self._erc(periods, solver, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
         enough = max(self.tolerance * start_objective, LEAST)
-        begun_at, elsewhere = 1, 0
+        begun_from, elsewhere = 1, 0
         if self.method == "published":
             begun = "erc" if given is None else "given"
             found = published(periods, solver, erc if given is None else given, begun, self.limit)
         else:
             found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
             if self.starts == "all":
-                found, begun_at, elsewhere = self._best(periods, solver, erc, found, enough)
+                found, begun_from, elsewhere = self._best(periods, solver, erc, found, enough)
             else:
                 found = self._from_holdings(periods, solver, found, enough)
         alternative, unruled = np.nan, None
@@ -268,10 +270,10 @@ class RiskParityStepper:
         step = checked_step(
             program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
             start_objective=start_objective, alternative=alternative, unruled=unruled,
-            tolerance=enough, solver=self.solver, method=self.method,
+            tolerance=enough, solver=self.solver, method=self.method, searched=begun_from > 1,
         )  # fmt: skip
         return replace(
-            step, starts=begun_at, elsewhere=elsewhere, seconds=time.perf_counter() - began
+            step, starts=begun_from, elsewhere=elsewhere, seconds=time.perf_counter() - began
         )
 
     # ------------------------------------------------------------------ periods
@@ -348,11 +350,14 @@ class RiskParityStepper:
             W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
         return self._moved_in(periods, solver, W)
 
-    def _moved_in(self, periods: Periods, solver: DirectSolver, W: Floats) -> Floats:
-        """Return weights themselves where they are allowed, else the nearest that are."""
+    def _moved_in(
+        self, periods: Periods, solver: DirectSolver, W: Floats, relative: bool = True
+    ) -> Floats:
+        """Return weights themselves where they are allowed, else the nearest that are, small ones kept or all moved."""
         if periods.step.plan_set.contains(W, periods.w0):
             return W
-        near = NEAR * (1.0 + self.program.gamma_trade) / np.maximum(W, 1e-3)
+        size = np.maximum(W, 1e-3) if relative else np.ones_like(W)
+        near = NEAR * (1.0 + self.program.gamma_trade) / size
         return solved(periods, solver, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
 
     def _from_holdings(
@@ -381,22 +386,35 @@ class RiskParityStepper:
         self, periods: Periods, solver: DirectSolver, erc: Floats, found: Descent, enough: float
     ) -> tuple[Descent, int, int]:
         """Return the best end of all starts, how many there were, and how many ended at a worse one."""
-        ends, best = [found.objective], found
-        for name, wanted in wanted_starts(erc, periods.w0, periods.step.plan_set):
+        ends = [found]
+
+        def descend(name: str, wanted: Floats, relative: bool = True) -> None:
             try:
-                begin = self._moved_in(periods, solver, wanted)
+                begin = self._moved_in(periods, solver, wanted, relative)
                 with np.errstate(invalid="ignore", divide="ignore"):
                     if not np.isfinite(periods.objective(begin)):
-                        continue  # weights without any risk
-                sharp = min(max(SHARP * best.objective, 0.1 * LEAST), enough)
-                end = gauss_newton(periods, solver, begin, name, sharp, self.limit)
+                        return  # weights without any risk
+                sharp = min(max(SHARP * ends[0].objective, 0.1 * LEAST), enough)
+                ends.append(gauss_newton(periods, solver, begin, name, sharp, self.limit))
             except SolverFailure:
-                continue
-            ends.append(end.objective)
-            if end.objective < best.objective:
-                best = end
-        least = best.objective * (1.0 + ELSEWHERE) + LEAST
-        return best, len(ends), sum(end > least for end in ends)
+                return
+
+        for name, wanted in wanted_starts(erc, periods.w0, periods.step.plan_set):
+            descend(name, wanted)
+            if not periods.step.plan_set.contains(wanted, periods.w0):
+                descend(name, wanted, relative=False)
+        tried: list[Descent] = []
+        while len(ends) < MOST:
+            ends.sort(key=lambda end: end.objective)
+            ahead = next((end for end in _apart(ends)[:POOL] if not _known(end, tried)), None)
+            if ahead is None:
+                break
+            tried.append(ahead)
+            for wanted in neighbours(ahead.W, erc, periods.w0):
+                descend("neighbour", wanted)
+        ends.sort(key=lambda end: end.objective)
+        least = ends[0].objective * (1.0 + ELSEWHERE) + LEAST
+        return ends[0], len(ends), sum(end.objective > least for end in ends)
 
     def _unruled(self, sigma: Floats, w0: Floats) -> Floats | None:
         """Return the plan that bounds, groups and limits change, where there are any and it passes its checks."""
@@ -408,7 +426,7 @@ class RiskParityStepper:
                 program.n, program.H, program.gamma_trade, budgets=program.budgets, cash=program.cash
             )
             self._free = RiskParityStepper(
-                alone, solver=self.solver, tolerance=self.tolerance, limit=self.limit
+                alone, starts=self.starts, solver=self.solver, tolerance=self.tolerance, limit=self.limit
             )
         step = self._free.solve(sigma, w0)
         return step.W if step.ok else None
@@ -430,3 +448,16 @@ class RiskParityStepper:
         if alive.objective < found.objective:
             found = gauss_newton(periods, solver, alive.W, "revived", enough, self.limit)
         return found, alive.objective
+
+
+def _apart(ends: list[Descent]) -> list[Descent]:
+    """Return the ends, best first, without those that are another one once more."""
+    kept: list[Descent] = []
+    for end in ends:
+        if len(kept) < POOL and not _known(end, kept):
+            kept.append(end)
+    return kept
+
+
+def _known(end: Descent, others: list[Descent]) -> bool:
+    return any(float(np.abs(end.W - other.W).max()) <= SAME for other in others)

@@ -2,7 +2,9 @@ r"""Where descents of the risk-parity objective begin when the best of many ends
 
 The objective is not convex. Its optima differ by which assets are traded at all and by which are given up, so the
 starts are the plans between the ERC and the holdings, plans with one asset or one group as full or as empty as
-allowed, and weights drawn evenly from the simplex and near its edges. They are the same in every run.
+allowed, and weights drawn evenly from the simplex and near its edges. Where their ends differ, the best of them are
+changed in one asset at a time, given up, back at the holdings or at its weight in the ERC, and the descent goes on from
+there. All of them are the same in every run.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import PlanSet
 
-__all__ = ["STARTS", "wanted_starts"]
+__all__ = ["POOL", "STARTS", "neighbours", "wanted_starts"]
 
 
 STARTS = ("all", "erc")
@@ -23,6 +25,8 @@ CORNER = 0.9  # of the portfolio in one asset
 DRAWN = 24  # random starts; SLSQP has 20 starts in the experiment `risk_parity_starts`
 EDGES = (1.0, 0.3)  # concentrations of the Dirichlet distributions: even, and near the edges
 SEED = 0
+POOL = 6  # of the best ends whose neighbours are tried
+CHANGED = 1e-3  # a weight that differs by less is not a change worth a descent
 
 
 def wanted_starts(erc: Floats, w0: Floats, plans: PlanSet) -> Iterator[tuple[str, Floats]]:
@@ -55,6 +59,18 @@ def wanted_starts(erc: Floats, w0: Floats, plans: PlanSet) -> Iterator[tuple[str
     rng = np.random.default_rng(SEED)
     for k in range(DRAWN):
         yield "drawn", np.broadcast_to(rng.dirichlet(np.full(n, EDGES[k % len(EDGES)])), (h, n))
+
+
+def neighbours(W: Floats, erc: Floats, w0: Floats) -> Iterator[Floats]:
+    """Return weights (h, n) that differ from W in one asset, and in the others by a common factor."""
+    n = W.shape[1]
+    for i in range(n):
+        alone = np.arange(n) == i
+        tried = [W[0, i]]
+        for share in (0.0, float(w0[i]), float(erc[:, i].mean())):
+            if 0.0 <= share < 1.0 and min(abs(share - each) for each in tried) > CHANGED:
+                tried.append(share)
+                yield _filled(_filled(W, alone, share), ~alone, 1.0 - share)
 
 
 def _filled(W: Floats, some: Floats, share: float) -> Floats:
