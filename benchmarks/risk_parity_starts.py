@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from benchmarks.mpc_data import read_returns
 from benchmarks.record import machine
@@ -124,7 +124,7 @@ def slsqp(case: Case, start: Floats) -> tuple[Floats, float]:
         np.concatenate([begin.ravel(), bought.ravel()]),
         jac=True,
         method="SLSQP",
-        bounds=[*zip(plans.lower.ravel(), plans.upper.ravel(), strict=True), *[(0.0, None)] * N],
+        bounds=Bounds(np.append(plans.lower, np.zeros(N)), np.append(plans.upper, np.full(N, np.inf))),
         constraints=[
             {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
             {"type": "ineq", "fun": lambda x: rows @ x + side, "jac": lambda _: rows},

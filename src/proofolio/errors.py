@@ -56,7 +56,7 @@ class UnprovenBigM(UserWarning):
 
 
 class Imprecise(UserWarning):
-    """An answer is less exact than its documentation promises, as rounding allows no more; the text states the error."""
+    """An answer is less exact than documented, as rounding allows no more; the text states the error."""
 
 
 class DoubtfulFile(UserWarning):

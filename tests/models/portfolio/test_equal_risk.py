@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from proofolio.errors import BadData, Imprecise, SolverFailure, UnsupportedProgram
-from proofolio.models.portfolio.risk_budgeting import EqualRisk, equal_risk, risk_contributions
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
+from proofolio.models.portfolio.risk_budgeting import EqualRisk, equal_risk, risk_contributions
 from proofolio.models.portfolio.risk_parity import RiskParity
 
 from .trap_market import CALM, N, periods

@@ -427,8 +427,8 @@ def _checked(x: Floats, sigma: Floats, b: Floats) -> Floats:
     error, known = _error(w, sigma, b)
     if not error <= max(ERROR, min(8.0 * known, COARSE * float(b.min()))):
         raise SolverFailure(
-            f"the risk contributions stay {error:.1e} from their budgets, and double precision knows them to {known:.1e}: "
-            "the covariance is too close to singular; shrink it first (Ledoit-Wolf)"
+            f"the risk contributions stay {error:.1e} from their budgets, and double precision knows them to "
+            f"{known:.1e}: the covariance is too close to singular; shrink it first (Ledoit-Wolf)"
         )
     return w
 

@@ -12,8 +12,8 @@ there it descends (`proofolio.models.portfolio.risk_parity_descent`).
 
 Costs of trading, bounds, groups and turnover limits leave several optima. With ``starts="all"`` the descent is made
 from many starts (`proofolio.models.portfolio.risk_parity_starts`), the best end is kept, and the step says how many
-ended elsewhere. With ``starts="erc"``, the step of a backtest, it is made once, and under rules again from the holdings.
-What is kept is a stationary point; that no better one exists is not said.
+ended elsewhere. With ``starts="erc"``, the step of a backtest, it is made once, and under rules again from the
+holdings. What is kept is a stationary point; that no better one exists is not said.
 
 Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
 best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
@@ -191,7 +191,8 @@ class RiskParityStepper:
     limit : int
         The most iterations.
     starts : {"all", "erc"}
-        Of Gauss-Newton: many, of which the best end is kept, or the ERC (and under rules the holdings), which is faster.
+        Of Gauss-Newton: many, of which the best end is kept, or the ERC (and under rules the holdings),
+        which is faster.
     """
 
     def __init__(
@@ -272,9 +273,7 @@ class RiskParityStepper:
             start_objective=start_objective, alternative=alternative, unruled=unruled,
             tolerance=enough, solver=self.solver, method=self.method, searched=begun_from > 1,
         )  # fmt: skip
-        return replace(
-            step, starts=begun_from, elsewhere=elsewhere, seconds=time.perf_counter() - began
-        )
+        return replace(step, starts=begun_from, elsewhere=elsewhere, seconds=time.perf_counter() - began)
 
     # ------------------------------------------------------------------ periods
     def _runs(self, sigma: Floats) -> Integers:
@@ -350,9 +349,7 @@ class RiskParityStepper:
             W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
         return self._moved_in(periods, solver, W)
 
-    def _moved_in(
-        self, periods: Periods, solver: DirectSolver, W: Floats, relative: bool = True
-    ) -> Floats:
+    def _moved_in(self, periods: Periods, solver: DirectSolver, W: Floats, relative: bool = True) -> Floats:
         """Return weights themselves where they are allowed, else the nearest that are, small ones kept or all moved."""
         if periods.step.plan_set.contains(W, periods.w0):
             return W

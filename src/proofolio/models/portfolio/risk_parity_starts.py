@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.models.portfolio.plan_set import PlanSet
 
 __all__ = ["POOL", "STARTS", "neighbours", "wanted_starts"]
@@ -73,7 +73,7 @@ def neighbours(W: Floats, erc: Floats, w0: Floats) -> Iterator[Floats]:
                 yield _filled(_filled(W, alone, share), ~alone, 1.0 - share)
 
 
-def _filled(W: Floats, some: Floats, share: float) -> Floats:
+def _filled(W: Floats, some: Mask, share: float) -> Floats:
     """Return weights whose part `some` adds up to `share`, in the proportions it has, or evenly where it has none."""
     found = W.copy()
     held = W[:, some].sum(axis=1, keepdims=True)
