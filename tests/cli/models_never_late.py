@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import subprocess
 import time
 from contextlib import suppress
@@ -67,3 +68,24 @@ def never_audited():
     x = model.variable("x", lower=0, upper=3)
     model.add("link", x <= 100 * model.variable("z", binary=True))
     return model
+
+
+def never_bounded():
+    """Intervals judge a row, and the first linear program never comes back."""
+    Search.watch = lambda *_: ctypes.PyDLL(None).sleep(300)
+    model = Model()
+    x = model.variable("x", lower=0, upper=3)
+    y = model.variable("y", lower=0)
+    z = model.variable("z", 2, binary=True)
+    model.add("link", x <= 100 * z[0])
+    model.add("open", y <= 100 * z[1])
+    return model
+
+
+def ends_itself():
+    def solver(program, settings):
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(300)
+
+    return _by(solver)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from proofolio.cli.unanswered import KEYS
 from proofolio.processes import is_alive
 
 COMMAND = "from proofolio.cli import main; main()"
@@ -113,6 +114,37 @@ def test_audit_is_back_in_time(folder):
     assert len(err.splitlines()) == 1
 
 
+def test_what_an_audit_has_judged_is_not_lost_when_a_solver_never_comes_back(folder):
+    code, out, _, _ = asked("audit", "models.py:never_bounded", "--time-limit", "5", "--json")
+    document = json.loads(out)
+    assert code == 1
+    assert (document["status"], document["candidates"]) == ("limit", 2)
+    assert document["message"] == "time was up and a solver did not come back"
+    assert [(row["verdict"], row["needed"][1]) for row in document["rows"]] == [
+        ("loose", 3.0),  # x <= 3 says so
+        ("undecided", "inf"),
+    ]
+
+
+@pytest.mark.parametrize("model", ["holds_the_lock", "never_confirmed"])
+def test_a_killed_solve_writes_what_is_known_to_its_file_too(folder, model):
+    (folder / "plan.json").write_text('{"values": {"old": 1}}', encoding="utf-8")
+    asked("solve", f"models.py:{model}", "--time-limit", "1", "--solver", "highs", "--out", "plan.json")
+    written = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    if model == "never_confirmed":
+        assert written == {"status": "solver-optimal", "values": {"x[0]": 0, "x[1]": 1}}
+    else:
+        assert written == {"status": "limit", "values": None}
+
+
+def test_a_process_that_ends_by_ctrl_c_is_no_crash(folder):
+    code, out, err, _ = asked("solve", "models.py:ends_itself", "--solver", "highs", "--json")
+    assert code == 130
+    assert json.loads(out)["message"] == "interrupted"
+    assert err.splitlines()[-1] == "proofolio: interrupted"
+    assert "crash" not in err
+
+
 @pytest.mark.parametrize("model", ["models.py:holds_the_lock", "models.py:loops"])
 def test_ctrl_c_is_answered_within_a_second(folder, model):
     process = started("solve", model, "--solver", "highs", "--json")
@@ -157,6 +189,7 @@ def test_ctrl_c_while_a_command_is_imported_prints_a_document_too(folder):
     if process.returncode != 130:  # it was faster
         return
     assert json.loads(out)["message"] == "interrupted"
+    assert set(KEYS["solve"]) <= set(json.loads(out))
     assert "interrupted" in err
 
 

@@ -260,9 +260,6 @@ def leak_of(problem: Problem, side: Side, off: Answer, limit: Limit) -> str:
     moved = replace(exact, lower=list(exact.lower), upper=list(exact.upper), integer=list(exact.integer))
     moved.integer[b] = False
     moved.lower[b] = moved.upper[b] = on + (EPS_INT if side.off else -EPS_INT)
-    # What the binary itself costs is counted as if it were rounded.
-    moved.cost, moved.constant = list(exact.cost), exact.constant + exact.cost[b] * on
-    moved.cost[b] = Fraction(0)
     moved.rows = list(exact.rows)
     for row, (terms, low, high) in zip(problem.rows, exact.rows, strict=False):
         if b in terms:

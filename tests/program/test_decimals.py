@@ -5,9 +5,11 @@ from fractions import Fraction
 import numpy as np
 import pyomo.environ as pyo
 import pytest
+from scipy import sparse
 
 from proofolio import Model, read_program, solve, write_program
-from proofolio.program.decimals import exact_sum
+from proofolio.interfaces.pyomo.reading import from_pyomo
+from proofolio.program.decimals import divided, exact_sum, matrix_product, plus, sparse_sum, sums, times
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -94,3 +96,109 @@ def test_a_variable_of_an_inactive_block_may_stand_in_the_objective_alone():
         model.del_component("cost")
         model.cost = pyo.Objective(expr=cost)
         assert solve(model).objective == pytest.approx(best, abs=1e-6)
+
+
+def decimal(value):
+    return Fraction(repr(float(value)))
+
+
+def short_numbers(rng, count):
+    """Decimals of up to eight digits, positive and negative, and integers."""
+    return np.round(rng.normal(size=count) * 10.0 ** rng.integers(-2, 3, count), int(rng.integers(0, 5)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_sums_products_and_quotients_of_arrays_are_those_of_the_decimals(seed):
+    rng = np.random.default_rng(seed)
+    a, b = short_numbers(rng, 300), short_numbers(rng, 300)
+    b[b == 0.0] = 0.5
+    pairs = [(decimal(x), decimal(y)) for x, y in zip(a, b, strict=True)]
+    assert plus(a, b).tolist() == [float(x + y) for x, y in pairs]
+    assert times(a, b).tolist() == [float(x * y) for x, y in pairs]
+    assert divided(a, b).tolist() == [float(x / y) for x, y in pairs]
+    group = rng.integers(0, 40, 300)
+    whole = [sum((decimal(v) for v in a[group == g]), Fraction(0)) for g in range(40)]
+    assert sums(a, group, 40).tolist() == [float(v) for v in whole]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_numbers_of_more_digits_than_a_decimal_of_a_double_are_added_as_doubles(seed):
+    rng = np.random.default_rng(seed)
+    a, b = rng.normal(size=200), rng.normal(size=200)
+    assert np.array_equal(plus(a, b), a + b)
+    assert np.array_equal(times(a, b), a * b)
+    assert np.array_equal(plus([1e300, np.inf, -np.inf], [1e300, 0.1, 0.1]), [2e300, np.inf, -np.inf])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_sparse_products_and_sums_are_those_of_the_decimals(seed):
+    rng = np.random.default_rng(seed)
+    m, k, n = rng.integers(1, 6, 3)
+    a, b, c = (
+        np.round(rng.choice([0.0, 1.0, 0.37], shape) * rng.normal(size=shape), 2)
+        for shape in ((m, k), (k, n), (m, k))
+    )
+    a[0] = rng.choice([0.0, 1.0, -1.0], k)
+    product = [
+        [float(sum(decimal(x) * decimal(y) for x, y in zip(r, s, strict=True))) for s in b.T] for r in a
+    ]
+    assert np.array_equal(matrix_product(sparse.csr_array(a), sparse.csr_array(b)).toarray(), product)
+    total = [
+        [float(decimal(x) + decimal(y)) for x, y in zip(r, s, strict=True)] for r, s in zip(a, c, strict=True)
+    ]
+    assert np.array_equal(sparse_sum(sparse.csr_array(a), sparse.csr_array(c)).toarray(), total)
+
+
+# what the greatest x up to 9 is, y being nothing
+WRITTEN = [
+    (lambda x, y: 0.1 * x + 0.2 * x <= 0.3, 1),
+    (lambda x, y: 0.1 * x + 0.4 <= 0.7, 3),
+    (lambda x, y: 0.1 * x + 0.4 == 0.7, 3),
+    (lambda x, y: (x + y) / 10 + x / 5 <= 0.3, 1),
+    (lambda x, y: 3 * (0.1 * x + 0.2 * y) <= 0.3, 1),
+    (lambda x, y: 0.1 * (x + 0.2) + 0.28 <= 0.6, 3),
+    (lambda x, y: 0.1 * x <= 0.7 - (0.4 + y), 3),
+]
+
+
+@pytest.mark.parametrize("number", range(len(WRITTEN)))
+def test_terms_are_added_and_multiplied_as_decimals_in_a_model_and_in_pyomo(number):
+    row, best = WRITTEN[number]
+    model = Model()
+    x, y = model.variable("x", lower=0, upper=9, integer=True), model.variable("y", lower=0, upper=0)
+    model.add("row", row(x, y))
+    model.maximise(x)
+    other = pyo.ConcreteModel()
+    other.x, other.y = pyo.Var(bounds=(0, 9), domain=pyo.Integers), pyo.Var(bounds=(0, 0))
+    other.row = pyo.Constraint(expr=row(other.x, other.y))
+    other.cost = pyo.Objective(expr=other.x, sense=pyo.maximize)
+    for written in (model, other):
+        answer = solve(written)
+        assert (answer.status, answer.objective) == ("certified-optimal", best), type(written)
+
+
+def test_squares_are_added_as_decimals_too():
+    other = pyo.ConcreteModel()
+    other.x = pyo.Var(bounds=(0, 9), domain=pyo.Integers)
+    other.row = pyo.Constraint(expr=0.1 * other.x**2 + 0.2 * (other.x * other.x) <= 0.3)
+    other.cost = pyo.Objective(expr=-0.1 * other.x**2 - 0.2 * other.x**2 + 0.5 * other.x)
+    program = from_pyomo(other)
+    assert program.quadratic.forms[0][0].matrix.tolist() == [[0.3]]
+    assert program.P.toarray().tolist() == [[-0.6]]
+    model = Model()
+    x = model.variable("x", 1)
+    form = model.quadratic([[0.1]], x)
+    model.minimise(form + 3 * form + form / 5 - 0.12 * form)
+    assert model.freeze().P.toarray().tolist() == [[0.816]]
+
+
+def test_stacked_and_summed_entries_are_added_as_decimals():
+    model = Model()
+    x = model.variable("x", 3)
+    coefficients = np.array([[0.1, 0.7, 1.1], [0.2, 0.1, 2.2]])
+    model.add("rows", (coefficients * x + 0.1).sum(axis=0) <= np.array([0.3, 0.4, 0.7]))
+    model.add("product", np.array([0.1, 3.0]) @ (coefficients * x) <= 0)
+    program = model.freeze()
+    assert program.A[:3].toarray().tolist() == np.diag([0.3, 0.8, 3.3]).tolist()
+    assert program.A[3:].toarray().tolist() == np.diag([0.61, 0.37, 6.71]).tolist()
+    assert program.row_upper.tolist() == [0.1, 0.2, 0.5, 0, 0, 0]

@@ -8,12 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from proofolio import BadData, Model, explain_infeasible, solve, stack
+from proofolio import BadData, Model, between, check, explain_infeasible, solve, stack
 from proofolio.errors import SolverFailure
 from proofolio.program.quadratic import quadratic_form
 from proofolio.solvers.capabilities import SOLVERS
+from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Solution, gap_size
-from proofolio.verification.certified.confirming import heard
+from proofolio.verification.certified.confirming import _stays_good, heard
 from proofolio.verification.checks.checking import status_after
 from proofolio.verification.solving import confirm_budget, solve_program
 
@@ -375,3 +376,42 @@ def test_an_optimum_whose_bound_is_a_rounding_beside_nothing_is_certified(monkey
 def test_an_infinite_gap_is_refused():
     with pytest.raises(BadData, match="gap is inf"):
         solve(cover(), gap=float("inf"))
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_cone_without_an_inside_is_not_vouched_for(flat):
+    """|.03 (x - y)| <= 0 holds where x = y only; a tolerance of 1e-9 lets x - y come to 1e-3."""
+    model = Model()
+    x, y = model.variable("x", lower=-20, upper=20), model.variable("y", lower=-9, upper=9, integer=True)
+    model.cone("cone", stack([0.03 * (x - y)]), 0.0 if flat else 0.09, 1.0)
+    model.maximise(1000 * x - 1000 * y)
+    program = model.freeze()
+    gain = 1e-3 if flat else 10.0
+    point = np.array([gain, 0.0])
+    claim = Solution(program, "optimal", 1000 * gain, 1000 * gain, point, 0.0, "highs", "")
+    claim = claim.checked(check(program, claim), "solver-optimal")
+    assert _stays_good(program, claim, 1e-6, Deadline.after(5.0)) is not flat
+
+
+@BOTH
+def test_the_greatest_sum_on_a_disk_is_corroborated(solver):
+    rows, cones = Model(), Model()
+    for model in (rows, cones):
+        w = model.variable("w", 2, lower=-5, upper=5)
+        if model is rows:
+            model.add("disk", model.quadratic(np.eye(2), w) <= 1)
+        else:
+            model.cone("disk", w, 1.0, 1.0)
+        model.maximise(w.sum())
+        answer = solve(model, solver)
+        assert (answer.status, answer.objective) == ("verified-optimal", pytest.approx(2**0.5, rel=1e-6))
+
+
+def test_an_objective_of_zero_is_an_optimum_like_any_other():
+    model = Model()
+    x, y = model.variable("x", lower=0), model.variable("y", lower=0)
+    model.add("room", 3 * x + 2 * y <= 4)
+    model.add("enough", between(2, x + y, 1e30))
+    model.maximise(x)
+    answer = solve(model)
+    assert (answer.status, answer.objective, answer.bound) == ("certified-optimal", 0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +15,7 @@ import click
 from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
+from proofolio.cli.unanswered import unanswered
 from proofolio.cli.watched import draft, start_clock, stop_clock
 from proofolio.errors import BadData
 from proofolio.interfaces.files.model_files import write_program
@@ -174,6 +175,7 @@ def _audited(
     with CountProgress(progress_console(), "audit", options["time_limit"]) as progress:
         found = audit(
             opened,
+            known=_drafted_from(model) if as_json else None,
             progress=lambda tier, done, total: progress(f"{tier} bounds", done, total),
             **options | {"time_limit": left},
         )
@@ -181,17 +183,20 @@ def _audited(
     return found
 
 
+def _drafted_from(model: str) -> Callable[[Audit], None]:
+    """Leave what an audit has judged so far, for the case that this process has to be killed."""
+
+    def known(found: Audit) -> None:
+        judged = found.document() | {"model": model, "status": "limit"}
+        draft(json_text(judged | {"message": LATE}), json_text(judged | {"message": "interrupted"}))
+
+    return known
+
+
 def _cut(model: str, message: str) -> dict[str, Any]:
     """Return the document of an audit that had to be stopped from outside: it has decided nothing."""
     nothing = dict.fromkeys((*VERDICTS, "unsafe", "safe_unknown"), 0)
-    return {
-        "model": model,
-        "status": "limit",
-        "candidates": None,
-        "rows": [],
-        "summary": nothing,
-        "message": message,
-    }
+    return unanswered(["audit"], message) | {"model": model, "rows": [], "summary": nothing}
 
 
 def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:

@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, silence
-from proofolio.cli.watched import UNKNOWN, has_answered
+from proofolio.cli.unanswered import unanswered
+from proofolio.cli.watched import has_answered
 from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
 
 __all__ = ["COMMANDS", "command_line"]
@@ -98,7 +99,7 @@ def _ended(run: Callable[[], Any]) -> int:
         _flush()
     except click.Abort:
         if JSON in sys.argv and not has_answered():
-            print_document(UNKNOWN)
+            print_document(unanswered(sys.argv[1:]))
         complain("interrupted")
         return INTERRUPTED
     except click.UsageError as error:

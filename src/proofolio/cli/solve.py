@@ -24,6 +24,7 @@ from proofolio.cli.output import (
     stdout_kept_free,
 )
 from proofolio.cli.progress import SolveProgress, progress_console, solve_line
+from proofolio.cli.unanswered import unanswered
 from proofolio.cli.watched import draft, start_clock, stop_clock
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
@@ -160,22 +161,16 @@ def solve_command(
         if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
             why = "it is a folder" if file.is_dir() else "its folder does not exist"
             raise BadData(f"{file} cannot be written: {why}; choose another {option}.")
-    document: dict[str, Any] = {
+    document = unanswered(["solve"], "") | {
         "model": model,
         "solver": solver,
-        "solver_version": None,
         "status": LIMIT,
-        "startup_seconds": None,
-        "objective": None,
-        "bound": None,
-        "gap": None,
         "seconds": 0.0,
-        "nodes": None,
         "checks": [],
-        "values": None,
+        "claims": [],
     }
     try:
-        answer = _answer(model, solver, confirm, settings, document, max_size, as_json)
+        answer = _answer(model, solver, confirm, settings, document, max_size, as_json, out)
     except (UnsupportedProgram, ContradictoryRows) as error:
         unsupported = isinstance(error, UnsupportedProgram)
         document |= {"status": "unsupported" if unsupported else "infeasible", "message": str(error)}
@@ -184,6 +179,8 @@ def solve_command(
         complain(f"{model}: {error}")
         return BAD_INPUT if unsupported else BAD_NEWS
     if answer is None:
+        if out is not None:
+            write_document(out, _kept(document), named=True)
         if as_json:
             print_document(document)
         return INTERRUPTED
@@ -256,6 +253,7 @@ def _answer(
     document: dict[str, Any],
     max_size: int,
     as_json: bool,
+    out: Path | None,
 ) -> Solution | None:
     """Load and solve; None after Ctrl-C, with what is known by then in the document."""
     named = None if solver == AUTO else solver
@@ -267,12 +265,15 @@ def _answer(
     console = progress_console()
     with stdout_kept_free(), SolveProgress(console, f"{named or 'solver'} on {spec}") as progress:
 
+        def files(known: dict[str, Any]) -> dict[str, str]:
+            return {} if out is None else {str(out.absolute()): json_text(_kept(known)) + "\n"}
+
         def drafted(answer: Solution | None = None) -> None:
             """Leave what is known for the case that this process has to be killed."""
             if answer is not None:
                 known = document | _found(answer)
                 text = _text(known, as_json)
-                draft(text, text, GOOD if answer.ok else BAD_NEWS)
+                draft(text, text, GOOD if answer.ok else BAD_NEWS, files(known))
                 return
             known = document | _seen(progress)
             late = known | {
@@ -280,7 +281,7 @@ def _answer(
                 "message": "time was up and the solver did not come back",
             }
             cut = known | {"message": "interrupted"}
-            draft(_text(late, as_json), _text(cut, as_json) if as_json else "")
+            draft(_text(late, as_json), _text(cut, as_json) if as_json else "", files=files(known))
 
         def news(seconds: float, objective: float | None, bound: float | None) -> None:
             progress(seconds, objective, bound)
@@ -358,7 +359,12 @@ def _write(out: Path, document: Mapping[str, Any]) -> None:
     if document["values"] is None:
         complain(f"{out} was not written: there is no solution to write")
         return
-    write_document(out, {"status": document["status"], "values": document["values"]}, named=True)
+    write_document(out, _kept(document), named=True)
+
+
+def _kept(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what --out writes."""
+    return {"status": document["status"], "values": document["values"]}
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -18,14 +18,17 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
+from proofolio.cli.unanswered import unanswered
 from proofolio.processes import Family, adopt_orphans, alive_for
 from proofolio.watching import LATE, LIMIT, Messages, Watched, die_with_parent
+from proofolio.whole_files import write_whole
 
-__all__ = ["UNKNOWN", "answering", "draft", "has_answered", "run_watched", "start_clock", "stop_clock"]
+__all__ = ["answering", "draft", "has_answered", "run_watched", "start_clock", "stop_clock"]
 
 
 BAD_NEWS, INTERRUPTED = 1, 130  # as in `output`
@@ -38,9 +41,8 @@ _INTERRUPTED = "interrupted: the solver did not answer at once and was stopped f
 _link: Messages | None = None
 _answering = False
 _timer: threading.Timer | None = None
-# What --json prints of a command that is ended before it knows anything.
-UNKNOWN = {"status": "limit", "message": "interrupted"}
-_drafted: tuple[str, str, int] = ("", "", BAD_NEWS)
+_Draft = tuple[str, str, int, dict[str, str]]
+_drafted: _Draft = ("", "", BAD_NEWS, {})
 
 
 # ------------------------------------------------------------------ in the process that works
@@ -67,13 +69,15 @@ def stop_clock() -> None:
     start_clock(None)
 
 
-def draft(if_late: str, if_interrupted: str, status: int = BAD_NEWS) -> None:
+def draft(
+    if_late: str, if_interrupted: str, status: int = BAD_NEWS, files: Mapping[str, str] | None = None
+) -> None:
     """Leave what is to be printed on stdout if this process is killed: for being late, and after Ctrl-C.
 
-    With `status` the command ends when it was late.
+    With `status` the command ends when it was late; `files` are written in both cases, by path.
     """
     global _drafted
-    _drafted = if_late, if_interrupted, status
+    _drafted = if_late, if_interrupted, status, dict(files or {})
     if _link is not None:
         _send(DRAFT, _drafted)
 
@@ -104,6 +108,7 @@ def _send(kind: str, what: Any) -> None:
 
 def _end_here() -> NoReturn:
     _print(_drafted[0])
+    _write_files(_drafted[3])
     _complain(_LATE)
     os._exit(_drafted[2])
 
@@ -157,7 +162,7 @@ def _work(command: Callable[[], Any], watcher: int, link: Messages, blocked: set
     except KeyboardInterrupt:  # while the command was imported
         if "--json" in sys.argv and not has_answered():
             answering()
-            _print(json.dumps(UNKNOWN, indent=2))
+            _print(_unknown())
         _complain("interrupted")
         sys.exit(INTERRUPTED)
     sys.exit(0)
@@ -183,8 +188,7 @@ def _watch(worker: int, link: Messages, blocked: set[signal.Signals]) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
-    unknown = json.dumps(UNKNOWN, indent=2) if "--json" in sys.argv else ""
-    drafted = unknown, unknown, BAD_NEWS
+    drafted: _Draft = _unknown(), _unknown(), BAD_NEWS, {}
     for kind, what in seen.news():
         if kind == DRAFT:
             drafted = what
@@ -194,14 +198,32 @@ def _watch(worker: int, link: Messages, blocked: set[signal.Signals]) -> int:
     if seen.late:
         if not seen.answering:
             _print(drafted[1] if seen.interrupted else drafted[0])
+            _write_files(drafted[3])
         _complain(_INTERRUPTED if seen.interrupted else _LATE)
         return INTERRUPTED if seen.interrupted else drafted[2]
     if status < 0:
         if -status == signal.SIGINT:
-            _print("" if seen.answering else drafted[1])
+            if not seen.answering:
+                _print(drafted[1])
+                _write_files(drafted[3])
+            _complain("interrupted")
+            return INTERRUPTED
         _complain(f"native code ended the command by signal {-status} ({_named(-status)}), as a crash does")
-        return INTERRUPTED if -status == signal.SIGINT else BAD_NEWS
+        return BAD_NEWS
     return status
+
+
+def _unknown() -> str:
+    """Return what is printed of a command that has left no draft."""
+    return json.dumps(unanswered(sys.argv[1:]), indent=2) if "--json" in sys.argv else ""
+
+
+def _write_files(files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        try:
+            write_whole(Path(name), text)
+        except OSError as error:
+            _complain(f"{name} cannot be written: {error.strerror}")
 
 
 def _named(number: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Sparse
+from proofolio.program.decimals import entries_sum, merged_sum
 from proofolio.program.expression import Expression
 from proofolio.program.program import Cones, Indicators, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form, Quadratic
@@ -57,8 +58,9 @@ def merged(matrix: Sparse) -> Sparse:
     clean = sparse.csr_array(matrix)
     if clean.has_canonical_format and np.all(clean.data):
         return clean
+    if not clean.has_canonical_format:
+        return merged_sum(clean)
     clean = clean.copy()
-    clean.sum_duplicates()
     clean.eliminate_zeros()
     return clean
 
@@ -116,13 +118,12 @@ def objective_arrays(objective: Expression | Quadratic, width: int) -> tuple[spa
     rows = [np.repeat(f.columns, f.columns.size) for f in forms]
     cols = [np.tile(f.columns, f.columns.size) for f in forms]
     data = [2.0 * f.matrix.ravel() for f in forms]
-    P = sparse.csc_array(
-        (np.concatenate([np.empty(0), *data]),
-         (np.concatenate([np.empty(0, int), *rows]), np.concatenate([np.empty(0, int), *cols]))),
-        shape=(width, width),
-    )  # fmt: skip
-    P.sum_duplicates()
-    P.eliminate_zeros()
+    P = entries_sum(
+        np.concatenate([np.empty(0), *data]),
+        np.concatenate([np.empty(0, int), *rows]),
+        np.concatenate([np.empty(0, int), *cols]),
+        (width, width),
+    ).tocsc()
     return P, q, float(affine.constant.ravel()[0])
 
 

@@ -22,6 +22,7 @@ from proofolio.program.assembly import (
     stacked,
     stacked_cones,
 )
+from proofolio.program.decimals import plus
 from proofolio.program.expression import (
     Expression,
     Rows,
@@ -363,7 +364,8 @@ class Builder:
             matrix = matrix[keep]
             switch = None if switch is None else switch.take(keep)
         block = RowBlock(name, body.shape, 0, keep, switch)
-        return LinearRows(block, matrix, lower[keep] - constant[keep], upper[keep] - constant[keep])
+        shift = -constant[keep]
+        return LinearRows(block, matrix, plus(lower[keep], shift), plus(upper[keep], shift))
 
     def switch(
         self, construct: str, binary: Any, on: int, big_m: ArrayLike, tier: str, shape: tuple[int, ...]

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData
+from proofolio.program.decimals import divided, matrix_product, plus, sparse_sum, sums, times
 
 __all__ = [
     "Expression",
@@ -220,7 +221,7 @@ class Expression(Function):
         if self.yields_to(other):
             return NotImplemented
         left, right, owner = _aligned(self, as_expression(other))
-        return Expression(left.matrix + right.matrix, left.constant + right.constant, owner)
+        return Expression(sparse_sum(left.matrix, right.matrix), plus(left.constant, right.constant), owner)
 
     __radd__ = __add__
 
@@ -245,8 +246,8 @@ class Expression(Function):
         left, right, owner = _aligned(self, Expression(other.matrix, other.constant, None))
         factor = right.constant.ravel()
         matrix = left.matrix.copy()
-        matrix.data = matrix.data * np.repeat(factor, np.diff(matrix.indptr))
-        return Expression(matrix, left.constant * right.constant, owner)
+        matrix.data = times(matrix.data, np.repeat(factor, np.diff(matrix.indptr)))
+        return Expression(matrix, times(left.constant, right.constant), owner)
 
     __rmul__ = __mul__
 
@@ -258,8 +259,8 @@ class Expression(Function):
             raise BadData("division of an expression by zero")
         left, right, owner = _aligned(self, Expression(divisor.matrix, divisor.constant, None))
         matrix = left.matrix.copy()
-        matrix.data = matrix.data / np.repeat(right.constant.ravel(), np.diff(matrix.indptr))
-        return Expression(matrix, left.constant / right.constant, owner)
+        matrix.data = divided(matrix.data, np.repeat(right.constant.ravel(), np.diff(matrix.indptr)))
+        return Expression(matrix, divided(left.constant, right.constant), owner)
 
     def __matmul__(self, other: Any) -> Expression:
         right = as_constant(other)
@@ -268,7 +269,7 @@ class Expression(Function):
         rows = 1 if self.ndim == 1 else self.shape[0]
         factor = right.reshape(right.shape[0], -1)
         operator = _block_diagonal(sparse.csr_array(factor.T), rows)
-        return Expression(operator @ self.matrix, self.constant @ right, self.owner)
+        return Expression(matrix_product(operator, self.matrix), _inner(self.constant, right), self.owner)
 
     def __rmatmul__(self, other: Any) -> Expression:
         left = as_constant(other)
@@ -277,17 +278,18 @@ class Expression(Function):
         columns = 1 if self.ndim == 1 else self.shape[1]
         factor = left.reshape(-1, left.shape[-1])
         operator = sparse.kron(factor, sparse.eye_array(columns), format="csr")
-        return Expression(operator @ self.matrix, left @ self.constant, self.owner)
+        return Expression(matrix_product(operator, self.matrix), _inner(left, self.constant), self.owner)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Expression:
         """Sum over the given axes (all by default); the result of a full sum has shape ``()``."""
         constant = np.asarray(self.constant.sum(axis=axis, keepdims=keepdims))
         kept = np.arange(constant.size).reshape(np.sum(np.zeros(self.shape), axis=axis, keepdims=True).shape)
         target = np.broadcast_to(kept, self.shape).ravel()
+        constant = sums(self.constant.ravel(), target, constant.size).reshape(constant.shape)
         operator = sparse.csr_array(
             (np.ones(self.size), (target, np.arange(self.size))), shape=(constant.size, self.size)
         )
-        return Expression(operator @ self.matrix, constant, self.owner)
+        return Expression(matrix_product(operator, self.matrix), constant, self.owner)
 
     # -------------------------------------------------------------- evaluation
     def value(self, x: ArrayLike) -> Floats:
@@ -412,7 +414,8 @@ def apply_matrix(operator: Any, expression: Expression) -> Expression:
         raise BadData(
             f"a matrix of shape {rows.shape} does not fit an expression of {expression.size} entries"
         )
-    return Expression(rows @ expression.matrix, rows @ expression.constant.ravel(), expression.owner)
+    constant = _inner(rows, expression.constant.ravel())
+    return Expression(matrix_product(rows, expression.matrix), constant, expression.owner)
 
 
 def common_shape(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -447,6 +450,16 @@ def as_constant(value: Any) -> Floats:
     if not np.all(np.isfinite(constant)):
         raise BadData("NaN or an infinity in an expression: give finite numbers, or leave the row out")
     return constant
+
+
+def _inner(left: Any, right: Floats) -> Floats:
+    """Return a matrix product of constants, as decimals."""
+    if not np.any(right):
+        return np.asarray(left @ right)
+    shape = (left @ right).shape
+    rows = sparse.csr_array(left if left.ndim == 2 else left[None, :])
+    found = matrix_product(rows, sparse.csr_array(right.reshape(right.shape[0], -1)))
+    return np.asarray(found.toarray().reshape(shape))
 
 
 def _common_owner(parts: Sequence[Expression]) -> object | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from scipy.sparse import csgraph
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
+from proofolio.program.decimals import divided, entries_sum, times
 from proofolio.program.expression import (
     Expression,
     Function,
@@ -116,7 +118,7 @@ class Quadratic(Function):
         return negated.__add__(other)
 
     def __mul__(self, other: Any) -> Quadratic:
-        return self._scaled(other, np.multiply)
+        return self._scaled(other, times)
 
     __rmul__ = __mul__
 
@@ -124,9 +126,9 @@ class Quadratic(Function):
         divisor = as_constant(other)
         if np.any(divisor == 0):
             raise BadData("division of an expression by zero")
-        return self._scaled(divisor, np.divide)
+        return self._scaled(divisor, divided)
 
-    def _scaled(self, other: Any, operation: np.ufunc) -> Quadratic:
+    def _scaled(self, other: Any, operation: Callable[[ArrayLike, ArrayLike], Floats]) -> Quadratic:
         factor = as_constant(other)
         shape = common_shape(self.shape, factor.shape)
         wide = self._broadcast(shape)
@@ -135,7 +137,7 @@ class Quadratic(Function):
             tuple(Form(f.columns, operation(f.matrix, s)) for f in entry)
             for entry, s in zip(wide.forms, scale, strict=True)
         )
-        return Quadratic(wide.affine * factor if operation is np.multiply else wide.affine / factor, forms)
+        return Quadratic(wide.affine * factor if operation is times else wide.affine / factor, forms)
 
     def sum(self, axis: int | tuple[int, ...] | None = None) -> Quadratic:
         """Sum over the given axes (all by default)."""
@@ -261,13 +263,9 @@ def gathered_forms(forms: tuple[Form, ...], columns: int) -> Any:
     rows = [np.repeat(f.columns, f.columns.size) for f in forms]
     cols = [np.tile(f.columns, f.columns.size) for f in forms]
     data = [f.matrix.ravel() for f in forms]
-    gathered = sparse.csr_array(
-        (
-            np.concatenate([np.empty(0), *data]),
-            (np.concatenate([np.empty(0, int), *rows]), np.concatenate([np.empty(0, int), *cols])),
-        ),
-        shape=(columns, columns),
+    return entries_sum(
+        np.concatenate([np.empty(0), *data]),
+        np.concatenate([np.empty(0, int), *rows]),
+        np.concatenate([np.empty(0, int), *cols]),
+        (columns, columns),
     )
-    gathered.sum_duplicates()
-    gathered.eliminate_zeros()
-    return gathered

@@ -93,9 +93,9 @@ VERDICT_TEXTS = {
         "s1",
     ),
     "redundant": VerdictText(
-        "never binds, not even when switched on",
-        "the row does nothing",
-        "drop it, or ask whether another was meant",
+        "never binds given the other rows, not even when switched on",
+        "the row does nothing while the others are there",
+        "drop one such row and audit again, or ask whether another was meant",
         "faint",
         "s9",
     ),

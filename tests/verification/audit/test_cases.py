@@ -219,6 +219,38 @@ def test_like_binaries_are_no_switches_and_two_switches_stay():
     assert any("16 sides" in note for note in found.notes)
 
 
+def test_what_leaks_into_a_row_in_small_units_is_not_safe():
+    """1e-3 x <= 5 y with x >= 1e-3: y = 2e-7 is enough, and 1000 is due."""
+    model = Model("small units")
+    x, y = model.variable("x", lower=1e-3, upper=1), model.variable("y", binary=True)
+    model.add("big", 1e-3 * x <= 5 * y)
+    model.minimise(x + 1000 * y)
+    (row,) = audit(model).rows
+    assert row.safe is False
+    assert row.leak_witness["rounded"] == "infeasible"
+    assert row.leak_witness["objective"] < 1
+
+
+def test_leaks_of_an_ordinary_fixed_charge_are_harmless_though_its_relaxation_is_far_away():
+    """M = 20 lets 2e-5 through, which saves no more than 2e-5 beside an optimum of 96."""
+    model = Model("fixed charge")
+    x, y = model.variable("x", 3, lower=0, upper=8), model.variable("y", 3, binary=True)
+    model.add("demand", x.sum() == 12)
+    model.add("link", x <= 20 * y)
+    model.minimise((np.array([2.0, 2.5, 3.0]) * x).sum() + (np.array([40.0, 30.0, 35.0]) * y).sum())
+    assert [row.safe for row in audit(model).rows] == [True] * 3
+
+
+def test_two_binaries_that_leak_together_are_not_safe():
+    """Demand 1.5 with two M's of 1e6 that leak 1 each: neither alone is enough, both together save 1000."""
+    model = Model("together")
+    x, y = model.variable("x", 2, lower=0, upper=2), model.variable("y", 2, binary=True)
+    model.add("demand", x.sum() >= 1.5)
+    model.add("link", x <= 1e6 * y)
+    model.minimise(x.sum() + 1000 * y.sum())
+    assert all(row.safe is not True for row in audit(model).rows)
+
+
 def test_a_row_with_many_switches_stays_whatever_its_column_starts_at():
     """x <= y0 + ... + y39 with x in [3e-5, 1]: one binary alone allows nothing or all, as with x in [0, 1]."""
     cases = ((0.0, 1.0, True), (3e-5, 1.0, True), (0.4, 1.0, True), (3e-5, np.inf, True), (0.4, 2.0, False))

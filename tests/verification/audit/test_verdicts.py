@@ -74,7 +74,13 @@ def wrong_verdict(truth, row, declared):
     return ""
 
 
+def least(truth, boxes=None):
+    """The least objective of all points; integers in `boxes` need not be whole."""
+    return min((truth.objective(v) for v in truth.points(None, None, boxes)), default=INFINITE)
+
+
 def wrong_safety(truth, row):
+    """What is wrong with `safe`: of the points within the tolerance of whole numbers, not of the relaxation."""
     _, y, _, d, _ = truth.side(row)
     on = 1 - int(d < 0)
     if row.safe is False:
@@ -99,14 +105,15 @@ def wrong_safety(truth, row):
         if left and min(left) <= value + EPS * abs(value):
             return f"its point is no worse when rounded: {float(value)} and {float(min(left))}"
     if row.safe is True:
-        others = {j: (truth.lower[j], truth.upper[j]) for j in truth.integers if j != y}
         near = {y: (Fraction(0), EPS) if on == 0 else (1 - EPS, Fraction(1))}
-        leaky = min(
-            (truth.objective(v) for v in truth.points(None, None, {**others, **near})), default=INFINITE
-        )
-        best = min((truth.objective(v) for v in truth.points()), default=INFINITE)
-        if leaky < best - EPS * abs(best):
-            return f"a point that leaks reaches {float(leaky)} and the best exact one {float(best)}"
+        (z,) = [j for j in truth.integers if j != y and truth.upper[j] == 1]
+        both = [near | {z: box} for box in ((Fraction(0), EPS), (1 - EPS, Fraction(1)))]
+        best = least(truth)
+        alone, together = least(truth, near), min(least(truth, boxes) for boxes in both)
+        if alone < best - EPS * abs(best) or together < best - 2 * EPS * abs(best):
+            return (
+                f"points that leak reach {float(alone)}, {float(together)}; the best exact one {float(best)}"
+            )
     return ""
 
 

@@ -157,3 +157,32 @@ def test_a_regime_program_of_tiny_costs_is_held_to_them(scale, lowering):
     assert status(check(program, values)) == "verified-feasible"
     cheaper = {name: v - 1e-2 * scale * name.startswith("cost") for name, v in values.items()}
     assert status(check(program, cheaper)) in ("infeasible-solution", "leaks")
+
+
+def tilted(Q, cost, lower=-np.inf):
+    """w'Qw - cost w_0 + k with k at 1000 and w free: at w = 0 the reduced cost of w_0 is all that is left."""
+    model = Model()
+    w, k = model.variable("w", 2, lower=lower), model.variable("k", lower=1000)
+    model.minimise(model.quadratic(Q, w) - cost * w[0] + k)
+    program = model.freeze()
+    x = np.array([0.0, 0.0, 1000.0])
+    duals = {"rows": np.empty(0)}
+    return Solution(program, "optimal", 1000.0, 1000.0, x, 0.0, "values", "", duals=duals)
+
+
+@pytest.mark.parametrize(
+    ("Q", "cost", "word"),
+    [
+        # (w_0 - w_1)^2 is flat along (1, 1), where 1e-9 a step comes in for ever
+        ([[1.0, -1.0], [-1.0, 1.0]], 1e-9, "solver-optimal"),
+        ([[1.0, -1.0], [-1.0, 1.0]], 0.0, "verified-optimal"),
+        # curved along everything: moving gains 1e-18
+        ([[1.0, -0.5], [-0.5, 1.0]], 1e-9, "verified-optimal"),
+        # hardly curved: at w_0 = 5e8 the gain is .25
+        ([[1e-18, 0.0], [0.0, 1.0]], 1e-9, "solver-optimal"),
+        ([[0.0, 0.0], [0.0, 1.0]], 1e-9, "solver-optimal"),
+    ],
+)
+def test_a_small_reduced_cost_proves_nothing_along_a_flat_direction(Q, cost, word):
+    claim = tilted(np.array(Q), cost)
+    assert status_after(claim, check(claim.program, claim), 1e-6) == word

@@ -16,11 +16,12 @@ from pyomo.core.expr import (
     UnaryFunctionExpression,
     is_potentially_variable,
 )
-from pyomo.repn.linear import LinearRepnVisitor
-from pyomo.repn.quadratic import QuadraticRepnVisitor
+from pyomo.repn.linear import LinearRepn, LinearRepnVisitor
+from pyomo.repn.quadratic import QuadraticRepn, QuadraticRepnVisitor
 from pyomo.repn.util import OrderedVarRecorder, VarRecorder
 
 from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.program.decimals import exact_product, exact_sum
 
 __all__ = ["PyomoTerms", "TermReader", "beyond_quadratic", "grid_shape", "shortened", "variable_box"]
 
@@ -36,6 +37,102 @@ class PyomoTerms(NamedTuple):
     quadratic: dict[tuple[int, int], float]
 
 
+def _plus(a: Any, b: Any) -> Any:
+    """Add two numbers as decimals; what is no finite number is left to Pyomo's own arithmetic."""
+    return exact_sum((a, b)) if a and b and _are_finite(a, b) else a + b
+
+
+def _times(a: Any, b: Any) -> Any:
+    """Multiply two numbers as decimals, likewise."""
+    return exact_product(a, b) if _are_finite(a, b) else a * b
+
+
+def _are_finite(a: Any, b: Any) -> bool:
+    return (
+        isinstance(a, (int, float)) and isinstance(b, (int, float)) and math.isfinite(a) and math.isfinite(b)
+    )
+
+
+def _scaled(terms: Any) -> Any:
+    """Return terms whose factor has been multiplied into them, as decimals."""
+    factor = terms.multiplier
+    if terms.nonlinear is None and factor and factor != 1:
+        terms.multiplier = 1
+        terms.constant = _times(factor, terms.constant)
+        terms.linear = {key: _times(factor, a) for key, a in terms.linear.items()}
+        if getattr(terms, "quadratic", None):
+            terms.quadratic = {key: _times(factor, a) for key, a in terms.quadratic.items()}
+    return terms
+
+
+def _joined(terms: Any, child: tuple[Any, Any], add: Any) -> None:
+    """Add a child to terms, as decimals where both have a number; the rest by Pyomo's own `add`."""
+    _, other = child
+    if isinstance(other, LinearRepn):
+        other = _scaled(other)
+        if other.multiplier == 1:
+            constant = _plus(terms.constant, other.constant)
+            shared = {
+                key: _plus(terms.linear[key], a) for key, a in other.linear.items() if key in terms.linear
+            }
+            add(terms, child)
+            terms.constant = constant
+            terms.linear.update(shared)
+            return
+        add(terms, child)
+        return
+    if _are_finite(terms.constant, other):
+        terms.constant = _plus(terms.constant, other)
+        return
+    add(terms, child)
+
+
+def _scaled_result(result: tuple[Any, Any]) -> tuple[Any, Any]:
+    kind, found = result
+    return (kind, _scaled(found)) if isinstance(found, LinearRepn) else result
+
+
+class _LinearTerms(LinearRepn):  # type: ignore[misc]  # Pyomo has no types
+    """Terms that are added and multiplied as decimals."""
+
+    __slots__ = ()
+
+    def append(self, other: Any) -> None:
+        _joined(self, other, LinearRepn.append)
+
+
+class _QuadraticTerms(QuadraticRepn):  # type: ignore[misc]
+    __slots__ = ()
+
+    def append(self, other: Any) -> None:
+        shared = {}
+        if isinstance(other[1], QuadraticRepn) and other[1].quadratic and self.quadratic:
+            found = _scaled(other[1])
+            if found.multiplier == 1:
+                shared = {
+                    key: _plus(self.quadratic[key], a)
+                    for key, a in found.quadratic.items()
+                    if key in self.quadratic
+                }
+        _joined(self, other, QuadraticRepn.append)
+        if shared and self.quadratic is not None:
+            self.quadratic.update(shared)
+
+
+class _Linear(LinearRepnVisitor):  # type: ignore[misc]
+    Result = _LinearTerms
+
+    def finalizeResult(self, result: Any) -> Any:  # noqa: N802  # Pyomo calls it so
+        return super().finalizeResult(_scaled_result(result))
+
+
+class _Quadratic(QuadraticRepnVisitor):  # type: ignore[misc]
+    Result = _QuadraticTerms
+
+    def finalizeResult(self, result: Any) -> Any:  # noqa: N802  # Pyomo calls it so
+        return super().finalizeResult(_scaled_result(result))
+
+
 class TermReader:
     """Reads Pyomo expressions into `PyomoTerms`.
 
@@ -47,9 +144,9 @@ class TermReader:
 
     def __init__(self) -> None:
         self.variables: dict[int, Any] = {}
-        self._linear = LinearRepnVisitor({}, var_recorder=VarRecorder(self.variables, None))
+        self._linear = _Linear({}, var_recorder=VarRecorder(self.variables, None))
         self._linear.record_monomial = _record_also_fixed
-        self._quadratic = QuadraticRepnVisitor({}, var_recorder=OrderedVarRecorder({}, {}, None))
+        self._quadratic = _Quadratic({}, var_recorder=OrderedVarRecorder({}, {}, None))
 
     def forget_expressions(self) -> None:
         """Forget what named expressions came to, which changes when they or their Params are set anew."""
@@ -95,7 +192,7 @@ def _record_also_fixed(visitor: Any, result: Any, coefficient: Any, variable: An
     if key not in visitor.var_map:
         visitor.var_map[key] = variable
     if key in result.linear:
-        result.linear[key] += coefficient
+        result.linear[key] = _plus(result.linear[key], coefficient)
     elif coefficient:
         result.linear[key] = coefficient
 

@@ -46,15 +46,16 @@ from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
 
-# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a second
+# The questions which switches are dead and which leaks can matter may take so long each, and no longer than a little
 # more than all the bounds took.
-MEANING_SECONDS = 5.0
+MEANING_SECONDS, LITTLE_SECONDS = 5.0, 3.0
 # Part of the time, and of how much at most, for points of many candidates.
 SCATTERED, SHARED_SECONDS = 0.15, 30.0
 FIRST, MORE = 2, 6  # such points at first, and once it is known which M's are enough
 FIRST_SECONDS = 1.0  # for each integer program at first
 KEPT = 0.4  # part of the time left that is kept for leaks and dead switches once M's are known to be enough
 SAMPLE = 32  # verdicts that are written to see how long all of them take
+TELLING = 5.0  # times what writing takes must be left for what is known to be told in between
 WRITING = 2.0  # times as long, because what is known later takes longer to write
 TIERS = ("interval", "lp", "mip")
 Progress = Callable[[str, int, int], None]
@@ -163,6 +164,7 @@ def audit(
     mip_time_limit: float = 10.0,
     integrality: float = 1e-6,
     progress: Progress | None = None,
+    known: Callable[[Audit], None] | None = None,
 ) -> Audit:
     """Judge every row of a model that may be a Big-M row.
 
@@ -183,6 +185,9 @@ def audit(
     integrality : float
         How far from an integer the solver may leave a binary.
     progress : function of (tier, done, total), optional
+    known : function of Audit, optional
+        Given what is judged so far before linear and before integer programs are begun, whose solver may not come
+        back; where there is time to write it down.
 
     Returns
     -------
@@ -215,26 +220,29 @@ def audit(
         asked = [replace(c, auxiliary=True) if made[c.columns].any() else c for c in asked]
     limits = Limits(ends, mip_time_limit, integrality, meaningful)
     run = Tiers(Search(program), asked, [*implied_rows(program)], limits, progress)
+
+    def written(interrupted: bool = False) -> Audit:
+        pairs = tuple(zip(asked, run.findings, strict=True))
+        return Audit(
+            model=opened.name,
+            rows_total=program.m + len(program.quadratic),
+            rows=run.rows(pairs),
+            indicators=run.rows(tuple(zip(run.implied, run.implied_findings, strict=True))),
+            notes=_notes(opened, skipped),
+            seconds=time.perf_counter() - started,
+            interrupted=interrupted,
+            skipped=skipped,
+            opened=opened,
+            judged=pairs,
+            search=run.search,
+        )
+
+    run.tell = None if known is None else lambda: known(written())
     interrupted = run.everything(tuple(tiers))
-    pairs = tuple(zip(asked, run.findings, strict=True))
-    native = tuple(zip(run.implied, run.implied_findings, strict=True))
     try:
-        judged, implied = run.rows(pairs), run.rows(native)
+        return written(interrupted)
     except KeyboardInterrupt:  # all bounds are known: only the verdicts are made once more
-        judged, implied, interrupted = run.rows(pairs), run.rows(native), True
-    return Audit(
-        model=opened.name,
-        rows_total=program.m + len(program.quadratic),
-        rows=judged,
-        indicators=implied,
-        notes=_notes(opened, skipped),
-        seconds=time.perf_counter() - started,
-        interrupted=interrupted,
-        skipped=skipped,
-        opened=opened,
-        judged=pairs,
-        search=run.search,
-    )
+        return written(True)
 
 
 def assert_valid(model: Any, **options: Any) -> Audit:
@@ -357,6 +365,7 @@ class Tiers:
     writing: float = 0.0
     reserve: float = 0.0
     each: float = 0.0
+    tell: Callable[[], None] | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -383,6 +392,7 @@ class Tiers:
                 self._intervals()
             if "lp" in tiers:
                 self._keep_time_for_writing(len(self.asked))
+                self._tell()
                 self._in_time(lambda: self._linear_programs("mip" in tiers))
                 self._in_time(self._meanings)
             for finding in self.implied_findings:
@@ -453,6 +463,7 @@ class Tiers:
             if self.left > 0:
                 self._by_lp(candidate, finding)
         if integers:
+            self._tell()
             for seconds in (FIRST_SECONDS, self.limits.mip):
                 self._integer_programs([k for k in linear if self._needs_integers(k)], by_mip, seconds)
                 if self.left <= 0:
@@ -474,6 +485,11 @@ class Tiers:
         may_be = [k for k in linear if not self.findings[k].binds_on]
         valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
         self._each("lp, binary on", valid, lambda c, f: self.search.by_lp_on(c, f, self.left))
+
+    def _tell(self) -> None:
+        """Tell what is known, where that takes a small part of the time that is left."""
+        if self.tell is not None and self.left > TELLING * self.writing:
+            self.tell()
 
     def _each(self, tier: str, queue: list[int], ask: Callable[[Candidate, Finding], None]) -> None:
         for done, k in enumerate(queue):
@@ -526,7 +542,7 @@ class Tiers:
         self.reserve = 0.0
         if self.left <= 0 or not any(c.kind == "row" for c in self.asked):
             return
-        allowed = min(MEANING_SECONDS, 1.0 + time.perf_counter() - self.started)
+        allowed = min(MEANING_SECONDS, LITTLE_SECONDS + time.perf_counter() - self.started)
         leaks = Leaks(self.search, self.limits.integrality)
         best = leaks.best(min(allowed, self.left / 4))
         if best is not None:

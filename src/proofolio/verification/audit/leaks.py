@@ -6,12 +6,14 @@ M eps while the binary still counts as on. Two questions are asked of every side
 Not safe: is there a point that a solver accepts and may call optimal, which is none? One binary stands eps off its
 on-value, the other integers are whole, the rows hold (those in which the binary weighs no more than the feasibility
 tolerance would move: to that tolerance), and the objective is at most a usual gap above that of the best exact point.
-With its integers rounded, nothing is feasible, even to the tolerance, or the best that is left is worse by more
-than 1e-6 of the objective. The point is exact, and what rounding leaves is proved by multipliers.
+With its integers rounded, nothing is feasible, or the best that is left is worse by more than 1e-6 of the objective.
+The point is exact, and what rounding leaves is proved by multipliers.
 
-Safe: multipliers prove that no point with the binary within eps of its on-value, all other integers relaxed, is better
-than the best exact point by more than 1e-6 of its objective. That a leak is within the feasibility tolerance proves
-nothing: rows may be written in small units, and other rows may multiply what leaks.
+Safe: it is proved that no point whose integers are all within eps of whole numbers, this binary of its on-value, is
+better than the best exact point by more than 1e-6 of its objective (`tolerances`; multipliers with all other integers
+relaxed prove it as well). Several binaries may leak together: where they gain more than that, but no more than 1e-6
+for each of them and than a usual gap, a proof for this binary's own leak is enough. That a leak is within the
+feasibility tolerance proves nothing: rows may be written in small units, and other rows may multiply what leaks.
 
 Where neither is shown, and where the objective is curved or there is none to compare by, nothing is said.
 """
@@ -32,6 +34,7 @@ from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.bounding import DISCRETE, OPTIONS
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.tolerances import NearlyWhole
 from proofolio.verification.audit.verdicts import Finding, Safety, leak_of
 from proofolio.verification.exact.certificate import violation
 from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal
@@ -44,6 +47,9 @@ WORSE = Fraction(1, 10**6)  # part of the objective by which an answer has to be
 GAP = Fraction(1, 10**4)  # at which solvers stop by default: a point within it may be the answer
 NEARLY = Fraction(99, 100)  # part of the integrality tolerance by which the binary is off in a point
 BEST_SECONDS = 3.0  # for an exact point that is as good as can be
+TOGETHER = 0.4  # part of the time for what all leaks gain together
+TREE_SECONDS = 0.5  # for one tree of one binary
+EMPTY, ONE = Fraction(-1, 10**12), Fraction(1)
 OTHERS_SECONDS = 0.2  # for the other integers beside one binary that leaks
 SAFE_BOUND = (
     "no point with the binary within the integrality tolerance of its on-value beats the best exact one"
@@ -76,6 +82,8 @@ class Leaks:
         self.curved = p.P.nnz > 0
         self._linear = _loaded(p, np.zeros(p.n, dtype=bool), {})
         self._held: dict[int, tuple[float, float]] = {}
+        self._near: NearlyWhole | None = None
+        self.harmless = self.little = False  # whether all leaks together gain nothing, or little for each
 
     # ---------------------------------------------------------------- the answer
     def judge(
@@ -83,8 +91,10 @@ class Leaks:
     ) -> None:
         """Say of each finding whether its leak can matter, given the best exact point known."""
         ends = time.perf_counter() + seconds
-        shared = None if best is None or self.curved else self._shared_bound()
         linear = [k for k, c in enumerate(asked) if c.kind == "row"]
+        shared = None if best is None or self.curved else self._shared_bound()
+        if best is not None and self.cost and not self.curved:
+            self._together(best, len({asked[k].place.binary for k in linear}), TOGETHER * seconds)
         for k in sorted(linear, key=lambda k: -leak_of(asked[k], float(self.eps))):
             candidate, finding = asked[k], findings[k]
             left = ends - time.perf_counter()
@@ -92,8 +102,10 @@ class Leaks:
                 finding.safety = Safety(None, CURVED if self.curved else NO_TIME)
                 continue
             found = self._unsafe(candidate, best, ends)
-            if found is None and best is not None and self._bounded(candidate, best, shared, ends):
-                found = Safety(True, SAFE_BOUND)
+            if found is None and best is not None:
+                bounded = self.harmless or self._bounded(candidate, best, shared, ends)
+                if bounded or self._by_trees(candidate, best, ends):
+                    found = Safety(True, SAFE_BOUND)
             finding.safety = found or Safety(None, OPEN)
 
     def best(self, seconds: float = BEST_SECONDS) -> Best | None:
@@ -122,7 +134,7 @@ class Leaks:
         if best is not None:
             yield {j: float(best.x[j]) for j in self.integers.tolist()} | {y: float(candidate.on)}
         seconds = min(OTHERS_SECONDS, ends - time.perf_counter())
-        if seconds > 0:
+        if seconds > 0 and not self.harmless:
             x = self._mixed(*self._leaky(candidate), seconds, free=y)
             if x is not None:
                 yield {j: float(round(x[j])) for j in self.integers.tolist()} | {y: float(candidate.on)}
@@ -213,33 +225,52 @@ class Leaks:
                 return None
             why = f"{float(value):.9g} becomes {float(after):.9g} once its integers are rounded"
             return Safety(False, why, point, value, after)
-        # infeasible: also where every row and bound gives way by the tolerance
-        p, room = self.program, float(FEASIBILITY)
-        wider = replace(
-            p,
-            row_lower=p.row_lower - room,
-            row_upper=p.row_upper + room,
-            lower=np.where(p.integer, p.lower, p.lower - room),
-            upper=np.where(p.integer, p.upper, p.upper + room),
-        )
-        session = _loaded(wider, np.zeros(p.n, dtype=bool), held)
-        try:
-            if session.solve_decided(max(self.search.left, 1e-3)) != "infeasible":
-                return None
-            ray = session.dual_ray()
-        except SolverFailure:
-            return None
-        exact = ExactRows(wider)
-        for signed in () if ray is None else (ray, -ray):
-            largest = float(np.max(np.abs(signed), initial=0.0))
-            proof = (
-                exact.certify({}, signed / largest, question, goal=Fraction(-1, 10**12)) if largest else None
-            )
-            if proof is not None and proof.bound < 0:
-                return Safety(False, "nothing is feasible once its integers are rounded", point, value, None)
+        if status == "infeasible" and self._proved_empty(question):
+            return Safety(False, "nothing is feasible once its integers are rounded", point, value, None)
         return None
 
+    def _proved_empty(self, question: Question) -> bool:
+        """Whether the multipliers of the program just solved prove that nothing satisfies it."""
+        try:
+            ray = self._linear.dual_ray()
+        except SolverFailure:
+            return False
+        for signed in () if ray is None else (ray, -ray):
+            largest = float(np.max(np.abs(signed), initial=0.0))
+            if largest:
+                proof = self.search.exact.certify({}, signed / largest, question, goal=EMPTY)
+                if proof is not None and proof.bound < 0:
+                    return True
+        return False
+
     # ---------------------------------------------------------------------- safe
+    def _goal(self, best: Best, times: Fraction = ONE) -> Fraction:
+        """Return the objective below which a gain counts; `times` as much for several leaks together."""
+        allowed = min(times * WORSE, GAP)
+        return best.value - allowed * min(abs(best.value), abs(best.value - self.constant))
+
+    def _together(self, best: Best, count: int, seconds: float) -> None:
+        """Ask what all leaks gain together: nothing, or little for each of `count` binaries."""
+        self._near = NearlyWhole(self.program, float(self.eps))
+        ends = time.perf_counter() + seconds
+        self.harmless = self._near.at_least(self._goal(best) - self.constant, seconds / 2)
+        if not self.harmless:
+            goal = self._goal(best, Fraction(count)) - self.constant
+            self.little = self._near.at_least(goal, ends - time.perf_counter())
+
+    def _by_trees(self, candidate: Candidate, best: Best, ends: float) -> bool:
+        """Whether trees prove that the leak gains nothing: with all others, or alone where all gain little together."""
+        if self._near is None:
+            return False
+        goal, held = self._goal(best) - self.constant, {candidate.place.binary: candidate.on}
+
+        def left() -> float:
+            return min(TREE_SECONDS, ends - time.perf_counter())
+
+        if self._near.at_least(goal, left(), held):
+            return True
+        return self.little and self._near.at_least(goal, left(), held, alone=candidate.place.binary)
+
     def _shared_bound(self) -> Mapping[int, Fraction] | None:
         """Return multipliers of the relaxation with the objective: they may prove many sides safe at once."""
         status, _ = self._solve({}, {}, self.search.left)
@@ -254,7 +285,7 @@ class Leaks:
             return False  # every point is as good: that none is better says nothing
         on, off = Fraction(candidate.on), candidate.on + self.eps * (1 if candidate.off else -1)
         question = Question(frozenset(), {candidate.place.binary: (min(on, off), max(on, off))})
-        goal = best.value - WORSE * min(abs(best.value), abs(best.value - self.constant))
+        goal = self._goal(best)
         if shared is not None:
             bound, _ = self.search.exact.evaluate(self.upward, shared, question)
             if bound is not None and self.constant - bound >= goal:
@@ -262,12 +293,7 @@ class Leaks:
         box = {candidate.place.binary: (float(min(on, off)), float(max(on, off)))}
         status, x = self._solve(box, {}, ends - time.perf_counter())
         if status == "infeasible":
-            ray = self._linear.dual_ray()
-            for signed in () if ray is None else (ray, -ray):
-                proof = self.search.exact.certify({}, signed, question, goal=Fraction(-1, 10**12))
-                if proof is not None and proof.bound < 0:
-                    return True
-            return False
+            return self._proved_empty(question)
         if (
             status != "optimal"
             or x is None

@@ -21,7 +21,7 @@ from scipy import sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
-from proofolio.program.program import Program, QuadraticRows, RowBlock
+from proofolio.program.program import Cones, Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS
@@ -291,13 +291,13 @@ def _corroborated(
 
 
 def _stays_good(program: Program, claim: Solution, gap: float, deadline: Deadline) -> bool:
-    """Whether a point as good is left where the quadratic rows have a little less room than they say.
+    """Whether a point as good is left where quadratic rows and cones have a little less room than they say.
 
     A row like (x - y)^2 <= 0 turns a tolerance of 1e-9 into a distance of 3e-5: such a claim lives on tolerances.
     """
     program = recognise_cones(program)
     curved, x = program.quadratic, claim.point
-    if not len(curved):
+    if not len(curved) and not len(program.cones):
         return True
     sizes = [
         sum(np.abs(x[f.columns]) @ np.abs(f.matrix) @ np.abs(x[f.columns]) for f in fs) for fs in curved.forms
@@ -305,14 +305,24 @@ def _stays_good(program: Program, claim: Solution, gap: float, deadline: Deadlin
     terms = np.array(sizes, dtype=float) + abs(curved.matrix) @ np.abs(x)
     room = ROOM * np.maximum(terms, LEAST_ROOM)
     tighter = replace(curved, lower=curved.lower + room, upper=curved.upper - room)
+    tight = replace(program, quadratic=tighter, cones=_tighter(program.cones, x))
     columns = np.flatnonzero(program.integer)
-    left = fix(replace(program, quadratic=tighter), columns, np.round(x[columns]))
+    left = fix(tight, columns, np.round(x[columns]))
     if left.small is None:
         return False
     with suppress(ProofolioError):
         again = solve_continuous(left.small, Settings(time_limit=max(deadline.left, 1e-2)))
         return again.x is not None and _as_good(program, claim, left.expand(again.x), gap) is not None
     return False
+
+
+def _tighter(cones: Cones, x: Floats) -> Cones:
+    """Return cones ``sum Y^2 <= t z`` whose t and z are a little smaller."""
+    size = abs(cones.matrix) @ np.abs(x) + np.abs(cones.constant)
+    ends = np.concatenate([cones.pointer[:-1], cones.pointer[:-1] + 1]).astype(np.intp)
+    constant = cones.constant.copy()
+    constant[ends] -= ROOM * np.maximum(size[ends], LEAST_ROOM)
+    return replace(cones, constant=constant)
 
 
 def _second_without_point(
