@@ -119,16 +119,17 @@ def slsqp(case: Case, start: Floats) -> tuple[Floats, float]:
         inequalities += [held, -held]
         sides += [-np.tile(plans.group_lower, H), np.tile(plans.group_upper, H)]
     rows, side = np.vstack(inequalities), np.concatenate(sides)
+    constraints: list[Any] = [
+        {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
+        {"type": "ineq", "fun": lambda x: rows @ x + side, "jac": lambda _: rows},
+    ]
     found = minimize(
         value,
         np.concatenate([begin.ravel(), bought.ravel()]),
         jac=True,
         method="SLSQP",
         bounds=Bounds(np.append(plans.lower, np.zeros(N)), np.append(plans.upper, np.full(N, np.inf))),
-        constraints=[
-            {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
-            {"type": "ineq", "fun": lambda x: rows @ x + side, "jac": lambda _: rows},
-        ],
+        constraints=constraints,
         options={"ftol": 1e-13, "maxiter": 500},
     )
     W = found.x[:N].reshape(H, n)
