@@ -105,7 +105,7 @@ def test_under_a_binding_group_the_better_end_is_found_and_dead_assets_are_those
     assert set(step.dead) == {*step.rules_choice, *step.penalty_choice, *step.given_up}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_random_cases_are_never_worse_than_the_best_of_twenty_slsqp_runs(seed):
     g = np.random.default_rng((3, seed))
     n, gamma = 3 + seed, float(10.0 ** g.uniform(-1.5, 0.0))
@@ -137,10 +137,18 @@ def test_an_asset_sold_to_nothing_in_the_best_plan_is_given_up_and_no_trap():
 
 
 def test_the_answer_does_not_depend_on_chance():
-    S, w0 = covariance(FREE), holdings(FREE_HOLDINGS)
-    first, again = (RiskParity(8, 1, 0.05).stepper().solve(S, w0) for _ in range(2))
+    S, w0 = np.diag([1.0, 2.0, 3.0]), np.array([0.7, 0.2, 0.1])
+    first, again = (RiskParity(3, 1, 0.05).stepper().solve(S, w0) for _ in range(2))
     assert np.array_equal(first.W, again.W)
     assert (first.starts, first.elsewhere) == (again.starts, again.elsewhere)
+
+
+def test_without_a_price_many_plans_as_good_are_one_end():
+    # inside a turnover limit nothing tells the plans apart that reach equal risk: no search among them
+    step = RiskParity(3, 1, 0.0, turnover_limit=1.0).stepper().solve(np.eye(3), [0.3, 0.3, 0.4])
+    assert step.ok
+    assert step.objective == pytest.approx(0.0, abs=1e-12)
+    assert step.starts < 80
 
 
 def test_unknown_starts_are_refused():

@@ -466,4 +466,9 @@ def _apart(ends: list[Descent]) -> list[Descent]:
 
 
 def _known(end: Descent, others: list[Descent]) -> bool:
-    return any(float(np.abs(end.W - other.W).max()) <= SAME for other in others)
+    """Return whether an end is one of the others: as good, or with the same weights."""
+    return any(
+        abs(end.objective - other.objective) <= ELSEWHERE * other.objective + LEAST
+        or float(np.abs(end.W - other.W).max()) <= SAME
+        for other in others
+    )
