@@ -229,7 +229,7 @@ class _CashPolicy:
 
 
 class _RiskParityPolicy:
-    def __init__(self, model: RiskParity, starts: str) -> None:
+    def __init__(self, model: RiskParity, starts: str = "erc") -> None:
         self._stepper = model.stepper(starts=starts)
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
