@@ -209,7 +209,7 @@ def _cvxportfolio(context: Context, run: Simulation) -> tuple[list[tuple[float, 
 def _slsqp(context: Context, run: Simulation) -> tuple[list[tuple[float, float]], float]:
     """Return the seconds of SLSQP's steps, and by how much it was better at most, relatively."""
     program = RiskParity(len(context.market.names), H, GAMMA_TRADE)
-    stepper, took, above = program.stepper(), [], -np.inf
+    stepper, took, above = program.stepper(starts="erc"), [], -np.inf
     for _, day, held, _ in _asked(context, run)[: PEER_DAYS // 2]:
         best = stepper.solve(day.covariance, held).objective
         began, cpu = time.perf_counter(), time.process_time()

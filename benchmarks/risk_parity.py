@@ -95,7 +95,7 @@ def trap(returns: Floats, full: bool, quick: bool) -> Iterator[tuple[list[str], 
         erc = equal_risk(sigma)
         for gamma in (1e-3, 1e-4, 1e-6) if full else (1e-3,):
             program = RiskParity(n, H, gamma)
-            stepper = program.stepper()
+            stepper = program.stepper(starts="erc")
             starts = [equal, *(rng.dirichlet(np.ones(n), size=H) + 1e-9 for _ in range(count))]
             ends = [stepper.solve(sigma, equal, start=start) for start in starts]
             values = np.array([step.objective for step in ends])
@@ -153,7 +153,8 @@ def times(returns: Floats, H: int, count: int, gamma: float) -> Iterator[tuple[l
     """Yield the lines of a horizon: ours first."""
     n = returns.shape[1]
     program = RiskParity(n, H, gamma)
-    stepper, w0, asked, wall, cpu, failed = program.stepper(), np.full(n, 1.0 / n), [], [], [], 0
+    stepper, w0 = program.stepper(starts="erc"), np.full(n, 1.0 / n)
+    asked, wall, cpu, failed = [], [], [], 0
     for day in days(returns, H, count):
         started, cpu_started = time.perf_counter(), time.process_time()
         step = stepper.solve(day.covariance, w0)

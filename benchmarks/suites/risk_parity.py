@@ -100,7 +100,7 @@ def plan(n: int, H: int, gamma: float, instance: int, solver: str) -> Callable[[
     growing = 1.0 + 0.1 * np.arange(H)
     sigma = growing[:, None, None] * covariance(n, instance)
     held = np.full(n, 1.0 / n)
-    stepper = program.stepper(solver)
+    stepper = program.stepper(solver, starts="erc")
 
     def work(settings: Settings) -> Answer:
         found = stepper.solve(sigma, held)

@@ -17,7 +17,7 @@ portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Hist
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
-            `InvalidBigM`, `SolverFailure`, `NoPlan`; the warnings `UnprovenBigM`, `DoubtfulFile`
+            `InvalidBigM`, `SolverFailure`, `NoPlan`; the warnings `UnprovenBigM`, `DoubtfulFile`, `Imprecise`
 """
 
 from importlib.metadata import version

@@ -13,6 +13,7 @@ from proofolio.backtesting.today import trades_today as trades_today
 from proofolio.errors import BadData as BadData
 from proofolio.errors import ContradictoryRows as ContradictoryRows
 from proofolio.errors import DoubtfulFile as DoubtfulFile
+from proofolio.errors import Imprecise as Imprecise
 from proofolio.errors import InvalidBigM as InvalidBigM
 from proofolio.errors import NoPlan as NoPlan
 from proofolio.errors import ProofolioError as ProofolioError

@@ -7,6 +7,7 @@ __all__ = [
     "BadData",
     "ContradictoryRows",
     "DoubtfulFile",
+    "Imprecise",
     "InvalidBigM",
     "NoPlan",
     "ProofolioError",
@@ -52,6 +53,10 @@ class NoPlan(BadData, SolverFailure):
 
 class UnprovenBigM(UserWarning):
     """A Big-M is neither proved to be enough nor refuted; the text gives the bounds on what is needed."""
+
+
+class Imprecise(UserWarning):
+    """An answer is less exact than documented, as rounding allows no more; the text states the error."""
 
 
 class DoubtfulFile(UserWarning):

@@ -197,7 +197,7 @@ def compare_solvers(
         rows, done = [], 0
         for H in horizons:
             for gamma in gamma_trades:
-                stepper = RiskParity(n, H, gamma_trade=gamma).stepper()
+                stepper = RiskParity(n, H, gamma_trade=gamma).stepper(starts="erc")
                 steps: dict[str, list[_Step]] = {"sca": [], "slsqp": []}
                 for covariance in covariances:
                     known = covariance[:H]

@@ -130,13 +130,14 @@ class RiskParityControl:
     lower: float = 0.0
     upper: float = 1.0
     needs: Needs = "regimes"
+    starts: str = "erc"
 
     def start(self, history: Floats) -> Policy:
         """Set the model up once."""
         model = RiskParity(
             history.shape[1], self.horizon, gamma_trade=self.gamma_trade, lower=self.lower, upper=self.upper
         )
-        return _RiskParityPolicy(model)
+        return _RiskParityPolicy(model, self.starts)
 
 
 @dataclass(frozen=True)
@@ -228,8 +229,8 @@ class _CashPolicy:
 
 
 class _RiskParityPolicy:
-    def __init__(self, model: RiskParity) -> None:
-        self._stepper = model.stepper()
+    def __init__(self, model: RiskParity, starts: str = "erc") -> None:
+        self._stepper = model.stepper(starts=starts)
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance

@@ -19,7 +19,7 @@ from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
-from proofolio.backtesting.strategies import strategies_of
+from proofolio.backtesting.strategies import RiskParityControl, strategies_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
@@ -293,6 +293,8 @@ def trades_today(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
         )
     strategy = named[0]
+    if isinstance(strategy, RiskParityControl):
+        strategy = replace(strategy, starts="all")  # one step may take longer than a day of a backtest
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     given = holdings_of(holdings, holdings_in, market.names)
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)

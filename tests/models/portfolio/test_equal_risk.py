@@ -1,5 +1,8 @@
 """ERC and risk budgets: the contributions are the budgets, from any start, and CVXPY finds the same weights."""
 
+import re
+from fractions import Fraction
+
 import numpy as np
 import pyomo.environ as pyo
 import pytest
@@ -7,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
+from proofolio.errors import BadData, Imprecise, SolverFailure, UnsupportedProgram
+from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import EqualRisk, equal_risk, risk_contributions
+from proofolio.models.portfolio.risk_parity import RiskParity
 
 from .trap_market import CALM, N, periods
 
@@ -144,7 +149,7 @@ def test_the_door_that_has_no_logarithm_refuses():
         (([[1.0, 0.5], [0.2, 1.0]],), "not symmetric"),
         (([[1.0, np.nan], [np.nan, 1.0]],), "NaN"),
         (([[0.0, 0.0], [0.0, 1.0]],), "asset 0 has no variance"),
-        (([[1.0, 2.0], [2.0, 1.0]], [0.5, 0.0]), "every asset needs a positive"),
+        (([[1.0, 0.2], [0.2, 1.0]], [0.5, 0.0]), "every asset needs a positive"),
         (([[1.0, -1.0], [-1.0, 1.0]],), "positive semidefinite, or a portfolio"),
         (([[1.0, -2.0], [-2.0, 1.0]],), "positive semidefinite"),
         ((np.eye(3), [0.5, 0.5]), "budgets have shape"),
@@ -157,3 +162,71 @@ def test_the_door_that_has_no_logarithm_refuses():
 def test_what_cannot_be_is_refused_in_words(arguments, words):
     with pytest.raises((BadData, SolverFailure), match=words):
         equal_risk(*arguments)
+
+
+# ------------------------------------------------------- close to singular, and beyond
+def fund_and_its_inverse(noise):
+    """The sample covariance of a fund, the same fund sold short with a tracking error, and a calm one."""
+    g = np.random.default_rng(0)
+    x = 0.01 * g.standard_normal(1000)
+    return np.cov([x, -x + noise * g.standard_normal(1000), 0.004 * g.standard_normal(1000)])
+
+
+def exact_error(w, sigma):
+    """The largest distance of a contribution from 1/n, in rational arithmetic."""
+    W, S = [Fraction(float(v)) for v in w], [[Fraction(float(v)) for v in row] for row in sigma]
+    part = [W[i] * sum(S[i][j] * W[j] for j in range(len(W))) for i in range(len(W))]
+    return float(max(abs(p / sum(part) - Fraction(1, len(W))) for p in part))
+
+
+@pytest.mark.parametrize("noise", [3e-5, 1e-5, 3e-6, 1e-7])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_close_to_singular_the_answer_comes_with_an_error_that_holds_exactly(noise, stacked):
+    sigma = fund_and_its_inverse(noise)
+    with pytest.warns(Imprecise, match="within") as said:
+        w = equal_risk(np.array([sigma] * 4) if stacked else sigma)
+    stated = float(re.search(r"within (\S+) of", str(said[0].message)).group(1))
+    error = max(exact_error(each, sigma) for each in np.reshape(w, (-1, 3)))
+    assert 1e-13 < error <= 1.05 * stated  # two digits are printed
+    assert stated < 1e-4  # a wild bound would be no news
+
+
+def test_not_yet_close_to_singular_nothing_is_said_and_the_promise_holds():
+    sigma = fund_and_its_inverse(1e-4)  # warnings are errors here
+    assert exact_error(equal_risk(sigma), sigma) < 1e-12
+
+
+def test_where_rounding_hides_all_it_fails_in_words():
+    with pytest.raises(SolverFailure, match="double precision knows them to"):
+        equal_risk(fund_and_its_inverse(1e-9))
+
+
+# the pairs were measured on different days
+INDEFINITE = np.array([[1.0, 0.9, 0.9], [0.9, 1.0, -0.2], [0.9, -0.2, 1.0]])
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        equal_risk,
+        EqualRisk,
+        lambda S: equal_risk(np.asfortranarray(1e-4 * S)),
+        lambda S: equal_risk(np.array([np.eye(3), S, np.eye(3), np.eye(3)])),
+        lambda S: equal_risk(np.pad(S, (0, 40)) + np.diag([0.0] * 3 + [1.0] * 40)),
+        lambda S: RiskParity(3, 1, 1e-6).stepper().solve(S, np.full(3, 1 / 3)),
+        lambda S: RegimeEqualRisk().weights([1.0], np.zeros((1, 3)), S[None]),
+    ],
+)
+def test_an_indefinite_covariance_is_refused_wherever_it_goes(ask):
+    with pytest.raises(BadData, match=r"not positive semidefinite: .* eigenvalue -0\.38"):
+        ask(INDEFINITE)
+
+
+def test_a_sample_covariance_of_few_days_is_not_called_indefinite():
+    for seed in range(20):
+        x = np.random.default_rng(seed).standard_normal((30, 8)) + 3.0 * np.random.default_rng(
+            seed + 99
+        ).standard_normal((1, 8))
+        sigma = np.cov(x)  # 30 assets, 8 days: rank 7
+        EqualRisk(sigma)
+        RiskParity(30, 1, 1e-3).read(sigma, np.full(30, 1 / 30))

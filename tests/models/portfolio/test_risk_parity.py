@@ -65,7 +65,7 @@ def slsqp(sigma, w0, gamma, start):
 @pytest.mark.parametrize("H", [1, 5, 15])
 @pytest.mark.parametrize("gamma", [1e-3, 1e-5])
 def test_no_asset_dies_from_any_start_and_all_starts_agree(H, gamma, pytestconfig):
-    stepper = RiskParity(N, H, gamma).stepper()
+    stepper = RiskParity(N, H, gamma).stepper(starts="erc")
     sigma, g = periods(H), np.random.default_rng(H)
     first = stepper.solve(sigma, EQUAL, start=EQUAL)
     assert first.ok
@@ -80,7 +80,7 @@ def test_no_asset_dies_from_any_start_and_all_starts_agree(H, gamma, pytestconfi
 
 @pytest.mark.parametrize("H", [1, 5])
 def test_no_asset_dies_from_any_holdings(H, pytestconfig):
-    stepper = RiskParity(N, H, 1e-3).stepper()
+    stepper = RiskParity(N, H, 1e-3).stepper(starts="erc")
     g = np.random.default_rng(H)
     for _ in range(100 if pytestconfig.getoption("full") else 20):
         step = stepper.solve(periods(H), g.dirichlet(np.ones(N)))
@@ -96,7 +96,7 @@ def test_the_objective_is_never_above_what_slsqp_finds(H, starts, pytestconfig):
     sigma, gamma = periods(H, drift=0.3), 1e-3
     starts = 20 if pytestconfig.getoption("full") else starts
     for w0 in (EQUAL, g.dirichlet(np.ones(N))):
-        step = RiskParity(N, H, gamma).stepper().solve(sigma, w0)
+        step = RiskParity(N, H, gamma).stepper(starts="erc").solve(sigma, w0)
         assert step.objective == pytest.approx(objective(step.W, sigma, w0, gamma), rel=1e-12)
         begins = [np.tile(equal_risk(sigma[0]), (H, 1))]
         begins += [g.dirichlet(np.ones(N), size=H) for _ in range(starts - 1)]
@@ -125,14 +125,14 @@ def test_the_published_rule_from_the_erc_finds_what_gauss_newton_finds():
     published = RiskParity(N, 5, 1e-3).stepper("published").solve(sigma, EQUAL)
     assert published.dead == ()
     assert published.objective == pytest.approx(
-        RiskParity(N, 5, 1e-3).stepper().solve(sigma, EQUAL).objective, abs=1e-8
+        RiskParity(N, 5, 1e-3).stepper(starts="erc").solve(sigma, EQUAL).objective, abs=1e-8
     )
 
 
 def test_staying_out_is_the_trade_penaltys_choice_and_truly_best():
     w0 = np.full(N, 1.0 / (N - 1))
     w0[0] = 0.0
-    step = RiskParity(N, 1, 0.1).stepper().solve(CALM, w0)
+    step = RiskParity(N, 1, 0.1).stepper(starts="erc").solve(CALM, w0)
     assert step.ok
     assert step.dead == step.penalty_choice == (0,)
     assert step.rules_choice == ()
@@ -149,7 +149,7 @@ def test_staying_out_is_the_trade_penaltys_choice_and_truly_best():
         w = step.W[0] + 0.01 * (np.eye(N)[0] - g.dirichlet(np.full(N - 1, 0.3), 1) @ np.eye(N)[1:])[0]
         if w.min() >= 0.0:
             assert objective(w[None], CALM[None], w0, 0.1) > step.objective
-    cheap = RiskParity(N, 1, 1e-3).stepper().solve(CALM, w0)
+    cheap = RiskParity(N, 1, 1e-3).stepper(starts="erc").solve(CALM, w0)
     assert cheap.ok
     assert cheap.dead == ()
 
@@ -157,7 +157,7 @@ def test_staying_out_is_the_trade_penaltys_choice_and_truly_best():
 # ------------------------------------------------------------------ the claims
 def test_a_step_says_what_is_so():
     sigma, w0 = periods(4), np.random.default_rng(0).dirichlet(np.ones(N))
-    step = RiskParity(N, 4, 1e-4).stepper().solve(sigma, w0)
+    step = RiskParity(N, 4, 1e-4).stepper(starts="erc").solve(sigma, w0)
     erc = equal_risk(sigma)
     assert step.start_objective == pytest.approx(objective(erc, sigma, w0, 1e-4), abs=1e-15)
     assert step.objective <= step.start_objective
@@ -177,7 +177,7 @@ def test_the_gap_bounds_every_direction_and_vanishes_only_where_stationary():
     sigma, w0, gamma = periods(3), EQUAL, 1e-3
     program = RiskParity(N, 3, gamma)
     g = np.random.default_rng(0)
-    step = program.stepper().solve(sigma, w0)
+    step = program.stepper(starts="erc").solve(sigma, w0)
 
     def linear_gain(W, slope, V):
         cost = [gamma * np.abs(np.diff(X, axis=0, prepend=w0[None])).sum() for X in (W, V)]
@@ -198,23 +198,23 @@ def test_equal_periods_are_solved_as_one_and_the_answer_is_that_of_all():
     sigma = np.concatenate([periods(1), periods(1), periods(9)[-2:], periods(9)[-1:], periods(9)[-1:]])
     w0 = np.random.default_rng(4).dirichlet(np.ones(N))
     program = RiskParity(N, 6, 1e-3)
-    step = program.stepper().solve(sigma, w0)
+    step = program.stepper(starts="erc").solve(sigma, w0)
     assert step.ok
     assert np.array_equal(step.W[0], step.W[1])
     assert np.array_equal(step.W[3], step.W[5])
     # a breath of difference keeps them apart
-    apart = program.stepper().solve(sigma * (1.0 + 1e-13 * np.arange(6))[:, None, None], w0)
+    apart = program.stepper(starts="erc").solve(sigma * (1.0 + 1e-13 * np.arange(6))[:, None, None], w0)
     assert step.objective == pytest.approx(apart.objective, abs=1e-11)
     assert np.abs(step.W - apart.W).max() < 1e-4
-    once = program.stepper().solve(CALM, w0)  # one covariance stands for all
+    once = program.stepper(starts="erc").solve(CALM, w0)  # one covariance stands for all
     assert once.objective == pytest.approx(
-        program.stepper().solve(np.tile(CALM, (6, 1, 1)), w0).objective, abs=0
+        program.stepper(starts="erc").solve(np.tile(CALM, (6, 1, 1)), w0).objective, abs=0
     )
 
 
 def test_unequal_budgets_by_period():
     b = np.random.default_rng(5).uniform(0.5, 2.0, (3, N))
-    step = RiskParity(N, 3, 1e-7, budgets=b).stepper().solve(periods(3), EQUAL)
+    step = RiskParity(N, 3, 1e-7, budgets=b).stepper(starts="erc").solve(periods(3), EQUAL)
     assert step.ok
     assert np.abs(step.contributions - b / b.sum(axis=1, keepdims=True)).max() < 1e-3
 
@@ -223,13 +223,13 @@ def test_unequal_budgets_by_period():
 def test_other_solvers_find_the_same(solver):
     sigma = periods(3)
     step = RiskParity(N, 3, 1e-3).stepper(solver=solver).solve(sigma, EQUAL)
-    wanted = RiskParity(N, 3, 1e-3).stepper().solve(sigma, EQUAL)
+    wanted = RiskParity(N, 3, 1e-3).stepper(starts="erc").solve(sigma, EQUAL)
     assert step.objective == pytest.approx(wanted.objective, abs=1e-8)
     assert step.dead == ()
 
 
 def test_one_asset_and_one_period():
-    step = RiskParity(1, 1, 0.1).stepper().solve([[[0.04]]], [1.0])
+    step = RiskParity(1, 1, 0.1).stepper(starts="erc").solve([[[0.04]]], [1.0])
     assert step.ok
     assert step.W.tolist() == [[1.0]]
     assert step.objective == 0.0

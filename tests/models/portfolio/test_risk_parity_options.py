@@ -99,7 +99,7 @@ def test_options_are_kept_and_slsqp_finds_nothing_better(name):
     program = RiskParity(4, 2, 1e-3, **OPTIONS[name])
     if program.cash is not None:
         sigma[:, program.cash] = sigma[:, :, program.cash] = 0.0
-    step = program.stepper().solve(sigma, w0)
+    step = program.stepper(starts="erc").solve(sigma, w0)
     assert step.ok, step.checks
     W, holdings = step.W, program.plan_set
     assert np.all(holdings.lower - 1e-9 <= W)
@@ -118,7 +118,7 @@ def test_options_are_kept_and_slsqp_finds_nothing_better(name):
 def test_cash_changes_no_risk_contribution():
     program = RiskParity(N, 2, 1e-6, cash=3, lower=np.where(np.arange(N) == 3, 0.2, 0.0))
     sigma = periods(2)
-    step = program.stepper().solve(sigma, EQUAL)  # the row of the cash is ignored
+    step = program.stepper(starts="erc").solve(sigma, EQUAL)  # the row of the cash is ignored
     others = program.risky
     erc = equal_risk(sigma[:, others[:, None], others])
     scaled = step.W[:, others] / step.W[:, others].sum(axis=1, keepdims=True)
@@ -132,11 +132,13 @@ def test_cash_changes_no_risk_contribution():
 
 def test_what_rules_keep_out_is_said_to_be_kept_out():
     closed = RiskParity(N, 1, 1e-4, upper=np.where(np.arange(N) == 4, 0.0, 1.0))
-    step = closed.stepper().solve(CALM, EQUAL)
+    step = closed.stepper(starts="erc").solve(CALM, EQUAL)
     assert step.dead == step.rules_choice == (4,)
     assert step.penalty_choice == ()
     assert step.ok
-    capped = RiskParity(N, 1, 1e-4, groups=[Group((0, 1), upper=0.2)]).stepper().solve(CALM, EQUAL)
+    capped = (
+        RiskParity(N, 1, 1e-4, groups=[Group((0, 1), upper=0.2)]).stepper(starts="erc").solve(CALM, EQUAL)
+    )
     if capped.dead:
         assert capped.dead == capped.rules_choice
         assert capped.alternative >= capped.objective
@@ -160,9 +162,9 @@ def test_under_a_turnover_limit_a_descent_from_the_holdings_is_not_missed(pytest
     program, w0 = RiskParity(5, 2, 0.0, turnover_limit=0.1), np.array([0.445, 0.147, 0.392, 0.014, 0.002])
     sigma = np.broadcast_to(CALM[few], (2, 5, 5))
     best = best_of_slsqp(program, sigma, w0, starts=1)
-    assert program.stepper().solve(sigma, w0).objective == pytest.approx(best, rel=1e-6)
+    assert program.stepper(starts="erc").solve(sigma, w0).objective == pytest.approx(best, rel=1e-6)
     for program, sigma, w0 in limited(2, 60 if pytestconfig.getoption("full") else 24):
-        step = program.stepper().solve(sigma, w0)
+        step = program.stepper(starts="erc").solve(sigma, w0)
         assert step.ok
         assert np.abs(step.W[0] - w0).sum() <= program.plan_set.turnover_limit[0] + 1e-8
         assert step.objective == pytest.approx(program.objective(step.W, sigma, w0), rel=1e-9)
@@ -176,14 +178,14 @@ def test_under_a_turnover_limit_a_descent_from_the_holdings_is_not_missed(pytest
 
 def test_what_the_rules_keep_out_is_held_without_them_and_what_the_cost_keeps_out_is_not():
     w0 = np.eye(N)[3]
-    stuck = RiskParity(N, 1, 1e-4, turnover_limit=0.05).stepper().solve(CALM, w0)
-    freed = RiskParity(N, 1, 1e-4).stepper().solve(CALM, w0)
+    stuck = RiskParity(N, 1, 1e-4, turnover_limit=0.05).stepper(starts="erc").solve(CALM, w0)
+    freed = RiskParity(N, 1, 1e-4).stepper(starts="erc").solve(CALM, w0)
     assert not freed.dead
     assert stuck.dead == stuck.rules_choice
     assert len(stuck.dead) > 0
     assert stuck.penalty_choice == ()
     # where the price alone forbids every trade, a limit is not what keeps anything out
-    dear = RiskParity(N, 1, 10.0, turnover_limit=1.5).stepper().solve(CALM, w0)
+    dear = RiskParity(N, 1, 10.0, turnover_limit=1.5).stepper(starts="erc").solve(CALM, w0)
     assert dear.W[0] == pytest.approx(w0, abs=1e-9)
     assert dear.rules_choice == ()
     assert dear.dead == dear.penalty_choice
@@ -194,7 +196,7 @@ def test_trades_for_nothing_are_planned_without_a_warning(limit):
     # warnings are errors here
     for H, seed in ((1, 0), (2, 1), (2, 2)):
         w0 = np.random.default_rng(seed).dirichlet(np.full(N, 0.4))
-        assert RiskParity(N, H, 0.0, turnover_limit=limit).stepper().solve(CALM, w0).ok
+        assert RiskParity(N, H, 0.0, turnover_limit=limit).stepper(starts="erc").solve(CALM, w0).ok
 
 
 # ------------------------------------------------------------------- interfaces
@@ -274,15 +276,15 @@ def test_a_declaration_that_cannot_be_is_refused(arguments, words):
 def test_data_that_cannot_be_are_refused(data, words):
     given = {"covariance": np.eye(3), "w0": np.full(3, 1 / 3)} | data
     with pytest.raises(BadData, match=words):
-        RiskParity(3, 2, 1e-3).stepper().solve(**given)
+        RiskParity(3, 2, 1e-3).stepper(starts="erc").solve(**given)
 
 
 def test_limits_that_no_weights_meet_are_refused():
     program = RiskParity(3, 2, 1e-3, lower=0.2, turnover_limit=0.1)
     with pytest.raises(BadData, match="widen one of them"):
-        program.stepper().solve(np.eye(3), [1.0, 0.0, 0.0])
+        program.stepper(starts="erc").solve(np.eye(3), [1.0, 0.0, 0.0])
     with pytest.raises(SolverFailure):  # which the backtest takes for a day without an answer
-        program.stepper().solve(np.eye(3), [1.0, 0.0, 0.0])
+        program.stepper(starts="erc").solve(np.eye(3), [1.0, 0.0, 0.0])
 
 
 def test_a_method_that_does_not_exist_is_refused():

@@ -5,8 +5,10 @@ r"""Mean-variance model-predictive control: a plan over the horizon, of which th
     - \gamma_{trade} \|w_\tau - w_{\tau-1}\|_1
     \quad\text{s.t.}\quad 1'w_\tau = 1,\ \ w_\tau \ge 0
 
-and what the options add: bounds, groups, cash that is traded for nothing, a turnover limit, a limit of the number of
-positions (then mixed-integer). H = 1 is the single-period model.
+and what the options add: costs of each trade as they are charged,
+:math:`\sum_i a_i |u_i| + p_i |u_i|^{3/2} + c_i u_i` with :math:`u_\tau = w_\tau - w_{\tau-1}`, bounds, groups,
+cash that is traded for nothing, a turnover limit, a limit of the number of positions (then mixed-integer). H = 1 is the
+single-period model.
 
 Source: Boyd, Busseti, Diamond, Kahn, Koh, Nystrup, Speth, "Multi-Period Trading via Convex Optimization",
 Foundations and Trends in Optimization 3 (2017), section 4; with regime-switching forecasts: Nystrup, Boyd,
@@ -28,6 +30,7 @@ from proofolio.models.arguments import not_negative, whole
 from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
 from proofolio.models.portfolio.plan_set import Group, PlanSet
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
+from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
@@ -51,6 +54,8 @@ class MeanVariance:
         Risk aversion, from 0.
     gamma_trade : float
         Price of trading, a fraction of what is traded (10 bp = 0.001), from 0.
+    half_spread, power_impact, asymmetry : float or array_like, shape (n,)
+        a, p and c of `proofolio.models.portfolio.trade_cost.TradeCost`, on top of `gamma_trade`; cash costs nothing.
     lower, upper : array_like, shape () or (n,) or (H, n)
         Bounds of the weights (default 0 and 1).
     groups : sequence of Group
@@ -67,6 +72,8 @@ class MeanVariance:
     ----------
     plan_set : PlanSet
         What may be held and traded.
+    charged : TradeCost
+        What each trade costs beside `gamma_trade`, nothing for cash.
 
     Raises
     ------
@@ -89,6 +96,9 @@ class MeanVariance:
         gamma_risk: float,
         gamma_trade: float,
         *,
+        half_spread: ArrayLike = 0.0,
+        power_impact: ArrayLike = 0.0,
+        asymmetry: ArrayLike = 0.0,
         lower: ArrayLike = 0.0,
         upper: ArrayLike = 1.0,
         groups: Sequence[Group] = (),
@@ -103,7 +113,17 @@ class MeanVariance:
             self.n, self.H, lower, upper, groups=groups, cardinality=cardinality, turnover_limit=turnover_limit,
             cash=cash,
         )  # fmt: skip
-        self.step = QuadraticStep.priced(self.plan_set, self.gamma_trade, self.gamma_risk)
+        charged, priced = (
+            TradeCost.of(self.n, half_spread, power_impact, asymmetry),
+            self.plan_set.counted.astype(float),
+        )
+        self.charged = TradeCost(
+            priced * charged.half_spread, priced * charged.power_impact, priced * charged.asymmetry
+        )
+        power = self.charged.power_impact if self.charged.power_impact.any() else None
+        self.step = QuadraticStep(
+            self.plan_set, self.gamma_trade * priced + self.charged.half_spread, self.gamma_risk, power
+        )
 
     @property
     def cash(self) -> int | None:
@@ -120,7 +140,7 @@ class MeanVariance:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
         mu, sigma, held = step_data(self.plan_set, mean, covariance, w0)
         model = Builder("mean_variance")
-        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
+        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held, self.charged)
         utility = (mu.T * W).sum() - cost
         if self.gamma_risk > 0.0:
             utility = utility - model.quadratic(self.gamma_risk * sigma, W.T).sum()
@@ -152,7 +172,9 @@ class MeanVariance:
         for t in range(H):
             w, before = W[:, t], w0 if t == 0 else W[:, t - 1]
             utility += mean[:, t] @ w - self.gamma_risk * cp.sum_squares(factors[t].T @ w)
-            utility -= self.step.cost @ cp.abs(w - before)
+            utility -= self.step.cost @ cp.abs(w - before) + self.charged.asymmetry @ (w - before)
+            if self.step.power is not None:
+                utility -= self.step.power @ cp.power(cp.abs(w - before), 1.5)
         problem = cp.Problem(cp.Maximize(utility), self.plan_set.to_cvxpy(W, w0))
         return MpcProblem(problem, W, mean, factors, w0, self.plan_set)
 
@@ -164,6 +186,7 @@ class MeanVariance:
         Parameters
         ----------
         solver : "auto", "riccati", or a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
+            With `power_impact`, "auto" is Clarabel, which alone takes it.
         tolerance : float
             Of the proven relative gap.
         **options
@@ -178,7 +201,7 @@ class MeanVariance:
             raise UnsupportedProgram(
                 "a cardinality makes the step mixed-integer, which the direct solvers cannot take: use .solve()"
             )
-        return MeanVarianceStepper(self.step, solver, tolerance, **options)
+        return MeanVarianceStepper(self.step, solver, tolerance, self.charged.asymmetry, **options)
 
     def solve(
         self,

@@ -82,11 +82,20 @@ class MeanVarianceStepper:
         Clarabel after it. A solver that is named answers alone.
     tolerance : float
         Of the proven gap, relative (see `Kkt`).
+    asymmetry : ndarray, shape (n,), optional
+        c: what buying costs more, and selling less. Over the horizon it adds up to c'(w_H - w_0).
     **options
         Of the solver that is named.
     """
 
-    def __init__(self, step: QuadraticStep, solver: str, tolerance: float, **options: Any) -> None:
+    def __init__(
+        self,
+        step: QuadraticStep,
+        solver: str,
+        tolerance: float,
+        asymmetry: Floats | None = None,
+        **options: Any,
+    ) -> None:
         if solver not in SOLVERS:
             raise BadData(f"solver is {solver!r}; it must be one of {', '.join(SOLVERS)}")
         if not 0.0 < tolerance < 1.0:
@@ -106,6 +115,13 @@ class MeanVarianceStepper:
             names = (
                 ("riccati", "piqp", "clarabel") if inner and n >= MANY + MORE / H else ("piqp", "clarabel")
             )
+        if step.power is not None:
+            if solver not in ("auto", "clarabel"):
+                raise BadData(
+                    f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name clarabel"
+                )
+            names = ("clarabel",)
+        self._asymmetry = asymmetry if asymmetry is not None and asymmetry.any() else None
         self._names = names
         self._solvers: dict[str, Solve] = {}
         self._shift = np.eye(n)
@@ -143,6 +159,9 @@ class MeanVarianceStepper:
         started = time.perf_counter()
         step, plans = self._step, self._step.plan_set
         mu, sigma, held = step_data(plans, mean, covariance, w0, uninvested)
+        if self._asymmetry is not None:
+            mu = mu.copy()
+            mu[-1] -= self._asymmetry
         self._check_convex(sigma)
         size = step.size(mu, sigma)
         given = mu
@@ -167,6 +186,8 @@ class MeanVarianceStepper:
         if best is None:
             raise SolverFailure(f"{', '.join(self._names)} found no plan, though the rules allow one")
         W, value, kkt, name = best
+        if self._asymmetry is not None:
+            value -= float(self._asymmetry @ held)
         return MeanVarianceStep(W, -value, kkt, time.perf_counter() - started, name, self._good(kkt))
 
     def _good(self, kkt: Kkt) -> bool:

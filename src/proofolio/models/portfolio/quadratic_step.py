@@ -31,8 +31,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Integers, Sparse
+from proofolio.errors import BadData
 from proofolio.models.portfolio.plan_set import PlanSet
+from proofolio.solvers.quadratic.power_costs import solve_with_powers
 from proofolio.solvers.quadratic.problem import QP
 from proofolio.solvers.quadratic.table import DirectQP, direct_qp
 
@@ -40,6 +42,7 @@ __all__ = ["ACCEPTED", "DirectSolver", "Kkt", "QuadraticStep", "TradeMultipliers
 
 
 ACCEPTED = 1e-8  # a plan that misses its rules by at most this is taken: ten times a solver's own accuracy
+CONIC = 1e-10  # tolerance of the conic program, where none is asked for
 NEARLY_ZERO = 1e-3  # of the largest coefficient: an objective below it has no relative error of its own
 
 
@@ -84,7 +87,9 @@ class Measured(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class QuadraticStep:
-    r"""The program :math:`\min \sum_t \gamma w_t'\Sigma_t w_t - \mu_t'w_t + \sum_i c_i |u_{t,i}|` over a plan set.
+    r"""A program over a plan set.
+
+    .. math:: \min \sum_t \gamma w_t'\Sigma_t w_t - \mu_t'w_t + \sum_i c_i |u_{t,i}| + p_i |u_{t,i}|^{3/2}
 
     Attributes
     ----------
@@ -94,11 +99,19 @@ class QuadraticStep:
         c, of the size of each trade.
     gamma : float
         Risk aversion.
+    power : ndarray, shape (n,), optional
+        p, of the size of each trade to the power 3/2; nothing when left out.
     """
 
     plan_set: PlanSet
     cost: Floats
     gamma: float
+    power: Floats | None = None
+
+    @property
+    def powered(self) -> Integers:
+        """The assets whose trades cost something to the power 3/2."""
+        return np.flatnonzero(self.power) if self.power is not None else np.arange(0)
 
     @classmethod
     def priced(cls, plan_set: PlanSet, price: float, gamma: float) -> QuadraticStep:
@@ -109,7 +122,8 @@ class QuadraticStep:
         """Return the largest coefficient of the objective, where the budget makes only differences of means count."""
         # the largest entry of a semidefinite matrix stands on its diagonal
         curved = 2.0 * self.gamma * float(covariance.max())
-        return max(float(mean.max()) - float(mean.min()), curved, float(self.cost.max()), 1e-300)
+        power = 0.0 if self.power is None else float(self.power.max())
+        return max(float(mean.max()) - float(mean.min()), curved, float(self.cost.max()), power, 1e-300)
 
     def measure(
         self,
@@ -139,7 +153,12 @@ class QuadraticStep:
             price = np.where(np.isfinite(plans.turnover_limit), np.maximum(multipliers.limit, 0.0), 0.0)
             most = self.cost + price[:, None] * plans.counted
             proved -= float((price * np.where(price > 0.0, plans.turnover_limit, 0.0)).sum())
-        s = np.minimum(np.maximum(multipliers.s, -most), most)
+        if self.power is None:
+            s = np.minimum(np.maximum(multipliers.s, -most), most)
+        else:
+            value += float((amount**1.5 @ self.power).sum())
+            s, worth = _with_power(multipliers.s, most, self.power, plans)
+            proved -= worth
         g = risk_gradient
         g -= mean
         g += s
@@ -153,6 +172,19 @@ class QuadraticStep:
         gap = value - proved
         relative = gap / max(abs(value), NEARLY_ZERO * size)
         return Measured(value, Kkt(plans.violation(W, amount), gap, abs(relative)))
+
+
+def _with_power(s: Floats, most: Floats, power: Floats, plans: PlanSet) -> tuple[Floats, float]:
+    r"""Return multipliers of trades moved where they prove something, and what the costs' conjugate takes from it.
+
+    .. math:: \min_u\ m |u| + p |u|^{3/2} - s u = -\tfrac{4}{27} \frac{(|s| - m)_+^3}{p^2}
+
+    The least is at :math:`|u| = (2 (|s| - m) / 3p)^2`, so multipliers for trades larger than there can be help nothing.
+    """
+    largest = 1.5 * power * np.sqrt(np.maximum(np.abs(plans.upper).max(), np.abs(plans.lower).max()) + 1.0)
+    beyond = np.minimum(np.maximum(np.abs(s) - most, 0.0), largest)
+    worth = (4.0 / 27.0) * beyond**3 / np.where(power > 0.0, power, 1.0) ** 2
+    return np.sign(s) * (np.minimum(np.abs(s), most) + beyond), float(worth.sum())
 
 
 def _supported(y: Floats, low: Floats, high: Floats) -> tuple[Floats, float]:
@@ -193,6 +225,15 @@ class DirectSolver:
         rows = n * np.repeat(np.arange(H), n * n) + np.tile(np.arange(n), self._N)
         self._P = sparse.csc_matrix((np.zeros(rows.size), rows, pointer), shape=(self._wide, self._wide))
         self._solver: DirectQP | None = None
+        self._powered = step.powered
+        self._trades: Sparse | None = None
+        if self._powered.size:
+            if solver != "clarabel":
+                raise BadData(f"solver {solver!r} takes no costs of the power 3/2: name clarabel")
+            m = self._powered.size
+            pick = sparse.csr_array((np.ones(m), (np.arange(m), self._powered)), shape=(m, n))
+            u = sparse.kron(sparse.eye_array(H) - sparse.eye_array(H, k=-1), pick)
+            self._trades = sparse.csr_array(sparse.hstack([u, sparse.csr_array((H * m, H * k))]))
 
     def solve(
         self, mean: Floats, covariance: Floats, w0: Floats, size: float
@@ -201,7 +242,7 @@ class DirectSolver:
 
         The objective is divided by its `size` (see `QuadraticStep.size`): solvers' tolerances are absolute.
         """
-        plans, H, n, N, k = self._step.plan_set, self._H, self._n, self._N, self._count
+        H, n, N = self._H, self._n, self._N
         q = np.empty(self._wide)
         q[:N] = mean.ravel()
         q[:N] *= -1.0 / size
@@ -211,6 +252,8 @@ class DirectSolver:
         # the one matrix gets its new numbers: to make another takes longer than to update the solver
         P = self._P
         P.data = covariance.ravel() * (2.0 * self._step.gamma / size)
+        if self._trades is not None:
+            return self._conic(q, row_upper, w0, size)
         if self._solver is None:
             qp = QP(P, q, self._rows.A, self._rows.lower, row_upper, self._lower, self._upper)
             self._solver = direct_qp(self._name, qp, **self._options)
@@ -220,11 +263,34 @@ class DirectSolver:
         if not isfinite(np.vdot(answer.x, answer.x) + np.vdot(answer.y, answer.y)):
             self._solver = None  # what is left inside it is not to be started from
             return None
-        prices = -size * answer.y  # of upper sides, which all of these rows have
+        return self._answer(answer.x, answer.y, size)
+
+    def _answer(self, x: Floats, y: Floats, size: float) -> tuple[Floats, TradeMultipliers]:
+        plans, H, n, N, k = self._step.plan_set, self._H, self._n, self._N, self._count
+        prices = -size * y  # of upper sides, which all of these rows have
         price = prices[self._rows.limits] if plans.limited else None
         s = np.zeros((H, n))
         s[:, self._traded] = prices[self._rows.trades].reshape(H, k) - 0.5 * self._bought
         if price is not None:
             s -= price[:, None] * plans.counted
         groups = prices[self._rows.groups].reshape(H, -1) if plans.groups else None
-        return answer.x[:N].reshape(H, n), TradeMultipliers(s, price, groups)
+        return x[:N].reshape(H, n), TradeMultipliers(s, price, groups)
+
+    def _conic(
+        self, q: Floats, row_upper: Floats, w0: Floats, size: float
+    ) -> tuple[Floats, TradeMultipliers] | None:
+        """Solve with costs of the power 3/2, anew each time."""
+        assert self._step.power is not None
+        assert self._trades is not None
+        H, some = self._H, self._powered
+        qp = QP(self._P, q, self._rows.A, self._rows.lower, row_upper, self._lower, self._upper)
+        first = np.concatenate([w0[some], np.zeros((H - 1) * some.size)])
+        tolerance = float(self._options.get("tolerance", CONIC))
+        found = solve_with_powers(
+            qp, self._trades, first, np.tile(self._step.power[some] / size, H), tolerance
+        )
+        if found is None or not isfinite(np.vdot(found.x, found.x) + np.vdot(found.y, found.y)):
+            return None
+        W, held = self._answer(found.x, found.y, size)
+        held.s[:, some] += size * found.s.reshape(H, -1)
+        return W, held

@@ -11,6 +11,7 @@ Parity Weights", 2013).
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dposv
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData, SolverFailure, UnsupportedProgram
+from proofolio.errors import BadData, Imprecise, SolverFailure, UnsupportedProgram
 from proofolio.models.arguments import finite
 
 __all__ = [
@@ -33,6 +34,9 @@ __all__ = [
 
 SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
 ERROR = 1e-12  # of a risk contribution
+INDEFINITE = 1e-10  # of the trace of the correlations: what rounding leaves below zero is less
+UNIT = 2.0**-53  # rounding of one operation
+COARSE = 1e-2  # of the smallest budget: contributions further from their budgets are no answer
 ROUNDING = 4e-16  # of a risk contribution: two units in the last place of 1
 STEPS = 60  # of Newton: far more than it needs, unless the covariance is close to singular
 # Where two ways take the same time; to measure again: `equal_risk` on either side of them, with either branch.
@@ -57,7 +61,13 @@ def equal_risk(
     Returns
     -------
     ndarray, shape (n,) or (m, n)
-        Positive, adding up to 1; every risk contribution is within 1e-12 of its budget.
+        Positive, adding up to 1; every risk contribution is within 1e-12 of its budget, or, of a covariance so close
+        to singular that rounding hides that, as near as double precision can tell.
+
+    Warns
+    -----
+    Imprecise
+        In the latter case, with the error that the contributions have at most.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def equal_risk(
         For arrays of other shapes, NaN, a zero variance, budgets that are not positive, and a covariance that
         is not positive semidefinite or has a riskless portfolio.
     SolverFailure
-        When rounding keeps the contributions from coming within 1e-12 of the budgets.
+        When rounding leaves nothing of the answer: contributions more than a hundredth of the smallest budget away.
 
     Notes
     -----
@@ -86,7 +96,17 @@ def equal_risk(
         raise BadData(
             f"budgets have shape {b.shape}; they must be {sigma.shape[:-1]}, or ({sigma.shape[-1]},)"
         )
-    return budgeted_weights(sigma, np.broadcast_to(b, sigma.shape[:-1]), first)
+    budgets_of = np.broadcast_to(b, sigma.shape[:-1])
+    w = budgeted_weights(sigma, budgets_of, first)
+    error, known = _error(w, sigma, budgets_of)
+    if error > ERROR:
+        warnings.warn(
+            f"the covariance is so close to singular that the risk contributions are only known to lie within "
+            f"{error + known:.1e} of their budgets",
+            Imprecise,
+            stacklevel=2,
+        )
+    return w
 
 
 def risk_contributions(weights: ArrayLike, covariance: ArrayLike) -> Floats:
@@ -116,7 +136,7 @@ def risk_contributions(weights: ArrayLike, covariance: ArrayLike) -> Floats:
 
 
 def read_covariance(covariance: ArrayLike) -> Floats:
-    """Return a covariance (n, n) or a stack of them, symmetric and with positive variances.
+    """Return a covariance (n, n) or a stack of them: symmetric, positive variances, no negative eigenvalue.
 
     Raises
     ------
@@ -132,7 +152,24 @@ def read_covariance(covariance: ArrayLike) -> Floats:
     if variances.size and not variances.min() > 0.0:
         asset = int(np.argwhere(~(variances > 0.0))[0][-1])
         raise BadData(f"asset {asset} has no variance, so no weight of it carries risk: leave it out")
+    _refuse_indefinite(sigma, variances)
     return sigma
+
+
+def _refuse_indefinite(sigma: Floats, variances: Floats) -> None:
+    """Raise BadData where some portfolio, short positions allowed, has a negative variance beyond rounding."""
+    n, scale = sigma.shape[-1], np.sqrt(variances)
+    C = sigma / (scale[..., :, None] * scale[..., None, :])
+    C[..., np.arange(n), np.arange(n)] += INDEFINITE * n
+    try:
+        np.linalg.cholesky(C)
+    except np.linalg.LinAlgError:
+        lowest = float(np.linalg.eigvalsh(C)[..., 0].min()) - INDEFINITE * n
+        if lowest < -INDEFINITE * n:
+            raise BadData(
+                f"covariance is not positive semidefinite: its correlations have the eigenvalue {lowest:.2g}; "
+                "use returns of the same days for all assets, or shrink it first (Ledoit-Wolf)"
+            ) from None
 
 
 def read_budgets(budgets: ArrayLike | None, n: int) -> Floats:
@@ -387,14 +424,30 @@ def _all_moved(C: Floats, b: Floats, y: Floats, Cy: Floats, p: Floats, rest: Flo
 
 def _checked(x: Floats, sigma: Floats, b: Floats) -> Floats:
     w: Floats = x / x.sum(axis=-1, keepdims=True)
-    error = np.abs(risk_contributions(w, sigma) - b).max(axis=-1, initial=0.0)
-    worst = float(np.max(error, initial=0.0))
-    if not worst <= ERROR:
+    error, known = _error(w, sigma, b)
+    if not error <= max(ERROR, min(8.0 * known, COARSE * float(b.min()))):
         raise SolverFailure(
-            f"the risk contributions stay {worst:.1e} from their budgets: the covariance is too close to "
-            "singular, or not positive semidefinite; shrink it first (Ledoit-Wolf)"
+            f"the risk contributions stay {error:.1e} from their budgets, and double precision knows them to "
+            f"{known:.1e}: the covariance is too close to singular; shrink it first (Ledoit-Wolf)"
         )
     return w
+
+
+def _error(w: Floats, sigma: Floats, b: Floats) -> tuple[float, float]:
+    r"""Return the largest distance of a contribution from its budget, and how far rounding may be off in it.
+
+    A sum of n products is off by at most :math:`(n + 1) u \sum_j |w_i \Sigma_{ij} w_j|`, which is the whole
+    contribution of an asset many times over where the others cancel its risk.
+    """
+    error = float(np.abs(risk_contributions(w, sigma) - b).max(initial=0.0))
+    if error <= ERROR:
+        return error, 0.0
+    variance = (w * np.matmul(sigma, w[..., None])[..., 0]).sum(axis=-1)
+    sizes = w * np.matmul(np.abs(sigma), w[..., None])[..., 0]
+    if not np.all(variance > 0.0):
+        return np.inf, np.inf
+    off = sizes + b * sizes.sum(axis=-1, keepdims=True)  # of the contribution, and of what it is divided by
+    return error, (w.shape[-1] + 2) * UNIT * float((off / variance[..., None]).max())
 
 
 def _flat() -> BadData:

@@ -10,9 +10,10 @@ equal weights may end in. So the method begins at each period's ERC, which is a 
 positive start (`equal_risk`). There the risk errors are 0, so that the objective is the cost of trading alone, and from
 there it descends (`proofolio.models.portfolio.risk_parity_descent`).
 
-Bounds, groups and turnover limits may leave several optima. With any of them in force the descent is made twice, from
-the ERC moved inside the rules and from the holdings, and the better end is kept: a stationary point still, of which
-nothing says that it is the best there is.
+Costs of trading, bounds, groups and turnover limits leave several optima. With ``starts="all"`` the descent is made
+from many starts (`proofolio.models.portfolio.risk_parity_starts`), the best end is kept, and the step says how many
+ended elsewhere. With ``starts="erc"``, the step of a backtest, it is made once, and under rules again from the
+holdings. What is kept is a stationary point; that no better one exists is not said.
 
 Consecutive periods with equal covariances, budgets and bounds are solved as one: on any path, moving all of them to the
 best one's weights raises no risk error and, by the triangle inequality, no cost of trading.
@@ -38,6 +39,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
     approximation,
     errors_and_jacobian,
 )
+from proofolio.models.portfolio.risk_parity_starts import POOL, STARTS, neighbours, wanted_starts
 from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
@@ -52,6 +54,10 @@ EXACT = 1e-12  # tolerance of a quadratic program
 HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 FULL = 1e-9  # holdings that add up to 1 within this are a plan
+SHARP = 1e-7  # of the objective: the gap to first order of descents whose ends are compared
+ELSEWHERE = 1e-6  # relative: an end that is worse by more is another one
+SAME = 1e-4  # ends with all weights nearer than this are one
+MOST = 400  # starts of one step
 
 
 class RiskParity(RiskParityProblem):
@@ -184,6 +190,9 @@ class RiskParityStepper:
         The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
     limit : int
         The most iterations.
+    starts : {"all", "erc"}
+        Of Gauss-Newton: many, of which the best end is kept, or the ERC (and under rules the holdings),
+        which is faster.
     """
 
     def __init__(
@@ -191,13 +200,16 @@ class RiskParityStepper:
         program: RiskParityProblem,
         method: str = "gauss-newton",
         *,
+        starts: str = "all",
         solver: str = "piqp",
         tolerance: float = 1e-5,
         limit: int = 200,
     ) -> None:
         if method not in METHODS:
             raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
-        self.program, self.method, self.solver = program, method, solver
+        if starts not in STARTS:
+            raise BadData(f"starts is {starts!r}; it must be one of {', '.join(STARTS)}")
+        self.program, self.method, self.solver, self.starts = program, method, solver, starts
         self.tolerance, self.limit = tolerance, limit
         plans = program.plan_set
         same = plans.lower[1:] == plans.lower[:-1], plans.upper[1:] == plans.upper[:-1]
@@ -251,12 +263,16 @@ class RiskParityStepper:
         erc = self._erc(periods, solver, given if self.method == "gauss-newton" else None)
         start_objective = periods.objective(erc)
         enough = max(self.tolerance * start_objective, LEAST)
+        begun_from, elsewhere = 1, 0
         if self.method == "published":
             begun = "erc" if given is None else "given"
             found = published(periods, solver, erc if given is None else given, begun, self.limit)
         else:
             found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
-            found = self._from_holdings(periods, solver, found, enough)
+            if self.starts == "all":
+                found, begun_from, elsewhere = self._best(periods, solver, erc, found, enough)
+            else:
+                found = self._from_holdings(periods, solver, found, enough)
         alternative, unruled = np.nan, None
         if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
             found, alternative = self._revived(periods, solver, erc, found, enough)
@@ -264,9 +280,9 @@ class RiskParityStepper:
         step = checked_step(
             program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
             start_objective=start_objective, alternative=alternative, unruled=unruled,
-            tolerance=enough, solver=self.solver, method=self.method,
+            tolerance=enough, solver=self.solver, method=self.method, searched=begun_from > 1,
         )  # fmt: skip
-        return replace(step, seconds=time.perf_counter() - began)
+        return replace(step, starts=begun_from, elsewhere=elsewhere, seconds=time.perf_counter() - began)
 
     # ------------------------------------------------------------------ periods
     def _runs(self, sigma: Floats) -> Integers:
@@ -342,11 +358,12 @@ class RiskParityStepper:
             W[:, risky] = budgeted_weights(inner, periods.budgets[:, risky], first) * (1.0 - cash)[:, None]
         return self._moved_in(periods, solver, W)
 
-    def _moved_in(self, periods: Periods, solver: DirectSolver, W: Floats) -> Floats:
-        """Return weights themselves where they are allowed, else the nearest that are."""
+    def _moved_in(self, periods: Periods, solver: DirectSolver, W: Floats, relative: bool = True) -> Floats:
+        """Return weights themselves where they are allowed, else the nearest that are, small ones kept or all moved."""
         if periods.step.plan_set.contains(W, periods.w0):
             return W
-        near = NEAR * (1.0 + self.program.gamma_trade) / np.maximum(W, 1e-3)
+        size = np.maximum(W, 1e-3) if relative else np.ones_like(W)
+        near = NEAR * (1.0 + self.program.gamma_trade) / size
         return solved(periods, solver, near[:, :, None] * np.eye(W.shape[1]), -near * W)[0]
 
     def _from_holdings(
@@ -371,6 +388,40 @@ class RiskParityStepper:
         other = gauss_newton(periods, solver, stay, "holdings", enough, self.limit)
         return other if other.objective < found.objective else found
 
+    def _best(
+        self, periods: Periods, solver: DirectSolver, erc: Floats, found: Descent, enough: float
+    ) -> tuple[Descent, int, int]:
+        """Return the best end of all starts, how many there were, and how many ended at a worse one."""
+        ends = [found]
+
+        def descend(name: str, wanted: Floats, relative: bool = True) -> None:
+            try:
+                begin = self._moved_in(periods, solver, wanted, relative)
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    if not np.isfinite(periods.objective(begin)):
+                        return  # weights without any risk
+                sharp = min(max(SHARP * ends[0].objective, 0.1 * LEAST), enough)
+                ends.append(gauss_newton(periods, solver, begin, name, sharp, self.limit))
+            except SolverFailure:
+                return
+
+        for name, wanted in wanted_starts(erc, periods.w0, periods.step.plan_set):
+            descend(name, wanted)
+            if not periods.step.plan_set.contains(wanted, periods.w0):
+                descend(name, wanted, relative=False)
+        tried: list[Descent] = []
+        while len(ends) < MOST:
+            ends.sort(key=lambda end: end.objective)
+            ahead = next((end for end in _apart(ends)[:POOL] if not _known(end, tried)), None)
+            if ahead is None:
+                break
+            tried.append(ahead)
+            for wanted in neighbours(ahead.W, erc, periods.w0):
+                descend("neighbour", wanted)
+        ends.sort(key=lambda end: end.objective)
+        least = ends[0].objective * (1.0 + ELSEWHERE) + LEAST
+        return ends[0], len(ends), sum(end.objective > least for end in ends)
+
     def _unruled(self, sigma: Floats, w0: Floats) -> Floats | None:
         """Return the plan that bounds, groups and limits change, where there are any and it passes its checks."""
         if self.program.plan_set.only_long:
@@ -381,7 +432,7 @@ class RiskParityStepper:
                 program.n, program.H, program.gamma_trade, budgets=program.budgets, cash=program.cash
             )
             self._free = RiskParityStepper(
-                alone, solver=self.solver, tolerance=self.tolerance, limit=self.limit
+                alone, starts=self.starts, solver=self.solver, tolerance=self.tolerance, limit=self.limit
             )
         step = self._free.solve(sigma, w0, uninvested=1.0 - float(w0.sum()))
         return step.W if step.ok else None
@@ -403,3 +454,21 @@ class RiskParityStepper:
         if alive.objective < found.objective:
             found = gauss_newton(periods, solver, alive.W, "revived", enough, self.limit)
         return found, alive.objective
+
+
+def _apart(ends: list[Descent]) -> list[Descent]:
+    """Return the ends, best first, without those that are another one once more."""
+    kept: list[Descent] = []
+    for end in ends:
+        if len(kept) < POOL and not _known(end, kept):
+            kept.append(end)
+    return kept
+
+
+def _known(end: Descent, others: list[Descent]) -> bool:
+    """Return whether an end is one of the others: as good, or with the same weights."""
+    return any(
+        abs(end.objective - other.objective) <= ELSEWHERE * other.objective + LEAST
+        or float(np.abs(end.W - other.W).max()) <= SAME
+        for other in others
+    )

@@ -56,7 +56,7 @@ class RiskParityStep:
         The first row is the move to make now.
     objective, start_objective : float
         Here, and at the start whose every asset is held: each period's ERC, moved within bounds and limits.
-    begun : {"erc", "holdings", "revived", "given"}
+    begun : {"erc", "holdings", "between", "equal", "group", "corner", "drawn", "neighbour", "revived", "given"}
         Which start led here.
     contributions : ndarray, shape (H, n)
         Risk contributions.
@@ -74,6 +74,9 @@ class RiskParityStep:
     rules_choice : tuple of int
         Those that bounds, groups or the turnover limit keep out: their upper bound is 0, or the plan without all
         these rules holds them.
+    given_up : tuple of int
+        Those of them that were held before and are sold to nothing, where the best end of many starts does so and none
+        of the others is better: only with ``starts="all"``.
     alternative : float
         The best objective found with every dead asset held at a tenth of its ERC weight or more, where there is
         any; the choices are only called so where it is not below the objective.
@@ -82,6 +85,8 @@ class RiskParityStep:
     checks : tuple of Check
     seconds : float
     solver, method : str
+    starts, elsewhere : int
+        How many starts were descended from, and from how many the descent ended at a worse plan.
     """
 
     W: Floats
@@ -95,19 +100,22 @@ class RiskParityStep:
     dead: tuple[int, ...]
     penalty_choice: tuple[int, ...]
     rules_choice: tuple[int, ...]
+    given_up: tuple[int, ...]
     alternative: float
     iterations: tuple[Iteration, ...]
     checks: tuple[Check, ...]
     seconds: float
     solver: str
     method: str
+    starts: int = 1
+    elsewhere: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
 
         Stationary is not globally best: the program is not convex, and where bounds, groups or a turnover limit
-        hold, a better plan may exist beside the best of the two that were descended to.
+        hold, or trading costs, a better plan may exist beside the best of those that were descended to.
         """
         return all(check.ok for check in self.checks)
 
@@ -182,6 +190,7 @@ def checked_step(
     tolerance: float,
     solver: str,
     method: str,
+    searched: bool = False,
 ) -> RiskParityStep:
     """Return the answer with all that is claimed of it recomputed from the raw data.
 
@@ -197,6 +206,8 @@ def checked_step(
     unruled : ndarray, shape (H, n), optional
         The weights without bounds, groups and limits, to tell what these keep out.
     start_objective, alternative, begun, tolerance, solver, method
+    searched : bool
+        Whether W is the best end of many starts.
     """
     b = program.budgets
     m = np.matmul(sigma, W[..., None])[..., 0]
@@ -222,17 +233,19 @@ def checked_step(
     looked = method != "published" and bool(alternative >= objective or unknown)
     dead, penalty, shut = _dead(program, W, w0, holds and looked, unruled)
     lost = tuple(i for i in dead if i not in {*penalty, *shut})
+    given_up = lost if searched and holds and looked else ()
+    lost = () if given_up else lost
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     checks = (
         Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
         Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
-        Check("no asset dead", not lost, float(len(lost)), 0.0, _explained(penalty, shut, lost)),
+        Check("no asset dead", not lost, float(len(lost)), 0.0, _explained(penalty, shut, given_up, lost)),
     )
     return RiskParityStep(
         W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
-        alternative, iterations, checks, 0.0, solver, method,
+        given_up, alternative, iterations, checks, 0.0, solver, method,
     )  # fmt: skip
 
 
@@ -260,12 +273,16 @@ def _dead(
     return dead, penalty, tuple(i for i in dead if i in free or i in closed)
 
 
-def _explained(penalty: tuple[int, ...], shut: tuple[int, ...], lost: tuple[int, ...]) -> str:
+def _explained(
+    penalty: tuple[int, ...], shut: tuple[int, ...], given_up: tuple[int, ...], lost: tuple[int, ...]
+) -> str:
     parts = []
     if penalty:
         parts.append(f"assets {list(penalty)} were not held, and buying them costs more than it is worth")
     if shut:
         parts.append(f"assets {list(shut)} are kept out by bounds, groups or the turnover limit")
+    if given_up:
+        parts.append(f"assets {list(given_up)} are given up: no start ended better with them held")
     if lost:
         parts.append(f"assets {list(lost)} have no weight and so no risk: a dead-asset trap")
     return "; ".join(parts)

@@ -3,7 +3,7 @@ r"""What trading costs: functions of the trades between periods.
 With :math:`u_t = W_t - W_{t-1}`, the first period counting only where the holdings before it are given,
 
 .. math::
-    \sum_t \Bigl(\kappa \|u_t\|_1 + \sum_i q_i u_{i,t}^2 + \sum_i p_i |u_{i,t}|^{3/2}\Bigr).
+    \sum_t \Bigl(\kappa \|u_t\|_1 + \sum_i a_i |u_{i,t}| + c_i u_{i,t} + q_i u_{i,t}^2 + p_i |u_{i,t}|^{3/2}\Bigr).
 
 All of it grows with the size :math:`v \ge |u|`. The power 3/2 is exact by two rotated cones,
 
@@ -25,6 +25,7 @@ from proofolio.formulations.piecewise import interpolation_error, piecewise_line
 from proofolio.formulations.signs import absolute
 from proofolio.models.arguments import each_asset, finite, not_negative, whole
 from proofolio.models.portfolio.plan_set import PlanSet
+from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, concatenate
 
@@ -44,6 +45,8 @@ class Trading:
         Of the sum of the sizes of the trades.
     quadratic_impact, power_impact : float or array_like, shape (n,)
         Of the squares of the trades, and of their sizes to the power 3/2.
+    half_spread, asymmetry : float or array_like, shape (n,)
+        a and c: as in `proofolio.models.portfolio.trade_cost.TradeCost`, |c| at most a.
     impact_pieces : int, optional
         Chords to the power 3/2 for each trade; exact cones when left out.
     initial : array_like, shape (n,), optional
@@ -63,13 +66,20 @@ class Trading:
         turnover_cost: float = 0.0,
         quadratic_impact: ArrayLike = 0.0,
         power_impact: ArrayLike = 0.0,
+        half_spread: ArrayLike = 0.0,
+        asymmetry: ArrayLike = 0.0,
         impact_pieces: int | None = None,
         initial: ArrayLike | None = None,
     ) -> None:
         self.periods = periods
         self.turnover_cost = not_negative("turnover_cost", turnover_cost)
         self.quadratic_impact = each_asset("quadratic_impact", quadratic_impact, n)
-        self.power_impact = each_asset("power_impact", power_impact, n)
+        charged = TradeCost.of(n, half_spread, power_impact, asymmetry)
+        self.half_spread, self.power_impact, self.asymmetry = (
+            charged.half_spread,
+            charged.power_impact,
+            charged.asymmetry,
+        )
         self.impact_pieces = None if impact_pieces is None else whole("impact_pieces", impact_pieces, 1)
         self.initial = None if initial is None else _initial(initial, n)
 
@@ -81,12 +91,17 @@ class Trading:
     @property
     def couples(self) -> bool:
         """Whether any trade costs anything, so that one period's weights matter to the next."""
-        return bool(self.turnover_cost or self.quadratic_impact.any() or self.power_impact.any())
+        priced = self.half_spread.any() or self.quadratic_impact.any() or self.power_impact.any()
+        return bool(self.turnover_cost or priced)
 
     @property
     def options(self) -> tuple[str, ...]:
         """What is asked for beyond a cost of turnover."""
-        asked = {"quadratic_impact": self.quadratic_impact.any(), "power_impact": self.power_impact.any()}
+        asked = {
+            "half_spread": self.half_spread.any(),
+            "quadratic_impact": self.quadratic_impact.any(),
+            "power_impact": self.power_impact.any(),
+        }
         return tuple(name for name, present in asked.items() if present)
 
     # ------------------------------------------------------------------ build
@@ -110,8 +125,8 @@ class Trading:
             bought = W[:, :1] - self.initial[:, None]
             u = bought if u is None else concatenate([bought, u], axis=1)
         assert u is not None
-        curved = bool(self.quadratic_impact.any() or self.power_impact.any())
-        if balanced and not curved:
+        each = bool(self.half_spread.any() or self.quadratic_impact.any() or self.power_impact.any())
+        if balanced and not each:
             buy = model.variable("buy", u.shape, 0.0)
             model.add("bought", buy >= u)
             turnover = 2.0 * buy.sum(0)
@@ -120,6 +135,8 @@ class Trading:
             traded = absolute(model, "traded", u, side="at_least")
             turnover = traded.sum(0)
             cost = self._impact(model, traded, _reach(model.bounds(u)))
+            if self.half_spread.any():
+                cost = cost + (self.half_spread[:, None] * traded + self.asymmetry[:, None] * u).sum()
         limit = limit[self.first :]
         limited = np.flatnonzero(np.isfinite(limit))
         if limited.size:
@@ -164,7 +181,8 @@ class Trading:
     @property
     def largest_cost(self) -> float:
         """What a trade of size 1 costs at most."""
-        return float(self.turnover_cost + np.max(self.quadratic_impact + self.power_impact))
+        each = self.half_spread + np.abs(self.asymmetry) + self.quadratic_impact + self.power_impact
+        return float(self.turnover_cost + np.max(each))
 
     def trades(self, W: Floats) -> Floats:
         """Return the trades that count at weights (n, T)."""
@@ -172,14 +190,20 @@ class Trading:
 
     def cost(self, W: Floats) -> float:
         """Return what trading costs at weights (n, T), the power 3/2 taken as it is."""
-        size = np.abs(self.trades(W))
+        u = self.trades(W)
+        size = np.abs(u)
         total = self.turnover_cost * size.sum()
+        total += (self.half_spread @ size).sum() + (self.asymmetry @ u).sum()
         total += (self.quadratic_impact @ size**2).sum() + (self.power_impact @ size**1.5).sum()
         return float(total)
 
 
-def add_plan(model: Builder, plan_set: PlanSet, price: float, w0: Floats) -> tuple[Expression, Any]:
+def add_plan(
+    model: Builder, plan_set: PlanSet, price: float, w0: Floats, charged: TradeCost | None = None
+) -> tuple[Expression, Any]:
     """Add variables ``W`` (n, T) of a plan after holdings (n,), its rules, and trades at a price but for the cash.
+
+    What the trades are `charged` comes on top of the price.
 
     Returns W, and the cost of trading: an expression or 0.
 
@@ -188,7 +212,12 @@ def add_plan(model: Builder, plan_set: PlanSet, price: float, w0: Floats) -> tup
     W = model.variable("W", (plan_set.n, plan_set.periods), plan_set.lower.T, plan_set.upper.T)
     plan_set.add(model, W)
     traded = np.flatnonzero(plan_set.counted).tolist()
-    trading = Trading(len(traded), plan_set.periods, turnover_cost=price, initial=w0[traded])
+    each = TradeCost.of(plan_set.n) if charged is None else charged
+    trading = Trading(
+        len(traded), plan_set.periods, turnover_cost=price, initial=w0[traded],
+        half_spread=each.half_spread[traded], power_impact=each.power_impact[traded],
+        asymmetry=each.asymmetry[traded],
+    )  # fmt: skip
     balanced = plan_set.cash is None and float(w0.sum()) == 1.0
     return W, trading.add(model, W[traded], plan_set.turnover_limit, balanced)
 

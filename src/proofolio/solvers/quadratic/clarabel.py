@@ -31,7 +31,7 @@ from proofolio.solvers.natural_units import natural_units, power_of_two
 from proofolio.solvers.quadratic.problem import QP, DirectAnswer
 from proofolio.solvers.solution import Settings, Solution
 
-__all__ = ["CAN", "VERSION", "Clarabel", "solve"]
+__all__ = ["CAN", "VERSION", "Clarabel", "Sides", "configured", "solve"]
 
 
 VERSION: str = clarabel.__version__
@@ -67,7 +67,7 @@ class Clarabel:
 
     def __init__(self, qp: QP, *, tolerance: float = 0.1 * TOLERANCE, **options: Any) -> None:
         self._qp, self._tolerance, self._options = qp, tolerance, options
-        _config(tolerance, options, 1, math.inf)  # wrong options are refused here
+        configured(tolerance, options, 1, math.inf)  # wrong options are refused here
 
     @property
     def qp(self) -> QP:
@@ -81,7 +81,7 @@ class Clarabel:
     def solve(self) -> DirectAnswer:
         """Solve the program as it stands."""
         qp = self._qp
-        linear = _Linear(qp.A, (qp.row_lower, qp.row_upper), (qp.lower, qp.upper))
+        linear = Sides(qp.A, (qp.row_lower, qp.row_upper), (qp.lower, qp.upper))
         P = sparse.csc_matrix(sparse.triu(sparse.csc_matrix(qp.P)))
         A, none = sparse.csc_matrix(linear.matrix), np.empty(0, dtype=np.intp)
         form = ConicForm(P, qp.q, A, linear.side, linear, none, np.ones(linear.side.size), 1.0)
@@ -169,7 +169,7 @@ def _feasible(program: Program, settings: Settings, started: float) -> bool:
     return solve(still, left).status != "infeasible"
 
 
-class _Linear:
+class Sides:
     """The sides of rows and bounds as rows of their own: equalities, then upper sides, then lower ones negated."""
 
     def __init__(self, A: Any, rows: tuple[Floats, Floats], box: tuple[Floats, Floats]) -> None:
@@ -200,7 +200,7 @@ class ConicForm(NamedTuple):
     q: Floats
     A: Any
     b: Floats
-    linear: _Linear
+    linear: Sides
     orders: Integers
     factor: Floats
     worth: float
@@ -214,7 +214,7 @@ class ConicForm(NamedTuple):
         cones = [kind(int(size)) for kind, size in kinds if size]
         for step in STEPS:
             left = max(ends - time.perf_counter(), 0.0)
-            config = _config(step * tolerance, options, threads, left)
+            config = configured(step * tolerance, options, threads, left)
             found = clarabel.DefaultSolver(self.P, self.q, self.A, self.b, cones, config).solve()
             if str(found.status) not in ("InsufficientProgress", "NumericalError"):
                 break
@@ -225,7 +225,8 @@ class ConicForm(NamedTuple):
         return self.linear.multipliers(self.worth * self.factor * z[: self.factor.size])
 
 
-def _config(tolerance: float, options: Mapping[str, Any], threads: int, seconds: float) -> Any:
+def configured(tolerance: float, options: Mapping[str, Any], threads: int, seconds: float) -> Any:
+    """Return Clarabel's settings with a tolerance, absolute and relative, and its own options."""
     config = clarabel.DefaultSettings()
     config.verbose = False
     config.max_threads = threads
@@ -246,7 +247,7 @@ def conic_form(program: Program, unit: Floats) -> ConicForm:
     P, q = sparse.csc_matrix(sparse.triu(scale @ program.P @ scale)), unit * program.q
     largest = max(np.max(np.abs(P.data), initial=0.0), np.max(np.abs(q), initial=0.0))
     worth = float(power_of_two(largest)) if largest > 0.0 else 1.0
-    rows = _Linear(program.A, (program.row_lower, program.row_upper), (program.lower, program.upper))
+    rows = Sides(program.A, (program.row_lower, program.row_upper), (program.lower, program.upper))
     linear = rows.matrix @ scale
     largest_entry = np.asarray(abs(linear).max(axis=1).todense()).ravel() if linear.shape[0] else np.ones(0)
     factor = 1.0 / power_of_two(np.where(largest_entry > 0.0, largest_entry, 1.0))
