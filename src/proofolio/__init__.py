@@ -15,7 +15,7 @@ portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Hist
             `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `RegimeSwitching`,
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
-            `TuningResult`, `trades_today`
+            `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
             `InvalidBigM`, `SolverFailure`, `NoPlan`; the warnings `UnprovenBigM`, `DoubtfulFile`
 """

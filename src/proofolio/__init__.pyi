@@ -2,6 +2,7 @@
 
 # Model: array expressions, the builder, the frozen program, files.
 # Backtest.
+from proofolio.backtesting.account import Account as Account
 from proofolio.backtesting.own_strategies import DecisionContext as DecisionContext
 from proofolio.backtesting.own_strategies import strategy as strategy
 from proofolio.backtesting.results import StrategyRun as StrategyRun

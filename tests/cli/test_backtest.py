@@ -175,7 +175,7 @@ def test_tuning_chooses_on_the_first_span_and_runs_once_on_the_second(file, tmp_
 
 def test_today_s_trades_add_up_and_say_why(file, tmp_path):
     held = tmp_path / "held.csv"
-    held.write_text("asset,amount\nUS,600\nGOLD,400\n", encoding="utf-8")
+    held.write_text("asset,money\nUS,600\nGOLD,400\n", encoding="utf-8")
     arguments = ("trade", file, *SMALL, "--holdings", held, "--strategy", "mpo-rp", "--gamma-trade", "1e-4")
     words = run(*arguments)
     assert words.exit_code == 0, words.output
@@ -195,7 +195,7 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
     shorter, held = tmp_path / "shorter.csv", tmp_path / "held.json"
     table = prices()
     table.iloc[:-2].to_csv(shorter)
-    held.write_text('{"US": 1, "BONDS": 1, "GOLD": 1}', encoding="utf-8")
+    held.write_text('{"money": {"US": 1, "BONDS": 1, "GOLD": 1}}', encoding="utf-8")
     arguments = ("--strategy", "erc", "--holdings", held, "--json")
     # as many days as the window are enough
     today = json.loads(
@@ -215,7 +215,7 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{}", "holds nothing"),
+        ("{}", "nothing is held"),
         ('{"OIL": 1}', "'OIL', which is not in the table"),
         ('{"US": -1}', "'US' is -1"),
         ("US;3", "no amounts by asset"),
@@ -534,8 +534,8 @@ def test_days_without_an_answer_are_said_everywhere(tmp_path):
 
 def test_tables_are_written_as_csv(file, tmp_path):
     found = run(
-        "backtest", file, *SMALL, "--strategies", "fix-mix,erc",
-        "--out", tmp_path / "out", "--csv", tmp_path / "csv", "--json",
+        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out", "--csv",
+        tmp_path / "csv", "--json",
     )  # fmt: skip
     document = json.loads(found.stdout)
     weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)

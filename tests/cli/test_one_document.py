@@ -51,7 +51,7 @@ def test_trade_prints_one_document(tmp_path):
     prices = pd.DataFrame(100 * np.exp(returns.cumsum(axis=0)), index=days, columns=["US", "BONDS", "GOLD"])
     prices.rename_axis("Date").to_csv(tmp_path / "prices.csv")
     held = tmp_path / "held.csv"
-    held.write_text("asset,amount\nUS,600\nGOLD,400\n", encoding="utf-8")
+    held.write_text("asset,money\nUS,600\nGOLD,400\n", encoding="utf-8")
     found = document("trade", tmp_path / "prices.csv", *SMALL, "--holdings", held)
     assert set(found["trades"]) == {"US", "BONDS", "GOLD"}
 

@@ -152,10 +152,13 @@ def test_a_csv_of_another_program_is_left_alone(result, tmp_path):
 def test_other_costs_are_charged_without_solving_again(prices, result, monkeypatch):
     """What is charged afterwards is what a run under these costs pays, to the bit."""
     market = result.context.market
-    for costs in (LinearCost(0.01), SpreadAndImpact(0.001, 1.0, (1e6,) * 4, 5e5, memory=30)):
-        fresh = pf.backtest(prices, ["mpo", "erc", pf.strategy(momentum)], window=WINDOW, costs=costs)
+    account = pf.Account(value=5e5)
+    for costs in (LinearCost(0.01), SpreadAndImpact(0.001, 1.0, 1e6, memory=30)):
+        fresh = pf.backtest(
+            prices, ["mpo", "erc", pf.strategy(momentum)], window=WINDOW, costs=costs, account=account
+        )
         for name in fresh:
-            again = charged(result[name].simulation, market, costs)
+            again = charged(result[name].simulation, market, costs, account.value)
             assert (again.wealth == fresh[name].simulation.wealth).all()
             assert (again.costs == fresh[name].simulation.costs).all()
 
@@ -168,7 +171,7 @@ def test_other_costs_are_charged_without_solving_again(prices, result, monkeypat
     assert tried[20.0].to_numpy() == pytest.approx(result.figures["sharpe"].to_numpy(), abs=1e-12)
     assert (tried[100.0] <= tried[20.0]).all()
     with pytest.raises(pf.BadData, match=r"momentum on .* the trade costs"):
-        charged(result["momentum"].simulation, market, SpreadAndImpact(0.4, 1e3, (1.0,) * 4, 1e9, memory=30))
+        charged(result["momentum"].simulation, market, SpreadAndImpact(0.4, 1e3, 1.0, memory=30))
 
 
 def test_a_crisis_is_part_of_the_whole_run(prices, result):
@@ -239,3 +242,24 @@ def test_closes_without_an_answer_are_said_everywhere(prices, tmp_path):
 def test_shipped_strategies_and_arrays_go_on_working(prices, result):
     alone = pf.backtest(prices, FixMix(), window=WINDOW, cost_bps=20)
     assert (alone["fix-mix"].wealth == result["fix-mix"].wealth).all()
+
+
+def test_assets_that_begin_and_end_are_said(table_of):
+    prices = table_of(300)
+    prices.iloc[:60, 3] = np.nan  # OIL's first price is in row 60
+    prices.iloc[221:, 2] = np.nan  # GOLD's last one in row 220
+    found = pf.backtest(prices, ["fix-mix", "erc-no-hmm"], window=100)
+    weights = found["fix-mix"].weights
+    days = prices.index
+    late = f"can be held from {days[160]:%Y-%m-%d} on, when the window of 100 is full."
+    assert found.warnings == [
+        f"GOLD ends on {days[220]:%Y-%m-%d}, and is paid out at its last price where it is held.",
+        f"OIL begins on {days[61]:%Y-%m-%d} and {late}",
+    ]
+    assert (weights["OIL"] > 0).idxmax() == days[161]
+    assert (
+        weights["GOLD"][weights["GOLD"] > 0].index[-1] == days[221]
+    )  # held into the period in which it is paid out
+    assert found["erc-no-hmm"].forecasts["mean", "GOLD"].isna().sum() == len(days) - 1 - 221
+    page = found._repr_html_()
+    assert all(sentence in page for sentence in found.warnings)

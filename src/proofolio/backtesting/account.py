@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.market import PERIODS_PER_YEAR
 from proofolio.errors import BadData
 
 __all__ = ["Account"]
@@ -26,14 +25,11 @@ class Account:
         A year, of what is sold short: 0.01 is 1 % (100 basis points).
     margin : float
         A year, above the risk-free rate, of money owed.
-    periods_per_year : float
-        Of the calendar: a rate of b a year is ``b / periods_per_year`` a period.
     """
 
     value: float = 1e6
     borrow: float = 0.0
     margin: float = 0.0
-    periods_per_year: float = PERIODS_PER_YEAR
 
     def __post_init__(self) -> None:
         if not 0.0 < self.value < math.inf:  # NaN fails too
@@ -41,10 +37,8 @@ class Account:
         for name, rate in (("borrow", self.borrow), ("margin", self.margin)):
             if not 0.0 <= rate < 10.0:
                 raise BadData(f"{name} is {rate:g} a year; give a fraction from 0, 0.01 for one percent.")
-        if not 0.0 < self.periods_per_year < math.inf:
-            raise BadData(f"periods_per_year is {self.periods_per_year:g}; give a number above 0.")
 
-    def charge(self, weights: Floats, cash: float) -> float:
+    def charge(self, weights: Floats, cash: float, periods_per_year: float) -> float:
         """Return what one period costs beside trading, as a fraction of the portfolio when the period begins.
 
         Parameters
@@ -53,6 +47,8 @@ class Account:
             Held during the period.
         cash : float
             The rest; below zero it is owed, and what is charged here is the margin without the risk-free rate.
+        periods_per_year : float
+            Of the calendar: a rate of b a year is ``b / periods_per_year`` a period.
         """
         short = float(np.maximum(-weights, 0.0).sum())
-        return (self.borrow * short + self.margin * max(-cash, 0.0)) / self.periods_per_year
+        return (self.borrow * short + self.margin * max(-cash, 0.0)) / periods_per_year

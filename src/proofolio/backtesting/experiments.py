@@ -201,7 +201,7 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
 
     A period belongs to the regime believed in at its own close, given the returns up to it (filtered): a description
     of the span, which no decision was made on. Mean and volatility are a year (n - 1 in the variance), both NaN for
-    a regime with fewer than two periods.
+    an asset with fewer than two periods in a regime.
 
     Returns
     -------
@@ -216,11 +216,10 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
     parts = {}
     for k in range(book.probabilities.shape[2]):
         own = pd.DataFrame(returns[book.regime == k], columns=list(market.names))
-        known = len(own) >= 2  # a deviation needs two
         figures = pd.DataFrame(
             {
-                "periods": len(own),
-                "mean": own.mean() * PERIODS_PER_YEAR if known else np.nan,
+                "periods": own.count(),
+                "mean": own.mean().where(own.count() >= 2) * PERIODS_PER_YEAR,
                 "volatility": own.std(ddof=1) * np.sqrt(PERIODS_PER_YEAR),
             },
             index=list(market.names),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from proofolio.forecasts.hidden_markov import scale_of
 from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.rolling_regimes import RollingRegimes
 
-__all__ = ["ForecastBook", "ForecastPlan", "record_forecasts"]
+__all__ = ["ForecastBook", "ForecastPlan", "record_forecasts", "spread_over"]
 
 
 PREFERRED = ("VTI", "TLT")  # the regime assets where both are in the table: stocks and long bonds
@@ -184,24 +184,30 @@ def _among(covariance: Floats, members: Mask) -> Floats:
     return found
 
 
-def _spread(book: ForecastBook, members: Mask) -> ForecastBook:
+_Spread = TypeVar("_Spread", Forecast, ForecastBook)
+
+
+def spread_over(known: _Spread, members: Mask) -> _Spread:
     """Return the forecasts of some assets at their places among all n of them, NaN elsewhere."""
     n, places = len(members), np.flatnonzero(members)
 
-    def along(array: Floats | None, axes: int) -> Floats | None:
-        if array is None:
-            return None
-        wide = np.full((*array.shape[:-axes], *(n,) * axes), np.nan)
-        wide[(..., places) if axes == 1 else (..., places[:, None], places)] = array
-        return wide
+    def wide(array: Floats) -> Floats:
+        found = np.full((*array.shape[:-1], n), np.nan)
+        found[..., places] = array
+        return found
 
-    mean, covariance = along(book.mean, 1), along(book.covariance, 2)
-    assert mean is not None
-    assert covariance is not None
+    def square(array: Floats) -> Floats:
+        found = np.full((*array.shape[:-2], n, n), np.nan)
+        found[..., places[:, None], places] = array
+        return found
+
     return replace(
-        book, mean=mean, covariance=covariance, means=along(book.means, 1),
-        covariances=along(book.covariances, 2),
-    )  # fmt: skip
+        known,
+        mean=wide(known.mean),
+        covariance=square(known.covariance),
+        means=None if known.means is None else wide(known.means),
+        covariances=None if known.covariances is None else square(known.covariances),
+    )
 
 
 def _joined(books: Sequence[ForecastBook]) -> ForecastBook:
@@ -375,7 +381,7 @@ class ForecastPlan:
             book = record_forecasts(
                 some.returns, plan.forecaster(needs, horizon), begin - skipped, end - skipped, progress
             )
-            books.append(replace(_spread(book, members), first=begin - 1))
+            books.append(replace(spread_over(book, members), first=begin - 1))
         return _joined(books)
 
     def among(

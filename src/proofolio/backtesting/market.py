@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -47,12 +47,15 @@ class Market:
         Row t holds what was earned from the close before ``dates[t]`` to the close of ``dates[t]``.
     risk_free : (T,) array
         Per day.
+    last_prices : (n,) array, optional
+        At the last date, where the table had prices; NaN where an asset has ended.
     """
 
     dates: Dates
     names: tuple[str, ...]
     returns: Floats
     risk_free: Floats
+    last_prices: Floats | None = None
 
     @classmethod
     def from_returns(
@@ -120,7 +123,8 @@ class Market:
         returns = returns_of(prices)
         for name in column:
             returns[name] = frame[name].iloc[1:].to_numpy()
-        return cls.from_returns(returns, risk_free, where=where)
+        market = cls.from_returns(returns, risk_free, where=where)
+        return replace(market, last_prices=_frozen(prices.to_numpy(dtype=np.float64)[-1]))
 
     def column(self, name: str) -> int:
         """Return the number of an asset.
@@ -155,7 +159,9 @@ class Market:
         if members.all():
             return self
         names = tuple(name for name, member in zip(self.names, members, strict=True) if member)
-        return Market(self.dates, names, _frozen(self.returns[:, members]), self.risk_free)
+        prices = None if self.last_prices is None else self.last_prices[members]
+        returns = _frozen(self.returns[:, members])
+        return replace(self, names=names, returns=returns, last_prices=prices)
 
     def history(self, stop: int) -> Floats:
         """Return a copy of the returns before row `stop`, from where every asset has begun: no NaN, oldest first."""
@@ -181,11 +187,20 @@ class Market:
 
     def since(self, first: int) -> Market:
         """Return the market from row `first` on."""
-        return Market(self.dates[first:], self.names, self.returns[first:], self.risk_free[first:])
+        return replace(
+            self, dates=self.dates[first:], returns=self.returns[first:], risk_free=self.risk_free[first:]
+        )
 
     def until(self, stop: int) -> Market:
         """Return the market as it was known before row `stop`."""
-        return Market(self.dates[:stop], self.names, self.returns[:stop], self.risk_free[:stop])
+        last = self.last_prices if stop >= len(self.dates) else None
+        return replace(
+            self,
+            dates=self.dates[:stop],
+            returns=self.returns[:stop],
+            risk_free=self.risk_free[:stop],
+            last_prices=last,
+        )
 
 
 def returns_of(prices: pd.DataFrame) -> pd.DataFrame:

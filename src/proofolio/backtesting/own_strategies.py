@@ -67,7 +67,7 @@ class OwnStrategy:
     horizon: int = 1
     cash: bool = False
 
-    def begin(self, market: Market) -> Policy:
+    def begin(self, market: Market, row: int) -> Policy:
         """Begin on a market; see `ReadsMarket`."""
         return _OwnPolicy(self, market)
 

@@ -96,12 +96,12 @@ class Strategy(Protocol):
 class ReadsMarket(Protocol):
     """A strategy of ours whose policy reads names, dates and the rows up to each close from the market itself."""
 
-    def begin(self, market: Market) -> Policy:
-        """Begin; the policy never reads a row after that of the close it is asked about."""
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin, to be first asked at the close of `row`; no row after that of the close asked about is read."""
 
 
 def begun(strategy: Strategy, market: Market, row: int) -> Policy:
     """Start a strategy that is first asked at the close of `row`, on the returns before it."""
     if isinstance(strategy, ReadsMarket):
-        return strategy.begin(market)
+        return strategy.begin(market, row)
     return strategy.start(market.history(row))

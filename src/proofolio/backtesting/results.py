@@ -98,6 +98,16 @@ class StrategyRun:
         return self._by_date(self.simulation.costs)
 
     @property
+    def cash(self) -> pd.Series:
+        """(D,) the rest of the portfolio: what a strategy with cash keeps or owes, and what ended assets paid out."""
+        return self._by_date(self.simulation.cash)
+
+    @property
+    def charges(self) -> pd.Series:
+        """(D,) what shorts and money owed cost in each period, as fractions of the portfolio."""
+        return self._by_date(self.simulation.charges)
+
+    @property
     def unanswered(self) -> pd.Series:
         """(D,) whether the strategy had no answer at the close before, and kept its holdings."""
         return self._by_date(self.simulation.unanswered)
@@ -232,7 +242,10 @@ class BacktestRecord:
     @property
     def warnings(self) -> list[str]:
         """Sentences about what is to be doubted: of the data, then of each strategy."""
-        return [*getattr(self.context.market, "warnings", ()), *doubts(self.runs, self.context)]
+        context = self.context
+        return [
+            *getattr(context.market, "warnings", ()), *universe_notes(context), *doubts(self.runs, context)
+        ]  # fmt: skip
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that are written as CSV, by name: figures, wealth, each strategy's weights and trades."""
@@ -299,6 +312,35 @@ def doubts(runs: Sequence[Simulation], context: Context) -> list[str]:
                     f"{run.name} {what} at {at.sum():,} of the {asked:,} closes at which it was asked (the first on "
                     f"{first})."
                 )
+    return found
+
+
+def universe_notes(context: Context) -> list[str]:
+    """Return a sentence for each asset that could not be held in the whole span: it begins or ends within it."""
+    market, found = context.market, []
+    known = np.isfinite(market.returns[: context.stop])
+    for i in np.flatnonzero(~known[max(0, context.start - context.window) :].all(axis=0)):
+        rows, name = np.flatnonzero(known[:, i]), market.names[i]
+        if not rows.size:
+            found.append(f"{name} has no return before {market.dates[context.stop - 1]}, and is never held.")
+            continue
+        first, last = int(rows[0]), int(rows[-1])
+        joins = first + context.window - 1  # the close at which the window is full
+        if joins >= context.stop - 1:
+            found.append(
+                f"{name} begins on {market.dates[first]}, too late for the window of {context.window}."
+            )
+        elif joins > context.start - 1:
+            found.append(
+                f"{name} begins on {market.dates[first]} and can be held from {market.dates[joins]} on, when the "
+                f"window of {context.window} is full."
+            )
+        if last < context.start - 1:
+            found.append(f"{name} ends on {market.dates[last]}, before the first trade.")
+        elif last < context.stop - 1:
+            found.append(
+                f"{name} ends on {market.dates[last]}, and is paid out at its last price where it is held."
+            )
     return found
 
 

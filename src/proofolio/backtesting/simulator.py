@@ -16,7 +16,7 @@ from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastBook
-from proofolio.backtesting.market import Dates, Market, market_of
+from proofolio.backtesting.market import PERIODS_PER_YEAR, Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
 from proofolio.backtesting.tasks import Progress
@@ -245,7 +245,7 @@ def simulate(
                 )
             held, idle = wanted, left
         weights[d], cash[d] = held, idle
-        charges[d] = account.charge(held, idle)
+        charges[d] = account.charge(held, idle, PERIODS_PER_YEAR)
         earned, rate = returns[start + d], float(market.risk_free[start + d])
         ended = np.isnan(earned)
         if ended.any():

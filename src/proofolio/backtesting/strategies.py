@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.errors import BadData, SolverFailure, did_you_mean
 from proofolio.forecasts.forecast import Forecast
@@ -67,7 +69,11 @@ class FixMix:
 
 @dataclass(frozen=True)
 class MeanVarianceControl:
-    """The first move of `proofolio.models.MeanVariance` over the horizon; SPO with one period, MPO with more."""
+    """The first move of `proofolio.models.MeanVariance` over the horizon; SPO with one period, MPO with more.
+
+    With `cash`, the rest may be kept in cash, whose forecast is the risk-free rate of the period that ends at the
+    close: it costs nothing to trade, has no risk, and is not owed.
+    """
 
     name: str = "mpo"
     horizon: int = 5
@@ -76,18 +82,32 @@ class MeanVarianceControl:
     lower: float = 0.0
     upper: float = 1.0
     needs: Needs = "regimes"
+    cash: bool = False
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on a market; see `ReadsMarket`."""
+        if not self.cash:
+            return self.start(market.history(row))
+        n = len(market.names)
+        lower, upper = np.append(np.full(n, self.lower), 0.0), np.append(np.full(n, self.upper), 1.0)
+        return _CashPolicy(self._model(n + 1, lower, upper, cash=n), market)
 
     def start(self, history: Floats) -> Policy:
         """Set the quadratic program up once."""
-        model = MeanVariance(
-            history.shape[1],
+        if self.cash:
+            raise BadData(f"{self.name} keeps cash at the risk-free rate of a market; give it to `simulate`.")
+        return _MeanVariancePolicy(self._model(history.shape[1], self.lower, self.upper))
+
+    def _model(self, n: int, lower: ArrayLike, upper: ArrayLike, cash: int | None = None) -> MeanVariance:
+        return MeanVariance(
+            n,
             self.horizon,
             gamma_risk=self.gamma_risk,
             gamma_trade=self.gamma_trade,
-            lower=self.lower,
-            upper=self.upper,
+            lower=lower,
+            upper=upper,
+            cash=cash,
         )
-        return _MeanVariancePolicy(model)
 
 
 @dataclass(frozen=True)
@@ -150,8 +170,26 @@ class _MeanVariancePolicy:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
-        step = self._stepper.solve(known.mean, known.covariance, holdings)
+        step = self._stepper.solve(
+            known.mean, known.covariance, holdings, uninvested=1.0 - float(holdings.sum())
+        )
         return _first_move(step.W[0], step.residuals.violation, step.ok, day)
+
+
+class _CashPolicy:
+    """Mean-variance over the assets and, last, cash."""
+
+    def __init__(self, model: MeanVariance, market: Market) -> None:
+        self._stepper, self._market = model.stepper(), market
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        known = _given(forecast)
+        rate = np.full((known.H, 1), self._market.risk_free[day])
+        covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
+        held = np.append(holdings, 1.0 - holdings.sum())
+        step = self._stepper.solve(np.hstack([known.mean, rate]), covariance, held)
+        whole, proved = _first_move(step.W[0], step.residuals.violation, step.ok, day)
+        return Decision(whole[:-1], proved)
 
 
 class _RiskParityPolicy:
@@ -161,7 +199,7 @@ class _RiskParityPolicy:
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
         with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings)
+            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
-from proofolio.backtesting.forecasts import ForecastPlan
+from proofolio.backtesting.forecasts import ForecastPlan, spread_over
+from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
+from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.strategies import strategies_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
+from proofolio.models.portfolio.trade_cost import TradeCost
 
 __all__ = ["Today", "trades_today"]
 
 
 # Less than a hundredth of a basis point is rounding of the solver's, not a trade.
 NO_TRADE = 1e-6
+NO_CASH = 1e-9  # what weights are short of 1 by rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +45,19 @@ class Today:
     driving : tuple of str
         Assets the regimes are read from.
     value : float
-        Sum of the amounts held, in their unit.
+        Money of the portfolio; 1 where only weights are known.
     held, wanted, trade, costs : (n,) arrays
-        Fractions of the portfolio.
+        Fractions of the portfolio; with lots, `wanted` and `trade` are those of the nearest plan of lots.
+    cash : (float, float)
+        Its weight before the trade, and after it and its costs.
     forecast : Forecast or None
+        Of all n assets; NaN where an asset is outside the universe.
     proved : bool
         See `proofolio.backtesting.policy.Decision`.
+    lots : LotPlan or None
+        The nearest plan of lots.
+    asked : (n,) array or None
+        What the strategy wanted, where lots are traded.
     """
 
     date: str
@@ -58,8 +69,11 @@ class Today:
     wanted: Floats
     trade: Floats
     costs: Floats
+    cash: tuple[float, float]
     forecast: Forecast | None
     proved: bool
+    lots: LotPlan | None = None
+    asked: Floats | None = None
 
     @property
     def traded(self) -> bool:
@@ -82,7 +96,7 @@ class Today:
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
                 f"today, {ahead:.3f} in {len(known.probabilities) - 1} days"
             )
-        if known is not None:
+        if known is not None and np.isfinite(known.mean[0][(self.held > 0) | (self.wanted != 0)]).all():
             before, after = (self._expected(w) for w in (self.held, self.wanted))
             lines.append(
                 f"  forecast  {before[0]:+.1%} a year at {before[1]:.1%} volatility as held, {after[0]:+.1%} at "
@@ -92,21 +106,36 @@ class Today:
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
         )
+        if any(self.cash):
+            idle, left = self.cash
+            lines.append(
+                f"  cash      {idle:.2%} before, {left:.2%} after the trade and its cost ({self.value * left:,.2f})"
+            )
+        if self.lots is not None:
+            lines.append(
+                f"  lots      {self.lots.distance:,.2f} away from the plan without lots, and no plan of lots is nearer "
+                f"({self.lots.status})"
+            )
         return lines
 
     def _expected(self, weights: Floats) -> tuple[float, float]:
         """Return return and volatility of weights under tomorrow's forecast, a year."""
         assert self.forecast is not None
-        variance = float(weights @ self.forecast.covariance[0] @ weights)
+        mean, covariance = np.nan_to_num(self.forecast.mean[0]), np.nan_to_num(self.forecast.covariance[0])
+        variance = float(weights @ covariance @ weights)
         return (
-            float(self.forecast.mean[0] @ weights) * PERIODS_PER_YEAR,
+            float(mean @ weights) * PERIODS_PER_YEAR,
             math.sqrt(variance * PERIODS_PER_YEAR),
         )
 
     def rows(self) -> list[list[str]]:
         """Return a row of text an asset."""
         known = self.forecast
-        share = None if known is None else risk_contributions(self.wanted, known.covariance[0])
+        share = None if known is None else np.zeros(len(self.names))
+        if known is not None and share is not None:
+            members = np.isfinite(known.mean[0])
+            covariance = known.covariance[0][members][:, members]
+            share[members] = risk_contributions(self.wanted[members], covariance)
         rows = []
         for i, name in enumerate(self.names):
             small = abs(self.trade[i]) <= NO_TRADE
@@ -117,6 +146,11 @@ class Today:
                     f"{self.wanted[i]:.2%}",
                     "" if small else f"{self.trade[i]:+.2%}",
                     "" if small else f"{self.value * self.trade[i]:+,.2f}",
+                    *(
+                        []
+                        if self.lots is None
+                        else [f"{self.lots.shares[i]:+,.0f}" if self.lots.shares[i] else ""]
+                    ),
                     "" if known is None else f"{known.mean[0, i] * PERIODS_PER_YEAR:+.1%}",
                     "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * PERIODS_PER_YEAR):.1%}",
                     "" if share is None else f"{share[i]:.1%}",
@@ -142,6 +176,10 @@ class Today:
             },
             "turnover": float(np.abs(self.trade).sum()),
             "cost": float(self.costs.sum()),
+            "cash": {"before": self.cash[0], "after": self.cash[1]},
+            "lots": None
+            if self.lots is None
+            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status},
             "trades": {
                 name: {
                     "held": self.held[i],
@@ -149,9 +187,13 @@ class Today:
                     "trade": self.trade[i],
                     "amount": self.value * self.trade[i],
                     "cost": self.costs[i],
-                    "forecast_mean": None if known is None else known.mean[:, i].tolist(),
+                    "shares": None if self.lots is None else self.lots.shares[i],
+                    "asked": self.wanted[i] if self.asked is None else self.asked[i],
+                    "forecast_mean": None
+                    if known is None or np.isnan(known.mean[0, i])
+                    else known.mean[:, i].tolist(),
                     "forecast_volatility": None
-                    if known is None
+                    if known is None or np.isnan(known.mean[0, i])
                     else np.sqrt(known.covariance[:, i, i]).tolist(),
                 }
                 for i, name in enumerate(self.names)
@@ -161,12 +203,17 @@ class Today:
 
 def trades_today(
     prices: Market | pd.DataFrame,
-    holdings: Mapping[str, float] | pd.Series,
+    holdings: Holdings | Mapping[str, float] | pd.Series,
     strategy: Strategy | str = "mpo",
     plan: ForecastPlan | None = None,
     costs: Costs | float = 0.001,
     *,
     risk_free: str | float = 0.0,
+    holdings_in: Unit | None = None,
+    value: float | None = None,
+    cash: bool = False,
+    lot: int | None = None,
+    smallest: float = 0.0,
     **forecasts: Any,
 ) -> Today:
     """Return what a strategy trades after the last close of a table of prices, and why.
@@ -175,8 +222,8 @@ def trades_today(
     ----------
     prices : DataFrame or Market
         Wide: by date, oldest first, a column an asset.
-    holdings : mapping or Series
-        Amounts held by asset, in one unit (weights, or money), not all 0; assets left out are not held.
+    holdings : Holdings, mapping or Series
+        Amounts held by asset, in one unit; assets left out are not held, and ``"cash"`` is money in no asset.
     strategy : Strategy or str
         A name as for `backtest`.
     plan : ForecastPlan, optional
@@ -185,6 +232,16 @@ def trades_today(
         A number is a rate of what is traded: 0.001 is 10 basis points.
     risk_free : str or float
         A column of daily rates, or a yearly rate.
+    holdings_in : {"weights", "shares", "money"}, optional
+        The unit of a mapping; amounts that add up to 1 are weights by default.
+    value : float, optional
+        Money of a portfolio given in weights: market impact and lots ask for it.
+    cash : bool
+        Whether weights that add up to less than 1 leave the rest in cash, and lots may leave money in cash.
+    lot : int, optional
+        Shares are traded in multiples of it: the nearest plan that leaves no debt, see `nearest_lots`.
+    smallest : float
+        Money of the smallest trade.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -195,7 +252,8 @@ def trades_today(
     Raises
     ------
     BadData
-        When the history is shorter than the forecasts' window, or holdings name an asset without prices.
+        When the history is shorter than the forecasts' window, the unit of the holdings is not known, they name an
+        asset without a price or do not add up, or lots come without prices or without cash.
     SolverFailure
         When the strategy has no answer.
 
@@ -203,7 +261,7 @@ def trades_today(
     --------
     >>> import proofolio as pf
     >>> prices = pf.load_prices().loc["2021":, ["KO", "XOM", "JPM"]]
-    >>> today = pf.trades_today(prices, {"KO": 6000.0, "JPM": 4000.0}, "erc-no-hmm", window=250)
+    >>> today = pf.trades_today(prices, {"KO": 6000.0, "JPM": 4000.0}, "erc-no-hmm", holdings_in="money", window=250)
     >>> dict(zip(today.names, today.trade.round(3).tolist()))
     {'KO': -0.151, 'XOM': 0.27, 'JPM': -0.119}
     >>> print(today.reasons()[0])
@@ -217,49 +275,102 @@ def trades_today(
         )
     strategy = named[0]
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
-    amounts = {str(name): float(amount) for name, amount in dict(holdings).items()}
-    for name, amount in amounts.items():
-        market.column(name)
-        if not 0.0 <= amount < math.inf:  # NaN fails too
-            raise BadData(f"the amount of {name!r} is {amount:g}; give a finite one, 0 or more.")
-    if not sum(amounts.values()) > 0.0:
-        raise BadData("nothing is held; give one amount above 0.")
-    held = np.array([amounts.get(name, 0.0) for name in market.names])
-    value = float(held.sum())
-    held = held / value
+    given = holdings_of(holdings, holdings_in, market.names)
+    held, idle, money = (given.with_cash() if cash else given).weigh(market, value)
+    members, forecast, decided, proved = _decision(market, strategy, plan, held)
+    wanted = np.zeros(len(market.names))
+    wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
+    terms = terms_of(costs, market.returns, wanted - held, 1.0 if money is None else money)
+    if money is None and terms.power_impact.any():
+        raise BadData(
+            "market impact follows the portfolio's money, which weights do not say; give its value, or holdings in "
+            "money or shares."
+        )
+    cost = terms.each(wanted - held)
+    asked, lots = None, None
+    if lot is not None or smallest > 0.0:
+        lots = _in_lots(market, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash)
+        assert money is not None
+        assert market.last_prices is not None
+        asked, wanted = wanted, held + np.nan_to_num(market.last_prices) * lots.shares / money
+        cost = terms.each(wanted - held)
+    after = 1.0 - float(wanted.sum()) - (float(cost.sum()) if lots is not None else 0.0)
+    return Today(
+        date=str(market.dates[-1]),
+        strategy=strategy.name,
+        names=market.names,
+        driving=tuple(market.names[i] for i in plan.driving),
+        value=1.0 if money is None else money,
+        held=held,
+        wanted=wanted,
+        trade=wanted - held,
+        costs=cost,
+        cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
+        forecast=forecast,
+        proved=proved,
+        lots=lots,
+        asked=asked,
+    )
+
+
+def _decision(
+    market: Market, strategy: Strategy, plan: ForecastPlan, held: Floats
+) -> tuple[Mask, Forecast | None, Floats, bool]:
+    """Return the universe after the last close, its forecast spread over all assets, weights wanted of it, proved."""
     last = len(market.dates) - 1
+    # Where the table is shorter than the window, the forecaster says what is missing.
+    members = market.universe(last, plan.window if len(market.dates) >= plan.window else 1)
     with threadpool_limits(1):  # as in the backtest: the last digits depend on the number of threads
-        forecast = None
+        forecast, spread = None, None
         if strategy.needs != "nothing":
-            plan.require_regimes(market, strategy.needs)
-            forecaster = plan.forecaster(strategy.needs, strategy.horizon)
-            forecast = forecaster.fit(market.returns).predict()
-        policy = begun(strategy, market, last)
+            some_plan, some, _ = plan.among(market, members, last + 1, strategy.needs)
+            some_plan.require_regimes(some, strategy.needs)
+            forecast = some_plan.forecaster(strategy.needs, strategy.horizon).fit(some.returns).predict()
+            spread = spread_over(forecast, members)
+        policy = begun(strategy, market.of(members), last)
         try:
-            wanted, proved = policy.decide(last, market.returns[last].copy(), forecast, held.copy())
+            wanted, proved = policy.decide(
+                last, market.returns[last][members], forecast, held[members].copy()
+            )
         except SolverFailure:
-            if (
-                forecast is None
-                or not (still := np.flatnonzero(np.diagonal(forecast.covariance[0]) <= 0.0)).size
-            ):
+            if spread is None or not (still := np.flatnonzero(np.diagonal(spread.covariance[0]) <= 0.0)).size:
                 raise
             names = ", ".join(market.names[i] for i in still)
             raise BadData(
                 f"{names} did not move in the days {strategy.name} decides on, up to {market.dates[last]}, and without "
                 "variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
-    wanted = wanted / wanted.sum()
-    trade = wanted - held
-    return Today(
-        date=str(market.dates[last]),
-        strategy=strategy.name,
-        names=market.names,
-        driving=tuple(market.names[i] for i in plan.driving),
-        value=value,
-        held=held,
-        wanted=wanted,
-        trade=trade,
-        costs=terms_of(costs, market.returns, trade, value).each(trade),
-        forecast=forecast,
-        proved=proved,
-    )
+    return members, spread, np.asarray(wanted, dtype=np.float64), proved
+
+
+def _in_lots(
+    market: Market,
+    held: Floats,
+    idle: float,
+    money: float | None,
+    target: Floats,
+    terms: TradeCost,
+    lot: int | None,
+    smallest: float,
+    cash: bool,
+) -> LotPlan:
+    """Return the nearest plan of lots to a target in weights."""
+    if market.last_prices is None:
+        raise BadData("lots need prices, and this is a table of returns; give a table of prices.")
+    if money is None:
+        raise BadData("lots follow the portfolio's money, which weights do not say; give its value.")
+    if not cash:
+        raise BadData(
+            "whole lots leave money over that buys none, and costs are paid from it; allow it to stay in cash "
+            "(cash=True, on the command line --cash)."
+        )
+    prices = market.last_prices
+    here = np.flatnonzero(np.isfinite(prices))
+    some = TradeCost(terms.half_spread[here], terms.power_impact[here], terms.asymmetry[here])
+    found = nearest_lots(
+        prices[here], held[here] * money / prices[here], idle * money, target[here] * money, some,
+        lot=1 if lot is None else lot, smallest=smallest,
+    )  # fmt: skip
+    shares = np.zeros(len(prices))
+    shares[here] = found.shares
+    return replace(found, shares=shares)

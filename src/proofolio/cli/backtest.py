@@ -188,8 +188,10 @@ def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
         "hysteresis": f"{given['hysteresis']:g}",
         "covariance": given["covariance"],
         "risk-free": given["risk_free"],
-        "cost": f"{given['cost_bps']:g} bp" + (f", impact {given['impact']:g}" if given["impact"] else ""),
-        "value": f"{given['value']:g}",
+        "cost": f"{given['cost_bps']:g} bp"
+        + (f", impact {given['impact']:g}" if given["impact"] else "")
+        + (f", those in {given['costs'].name}" if given["costs"] else ""),
+        "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
         "horizon": f"{given['horizon']} days",
         "gamma risk": f"{given['gamma_risk']:g}",

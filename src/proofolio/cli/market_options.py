@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,16 @@ from typing import Any
 import click
 from pandas import DataFrame
 
+from proofolio.arrays import Floats
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, never_changes
+from proofolio.backtesting.market import Market, never_changes, returns_of
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.strategies import strategies_named
+from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
-from proofolio.forecasts import simple_returns
 from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
 
 __all__ = [
@@ -86,12 +88,25 @@ _OPTIONS = (
     click.option(
         "--cost-bps", default=10.0, show_default=True, help="Cost in basis points of what is traded."
     ),
+    click.option(
+        "--costs",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Costs of their own: CSV, asset and some of cost_bps, asymmetry_bps (what buying costs more than selling, "
+        "halved), impact, volume; the options are those of the others.",
+    ),
     click.option("--impact", default=0.0, help="Coefficient of 3/2-power market impact; with --volume."),
     click.option(
-        "--volume", type=float, metavar="MONEY", help="Value traded in each asset a day, for --impact."
+        "--volume",
+        type=float,
+        metavar="MONEY",
+        help="Money traded in each asset in one period, for --impact.",
     ),
     click.option(
-        "--value", default=1e6, show_default=True, metavar="MONEY", help="Of the portfolio when it begins."
+        "--value",
+        type=float,
+        metavar="MONEY",
+        help="Of the portfolio when it begins; a million for a backtest. `trade` takes it for holdings in weights.",
     ),
     click.option(
         "--borrow-bps",
@@ -156,24 +171,27 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
     path = Path(given["table"])
     least = given["window"] + spare
     name = f"{path}"
-    frame = _returns(path, given["are_returns"], given["risk_free"])
+    frame, prices = _returns(path, given["are_returns"], given["risk_free"])
     if len(frame) < least:
         more = " and some days to trade" if spare else ""
         raise BadData(
             f"{path}: {len(frame)} daily returns ({frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}) are fewer "
             f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
         )
-    return Market.from_returns(frame, _rate(given["risk_free"]), where=name)
+    return replace(Market.from_returns(frame, _rate(given["risk_free"]), where=name), last_prices=prices)
 
 
-def _returns(path: Path, are_returns: bool, risk_free: str) -> DataFrame:
-    """Return the table as returns, checked; a risk-free column may be the same every day, an asset may not."""
+def _returns(path: Path, are_returns: bool, risk_free: str) -> tuple[DataFrame, Floats | None]:
+    """Return the table as returns, checked, and the last prices.
+
+    A risk-free column may be the same every day, an asset may not.
+    """
     table = read_table(path)
     fixed = never_changes(table.frame, risk_free)
     judged = Table(table.frame.drop(columns=risk_free), table.lines) if fixed else table
     sound = sound_returns if are_returns else sound_prices
     # How many days are needed is said below, by the options that ask for them.
-    frame = sound(judged, f"{path}", 0, 1)
+    frame = sound(judged, f"{path}", 0, 1, may_end=True)
     least = 2 if are_returns else 3
     if len(frame) < least:
         what = "returns" if are_returns else "prices"
@@ -182,7 +200,10 @@ def _returns(path: Path, are_returns: bool, risk_free: str) -> DataFrame:
         )
     if fixed:
         frame[risk_free] = float(table.frame[risk_free].iloc[0])
-    return frame if are_returns else simple_returns(frame)
+    if are_returns:
+        return frame, None
+    assets = frame.drop(columns=risk_free) if risk_free in frame.columns else frame
+    return returns_of(frame), assets.to_numpy(dtype=float)[-1]
 
 
 def _rate(text: str) -> str | float:
@@ -231,16 +252,25 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         raise BadData(
             f"--cost-bps is {given['cost_bps']:g}; give basis points of what is traded, from 0 to 5000."
         )
+    if given["costs"] is not None:
+        otherwise = {
+            "cost_bps": given["cost_bps"],
+            "asymmetry_bps": 0.0,
+            "impact": given["impact"],
+            "volume": given["volume"],
+        }
+        return read_costs(given["costs"], market.names, otherwise)
     if given["impact"] == 0:
         return LinearCost(rate)
     if given["volume"] is None:
-        raise BadData("--impact needs --volume, the value traded in each asset a day.")
+        raise BadData("--impact needs --volume, the money traded in each asset in one period.")
     return SpreadAndImpact(rate, given["impact"], given["volume"])
 
 
 def account_asked(given: dict[str, Any]) -> Account:
     """Return the money, and what shorts and money owed pay."""
-    return Account(value=given["value"], borrow=given["borrow_bps"] / 1e4, margin=given["margin_bps"] / 1e4)
+    value = 1e6 if given["value"] is None else given["value"]
+    return Account(value, given["borrow_bps"] / 1e4, given["margin_bps"] / 1e4)
 
 
 def span_rows(market: Market, text: str | None, option: str, first: int, stop: int) -> tuple[int, int]:

@@ -179,9 +179,9 @@ def risk_chart(context: Context, runs: Sequence[Simulation]) -> Figure | None:
     if book is None:
         return None
     rows = np.arange(0, len(book), 5)
-    shares = np.array(
-        [np.nanmean(risk_contributions(run.weights[rows], book.covariance[rows, 0]), axis=0) for run in runs]
-    )
+    # An asset that had no price has no covariance, and nobody holds it: it has no share.
+    covariance = np.nan_to_num(book.covariance[rows, 0], nan=0.0)
+    shares = np.array([np.nanmean(risk_contributions(run.weights[rows], covariance), axis=0) for run in runs])
 
     figure = new_figure("risk", "Mean risk contributions in percent", height=0.7 + 0.27 * len(runs))
     axes = figure.add_subplot()

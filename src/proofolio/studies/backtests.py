@@ -23,12 +23,12 @@ from proofolio.backtesting.experiments import (
     regime_summary,
 )
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.simulator import Rebalance, Simulation
-from proofolio.backtesting.strategies import strategies_of
+from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.errors import BadData
 from proofolio.report.backtest import backtest_page, figures_table
@@ -41,7 +41,7 @@ from proofolio.report.backtest_charts import (
     weights_chart,
 )
 from proofolio.report.files import write_page, write_tables
-from proofolio.studies.given import costs_given, plan_given
+from proofolio.studies.given import costs_given, market_given, plan_given
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -204,6 +204,7 @@ def backtest(
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    cash: str | bool = False,
     account: Account | None = None,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
@@ -233,6 +234,10 @@ def backtest(
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
         A column of daily rates, or a yearly rate.
+    cash : str or bool
+        A column that is cash, such as a fund of short bills: it is no asset then, and its returns are the risk-free
+        rate. Those that ask for cash may keep it, free of cost: ``"spo"`` and ``"mpo"``, also at the rate of
+        `risk_free` with True, and strategies of your own made with ``cash=True``.
     account : Account, optional
         The money, and what shorts and money owed pay; a million and nothing by default.
     plan : ForecastPlan, optional
@@ -267,18 +272,22 @@ def backtest(
     {'KO': 0.315, 'XOM': 0.213, 'JPM': 0.195, 'MSFT': 0.277}
     """
     began = time.perf_counter()
-    market = market_of(prices, risk_free)
+    market = market_given(prices, risk_free, cash)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
-    chosen = [
-        replace(s, window=plan.window) if isinstance(s, OwnStrategy) and s.window is None else s
-        for s in strategies_of(strategies, market.names)
-    ]
+    chosen = [_placed(s, plan.window, cash is not False) for s in strategies_of(strategies, market.names)]
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
     return record_of(
         market, chosen, charge, plan, start=market.first_row(start, plan.window),
         stop=market.stop_row(stop, len(market.dates)), rebalance=rebalance, account=account, runner=runner, began=began,
     )  # fmt: skip
+
+
+def _placed(strategy: Strategy, window: int, cash: bool) -> Strategy:
+    """Return a strategy as this backtest runs it: a function with the window, mean-variance named with cash."""
+    if isinstance(strategy, OwnStrategy) and strategy.window is None:
+        return replace(strategy, window=window)
+    return replace(strategy, cash=True) if cash and isinstance(strategy, MeanVarianceControl) else strategy
 
 
 def record_of(

@@ -118,7 +118,7 @@ class MeanVariance:
     # ------------------------------------------------------------- interfaces
     def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
-        mu, sigma, held = step_data(self.H, self.n, mean, covariance, w0)
+        mu, sigma, held = step_data(self.plan_set, mean, covariance, w0)
         model = Builder("mean_variance")
         W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
         utility = (mu.T * W).sum() - cost
@@ -154,7 +154,7 @@ class MeanVariance:
             utility += mean[:, t] @ w - self.gamma_risk * cp.sum_squares(factors[t].T @ w)
             utility -= self.step.cost @ cp.abs(w - before)
         problem = cp.Problem(cp.Maximize(utility), self.plan_set.to_cvxpy(W, w0))
-        return MpcProblem(problem, W, mean, factors, w0)
+        return MpcProblem(problem, W, mean, factors, w0, self.plan_set)
 
     def stepper(
         self, solver: str = "auto", *, tolerance: float = TOLERANCE, **options: Any
@@ -208,6 +208,7 @@ class MpcProblem:
     factors : list of cvxpy.Parameter, shape (n, n) each
         F with covariance FF'.
     w0 : cvxpy.Parameter, shape (n,)
+    plan_set : PlanSet
     """
 
     problem: Any
@@ -215,11 +216,11 @@ class MpcProblem:
     mean: Any
     factors: Any
     w0: Any
+    plan_set: PlanSet
 
     def assign(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> None:
         """Give the Parameters the numbers of a day; arguments as for `MeanVarianceStepper.solve`."""
-        n, H = self.W.shape
-        mu, sigma, held = step_data(H, n, mean, covariance, w0)
+        mu, sigma, held = step_data(self.plan_set, mean, covariance, w0)
         self.mean.value, self.w0.value = mu.T, held
         for parameter, factor in zip(self.factors, _factors(sigma), strict=True):
             parameter.value = factor

@@ -110,7 +110,9 @@ class MeanVarianceStepper:
         self._solvers: dict[str, Solve] = {}
         self._shift = np.eye(n)
 
-    def solve(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> MeanVarianceStep:
+    def solve(
+        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, *, uninvested: float = 0.0
+    ) -> MeanVarianceStep:
         """Plan H periods ahead.
 
         Parameters
@@ -120,7 +122,9 @@ class MeanVarianceStepper:
         covariance : array_like, shape (H, n, n) or (n, n)
             Symmetric positive semidefinite.
         w0 : array_like, shape (n,)
-            Weights held now.
+            Weights held now; with what is uninvested they add up to 1.
+        uninvested : float
+            Weight of money held in none of the n assets; the plan invests it.
 
         Returns
         -------
@@ -129,8 +133,8 @@ class MeanVarianceStepper:
         Raises
         ------
         BadData
-            For shapes that do not fit, numbers that are not finite, and covariances that are not symmetric
-            positive semidefinite.
+            For shapes that do not fit, numbers that are not finite, covariances that are not symmetric positive
+            semidefinite, and weights that do not add up.
         NoPlan
             When no plan meets all rules from these first holdings; a `SolverFailure`, and a `BadData`.
         SolverFailure
@@ -138,8 +142,7 @@ class MeanVarianceStepper:
         """
         started = time.perf_counter()
         step, plans = self._step, self._step.plan_set
-        H, n = plans.lower.shape
-        mu, sigma, held = step_data(H, n, mean, covariance, w0)
+        mu, sigma, held = step_data(plans, mean, covariance, w0, uninvested)
         self._check_convex(sigma)
         size = step.size(mu, sigma)
         given = mu
@@ -208,9 +211,10 @@ class MeanVarianceStepper:
 
 
 def step_data(
-    H: int, n: int, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike
+    plans: PlanSet, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, uninvested: float = 0.0
 ) -> tuple[Floats, Floats, Floats]:
     """Return mean (H, n), covariance (H, n, n) and w0 (n,), read and checked."""
+    H, n = plans.lower.shape
     found = []
     for name, value, shape in (
         ("mean", mean, (H, n)),
@@ -226,6 +230,7 @@ def step_data(
             raise BadData(f"{name} holds NaN or an infinity: it must be finite")
         found.append(array)
     mu, sigma, held = found
+    plans.check_holdings("w0", held, uninvested)
     turned = sigma.transpose(0, 2, 1)
     if (sigma != turned).any():
         off = np.abs(sigma - turned).max()

@@ -404,6 +404,25 @@ class PlanSet:
         put = np.clip(left - (np.cumsum(room, axis=1) - room), 0.0, room)
         return float((ordered * put).sum() + (g * self.lower).sum())
 
+    def check_holdings(self, name: str, held: Floats, uninvested: float = 0.0) -> None:
+        """Refuse holdings (n,) before the first period whose sum is not that of a plan.
+
+        Parameters
+        ----------
+        name : str
+            What the message calls them.
+        held : ndarray, shape (n,)
+        uninvested : float
+            Held beside the n assets: money paid out that is not yet in any of them.
+        """
+        low, high = self.net
+        total = float(held.sum()) + uninvested
+        if not low - FEASIBLE <= total <= high + FEASIBLE:
+            allowed = f"{low:g}" if low == high else f"something from {low:g} to {high:g}"
+            raise BadData(
+                f"{name} adds up to {total:.12g}; holdings before the first period must add up to {allowed}"
+            )
+
     def reachable(self, w0: Floats) -> bool:
         """Return whether weights over all periods meet bounds, net, groups and turnover limits after holdings (n,).
 

@@ -211,22 +211,31 @@ class RiskParityStepper:
         self._solvers: dict[tuple[int, ...], tuple[QuadraticStep, DirectSolver]] = {}
         self._free: RiskParityStepper | None = None
 
-    def solve(self, covariance: ArrayLike, w0: ArrayLike, start: ArrayLike | None = None) -> RiskParityStep:
+    def solve(
+        self,
+        covariance: ArrayLike,
+        w0: ArrayLike,
+        start: ArrayLike | None = None,
+        *,
+        uninvested: float = 0.0,
+    ) -> RiskParityStep:
         """Return the weights of the H periods, checked.
 
         Parameters
         ----------
         covariance : array_like, shape (H, n, n) or (n, n)
         w0 : array_like, shape (n,)
-            Holdings before the first period.
+            Holdings before the first period; with what is uninvested they add up to 1.
         start : array_like, shape (n,) or (H, n), optional
             Positive weights where the method begins. Gauss-Newton goes from there to the ERC first, so that the
             answer does not depend on it; the published rule is applied from there as it is.
+        uninvested : float
+            Weight of money held in none of the n assets; the plan invests it.
 
         Raises
         ------
         BadData
-            For data of other shapes, and NaN.
+            For data of other shapes, NaN, and weights that do not add up.
         NoPlan
             When no weights meet all rules from these first holdings; a `BadData`, and a `SolverFailure`.
         SolverFailure
@@ -234,7 +243,7 @@ class RiskParityStepper:
         """
         began = time.perf_counter()
         program = self.program
-        sigma, held = program.read(covariance, w0)
+        sigma, held = program.read(covariance, w0, uninvested)
         runs = self._runs(sigma)
         quadratic, solver = self._solver(runs)
         periods = self._periods(sigma, held, runs, quadratic)
@@ -374,7 +383,7 @@ class RiskParityStepper:
             self._free = RiskParityStepper(
                 alone, solver=self.solver, tolerance=self.tolerance, limit=self.limit
             )
-        step = self._free.solve(sigma, w0)
+        step = self._free.solve(sigma, w0, uninvested=1.0 - float(w0.sum()))
         return step.W if step.ok else None
 
     def _revived(

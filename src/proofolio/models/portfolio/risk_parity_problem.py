@@ -88,7 +88,7 @@ class RiskParityProblem:
         """The assets that carry risk."""
         return np.flatnonzero(self.plan_set.counted)
 
-    def read(self, covariance: ArrayLike, w0: ArrayLike) -> tuple[Floats, Floats]:
+    def read(self, covariance: ArrayLike, w0: ArrayLike, uninvested: float = 0.0) -> tuple[Floats, Floats]:
         """Return the covariances (H, n, n), cash without risk, and the first holdings (n,).
 
         Raises
@@ -113,6 +113,7 @@ class RiskParityProblem:
         held = finite("w0", w0)
         if held.shape != (n,):
             raise BadData(f"w0 has shape {held.shape}; it must be ({n},)")
+        self.plan_set.check_holdings("w0", held, uninvested)
         return sigma, held
 
     def objective(self, W: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> float:

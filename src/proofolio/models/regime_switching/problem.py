@@ -31,7 +31,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.formulations.costs import MaxTerm, RegimeCosts, settled
 from proofolio.models.arguments import finite
-from proofolio.models.portfolio.plan_set import FEASIBLE, PlanSet
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.trading import Trading
 from proofolio.models.regime_switching.rules import RegimePath, read_path
 from proofolio.program.structure import is_positive_semidefinite
@@ -75,7 +75,8 @@ class RegimeProblem:
     exact: bool = False
 
     def __post_init__(self) -> None:
-        _check_initial(self.trading.initial, self.holdings)
+        if self.trading.initial is not None:
+            self.holdings.check_holdings("initial", self.trading.initial)
 
     @property
     def n(self) -> int:
@@ -210,18 +211,6 @@ class RegimeProblem:
         """Return the cost of the costliest regime marked in each period, shape (T,)."""
         dearest: Floats = np.where(Z > 0.5, self.costs.value(W.T), -np.inf).max(axis=0)
         return dearest
-
-
-def _check_initial(initial: Floats | None, holdings: PlanSet) -> None:
-    if initial is None:
-        return
-    low, high = holdings.net
-    total = initial.sum()
-    if not low - FEASIBLE <= total <= high + FEASIBLE:
-        allowed = f"{low:g}" if low == high else f"something from {low:g} to {high:g}"
-        raise BadData(
-            f"initial adds up to {total:.12g}; holdings before the first period must add up to {allowed}"
-        )
 
 
 def objective_size(problem: RegimeProblem, value: float) -> float:

@@ -1,0 +1,78 @@
+"""Cash: a column whose returns are the risk-free rate, kept by those that ask for it."""
+
+import cvxpy as cp
+import numpy as np
+import pandas as pd
+import pytest
+
+import proofolio as pf
+from proofolio.backtesting.strategies import MeanVarianceControl
+
+WINDOW = 120
+
+
+@pytest.fixture(scope="module")
+def with_bills(table_of):
+    prices = table_of(170)
+    rates = 1e-4 * (1 + 0.5 * np.sin(np.arange(len(prices)) / 20))
+    return prices.assign(BIL=100 * np.cumprod(1 + rates))
+
+
+def half(context):
+    assert context.assets == ["US", "BONDS", "GOLD", "OIL"]
+    return pd.Series({"GOLD": 0.5})
+
+
+def test_cash_earns_its_column_and_costs_nothing_to_trade(with_bills):
+    own = pf.strategy(half, cash=True)
+    result = pf.backtest(with_bills, ["fix-mix", own], window=WINDOW, cost_bps=20, cash="BIL")
+    run = result["half"]
+    returns = with_bills.pct_change().loc[run.weights.index]
+    assert list(run.weights.columns) == ["US", "BONDS", "GOLD", "OIL"]
+    assert run.cash.to_numpy() == pytest.approx(0.5)
+    gross = 0.5 * returns["GOLD"] + 0.5 * returns["BIL"]
+    drifted = 0.5 * (1 + returns["GOLD"]) / (1 + gross)
+    traded = (0.5 - drifted.shift()).abs().fillna(1.0)  # from 1/4 of each: 0.75 sold, 0.25 bought
+    net = (1 - 0.002 * traded) * (1 + gross) - 1
+    assert run.returns.to_numpy() == pytest.approx(net.to_numpy(), abs=1e-14)
+    excess = net - returns["BIL"]
+    assert result.figures.loc["half", "sharpe"] == pytest.approx(excess.mean() / excess.std() * 252**0.5)
+    assert (result["fix-mix"].cash == 0).all()
+
+
+def test_mpo_keeps_cash_where_cvxpy_would(with_bills):
+    """Each plan solved again from the tables of the result, with the rate of the close as cash's forecast."""
+    plan = MeanVarianceControl("plan", 1, gamma_trade=1e-4, needs="history", cash=True)
+    result = pf.backtest(with_bills, [plan, "spo-no-hmm"], window=WINDOW, cash="BIL", cost_bps=0)
+    run = result["plan"]
+    assert result["spo-no-hmm"].cash.abs().max() < 1e-6  # at its price of trading nothing is sold for cash
+    forecasts, rates = run.forecasts, with_bills["BIL"].pct_change()
+    held = run.weights - run.trades
+    history = with_bills.pct_change().drop(columns="BIL")
+    assert run.cash.iloc[0] > 0.01
+    for k in (0, 20):
+        close = with_bills.index[WINDOW + k]
+        mean = forecasts["mean"].iloc[k].to_numpy()
+        covariance = history.loc[:close].tail(WINDOW).cov(ddof=0).to_numpy()
+        w, before = cp.Variable(5), np.append(held.iloc[k], 1 - held.iloc[k].sum())
+        value = mean @ w[:4] + rates[close] * w[4] - 5.0 * cp.quad_form(w[:4], cp.psd_wrap(covariance))
+        value -= 1e-4 * cp.norm1(w[:4] - before[:4])
+        best = cp.Problem(cp.Maximize(value), [cp.sum(w) == 1, w >= 0])
+        best.solve(solver="CLARABEL")
+        ours = np.append(run.weights.iloc[k], run.cash.iloc[k])
+        w.value = ours
+        assert value.value >= best.value - 1e-8
+        assert ours.sum() == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"cash": "BILL"}, r"no asset 'BILL' \(did you mean 'BIL'\?\)"),
+        ({"cash": "OIL"}, r"'OIL' has a volatility of .* a year, which no cash has"),
+        ({"cash": "BIL", "risk_free": 0.02}, "leave risk_free out"),
+    ],
+)
+def test_cash_that_is_none(with_bills, change, words):
+    with pytest.raises(pf.BadData, match=words):
+        pf.backtest(with_bills, window=WINDOW, **change)
