@@ -14,9 +14,11 @@ import pandas as pd
 import pytest
 
 import proofolio as pf
-from proofolio.backtesting.account import Account
+
 from proofolio.backtesting.costs import SpreadAndImpact
+from proofolio.backtesting.market import market_of
 from proofolio.backtesting.simulator import Simulation
+from proofolio.backtesting.strategies import BuyAndHold
 
 from tests.backtesting import independent_simulator as desk
 from tests.backtesting.independent_simulator import Known, Ledger, Rule, Terms, Weights
@@ -245,8 +247,6 @@ def costs_of(terms: Terms) -> SpreadAndImpact:
 
 
 def by_product(case: Case, prices: pd.DataFrame) -> Simulation:
-    from proofolio.backtesting.market import market_of
-
     return pf.simulate(
         market_of(prices, case.rate),
         own(case.rule, cash=case.cash),
@@ -255,7 +255,7 @@ def by_product(case: Case, prices: pd.DataFrame) -> Simulation:
         rebalance=case.rebalance,
         window=case.window,
         holdings=None if case.holdings is None else np.array([case.holdings.get(name, 0.0) for name in NAMES]),
-        account=Account(case.terms.value, case.terms.borrow, case.terms.margin),
+        account=pf.Account(case.terms.value, case.terms.borrow, case.terms.margin),
     )
 
 
@@ -264,3 +264,107 @@ def test_simulate_agrees(name: str) -> None:
     case = CASES[name]
     prices = table(ends=case.ends)
     agree(by_product(case, prices), by_desk(case, prices))
+
+
+WINDOW = 30
+SHIPPED = [
+    "buy-and-hold:D", "buy-and-hold:E", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc",
+    "spo-no-hmm", "mpo-no-hmm", "spo-rp-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm",
+]  # fmt: skip
+LATE = {"C": (25, 89), "D": (0, 74), "E": (0, 64)}  # the regime assets, A and B, are always there
+
+
+def as_it_traded(run: Simulation) -> Rule:
+    """Return the rule that wants what a run held after its trades: its decisions are another test's."""
+    wanted = {
+        day: None if late else dict(zip(NAMES, map(float, row), strict=True))
+        for day, row, late in zip(run.dates[:-1].tolist(), run.weights[1:], run.unanswered[1:], strict=True)
+    }
+    first = dict(zip(NAMES, map(float, run.weights[0]), strict=True))
+    return lambda known: wanted.get(known.date, first)
+
+
+def test_backtest_keeps_the_same_books_for_every_shipped_strategy() -> None:
+    prices = table(90, ends=LATE)
+    rates = np.random.default_rng(5).uniform(0.0, 3e-4, len(prices)).tolist()
+    first = 45
+    terms = Terms(IMPACT.half_spread, {}, IMPACT.impact, IMPACT.volume, 30, 2e7)
+    found = pf.backtest(
+        prices.assign(BILL=rates),
+        [*SHIPPED, own(momentum)],
+        start=str(prices.index[first].date()),
+        risk_free="BILL",
+        rebalance="weekly",
+        costs=costs_of(terms),
+        account=pf.Account(2e7),
+        window=WINDOW,
+        regime_assets=["A", "B"],
+    )
+    for name in found.names:
+        run = found[name].simulation
+        ledger = desk.simulate(
+            dates_of(prices),
+            columns_of(prices),
+            rates,
+            momentum if name == "rule" else as_it_traded(run),
+            terms,
+            first=first,
+            rebalance="weekly",
+            window=WINDOW,
+            history=WINDOW,
+        )
+        agree(run, ledger)
+
+
+def test_buy_and_hold_is_of_the_asset_it_names_whatever_the_universe_is() -> None:
+    """E is in the universe of closes 45 to 64 only, D from the first one to 74, C from 55 on."""
+    prices = table(90, ends=LATE)
+    found = pf.backtest(
+        prices, ["buy-and-hold:E", "buy-and-hold:D", "buy-and-hold:C"], start=str(prices.index[45].date()),
+        window=WINDOW, cost_bps=0.0,
+    )  # fmt: skip
+    for name, rows in (("E", (45, 65)), ("D", (45, 75)), ("C", (56, 89))):
+        run = found[f"buy-and-hold:{name}"]
+        held = run.weights[name].to_numpy() == 1.0
+        assert held.tolist() == [rows[0] <= row <= rows[1] for row in range(45, 90)]
+        assert (run.weights.drop(columns=name) == 0.0).all(axis=None)
+        owned = prices[name].ffill()
+        assert run.wealth.iloc[-1] == pytest.approx(owned.iloc[-1] / owned.iloc[rows[0] - 1], rel=RELATIVE)
+    with pytest.raises(pf.BadData, match=r"no asset 'Z'"):
+        pf.simulate(prices, BuyAndHold("Z"))
+
+
+def test_a_small_book_by_hand() -> None:
+    """Three periods in fractions: short, owing, an asset that ends; worked out here line by line."""
+    F = Fraction
+    days = dates_of(table(5))
+    prices = {"A": [F(100), F(110), F(121), F(121)], "B": [F(50), F(40), None, None]}
+    terms = Terms(ALL("AB", F(1, 100)), value=F(1000), borrow=F(2, 10), margin=F(1, 10), periods_per_year=10)
+    ledger = desk.simulate(
+        days[:4],
+        prices,
+        [F(0), F(1, 100), F(1, 50), F(1, 20)],
+        lambda known: {"A": F(3, 2), "B": F(-3, 4)} if "B" in known.assets else {"A": F(2)},
+        terms,
+        first=1,
+        window=0,
+    )
+    # From 1/2 of each to 3/2 and -3/4 trades 9/4, and costs 9/400. Cash is 1/4, and earns 1/100 of it.
+    gain = F(3, 2) / 10 + F(3, 4) / 5 + F(1, 400)
+    charge = F(3, 4) * F(2, 100)
+    one = (1 - F(9, 400)) * (1 + gain - charge)
+    assert (ledger.costs[0], ledger.gross[0], ledger.charges[0]) == (F(9, 400), gain, charge)
+    assert ledger.wealth[1] == one
+    # The second trade, back to the same weights; then A rises by a tenth, and B ends: bought back at 40.
+    held = [F(3, 2) * F(11, 10) / (1 + gain), F(-3, 4) * F(4, 5) / (1 + gain)]
+    trade = [F(3, 2) - held[0], F(-3, 4) - held[1]]
+    assert list(ledger.trades[1].values()) == trade
+    again = F(3, 20) + F(1, 200)
+    two = one * (1 - (abs(trade[0]) + abs(trade[1])) / 100) * (1 + again - charge)
+    assert ledger.wealth[2] == two
+    assert ledger.paid_out[1] == {"A": 0, "B": F(-3, 4)}
+    # What was short is now owed: from A at 3/2 * 11/10 to 2, and 1 is owed at 1/20 and 1/100 more.
+    last = F(2) - F(3, 2) * F(11, 10) / (1 + again)
+    assert ledger.trades[2] == {"A": last, "B": 0}
+    assert ledger.gross[2] == F(-1, 20)
+    assert ledger.wealth[3] == two * (1 - last / 100) * (1 - F(1, 20) - F(1, 100))

@@ -21,7 +21,7 @@ def test_a_table_of_prices_is_the_market_of_its_returns(prices):
 
 def test_backtest_simulates_named_strategies_and_own_ones(prices, tmp_path):
     span = {"start": "2019-07-01", "stop": "2019-09-30"}
-    strategies = ["fix-mix", "erc", BuyAndHold(2, "gold")]
+    strategies = ["fix-mix", "erc", BuyAndHold("GOLD", "gold")]
     found = pf.backtest(prices, strategies, cost_bps=20, window=WINDOW, folder=tmp_path, **span)
     assert found.names == ["fix-mix", "erc", "gold"]
     assert f"{found['erc'].weights.index[0]:%Y-%m-%d}" == span["start"]

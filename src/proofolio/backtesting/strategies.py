@@ -41,16 +41,26 @@ NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "re
 
 @dataclass(frozen=True)
 class BuyAndHold:
-    """All of it in one asset, bought on the first day."""
+    """All of it in one asset, bought on the first day; in cash while the asset is not in the universe."""
 
-    asset: int
+    asset: str
     name: str = "buy-and-hold"
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
+    cash: bool = field(default=True, init=False)
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """What it names."""
+        return (self.asset,)
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on the market of a universe; see `ReadsMarket`."""
+        return _Constant(np.array([name == self.asset for name in market.names], dtype=np.float64))
 
     def start(self, history: Floats) -> Policy:
-        """Begin; no past is needed."""
-        return _Constant(np.eye(history.shape[1])[self.asset])
+        """Refuse: an array has no names, and a universe that changes other columns."""
+        raise BadData(f"{self.name} holds {self.asset!r} by its name; give it to `simulate`.")
 
 
 @dataclass(frozen=True)
@@ -335,7 +345,8 @@ def _made(
             raise BadData(
                 f"{name}: there is no asset {asset!r}{did_you_mean(asset, assets)}; the assets are {', '.join(assets)}."
             )
-        return BuyAndHold(list(assets).index(asset) if asset else 0, f"buy-and-hold:{asset or assets[0]}")
+        held = asset or assets[0]
+        return BuyAndHold(held, f"buy-and-hold:{held}")
     kind = name.removesuffix(WITHOUT)
     needs: Needs = "history" if name.endswith(WITHOUT) else "regimes"
     single, multi = {"spo": 1, "spo-rp": 1}, {"mpo": horizon, "mpo-rp": horizon}
