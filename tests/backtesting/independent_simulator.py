@@ -101,7 +101,7 @@ def simulate(
         held = {name: money[name] / value for name in prices}
         wanted: Weights | None = held
         answered = True
-        if row == first or _is_trading_day(dates, now, rebalance):
+        if row == first or is_trading_day(dates, now, rebalance):
             universe = _universe(prices, now, window)
             past = _history(prices, universe, now, history)
             wanted = rule(Known(dates[now], past, {name: held[name] for name in universe}))
@@ -177,7 +177,7 @@ def _history(prices: Prices, names: Sequence[str], row: int, most: int | None) -
     return [[prices[name][t] / prices[name][t - 1] - 1 for name in names] for t in rows]
 
 
-def _is_trading_day(dates: Sequence[datetime.date], row: int, rebalance: str) -> bool:
+def is_trading_day(dates: Sequence[datetime.date], row: int, rebalance: str) -> bool:
     """Return whether a row is the first one of its day, week or month."""
     if rebalance == "daily" or row == 0:
         return True

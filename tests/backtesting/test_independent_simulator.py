@@ -20,8 +20,8 @@ from proofolio.backtesting.market import market_of
 from proofolio.backtesting.simulator import Simulation
 from proofolio.backtesting.strategies import BuyAndHold
 
-from tests.backtesting import independent_simulator as desk
-from tests.backtesting.independent_simulator import Known, Ledger, Rule, Terms, Weights
+from . import independent_simulator as desk
+from .independent_simulator import Known, Ledger, Rule, Terms, Weights
 
 NAMES = ("A", "B", "C", "D", "E", "F")
 RELATIVE = 1e-10  # the agreement asked for
