@@ -168,6 +168,7 @@ def _universe(prices: Prices, row: int, window: int) -> list[str]:
 
 def _history(prices: Prices, names: Sequence[str], row: int, most: int | None) -> list[list[float]]:
     """Return the returns up to a row, from where all of the assets have begun."""
+
     def all_priced(t: int) -> bool:
         return all(prices[name][t] is not None and prices[name][t - 1] is not None for name in names)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -14,7 +13,6 @@ import pandas as pd
 import pytest
 
 import proofolio as pf
-
 from proofolio.backtesting.costs import SpreadAndImpact
 from proofolio.backtesting.market import market_of
 from proofolio.backtesting.simulator import Simulation
@@ -33,7 +31,9 @@ def table(rows: int = 150, *, seed: int = 3, ends: dict[str, tuple[int, int]] | 
     random = np.random.default_rng(seed)
     steps = 1 + random.normal(0.0004, 0.015, (rows, len(NAMES))) * [0.5, 1, 1, 1.5, 2, 1]
     prices = pd.DataFrame(
-        100 * np.cumprod(steps, axis=0), index=pd.bdate_range("2021-01-05", periods=rows, name="date"), columns=NAMES
+        100 * np.cumprod(steps, axis=0),
+        index=pd.bdate_range("2021-01-05", periods=rows, name="date"),
+        columns=NAMES,
     )
     for name, (first, last) in (ends or {}).items():
         prices.loc[prices.index[:first], name] = np.nan
@@ -46,7 +46,8 @@ CHANGING = {"B": (0, 61), "C": (45, 149), "E": (70, 110), "F": (0, 109)}
 
 def columns_of(prices: pd.DataFrame) -> dict[str, list[float | None]]:
     return {
-        str(name): [None if np.isnan(price) else float(price) for price in prices[name]] for name in prices.columns
+        str(name): [None if np.isnan(price) else float(price) for price in prices[name]]
+        for name in prices.columns
     }
 
 
@@ -134,7 +135,10 @@ def momentum(known: Known) -> Weights:
 
 
 def inverse_volatility(known: Known) -> Weights:
-    calm = {name: 1 / statistics.stdev(row[i] for row in known.history[-20:]) for i, name in enumerate(known.assets)}
+    calm = {
+        name: 1 / statistics.stdev(row[i] for row in known.history[-20:])
+        for i, name in enumerate(known.assets)
+    }
     return {name: each / sum(calm.values()) for name, each in calm.items()}
 
 
@@ -155,9 +159,7 @@ def everything(known: Known) -> Weights | None:
     size = [statistics.stdev(row[i] for row in known.history[-12:]) for i in range(len(known.assets))]
     wild = max(range(len(size)), key=size.__getitem__)
     target = [-0.3 if i == wild else 1.5 / (len(size) - 1) for i in range(len(size))]
-    return {
-        name: held + 0.6 * (target[i] - held) for i, (name, held) in enumerate(known.holdings.items())
-    }
+    return {name: held + 0.6 * (target[i] - held) for i, (name, held) in enumerate(known.holdings.items())}
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,9 @@ CASES = {
     "momentum, changing universe": Case(momentum, window=15, ends=CHANGING, rebalance="weekly", rate=0.03),
     "asymmetric costs": Case(
         inverse_volatility,
-        terms=Terms(each(0.001, 0.002, 0.0005, 0.003, 0.001, 0.0), each(0.0005, -0.001, 0.0, 0.003, -0.001, 0.0)),
+        terms=Terms(
+            each(0.001, 0.002, 0.0005, 0.003, 0.001, 0.0), each(0.0005, -0.001, 0.0, 0.003, -0.001, 0.0)
+        ),
     ),
     "impact": Case(inverse_volatility, terms=IMPACT),
     "part of the way": Case(a_third_of_the_way, cash=True, rate=0.025, rebalance="weekly"),
@@ -212,7 +216,14 @@ CASES = {
         rebalance="weekly",
         holdings={"A": 0.7, "B": -0.4, "D": 1.1},
         terms=Terms(
-            IMPACT.half_spread, each(0.0001, -0.0005, 0.0, 0.0005, 0.001, 0.0), IMPACT.impact, IMPACT.volume, 20, 3e7, 0.03, 0.01
+            IMPACT.half_spread,
+            each(0.0001, -0.0005, 0.0, 0.0005, 0.001, 0.0),
+            IMPACT.impact,
+            IMPACT.volume,
+            20,
+            3e7,
+            0.03,
+            0.01,
         ),
     ),
 }
@@ -254,7 +265,9 @@ def by_product(case: Case, prices: pd.DataFrame) -> Simulation:
         start=str(prices.index[case.first].date()),
         rebalance=case.rebalance,
         window=case.window,
-        holdings=None if case.holdings is None else np.array([case.holdings.get(name, 0.0) for name in NAMES]),
+        holdings=None
+        if case.holdings is None
+        else np.array([case.holdings.get(name, 0.0) for name in NAMES]),
         account=pf.Account(case.terms.value, case.terms.borrow, case.terms.margin),
     )
 

@@ -17,7 +17,11 @@ from .independent_simulator import is_trading_day
 
 NAMES = ("A", "B", "C", "D", "E")
 WINDOW = 30
-FIRST, CUT, ROWS = 32, 37, 41  # rows of prices: the first period traded ends at FIRST, what follows CUT is unknown
+FIRST, CUT, ROWS = (
+    32,
+    37,
+    41,
+)  # rows of prices: the first period traded ends at FIRST, what follows CUT is unknown
 
 STRATEGIES = [
     "buy-and-hold:D", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc",
@@ -92,7 +96,9 @@ class Scenario:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-IMPACT = SpreadAndImpact((0.001, 0.0, 0.002, 0.001, 0.001), 1.0, (1e6, 1e7, 1e7, 2e6, 1e6), (0.001, 0, 0, -0.001, 0), 20)
+IMPACT = SpreadAndImpact(
+    (0.001, 0.0, 0.002, 0.001, 0.001), 1.0, (1e6, 1e7, 1e7, 2e6, 1e6), (0.001, 0, 0, -0.001, 0), 20
+)
 RICH = pf.Account(value=3e6, borrow=0.02, margin=0.01)
 SCENARIOS = {
     "daily, rates in a column": Scenario("B", risk_free="RATE", options={"costs": IMPACT, "account": RICH}),
@@ -109,7 +115,9 @@ SCENARIOS = {
 ALL = {
     **SCENARIOS,
     "every day": Scenario("D", rebalance="weekly", risk_free=0.02, options={"cash": True}),
-    "weekly, changing universe": Scenario("W-FRI", True, "weekly", "RATE", {"weighting": "soft", "hysteresis": 0.4}),
+    "weekly, changing universe": Scenario(
+        "W-FRI", True, "weekly", "RATE", {"weighting": "soft", "hysteresis": 0.4}
+    ),
     "monthly": Scenario("ME", rebalance="monthly", options={"costs": IMPACT, "cash": "BILL", "refit": 4}),
     "quarterly": Scenario("QE", risk_free=0.01, options={"covariance": "ewma", "half_life": 10.0}),
 }
