@@ -19,7 +19,7 @@ def figures(**changes):
         "trades": np.array([[0.5, -0.5], [0.0, 0.0], [0.1, -0.1], [0.0, 0.0]]),
         "costs": np.array([0.001, 0.0, 0.0002, 0.0]),
         "dates": DAYS,
-        "periods_per_year": 12,
+        "periods_per_year": 2,
     }
     return measure(**(given | changes))
 
@@ -27,16 +27,29 @@ def figures(**changes):
 def test_every_figure_of_four_days_by_hand():
     found = figures()
     assert found.total_return == pytest.approx(0.122, abs=1e-15)
-    assert found.annual_return == pytest.approx(1.122**3 - 1, rel=1e-14)
+    assert found.annual_return == pytest.approx(1.122**0.5 - 1, rel=1e-13)
     # mean 0.0425; squares of the deviations: .0575^2 + .2425^2 + .2075^2 + .0225^2 = .105675
-    assert found.volatility == pytest.approx(math.sqrt(0.105675 / 3 * 12), rel=1e-13)
-    assert found.sharpe == pytest.approx(0.0325 / math.sqrt(0.105675 / 3) * math.sqrt(12), rel=1e-13)
+    assert found.volatility == pytest.approx(math.sqrt(0.105675 / 3 * 2), rel=1e-13)
+    assert found.sharpe == pytest.approx(0.0325 / math.sqrt(0.105675 / 3) * math.sqrt(2), rel=1e-13)
     assert found.max_drawdown == pytest.approx(0.2, abs=1e-15)
-    assert found.calmar == pytest.approx((1.122**3 - 1) / 0.2, rel=1e-13)
-    assert found.turnover == pytest.approx(1.2 * 12 / 4)
-    assert found.costs == pytest.approx(0.0012 * 12 / 4)
+    assert found.calmar == pytest.approx((1.122**0.5 - 1) / 0.2, rel=1e-13)
+    assert found.turnover == pytest.approx(1.2 * 2 / 4)
+    assert found.costs == pytest.approx(0.0012 * 2 / 4)
     assert (found.worst_month_name, found.days) == ("2020-01", 4)
     assert found.worst_month == pytest.approx(1.1 * 0.8 - 1)
+    assert found.annualised
+
+
+def test_less_than_a_year_is_not_compounded_to_one():
+    found = figures(periods_per_year=12)
+    assert not found.annualised
+    assert found.annual_return == found.total_return == pytest.approx(0.122, abs=1e-15)
+    assert found.calmar == pytest.approx(0.122 / 0.2)
+    # what is a rate stays one
+    assert found.volatility == pytest.approx(math.sqrt(0.105675 / 3 * 12), rel=1e-13)
+    assert found.turnover == pytest.approx(1.2 * 12 / 4)
+    assert figures(periods_per_year=4).annual_return == pytest.approx(0.122)
+    assert figures(periods_per_year=4).annualised
 
 
 def test_a_first_loss_counts_as_a_drawdown():
@@ -54,13 +67,13 @@ def test_months_compound_and_do_not_run_into_each_other():
 
 
 def test_what_never_varies_has_no_sharpe_and_what_never_falls_no_calmar():
-    assert math.isnan(sharpe_ratio(np.full(5, 0.1), np.zeros(5)))
+    assert math.isnan(sharpe_ratio(np.full(5, 0.1), np.zeros(5), 252))
     assert math.isnan(figures(returns=np.array([0.01, 0.02, 0.0, 0.03])).calmar)
 
 
 def test_the_risk_free_rate_is_taken_off_day_by_day():
     moving = np.array([0.0, 0.02, 0.0, 0.02])
-    expected = sharpe_ratio(RETURNS - moving, np.zeros(4), 12)
+    expected = sharpe_ratio(RETURNS - moving, np.zeros(4), 2)
     assert figures(risk_free=moving).sharpe == pytest.approx(expected, rel=1e-14)
 
 
@@ -69,5 +82,5 @@ def test_ruin_is_a_loss_of_everything():
 
 
 def test_one_day_is_too_few():
-    with pytest.raises(BadData, match="two days"):
-        measure(RETURNS[:1], np.zeros(1), np.zeros((1, 2)), np.zeros(1), DAYS[:1])
+    with pytest.raises(BadData, match="two periods"):
+        measure(RETURNS[:1], np.zeros(1), np.zeros((1, 2)), np.zeros(1), DAYS[:1], 252)

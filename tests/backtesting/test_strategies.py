@@ -124,7 +124,7 @@ def test_days_on_a_collapsed_regime_are_told_on_the_page_and_in_json(market, run
     assert counted == {"mpo": 7, "fix-mix": 0}
     assert re.search("mpo decided on .*collapsed.* at 7 of the 60 closes", backtest_page(result))
     sound = BacktestRecord("prices.csv", context, (runs["fix-mix"],), {}, 0.0)
-    assert sound.warnings == []
+    assert not any("collapsed" in sentence for sentence in sound.warnings)
     assert "collapsed" not in backtest_page(sound)
 
 

@@ -263,7 +263,10 @@ def constant(table):
         (lambda t: t.iloc[[0, 2, 1, *range(3, DAYS)]], r"go back from 2021-01-06.*2021-01-05"),
         (negative, r"column 'BONDS' at 2021-01-13.*is -3"),
         (constant, r"column 'GOLD' at 2021-01-04.*never changes"),
-        (lambda t: t.iloc[:90], r"89 daily returns \(2021-01-05 to .*fewer than the window of 100"),
+        (
+            lambda t: t.iloc[:90],
+            r"89 returns, daily \(252 a year\), from 2021-01-05 to .*fewer than the window of 100",
+        ),
         (lambda t: t.pct_change().iloc[1:], r"look like returns.*column.*--returns"),
     ],
     ids=["gap", "repeated", "unsorted", "negative", "constant", "short", "returns"],
@@ -292,9 +295,9 @@ def test_bad_data_is_one_sentence_that_says_where(tmp_path, command, change, wor
         (("--test", "now:"), "dates like"),
         (("--train", "NaT:"), "dates like"),
         (("--test", ":2021-03-01"), "before 2021-05-25, where it begins when no beginning is given"),
-        (("--train", "2021-06-01:"), "no day is left to trade after --train 2021-06-01:"),
+        (("--train", "2021-06-01:"), "no period is left to trade after --train 2021-06-01:"),
         (("--train", "2021-03-01:2021-04-01", "--test", "2021-04-02:"), "fewer than the window"),
-        (("--test", "2030-01-01:"), "holds no day"),
+        (("--test", "2030-01-01:"), "holds no date"),
         (("--test", "2021-02-01:"), "fewer than the window"),
         (("--impact", "1"), "--volume"),
         (("--cost-bps", "-5"), "--cost-bps is -5"),
@@ -408,7 +411,13 @@ def test_a_rate_that_never_changes_is_a_rate(tmp_path):
     assert "'CASH'" in one_sentence(run("backtest", tmp_path / "returns.csv", *arguments))
     returns.assign(CASH=0.02).to_csv(tmp_path / "yearly.csv")
     sentence = one_sentence(run("backtest", tmp_path / "yearly.csv", "--risk-free", "CASH", *arguments))
-    assert "'CASH' is 0.02 on every day" in sentence
+    assert "'CASH', read as period-rate, earns more than 1000 % a year" in sentence
+    said = (*arguments, "--risk-free-as", "yearly-rate")
+    document = json.loads(run("backtest", tmp_path / "yearly.csv", "--risk-free", "CASH", *said).stdout)
+    excess = returns.mean(axis=1).iloc[100:] - (1.02 ** (1 / 252) - 1)
+    assert document["strategies"]["fix-mix"]["sharpe"] == pytest.approx(
+        excess.mean() / excess.std() * 252**0.5
+    )
 
 
 def still(table):
@@ -440,7 +449,7 @@ def test_trading_by_risk_names_the_asset_without_any(tmp_path):
     arguments = ("trade", tmp_path / "still.csv", *SMALL, "--holdings", tmp_path / "held.json", "--strategy")
     for name in ("erc-no-hmm", "spo-rp-no-hmm"):
         sentence = one_sentence(run(*arguments, name))
-        assert re.search(r"^GOLD did not move in the days .* up to 2021-07-0", sentence), sentence
+        assert re.search(r"^GOLD did not move in the periods .* up to 2021-07-0", sentence), sentence
 
 
 @pytest.mark.parametrize("driving", ["US,GOLD", "US,TWIN"])

@@ -117,8 +117,8 @@ def test_header_without_rows(read):
 
 
 def test_unknown_kind(tmp_path):
-    (tmp_path / "p.xlsx").write_bytes(b"x")
-    refused(lambda: read_prices(tmp_path / "p.xlsx"), "p.xlsx", ".csv", ".parquet")
+    (tmp_path / "p.ods").write_bytes(b"x")
+    refused(lambda: read_prices(tmp_path / "p.ods"), "p.ods", ".csv", ".parquet")
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
     refused(lambda: read_prices(tmp_path / "p.parquet"), "p.parquet", 'pip install "proofolio[parquet]"')
 
 
-def test_semicolons(read):
+def test_one_column(read):
     def change(rows):
-        rows[:] = [[";".join(row)] for row in rows]
+        rows[:] = [[" ".join(row)] for row in rows]
 
     refused(lambda: read(change), "line 1", "only one column", "commas")
 
@@ -161,10 +161,10 @@ def test_row_with_too_few_cells(read):
 
 
 @pytest.mark.parametrize(
-    "date", ["06/01/2020", "2020-13-01", "yesterday", "2", "20200106", "", "2020-01-06 16:00-05:00"]
+    "date", ["06/01/2020", "2020-13-01", "yesterday", "2", "20201306", "", "06/01/20", "43836"]
 )
 def test_date_that_cannot_be_parsed(read, date):
-    refused(lambda: read(put(3, 0, date)), "line 4", repr(date), "2020-01-31")
+    refused(lambda: read(put(3, 0, date)), "line 4", repr(date), "date")
 
 
 def test_duplicate_date(read):

@@ -228,10 +228,11 @@ def test_closes_without_an_answer_are_said_everywhere(prices, tmp_path):
     late = int((closes >= "2019-10-01").sum())
     assert found.figures.loc["silent", "unanswered"] == late
     assert found["silent"].unanswered.sum() == late
-    (sentence,) = found.warnings
+    short, sentence = found.warnings
+    assert "periods are traded, less than a year of the table, daily (252 a year)" in short
     assert f"silent had no answer, and kept its holdings, at {late} of the {len(closes)} closes" in sentence
     assert "the first on 2019-10-01" in sentence
-    assert found.document()["warnings"] == [sentence]
+    assert found.document()["warnings"] == [short, sentence]
     assert sentence in found._repr_html_()
     page = found.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
     assert sentence in page

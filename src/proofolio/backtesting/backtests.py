@@ -134,7 +134,11 @@ def simulate_pairs(
     runner = TaskRunner() if runner is None else runner
     market = context.market
     span = digest(
-        market.dates, market.names, market.returns[: context.stop], market.risk_free[: context.stop]
+        market.dates,
+        market.names,
+        market.returns[: context.stop],
+        market.risk_free[: context.stop],
+        market.calendar,
     )
     books = {needs: digest(context.book(needs)) for needs in {s.needs for s, _ in pairs}}
     tasks = [

@@ -12,7 +12,7 @@ import pandas as pd
 from proofolio.arrays import Floats
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.costs import Costs, LinearCost, terms_of
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.simulator import Simulation
 from proofolio.errors import BadData, did_you_mean
@@ -219,8 +219,8 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
         figures = pd.DataFrame(
             {
                 "periods": own.count(),
-                "mean": own.mean().where(own.count() >= 2) * PERIODS_PER_YEAR,
-                "volatility": own.std(ddof=1) * np.sqrt(PERIODS_PER_YEAR),
+                "mean": own.mean().where(own.count() >= 2) * market.calendar.periods_per_year,
+                "volatility": own.std(ddof=1) * np.sqrt(market.calendar.periods_per_year),
             },
             index=list(market.names),
         )

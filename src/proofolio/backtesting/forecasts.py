@@ -1,4 +1,4 @@
-"""The forecasts of a backtest: their options, and a book of them made once, day by day, and read by every strategy."""
+"""The forecasts of a backtest: their options, and a book of them made once a period and read by every strategy."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.tasks import Progress, TaskRunner, digest
 from proofolio.errors import BadData, did_you_mean
+from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecast, Forecaster
 from proofolio.forecasts.hidden_markov import scale_of
 from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.rolling_regimes import RollingRegimes
 
-__all__ = ["ForecastBook", "ForecastPlan", "record_forecasts", "spread_over"]
+__all__ = ["ForecastBook", "ForecastPlan", "record_forecasts", "spread_over", "usual_window"]
 
 
 PREFERRED = ("VTI", "TLT")  # the regime assets where both are in the table: stocks and long bonds
-WINDOW = 2000  # days looked back on: eight years, in which a market has had both regimes
+# Looked back on, eight years, in which a market has had both regimes: 2000 trading days, 413 weeks, 95 months.
+WINDOW_YEARS = 2000 / 252
+
+
+def usual_window(calendar: Calendar) -> int:
+    """Return how many periods the forecasts look back on when nothing is said."""
+    return calendar.periods(WINDOW_YEARS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,12 +156,12 @@ def record_forecasts(
     stop = len(returns) if stop is None else stop
     if start < forecaster.window:
         raise BadData(
-            f"the forecasts need {forecaster.window} days before the first one and there are {start}; use a "
+            f"the forecasts need {forecaster.window} periods before the first one and there are {start}; use a "
             "shorter window or start later."
         )
     if not start < stop <= len(returns):
         raise BadData(
-            f"{len(returns)} days leave nothing to trade on after the first {start}; give a longer history or use "
+            f"{len(returns)} periods leave nothing to trade on after the first {start}; give a longer history or use "
             "a shorter window."
         )
     # On matrices this small several BLAS threads wait for one another, many times slower than one; and the
@@ -235,24 +242,24 @@ class ForecastPlan:
     driving : tuple of int
         Columns the hidden Markov model is fitted to.
     window : int
-        Days looked back on, by both.
+        Periods looked back on, by both.
     K : int
         Regimes.
     refit : int
-        Days between fits of the hidden Markov model.
+        Periods between fits of the hidden Markov model.
     weighting : {"labels", "soft"}
     hysteresis : float
         Probability a new regime needs before it is believed, and the forecast then starts in the regime believed;
         0 starts from the filtered probabilities as they are.
     covariance : {"sample", "ewma", "ledoit-wolf"}
     half_life : float
-        Days, for ``"ewma"``.
+        Periods, for ``"ewma"``.
     seed : int
         Of the random starts.
     """
 
     driving: tuple[int, ...]
-    window: int = WINDOW
+    window: int = usual_window(DAILY)
     K: int = 2
     refit: int = 1
     weighting: Literal["labels", "soft"] = "labels"
@@ -276,7 +283,7 @@ class ForecastPlan:
         more_options: Sequence[str] = (),
         **options: Any,
     ) -> ForecastPlan:
-        """Return a plan whose regime assets are named, with a window of at most half of the days.
+        """Return a plan whose regime assets are named, with a window of eight years, and at most half of the periods.
 
         Parameters
         ----------
@@ -306,7 +313,9 @@ class ForecastPlan:
                 raise BadData(
                     f"there is no option {name!r}{close}; those of the forecasts are regime_assets, {', '.join(known)}."
                 )
-        return cls(driving, **({"window": min(WINDOW, len(market.dates) // 2)} | options))
+        return cls(
+            driving, **({"window": min(usual_window(market.calendar), len(market.dates) // 2)} | options)
+        )
 
     def forecaster(self, needs: Needs, horizon: int) -> Forecaster:
         """Return the forecaster of what a strategy needs."""
@@ -334,7 +343,7 @@ class ForecastPlan:
         Raises
         ------
         BadData
-            When one never moves in the last `window` days known, or two move as one.
+            When one never moves in the last `window` periods known, or two move as one.
         """
         if needs != "regimes" or len(known.dates) < self.window or len(set(self.driving)) < len(self.driving):
             return  # the forecaster's own messages say it all
@@ -356,7 +365,7 @@ class ForecastPlan:
         runner: TaskRunner,
         progress: Progress | None = None,
     ) -> ForecastBook:
-        """Return the forecasts for days ``start`` to ``stop - 1``, from the runner's folder if they are there."""
+        """Return the forecasts for rows ``start`` to ``stop - 1``, from the runner's folder if they are there."""
         key = digest("forecasts", self, needs, horizon, start, market.returns[:stop])
         found = runner.found(key, ForecastBook)
         if found is None:

@@ -10,25 +10,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proofolio.arrays import Floats, Mask
+from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, yearly_rate
 from proofolio.errors import BadData, did_you_mean
-from proofolio.forecasts.tables import Table, sound_prices, sound_returns
+from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
+from proofolio.forecasts.suspicions import data_warnings
+from proofolio.forecasts.tables import Table, one_field, sound_prices, sound_rates, sound_returns
 
-__all__ = [
-    "PERIODS_PER_YEAR",
-    "Dates",
-    "Market",
-    "market_of",
-    "never_changes",
-    "require_wide",
-    "returns_of",
-    "risk_free_per_day",
-]
+__all__ = ["Dates", "Market", "market_of", "require_wide"]
 
 
 Dates = NDArray[np.datetime64]
 _Kind = TypeVar("_Kind", bound=np.generic)
-
-PERIODS_PER_YEAR = 252
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +38,11 @@ class Market:
     returns : (T, n) array
         Row t holds what was earned from the close before ``dates[t]`` to the close of ``dates[t]``.
     risk_free : (T,) array
-        Per day.
+        A period.
+    calendar : Calendar
+        What a period is, and how many a year has.
+    warnings : tuple of str
+        What in the table is to be doubted, in sentences.
     last_prices : (n,) array, optional
         At the last date, where the table had prices; NaN where an asset has ended.
     """
@@ -55,6 +51,8 @@ class Market:
     names: tuple[str, ...]
     returns: Floats
     risk_free: Floats
+    calendar: Calendar = DAILY
+    warnings: tuple[str, ...] = ()
     last_prices: Floats | None = None
 
     @classmethod
@@ -63,6 +61,8 @@ class Market:
         frame: pd.DataFrame,
         risk_free: str | float = 0.0,
         *,
+        risk_free_as: RiskFreeAs | None = None,
+        periods_per_year: float | None = None,
         where: str = "returns",
         minimum_rows: int = 2,
     ) -> Market:
@@ -73,7 +73,13 @@ class Market:
         frame : (T, n) DataFrame
             By date, oldest first.
         risk_free : str or float
-            A column, which is then no asset, or a yearly rate r, charged as ``(1 + r)^(1/252) - 1`` a day.
+            A column, which is then no asset, or a yearly rate r, charged as ``(1 + r)^(1/P) - 1`` a period, of which
+            a year has P.
+        risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+            What the column holds, each value for its own row; by default what the table holds: rates a period in a
+            table of returns, prices in a table of prices.
+        periods_per_year : float, optional
+            P; by default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
         where : str
             What messages call the table.
         minimum_rows : int
@@ -82,49 +88,78 @@ class Market:
         Raises
         ------
         BadData
-            As `proofolio.forecasts.validate_returns`, but that assets may begin late and end early; or when `risk_free`
-            is no column and no rate.
+            As `proofolio.forecasts.validate_returns`, but that assets may begin late and end early; when `risk_free` is
+            no column and no rate, or no rate that could be; or when the dates follow no calendar.
         """
-        if isinstance(risk_free, str) and never_changes(frame, risk_free):
-            fixed = float(frame[risk_free].iloc[0])
-            if not -0.5 < (1.0 + fixed) ** PERIODS_PER_YEAR - 1.0 < 1.0:
-                raise BadData(
-                    f"{where}: the risk-free rate in column {risk_free!r} is {fixed:g} on every day, and rates in a "
-                    "column are a day; give a yearly one as a number, 0.02 for two percent."
-                )
-            frame = frame.drop(columns=risk_free)
-            kept = sound_returns(Table(frame, None), where, minimum_rows, 1, may_end=True)
-            rate = np.full(len(kept), fixed)
-        else:
-            frame = sound_returns(Table(frame, None), where, minimum_rows, 1, may_end=True)
-            rate, kept = risk_free_per_day(frame, risk_free, where)
-        if np.isnan(rate).any():
-            raise BadData(
-                f"{where}: the risk-free rate in column {risk_free!r} is missing at "
-                f"{kept.index[int(np.argmax(np.isnan(rate)))]:%Y-%m-%d}; give one for every date."
-            )
-        return cls(
-            dates=_frozen(kept.index.to_numpy().astype("datetime64[D]")),
-            names=tuple(str(name) for name in kept.columns),
-            returns=_frozen(np.ascontiguousarray(kept.to_numpy(dtype=np.float64))),
-            risk_free=_frozen(rate),
+        return cls.from_table(
+            Table(frame),
+            risk_free,
+            are_returns=True,
+            risk_free_as=risk_free_as,
+            periods_per_year=periods_per_year,
+            where=where,
+            minimum_rows=minimum_rows,
         )
 
     @classmethod
     def from_prices(
-        cls, frame: pd.DataFrame, risk_free: str | float = 0.0, *, where: str = "prices"
+        cls,
+        frame: pd.DataFrame,
+        risk_free: str | float = 0.0,
+        *,
+        risk_free_as: RiskFreeAs | None = None,
+        periods_per_year: float | None = None,
+        where: str = "prices",
     ) -> Market:
-        """Return the market in a table of prices, one row fewer; see `from_returns`.
+        """Return the market in a table of prices, one row fewer; see `from_returns`."""
+        return cls.from_table(
+            Table(frame), risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year, where=where
+        )
 
-        A risk-free column holds rates, not prices: each rate is earned on its own day.
-        """
-        column = [risk_free] if isinstance(risk_free, str) and risk_free in frame.columns else []
-        prices = sound_prices(Table(frame.drop(columns=column), None), where, 3, 1, may_end=True)
-        returns = returns_of(prices)
-        for name in column:
-            returns[name] = frame[name].iloc[1:].to_numpy()
-        market = cls.from_returns(returns, risk_free, where=where)
-        return replace(market, last_prices=_frozen(prices.to_numpy(dtype=np.float64)[-1]))
+    @classmethod
+    def from_table(
+        cls,
+        table: Table,
+        risk_free: str | float = 0.0,
+        *,
+        are_returns: bool = False,
+        risk_free_as: RiskFreeAs | None = None,
+        periods_per_year: float | None = None,
+        where: str = "table",
+        minimum_rows: int = 2,
+    ) -> Market:
+        """Return the market in a table as it was read; see `from_returns`."""
+        if isinstance(table.frame.columns, pd.MultiIndex):
+            table = one_field(table.frame, table.lines, where)
+        column = risk_free if isinstance(risk_free, str) else None
+        assets = table if column is None else _without(table, column, where)
+        sound = sound_returns if are_returns else sound_prices
+        frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1, may_end=True)
+        dates = pd.DatetimeIndex(frame.index)
+        calendar = calendar_of(dates, periods_per_year, where)
+        returns = frame if are_returns else returns_of(frame)
+        # A table of prices has one row before its first return.
+        before = len(frame) - len(returns)
+        doubts = list(table.notes)
+        if periods_per_year is not None:
+            doubts += _other_calendar(dates, calendar, where)
+        doubts += data_warnings(returns, dates, calendar, where)
+        if column is None:
+            rate = yearly_rate(float(risk_free), calendar, len(returns))
+        else:
+            values = sound_rates(table, column, dates, where)
+            kind = risk_free_as or ("period-rate" if are_returns else "price")
+            what = f"{where}: the risk-free column {column!r}"
+            rate = column_rate(values, dates, kind, calendar, before, what, said=risk_free_as is not None)
+        return cls(
+            dates=_frozen(returns.index.to_numpy().astype("datetime64[D]")),
+            names=tuple(str(name) for name in returns.columns),
+            returns=_frozen(np.ascontiguousarray(returns.to_numpy(dtype=np.float64))),
+            risk_free=_frozen(rate),
+            calendar=calendar,
+            warnings=tuple(doubts),
+            last_prices=None if are_returns else _frozen(frame.to_numpy(dtype=np.float64)[-1]),
+        )
 
     def column(self, name: str) -> int:
         """Return the number of an asset.
@@ -218,12 +253,17 @@ def _day(given: Any) -> np.datetime64:
         raise BadData(f"the date is {given!r}; give one like 2020-01-31.") from None
 
 
-def market_of(data: Market | pd.DataFrame, risk_free: str | float = 0.0) -> Market:
-    """Return a market as it is, or the one in a table of prices; `risk_free` as for `Market.from_returns`."""
+def market_of(
+    data: Market | pd.DataFrame,
+    risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
+) -> Market:
+    """Return a market as it is, or the one in a table of prices; the options as for `Market.from_returns`."""
     if isinstance(data, Market):
         return data
     require_wide(data)
-    return Market.from_prices(data, risk_free)
+    return Market.from_prices(data, risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year)
 
 
 def require_wide(data: object) -> None:
@@ -252,32 +292,34 @@ def require_wide(data: object) -> None:
             )
 
 
-def never_changes(frame: pd.DataFrame, column: str) -> bool:
-    """Return whether a column beside others holds one finite number on every day: sound as a rate, not as an asset."""
-    if list(frame.columns).count(column) != 1 or len(frame.columns) < 2 or len(frame) == 0:
-        return False
-    values = pd.to_numeric(frame[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    return bool(np.isfinite(values[0]) and (values == values[0]).all())
+def _without(table: Table, column: str, where: str) -> Table:
+    """Return the table without its risk-free column."""
+    names = [str(name) for name in table.frame.columns]
+    if column not in names:
+        raise BadData(
+            f"{where}: the risk-free rate is {column!r}, which is no number and no column; give a yearly "
+            f"rate like 0.02 or one of {', '.join(names)}."
+        )
+    if names.count(column) > 1:
+        raise BadData(
+            f"{where}: {names.count(column)} columns are named {column!r}; rename or drop all but one."
+        )
+    if len(names) < 2:
+        raise BadData(f"{where}: {column!r} is the only column; give an asset beside the risk-free rate.")
+    return replace(table, frame=table.frame.iloc[:, [i for i, name in enumerate(names) if name != column]])
 
 
-def risk_free_per_day(
-    frame: pd.DataFrame, risk_free: str | float, where: str = "returns"
-) -> tuple[Floats, pd.DataFrame]:
-    """Return the daily risk-free rate and the columns that remain as assets; see `Market.from_returns`."""
-    if isinstance(risk_free, str):
-        if risk_free not in frame.columns:
-            raise BadData(
-                f"{where}: the risk-free rate is {risk_free!r}, which is no number and no column; give a yearly "
-                f"rate like 0.02 or one of {', '.join(str(c) for c in frame.columns)}."
-            )
-        if len(frame.columns) < 2:
-            raise BadData(
-                f"{where}: {risk_free!r} is the only column; give an asset beside the risk-free rate."
-            )
-        return np.array(frame[risk_free], dtype=np.float64), frame.drop(columns=risk_free)
-    if not -0.5 < risk_free < 1.0:
-        raise BadData(f"the risk-free rate is {risk_free:g} a year; give a decimal, 0.02 for two percent.")
-    return np.full(len(frame), (1.0 + risk_free) ** (1.0 / PERIODS_PER_YEAR) - 1.0), frame
+def _other_calendar(dates: pd.DatetimeIndex, given: Calendar, where: str) -> list[str]:
+    """Return the doubt about a number of periods a year that is far from what the dates show."""
+    try:
+        seen = calendar_of(dates)
+    except BadData:
+        return []
+    if 0.8 < seen.periods_per_year / given.periods_per_year < 1.25:
+        return []
+    return [
+        f"{where}: the dates look {seen}, and {given.periods_per_year:g} periods a year are counted, as given."
+    ]
 
 
 def _frozen(array: NDArray[_Kind]) -> NDArray[_Kind]:

@@ -1,4 +1,4 @@
-"""What a backtest earned and what it took: figures from daily returns, trades and costs."""
+"""What a backtest earned and what it took: figures from returns, trades and costs a period."""
 
 from __future__ import annotations
 
@@ -8,40 +8,46 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Dates
+from proofolio.backtesting.market import Dates
 from proofolio.errors import BadData
 
 __all__ = ["Metrics", "drawdowns", "max_drawdown", "measure", "monthly_returns", "sharpe_ratio"]
 
+# A calendar year holds 250 to 253 trading days and 52 or 53 weeks; 0.98 lets each pass.
+WHOLE_YEAR = 0.98
+
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one strategy over one span; rates are a year, fractions not percents.
+    """Figures of one strategy over one span of D periods, P of them a year; rates are a year, fractions not percents.
 
     Attributes
     ----------
     total_return : float
         ``V_D / V_0 - 1``.
     annual_return : float
-        ``(V_D / V_0)^(252 / D) - 1``, compounded, after costs.
+        ``(V_D / V_0)^(P / D) - 1``, compounded, after costs; over less than a year, when `annualised` is false,
+        `total_return` as it is.
     volatility : float
-        Standard deviation of daily net returns (n - 1) times ``sqrt(252)``.
+        Standard deviation of net returns a period (D - 1) times ``sqrt(P)``.
     sharpe : float
-        ``sqrt(252) * mean(r - r_f) / std(r - r_f)`` of daily net returns; NaN when they never vary.
+        ``sqrt(P) * mean(r - r_f) / std(r - r_f)`` of net returns a period; NaN when they never vary.
     max_drawdown : float
         ``max_t (1 - V_t / max_{s <= t} V_s)``, of closing values, the start counted; 0.2 is a fall by 20 %.
     calmar : float
         ``annual_return / max_drawdown``; NaN without a drawdown.
     turnover : float
-        ``252 / D * sum_t ||u_t||_1``: buying and selling both count, so 2 is the whole portfolio once.
+        ``P / D * sum_t ||u_t||_1``: buying and selling both count, so 2 is the whole portfolio once.
     costs : float
-        ``252 / D * sum_t c_t``, what a year's trades cost as a fraction of the portfolio's value.
+        ``P / D * sum_t c_t``, what a year's trades cost as a fraction of the portfolio's value.
     worst_month : float
         The smallest compounded return within a calendar month; the first and last may be cut short.
     worst_month_name : str
         Which one, ``YYYY-MM``.
     days : int
-        D.
+        D, the periods.
+    annualised : bool
+        Whether D is a year or more.
     """
 
     total_return: float
@@ -55,9 +61,10 @@ class Metrics:
     worst_month: float
     worst_month_name: str
     days: int
+    annualised: bool = True
 
     def document(self) -> dict[str, float | int | str]:
-        """Return the figures by name, the yearly return under ``return``."""
+        """Return the figures by name, `annual_return` under ``return``."""
         found = asdict(self)
         return {"return": found.pop("annual_return"), **found}
 
@@ -68,32 +75,35 @@ def measure(
     trades: Floats,
     costs: Floats,
     dates: Dates,
-    periods_per_year: int = PERIODS_PER_YEAR,
+    periods_per_year: float,
 ) -> Metrics:
-    """Return the figures of D days; see `Metrics`.
+    """Return the figures of D periods; see `Metrics`.
 
     Parameters
     ----------
     returns : (D,) array
-        Daily returns after costs.
+        After costs.
     risk_free : (D,) array
     trades : (D, n) array
-        Made at the close before each day, as fractions of the portfolio.
+        Made at the close before each period, as fractions of the portfolio.
     costs : (D,) array
         Of those trades, likewise.
     dates : (D,) array of datetime64[D]
-    periods_per_year : int
+    periods_per_year : float
+        P, of the market's calendar.
 
     Raises
     ------
     BadData
-        With fewer than two days.
+        With fewer than two periods.
     """
     days = len(returns)
     if days < 2:
-        raise BadData(f"figures need two days or more, and there are {days}.")
+        raise BadData(f"figures need two periods or more, and there are {days}.")
     growth = float(np.prod(1.0 + returns))
-    annual = growth ** (periods_per_year / days) - 1.0 if growth > 0 else -1.0
+    # Compounding a week's luck to a year would say nothing.
+    whole = days >= WHOLE_YEAR * periods_per_year
+    annual = -1.0 if growth <= 0 else growth ** (periods_per_year / days) - 1.0 if whole else growth - 1.0
     fall = max_drawdown(returns)
     months, monthly = monthly_returns(returns, dates)
     worst = int(np.argmin(monthly))
@@ -109,10 +119,11 @@ def measure(
         worst_month=float(monthly[worst]),
         worst_month_name=str(months[worst]),
         days=days,
+        annualised=whole,
     )
 
 
-def sharpe_ratio(returns: Floats, risk_free: Floats, periods_per_year: int = PERIODS_PER_YEAR) -> float:
+def sharpe_ratio(returns: Floats, risk_free: Floats, periods_per_year: float) -> float:
     """Return ``sqrt(periods) * mean / std`` of the excess returns; NaN when they do not vary.
 
     Examples

@@ -13,13 +13,14 @@ from proofolio.arrays import Mask
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.experiments import CrisisFigures, regime_summary
 from proofolio.backtesting.forecasts import ForecastBook
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.simulator import Simulation, trading_days
 from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.errors import BadData, did_you_mean
 
-__all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of"]
+__all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of", "short_span"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -244,8 +245,11 @@ class BacktestRecord:
         """Sentences about what is to be doubted: of the data, then of each strategy."""
         context = self.context
         return [
-            *getattr(context.market, "warnings", ()), *universe_notes(context), *doubts(self.runs, context)
-        ]  # fmt: skip
+            *context.market.warnings,
+            *short_span(self.runs[0], context.market, "traded"),
+            *universe_notes(context),
+            *doubts(self.runs, context),
+        ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """Return the tables that are written as CSV, by name: figures, wealth, each strategy's weights and trades."""
@@ -268,6 +272,7 @@ class BacktestRecord:
                 "days": context.stop - context.start,
                 "known_before": context.start,
             },
+            "calendar": context.market.calendar.document(),
             "assets": list(context.market.names),
             "options": dict(self.options),
             "warnings": self.warnings,
@@ -313,6 +318,17 @@ def doubts(runs: Sequence[Simulation], context: Context) -> list[str]:
                     f"{first})."
                 )
     return found
+
+
+def short_span(run: Simulation, market: Market, what: str) -> list[str]:
+    """Return a sentence when a run is shorter than a year, so that its return is not one of a year."""
+    if run.metrics.annualised:
+        return []
+    sentence = (
+        f"{len(run.dates)} periods are {what}, less than a year of the table, {market.calendar}: return and Calmar are "
+        "those of the span, not of a year."
+    )
+    return [sentence]
 
 
 def universe_notes(context: Context) -> list[str]:

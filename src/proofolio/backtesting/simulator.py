@@ -16,11 +16,12 @@ from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastBook
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Dates, Market, market_of
+from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
 from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 
 __all__ = ["Rebalance", "Simulation", "last_holdings", "simulate", "trading_days"]
@@ -90,6 +91,8 @@ class Simulation:
     collapsed : (D,) booleans
         Closes at which the forecast used had a collapsed regime; see `Forecast`.
     seconds : float
+    periods_per_year : float
+        Of the market's calendar.
     """
 
     name: str
@@ -107,6 +110,7 @@ class Simulation:
     unproved: Mask
     collapsed: Mask
     seconds: float
+    periods_per_year: float = DAILY.periods_per_year
 
     @property
     def returns(self) -> Floats:
@@ -127,7 +131,12 @@ class Simulation:
         """Return the figures of days ``first`` to ``stop - 1``."""
         days = slice(first, stop)
         return measure(
-            self.returns[days], self.risk_free[days], self.trades[days], self.costs[days], self.dates[days]
+            self.returns[days],
+            self.risk_free[days],
+            self.trades[days],
+            self.costs[days],
+            self.dates[days],
+            self.periods_per_year,
         )
 
 
@@ -245,7 +254,7 @@ def simulate(
                 )
             held, idle = wanted, left
         weights[d], cash[d] = held, idle
-        charges[d] = account.charge(held, idle, PERIODS_PER_YEAR)
+        charges[d] = account.charge(held, idle, market.calendar.periods_per_year)
         earned, rate = returns[start + d], float(market.risk_free[start + d])
         ended = np.isnan(earned)
         if ended.any():
@@ -281,6 +290,7 @@ def simulate(
         unproved=unproved,
         collapsed=collapsed,
         seconds=time.perf_counter() - began,
+        periods_per_year=market.calendar.periods_per_year,
     )
 
 

@@ -14,6 +14,7 @@ from proofolio.arrays import Floats
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
@@ -158,12 +159,13 @@ class RegimeBudgets:
 
     name: str = "regime-erc"
     kappa: float = 0.5
+    periods_per_year: float = DAILY.periods_per_year
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa))
+        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa, periods_per_year=self.periods_per_year))
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,6 +277,7 @@ def strategies_named(
     gamma_risk: float = 5.0,
     gamma_trade: float = 0.01,
     kappa: float = 0.5,
+    periods_per_year: float = DAILY.periods_per_year,
 ) -> tuple[Strategy, ...]:
     """Return the strategies called by their names on the command line.
 
@@ -288,6 +291,8 @@ def strategies_named(
         Of mpo and mpo-rp.
     gamma_risk, gamma_trade, kappa : float
         Of the models.
+    periods_per_year : float
+        Of the market's calendar; regime-erc annualises by it.
 
     Raises
     ------
@@ -295,14 +300,19 @@ def strategies_named(
         When a name is unknown; the message lists those there are.
     """
     wanted = [name for given in names for name in (_all() if given == "all" else (given,))]
-    made = [_made(name, assets, horizon, gamma_risk, gamma_trade, kappa) for name in dict.fromkeys(wanted)]
+    made = [
+        _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
+        for name in dict.fromkeys(wanted)
+    ]
     if not made:
         raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
     return tuple(made)
 
 
 def strategies_of(
-    given: Sequence[Strategy | str] | Strategy | str, assets: Sequence[str]
+    given: Sequence[Strategy | str] | Strategy | str,
+    assets: Sequence[str],
+    periods_per_year: float = DAILY.periods_per_year,
 ) -> tuple[Strategy, ...]:
     """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
 
@@ -323,7 +333,13 @@ def strategies_of(
                 f"strategies are names like 'mpo' and what pf.strategy makes, and one is a {type(each).__name__}{hint}."
             )
     found = [
-        s for each in listed for s in (strategies_named([each], assets) if isinstance(each, str) else [each])
+        s
+        for each in listed
+        for s in (
+            strategies_named([each], assets, periods_per_year=periods_per_year)
+            if isinstance(each, str)
+            else [each]
+        )
     ]
     names = [strategy.name for strategy in found]
     if len(set(names)) < len(names):
@@ -337,7 +353,13 @@ def _all() -> tuple[str, ...]:
 
 
 def _made(
-    name: str, assets: Sequence[str], horizon: int, gamma_risk: float, gamma_trade: float, kappa: float
+    name: str,
+    assets: Sequence[str],
+    horizon: int,
+    gamma_risk: float,
+    gamma_trade: float,
+    kappa: float,
+    periods_per_year: float,
 ) -> Strategy:
     kind, _, asset = name.partition(":")
     if kind == "buy-and-hold":
@@ -357,7 +379,7 @@ def _made(
     if kind == "erc":
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
-        return RegimeBudgets(name, kappa)
+        return RegimeBudgets(name, kappa, periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, _all())

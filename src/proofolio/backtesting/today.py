@@ -16,10 +16,12 @@ from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan, spread_over
 from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
+from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.policy import Strategy, begun
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_of
 from proofolio.errors import BadData, SolverFailure
+from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.models.portfolio.trade_cost import TradeCost
@@ -54,6 +56,10 @@ class Today:
         Of all n assets; NaN where an asset is outside the universe.
     proved : bool
         See `proofolio.backtesting.policy.Decision`.
+    calendar : Calendar
+        What a period is, and how many a year has.
+    warnings : tuple of str
+        What in the table is to be doubted, in sentences.
     lots : LotPlan or None
         The nearest plan of lots.
     asked : (n,) array or None
@@ -72,6 +78,8 @@ class Today:
     cash: tuple[float, float]
     forecast: Forecast | None
     proved: bool
+    calendar: Calendar = DAILY
+    warnings: tuple[str, ...] = ()
     lots: LotPlan | None = None
     asked: Floats | None = None
 
@@ -83,7 +91,7 @@ class Today:
     def reasons(self) -> list[str]:
         """Return why, in sentences: regime, forecast, cost."""
         lines = [
-            f"After the close of {self.date}, {self.strategy} "
+            f"{self.calendar}: after the close of {self.date}, {self.strategy} "
             + ("trades:" if self.traded else "trades nothing:")
         ]
         known = self.forecast
@@ -94,7 +102,7 @@ class Today:
             kind = " (the calmest)" if k == 0 else " (the wildest)" if k == len(q) - 1 else ""
             lines.append(
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
-                f"today, {ahead:.3f} in {len(known.probabilities) - 1} days"
+                f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
             )
         if known is not None and np.isfinite(known.mean[0][(self.held > 0) | (self.wanted != 0)]).all():
             before, after = (self._expected(w) for w in (self.held, self.wanted))
@@ -119,13 +127,13 @@ class Today:
         return lines
 
     def _expected(self, weights: Floats) -> tuple[float, float]:
-        """Return return and volatility of weights under tomorrow's forecast, a year."""
+        """Return return and volatility of weights under the next period's forecast, a year."""
         assert self.forecast is not None
         mean, covariance = np.nan_to_num(self.forecast.mean[0]), np.nan_to_num(self.forecast.covariance[0])
         variance = float(weights @ covariance @ weights)
         return (
-            float(mean @ weights) * PERIODS_PER_YEAR,
-            math.sqrt(variance * PERIODS_PER_YEAR),
+            float(mean @ weights) * self.calendar.periods_per_year,
+            math.sqrt(variance * self.calendar.periods_per_year),
         )
 
     def rows(self) -> list[list[str]]:
@@ -136,7 +144,7 @@ class Today:
             members = np.isfinite(known.mean[0])
             covariance = known.covariance[0][members][:, members]
             share[members] = risk_contributions(self.wanted[members], covariance)
-        rows = []
+        year, rows = self.calendar.periods_per_year, []
         for i, name in enumerate(self.names):
             small = abs(self.trade[i]) <= NO_TRADE
             rows.append(
@@ -151,8 +159,8 @@ class Today:
                         if self.lots is None
                         else [f"{self.lots.shares[i]:+,.0f}" if self.lots.shares[i] else ""]
                     ),
-                    "" if known is None else f"{known.mean[0, i] * PERIODS_PER_YEAR:+.1%}",
-                    "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * PERIODS_PER_YEAR):.1%}",
+                    "" if known is None else f"{known.mean[0, i] * year:+.1%}",
+                    "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * year):.1%}",
                     "" if share is None else f"{share[i]:.1%}",
                     "" if small else f"{1e4 * self.costs[i]:.2f} bp",
                 ]
@@ -165,6 +173,8 @@ class Today:
         return {
             "date": self.date,
             "strategy": self.strategy,
+            "calendar": self.calendar.document(),
+            "warnings": list(self.warnings),
             "value": self.value,
             "proved": self.proved,
             "regime": None
@@ -209,6 +219,8 @@ def trades_today(
     costs: Costs | float = 0.001,
     *,
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     holdings_in: Unit | None = None,
     value: float | None = None,
     cash: bool = False,
@@ -231,7 +243,11 @@ def trades_today(
     costs : Costs or float
         A number is a rate of what is traded: 0.001 is 10 basis points.
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     holdings_in : {"weights", "shares", "money"}, optional
         The unit of a mapping; amounts that add up to 1 are weights by default.
     value : float, optional
@@ -265,10 +281,10 @@ def trades_today(
     >>> dict(zip(today.names, today.trade.round(3).tolist()))
     {'KO': -0.151, 'XOM': 0.27, 'JPM': -0.119}
     >>> print(today.reasons()[0])
-    After the close of 2022-12-28, erc-no-hmm trades:
+    daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
-    market, costs = market_of(prices, risk_free), costs_of(costs)
-    named = strategies_of([strategy], market.names)
+    market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
+    named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
     if len(named) != 1:
         raise BadData(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
@@ -308,6 +324,8 @@ def trades_today(
         cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
         forecast=forecast,
         proved=proved,
+        calendar=market.calendar,
+        warnings=market.warnings,
         lots=lots,
         asked=asked,
     )
@@ -337,8 +355,8 @@ def _decision(
                 raise
             names = ", ".join(market.names[i] for i in still)
             raise BadData(
-                f"{names} did not move in the days {strategy.name} decides on, up to {market.dates[last]}, and without "
-                "variance there is no share of risk; leave it out, or use a longer --window."
+                f"{names} did not move in the periods {strategy.name} decides on, up to {market.dates[last]}, and "
+                "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
     return members, spread, np.asarray(wanted, dtype=np.float64), proved
 

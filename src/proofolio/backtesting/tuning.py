@@ -18,7 +18,7 @@ from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Strategy
-from proofolio.backtesting.results import doubts, figures_of
+from proofolio.backtesting.results import doubts, figures_of, short_span
 from proofolio.backtesting.simulator import Rebalance, Simulation, last_holdings
 from proofolio.backtesting.strategies import (
     FixMix,
@@ -373,7 +373,9 @@ class TuningRecord:
     @property
     def warnings(self) -> list[str]:
         """Sentences about what is to be doubted: of the data, of the trials, and of the choice in the test."""
-        found = [*getattr(self.market, "warnings", ())]
+        found = [*self.market.warnings]
+        found += short_span(self.reference_train, self.market, "traded while training")
+        found += short_span(self.reference_test, self.market, "traded in the test")
         for what, flag in (("had no answer", "unanswered"), ("were not proved to be the best", "unproved")):
             counts = [getattr(trial, flag) for trial in self.trials]
             if any(counts):
@@ -392,6 +394,7 @@ class TuningRecord:
         }
         found: dict[str, Any] = {
             "source": self.source,
+            "calendar": self.market.calendar.document(),
             **spans,
             "choose": self.rule.by,
             "rule": {**asdict(self.rule), "text": str(self.rule)},
@@ -625,8 +628,12 @@ def _joined(runs: Sequence[Simulation]) -> Simulation:
     joined = {
         name: np.concatenate([getattr(run, name) for run in runs])
         for name in (f.name for f in fields(Simulation))
-        if name not in ("name", "start", "seconds")
+        if name not in ("name", "start", "seconds", "periods_per_year")
     }
     return Simulation(
-        name="walk-forward", start=runs[0].start, seconds=sum(run.seconds for run in runs), **joined
+        name="walk-forward",
+        start=runs[0].start,
+        seconds=sum(run.seconds for run in runs),
+        periods_per_year=runs[0].periods_per_year,
+        **joined,
     )

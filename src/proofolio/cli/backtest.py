@@ -27,7 +27,7 @@ from proofolio.cli.models import names_in
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.backtest import backtest_page, figures_table
+from proofolio.report.backtest import backtest_page, figures_table, span_text
 from proofolio.report.files import make_folder, write_document, write_page
 from proofolio.studies.backtests import BacktestResult, record_of
 
@@ -89,10 +89,10 @@ Examples:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any) -> int:
-    """Trade strategies day by day over a table of prices, and report what they earned.
+    """Trade strategies period by period over a table of prices, and report what they earned.
 
-    The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once,
-    day by day, and shared. An interrupted run goes on where it was when it is called again.
+    The table is wide: dates in the first column, oldest first, then a column an asset. Forecasts are made once
+    a period and shared. An interrupted run goes on where it was when it is called again.
     """
     with stdout_kept_free():
         result = _run(out, given)
@@ -105,6 +105,7 @@ def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any
     if as_json:
         print_document(document)
     else:
+        say(f"{result.source}: {result.context.market.calendar}, {span_text(result.context)}\n")
         console = answer_console()
         console.print(figures_table(result).terminal(console.width))
         for sentence in result.warnings:
@@ -135,7 +136,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
             began=began,
             account=account_asked(given),
             source=Path(given["table"]).name,
-            options=_options(given, [market.names[i] for i in plan.driving]),
+            options=_options(given, market, [market.names[i] for i in plan.driving]),
         )
         asked = given["experiments"]
         solvers = (
@@ -162,8 +163,8 @@ def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, in
     start, stop = span_rows(market, given["test"], "--test", min(first, total), total)
     if start >= stop:
         raise BadData(
-            f"no day is left to trade after --train {given['train']} and the window of {window} days, since the table "
-            f"ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
+            f"no period is left to trade after --train {given['train']} and the window of {window} periods, since the "
+            f"table ends on {market.dates[-1]}; end --train earlier or use a smaller --window."
         )
     if ends and start < until:
         raise BadData(
@@ -172,28 +173,29 @@ def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, in
         )
     if start - known < window:
         raise BadData(
-            f"{start - known} days are known before the first trade on {market.dates[start]}, fewer than the window "
+            f"{start - known} periods are known before the first trade on {market.dates[start]}, fewer than the window "
             f"of {window}; begin later or use a smaller --window."
         )
     return market.since(known), start - known, stop - known
 
 
-def _options(given: dict[str, Any], driving: list[str]) -> dict[str, str]:
+def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[str, str]:
     return {
         "regime assets": ", ".join(driving),
-        "window": f"{given['window']} days",
+        "calendar": str(market.calendar),
+        "window": f"{given['window']} periods",
         "regimes": str(given["K"]),
-        "refitted every": f"{given['refit']} days",
-        "days weighed by": "probabilities" if given["soft"] else "labels",
+        "refitted every": f"{given['refit']} periods",
+        "periods weighed by": "probabilities" if given["soft"] else "labels",
         "hysteresis": f"{given['hysteresis']:g}",
         "covariance": given["covariance"],
-        "risk-free": given["risk_free"],
+        "risk-free": " as ".join(filter(None, (given["risk_free"], given["risk_free_as"]))),
         "cost": f"{given['cost_bps']:g} bp"
         + (f", impact {given['impact']:g}" if given["impact"] else "")
         + (f", those in {given['costs'].name}" if given["costs"] else ""),
         "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
-        "horizon": f"{given['horizon']} days",
+        "horizon": f"{given['horizon']} periods",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",
         "kappa": f"{given['kappa']:g}",

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
-from pandas import DataFrame
 
-from proofolio.arrays import Floats
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
-from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, never_changes, returns_of
+from proofolio.backtesting.forecasts import ForecastPlan, usual_window
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Strategy
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.strategies import strategies_named
 from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
 from proofolio.errors import BadData
-from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
+from proofolio.forecasts.table_files import read_table
+from proofolio.forecasts.tables import Resample, resampled
 
 __all__ = [
     "account_asked",
@@ -52,6 +51,32 @@ _OPTIONS = (
         help="A column (then no asset), or a yearly rate like 0.02.",
     ),
     click.option(
+        "--risk-free-as",
+        type=click.Choice(get_args(RiskFreeAs)),
+        help="What that column holds; as the table by default: prices, or with --returns rates a period.",
+    ),
+    click.option(
+        "--periods-per-year",
+        type=float,
+        metavar="N",
+        help="Rows a year, 252, 365, 52, 12 or 4 as the dates show by default.",
+    ),
+    click.option(
+        "--resample",
+        type=click.Choice(get_args(Resample)),
+        help="Keep the last price of each day, week or month; returns are compounded.",
+    ),
+    click.option(
+        "--day-first/--month-first",
+        default=None,
+        help="What 03/02/2020 begins with, where no row of the file tells.",
+    ),
+    click.option(
+        "--decimal-comma/--decimal-point",
+        default=None,
+        help="What 1,234 is, where no cell of the file tells.",
+    ),
+    click.option(
         "--regime-assets",
         metavar="NAMES",
         help="Columns the hidden Markov model is fitted to; VTI,TLT where there are such, else the first two.",
@@ -59,9 +84,7 @@ _OPTIONS = (
     click.option(
         "--window",
         type=click.IntRange(min=1),
-        default=2000,
-        show_default=True,
-        help="Days the forecasts look back on.",
+        help="Periods the forecasts look back on; eight years by default: 2000 days, 413 weeks or 95 months.",
     ),
     click.option(
         "--regimes",
@@ -72,9 +95,9 @@ _OPTIONS = (
         help="Regimes of the hidden Markov model.",
     ),
     click.option(
-        "--refit", type=click.IntRange(min=1), default=1, show_default=True, help="Days between its fits."
+        "--refit", type=click.IntRange(min=1), default=1, show_default=True, help="Periods between its fits."
     ),
-    click.option("--soft", is_flag=True, help="Weigh days by the regimes' probabilities, not by labels."),
+    click.option("--soft", is_flag=True, help="Weigh periods by the regimes' probabilities, not by labels."),
     click.option(
         "--hysteresis", default=0.0, show_default=True, help="Probability a new regime needs to be believed."
     ),
@@ -136,7 +159,7 @@ _STRATEGY_OPTIONS = (
         type=click.IntRange(min=1),
         default=5,
         show_default=True,
-        help="Days ahead that mpo and mpo-rp plan.",
+        help="Periods ahead that mpo and mpo-rp plan.",
     ),
     click.option("--gamma-risk", default=5.0, show_default=True, help="Risk aversion of spo and mpo."),
     click.option(
@@ -161,49 +184,47 @@ def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
-    """Return the market in the file, whose days are the window's and at least `spare` more.
+    """Return the market in the file, whose periods are the window's and at least `spare` more.
+
+    Where no window is given, eight years of the table's calendar are put into `given`.
 
     Raises
     ------
     BadData
         Naming the file, the column and the date, or the option.
     """
-    path = Path(given["table"])
-    least = given["window"] + spare
-    name = f"{path}"
-    frame, prices = _returns(path, given["are_returns"], given["risk_free"])
-    if len(frame) < least:
-        more = " and some days to trade" if spare else ""
+    path, are_returns, rate = Path(given["table"]), given["are_returns"], _rate(given["risk_free"])
+    if given["risk_free_as"] and not isinstance(rate, str):
         raise BadData(
-            f"{path}: {len(frame)} daily returns ({frame.index[0]:%Y-%m-%d} to {frame.index[-1]:%Y-%m-%d}) are fewer "
-            f"than the window of {given['window']}{more}; give a longer history or a smaller --window."
+            f"--risk-free-as is what a column holds, and --risk-free is {rate:g}, a yearly rate; name the column."
         )
-    return replace(Market.from_returns(frame, _rate(given["risk_free"]), where=name), last_prices=prices)
-
-
-def _returns(path: Path, are_returns: bool, risk_free: str) -> tuple[DataFrame, Floats | None]:
-    """Return the table as returns, checked, and the last prices.
-
-    A risk-free column may be the same every day, an asset may not.
-    """
-    table = read_table(path)
-    fixed = never_changes(table.frame, risk_free)
-    judged = Table(table.frame.drop(columns=risk_free), table.lines) if fixed else table
-    sound = sound_returns if are_returns else sound_prices
-    # How many days are needed is said below, by the options that ask for them.
-    frame = sound(judged, f"{path}", 0, 1, may_end=True)
-    least = 2 if are_returns else 3
-    if len(frame) < least:
+    table = read_table(path, day_first=given["day_first"], decimal_comma=given["decimal_comma"])
+    if given["resample"]:
+        of_rates = isinstance(rate, str) and given["risk_free_as"] == "period-rate" and rate
+        table = resampled(table, given["resample"], f"{path}", compounded=are_returns or of_rates)
+    if len(table.frame) < (2 if are_returns else 3):
         what = "returns" if are_returns else "prices"
         raise BadData(
-            f"{path}: {len(frame)} lines of {what} leave nothing to trade on; give a longer history."
+            f"{path}: {len(table.frame)} lines of {what} leave nothing to trade on; give a longer history."
         )
-    if fixed:
-        frame[risk_free] = float(table.frame[risk_free].iloc[0])
-    if are_returns:
-        return frame, None
-    assets = frame.drop(columns=risk_free) if risk_free in frame.columns else frame
-    return returns_of(frame), assets.to_numpy(dtype=float)[-1]
+    market = Market.from_table(
+        table,
+        rate,
+        are_returns=are_returns,
+        risk_free_as=given["risk_free_as"],
+        periods_per_year=given["periods_per_year"],
+        where=f"{path}",
+    )
+    if given["window"] is None:
+        given["window"] = usual_window(market.calendar)
+    count, dates = len(market.dates), market.dates
+    if count < given["window"] + spare:
+        more = " and some periods to trade" if spare else ""
+        raise BadData(
+            f"{path}: {count} returns, {market.calendar}, from {dates[0]} to {dates[-1]} are fewer than the window of "
+            f"{given['window']}{more}; give a longer history or a smaller --window."
+        )
+    return market
 
 
 def _rate(text: str) -> str | float:
@@ -242,6 +263,7 @@ def strategies_asked(given: dict[str, Any], names: list[str], market: Market) ->
         gamma_risk=given["gamma_risk"],
         gamma_trade=given["gamma_trade"],
         kappa=given["kappa"],
+        periods_per_year=market.calendar.periods_per_year,
     )
 
 
@@ -279,7 +301,7 @@ def span_rows(market: Market, text: str | None, option: str, first: int, stop: i
     Raises
     ------
     BadData
-        When it is no span, or holds no day of the table.
+        When it is no span, or holds no date of the table.
     """
     if not text:
         return first, stop
@@ -303,7 +325,7 @@ def span_rows(market: Market, text: str | None, option: str, first: int, stop: i
             f"{option} {text} ends on {dates[end - 1]}, before {dates[start]}, where it begins when no beginning is "
             "given; give a later end, or both dates."
         )
-    raise BadData(f"{option} {text} holds no day of the table, whose days are {dates[0]} to {dates[-1]}.")
+    raise BadData(f"{option} {text} holds no date of the table, whose dates are {dates[0]} to {dates[-1]}.")
 
 
 def _is_date(text: str) -> bool:

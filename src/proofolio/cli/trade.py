@@ -105,6 +105,10 @@ def trade_command(
         print_document(today.document())
     else:
         _print(today)
+    for sentence in () if as_json else today.warnings:
+        say(f"warning: {sentence}")
+    for sentence in () if as_json else today.warnings:
+        say(f"warning: {sentence}")
     if not today.proved:
         complain("the plan keeps every rule, but was not proved to be the best within the solver's tolerance")
     return GOOD

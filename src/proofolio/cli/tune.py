@@ -125,6 +125,7 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
+        say(f"{result.source}: {result.market.calendar}\n")
         console = answer_console()
         for table in (best_table(result, SHOWN), compared_table(result), walk_table(result)):
             if table is not None:
@@ -146,7 +147,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     test = span_rows(market, given["test"], "--test", train[1], total)
     if train[0] < window:
         raise BadData(
-            f"--train begins on {market.dates[train[0]]}, with {train[0]} days before it, fewer than the window of "
+            f"--train begins on {market.dates[train[0]]}, with {train[0]} periods before it, fewer than the window of "
             f"{window}; begin on {market.dates[window]} or later, or use a smaller --window."
         )
     if test[0] < train[1]:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from proofolio.errors import BadData
-from proofolio.forecasts.tables import Table, read_table, sound_prices, sound_returns
+from proofolio.forecasts.table_files import read_table
+from proofolio.forecasts.tables import Resample, Table, resampled, sound_prices, sound_returns
 
 MARKET = "SP500"
 
@@ -86,17 +87,33 @@ def simple_returns(prices: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series
     return pd.Series(returns, index=prices.index[1:], name=prices.name)
 
 
-def read_prices(path: str | Path, *, minimum_rows: int = 250, minimum_assets: int = 2) -> pd.DataFrame:
+def read_prices(
+    path: str | Path,
+    *,
+    minimum_rows: int = 250,
+    minimum_assets: int = 2,
+    day_first: bool | None = None,
+    decimal_comma: bool | None = None,
+    resample: Resample | None = None,
+) -> pd.DataFrame:
     """Return the prices in a file, checked.
 
-    The table is wide: dates ``YYYY-MM-DD`` in the first column, oldest first, then a column of prices an
-    asset, with the names in the first line. Kinds: .csv, .csv.gz, and .parquet with ``proofolio[parquet]``.
+    The table is wide: dates in the first column, oldest first, then a column of prices an asset, with the names in
+    the first line. Kinds: .csv, .csv.gz, .tsv, .txt, .xlsx with ``proofolio[excel]`` and .parquet with
+    ``proofolio[parquet]``; separators, decimal commas and the order of day and month are recognised where the file
+    leaves no doubt.
 
     Parameters
     ----------
     path : str or Path
     minimum_rows, minimum_assets : int
         Fewer are refused.
+    day_first : bool, optional
+        Whether 03/02/2020 is the third of February, where no row of the file tells.
+    decimal_comma : bool, optional
+        Whether 1,234 is about one, where no cell of the file tells.
+    resample : {"daily", "weekly", "monthly"}, optional
+        Keep the last price of each day, week or month.
 
     Returns
     -------
@@ -109,14 +126,24 @@ def read_prices(path: str | Path, *, minimum_rows: int = 250, minimum_assets: in
         If the file cannot be read as such a table (see `read_table`) or the prices are not sound (see
         `validate_prices`); names the file, column, date and line.
     """
-    table = read_table(path)
+    table = read_table(path, day_first=day_first, decimal_comma=decimal_comma)
+    if resample is not None:
+        table = resampled(table, resample, str(path))
     return sound_prices(table, str(path), minimum_rows, minimum_assets)
 
 
-def read_returns(path: str | Path, *, minimum_rows: int = 250, minimum_assets: int = 2) -> pd.DataFrame:
+def read_returns(
+    path: str | Path,
+    *,
+    minimum_rows: int = 250,
+    minimum_assets: int = 2,
+    day_first: bool | None = None,
+    decimal_comma: bool | None = None,
+    resample: Resample | None = None,
+) -> pd.DataFrame:
     """Return the simple returns in a file, decimals per period, checked.
 
-    As `read_prices`, for a table of returns.
+    As `read_prices`, for a table of returns; resampled, they are compounded.
 
     Raises
     ------
@@ -124,7 +151,9 @@ def read_returns(path: str | Path, *, minimum_rows: int = 250, minimum_assets: i
         If the file cannot be read as such a table (see `read_table`) or the returns are not sound (see
         `validate_returns`); names the file, column, date and line.
     """
-    table = read_table(path)
+    table = read_table(path, day_first=day_first, decimal_comma=decimal_comma)
+    if resample is not None:
+        table = resampled(table, resample, str(path), compounded=True)
     return sound_returns(table, str(path), minimum_rows, minimum_assets)
 
 
@@ -147,9 +176,10 @@ def validate_prices(
     BadData
         If a name is repeated or empty, there are too few assets or rows, the index is not dates, dates are
         repeated or not oldest first, a cell is not a number, values are missing or infinite, a price
-        is zero or negative, the values look like returns, or a column never changes.
+        is zero or negative or many times those beside it, the values look like returns, a column never changes, a
+        day has several rows, or the columns are the fields of one share.
     """
-    return sound_prices(Table(frame, None), where, minimum_rows, minimum_assets)
+    return sound_prices(Table(frame), where, minimum_rows, minimum_assets)
 
 
 def validate_returns(
@@ -163,4 +193,4 @@ def validate_returns(
         As `validate_prices`, except that a value may be negative, but not -1 or less, and that
         values which look like prices or percents are refused.
     """
-    return sound_returns(Table(frame, None), where, minimum_rows, minimum_assets)
+    return sound_returns(Table(frame), where, minimum_rows, minimum_assets)

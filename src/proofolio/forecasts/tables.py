@@ -1,157 +1,50 @@
-"""What is wrong with a table of prices or returns, in a sentence that says where.
-
-Read a wide table of dates and numbers from a CSV or Parquet file, saying where it is wrong.
-"""
+"""What is wrong with a table of prices or returns, in a sentence that says where."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 import math
 import re
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TextIO
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
+from proofolio.forecasts.cells import is_number
+from proofolio.forecasts.suspicions import fat_finger
 
-MISSING = frozenset({"", "-", "na", "n/a", "#n/a", "nan", "null", "none"})
+__all__ = [
+    "Resample",
+    "Table",
+    "is_missing",
+    "one_field",
+    "resampled",
+    "sound_prices",
+    "sound_rates",
+    "sound_returns",
+]
 
-DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-# What programs append to a day: midnight, with or without an offset from UTC.
-MIDNIGHT = re.compile(r"[ T]00:00(:00(\.0+)?)?\s*(Z|[+-]\d{2}:?\d{2})?$")
+Resample = Literal["daily", "weekly", "monthly"]
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table as read: numbers by date, and for a text file the line of each row."""
+    """A table as read: numbers by date, for a text file the line of each row, and what was left aside in reading."""
 
     frame: pd.DataFrame
-    lines: tuple[int, ...] | None
+    lines: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
-
-def read_table(path: str | Path) -> Table:
-    """Return the table in a .csv, .csv.gz or .parquet file, first column dates.
-
-    Empty cells and the usual words for a missing value become NaN; nothing else is judged here but
-    what cannot be read as a table of dates and numbers.
-
-    Raises
-    ------
-    BadData
-        If the file is missing, empty, unreadable or of another kind, a row has too many or too few
-        cells, a date is not ``YYYY-MM-DD``, or a cell is not a number; names the line and column.
-    """
-    file = Path(path)
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "does not exist"
-        raise BadData(f"{path} {what}; give the path of a .csv, .csv.gz or .parquet file.")
-    if file.stat().st_size == 0:
-        raise BadData(f"{path} is empty; give a file with a line of names and a line a date.")
-    name = file.name.lower()
-    if name.endswith((".parquet", ".pq")):
-        return _read_parquet(file)
-    if not name.endswith((".csv", ".csv.gz")):
-        raise BadData(f"{path} is none of .csv, .csv.gz and .parquet; save the table as one of these.")
-    try:
-        with _open(file) as text:
-            reader = csv.reader(text, strict=True)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error, csv.Error) as error:
-        raise BadData(
-            f"{path} cannot be read ({error}); save it again as comma-separated UTF-8 text."
-        ) from error
-    return _parse(str(path), rows)
-
-
-def _open(file: Path) -> TextIO:
-    # utf-8-sig: Excel puts a byte order mark before the first name.
-    if file.name.lower().endswith(".gz"):
-        return gzip.open(file, "rt", encoding="utf-8-sig", newline="")
-    return file.open(encoding="utf-8-sig", newline="")
-
-
-def _parse(where: str, rows: Sequence[tuple[int, list[str]]]) -> Table:
-    if not rows:
-        raise BadData(f"{where} is empty; give a file with a line of names and a line a date.")
-    header = [cell.strip() for cell in rows[0][1]]
-    if len(header) < 2:
-        raise BadData(
-            f"{where}, line {rows[0][0]}: only one column ({header[0][:40]!r}); separate the date and the "
-            "assets by commas."
-        )
-    for line, row in rows[1:]:
-        if len(row) != len(header):
-            raise BadData(
-                f"{where}, line {line}: {len(row)} cells, but the first line has {len(header)}; give every "
-                "column a cell, empty where a value is missing."
-            )
-    lines = tuple(line for line, _ in rows[1:])
-    days = [_day(where, line, row[0].strip()) for line, row in rows[1:]]
-    columns = []
-    for i in range(1, len(header)):
-        cells = [row[i].strip() for _, row in rows[1:]]
-        cells = ["nan" if cell.lower() in MISSING else cell for cell in cells]
-        try:
-            columns.append(np.array(cells, dtype=np.float64))
-        except ValueError:
-            at = next(j for j, cell in enumerate(cells) if not is_number(cell))
-            raise BadData(
-                f"{where}, line {lines[at]}: column {header[i]!r} at {days[at]:%Y-%m-%d} is {cells[at]!r}, "
-                "not a number; write it plainly, like 1234.5, or leave the cell empty."
-            ) from None
-    values = np.column_stack(columns) if rows[1:] else np.empty((0, len(header) - 1))
-    index = pd.DatetimeIndex(days, name=header[0] or "Date")
-    return Table(pd.DataFrame(values, index=index, columns=header[1:]), lines)
-
-
-def _day(where: str, line: int, text: str) -> pd.Timestamp:
-    plain = MIDNIGHT.sub("", text)
-    try:
-        day = pd.Timestamp(plain) if DATE.match(plain) else None
-    except ValueError:
-        day = None
-    if day is None or day.tzinfo is not None:
-        raise BadData(
-            f"{where}, line {line}: the date is {text!r}; write dates like 2020-01-31, in the first column."
-        )
-    return day
-
-
-def is_number(cell: object) -> bool:
-    """Return whether `cell` is a number, or a text that is one."""
-    try:
-        float(cell)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
-    return not isinstance(cell, bool | np.bool_)
+    def without(self, column: str) -> Table:
+        """Return the table without a column."""
+        return replace(self, frame=self.frame.drop(columns=column))
 
 
 def is_missing(cell: object) -> bool:
     """Return whether `cell` is None, NaN, NaT or pandas' NA."""
     return cell is None or cell is pd.NA or cell is pd.NaT or (isinstance(cell, float) and math.isnan(cell))
-
-
-def _read_parquet(file: Path) -> Table:
-    try:
-        frame = pd.read_parquet(file)
-    except ImportError as error:
-        raise BadData(
-            f'{file} is Parquet, which needs pyarrow: pip install "proofolio[parquet]", or save it as CSV.'
-        ) from error
-    # pyarrow has a family of errors of its own, and importing it to name them would need it installed.
-    except Exception as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadData(f"{file} cannot be read as Parquet ({first}); save it again.") from error
-    if not isinstance(frame.index, pd.DatetimeIndex) and len(frame.columns) > 0:
-        frame = frame.set_index(frame.columns[0])
-    return Table(frame, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,6 +90,7 @@ def sound_prices(
             f"{where}: {place.cell(row, column)} is {values[row, column]:g}; correct it or drop the date, "
             "since a price is above zero."
         )
+    _no_fat_finger(values, place, where)
     return frame
 
 
@@ -227,18 +121,58 @@ def sound_returns(
             f"{where}: {place.cell(row, column)} is {values[row, column]:g}; correct it, since a return "
             "of -1 leaves nothing to go on from."
         )
+    grown: Floats = np.cumprod(
+        np.vstack([np.ones(values.shape[1]), 1.0 + np.nan_to_num(values)]), axis=0, dtype=np.float64
+    )
+    _no_fat_finger(grown, place, where, 1)
     return frame
+
+
+def sound_rates(table: Table, column: str, index: pd.DatetimeIndex, where: str) -> Floats:
+    """Return one column as finite numbers, by the dates of its table; or raise BadData naming the date."""
+    place = _Place((column,), index, table.lines)
+    at = [str(name) for name in table.frame.columns].index(column)
+    values = _numbers(table.frame.iloc[:, at], 0, where, place)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise BadData(
+            f"{where}: {len(bad)} values of the risk-free column are missing or infinite, the first in "
+            f"{place.cell(int(bad[0]), 0)}; fill them or drop the dates."
+        )
+    return values
+
+
+def _no_fat_finger(values: Floats, place: _Place, where: str, before: int = 0) -> None:
+    """Refuse a price many times those before and after it; row 0 of `values` is row ``-before`` of the table."""
+    found = fat_finger(values)
+    if found is not None:
+        row, column, times = found
+        neighbours = (
+            "those beside it" if 0 < row < len(values) - 1 else "the next" if row == 0 else "the one before"
+        )
+        factor = f"{times:.3g} times" if times > 1 else f"1/{1 / times:.3g} of"
+        what = f"is {values[row, column]:g}, {factor} {neighbours}" if before == 0 else (
+            f"makes the value {factor} {neighbours}"
+        )  # fmt: skip
+        raise BadData(
+            f"{where}: {place.cell(max(row - before, 0), column)} {what}, which looks like a slip of the keyboard; "
+            "correct it or drop the date."
+        )
 
 
 def _sound(
     table: Table, where: str, minimum_rows: int, minimum_assets: int, may_end: bool
 ) -> tuple[pd.DataFrame, _Place]:
     """Check all that prices and returns have in common; return floats by date."""
+    if isinstance(table.frame.columns, pd.MultiIndex):
+        table = one_field(table.frame, table.lines, where)
     frame = table.frame
     names = _names(frame, where, minimum_assets)
-    index = _dates(frame.index, where, _Place(names, frame.index, table.lines))
-    place = _Place(names, index, table.lines)
+    times = _dates(frame.index, where, _Place(names, frame.index, table.lines))
+    place = _Place(names, times, table.lines)
     values = np.column_stack([_numbers(frame.iloc[:, i], i, where, place) for i in range(len(names))])
+    index = _one_row_a_day(times, values, where, place)
+    place = _Place(names, index, table.lines)
     missing = np.isnan(values)
     if may_end and missing.any():
         if missing.all(axis=0).any():
@@ -286,6 +220,7 @@ def _names(frame: pd.DataFrame, where: str, minimum_assets: int) -> tuple[str, .
                 f"{where}: asset columns {names.index(name) + 1} and {i + 1} are both named {name!r}; rename "
                 "or drop one."
             )
+    _no_fields(names, where)
     if not names or len(names) < minimum_assets:
         raise BadData(
             f"{where}: the assets are {', '.join(names) or 'none'}, but {max(minimum_assets, 1)} are needed; "
@@ -294,13 +229,150 @@ def _names(frame: pd.DataFrame, where: str, minimum_assets: int) -> tuple[str, .
     return names
 
 
+# What one share's table holds, as Yahoo, Stooq and others call it.
+_CLOSES = ("adj close", "adj. close", "adjclose", "adjusted close", "adjusted", "close", "close/last", "last")
+_FIELDS = (*_CLOSES, "open", "high", "low", "volume")
+
+
+def _no_fields(names: tuple[str, ...], where: str) -> None:
+    """Refuse the fields of one share where assets should be: Open, High, Low, Close, or AAPL.Open, AAPL.High, ..."""
+    for parts in ([name.strip().lower() for name in names], [_last_word(name) for name in names]):
+        found = [name for name, part in zip(names, parts, strict=True) if part in _FIELDS]
+        if {"high", "low"} <= set(parts) or "volume" in parts:
+            raise BadData(
+                f"{where}: the columns {', '.join(found)} are fields of a share, not assets; give one column an asset, "
+                "such as the adjusted close of each share."
+            )
+
+
+def _last_word(name: str) -> str:
+    return re.split(r"[._: ]", name.strip().lower())[-1]
+
+
+def one_field(frame: pd.DataFrame, lines: tuple[int, ...] | None, where: str) -> Table:
+    """Return the adjusted closes, or the closes, of a table whose columns are fields of shares (yfinance's).
+
+    Raises
+    ------
+    BadData
+        When the columns have other levels than a field and an asset, or no close is among them.
+    """
+    levels = [
+        [str(name).strip().lower() for name in frame.columns.get_level_values(k)]
+        for k in range(frame.columns.nlevels)
+    ]
+    at = next((k for k in range(len(levels)) if any(name in _CLOSES for name in levels[k])), None)
+    if at is None or len(levels) != 2:
+        raise BadData(
+            f"{where}: the columns have {len(levels)} levels of names, and two with a field such as Close and an asset "
+            "are understood; give one column an asset."
+        )
+    field = next(close for close in _CLOSES if close in levels[at])
+    kept = [i for i, name in enumerate(levels[at]) if name == field]
+    chosen = frame.iloc[:, kept]
+    chosen.columns = pd.Index([str(name) for name in frame.columns.get_level_values(1 - at)[kept]])
+    spelt = str(frame.columns.get_level_values(at)[kept[0]])
+    rest = sorted({str(name) for name in frame.columns.get_level_values(at)} - {spelt})
+    note = f"{where}: the column {spelt} of each share is read" + (
+        f", and {', '.join(rest)} left aside." if rest else "."
+    )
+    return Table(chosen, lines, (note,))
+
+
+def resampled(table: Table, rule: Resample, where: str, *, compounded: bool | str = False) -> Table:
+    """Return one row a day, week (Monday to Sunday) or month: the last value of each asset, on the last date there is.
+
+    Parameters
+    ----------
+    table : Table
+    rule : {"daily", "weekly", "monthly"}
+    where : str
+        What messages call the table.
+    compounded : bool or str
+        Whether the values are returns, which are compounded; or the one column that holds them.
+
+    Raises
+    ------
+    BadData
+        For another rule, or dates that are not sound.
+    """
+    if rule not in get_args(Resample):
+        raise BadData(f"resample is {rule!r}; choose daily, weekly or monthly.")
+    if isinstance(table.frame.columns, pd.MultiIndex):
+        table = one_field(table.frame, table.lines, where)
+    frame = table.frame
+    names = tuple(str(name) for name in frame.columns)
+    place = _Place(names, frame.index, table.lines)
+    times = _dates(frame.index, where, place)
+    if not len(times):
+        return table
+    days = times.normalize()
+    periods = days if rule == "daily" else days.to_period("W" if rule == "weekly" else "M").start_time
+    last = np.flatnonzero(np.concatenate([periods[1:] != periods[:-1], [True]]))
+    first = np.concatenate([[0], last[:-1] + 1])
+    place = _Place(names, times, table.lines)
+    columns = []
+    for i, name in enumerate(names):
+        values = pd.Series(_numbers(frame.iloc[:, i], i, where, place))
+        if compounded is True or compounded == name:
+            # A missing return stays missing: nothing is known of that period.
+            columns.append(np.multiply.reduceat(1.0 + values.to_numpy(), first) - 1.0)
+        else:
+            groups = np.repeat(np.arange(len(last)), last - first + 1)
+            columns.append(np.array(values.groupby(groups).last(), dtype=np.float64))
+    made = pd.DataFrame(
+        np.column_stack(columns), index=days[last].rename(frame.index.name), columns=frame.columns
+    )
+    lines = None if table.lines is None else tuple(table.lines[row] for row in last)
+    return Table(made, lines, table.notes)
+
+
+def _one_row_a_day(times: pd.DatetimeIndex, values: Floats, where: str, place: _Place) -> pd.DatetimeIndex:
+    """Return the dates without their hours, or refuse several rows a day."""
+    days = times.normalize()
+    again = np.flatnonzero(days.duplicated())
+    if not len(again):
+        return days.rename(times.name)
+    row = int(again[0])
+    known = np.isfinite(values)
+    if known.any(axis=0).all() and not known.all(axis=1).any():
+        i = int(np.argmax(~known[row]))
+        j = int(np.argmax(known[row]))
+        other = int(np.argmax(known[:, i]))
+        raise BadData(
+            f"{where}: the hours of the assets never meet: {place.names[j]!r} has a value at "
+            f"{times[row]:%Y-%m-%d %H:%M} and {place.names[i]!r} at {times[other]:%Y-%m-%d %H:%M}; keep one row a "
+            'day (--resample daily, or resample="daily" when a file is read), or drop the hours '
+            "before the tables are joined."
+        )
+    raise BadData(
+        f"{where}: {len(again)} dates have several rows, the first {times[row]:%Y-%m-%d %H:%M} ({place.row(row)}); one "
+        'row a day is understood: keep the last of each day (--resample daily, or resample="daily" when a file is '
+        "read)."
+    )
+
+
 def _dates(given: pd.Index, where: str, place: _Place) -> pd.DatetimeIndex:
+    if isinstance(given, pd.PeriodIndex):
+        given = given.to_timestamp(how="end").normalize()
     if isinstance(given, pd.DatetimeIndex):
         index = given.tz_localize(None)
+    elif len(given) and all(hasattr(day, "isoformat") for day in given):
+        # Dates of the standard library, or time stamps of several zones: the local day counts.
+        local = [pd.Timestamp(day) for day in given]
+        index = pd.DatetimeIndex([day.tz_localize(None) for day in local], name=given.name)
     else:
-        # Numbers would be taken for nanoseconds since 1970.
-        numbers = given.inferred_type in ("integer", "floating", "boolean", "mixed-integer")
-        texts = [None if numbers or is_missing(day) else str(day) for day in given]
+        # Numbers would be taken for nanoseconds since 1970; but 20200131 is a day.
+        compact = given.inferred_type == "integer" and bool(((given > 19000000) & (given < 21000000)).all())
+        numbers = not compact and given.inferred_type in ("integer", "floating", "boolean", "mixed-integer")
+        texts = [
+            None
+            if numbers or is_missing(day)
+            else f"{str(day)[:4]}-{str(day)[4:6]}-{str(day)[6:]}"
+            if compact
+            else str(day)
+            for day in given
+        ]
         index = pd.DatetimeIndex(
             pd.to_datetime(pd.Series(texts, dtype=object), errors="coerce", format="%Y-%m-%d"),
             name=given.name,
@@ -308,7 +380,7 @@ def _dates(given: pd.Index, where: str, place: _Place) -> pd.DatetimeIndex:
     if index.isna().any():
         row = int(np.argmax(index.isna()))
         raise BadData(
-            f"{where}: the date in {place.row(row)} is {given[row]!r}; write dates like 2020-01-31, in the "
+            f"{where}: the date in {place.row(row)} is {str(given[row])!r}; write dates like 2020-01-31, in the "
             "first column of a file or the index of a frame."
         )
     dated = _Place(place.names, index, place.lines)

@@ -31,6 +31,11 @@ def span_text(context: Context) -> str:
     return f"{context.market.dates[context.start]} to {context.market.dates[context.stop - 1]}"
 
 
+def traded_text(context: Context) -> str:
+    """Return how often is traded, as text."""
+    return "every period" if context.rebalance == "daily" else context.rebalance
+
+
 CORRELATED = 12  # assets whose correlations fit beside one another on a page; of more, the CSV has them
 HEAD = (
     "strategy",
@@ -54,7 +59,7 @@ def backtest_page(result: BacktestRecord) -> str:
     parts = [
         tiles(
             [
-                (f"{context.stop - context.start:,}", f"days traded, {span_text(context)}", ""),
+                (f"{context.stop - context.start:,}", f"periods traded, {span_text(context)}", ""),
                 (str(len(runs)), f"strategies on {len(context.market.names)} assets", ""),
                 (f"{best.metrics.sharpe:.2f}", f"highest Sharpe ratio: {best.name}", ""),
                 (_percent(shallow.metrics.max_drawdown), f"smallest max drawdown: {shallow.name}", ""),
@@ -87,7 +92,8 @@ def backtest_page(result: BacktestRecord) -> str:
     ]
     return page(
         "Backtest",
-        f"{result.source}: {len(context.market.names)} assets, {span_text(context)}, traded {context.rebalance}. Every "
+        f"{result.source}: {context.market.calendar}, {len(context.market.names)} assets, {span_text(context)}, traded "
+        f"{traded_text(context)}. Every "
         "decision uses only what was known at the close on which it was made.",
         [part for part in parts if part],
         footer="Past returns of a rule chosen afterwards say little about its future ones.",
@@ -131,9 +137,9 @@ def _table_section(result: BacktestRecord) -> str:
         "Figures",
         figures_table(result).html("dense"),
         paragraph(
-            "Return, volatility, turnover and cost are a year. Sharpe is over the risk-free rate. Turnover is the sum "
-            "of `|u|` over all trades, bought and sold: 2 is the whole portfolio once. Cost is a fraction of the "
-            "portfolio."
+            f"{result.context.market.calendar}: return, volatility, turnover and cost are a year. Sharpe is over the "
+            "risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is the whole portfolio "
+            "once. Cost is a fraction of the portfolio."
         ),
         *(paragraph(sentence, "bad") for sentence in result.warnings),
     )

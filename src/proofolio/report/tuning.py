@@ -136,8 +136,8 @@ def tuning_page(result: TuningRecord) -> str:
     train, test = result.span(result.train), result.span(result.test)
     return page(
         "Tuning",
-        f"{result.source}: {len(result.trials)} combinations of {result.test_run.name} tried from {train[0]} to "
-        f"{train[1]}; the one with {result.rule} then ran once from {test[0]} to {test[1]}.",
+        f"{result.source}: {result.market.calendar}; {len(result.trials)} combinations of {result.test_run.name} tried "
+        f"from {train[0]} to {train[1]}; the one with {result.rule} then ran once from {test[0]} to {test[1]}.",
         [
             tiles(
                 [

@@ -27,6 +27,7 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import BacktestRecord
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
@@ -204,6 +205,8 @@ def backtest(
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     cash: str | bool = False,
     account: Account | None = None,
     plan: ForecastPlan | None = None,
@@ -233,7 +236,11 @@ def backtest(
         First and last date traded, or rows (the last not included); all after the window by default.
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     cash : str or bool
         A column that is cash, such as a fund of short bills: it is no asset then, and its returns are the risk-free
         rate. Those that ask for cash may keep it, free of cost: ``"spo"`` and ``"mpo"``, also at the rate of
@@ -272,10 +279,11 @@ def backtest(
     {'KO': 0.315, 'XOM': 0.213, 'JPM': 0.195, 'MSFT': 0.277}
     """
     began = time.perf_counter()
-    market = market_given(prices, risk_free, cash)
+    market = market_given(prices, risk_free, cash, risk_free_as, periods_per_year)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
-    chosen = [_placed(s, plan.window, cash is not False) for s in strategies_of(strategies, market.names)]
+    named = strategies_of(strategies, market.names, market.calendar.periods_per_year)
+    chosen = [_placed(s, plan.window, cash is not False) for s in named]
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
     return record_of(
         market, chosen, charge, plan, start=market.first_row(start, plan.window),

@@ -12,7 +12,8 @@ import pandas as pd
 
 from proofolio.backtesting.costs import Costs, LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import PERIODS_PER_YEAR, Market, market_of
+from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.errors import BadData
 
 __all__ = ["costs_given", "market_given", "plan_given"]
@@ -21,7 +22,13 @@ __all__ = ["costs_given", "market_given", "plan_given"]
 CALM = 0.05  # a volatility a year that cash does not have: short Treasuries have a tenth of it
 
 
-def market_given(prices: Market | pd.DataFrame, risk_free: str | float, cash: str | bool) -> Market:
+def market_given(
+    prices: Market | pd.DataFrame,
+    risk_free: str | float,
+    cash: str | bool,
+    risk_free_as: RiskFreeAs | None,
+    periods_per_year: float | None,
+) -> Market:
     """Return the market in a table of prices; a column that is cash is no asset, and its returns are the rate.
 
     Raises
@@ -31,20 +38,20 @@ def market_given(prices: Market | pd.DataFrame, risk_free: str | float, cash: st
         given as well.
     """
     if isinstance(cash, bool):
-        return market_of(prices, risk_free)
+        return market_of(prices, risk_free, risk_free_as, periods_per_year)
     if risk_free != 0.0:
         raise BadData(
             f"cash is {cash!r}, whose returns are the risk-free rate; leave risk_free out, or give cash=True to keep "
             "cash at that rate."
         )
-    market = market_of(prices)
+    market = market_of(prices, periods_per_year=periods_per_year)
     mine = np.arange(len(market.names)) == market.column(cash)
     if mine.all():
         raise BadData(f"{cash!r} is the only column; give an asset beside the cash.")
     rate = market.returns[:, mine].ravel().copy()
     if not np.isfinite(rate).all():
         raise BadData(f"{cash!r} has no price on some dates; cash needs one on every date.")
-    moved = float(rate.std()) * PERIODS_PER_YEAR**0.5
+    moved = float(rate.std()) * market.calendar.periods_per_year**0.5
     if moved > CALM:
         raise BadData(
             f"{cash!r} has a volatility of {moved:.1%} a year, which no cash has; name a fund of short bills, or use "

@@ -14,6 +14,7 @@ from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.results import StrategyRun
+from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.simulator import Rebalance
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.tuning import (
@@ -122,6 +123,8 @@ def tune(
     walk_forward: tuple[int, int] | None = None,
     rebalance: Rebalance = "daily",
     risk_free: str | float = 0.0,
+    risk_free_as: RiskFreeAs | None = None,
+    periods_per_year: float | None = None,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
     folder: str | Path | None = None,
@@ -158,7 +161,11 @@ def tune(
         Also run over both spans, choosing anew every `step` periods by the last `look_back`.
     rebalance : {"daily", "weekly", "monthly"}
     risk_free : str or float
-        A column of daily rates, or a yearly rate.
+        A column (see `risk_free_as`), or a yearly rate.
+    risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
+        What the column holds; prices by default.
+    periods_per_year : float, optional
+        By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
     plan : ForecastPlan, optional
         All options of the forecasts.
     jobs, folder, scheduler, progress
@@ -187,7 +194,7 @@ def tune(
     >>> round(found.test_run.metrics.sharpe, 2), round(found.reference_test.metrics.sharpe, 2)
     (1.12, 1.56)
     """
-    market = market_of(prices, risk_free)
+    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
     candidate, lists = tunable(strategy, market.names), grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
