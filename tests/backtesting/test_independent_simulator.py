@@ -303,10 +303,11 @@ def test_backtest_keeps_the_same_books_for_every_shipped_strategy() -> None:
     first = 45
     terms = Terms(IMPACT.half_spread, {}, IMPACT.impact, IMPACT.volume, 30, 2e7)
     found = pf.backtest(
-        prices.assign(BILL=rates),
+        prices.assign(RATE=rates),
         [*SHIPPED, own(momentum)],
         start=str(prices.index[first].date()),
-        risk_free="BILL",
+        risk_free="RATE",
+        risk_free_as="period-rate",
         rebalance="weekly",
         costs=costs_of(terms),
         account=pf.Account(2e7),

@@ -28,12 +28,18 @@ STRATEGIES = [
     "spo-no-hmm", "mpo-no-hmm", "spo-rp-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm",
 ]  # fmt: skip
 
+HOLDS: dict[Any, Any] = {
+    "RATE": "period-rate",
+    "YEAR": "yearly-rate",
+    "BILL": "price",
+}  # what the columns are
+
 KNOWN = ("weights", "cash", "trades", "costs", "charges", "unanswered", "unproved", "collapsed")
 EARNED = ("gross", "paid_out", "risk_free")
 
 
 def table(freq: str, changing: bool) -> pd.DataFrame:
-    """Return prices of five assets and a column of rates; with two regimes, and where asked assets that come and go."""
+    """Return prices of five assets and columns of rates; with two regimes, and where asked assets that come and go."""
     random = np.random.default_rng(11)
     wild = (np.arange(ROWS) // 8 % 2 == 1)[:, None]
     steps = random.normal(np.where(wild, -0.002, 0.002), np.where(wild, 0.025, 0.008), (ROWS, len(NAMES)))
@@ -43,6 +49,7 @@ def table(freq: str, changing: bool) -> pd.DataFrame:
         prices.iloc[:4, 2] = np.nan  # C joins at row 34
         prices.iloc[36:, 4] = np.nan  # E ends at row 35
     prices["RATE"] = random.uniform(0.0, 2e-4, ROWS)
+    prices["YEAR"] = 252 * prices["RATE"]
     prices["BILL"] = 100 * np.cumprod(1 + prices["RATE"])
     return prices
 
@@ -55,8 +62,8 @@ def of_noise(prices: pd.DataFrame, changing: bool) -> pd.DataFrame:
     now = prices.iloc[CUT].to_numpy()
     noise = now * np.cumprod(1 + random.normal(0.0, 0.15, (ROWS - CUT - 1, now.size)).clip(-0.5, 0.5), axis=0)
     other.iloc[after] = noise  # an asset that has ended stays away: NaN times noise
-    other.iloc[after, -2] = random.uniform(0.0, 2e-4, ROWS - CUT - 1)
-    other.iloc[after, -1] = now[-1] * np.cumprod(1 + other["RATE"].iloc[after])
+    rates = random.uniform(0.0, 2e-4, ROWS - CUT - 1)
+    other.iloc[after, -3:] = np.column_stack([rates, 252 * rates, now[-1] * np.cumprod(1 + rates)])
     if changing:
         other.iloc[CUT + 1 :, 3] = np.nan  # D ends with the last close that is known
     return other
@@ -109,7 +116,7 @@ SCENARIOS = {
         "W-FRI", rebalance="monthly", options={"cash": "BILL", "covariance": "ewma", "hysteresis": 0.6}
     ),
     "monthly, changing universe": Scenario(
-        "ME", True, risk_free="RATE", options={"cash": True, "covariance": "ledoit-wolf", "cost_bps": 20}
+        "ME", True, risk_free="YEAR", options={"cash": True, "covariance": "ledoit-wolf", "cost_bps": 20}
     ),
 }
 ALL = {
@@ -119,13 +126,13 @@ ALL = {
         "W-FRI", True, "weekly", "RATE", {"weighting": "soft", "hysteresis": 0.4}
     ),
     "monthly": Scenario("ME", rebalance="monthly", options={"costs": IMPACT, "cash": "BILL", "refit": 4}),
-    "quarterly": Scenario("QE", risk_free=0.01, options={"covariance": "ewma", "half_life": 10.0}),
+    "quarterly": Scenario("QE", risk_free="BILL", options={"covariance": "ewma", "half_life": 10.0}),
 }
 
 
 def run(prices: pd.DataFrame, scenario: Scenario, stop: int | None = None) -> pf.BacktestResult:
     used = {scenario.risk_free, scenario.options.get("cash")}
-    prices = prices.drop(columns={"RATE", "BILL"} - used).iloc[:stop]
+    prices = prices.drop(columns=set(HOLDS) - used).iloc[:stop]
     own = pf.strategy(part_of_the_way, forecasts="history", cash=True)
     return pf.backtest(
         prices,
@@ -133,6 +140,7 @@ def run(prices: pd.DataFrame, scenario: Scenario, stop: int | None = None) -> pf
         start=str(prices.index[FIRST].date()),
         rebalance=scenario.rebalance,
         risk_free=scenario.risk_free,
+        risk_free_as=HOLDS.get(scenario.risk_free),
         window=WINDOW,
         regime_assets=["A", "B"],
         **scenario.options,
