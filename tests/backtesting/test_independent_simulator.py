@@ -341,9 +341,12 @@ def test_buy_and_hold_is_of_the_asset_it_names_whatever_the_universe_is() -> Non
         run = found[f"buy-and-hold:{name}"]
         held = run.weights[name].to_numpy() == 1.0
         assert held.tolist() == [rows[0] <= row <= rows[1] for row in range(45, 90)]
-        assert (run.weights.drop(columns=name) == 0.0).all(axis=None)
+        assert run.weights[name].to_numpy().tolist() == held.astype(float).tolist()
         owned = prices[name].ffill()
-        assert run.wealth.iloc[-1] == pytest.approx(owned.iloc[-1] / owned.iloc[rows[0] - 1], rel=RELATIVE)
+        wealth = run.wealth.to_numpy()[-90 + rows[0] - 1 :]
+        assert wealth[-1] / wealth[0] == pytest.approx(owned.iloc[-1] / owned.iloc[rows[0] - 1], rel=RELATIVE)
+        # no answer before it can be held, when 1/n of the others is kept, nor after it has ended
+        assert run.unanswered.to_numpy().tolist() == (~held).tolist()
     with pytest.raises(pf.BadData, match=r"no asset 'Z'"):
         pf.simulate(prices, BuyAndHold("Z"))
 

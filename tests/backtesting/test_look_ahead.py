@@ -163,6 +163,22 @@ def test_the_past_does_not_know_the_future(name: str, request: pytest.FixtureReq
         assert before.gross[-1] != noisy[strategy].simulation.gross[-1] or before.gross[-1] == 0.0
 
 
+@pytest.mark.parametrize("strategy", ["mpo", "mpo-rp-no-hmm"])
+def test_a_choice_does_not_know_the_span_it_is_tried_on(strategy: str) -> None:
+    def tune(prices: pd.DataFrame) -> pf.TuningResult:
+        grid = {"horizon": [1, 2], "gamma_trade": [1e-4, 1e-3]}
+        spans = {"train": (FIRST - 1, CUT), "test": (CUT, None)}  # rows of returns
+        return pf.tune(prices, strategy, grid, window=WINDOW, regime_assets=["A", "B"], costs=IMPACT, **spans)
+
+    prices = table("B", changing=False)[list(NAMES)]
+    noise = of_noise(table("B", changing=False), changing=False)[list(NAMES)]
+    found, other = tune(prices), tune(noise)
+    assert len(found.trials_table) >= 4
+    pd.testing.assert_frame_equal(found.trials_table, other.trials_table, check_exact=True)
+    assert found.chosen.strategy == other.chosen.strategy
+    assert found.test_run.wealth[-1] != other.test_run.wealth[-1]
+
+
 def test_days_on_which_trades_are_made() -> None:
     """Against the calendar of the standard library, over days of which a third are missing."""
     days = pd.date_range("2018-12-20", periods=1200, freq="D")

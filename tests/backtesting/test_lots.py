@@ -38,8 +38,8 @@ def nearest(prices, held, cash, target, buy, sell, lot, smallest):
 def test_the_plan_is_the_nearest_of_all(seed):
     rng = np.random.default_rng(seed)
     n = 3
-    prices = rng.uniform(40, 400, n).round(2)
-    held = rng.integers(0, 6, n).astype(float) + (0.25 if seed % 3 == 0 else 0.0)
+    prices = rng.uniform(80, 400, n).round(2)
+    held = rng.integers(0, 4, n).astype(float) + (0.25 if seed % 3 == 0 else 0.0)
     cash = round(float(rng.uniform(0, 500)), 2)
     lot, smallest = (1, 0.0) if seed % 2 else (2, round(float(rng.uniform(100, 500)), 2))
     value = float(prices @ held) + cash

@@ -10,7 +10,7 @@ from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
 from proofolio.backtesting.policy import Decision
 from proofolio.backtesting.simulator import simulate
-from proofolio.errors import BadData
+from proofolio.errors import BadData, SolverFailure
 
 F = Fraction
 PERIODS = 252
@@ -18,9 +18,9 @@ PERIODS = 252
 
 @dataclass(frozen=True)
 class Scripted:
-    """Holds the weights written down for each close, of the assets of the day."""
+    """Holds the weights written down for each close, of the assets of the day; None keeps what is held."""
 
-    plan: tuple[tuple[float, ...], ...]
+    plan: tuple[tuple[float, ...] | None, ...]
     name: str = "scripted"
     cash: bool = True
     needs: str = field(default="nothing", init=False)
@@ -30,6 +30,8 @@ class Scripted:
         return self
 
     def decide(self, day, row, forecast, holdings):
+        if self.plan[day] is None:
+            raise SolverFailure("no answer")
         return Decision(np.array(self.plan[day])[: len(row)])
 
 
@@ -46,14 +48,15 @@ def book(returns, rates, plan, start, a, c, borrow, margin):
     for t in range(start, len(returns)):
         total = sum(money) + cash
         alive = [i for i in range(n) if returns[t - 1][i] is not None]
-        wanted = [F(0)] * n
-        for i, w in zip(alive, plan[t - 1], strict=False):
-            wanted[i] = F(w)
-        trade = [wanted[i] * total - money[i] for i in range(n)]
-        cost = sum(a[i] * abs(u) + c[i] * u for i, u in enumerate(trade))
-        total -= cost
-        money = [w * total for w in wanted]
-        cash = total - sum(money)
+        if plan[t - 1] is not None:
+            wanted = [F(0)] * n
+            for i, w in zip(alive, plan[t - 1], strict=False):
+                wanted[i] = F(w)
+            trade = [wanted[i] * total - money[i] for i in range(n)]
+            cost = sum(a[i] * abs(u) + c[i] * u for i, u in enumerate(trade))
+            total -= cost
+            money = [w * total for w in wanted]
+            cash = total - sum(money)
         charge = (borrow * sum(max(-m, F(0)) for m in money) + margin * max(-cash, F(0))) / PERIODS
         grown = [m * (1 + (returns[t][i] or F(0))) for i, m in enumerate(money)]
         cash *= 1 + rates[t]
@@ -89,6 +92,8 @@ RETURNS = halves(
 RATES = [F(k, 4096) for k in (1, 2, 3, 1, 4, 2, 0, 1)]
 PLANS = {
     "long with cash": ((0.5, 0.25, 0.125),) * 8,
+    "long, traded twice": (None, (0.5, 0.25, 0.125), None, None, None, None, (0.25, 0.25, 0.25), None),
+    "short, traded once": ((1.5, -0.75, 0.5), *(None,) * 7),
     "in debt": ((0.75, 0.5, 0.25),) * 8,
     "short": ((1.0, -0.5, 0.25), (0.25, 0.5, 0.25), (1.0, -0.5, -0.25), (-0.5, 1.0, 0.25)) * 2,
 }

@@ -100,9 +100,7 @@ def test_the_future_changes_nothing_of_the_past(holed, market_of, two_regimes):
     other = two_regimes(170, seed=5)
     other[:110] = holed.returns[:110]
     late = market_of(other)
-    strategies = strategies_named(
-        ["mpo", "erc", "spo-rp", "regime-erc", "erc-no-hmm"], holed.names, horizon=2
-    )
+    strategies = strategies_named(["mpo", "regime-erc", "spo-rp-no-hmm"], holed.names, horizon=2)
     runs = [
         simulate_all(prepare(market, strategies, PLAN, start=WINDOW), strategies, LinearCost(0.001))
         for market in (holed, late)
@@ -203,3 +201,17 @@ def test_nothing_to_hold_at_first_is_refused(market_of, two_regimes):
             start=20,
             holdings=np.full(4, 0.25),
         )
+
+
+def test_one_asset_is_held_from_when_it_begins_until_it_ends(holed):
+    late, ended = strategies_named(["buy-and-hold:A3", "buy-and-hold:A2"], holed.names)
+    run = simulate(holed, late, 0.0, start=WINDOW, window=WINDOW)
+    joins = BEGINS + WINDOW - 1 - (WINDOW - 1)  # the day held on the first close with the window behind
+    assert np.flatnonzero(run.unanswered).tolist() == list(range(joins))
+    assert (run.weights[joins:, 3] == 1.0).all()
+    run = simulate(holed, ended, 0.0, start=WINDOW, window=WINDOW)
+    d = ENDS - WINDOW
+    assert (run.weights[: d + 1, 2] == 1.0).all()
+    assert not run.weights[d + 1 :].any()
+    assert (run.cash[d + 1 :] == 1.0).all()
+    assert run.unanswered[d + 1 :].all()

@@ -493,7 +493,7 @@ def test_a_crisis_is_said_to_cover_the_days_traded(tmp_path):
     (crisis,) = json.loads(run("backtest", tmp_path / "prices.csv", *arguments).stdout)["crises"]
     # 40 returns are known on 2020-02-26; the pandemic's fall began on the 19th
     assert (crisis["first"], crisis["last"], crisis["days"]) == ("2020-02-27", "2020-03-23", 18)
-    assert "pandemic, 2020-02-27 to 2020-03-23, 18 days" in (tmp_path / "report.html").read_text(
+    assert "pandemic, 2020-02-27 to 2020-03-23, 18 periods" in (tmp_path / "report.html").read_text(
         encoding="utf-8"
     )
 
@@ -543,8 +543,8 @@ def test_days_without_an_answer_are_said_everywhere(tmp_path):
 
 def test_tables_are_written_as_csv(file, tmp_path):
     found = run(
-        "backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path / "out", "--csv",
-        tmp_path / "csv", "--json",
+        "backtest", file, *SMALL, "--strategies", "fix-mix,erc",
+        "--out", tmp_path / "out", "--csv", tmp_path / "csv", "--json",
     )  # fmt: skip
     document = json.loads(found.stdout)
     weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)

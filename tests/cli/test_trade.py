@@ -207,4 +207,6 @@ def test_an_asset_that_has_ended_is_paid_out_before(held, tmp_path):
     forecast = answer(path, *more)
     assert forecast["trades"]["GOLD"]["forecast_mean"] is None
     assert forecast["trades"]["BONDS"]["wanted"] > 0
-    assert run(path, *more).exit_code == 0
+    words = run(path, *more)
+    assert words.exit_code == 0
+    assert "nan" not in words.stdout

@@ -91,7 +91,7 @@ def test_what_cannot_be_estimated_is_refused():
         ewma(returns, 0.0)
     with pytest.raises(BadData, match="row 2, column 1 is nan"):
         sample(np.where(np.arange(10).reshape(5, 2) == 3, np.nan, returns))
-    with pytest.raises(BadData, match="one weight for each of 5 days"):
+    with pytest.raises(BadData, match="one weight for each of 5 rows"):
         sample(returns, [1.0])
     for weights in ([0] * 5, [1, 1, 1, 1, -1], [1, 1, 1, 1, np.nan]):
         with pytest.raises(BadData, match="must not be negative"):

@@ -333,7 +333,7 @@ def test_series_that_cannot_be_fitted_are_refused(planted, fit):
         fit_regimes(returns.assign(bond=0.01))
     with pytest.raises(BadData, match="stock, bond are linearly dependent"):
         fit_regimes(returns.assign(bond=-2 * returns["stock"]))
-    with pytest.raises(BadData, match="20 days are too few for the 13 parameters"):
+    with pytest.raises(BadData, match="20 rows are too few for the 13 parameters"):
         fit_regimes(returns.iloc[:20])
     gap = returns.set_index(pd.date_range("2020-01-01", periods=3000))
     gap.iloc[7, 1] = np.nan

@@ -39,7 +39,7 @@ def test_a_forecast_given_does_not_change_and_copies_share_nothing():
 
 
 def test_what_cannot_be_used_is_refused():
-    with pytest.raises(BadData, match="19 days of returns are fewer than the window of 20"):
+    with pytest.raises(BadData, match="19 rows of returns are fewer than the window of 20"):
         Historical(20).fit(RETURNS[:19])
     with pytest.raises(BadData, match="row 3, column 1 is nan"):
         Historical(20).fit(np.where(np.arange(180).reshape(60, 3) == 7, np.nan, RETURNS))
@@ -48,7 +48,7 @@ def test_what_cannot_be_used_is_refused():
     fitted = Historical(20).fit(RETURNS)
     with pytest.raises(BadData, match="3 assets were fitted"):
         fitted.predict_online([0.0, 0.0])
-    with pytest.raises(BadData, match="day 61, column 2 is nan"):
+    with pytest.raises(BadData, match="row 61, column 2 is nan"):
         fitted.predict_online([0.0, 0.0, np.nan])
     # A row refused has not been seen.
     np.testing.assert_allclose(fitted.predict().mean[0], RETURNS[-20:].mean(axis=0))

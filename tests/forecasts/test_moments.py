@@ -69,7 +69,7 @@ def test_a_regime_with_too_few_days_is_named():
     returns, _ = sample()
     labels = np.zeros(400, dtype=int)
     labels[[5, 50]] = 1
-    with pytest.raises(BadData, match=r"regime 1 has 2 days.*3 assets needs 4.*shrink=4"):
+    with pytest.raises(BadData, match=r"regime 1 has 2 periods.*3 assets needs 4.*shrink=4"):
         regime_moments(returns, labels)
     assert np.linalg.eigvalsh(regime_moments(returns, labels, shrink=4)[1]).min() > 0
 
@@ -109,7 +109,7 @@ def test_a_missing_return_is_named():
     frame.iloc[9, 1] = np.nan
     with pytest.raises(BadData, match="'TLT', row 10"):
         regime_moments(frame, labels)
-    with pytest.raises(BadData, match="one row a day"):
+    with pytest.raises(BadData, match="one row a period"):
         regime_moments(returns[:, 0], labels)
 
 

@@ -460,7 +460,7 @@ def test_returns_that_cannot_be_used_are_refused(planted):
         unfitted.predict_online(returns[0])
     with pytest.raises(BadData, match="column 3, but the returns have columns 0 to 2"):
         RollingRegimes([3], window=300).fit(returns)
-    with pytest.raises(BadData, match="10 days are too few for the 7 parameters"):
+    with pytest.raises(BadData, match="10 rows are too few for the 7 parameters"):
         RollingRegimes([0], window=10).fit(returns)
     with pytest.raises(BadData, match="series 1 is constant"):
         unfitted.fit(returns * [0.0, 1.0, 1.0])

@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -251,3 +253,35 @@ def test_a_chain_is_its_steps_one_after_another_and_beside_is_side_by_side():
 def test_what_makes_no_sense_is_refused(make, message):
     with pytest.raises(BadData, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", [*OF_RETURNS, *OF_PROBABILITIES])
+def test_scikit_learn_clones_them_unfitted_and_pickle_keeps_what_they_learnt(name):
+    from sklearn.base import clone
+
+    step = OF_RETURNS.get(name) or OF_PROBABILITIES[name]
+    rows = returns() if name in OF_RETURNS else probabilities()
+    fitted = step.fit(rows[:150])
+    expected = fitted.transform(rows)
+    again = clone(fitted)
+    assert type(again) is type(step)
+    if name not in ("median", "hysteresis", "weights", "both"):  # these learn nothing
+        with pytest.raises(BadData, match="not been fitted"):
+            again.transform(rows)
+    np.testing.assert_array_equal(again.fit(rows[:150]).transform(rows), expected)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(fitted)).transform(rows), expected)
+
+
+def test_parameters_are_given_and_set_by_name():
+    step = DriftCorrection(20.0, degree=1).fit(returns())
+    assert step.get_params() == {"half_life": 20.0, "degree": 1}
+    assert step.set_params(half_life=5.0) is step
+    assert (step.half_life, step.degree, step.level) == (5.0, 1, None)
+    with pytest.raises(BadData, match=r"no parameter 'half_live' \(did you mean 'half_life'\?\)"):
+        step.set_params(half_live=1.0)
+    with pytest.raises(BadData):
+        step.set_params(half_life=-1.0)
+    assert step.half_life == 5.0
+    assert LocalLevel().get_params() == {}
+    chain = Chain(step, RunningMedian(3))
+    assert chain.get_params()["steps"] == (step, chain.steps[1])

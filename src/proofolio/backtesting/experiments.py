@@ -197,7 +197,7 @@ def crisis_figures(
 
 # ------------------------------------------------------------------ regimes
 def regime_summary(context: Context) -> pd.DataFrame | None:
-    """Return mean, volatility and correlations of every asset within each regime; None without regimes.
+    """Return mean, volatility and correlations of every asset, in all and by regime; None without regimes.
 
     A period belongs to the regime believed in at its own close, given the returns up to it (filtered): a description
     of the span, which no decision was made on. Mean and volatility are a year (n - 1 in the variance), both NaN for
@@ -205,17 +205,19 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
 
     Returns
     -------
-    (K n, 3 + n) DataFrame
-        By regime, from 1 (the calmest), and asset; columns ``periods``, ``mean``, ``volatility``, and
-        ``correlation`` with each asset.
+    ((K + 1) n, 3 + n) DataFrame
+        By regime, ``"all"`` and from ``"1"`` (the calmest), and asset; columns ``periods``, ``mean``, ``volatility``
+        and ``correlation with ASSET`` for each.
     """
     book, market = context.regimes, context.market
     if book is None or book.regime is None or book.probabilities is None:
         return None
     returns = market.returns[book.first : book.first + len(book)]
     parts = {}
-    for k in range(book.probabilities.shape[2]):
-        own = pd.DataFrame(returns[book.regime == k], columns=list(market.names))
+    everywhere = np.ones(len(book), dtype=np.bool_)
+    inside = {str(k + 1): book.regime == k for k in range(book.probabilities.shape[2])}
+    for name, within in ({"all": everywhere} | inside).items():
+        own = pd.DataFrame(returns[within], columns=list(market.names))
         figures = pd.DataFrame(
             {
                 "periods": own.count(),
@@ -224,5 +226,5 @@ def regime_summary(context: Context) -> pd.DataFrame | None:
             },
             index=list(market.names),
         )
-        parts[k + 1] = pd.concat([figures, own.corr().add_prefix("correlation with ")], axis=1)
+        parts[name] = pd.concat([figures, own.corr().add_prefix("correlation with ")], axis=1)
     return pd.concat(parts, names=["regime", "asset"])

@@ -21,6 +21,7 @@ from proofolio.forecasts.forecast import Forecast, Forecaster
 from proofolio.forecasts.hidden_markov import scale_of
 from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.rolling_regimes import RollingRegimes
+from proofolio.forecasts.transformers.transformer import Transformer
 
 __all__ = ["ForecastBook", "ForecastPlan", "record_forecasts", "spread_over", "usual_window"]
 
@@ -54,6 +55,7 @@ class ForecastBook:
     covariances : (D, K, n, n) array or None
     collapsed : (D,) booleans or None
         Where a regime had collapsed, see `Forecast`.
+    transition : (D, K, K) array or None
     """
 
     first: int
@@ -64,6 +66,7 @@ class ForecastBook:
     means: Floats | None = None
     covariances: Floats | None = None
     collapsed: Mask | None = None
+    transition: Floats | None = None
 
     def __post_init__(self) -> None:
         for array in (getattr(self, f.name) for f in fields(self)):
@@ -123,6 +126,7 @@ class ForecastBook:
             means=means,
             covariances=covariances,
             collapsed=self.collapsed is not None and bool(self.collapsed[k]),
+            transition=None if self.transition is None else self.transition[k],
         )
 
 
@@ -182,13 +186,13 @@ def record_forecasts(
         means=_stacked([f.means for f in made]),
         covariances=_stacked([f.covariances for f in made]),
         collapsed=np.array([f.collapsed for f in made], dtype=np.bool_),
+        transition=_stacked([f.transition for f in made]),
     )
 
 
 def _among(covariance: Floats, members: Mask) -> Floats:
     """Return the covariances (..., n, n) among some of the assets."""
-    found: Floats = covariance[..., members, :][..., members]
-    return found
+    return np.ascontiguousarray(covariance[..., members, :][..., members])
 
 
 _Spread = TypeVar("_Spread", Forecast, ForecastBook)
@@ -254,6 +258,11 @@ class ForecastPlan:
     covariance : {"sample", "ewma", "ledoit-wolf"}
     half_life : float
         Periods, for ``"ewma"``.
+    evidence : tuple of K floats, optional
+        Weights of the evidence for each regime: with (1, 2) leaving the calm one needs less of it.
+    features : Transformer, optional
+        What is made of the driving series before regimes are read from them, see
+        `proofolio.forecasts.transformers`.
     seed : int
         Of the random starts.
     """
@@ -266,6 +275,8 @@ class ForecastPlan:
     hysteresis: float = 0.0
     covariance: Covariance = "sample"
     half_life: float = 63.0
+    evidence: tuple[float, ...] | None = None
+    features: Transformer | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -331,6 +342,8 @@ class ForecastPlan:
                 start_from="regime" if self.hysteresis > 0 else "probabilities",
                 covariance=self.covariance,
                 half_life=self.half_life,
+                evidence=self.evidence,
+                features=self.features,
                 seed=self.seed,
             )
         if needs == "history":

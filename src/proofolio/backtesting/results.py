@@ -279,6 +279,12 @@ class BacktestRecord:
             "strategies": {run.name: figures_of(run) | {"seconds": run.seconds} for run in self.runs},
             "seconds": self.seconds,
         }
+        summary = regime_summary(context)
+        if summary is not None:
+            found["regimes"] = {
+                regime: summary.loc[regime].to_dict(orient="index")
+                for regime in summary.index.get_level_values("regime").unique()
+            }
         if self.costs_tried:
             found["cost_sensitivity"] = {
                 f"{bp:g}": {run.name: run.metrics.document() for run in runs}
@@ -320,17 +326,6 @@ def doubts(runs: Sequence[Simulation], context: Context) -> list[str]:
     return found
 
 
-def short_span(run: Simulation, market: Market, what: str) -> list[str]:
-    """Return a sentence when a run is shorter than a year, so that its return is not one of a year."""
-    if run.metrics.annualised:
-        return []
-    sentence = (
-        f"{len(run.dates)} periods are {what}, less than a year of the table, {market.calendar}: return and Calmar are "
-        "those of the span, not of a year."
-    )
-    return [sentence]
-
-
 def universe_notes(context: Context) -> list[str]:
     """Return a sentence for each asset that could not be held in the whole span: it begins or ends within it."""
     market, found = context.market, []
@@ -358,6 +353,17 @@ def universe_notes(context: Context) -> list[str]:
                 f"{name} ends on {market.dates[last]}, and is paid out at its last price where it is held."
             )
     return found
+
+
+def short_span(run: Simulation, market: Market, what: str) -> list[str]:
+    """Return a sentence when a run is shorter than a year, so that its return is not one of a year."""
+    if run.metrics.annualised:
+        return []
+    sentence = (
+        f"{len(run.dates)} periods are {what}, less than a year of the table, {market.calendar}: return and Calmar are "
+        "those of the span, not of a year."
+    )
+    return [sentence]
 
 
 def closes_asked(run: Simulation, context: Context) -> int:

@@ -213,7 +213,7 @@ def simulate(
     start, stop = market.first_row(start, 1), market.stop_row(stop, len(returns))
     if not 1 <= start < stop <= len(returns):
         raise BadData(
-            f"{len(returns)} days cannot be traded from day {start + 1} to day {stop}; start after the first day, "
+            f"{len(returns)} rows cannot be traded from row {start + 1} to row {stop}; start after the first row, "
             "and before the last."
         )
     if strategy.needs != "nothing" and forecasts is None:
@@ -270,7 +270,7 @@ def simulate(
         if not 0.0 < wealth < np.inf:
             raise BadData(
                 f"{strategy.name} on {market.dates[start + d]}: wealth is {wealth:g} times the first, and cannot be "
-                "followed on; check the returns of that day."
+                "followed on; check the returns of that row."
             )
         if progress is not None:
             progress(strategy.name, d + 1, days)

@@ -181,7 +181,7 @@ def compare_solvers(
     last = stop - AFTERWARDS
     if last <= start:
         raise BadData(
-            f"the comparison judges on {AFTERWARDS} days afterwards, and the span has {stop - start}."
+            f"the comparison judges on {AFTERWARDS} periods afterwards, and the span has {stop - start}."
         )
     chosen = np.unique(np.linspace(start, last, days).astype(int))
     n = len(market.names)

@@ -42,13 +42,15 @@ NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "re
 
 @dataclass(frozen=True)
 class BuyAndHold:
-    """All of it in one asset, bought on the first day; in cash while the asset is not in the universe."""
+    """All of it in one asset, bought at the first close at which it can be held; no answer where it cannot.
+
+    When it ends, what it was paid out for stays in cash.
+    """
 
     asset: str
     name: str = "buy-and-hold"
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
-    cash: bool = field(default=True, init=False)
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -56,12 +58,14 @@ class BuyAndHold:
         return (self.asset,)
 
     def begin(self, market: Market, row: int) -> Policy:
-        """Begin on the market of a universe; see `ReadsMarket`."""
-        return _Constant(np.array([name == self.asset for name in market.names], dtype=np.float64))
+        """Begin on the assets there are; see `ReadsMarket`."""
+        if self.asset not in market.names:
+            return _Nothing(f"{self.asset} cannot be held")
+        return _Constant(np.eye(len(market.names))[market.names.index(self.asset)])
 
     def start(self, history: Floats) -> Policy:
-        """Refuse: an array has no names, and a universe that changes other columns."""
-        raise BadData(f"{self.name} holds {self.asset!r} by its name; give it to `simulate`.")
+        """Refuse: an array has no names."""
+        raise BadData(f"{self.name} looks for {self.asset} by its name; give it to `simulate`.")
 
 
 @dataclass(frozen=True)
@@ -155,17 +159,33 @@ class EqualRiskContributions:
 
 @dataclass(frozen=True)
 class RegimeBudgets:
-    """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`."""
+    """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`.
+
+    `persistence` lets a regime that is soon left count less, `volatility_damping` an asset of a wild cluster.
+    """
 
     name: str = "regime-erc"
     kappa: float = 0.5
+    clip: float = 1.0
+    persistence: float = 0.0
+    volatility_damping: float = 0.0
+    clusters: int = 3
     periods_per_year: float = DAILY.periods_per_year
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPolicy(RegimeEqualRisk(kappa=self.kappa, periods_per_year=self.periods_per_year))
+        return _RegimeBudgetsPolicy(
+            RegimeEqualRisk(
+                self.kappa,
+                clip=self.clip,
+                periods_per_year=self.periods_per_year,
+                persistence=self.persistence,
+                volatility_damping=self.volatility_damping,
+                clusters=self.clusters,
+            )
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +194,14 @@ class _Constant:
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         return Decision(self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Nothing:
+    why: str
+
+    def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
+        raise SolverFailure(f"after row {day}, {self.why}.")
 
 
 class _MeanVariancePolicy:
@@ -234,7 +262,11 @@ class _RegimeBudgetsPolicy:
         with _unanswered(day, known.covariance[0], known.covariances):
             return Decision(
                 self._model.weights(
-                    known.probabilities[0], known.means, known.covariances, covariance=known.covariance[0]
+                    known.probabilities[0],
+                    known.means,
+                    known.covariances,
+                    known.transition,
+                    known.covariance[0],
                 )
             )
 
@@ -367,8 +399,7 @@ def _made(
             raise BadData(
                 f"{name}: there is no asset {asset!r}{did_you_mean(asset, assets)}; the assets are {', '.join(assets)}."
             )
-        held = asset or assets[0]
-        return BuyAndHold(held, f"buy-and-hold:{held}")
+        return BuyAndHold(asset or assets[0], f"buy-and-hold:{asset or assets[0]}")
     kind = name.removesuffix(WITHOUT)
     needs: Needs = "history" if name.endswith(WITHOUT) else "regimes"
     single, multi = {"spo": 1, "spo-rp": 1}, {"mpo": horizon, "mpo-rp": horizon}
@@ -379,7 +410,7 @@ def _made(
     if kind == "erc":
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
-        return RegimeBudgets(name, kappa, periods_per_year)
+        return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, _all())

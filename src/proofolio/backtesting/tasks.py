@@ -60,14 +60,14 @@ def read_arrays(path: Path, kind: type[T]) -> T | None:
 
 
 # Raised when the same inputs would give another result or another file.
-FORMAT = 3
+FORMAT = 4
 
 
 def digest(*parts: Any) -> str:
     """Return 32 hexadecimal digits that differ when any part differs.
 
     Parts are numbers, texts, None, numpy arrays, dataclasses (all their fields count, and their class), and
-    tuples, lists and dictionaries of these. The package's version counts too.
+    tuples, lists and dictionaries of these; of an estimator its parameters count. The package's version counts too.
 
     Raises
     ------
@@ -109,6 +109,9 @@ def _feed(hashed: Any, part: Any) -> None:
         hashed.update(b")")
     elif isinstance(part, dict):
         _feed(hashed, sorted(part.items()))
+    elif hasattr(part, "get_params") and not isinstance(part, type):  # an estimator
+        hashed.update(f"{type(part).__module__}.{type(part).__qualname__}(".encode())
+        _feed(hashed, part.get_params(deep=False))
     elif part is None or isinstance(part, (bool, int, float, str, np.generic)):
         hashed.update(f"{type(part).__name__} {part!r};".encode())
     else:

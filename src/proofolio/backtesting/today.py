@@ -147,6 +147,7 @@ class Today:
         year, rows = self.calendar.periods_per_year, []
         for i, name in enumerate(self.names):
             small = abs(self.trade[i]) <= NO_TRADE
+            foreseen = known is not None and bool(np.isfinite(known.mean[0, i]))
             rows.append(
                 [
                     name,
@@ -159,9 +160,11 @@ class Today:
                         if self.lots is None
                         else [f"{self.lots.shares[i]:+,.0f}" if self.lots.shares[i] else ""]
                     ),
-                    "" if known is None else f"{known.mean[0, i] * year:+.1%}",
-                    "" if known is None else f"{math.sqrt(known.covariance[0, i, i] * year):.1%}",
-                    "" if share is None else f"{share[i]:.1%}",
+                    f"{known.mean[0, i] * year:+.1%}" if known is not None and foreseen else "",
+                    f"{math.sqrt(known.covariance[0, i, i] * year):.1%}"
+                    if known is not None and foreseen
+                    else "",
+                    f"{share[i]:.1%}" if share is not None and foreseen else "",
                     "" if small else f"{1e4 * self.costs[i]:.2f} bp",
                 ]
             )

@@ -29,7 +29,7 @@ def sample(returns: ArrayLike, weights: ArrayLike | None = None) -> tuple[Floats
     Parameters
     ----------
     returns : (T, n) array
-        One row a day.
+        One row a period.
     weights : (T,) array, optional
         Of the days, not negative; equal by default. Only their ratios matter.
 
@@ -58,9 +58,9 @@ def ewma(
     Parameters
     ----------
     returns : (T, n) array
-        One row a day, oldest first.
+        One row a period, oldest first.
     half_life : float
-        Days after which a day counts half.
+        Periods after which a row counts half.
     weights : (T,) array, optional
         ``w_t``, of the days; equal by default.
 
@@ -100,7 +100,7 @@ def ledoit_wolf(returns: ArrayLike, weights: ArrayLike | None = None) -> tuple[F
     Parameters
     ----------
     returns : (T, n) array
-        One row a day.
+        One row a period.
     weights : (T,) array, optional
         Of the days; equal by default.
 
@@ -156,14 +156,14 @@ def fading(days: int, half_life: float) -> Floats:
         If `half_life` is not positive.
     """
     if not half_life > 0:
-        raise BadData(f"half_life is {half_life}; give a number of days above 0.")
+        raise BadData(f"half_life is {half_life}; give a number of periods above 0.")
     return np.asarray(np.exp2((np.arange(days) - (days - 1)) / half_life))
 
 
 def _checked(returns: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Floats]:
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
-        raise BadData(f"returns has shape {values.shape}; give one row a day and one column an asset.")
+        raise BadData(f"returns has shape {values.shape}; give one row a period and one column an asset.")
     if not np.isfinite(values).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise BadData(
@@ -174,7 +174,7 @@ def _checked(returns: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Flo
         return values, np.full(len(values), 1 / len(values))
     shares = np.asarray(weights, dtype=np.float64)
     if shares.shape != values.shape[:1]:
-        raise BadData(f"weights has shape {shares.shape}; give one weight for each of {len(values)} days.")
+        raise BadData(f"weights has shape {shares.shape}; give one weight for each of {len(values)} rows.")
     total = shares.sum()
     if not (np.isfinite(total) and total > 0 and shares.min() >= 0):
         raise BadData("weights must not be negative, and one at least must be above 0; correct them.")

@@ -36,6 +36,8 @@ class Forecast:
     collapsed : bool
         Whether a regime is read from next to no days, or from days without any variance, and no restart found
         better: its moments, and so the forecast, are to be doubted.
+    transition : (K, K) array or None
+        Probabilities of the next regime, a row a regime.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class Forecast:
     means: Floats | None = None
     covariances: Floats | None = None
     collapsed: bool = False
+    transition: Floats | None = None
 
     def __post_init__(self) -> None:
         """Compare the shapes."""

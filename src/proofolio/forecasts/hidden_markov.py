@@ -129,7 +129,7 @@ def fit_regimes(
     if best is None:
         raise BadData(
             f"every start of {K} regimes on {', '.join(names)} ended with an empty or "
-            "constant regime; use fewer regimes, more days, or drop repeated prices."
+            "constant regime; use fewer regimes, more periods, or drop repeated prices."
         )
     return in_order(best, order_by, scale, names, days, cold)
 
@@ -139,8 +139,8 @@ def check_days(days: int, K: int, d: int) -> None:
     parameters = K * K - 1 + K * d + K * d * (d + 1) // 2
     if days < 2 * parameters:
         raise BadData(
-            f"{days} days are too few for the {parameters} parameters of {K} regimes "
-            f"on {d} series; give at least {2 * parameters} days or fewer regimes."
+            f"{days} rows are too few for the {parameters} parameters of {K} regimes "
+            f"on {d} series; give at least {2 * parameters} rows or fewer regimes."
         )
 
 

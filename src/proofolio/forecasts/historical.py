@@ -1,4 +1,4 @@
-"""A forecast without regimes: the moments of the last window, for every day ahead."""
+"""A forecast without regimes: the moments of the last window, for every period ahead."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from proofolio.forecasts.rolling_fit import RollingWindow
 
 
 class Historical(Options):
-    """The moments of the last `window` days, repeated for each of the H days ahead.
+    """The moments of the last `window` periods, repeated for each of the H periods ahead.
 
     What a strategy without a hidden Markov model believes; same use as `RollingRegimes`.
 
     Parameters
     ----------
     window : int
-        Days looked back on.
+        Periods looked back on.
     H : int
-        Days ahead.
+        Periods ahead.
     covariance : {"sample", "ewma", "ledoit-wolf"}
         Estimator of the moments, see `proofolio.forecasts.covariance`.
     half_life : float
-        Days, for ``"ewma"``.
+        Periods, for ``"ewma"``.
 
     Raises
     ------
@@ -50,11 +50,11 @@ class Historical(Options):
     ) -> None:
         """Check the options."""
         if window < 2 or H < 1:
-            raise BadData(f"window={window} and H={H}; give at least 2 days to look back on and 1 ahead.")
+            raise BadData(f"window={window} and H={H}; give at least 2 periods to look back on and 1 ahead.")
         if covariance not in get_args(Covariance):
             raise BadData(f"covariance is {covariance!r}; choose one of {', '.join(get_args(Covariance))}.")
         if not half_life > 0:
-            raise BadData(f"half_life is {half_life}; give a number of days above 0.")
+            raise BadData(f"half_life is {half_life}; give a number of periods above 0.")
         self.window = window
         self.H = H
         self.covariance: Covariance = covariance
@@ -74,7 +74,7 @@ class Historical(Options):
         return fitted
 
     def predict(self) -> Forecast:
-        """Return the forecast of the H days after the last row seen.
+        """Return the forecast of the H periods after the last row seen.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Historical(Options):
         return Forecast(np.tile(mean, (self.H, 1)), np.tile(covariance, (self.H, 1, 1)))
 
     def predict_online(self, row: ArrayLike) -> Forecast:
-        """Take in the (n,) returns of one new day and return the forecast of the H days after it.
+        """Take in the (n,) returns of one new period and return the forecast of the H periods after it.
 
         Raises
         ------

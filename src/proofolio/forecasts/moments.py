@@ -59,7 +59,9 @@ def regime_moments(
     """
     returns = np.asarray(asset_returns, dtype=np.float64)
     if returns.ndim != 2 or 0 in returns.shape:
-        raise BadData(f"asset_returns has shape {returns.shape}; give one row a day and one column an asset.")
+        raise BadData(
+            f"asset_returns has shape {returns.shape}; give one row a period and one column an asset."
+        )
     if not np.isfinite(returns).all():
         day, asset = (int(i) for i in np.argwhere(~np.isfinite(returns))[0])
         column: object = asset
@@ -70,7 +72,7 @@ def regime_moments(
             f"{day + 1}; drop or fill missing and infinite returns first."
         )
     if not (np.isfinite(shrink) and shrink >= 0):
-        raise BadData(f"shrink is {shrink}; give a number of days, 0 or more.")
+        raise BadData(f"shrink is {shrink}; give a number of periods, 0 or more.")
     weights = _weights(weights_or_labels, len(returns), regimes)
 
     n = returns.shape[1]
@@ -80,7 +82,7 @@ def regime_moments(
     for k, count in enumerate(days):
         if count + shrink < n + 1:
             raise BadData(
-                f"regime {k} has {count:.4g} days and shrink is {shrink:g}, but the "
+                f"regime {k} has {count:.4g} periods and shrink is {shrink:g}, but the "
                 f"covariance of {n} assets needs {n + 1}; use fewer regimes, a longer "
                 f"window, or shrink={n + 1}."
             )

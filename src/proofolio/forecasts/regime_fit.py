@@ -141,12 +141,12 @@ def driving_series(
         values = np.asarray(returns, dtype=np.float64)
     except (TypeError, ValueError):
         raise BadData(
-            "returns holds something that is no number: give one row a day and one column a series"
+            "returns holds something that is no number: give one row a period and one column a series"
         ) from None
     values = values[:, None] if values.ndim == 1 else values
     if values.ndim != 2 or 0 in values.shape:
         raise BadData(
-            f"returns has shape {values.shape}; give one row a day and one column a driving series."
+            f"returns has shape {values.shape}; give one row a period and one column a driving series."
         )
     names = tuple(f"series {i + 1}" for i in range(values.shape[1]))
     if isinstance(returns, pd.DataFrame):

@@ -49,10 +49,10 @@ class RollingWindow:
         """Begin with the last rows of `returns`."""
         values = np.asarray(returns, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] == 0:
-            raise BadData(f"returns has shape {values.shape}; give one row a day and one column an asset.")
+            raise BadData(f"returns has shape {values.shape}; give one row a period and one column an asset.")
         if len(values) < window:
             raise BadData(
-                f"{len(values)} days of returns are fewer than the window of {window}; give a longer history "
+                f"{len(values)} rows of returns are fewer than the window of {window}; give a longer history "
                 "or a shorter window."
             )
         bad = np.argwhere(~np.isfinite(values))
@@ -90,7 +90,7 @@ class RollingWindow:
         if not np.isfinite(values).all():
             column = int(np.argmin(np.isfinite(values)))
             raise BadData(
-                f"the return of day {self.seen + 1}, column {column} is {values[column]}; drop the day or "
+                f"the return of row {self.seen + 1}, column {column} is {values[column]}; drop the row or "
                 "fill the gap."
             )
         if self._end == len(self._buffer):

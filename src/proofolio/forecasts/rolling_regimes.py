@@ -251,7 +251,14 @@ class RollingRegimes(Options):
         means, covariances = self._regime_moments(seen.rows, rolling.smoothed)
         mean, covariance = mixed_moments(ahead, means, covariances)
         return Forecast(
-            mean, covariance, np.vstack([today, ahead]), self._regime, means, covariances, rolling.collapsed
+            mean,
+            covariance,
+            np.vstack([today, ahead]),
+            self._regime,
+            means,
+            covariances,
+            rolling.collapsed,
+            rolling.transition,
         )
 
     def _state(self) -> tuple[RollingWindow, RollingFit]:

@@ -31,8 +31,8 @@ def fat_finger(prices: Floats) -> tuple[int, int, float] | None:
 
     Examples
     --------
-    >>> fat_finger(np.array([[1.0], [1.01], [102.0], [1.0], [0.99]]))
-    (2, 0, 102.0)
+    >>> fat_finger(np.array([[1.0], [1.0], [100.0], [1.0], [1.01]]))
+    (2, 0, 100.0)
     """
     if len(prices) < 3:
         return None
@@ -145,7 +145,9 @@ def _jumps(returns: pd.DataFrame) -> list[str]:
                 )
     found = []
     if splits:
-        found.append(f"{'; '.join(splits[:SHOWN])}{_more(splits)}; give prices adjusted for splits.")
+        found.append(
+            f"{'; '.join(splits[:SHOWN])}{_more(splits)}; where it is one, give prices adjusted for it."
+        )
     if jumps:
         jumps.sort(key=lambda jump: -jump[0])
         shown = ", ".join(

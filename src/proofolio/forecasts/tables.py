@@ -346,8 +346,9 @@ def _one_row_a_day(times: pd.DatetimeIndex, values: Floats, where: str, place: _
             "before the tables are joined."
         )
     raise BadData(
-        f"{where}: {len(again)} dates have several rows, the first {times[row]:%Y-%m-%d %H:%M} ({place.row(row)}); one "
-        'row a day is understood: keep the last of each day (--resample daily, or resample="daily" when a file is '
+        f"{where}: {days[again].nunique()} dates have several rows, the first {times[row]:%Y-%m-%d %H:%M} "
+        f"({place.row(row)}); "
+        'one row a day is understood: keep the last of each day (--resample daily, or resample="daily" when a file is '
         "read)."
     )
 

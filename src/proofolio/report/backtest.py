@@ -169,7 +169,7 @@ def _regime_section(result: BacktestRecord) -> str:
         "Regimes",
         chart(
             inline_svg(figure),
-            f"Probability given the returns up to each day (filtered, not smoothed), from "
+            f"Probability given the returns up to each close (filtered, not smoothed), from "
             f"{result.options.get('regime assets', 'the driving series')}; the model is refitted as time goes on.",
         ),
         paragraph(
@@ -197,7 +197,7 @@ def _risk_section(result: BacktestRecord) -> str:
         chart(
             inline_svg(figure),
             "Share of each asset in the portfolio's variance, in percent, under the covariance forecast for the next "
-            "day; mean over every fifth day. Equal contributions would be "
+            "period; mean over every fifth close. Equal contributions would be "
             f"{100 / len(result.context.market.names):.1f} each.",
         ),
     )
@@ -220,7 +220,7 @@ def _crisis_section(result: BacktestRecord) -> str:
     head = ["strategy"]
     for c in crises:
         one = found[c, names[0]]
-        head.append(f"{c.name}, {one.first} to {one.last}, {one.metrics.days} days")
+        head.append(f"{c.name}, {one.first} to {one.last}, {one.metrics.days} periods")
     zooms = []
     for c in crises:
         assets = found[c, names[0]].assets
@@ -234,7 +234,7 @@ def _crisis_section(result: BacktestRecord) -> str:
     return section(
         "In the crises",
         paragraph(
-            "Return over the span / deepest fall within it. The span is the days of the crisis that were traded, "
+            "Return over the span / deepest fall within it. The span is the periods of the crisis that were traded, "
             "each earned from the close before it; the runs go on through it, and none begins anew."
         ),
         Table(head, rows, range(1, len(head))).html("dense"),
@@ -286,9 +286,9 @@ def _solver_section(result: BacktestRecord) -> str:
     return section(
         "Successive convex approximation against SLSQP",
         paragraph(
-            "The same risk-parity program, solved from holdings of 1/n on days spread over the span. Errors are L1 "
-            "distances of risk contributions from 1/n: ex ante under the forecast, ex post under the 60 days that "
-            "followed. `worse on` counts days with an objective above the other method's."
+            "The same risk-parity program, solved from holdings of 1/n at closes spread over the span. Errors are L1 "
+            "distances of risk contributions from 1/n: ex ante under the forecast, ex post under the 60 periods that "
+            "followed. `worse on` counts closes with an objective above the other method's."
         ),
         Table(head, rows, range(1, len(head))).html("dense"),
     )

@@ -272,14 +272,14 @@ def backtest(
     --------
     >>> import proofolio as pf
     >>> prices = pf.load_prices().loc["2019":, ["KO", "XOM", "JPM", "MSFT"]]
-    >>> result = pf.backtest(prices, ["fix-mix", "erc-no-hmm"], window=250, start="2020-06-01", stop="2020-12-31")
+    >>> result = pf.backtest(prices, ["fix-mix", "erc-no-hmm"], window=250, start="2020-06-01", stop="2021-12-31")
     >>> result.figures["return"].round(3).to_dict()
-    {'fix-mix': 0.325, 'erc-no-hmm': 0.326}
+    {'fix-mix': 0.357, 'erc-no-hmm': 0.352}
     >>> result["erc-no-hmm"].weights.iloc[-1].round(3).to_dict()
-    {'KO': 0.315, 'XOM': 0.213, 'JPM': 0.195, 'MSFT': 0.277}
+    {'KO': 0.333, 'XOM': 0.164, 'JPM': 0.23, 'MSFT': 0.272}
     """
     began = time.perf_counter()
-    market = market_given(prices, risk_free, cash, risk_free_as, periods_per_year)
+    market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year)

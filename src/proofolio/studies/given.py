@@ -3,62 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from inspect import signature
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from proofolio.backtesting.costs import Costs, LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.market import Market, market_of, require_wide
 from proofolio.backtesting.risk_free import RiskFreeAs
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 
 __all__ = ["costs_given", "market_given", "plan_given"]
-
-
-CALM = 0.05  # a volatility a year that cash does not have: short Treasuries have a tenth of it
 
 
 def market_given(
     prices: Market | pd.DataFrame,
     risk_free: str | float,
-    cash: str | bool,
     risk_free_as: RiskFreeAs | None,
     periods_per_year: float | None,
+    cash: str | bool,
 ) -> Market:
     """Return the market in a table of prices; a column that is cash is no asset, and its returns are the rate.
 
     Raises
     ------
     BadData
-        When there is no such column, it begins late or ends early, it moves like no cash, or the risk-free rate is
-        given as well.
+        When there is no such column, it moves like no cash, or the risk-free rate is given as well.
     """
     if isinstance(cash, bool):
         return market_of(prices, risk_free, risk_free_as, periods_per_year)
+    if isinstance(prices, Market):
+        raise BadData(f"cash is {cash!r}, a column of a table of prices; give such a table, or cash=True.")
     if risk_free != 0.0:
         raise BadData(
             f"cash is {cash!r}, whose returns are the risk-free rate; leave risk_free out, or give cash=True to keep "
             "cash at that rate."
         )
-    market = market_of(prices, periods_per_year=periods_per_year)
-    mine = np.arange(len(market.names)) == market.column(cash)
-    if mine.all():
-        raise BadData(f"{cash!r} is the only column; give an asset beside the cash.")
-    rate = market.returns[:, mine].ravel().copy()
-    if not np.isfinite(rate).all():
-        raise BadData(f"{cash!r} has no price on some dates; cash needs one on every date.")
-    moved = float(rate.std()) * market.calendar.periods_per_year**0.5
-    if moved > CALM:
+    require_wide(prices)
+    if cash not in prices.columns:
+        close = did_you_mean(cash, prices.columns)
         raise BadData(
-            f"{cash!r} has a volatility of {moved:.1%} a year, which no cash has; name a fund of short bills, or use "
-            "risk_free."
+            f"cash is {cash!r}, which is no column{close}; the columns are {', '.join(map(str, prices.columns))}."
         )
-    rate.setflags(write=False)
-    return replace(market.of(~mine), risk_free=rate)
+    return market_of(prices, cash, "price", periods_per_year)
 
 
 def plan_given(

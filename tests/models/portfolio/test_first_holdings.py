@@ -37,3 +37,20 @@ def test_money_in_no_asset_is_said_and_invested():
     parity = RiskParity(3, 1, gamma_trade=0.01).stepper().solve(SIGMA, np.zeros(3), uninvested=1.0)
     inverse = 1 / np.sqrt(np.diag(SIGMA))
     assert parity.W[0] == pytest.approx(inverse / inverse.sum(), abs=1e-5)
+
+
+def test_how_numbers_lie_in_memory_changes_nothing():
+    """A part of a larger stack of covariances, as a universe of some assets has it, is not contiguous."""
+    rng = np.random.default_rng(5)
+    root = rng.normal(size=(5, 5, 5)) * 0.01
+    whole = root @ root.transpose(0, 2, 1) + 1e-5 * np.eye(5)
+    part = whole[..., [0, 1, 2, 4], :][..., [0, 1, 2, 4]]
+    turned = np.asarray(np.asfortranarray(part))
+    held = np.full(4, 0.25)
+    expected = RiskParity(4, 5, gamma_trade=0.001).stepper().solve(part.copy(order="C"), held)
+    assert expected.ok
+    for given in (part, turned):
+        assert not given.flags.c_contiguous
+        step = RiskParity(4, 5, gamma_trade=0.001).stepper().solve(given, held)
+        assert step.ok
+        assert (step.W == expected.W).all()

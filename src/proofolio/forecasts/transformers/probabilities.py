@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.transformers.transformer import table
+from proofolio.forecasts.transformers.transformer import Parameters, table
 
 
 @dataclass(frozen=True)
-class Hysteresis:
+class Hysteresis(Parameters):
     """Turns (T, K) probabilities into the regime believed, one 1 a row.
 
         s_t = k        if k = argmax_j q_tj and q_tk >= minimum
@@ -72,7 +72,7 @@ class Hysteresis:
 
 
 @dataclass(frozen=True)
-class AsymmetricWeights:
+class AsymmetricWeights(Parameters):
     """Turns (T, K) probabilities of regimes into weighted ones.
 
         q'_k  =  w_k q_k / sum_j w_j q_j

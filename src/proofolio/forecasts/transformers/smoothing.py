@@ -5,7 +5,7 @@ Noise reduction by the Kalman filter of a local level.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -15,11 +15,11 @@ from scipy.optimize import minimize_scalar
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.transformers.transformer import columns_as_fitted, table
+from proofolio.forecasts.transformers.transformer import LEARNT, Parameters, columns_as_fitted, table
 
 
 @dataclass(frozen=True, eq=False)
-class LocalLevel:
+class LocalLevel(Parameters):
     """Replaces each return by the level filtered out of it and the days before.
 
         r_t     = level_t + e_t          e ~ N(0, s^2)
@@ -44,7 +44,7 @@ class LocalLevel:
         If a ratio is negative or infinite.
     """
 
-    ratios: Floats | None = None
+    ratios: Floats | None = field(default=None, metadata=LEARNT)
 
     def __post_init__(self) -> None:
         """Check the ratios."""
@@ -102,7 +102,7 @@ def _likeliest_ratio(series: list[float]) -> float:
 
 
 @dataclass(frozen=True)
-class RunningMedian:
+class RunningMedian(Parameters):
     """Replaces each row by the median of the last `days` rows, its own among them.
 
     The window looks back only, so it lags by half its length; the first rows take the median of those

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol, Self
+from dataclasses import fields
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData
+from proofolio.errors import BadData, did_you_mean
 
 
 class Transformer(Protocol):
@@ -24,6 +25,39 @@ class Transformer(Protocol):
 
     def transform(self, rows: ArrayLike) -> Floats:
         """Return (T, d) transformed rows."""
+
+
+LEARNT = {"learnt": True}  # of a field that `fit` fills
+
+
+class Parameters:
+    """The parameters of a transformer by name, as scikit-learn's `clone` and searches ask for them.
+
+    What `fit` has learnt is none of them: a clone has seen nothing.
+    """
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return what makes an unfitted transformer like this one; `deep` changes nothing."""
+        kept = [f for f in fields(self) if not f.metadata.get("learnt")]  # type: ignore[arg-type]  # data classes
+        return {f.name: getattr(self, f.name) for f in kept}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters, check them as the constructor does, and return this transformer, unfitted.
+
+        Raises
+        ------
+        BadData
+            For a parameter that does not exist or is out of range.
+        """
+        known = self.get_params()
+        for name in parameters:
+            if name not in known:
+                raise BadData(
+                    f"{type(self).__name__} has no parameter {name!r}{did_you_mean(name, known)}; it has "
+                    f"{', '.join(known) or 'none'}."
+                )
+        vars(self).update(vars(type(self)(**{**known, **parameters})))
+        return self
 
 
 class Chain:
@@ -45,6 +79,14 @@ class Chain:
         if not steps:
             raise BadData("a Chain has no steps; give one transformer at least.")
         self.steps = steps
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the steps; `deep` changes nothing."""
+        return {"steps": self.steps}
+
+    def __sklearn_clone__(self) -> Chain:
+        """Return a chain of unfitted steps."""
+        return Chain(*map(unfitted, self.steps))
 
     def fit(self, rows: ArrayLike) -> Chain:
         """Return a chain of steps fitted one after another to (T, d) `rows`."""
@@ -93,6 +135,14 @@ class Beside:
             raise BadData("Beside has no parts; give one transformer at least.")
         self.parts = parts
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the parts; `deep` changes nothing."""
+        return {"parts": self.parts}
+
+    def __sklearn_clone__(self) -> Beside:
+        """Return unfitted parts side by side."""
+        return Beside(*map(unfitted, self.parts))
+
     def fit(self, rows: ArrayLike) -> Beside:
         """Return the parts fitted, each to (T, d) `rows`."""
         values = table(rows)
@@ -102,6 +152,12 @@ class Beside:
         """Return the (T, d_1 + d_2 + ...) columns of all parts."""
         values = table(rows)
         return np.hstack([part.transform(values) for part in self.parts])
+
+
+def unfitted(step: Any) -> Any:
+    """Return a transformer like this one that has seen nothing, as scikit-learn's `clone` does."""
+    own = getattr(step, "__sklearn_clone__", None)
+    return type(step)(**step.get_params(deep=False)) if own is None else own()
 
 
 def table(rows: ArrayLike) -> Floats:

@@ -10,7 +10,7 @@ Takes slow drift out of returns by a regression that is refitted every day.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy.signal import lfilter
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.transformers.transformer import columns_as_fitted, table
+from proofolio.forecasts.transformers.transformer import LEARNT, Parameters, columns_as_fitted, table
 
 
 def exponential_mean(values: Floats, half_life: float, before: Floats) -> Floats:
@@ -44,7 +44,7 @@ def check_half_life(half_life: float) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class AdaptiveTrend:
+class AdaptiveTrend(Parameters):
     """Replaces each return by the exponentially weighted mean up to its day.
 
         m_t = k m_{t-1} + (1 - k) r_t,   k = 2^(-1 / h),   m_{-1} = the mean of the training window
@@ -69,8 +69,8 @@ class AdaptiveTrend:
     """
 
     candidates: Sequence[float] = (5.0, 10.0, 21.0, 42.0, 63.0, 126.0, 252.0)
-    half_lives: Floats | None = None
-    level: Floats | None = None
+    half_lives: Floats | None = field(default=None, metadata=LEARNT)
+    level: Floats | None = field(default=None, metadata=LEARNT)
 
     def __post_init__(self) -> None:
         """Check the candidates."""
@@ -108,7 +108,7 @@ class AdaptiveTrend:
 
 
 @dataclass(frozen=True, eq=False)
-class DriftCorrection:
+class DriftCorrection(Parameters):
     """Subtracts the drift that a recursive regression with exponential forgetting foretold.
 
     Each day a line (``degree=1``) or a constant (0) is fitted to all earlier days, a day of age
@@ -142,7 +142,7 @@ class DriftCorrection:
 
     half_life: float = 252.0
     degree: Literal[0, 1] = 0
-    level: Floats | None = None
+    level: Floats | None = field(default=None, metadata=LEARNT)
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -179,7 +179,7 @@ LEAST = 0.05
 
 
 @dataclass(frozen=True, eq=False)
-class VolatilityNormalised:
+class VolatilityNormalised(Parameters):
     """Divides each return by the volatility of the days before it.
 
         y_t   = s r_t / max(v_{t-1}, 0.05 s)
@@ -203,7 +203,7 @@ class VolatilityNormalised:
     """
 
     half_life: float = 63.0
-    level: Floats | None = None
+    level: Floats | None = field(default=None, metadata=LEARNT)
 
     def __post_init__(self) -> None:
         """Check the half-life."""

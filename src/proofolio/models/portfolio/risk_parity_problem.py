@@ -114,7 +114,7 @@ class RiskParityProblem:
         if held.shape != (n,):
             raise BadData(f"w0 has shape {held.shape}; it must be ({n},)")
         self.plan_set.check_holdings("w0", held, uninvested)
-        return sigma, held
+        return np.ascontiguousarray(sigma), held  # the quadratic programs are given its numbers as they lie
 
     def objective(self, W: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> float:
         """Return the objective at weights (H, n)."""
