@@ -301,6 +301,8 @@ class _Decider:
         self, market: Market, strategy: Strategy, forecasts: ForecastBook | None, window: int
     ) -> None:
         self._market, self._strategy, self._window = market, strategy, window
+        for name in getattr(strategy, "assets", ()):
+            market.column(name)  # refuses a name of no asset
         self._forecasts = forecasts if strategy.needs != "nothing" else None
         self._members: Mask | None = None
         self._policy: Policy | None = None

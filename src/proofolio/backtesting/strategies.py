@@ -52,6 +52,11 @@ class BuyAndHold:
     needs: Needs = field(default="nothing", init=False)
     horizon: int = field(default=1, init=False)
 
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """What it names."""
+        return (self.asset,)
+
     def begin(self, market: Market, row: int) -> Policy:
         """Begin on the assets there are; see `ReadsMarket`."""
         if self.asset not in market.names:

@@ -27,6 +27,7 @@ from proofolio.models.portfolio.quadratic_step import DirectSolver, QuadraticSte
 from proofolio.models.portfolio.risk_parity_problem import (
     PROXIMAL,
     curvature,
+    diagonals,
     errors_and_jacobian,
     risk_errors,
 )
@@ -195,7 +196,7 @@ def gauss_newton(
             if log[-1].residual <= enough or k == limit or log[-1].moved <= STILL:
                 break
         Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
-        Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+        diagonals(Q)[:] += PROXIMAL
         q = slope - np.matmul(Q, W[..., None])[..., 0]
         V, held, kkt = solved(periods, solver, Q, q)
         # the first steps are long ones, and need not be exact, unless dust keeps them short
@@ -241,7 +242,7 @@ def published(periods: Periods, solver: DirectSolver, W: Floats, begun: str, lim
         g, A = errors_and_jacobian(W, periods.sigma, periods.budgets)
         slope = 2.0 * times * np.matmul(g[:, None, :], A)[:, 0]
         Q = 2.0 * times[:, :, None] * np.matmul(A.swapaxes(1, 2), A)
-        Q.reshape(len(Q), -1)[:, :: Q.shape[1] + 1] += PROXIMAL
+        diagonals(Q)[:] += PROXIMAL
         V, found, kkt = solved(periods, solver, Q, slope - np.matmul(Q, W[..., None])[..., 0])
         gap = first_order_gap(periods.step, slope, periods.w0, W, found)
         W = W + a * (V - W)

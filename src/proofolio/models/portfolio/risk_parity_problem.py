@@ -28,6 +28,7 @@ __all__ = [
     "approximation",
     "curvature",
     "death_threshold",
+    "diagonals",
     "errors_and_jacobian",
     "risk_errors",
 ]
@@ -147,9 +148,17 @@ def errors_and_jacobian(W: Floats, sigma: Floats, b: Floats) -> tuple[Floats, Fl
     share = W * u
     A = (W / variance)[:, :, None] * sigma
     A -= (2.0 * share)[:, :, None] * u[:, None, :]
-    n = W.shape[1]
-    A.reshape(len(W), n * n)[:, :: n + 1] += u
+    diagonals(A)[:] += u
     return share - b, A
+
+
+def diagonals(matrices: Floats) -> Floats:
+    """Return a view of the diagonals (H, n) of matrices (H, n, n), however these lie in memory.
+
+    A product with a covariance lies as that one does, and `reshape` would then make a copy.
+    """
+    view: Floats = np.einsum("tii->ti", matrices)
+    return view
 
 
 def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
