@@ -6,6 +6,7 @@ stands: it is so because t and z are not negative. `recognise_cones` finds such 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from proofolio.arrays import Floats, Integers
 from proofolio.program.program import Cones, Program, QuadraticRows, RowBlock
 from proofolio.program.quadratic import Form
 
-__all__ = ["FEATURES", "features", "is_positive_semidefinite", "recognise_cones"]
+__all__ = ["FEATURES", "diagonal_blocks", "features", "is_positive_semidefinite", "recognise_cones"]
 
 
 FEATURES = (
@@ -42,17 +43,22 @@ def is_positive_semidefinite(matrix: Any) -> bool:
     if not hasattr(matrix, "tocsr"):
         dense = np.asarray(matrix, dtype=float)
         return _dense_psd(dense)
+    return all(_dense_psd(block) for _, block in diagonal_blocks(matrix))
+
+
+def diagonal_blocks(matrix: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield columns and matrix of each block of a sparse symmetric matrix; a column alone only where it is negative."""
     rows = matrix.tocsr()
     _, label = csgraph.connected_components(rows, directed=False)
     used = np.flatnonzero(np.diff(rows.indptr))
     order = used[np.argsort(label[used], kind="stable")]
     sizes = np.bincount(label)
     alone = order[sizes[label[order]] == 1]  # thousands where every trade has a square of its own
-    if np.any(rows.diagonal()[alone] < 0.0):
-        return False
+    for j in alone[rows.diagonal()[alone] < 0.0]:
+        yield np.array([j]), np.array([[rows[j, j]]])
     order = order[sizes[label[order]] > 1]
-    groups = np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if order.size else []
-    return all(_dense_psd(rows[group][:, group].toarray()) for group in groups)
+    for group in np.split(order, np.flatnonzero(np.diff(label[order])) + 1) if order.size else []:
+        yield group, rows[group][:, group].toarray()
 
 
 def _dense_psd(dense: Any) -> bool:

@@ -33,6 +33,7 @@ from proofolio.solvers.solution import BROKEN, INFEASIBLE, UNBOUNDED, Settings, 
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.patterns import best_with_pattern, exact_near
 from proofolio.verification.certified.unbounded import certify_unbounded
+from proofolio.verification.checks.curvature import barely_convex
 from proofolio.verification.checks.rows import Tolerances, feasibility_checks, rounded
 from proofolio.verification.exact.certificate import Undecidable
 from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
@@ -58,6 +59,7 @@ FINER = 1024.0
 # By so much of its terms a quadratic row is tightened, and of 1e-3 where they are smaller.
 ROOM, LEAST_ROOM = 1e-8, 1e-3
 NO_TIME = "no time was left to confirm it"
+BARELY = "its quadratic forms are convex only up to rounding, which may hide better points"
 WITHIN = "the point satisfies the model within tolerances; none near it was found to do so exactly"
 
 
@@ -272,6 +274,8 @@ def _corroborated(
             "its coefficients are so large, or so small, that the solvers' tolerances may hide better points"
         )
         return replace(known, reason=why)
+    if known.certificate is None and barely_convex(program, claim.point):
+        return replace(known, reason=BARELY)
     if known.certificate is not None or known.exact is not None:
         return replace(known, word="verified", reason="" if known.certificate is None else known.reason)
     rows, exact = ExactRows(program), None
@@ -337,6 +341,9 @@ def _second_without_point(
         if found.status == kind:
             if kind == "unbounded" and not _somewhere(program, claim.solver, deadline):
                 why = why or "no point was found that satisfies the model exactly"
+                break
+            if barely_convex(program):
+                why = BARELY
                 break
             if modest(program):
                 return Confirmation("verified", by=who)

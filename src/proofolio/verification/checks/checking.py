@@ -20,6 +20,7 @@ from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.solution import Check, Solution
+from proofolio.verification.checks.curvature import objective_is_convex
 from proofolio.verification.checks.leak import better_neighbour, delicate, leak_check
 from proofolio.verification.checks.rows import Tolerances, allowance, feasibility_checks
 
@@ -231,7 +232,7 @@ def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> lis
             "{} has a multiplier and room",
         ),
     ]
-    if gap <= allowed and not _prove(program, x, y, allowed):
+    if gap <= allowed and not (_prove(program, x, y, allowed) and objective_is_convex(program, x)):
         return found  # the gap says nothing
     said = "" if gap <= allowed else "the multipliers prove less"
     return [*found, Check(DUALITY, gap <= allowed, gap, allowed, said)]
