@@ -54,6 +54,7 @@ from proofolio.interfaces.files.model_files import read_program as read_program
 from proofolio.interfaces.files.model_files import write_program as write_program
 from proofolio.models.portfolio.mean_variance import MeanVariance as MeanVariance
 from proofolio.models.portfolio.plan_set import Group as Group
+from proofolio.models.portfolio.plan_set import PlanSet as PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk as RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk as equal_risk
 from proofolio.models.portfolio.risk_budgeting import risk_contributions as risk_contributions

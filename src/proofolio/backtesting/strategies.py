@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
+from proofolio.backtesting.rules import Rules
 from proofolio.errors import BadData, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
+from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
@@ -36,6 +38,10 @@ __all__ = [
 
 WITHOUT = "-no-hmm"
 ALLOWED = 1e-6  # a plan that misses its rules by more is not traded
+PROVED = (
+    "certified-optimal",
+    "verified-optimal",
+)  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
 NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
 
@@ -98,9 +104,12 @@ class MeanVarianceControl:
     upper: float = 1.0
     needs: Needs = "regimes"
     cash: bool = False
+    rules: Rules | None = None
 
     def begin(self, market: Market, row: int) -> Policy:
         """Begin on a market; see `ReadsMarket`."""
+        if self.rules is not None:
+            return self._under(self.rules, market)
         if not self.cash:
             return self.start(market.history(row))
         n = len(market.names)
@@ -109,9 +118,22 @@ class MeanVarianceControl:
 
     def start(self, history: Floats) -> Policy:
         """Set the quadratic program up once."""
+        _require_no_names(self.name, self.rules)
         if self.cash:
             raise BadData(f"{self.name} keeps cash at the risk-free rate of a market; give it to `simulate`.")
         return _MeanVariancePolicy(self._model(history.shape[1], self.lower, self.upper))
+
+    def _under(self, rules: Rules, market: Market) -> Policy:
+        try:
+            plans = rules.plan_set(market.names, self.horizon, self.cash)
+        except BadData as error:  # of the assets there are now
+            return _Nothing(f"the rules leave no plan: {error}")
+        costs = rules.trade_cost(market.names, self.cash)
+        model = MeanVariance(
+            plans.n, self.horizon, gamma_risk=self.gamma_risk, gamma_trade=self.gamma_trade,
+            half_spread=costs.half_spread, power_impact=costs.power_impact, asymmetry=costs.asymmetry, plan_set=plans,
+        )  # fmt: skip
+        return _CashPolicy(model, market) if self.cash else _MeanVariancePolicy(model)
 
     def _model(self, n: int, lower: ArrayLike, upper: ArrayLike, cash: int | None = None) -> MeanVariance:
         return MeanVariance(
@@ -136,9 +158,22 @@ class RiskParityControl:
     upper: float = 1.0
     needs: Needs = "regimes"
     starts: str = "erc"
+    rules: Rules | None = None
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on a market; see `ReadsMarket`."""
+        if self.rules is None:
+            return self.start(market.history(row))
+        try:
+            plans = self.rules.plan_set(market.names, self.horizon)
+        except BadData as error:  # of the assets there are now
+            return _Nothing(f"the rules leave no plan: {error}")
+        model = RiskParity(plans.n, self.horizon, gamma_trade=self.gamma_trade, plan_set=plans)
+        return _RiskParityPolicy(model, self.starts)
 
     def start(self, history: Floats) -> Policy:
         """Set the model up once."""
+        _require_no_names(self.name, self.rules)
         model = RiskParity(
             history.shape[1], self.horizon, gamma_trade=self.gamma_trade, lower=self.lower, upper=self.upper
         )
@@ -147,14 +182,25 @@ class RiskParityControl:
 
 @dataclass(frozen=True)
 class EqualRiskContributions:
-    """Equal risk contributions under tomorrow's covariance."""
+    """Equal risk contributions under tomorrow's covariance; under rules, the weights nearest to them.
+
+    Nearest means the least sum of squares of the contributions less 1/n: `RiskParity` for one period, trades free.
+    """
 
     name: str = "erc"
     needs: Needs = "regimes"
     horizon: int = field(default=1, init=False)
+    rules: Rules | None = None
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on a market; see `ReadsMarket`."""
+        if self.rules is None:
+            return self.start(market.history(row))
+        return RiskParityControl(self.name, 1, 0.0, needs=self.needs, rules=self.rules).begin(market, row)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
+        _require_no_names(self.name, self.rules)
         return _EqualRiskPolicy()
 
 
@@ -163,6 +209,7 @@ class RegimeBudgets:
     """Risk budgets that follow each asset's Sharpe ratio in the regimes; see `proofolio.models.RegimeEqualRisk`.
 
     `persistence` lets a regime that is soon left count less, `volatility_damping` an asset of a wild cluster.
+    Under rules, the weights whose risk contributions are nearest to the budgets, as of `EqualRiskContributions`.
     """
 
     name: str = "regime-erc"
@@ -174,18 +221,31 @@ class RegimeBudgets:
     periods_per_year: float = DAILY.periods_per_year
     needs: Needs = field(default="regimes", init=False)
     horizon: int = field(default=1, init=False)
+    rules: Rules | None = None
+
+    def begin(self, market: Market, row: int) -> Policy:
+        """Begin on a market; see `ReadsMarket`."""
+        if self.rules is None:
+            return self.start(market.history(row))
+        try:
+            plans = self.rules.plan_set(market.names, 1)
+        except BadData as error:  # of the assets there are now
+            return _Nothing(f"the rules leave no plan: {error}")
+        return _RegimeBudgetsPolicy(self._model(), plans)
 
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
-        return _RegimeBudgetsPolicy(
-            RegimeEqualRisk(
-                self.kappa,
-                clip=self.clip,
-                periods_per_year=self.periods_per_year,
-                persistence=self.persistence,
-                volatility_damping=self.volatility_damping,
-                clusters=self.clusters,
-            )
+        _require_no_names(self.name, self.rules)
+        return _RegimeBudgetsPolicy(self._model())
+
+    def _model(self) -> RegimeEqualRisk:
+        return RegimeEqualRisk(
+            self.kappa,
+            clip=self.clip,
+            periods_per_year=self.periods_per_year,
+            persistence=self.persistence,
+            volatility_damping=self.volatility_damping,
+            clusters=self.clusters,
         )
 
 
@@ -207,29 +267,57 @@ class _Nothing:
 
 class _MeanVariancePolicy:
     def __init__(self, model: MeanVariance) -> None:
-        self._stepper = model.stepper()
+        self._first = _first_of(model)
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
-        step = self._stepper.solve(
-            known.mean, known.covariance, holdings, uninvested=1.0 - float(holdings.sum())
-        )
-        return _first_move(step.W[0], step.residuals.violation, step.ok, day)
+        return self._first(known.mean, known.covariance, holdings, 1.0 - float(holdings.sum()), day)
+
+
+First = Callable[[Floats, Floats, Floats, float, int], Decision]
+
+
+def _first_of(model: MeanVariance) -> First:
+    """Return what finds the first move: from mean, covariance, holdings, what is uninvested, and the day.
+
+    By the direct step, or where the rules have no such step by a mixed-integer solver, whose word is a proof only
+    where the checks say so.
+    """
+    least = float(model.plan_set.lower[0].min())
+    if model.direct:
+        stepper = model.stepper()
+
+        def direct(mean: Floats, covariance: Floats, held: Floats, uninvested: float, day: int) -> Decision:
+            step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            return _first_move(step.W[0], step.residuals.violation, step.ok, day, least)
+
+        return direct
+
+    def solved(mean: Floats, covariance: Floats, held: Floats, uninvested: float, day: int) -> Decision:
+        found = model.solve(mean, covariance, held, uninvested=uninvested)
+        if found.x is None:
+            raise SolverFailure(f"after row {day}, no plan was found ({found.status}).")
+        W = np.asarray(found["W"], dtype=np.float64)
+        W = np.where(np.abs(W) <= ALLOWED, 0.0, W)  # a position that small is a solver's rounding
+        start = np.append(held, uninvested)[: len(held)]
+        missed = max(model.plan_set.violations(W, start).values())
+        return _first_move(W[:, 0], missed, found.status in PROVED, day, least)
+
+    return solved
 
 
 class _CashPolicy:
     """Mean-variance over the assets and, last, cash."""
 
     def __init__(self, model: MeanVariance, market: Market) -> None:
-        self._stepper, self._market = model.stepper(), market
+        self._first, self._market = _first_of(model), market
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
         rate = np.full((known.H, 1), self._market.risk_free[day])
         covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
         held = np.append(holdings, 1.0 - holdings.sum())
-        step = self._stepper.solve(np.hstack([known.mean, rate]), covariance, held)
-        whole, proved = _first_move(step.W[0], step.residuals.violation, step.ok, day)
+        whole, proved = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
         return Decision(whole[:-1], proved)
 
 
@@ -253,23 +341,22 @@ class _EqualRiskPolicy:
 
 
 class _RegimeBudgetsPolicy:
-    def __init__(self, model: RegimeEqualRisk) -> None:
-        self._model = model
+    def __init__(self, model: RegimeEqualRisk, plans: PlanSet | None = None) -> None:
+        self._model, self._plans = model, plans
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         known = _given(forecast)
         if known.probabilities is None or known.means is None or known.covariances is None:
             raise BadData("regime-erc needs forecasts with regimes, and these have none.")
-        with _unanswered(day, known.covariance[0], known.covariances):
-            return Decision(
-                self._model.weights(
-                    known.probabilities[0],
-                    known.means,
-                    known.covariances,
-                    known.transition,
-                    known.covariance[0],
-                )
-            )
+        covariance = known.covariance[:1]
+        q, means, covariances, P = known.probabilities[0], known.means, known.covariances, known.transition
+        with _unanswered(day, covariance[0], covariances):
+            if self._plans is None:
+                return Decision(self._model.weights(q, means, covariances, P, covariance[0]))
+            budgets = self._model.budgets(q, means, covariances, P)
+        nearest = RiskParity(self._plans.n, 1, gamma_trade=0.0, budgets=budgets, plan_set=self._plans)
+        one = replace(known, mean=known.mean[:1], covariance=covariance)
+        return _RiskParityPolicy(nearest).decide(day, row, one, holdings)
 
 
 @contextmanager
@@ -287,13 +374,20 @@ def _unanswered(day: int, *covariances: Floats) -> Iterator[None]:
         raise SolverFailure(f"after row {day}, {error}") from None
 
 
-def _first_move(weights: Floats, missed: float, proved: bool, day: int) -> Decision:
-    """Return the decision, or raise SolverFailure for a plan that misses a rule or whose weights are not long-only."""
+def _first_move(weights: Floats, missed: float, proved: bool, day: int, least: float = 0.0) -> Decision:
+    """Return the decision, or raise SolverFailure for a plan that misses a rule or has a weight below the least."""
     if not (
-        missed <= ALLOWED and weights.min() >= -ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED
+        missed <= ALLOWED and weights.min() >= least - ALLOWED and abs(weights.sum() - 1.0) <= ALLOWED
     ):  # NaN fails too
         raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
     return Decision(weights, proved)
+
+
+def _require_no_names(name: str, rules: Rules | None) -> None:
+    if rules is not None:
+        raise BadData(
+            f"{name} has rules for assets by name, and an array has no names; give it to `simulate`."
+        )
 
 
 def _given(forecast: Forecast | None) -> Forecast:

@@ -17,8 +17,10 @@ from proofolio.backtesting.forecasts import ForecastPlan, spread_over
 from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
+from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY, Calendar
@@ -221,6 +223,7 @@ def trades_today(
     plan: ForecastPlan | None = None,
     costs: Costs | float = 0.001,
     *,
+    rules: GivenRules = None,
     risk_free: str | float = 0.0,
     risk_free_as: RiskFreeAs | None = None,
     periods_per_year: float | None = None,
@@ -245,6 +248,8 @@ def trades_today(
         All options of the forecasts.
     costs : Costs or float
         A number is a rate of what is traded: 0.001 is 10 basis points.
+    rules : path, mapping or PlanSet, optional
+        As for `backtest`; lots may miss them by a part of a lot.
     risk_free : str or float
         A column (see `risk_free_as`), or a yearly rate.
     risk_free_as : {"yearly-rate", "period-rate", "price"}, optional
@@ -298,6 +303,10 @@ def trades_today(
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     given = holdings_of(holdings, holdings_in, market.names)
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)
+    (strategy,), plan = under_rules(
+        rules_of(rules, market.names), [strategy], plan, costs, market, len(market.dates) - 1,
+        1.0 if money is None else money,
+    )  # fmt: skip
     members, forecast, decided, proved = _decision(market, strategy, plan, held)
     wanted = np.zeros(len(market.names))
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()

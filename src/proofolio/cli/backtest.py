@@ -11,6 +11,7 @@ import click
 
 from proofolio.backtesting.experiments import cost_sensitivity, crisis_figures
 from proofolio.backtesting.market import Market
+from proofolio.backtesting.rules import Rules
 from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
@@ -18,7 +19,9 @@ from proofolio.cli.market_options import (
     costs_asked,
     market_asked,
     market_options,
+    obeying,
     plan_asked,
+    rules_asked,
     span_rows,
     strategies_asked,
     strategy_options,
@@ -49,11 +52,9 @@ Examples:
 @market_options
 @click.option(
     "--strategies",
-    default="fix-mix,mpo,mpo-rp,regime-erc",
-    show_default=True,
     metavar="NAMES",
     help="Of buy-and-hold:ASSET, fix-mix, spo, mpo, spo-rp, mpo-rp, erc, regime-erc; with -no-hmm after a name the "
-    "forecasts without regimes; or all.",
+    "forecasts without regimes; or all. By default fix-mix,mpo,mpo-rp,regime-erc; under --rules those that can obey",
 )
 @strategy_options
 @click.option(
@@ -119,8 +120,9 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     market = market_asked(given)
     market, start, stop = _traded_span(market, given)
     plan = plan_asked(given, market)
-    strategies = strategies_asked(given, names_in(given["strategies"]), market)
-    costs = costs_asked(given, market)
+    costs, rules = costs_asked(given, market), rules_asked(given, market)
+    strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules)), market)
+    strategies, plan = obeying(given, rules, strategies, plan, costs, market, start - 1)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, given["scheduler"], progress)
@@ -149,6 +151,13 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
         crises=crisis_figures(result.context, result.runs) if "crises" in asked else [],
         solvers=solvers,
     )
+
+
+def _usual(rules: Rules | None) -> str:
+    """Return the strategies where none is named: of the usual ones, those that can obey the rules."""
+    if rules is None or not rules.restricts:
+        return "fix-mix,mpo,mpo-rp,regime-erc"
+    return "mpo" if rules.shorts or rules.cash is not None or rules.counted else "mpo,mpo-rp,regime-erc"
 
 
 def _traded_span(market: Market, given: dict[str, Any]) -> tuple[Market, int, int]:
@@ -199,6 +208,8 @@ def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",
         "kappa": f"{given['kappa']:g}",
+        "rules": "none" if given["rules"] is None else given["rules"].name,
+        "features": "none" if given["features"] is None else given["features"].name,
         "rebalance": given["rebalance"],
         "seed": str(given["seed"]),
     }

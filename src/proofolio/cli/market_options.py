@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -14,11 +14,15 @@ from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import ForecastPlan, usual_window
 from proofolio.backtesting.market import Market
+from proofolio.backtesting.obedience import under_features, under_rules
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.risk_free import RiskFreeAs
-from proofolio.backtesting.strategies import strategies_named
+from proofolio.backtesting.rules import Features, Rules
+from proofolio.backtesting.rules_file import features_of, rules_example, rules_of
+from proofolio.backtesting.strategies import RegimeBudgets, strategies_named
 from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
+from proofolio.cli.output import say
 from proofolio.errors import BadData
 from proofolio.forecasts.table_files import read_table
 from proofolio.forecasts.tables import Resample, resampled
@@ -26,10 +30,13 @@ from proofolio.forecasts.tables import Resample, resampled
 __all__ = [
     "account_asked",
     "costs_asked",
+    "features_asked",
     "market_asked",
     "market_options",
     "numbers",
+    "obeying",
     "plan_asked",
+    "rules_asked",
     "span_rows",
     "strategies_asked",
     "strategy_options",
@@ -37,6 +44,13 @@ __all__ = [
 
 
 PREFERRED = ("VTI", "TLT")
+
+
+def _print_example(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        say(rules_example().rstrip())
+        context.exit()
+
 
 _OPTIONS = (
     click.argument("table", metavar="PRICES.csv"),
@@ -142,6 +156,26 @@ _OPTIONS = (
         default=0.0,
         show_default=True,
         help="What money owed pays above the risk-free rate, in basis points a year.",
+    ),
+    click.option(
+        "--rules",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Rules that every trade obeys, TOML: bounds, groups, exposure, cash, turnover; costs the plan sees.",
+    ),
+    click.option(
+        "--rules-example",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_example,
+        help="Print a rules file with every key, and nothing else.",
+    ),
+    click.option(
+        "--features",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The section [features] of a rules file on its own: transformers, evidence, persistence, clusters.",
     ),
     click.option(
         "--seed",
@@ -252,6 +286,49 @@ def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
         covariance=given["covariance"],
         seed=given["seed"],
     )
+
+
+def rules_asked(given: dict[str, Any], market: Market) -> Rules | None:
+    """Return the rules in the file asked for."""
+    return rules_of(given["rules"], market.names)
+
+
+def features_asked(
+    given: dict[str, Any], rules: Rules | None, strategies: Sequence[Strategy], plan: ForecastPlan
+) -> tuple[tuple[Strategy, ...], ForecastPlan]:
+    """Return strategies and forecasts with the features in the file asked for.
+
+    Raises
+    ------
+    BadData
+        When the rules have features too, or those asked for change nothing.
+    """
+    features = features_of(given["features"])
+    if features is None:
+        return tuple(strategies), plan
+    if rules is not None and rules.features != Features(where=rules.features.where):
+        raise BadData(f"{rules.where} has features, and --features gives others; give one of the two.")
+    regimes = [s for s in strategies if s.needs == "regimes"]
+    if not regimes or not (features.of_forecasts or any(isinstance(s, RegimeBudgets) for s in regimes)):
+        names = ", ".join(s.name for s in strategies)
+        raise BadData(
+            f"{features.where} of {given['features']} change nothing for {names}; leave --features out."
+        )
+    return under_features(features, strategies, plan)
+
+
+def obeying(
+    given: dict[str, Any],
+    rules: Rules | None,
+    strategies: Sequence[Strategy],
+    plan: ForecastPlan,
+    costs: Costs,
+    market: Market,
+    row: int,
+) -> tuple[tuple[Strategy, ...], ForecastPlan]:
+    """Return strategies under the rules and with the features asked for, first asked at the close of a row."""
+    found, plan = under_rules(rules, strategies, plan, costs, market, row, account_asked(given).value)
+    return features_asked(given, rules, found, plan)
 
 
 def strategies_asked(given: dict[str, Any], names: list[str], market: Market) -> tuple[Strategy, ...]:

@@ -14,9 +14,11 @@ from proofolio.backtesting.holdings import CASH, WHOLE, Holdings, Unit
 from proofolio.backtesting.today import Today, trades_today
 from proofolio.cli.market_options import (
     costs_asked,
+    features_asked,
     market_asked,
     market_options,
     plan_asked,
+    rules_asked,
     strategies_asked,
     strategy_options,
 )
@@ -96,17 +98,16 @@ def trade_command(
             raise BadData(
                 f"--strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
             )
-        plan = plan_asked(given, market)
+        rules = rules_asked(given, market)
+        named, plan = features_asked(given, rules, named, plan_asked(given, market))
         today = trades_today(
-            market, held, named[0], plan, costs_asked(given, market), value=given["value"], cash=cash, lot=lot,
-            smallest=smallest,
+            market, held, named[0], plan, costs_asked(given, market), rules=rules, value=given["value"], cash=cash,
+            lot=lot, smallest=smallest,
         )  # fmt: skip
     if as_json:
         print_document(today.document())
     else:
         _print(today)
-    for sentence in () if as_json else today.warnings:
-        say(f"warning: {sentence}")
     for sentence in () if as_json else today.warnings:
         say(f"warning: {sentence}")
     if not today.proved:

@@ -26,7 +26,9 @@ from proofolio.cli.market_options import (
     market_asked,
     market_options,
     numbers,
+    obeying,
     plan_asked,
+    rules_asked,
     span_rows,
 )
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
@@ -164,11 +166,15 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     rule = Rule(given["choose"], given["max_turnover"], given["max_drawdown"])
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
+    candidate: Any = tunable(given["strategy"], market.names)
+    (candidate,), plan = obeying(
+        given, rules_asked(given, market), [candidate], plan, costs, market, train[0] - 1
+    )
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "tune") as progress:
         found = tuned(
             market,
-            tunable(given["strategy"], market.names),
+            candidate,
             grid,
             plan,
             costs,

@@ -24,10 +24,12 @@ from proofolio.backtesting.experiments import (
 )
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.risk_free import RiskFreeAs
+from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
@@ -197,8 +199,9 @@ def _drawn(figure: Figure | None, what: str, why: str) -> Figure:
 
 def backtest(
     prices: Market | pd.DataFrame,
-    strategies: Sequence[Strategy | str] | Strategy | str = ("fix-mix", "mpo"),
+    strategies: Sequence[Strategy | str] | Strategy | str | None = None,
     *,
+    rules: GivenRules = None,
     cost_bps: float = 10.0,
     costs: Costs | None = None,
     start: int | str | None = None,
@@ -225,9 +228,13 @@ def backtest(
     ----------
     prices : DataFrame or Market
         Wide: by date, oldest first, a column an asset.
-    strategies : sequence of Strategy or str
+    strategies : sequence of Strategy or str, optional
         Names are those of the command line (``"fix-mix"``, ``"mpo"``, ``"mpo-rp"``, ``"erc-no-hmm"``, ...), with their
-        defaults, see `proofolio.backtesting.strategies`; your own are made by `strategy`.
+        defaults, see `proofolio.backtesting.strategies`; your own are made by `strategy`. By default ``"fix-mix"`` and
+        ``"mpo"``; under rules, which fix-mix cannot obey, ``"mpo"``.
+    rules : path, mapping or PlanSet, optional
+        What every trade leads to obeys: a TOML file, a dictionary of its keys (``{"weights": {"upper": 0.4}}``), or a
+        plan set of the assets in their order; see `proofolio.backtesting.rules_file`.
     cost_bps : float
         Basis points of what is traded.
     costs : Costs, optional
@@ -266,7 +273,8 @@ def backtest(
     Raises
     ------
     BadData
-        For a table that is not sound, an unknown strategy, asset or option, or no period to trade.
+        For a table that is not sound, an unknown strategy, asset or option, no period to trade, or rules that leave no
+        plan or that a strategy cannot obey.
 
     Examples
     --------
@@ -282,11 +290,18 @@ def backtest(
     market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
+    obeyed = rules_of(rules, market.names)
+    if strategies is None:
+        strategies = ("mpo",) if obeyed is not None and obeyed.restricts else ("fix-mix", "mpo")
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year)
-    chosen = [_placed(s, plan.window, cash is not False) for s in named]
+    first = market.first_row(start, plan.window)
+    chosen, plan = under_rules(
+        obeyed, [_placed(s, plan.window, cash is not False) for s in named], plan, charge, market, first - 1,
+        (account or Account()).value,
+    )  # fmt: skip
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
     return record_of(
-        market, chosen, charge, plan, start=market.first_row(start, plan.window),
+        market, chosen, charge, plan, start=first,
         stop=market.stop_row(stop, len(market.dates)), rebalance=rebalance, account=account, runner=runner, began=began,
     )  # fmt: skip
 

@@ -10,11 +10,14 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.results import StrategyRun
 from proofolio.backtesting.risk_free import RiskFreeAs
+from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.tuning import (
@@ -113,6 +116,7 @@ def tune(
     strategy: Tuned | str = "mpo",
     grid: Grid | Mapping[str, Sequence[float]] | str | None = None,
     *,
+    rules: GivenRules = None,
     cost_bps: float = 10.0,
     costs: Costs | None = None,
     train: tuple[int | str | None, int | str | None] | None = None,
@@ -146,6 +150,8 @@ def tune(
     grid : Grid, mapping or str, optional
         Lists like ``{"horizon": [1, 5], "gamma_risk": [5], "gamma_trade": [1e-3, 1e-2]}``, or ``"published"`` for the
         432 combinations of the paper (72 for mpo-rp, which has no gamma_risk).
+    rules : path, mapping or PlanSet, optional
+        As for `backtest`; every combination obeys them, and fix-mix, which it is compared with, does not.
     cost_bps : float
         Basis points of what is traded.
     costs : Costs, optional
@@ -195,12 +201,16 @@ def tune(
     (1.12, 1.56)
     """
     market = market_of(prices, risk_free, risk_free_as, periods_per_year)
-    candidate, lists = tunable(strategy, market.names), grid_of(grid)
+    lists = grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
     total = len(market.dates)
     first, last = _span(train, "train")
     start = market.first_row(first, plan.window)
+    candidate: Any = tunable(strategy, market.names)
+    (candidate,), plan = under_rules(
+        rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
+    )
     middle = market.stop_row(last, start + (total - start) // 2)
     first, last = _span(test, "test")
     later, stop = market.first_row(first, middle), market.stop_row(last, total)

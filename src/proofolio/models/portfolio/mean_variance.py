@@ -28,7 +28,7 @@ from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.models.arguments import not_negative, whole
 from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
-from proofolio.models.portfolio.plan_set import Group, PlanSet
+from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
 from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.models.portfolio.trading import add_plan
@@ -67,6 +67,8 @@ class MeanVariance:
         Of :math:`\|w_\tau - w_{\tau-1}\|_1` without the cash; infinite where there is none.
     cardinality : int, optional
         The most weights that may differ from zero: mixed-integer, for `solve` and the interfaces.
+    plan_set : PlanSet, optional
+        All of these rules, and those that have no argument here, as one object instead.
 
     Attributes
     ----------
@@ -105,13 +107,14 @@ class MeanVariance:
         cash: int | None = None,
         turnover_limit: ArrayLike = np.inf,
         cardinality: int | None = None,
+        plan_set: PlanSet | None = None,
     ) -> None:
         self.n, self.H = whole("n", n, 1), whole("H", H, 1)
         self.gamma_risk = not_negative("gamma_risk", gamma_risk)
         self.gamma_trade = not_negative("gamma_trade", gamma_trade)
-        self.plan_set = PlanSet(
-            self.n, self.H, lower, upper, groups=groups, cardinality=cardinality, turnover_limit=turnover_limit,
-            cash=cash,
+        self.plan_set = plan_set_of(
+            self.n, self.H, plan_set, lower=lower, upper=upper, groups=groups, cardinality=cardinality,
+            turnover_limit=turnover_limit, cash=cash,
         )  # fmt: skip
         charged, priced = (
             TradeCost.of(self.n, half_spread, power_impact, asymmetry),
@@ -132,13 +135,20 @@ class MeanVariance:
 
     @property
     def mixed_integer(self) -> bool:
-        """Whether the number of positions is limited below n."""
-        return self.plan_set.few
+        """Whether a rule counts positions, or asks for sizes with gaps between them."""
+        return self.plan_set.mixed_integer
+
+    @property
+    def direct(self) -> bool:
+        """Whether `stepper` takes the rules: none is mixed-integer, and gross exposure follows from the others."""
+        return not (self.mixed_integer or self.plan_set.gross_binds)
 
     # ------------------------------------------------------------- interfaces
-    def model(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Builder:
+    def model(
+        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, *, uninvested: float = 0.0
+    ) -> Builder:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
-        mu, sigma, held = step_data(self.plan_set, mean, covariance, w0)
+        mu, sigma, held = step_data(self.plan_set, mean, covariance, w0, uninvested)
         model = Builder("mean_variance")
         W, cost = add_plan(model, self.plan_set, self.gamma_trade, held, self.charged)
         utility = (mu.T * W).sum() - cost
@@ -147,9 +157,11 @@ class MeanVariance:
         model.maximise(utility)
         return model
 
-    def to_program(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Program:
+    def to_program(
+        self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, *, uninvested: float = 0.0
+    ) -> Program:
         """Return the program of one day in matrix form; arguments as for `MeanVarianceStepper.solve`."""
-        return self.model(mean, covariance, w0).freeze()
+        return self.model(mean, covariance, w0, uninvested=uninvested).freeze()
 
     def to_pyomo(self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike) -> Any:
         """Return a Pyomo model of one day with variables ``W[i,t]``."""
@@ -195,12 +207,15 @@ class MeanVariance:
         Raises
         ------
         UnsupportedProgram
-            With a limit of the number of positions, which is mixed-integer: use `solve`.
+            With rules that are mixed-integer, or gross exposure of plans with shorts: use `solve`.
         """
-        if self.mixed_integer:
-            raise UnsupportedProgram(
-                "a cardinality makes the step mixed-integer, which the direct solvers cannot take: use .solve()"
+        if not self.direct:
+            what = (
+                "a cardinality, minimum position or round lot makes the step mixed-integer"
+                if self.mixed_integer
+                else "gross exposure of plans with shorts has no rows of its own in the step"
             )
+            raise UnsupportedProgram(f"{what}, which the direct solvers cannot take: use .solve()")
         return MeanVarianceStepper(self.step, solver, tolerance, self.charged.asymmetry, **options)
 
     def solve(
@@ -209,13 +224,15 @@ class MeanVariance:
         covariance: ArrayLike,
         w0: ArrayLike,
         solver: str | None = None,
+        *,
+        uninvested: float = 0.0,
         **settings: Any,
     ) -> Solution:
         """Solve one day's program by a mixed-integer solver, and check the answer; ``answer["W"]`` is (n, H).
 
         Arguments as for `MeanVarianceStepper.solve`, then those of `proofolio.solve`.
         """
-        return solve(self.to_program(mean, covariance, w0), solver, **settings)
+        return solve(self.to_program(mean, covariance, w0, uninvested=uninvested), solver, **settings)
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,7 +105,7 @@ class MeanVarianceStepper:
         self._step, self._tolerance, self._options = step, tolerance, options
         plans = step.plan_set
         H, n = plans.lower.shape
-        inner = not plans.groups and not plans.limited and _has_inside(plans)
+        inner = plans.net == (1.0, 1.0) and not plans.groups and not plans.limited and _has_inside(plans)
         if solver == "riccati" and not inner:
             raise BadData(
                 "solver 'riccati' takes bounds with room between them, no groups and no turnover limit"

@@ -40,7 +40,7 @@ from proofolio.models.arguments import (
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, between
 
-__all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet"]
+__all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet", "plan_set_of"]
 
 
 NOTHING = 1e-6  # a weight of at most this size is taken for zero when positions are counted
@@ -214,6 +214,16 @@ class PlanSet:
         return self.cardinality is not None and self.cardinality < self.n
 
     @property
+    def mixed_integer(self) -> bool:
+        """Whether a rule counts positions, or asks for sizes with gaps between them."""
+        return self.few or bool(self.minimum_position.any()) or self.round_lots is not None
+
+    @property
+    def gross_binds(self) -> bool:
+        """Whether gross exposure says more than bounds and net exposure do."""
+        return self.gross is not None and not (self.lower.min() >= 0.0 and self.net[1] <= self.gross)
+
+    @property
     def only_long(self) -> bool:
         """Whether nothing is asked for beyond weights that are not negative and add up to 1."""
         return self.simplex and not self.options
@@ -270,7 +280,7 @@ class PlanSet:
         sizes = self._positions(model, W)
         if self.round_lots is not None:
             round_lot(model, "lots", W, self.round_lots[:, None])
-        if self.gross is not None and not (self.lower.min() >= 0.0 and high <= self.gross):
+        if self.gross_binds:
             size = absolute(model, "size", W, side="at_least") if sizes is None else sizes
             model.add("gross", size.sum(0) <= self.gross)
 
@@ -494,6 +504,30 @@ class PlanSet:
 
     def _beyond_limits(self, sizes: Floats) -> float:
         return float((sizes @ self.counted - self.turnover_limit).max()) if self.limited else -np.inf
+
+
+def plan_set_of(n: int, periods: int, given: PlanSet | None, **rules: Any) -> PlanSet:
+    """Return the plan set given, or the one of a model's arguments where none is.
+
+    Raises
+    ------
+    BadData
+        When it is of other assets or periods, or rules are given beside it.
+    """
+    if given is None:
+        return PlanSet(n, periods, **rules)
+    if (given.n, given.periods) != (n, periods):
+        raise BadData(
+            f"plan_set is of {given.n} assets and {given.periods} periods; it must be of {n} and {periods}"
+        )
+    usual = {"lower": 0.0, "upper": 1.0, "turnover_limit": np.inf}
+    for name, value in rules.items():
+        if name in usual and np.all(np.asarray(value) == usual[name]):
+            continue
+        if name not in usual and (value is None or value == ()):
+            continue
+        raise BadData(f"{name} is given beside plan_set, which has its own: give one of the two")
+    return given
 
 
 def _limit(model: Builder, name: str, low: float, body: Expression, high: float) -> None:

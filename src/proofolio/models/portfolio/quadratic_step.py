@@ -119,11 +119,13 @@ class QuadraticStep:
         return cls(plan_set, price * plan_set.counted.astype(float), gamma)
 
     def size(self, mean: Floats, covariance: Floats) -> float:
-        """Return the largest coefficient of the objective, where the budget makes only differences of means count."""
+        """Return the largest coefficient of the objective; a fixed budget makes only differences of means count."""
         # the largest entry of a semidefinite matrix stands on its diagonal
         curved = 2.0 * self.gamma * float(covariance.max())
         power = 0.0 if self.power is None else float(self.power.max())
-        return max(float(mean.max()) - float(mean.min()), curved, float(self.cost.max()), power, 1e-300)
+        fixed = self.plan_set.budget is not None
+        earned = float(mean.max()) - float(mean.min()) if fixed else float(np.abs(mean).max())
+        return max(earned, curved, float(self.cost.max()), power, 1e-300)
 
     def measure(
         self,

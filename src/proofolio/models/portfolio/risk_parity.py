@@ -81,6 +81,8 @@ class RiskParity(RiskParityProblem):
         and the cost of trading the others.
     turnover_limit : float or array_like, shape (H,)
         Of :math:`\|w_\tau - w_{\tau-1}\|_1` without the cash.
+    plan_set : PlanSet, optional
+        All of these rules as one object instead.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
-from proofolio.models.portfolio.plan_set import Group, PlanSet
+from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
 from proofolio.models.portfolio.risk_budgeting import read_budgets, read_covariance
 
@@ -66,16 +66,18 @@ class RiskParityProblem:
         groups: Sequence[Group] = (),
         cash: int | None = None,
         turnover_limit: ArrayLike = np.inf,
+        plan_set: PlanSet | None = None,
     ) -> None:
         self.n, self.H = whole("n", n, 1), whole("H", H, 1)
         least, most = finite("lower", lower), finite("upper", upper)
         if np.any(least < 0.0):
             raise BadData(f"lower holds {least.min():.6g}; risk parity is long-only: it must be from 0")
         self.gamma_trade = not_negative("gamma_trade", gamma_trade)
-        self.budgets = _budgets(budgets, self.n, self.H, cash)
-        self.plan_set = PlanSet(
-            self.n, self.H, least, most, groups=groups, turnover_limit=turnover_limit, cash=cash
-        )
+        self.plan_set = plan_set_of(
+            self.n, self.H, plan_set, lower=least, upper=most, groups=groups, turnover_limit=turnover_limit, cash=cash
+        )  # fmt: skip
+        _require_long(self.plan_set)
+        self.budgets = _budgets(budgets, self.n, self.H, self.plan_set.cash)
         self.step = QuadraticStep.priced(self.plan_set, self.gamma_trade, 0.5)
 
     @property
@@ -232,6 +234,19 @@ def approximation(
     Qw = np.matmul(Q, W[..., None])[..., 0]
     constant = float((g * g).sum() - (slope * W).sum() + 0.5 * (W * Qw).sum())
     return Q, slope - Qw, constant
+
+
+def _require_long(plans: PlanSet) -> None:
+    """Refuse a plan set whose plans are not long-only and invested, or that is mixed-integer."""
+    if plans.lower.min() < 0.0:
+        raise BadData(
+            f"plan_set has the lower bound {plans.lower.min():.6g}; risk parity is long-only: it must be from 0"
+        )
+    if plans.net != (1.0, 1.0) or plans.mixed_integer or plans.gross_binds:
+        raise BadData(
+            "plan_set asks for net or gross exposure, or for positions, minimum sizes or lots; risk parity takes "
+            "bounds, groups, cash and turnover limits"
+        )
 
 
 def _budgets(budgets: ArrayLike | None, n: int, H: int, cash: int | None) -> Floats:

@@ -218,7 +218,7 @@ def add_plan(
         half_spread=each.half_spread[traded], power_impact=each.power_impact[traded],
         asymmetry=each.asymmetry[traded],
     )  # fmt: skip
-    balanced = plan_set.cash is None and float(w0.sum()) == 1.0
+    balanced = plan_set.cash is None and float(w0.sum()) == plan_set.budget
     return W, trading.add(model, W[traded], plan_set.turnover_limit, balanced)
 
 
