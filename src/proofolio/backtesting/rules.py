@@ -36,6 +36,12 @@ class GroupRule:
     lower: float = -np.inf
     upper: float = np.inf
 
+    def __str__(self) -> str:
+        """Say the limits, as text."""
+        if self.lower == -np.inf:
+            return f"at most {self.upper:g}"
+        return f"at least {self.lower:g}" if self.upper == np.inf else f"{self.lower:g} to {self.upper:g}"
+
 
 @dataclass(frozen=True)
 class Features:
@@ -243,7 +249,7 @@ class Rules:
         for k, group in enumerate(self.groups):
             inside = [i for i, name in enumerate(self.names) if name in group.assets]
             reach = sum(self.lower[i] for i in inside), sum(self.upper[i] for i in inside)
-            asked = f"{self.where}: groups.{group.name} asks for {group.lower:g} to {group.upper:g}"
+            asked = f"{self.where}: groups.{group.name} asks for {group}"
             if reach[0] > group.upper + FEASIBLE or reach[1] < group.lower - FEASIBLE:
                 raise BadData(
                     f"{asked}, and the bounds of its assets allow {reach[0]:.6g} to {reach[1]:.6g}; change one of them."
