@@ -384,6 +384,7 @@ def test_problems_that_cannot_be_read_are_named():
         (cp.Problem(cp.Minimize(y), [x[0] * x[1] >= 1]), "constraint0 is not DCP"),
         (cp.Problem(cp.Minimize(y), [cp.square(y) == 1]), "constraint0 is not DCP"),
         (cp.Problem(cp.Minimize(cp.real(cp.Variable(complex=True, name="c")))), "c"),
+        (cp.Problem(cp.Minimize(cp.abs(cp.Variable(complex=True, name="size")))), "size"),
     ]
     for problem, words in cases:
         with pytest.raises(UnsupportedProgram, match=words):

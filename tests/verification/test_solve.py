@@ -216,6 +216,25 @@ def test_a_second_opinion_that_fails_leaves_the_first(monkeypatch):
     assert (solve(cover()).status, solve(cover()).objective) == ("certified-optimal", 5.0)
 
 
+def test_a_solver_that_gives_up_is_replaced_only_where_none_was_named(monkeypatch):
+    """1e6 (x - y) + z is 1 for no whole x and y: HiGHS 1.15 ends with "Solve error", SCIP says infeasible."""
+
+    def gives_up(asked, settings):
+        raise SolverFailure("HiGHS stopped without an answer")
+
+    monkeypatch.setitem(SOLVERS, "highs", replace(SOLVERS["highs"], solve=gives_up))
+    model = Model()
+    x, y = model.variable("x", 2, integer=True, lower=0, upper=10)
+    z = model.variable("z", lower=0, upper=0.5)
+    model.add("c", 1e6 * x - 1e6 * y + z == 1)
+    model.minimise(1.0 * x)
+    answer = solve(model)
+    assert answer.solver == "scip"
+    assert answer.status in ("infeasible", "solver-infeasible")
+    with pytest.raises(SolverFailure):
+        solve(model, solver="highs")
+
+
 def test_a_solution_says_who_found_it_and_keeps_the_claim(monkeypatch):
     model = Model()
     x = model.variable("x", 2, binary=True)

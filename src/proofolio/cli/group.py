@@ -110,6 +110,8 @@ def _ended(run: Callable[[], Any]) -> int:
         complain(error.format_message())
         return BAD_INPUT
     except ProofolioError as error:
+        if isinstance(error, SolverFailure) and JSON in sys.argv and not has_answered():
+            print_document(unanswered(sys.argv[1:], str(error)))
         complain(str(error))
         return BAD_NEWS if isinstance(error, NEWS) else BAD_INPUT
     except SystemExit:  # click raises it only where the reader of its help has left

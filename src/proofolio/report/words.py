@@ -10,8 +10,12 @@ __all__ = ["MEANINGS", "words_table"]
 
 
 MEANINGS = {
-    "certified-optimal": "every check holds, and a tree proved in exact arithmetic shows that nothing is better",
-    "verified-optimal": "every check holds, and a second run or the multipliers show that nothing is better",
+    "certified-optimal": (
+        "every check holds, and a tree proved in exact arithmetic shows that nothing is better by more than the gap"
+    ),
+    "verified-optimal": (
+        "every check holds, and a second run or the multipliers show that nothing is better by more than the gap"
+    ),
     "solver-optimal": "every check holds; that nothing is better is one solver's word",
     "verified-feasible": "every check holds, but the gap asked for is not reached",
     "infeasible": "no point satisfies the model",

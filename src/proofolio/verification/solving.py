@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData, ProofolioError
+from proofolio.errors import BadData, ProofolioError, SolverFailure
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
@@ -78,7 +78,8 @@ def solve(
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
         The values found are loaded into a Pyomo model or CVXPY problem, whatever their status is.
     solver : {"highs", "scip"}, optional
-        The one that is named is used; otherwise the first that can take the program. The answer says which it was.
+        The one that is named is used; otherwise the first that can take the program, and where it gives up without an
+        answer the next. The answer says which it was.
     confirm : {"auto", "none", "second", "certificate"}
         What an optimum, or that there is none, has to rest on beside one solver's word: ``"certificate"``, a tree
         proved in exact arithmetic (``certified-optimal``, kept as `Solution.certificate`); ``"second"``, an
@@ -174,7 +175,13 @@ def solve_until(
     program = recognise_cones(program)
     entry = require(program, solver, SOLVERS)
     kept = min(finishing_seconds(program), KEPT * wanted.time_limit)
-    claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
+    try:
+        claim = entry.solve(program, wanted.until(deadline.earlier(kept)))
+    except SolverFailure:
+        others = [e for e in SOLVERS.values() if e is not entry and not e.lacks(program)]
+        if solver is not None or not others or deadline.left < LEAST_OPINION:
+            raise
+        claim = others[0].solve(program, wanted.until(deadline.earlier(kept)))
     return verify_claim(deadline, program, claim, wanted.gap, alone=alone)
 
 

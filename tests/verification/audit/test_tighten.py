@@ -204,3 +204,19 @@ def test_values_that_can_change_are_refused_or_named():
     with pytest.warns(UnprovenBigM, match=r"present values of Params \('U'\) only"):
         tighten(m)
     assert audit(m).rows[0].big_m == 7
+
+
+def test_an_audit_of_what_the_model_was_before_is_refused():
+    """Needed is 5 while x <= 5, and 12 afterwards: an M of 5 would then cut off the optimum."""
+    m = pyo.ConcreteModel()
+    m.x = pyo.Var(bounds=(0, 5))
+    m.b = pyo.Var(domain=pyo.Binary)
+    m.c = pyo.Constraint(expr=m.x <= 100 * m.b)
+    m.o = pyo.Objective(expr=-m.x + m.b)
+    before = audit(m)
+    m.x.setub(12)
+    with pytest.raises(BadData, match="has changed since the audit"):
+        tighten(m, found=before)
+    m.x.setub(5)
+    m.o.set_value(m.x - m.b)  # another objective needs no other M
+    assert solve(tighten(m, found=before)).objective == pytest.approx(-1.0)

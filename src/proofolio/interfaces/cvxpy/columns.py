@@ -31,6 +31,7 @@ __all__ = [
     "evaluated",
     "foreign_attribute",
     "joined_boxes",
+    "refuse_foreign",
     "shown",
     "unique_variables",
     "user_name",
@@ -141,7 +142,7 @@ def _read(expressions: Sequence[Any], variables: Sequence[Any]) -> Any:
     except NotImplementedError:
         some = ", ".join(shown(e) for e in expressions[:3])
         for variable in variables:
-            _refuse_foreign(variable)
+            refuse_foreign(variable)
         raise UnsupportedProgram(
             f"CVXPY has no matrix for an atom in {some}: write it with affine atoms of real variables"
         ) from None
@@ -224,7 +225,8 @@ def foreign_attribute(variable: Any) -> str:
     return next((name for name in names if variable.attributes[name]), "")
 
 
-def _refuse_foreign(variable: Any) -> None:
+def refuse_foreign(variable: Any) -> None:
+    """Refuse variables that no Program can express: complex, semidefinite and Hermitian ones."""
     foreign = foreign_attribute(variable)
     if foreign in ("complex", "imag", "hermitian"):
         raise UnsupportedProgram(
@@ -247,7 +249,7 @@ def variable_box(variable: Any) -> Box:
         For complex, semidefinite and Hermitian variables.
     """
     attributes, shape = variable.attributes, variable.shape
-    _refuse_foreign(variable)
+    refuse_foreign(variable)
     lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
     if attributes["nonneg"] or attributes["pos"]:
         lower = np.zeros(shape)

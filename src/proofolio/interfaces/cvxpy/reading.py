@@ -22,6 +22,7 @@ from proofolio.interfaces.cvxpy.columns import (
     declare,
     evaluated,
     joined_boxes,
+    refuse_foreign,
     shown,
     unique_variables,
     user_name,
@@ -90,6 +91,8 @@ def read_cvxpy(problem: Any) -> CvxpyReading:
     """
     if not isinstance(problem, cp.Problem):
         raise BadData(f"{type(problem).__name__} is no CVXPY problem: give a cvxpy.Problem")
+    for variable in problem.variables():
+        refuse_foreign(variable)
     canonical = Canonical()
     maximise = isinstance(problem.objective, cp.Maximize)
     expression = -problem.objective.expr if maximise else problem.objective.expr

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from proofolio.errors import BadData, ContradictoryRows, UnprovenBigM, UnsupportedProgram
 from proofolio.interfaces.files.names import map_path
@@ -136,6 +137,8 @@ def tighten(
     opened = open_model(model) if found is None else found.opened
     if found is not None and opened.native is not model and opened is not model:
         raise BadData("the audit given is of another model: audit this one, or leave it out")
+    if found is not None and not _same_rows(open_model(model).program, found.opened.program):
+        raise BadData("the model has changed since the audit given: audit it again, or leave the audit out")
     fixed, params = opened.passing
     if fixed and found is not None:
         raise BadData(
@@ -163,6 +166,27 @@ def tighten(
         _in_place(opened, program, rows)
         return opened.native
     return program.to_cvxpy() if opened.kind == "cvxpy" else program
+
+
+def _same_rows(one: Any, other: Any) -> bool:
+    """Whether two programs, or parts of them, have the same columns and rows, whatever they minimise."""
+    if isinstance(one, Program):
+        left_out = {"P", "q", "c", "maximise", "name"}
+        names = [f.name for f in dataclasses.fields(one) if f.name not in left_out]
+        return all(_same_rows(getattr(one, name), getattr(other, name)) for name in names)
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (sparse.csr_array, sparse.csc_array)):
+        return all(
+            np.array_equal(getattr(one, k), getattr(other, k)) for k in ("shape", "data", "indices", "indptr")
+        )
+    if isinstance(one, np.ndarray):
+        return np.array_equal(one, other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_rows, one, other))
+    if dataclasses.is_dataclass(one):
+        return all(_same_rows(getattr(one, f.name), getattr(other, f.name)) for f in dataclasses.fields(one))
+    return bool(one == other)
 
 
 def _few(names: Sequence[str]) -> str:
