@@ -372,3 +372,20 @@ def test_rules_are_compared_by_what_they_say():
     assert isinstance(one, Rules)
     assert one == same
     assert one != rules_of({"weights": {"upper": 0.6}}, NAMES)
+
+
+def test_the_past_under_rules_does_not_know_the_future(table_of):
+    prices = table_of(days=170)
+    noise = prices.copy()
+    noise.iloc[141:] = prices.iloc[140].to_numpy() * np.random.default_rng(9).uniform(0.5, 1.5, (30, 4))
+    rules = random_rules(np.random.default_rng(1)) | {"costs": {"as_charged": True}}
+    costs = SpreadAndImpact(0.0005, 1.0, 1e6, memory=60)
+    names = ["mpo-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm"]
+    known, other = (
+        pf.backtest(p, names, rules=rules, costs=costs, window=100, start=120, stop=150)
+        for p in (prices, noise)
+    )
+    for name in names:
+        # row 140 of the prices is the close of row 139 of the returns, whose trade is held in row 140
+        assert known[name].weights.iloc[:21].equals(other[name].weights.iloc[:21]), name
+        assert not known[name].weights.iloc[21:].equals(other[name].weights.iloc[21:]), name
