@@ -42,6 +42,7 @@ from proofolio.verification.audit.verdicts import (
     row_verdict,
 )
 from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
+from proofolio.verification.exact.lp_bounds import nearest
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
@@ -565,5 +566,5 @@ class Tiers:
         """Sort the worst ratio of M to what is known to be needed first, and then the largest M."""
         candidate, finding = self.asked[k], self.findings[k]
         span = finding.top - candidate.tight if isinstance(finding.top, Fraction) else math.inf
-        ratio = 0.0 if span == math.inf else float(candidate.big_m / span) if span > 0 else math.inf
+        ratio = 0.0 if span == math.inf else nearest(candidate.big_m / span) if span > 0 else math.inf
         return -ratio, -float(candidate.big_m)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import INEXACT, Search
 from proofolio.verification.audit.verdicts import CLOSE, Finding, judge, rounding
+from proofolio.verification.certified.optimum import lacking
 
 __all__ = ["by_mip", "maximum_by_tree", "reach_by_mip"]
 
@@ -26,7 +27,11 @@ def by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: floa
         room = candidate.tight + candidate.big_m + rounding(candidate, finding.point)
         _against(search, candidate, finding, room, ends - time.perf_counter())
     if judge(candidate, finding) == "undecided" and finding.reason != INEXACT:
-        finding.reason = "the time or nodes for its integers were used up: M is between the two bounds"
+        finding.reason = (
+            "the time or nodes for its integers were used up: M is between the two bounds"
+            if lacking(search.program) is None
+            else f"the bounds leave {lacking(search.program)} out of account: M is between the two bounds"
+        )
 
 
 def reach_by_mip(search: Search, candidate: Candidate, finding: Finding, seconds: float) -> None:

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from proofolio.verification.audit.candidates import Candidate, ulp
-from proofolio.verification.exact.lp_bounds import as_decimal, outward
+from proofolio.verification.exact.lp_bounds import as_decimal, nearest, outward
 from proofolio.verification.exact.trees import Node
 
 __all__ = [
@@ -292,7 +292,7 @@ def row_verdict(
     leak = _leak(M, integrality)
     ratio = None
     if verdict not in ("forcing", "dead", "undecided", "binding", "invalid") or math.isfinite(hi):
-        ratio = float(M / span.hi) if isinstance(span.hi, Fraction) and span.hi > 0 else math.inf
+        ratio = nearest(M / span.hi) if isinstance(span.hi, Fraction) and span.hi > 0 else math.inf
     suggested = None
     suggests = verdict in ("loose", "redundant", "invalid") or (verdict == "dead" and span.hi < M)
     if isinstance(span.hi, Fraction) and suggests:
@@ -377,9 +377,9 @@ def _dead_and_cuts(candidate: Candidate, finding: Finding) -> bool:
 def _short(verdict: str, span: Needed, M: Fraction, cut: bool) -> float | None:
     """Return by how much M is short: as a point shows where the row cuts, else at most, within its rounding."""
     if cut:
-        return float(span.lo - M)
+        return nearest(span.lo - M)
     if verdict in ("tight", "loose", "valid") and span.hi > M:
-        return float(span.hi - M)
+        return nearest(span.hi - M)
     return None
 
 

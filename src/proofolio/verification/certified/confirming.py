@@ -29,7 +29,7 @@ from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.fixing import fix
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.natural_units import power_of_two
-from proofolio.solvers.solution import BROKEN, INFEASIBLE, UNBOUNDED, Settings, Solution, gap_size
+from proofolio.solvers.solution import BROKEN, INFEASIBLE, NOTHING, UNBOUNDED, Settings, Solution, gap_size
 from proofolio.verification.certified.optimum import Certificate, Outcome, certify, lacking
 from proofolio.verification.certified.patterns import best_with_pattern, exact_near
 from proofolio.verification.certified.unbounded import certify_unbounded
@@ -43,6 +43,7 @@ from proofolio.verification.exact.points import exact_point
 __all__ = ["CONFIRM", "Confirmation", "confirm", "second_runs", "second_settings"]
 
 CONFIRM = ("auto", "none", "second", "certificate")
+CANCELLING = 10.0  # of its size: an objective whose `gap_size` is larger cancels
 BETTER = 1e-6  # of the objective's size: what a second run has to gain
 EPS = 1e-9  # the tolerance, of integers and of rows, that both runs are given
 ROW = 1e-6  # of a row's natural size: more than this a tolerance must not move it
@@ -59,6 +60,7 @@ FINER = 1024.0
 # By so much of its terms a quadratic row is tightened, and of 1e-3 where they are smaller.
 ROOM, LEAST_ROOM = 1e-8, 1e-3
 NO_TIME = "no time was left to confirm it"
+CANCELS = "the terms of its objective cancel to so little that a second run cannot tell a better point"
 BARELY = "its quadratic forms are convex only up to rounding, which may hide better points"
 WITHIN = "the point satisfies the model within tolerances; none near it was found to do so exactly"
 
@@ -276,6 +278,8 @@ def _corroborated(
         return replace(known, reason=why)
     if known.certificate is None and barely_convex(program, claim.point):
         return replace(known, reason=BARELY)
+    if known.certificate is None and cancels(program, claim):
+        return replace(known, reason=CANCELS)
     if known.certificate is not None or known.exact is not None:
         return replace(known, word="verified", reason="" if known.certificate is None else known.reason)
     rows, exact = ExactRows(program), None
@@ -445,6 +449,18 @@ def ordinary(program: Program, x: Floats) -> bool:
     coefficient = np.zeros(m)
     np.maximum.at(coefficient, row, np.abs(A.data))
     return bool(np.all(coefficient * EPS <= ROW * size))
+
+
+def cancels(program: Program, claim: Solution) -> bool:
+    """Whether so much of the objective cancels at a point that what a second run has to gain is worth something.
+
+    It has to gain a part of `gap_size`, a thousandth of the terms: that says nothing of a far smaller objective.
+    """
+    costs = np.abs(program.q[program.q != 0.0])
+    own = max(
+        CANCELLING * abs(claim.objective or 0.0), float(np.min(costs, initial=np.inf)) if costs.size else 0.0
+    )
+    return gap_size(program, claim.x, claim.objective or 0.0) > max(own, NOTHING)
 
 
 def heard(program: Program, claim: Solution, gap: float) -> bool:

@@ -7,6 +7,7 @@ decimals they are written as, and has the value v; and no such point has a value
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.search import OPTIONS, Relaxed, grow
 from proofolio.verification.exact.certificate import Undecidable
 from proofolio.verification.exact.in_time import TimeIsUp, check_time, stopped_when
-from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal
+from proofolio.verification.exact.lp_bounds import ExactRows, as_decimal, nearest
 from proofolio.verification.exact.points import exact_point
 from proofolio.verification.exact.rays import falls_for_ever
 from proofolio.verification.exact.simplex import exact_maximum
@@ -38,6 +39,7 @@ from proofolio.verification.exact.trees import (
 
 __all__ = ["Certificate", "Outcome", "certify", "exact_program", "lacking"]
 
+BEYOND = "its numbers lie beyond those of double precision"
 SMALLEST = Fraction(1, 10**9)  # what an objective of 0 is taken to be, for a relative gap
 UNCUT = 50  # nodes that are tried before the relaxation is cut
 CUTTING = 0.3  # of the time that is left, at most, for that
@@ -216,6 +218,10 @@ def certify(
     except TimeIsUp:
         point, value = _known(best)
         found = Outcome("open", None, point, value, "the time allowed was used up", 0)
+    except OverflowError:
+        found = Outcome("open", None, None, None, BEYOND, 0)
+    if found.point is not None and any(math.isinf(nearest(v)) for v in found.point.values()):
+        found = Outcome("open", None, None, None, BEYOND, 0)
     return replace(found, seconds=time.perf_counter() - began)
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "Question",
     "WholeRows",
     "as_decimal",
+    "nearest",
     "outward",
     "system_of",
 ]
@@ -75,15 +76,20 @@ def as_decimal(x: float) -> Fraction:
     return Fraction(repr(x))
 
 
+def nearest(value: Fraction | float) -> float:
+    """Return the nearest double; an infinity where a fraction is beyond them all."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def outward(value: Fraction, sign: int) -> float:
     """Return the nearest double that is not below (sign 1) or not above (sign -1) a fraction."""
-    try:
-        nearest = float(value)
-    except OverflowError:
-        nearest = math.copysign(math.inf, value)
-    if math.isinf(nearest):
-        return nearest if nearest * sign > 0 else math.copysign(float(np.finfo(float).max), nearest)
-    return nearest if (Fraction(nearest) - value) * sign >= 0 else math.nextafter(nearest, sign * math.inf)
+    near = nearest(value)
+    if math.isinf(near):
+        return near if near * sign > 0 else math.copysign(float(np.finfo(float).max), near)
+    return near if (Fraction(near) - value) * sign >= 0 else math.nextafter(near, sign * math.inf)
 
 
 @lru_cache(maxsize=1 << 16)
