@@ -293,7 +293,7 @@ class TestFrames:
         refused(lambda: validate_prices(frame), "'flag' at 1990-01-02 (row 1)", "True")
 
     def test_numbers_as_index(self):
-        refused(lambda: validate_prices(self.frame().reset_index(drop=True)), "row 1 is 0", "2020-01-31")
+        refused(lambda: validate_prices(self.frame().reset_index(drop=True)), "row 1 is '0'", "2020-01-31")
 
     def test_a_missing_date(self):
         frame = self.frame()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.verification.checks.curvature import hidden_by_objective
+from proofolio.verification.checks.curvature import hidden_by_objective, objective_is_convex
 
 
 def nearly(off: str, tmp_path, bounds: str = ""):
@@ -78,5 +80,9 @@ def test_rows_bound_what_columns_do_not():
     w = model.variable("w", 6, lower=0)
     model.add("budget", w.sum() == 1)
     model.minimise(model.quadratic(S, w))
-    answer = pf.solve(model, confirm="second", time_limit=60)
-    assert answer.status in ("certified-optimal", "verified-optimal")
+    program = model.freeze()
+    assert 1e-12 * 6 / 2 <= hidden_by_objective(program) <= 1e-10  # of an objective of 1
+    assert objective_is_convex(program, np.full(6, 1 / 6))
+    free = replace(program, lower=np.full(6, -np.inf))
+    assert hidden_by_objective(free) == np.inf
+    assert not objective_is_convex(free, np.full(6, 1 / 6))
