@@ -53,4 +53,5 @@ def test_the_lowerings_are_compared(run):
 def test_both_interfaces_give_the_fee_that_the_page_names(run):
     _, printed, _ = run
     lines = [line for lines in printed for line in lines]
-    assert [line for line in lines if line.startswith("certified")] == ["certified-optimal 1.02"] * 2
+    # which word is known in half a second depends on how busy the machine is
+    assert len([line for line in lines if line.endswith("-optimal 1.02")]) == 2
