@@ -388,3 +388,9 @@ def test_the_shape_of_free_integers_is_the_one_that_solvers_get_wrong():
     problem = free_integers(random.Random(1))
     assert optimum(exact_of(problem)).status == "optimal"
     assert sum(c.integer for c in problem.columns) == 3
+
+
+@pytest.mark.parametrize(("kind", "seed", "index"), [("audit", 1936, 709), ("solve", 1936, 1289)])
+def test_what_was_wrong_once_stays_right(kind, seed, index):
+    """An M rounded outward as a double, short as the decimal it prints as; a cut divided by a vanishing number."""
+    assert not examined(drawn(kind, seed, index)).wrong

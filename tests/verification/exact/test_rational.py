@@ -168,10 +168,17 @@ def test_numbers_are_read_as_the_decimals_they_print_as(x):
 
 @settings(max_examples=100)
 @given(st.fractions())
-def test_outward_is_outward(value):
+def test_outward_is_outward_as_a_double_and_as_the_decimal_it_prints_as(value):
     up, down = outward(value, 1), outward(value, -1)
-    assert Fraction(down) <= value <= Fraction(up)
-    assert up == down or np.nextafter(down, np.inf) == up
+    assert max(Fraction(down), Fraction(repr(down))) <= value <= min(Fraction(up), Fraction(repr(up)))
+    assert up <= np.nextafter(np.nextafter(down, np.inf), np.inf)
+
+
+def test_a_sum_of_decimals_that_the_nearest_double_prints_short():
+    value = Fraction("20.812") + Fraction("0.3333333333333333")
+    near = float(value)
+    assert Fraction(repr(near)) < value < Fraction(near)
+    assert Fraction(repr(outward(value, 1))) >= value
 
 
 def test_elimination():

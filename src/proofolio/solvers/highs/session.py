@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -351,17 +351,26 @@ class Session:
         elif self._timed:
             self._highs.setOptionValue("time_limit", math.inf)
             self._timed = False
-        if self._interruptible:
-            with self._interrupts.noted():
-                self._run()
-        else:
-            self._run()
-        status = self._highs.getModelStatus()
+        status = self._run()
+        if (
+            status not in _STATUS and self._presolve != "off"
+        ):  # what its presolve makes of a model can be too hard
+            self._highs.setOptionValue("presolve", "off")
+            try:
+                self._highs.clearSolver()
+                status = self._run()
+            finally:
+                self._highs.setOptionValue("presolve", self._presolve)
         if status not in _STATUS:
             raise SolverFailure(f"HiGHS stopped without an answer: {self.message}")
         return _STATUS[status]
 
-    def _run(self) -> None:
+    def _run(self) -> Any:
+        with self._interrupts.noted() if self._interruptible else nullcontext():
+            self._run_once()
+        return self._highs.getModelStatus()
+
+    def _run_once(self) -> None:
         if self._highs.run() == _ERROR and not self._interrupts.came:
             # its scheduler of threads is global and keeps the number of threads it was first used with
             highspy.Highs.resetGlobalScheduler(True)

@@ -455,7 +455,8 @@ class _Separation:
         """Return the column and part whose coefficient, divided, gives the deepest cut; None where none is deep."""
         a = [float(w.coefficient) for w in ready.whole]
         t = [max(w.sign * (self.x[w.column] - float(w.end)), 0.0) for w in ready.whole]
-        inside = {round(abs(c), 12): w.column for c, v, w in zip(a, t, ready.whole, strict=True) if v > NEAR}
+        sizes = ((round(abs(c), 12), v, w.column) for c, v, w in zip(a, t, ready.whole, strict=True))
+        inside = {size: column for size, v, column in sizes if v > NEAR and size > 0.0}
         if not inside:
             return None
         kept = [(float(c), self._distance(slack)) for slack, c in ready.slacks.items() if c < 0]

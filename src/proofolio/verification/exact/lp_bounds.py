@@ -85,11 +85,16 @@ def nearest(value: Fraction | float) -> float:
 
 
 def outward(value: Fraction, sign: int) -> float:
-    """Return the nearest double that is not below (sign 1) or not above (sign -1) a fraction."""
+    """Return a nearest double that is not below (sign 1) or not above (sign -1) a fraction.
+
+    That holds of the double and of the decimal it prints as, which is how readers of models take it.
+    """
     near = nearest(value)
     if math.isinf(near):
         return near if near * sign > 0 else math.copysign(float(np.finfo(float).max), near)
-    return near if (Fraction(near) - value) * sign >= 0 else math.nextafter(near, sign * math.inf)
+    if (Fraction(near) - value) * sign < 0 or (Fraction(repr(near)) - value) * sign < 0:
+        return math.nextafter(near, sign * math.inf)
+    return near
 
 
 @lru_cache(maxsize=1 << 16)
