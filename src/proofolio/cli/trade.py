@@ -214,6 +214,9 @@ def _csv_rows(text: str) -> tuple[str | None, list[tuple[str, Any, int]]]:
     if len(rows) > 1 and not _is_number(rows[0][0][-1]):
         word = rows[0][0][-1]  # a line of names
         rows = rows[1:]
+    odd = next(((row, line) for row, line in rows if len(row) != 2), None)
+    if odd is not None:
+        raise ValueError(f"line {odd[1]} has {len(odd[0])} of the two cells, a name and an amount")
     return word, [(name, amount, line) for (name, amount), line in rows]
 
 
