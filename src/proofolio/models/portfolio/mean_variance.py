@@ -6,8 +6,9 @@ r"""Mean-variance model-predictive control: a plan over the horizon, of which th
     \quad\text{s.t.}\quad 1'w_\tau = 1,\ \ w_\tau \ge 0
 
 and what the options add: instead of :math:`\|u_\tau\|_1`, :math:`u_\tau = w_\tau - w_{\tau-1}`, the costs of each
-trade as they are charged, :math:`\sum_i a_i |u_i| + p_i |u_i|^{3/2} + c_i u_i`; bounds, groups, cash that is traded for nothing, a turnover limit, a limit of the number of positions (then mixed-integer). H = 1 is the
-single-period model.
+trade as they are charged, :math:`\sum_i a_i |u_i| + p_i |u_i|^{3/2} + c_i u_i`; bounds, groups, cash that is traded
+for nothing, a turnover limit, a limit of the number of positions (then mixed-integer). H = 1 is the single-period
+model.
 
 Source: Boyd, Busseti, Diamond, Kahn, Koh, Nystrup, Speth, "Multi-Period Trading via Convex Optimization",
 Foundations and Trends in Optimization 3 (2017), section 4; with regime-switching forecasts: Nystrup, Boyd,

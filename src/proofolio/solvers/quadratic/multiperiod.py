@@ -176,7 +176,8 @@ class Multiperiod:
         return best, k, least
 
     def _curved(self, P: Floats, W: Floats) -> Floats:
-        return np.matmul(P, W[:, :, None])[:, :, 0]
+        product: Floats = np.matmul(P, W[:, :, None])[:, :, 0]
+        return product
 
     def _start(self, prices: Prices, before: Floats) -> Iterate:
         W = self._centre.copy()
