@@ -56,7 +56,9 @@ def test_plan(model, lies):
 def test_plan_from_many_starts():
     """Each of the hundred descents takes the same road as the one above: one layout and a period are enough."""
     stepper = pf.RiskParity(N, 1, gamma_trade=0.01).stepper()
-    found, wanted = (stepper.solve(given[:1], np.full(N, 1.0 / N)) for given in (cut_out(covariances()), covariances()))
+    found, wanted = (
+        stepper.solve(given[:1], np.full(N, 1.0 / N)) for given in (cut_out(covariances()), covariances())
+    )
     assert found.starts > 20
     np.testing.assert_allclose(found.W, wanted.W, rtol=0, atol=EQUAL)
 
