@@ -144,6 +144,8 @@ class BlackLitterman:
         self._sigmoid = SigmoidConfidence(eta, scale)
         self._returns: pd.DataFrame | None = None
         self._calendar = DAILY
+        self._regimes_now: dict[int, RegimeHistory] = {}
+        self._sigma = self._market = np.empty(0)
 
     def fit(self, returns: pd.DataFrame | ArrayLike, *, periods_per_year: float | None = None) -> Self:
         """Return a copy that has seen `returns`.
@@ -180,7 +182,7 @@ class BlackLitterman:
         if dated and not table.index.is_monotonic_increasing:
             raise BadData("the returns are not sorted by date, oldest first; sort them.")
         values = fitted._returns.to_numpy()
-        fitted._regimes_now: dict[int, RegimeHistory] = {}
+        fitted._regimes_now = {}
         fitted._sigma = estimate(self.covariance, values[-self.covariance_days :], self.half_life)[1]
         fitted._market = _market(self.market, fitted._returns)
         return fitted
@@ -227,7 +229,7 @@ class BlackLitterman:
         rows = _on_assets(views, assets)
         values = views.values(a_year, days)
         in_rows = values / longer  # what a view claims per row of the returns: a day
-        confidence, evidence = self._confidences(views, rows, in_rows, ahead, days)
+        confidence, evidence = self._confidences(views, self._returns.to_numpy(), rows, in_rows, ahead, days)
         names = views.names
         alike = copies(Sigma, rows, values, prior) if len(rows) > 1 else []
         alike = [pair for pair in alike if confidence[pair[0]] > 0 and confidence[pair[1]] > 0]
@@ -263,7 +265,7 @@ class BlackLitterman:
 
     # --------------------------------------------------------------------- inside
     def _confidences(
-        self, views: Views, rows: Floats, v: Floats, ahead: int, days: float
+        self, views: Views, returns: Floats, rows: Floats, v: Floats, ahead: int, days: float
     ) -> tuple[Floats, Evidence | None]:
         """Return the confidence of each view, and what it was read from."""
         own = [view.confidence for view in views]
@@ -279,7 +281,7 @@ class BlackLitterman:
             return found, None
         if not open_.size:
             return found, None
-        evidence = self._evidence(rows, ahead)
+        evidence = self._evidence(returns, rows, ahead)
         a_year = self._calendar.periods_per_year
         signs = np.array([view.sign or 0 for view in views], dtype=np.float64)
         unsaid = [i for i in open_ if signs[i] == 0]
@@ -313,23 +315,22 @@ class BlackLitterman:
             return self._sigmoid
         return CdfConfidence() if self.confidence == "cdf" else CalibratedConfidence()
 
-    def _evidence(self, rows: Floats, ahead: int) -> Evidence:
+    def _evidence(self, returns: Floats, rows: Floats, ahead: int) -> Evidence:
         """Read the regimes of the assets that the views name, each once."""
-        assert self._returns is not None  # noqa: S101
         named = np.flatnonzero(rows.any(axis=0))
         n = rows.shape[1]
         mean, error, age, collapsed = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=np.bool_)
         for i in named:
             now = self._regimes_now.get(int(i))
             if now is None:
-                now = self._regimes_now[int(i)] = self.regimes.now(self._returns.iloc[:, [i]])
+                now = self._regimes_now[int(i)] = self.regimes.now(returns[:, [i]])
             mean[i] = now.ahead(ahead)[0, 0] if ahead else now.mean[0, 0]
             error[i], age[i], collapsed[i] = now.error[0, 0], now.stale[0, 0], now.collapsed[0, 0]
         touched = rows != 0
         return Evidence(
             r_hat=rows @ mean,
             error=np.sqrt(rows**2 @ error**2),
-            spread=np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", rows, self._sigma, rows), 0.0)),
+            spread=np.sqrt(np.maximum(((rows @ self._sigma) * rows).sum(axis=1), 0.0)),
             age=np.where(touched, age, 0.0).max(axis=1, initial=0.0),
             collapsed=(touched & collapsed).any(axis=1),
         )
@@ -406,7 +407,7 @@ def _merged(
     for i, j, _ in alike:
         old, new = group[j], group[i]
         group = [new if g == old else g for g in group]
-    spread = np.sqrt(np.einsum("ij,jk,ik->i", rows, Sigma, rows))
+    spread = np.sqrt(((rows @ Sigma) * rows).sum(axis=1))
     kept = sorted(set(group))
     new_values, new_confidence, new_names = values.copy(), confidence.copy(), list(names)
     for first in kept:

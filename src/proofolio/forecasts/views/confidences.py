@@ -1,9 +1,9 @@
 """Confidence in a view, read from what the regime of today says of its assets.
 
 All rules compare the return ``r_hat = P'm`` that the regime says, m being the mean of each asset in the regime
-believed, with the return v that the view claims, and are functions of ``s (r_hat - v)``, s = sign v: monotone, 0.5 where the two
-agree, and the same for ``(P, v)`` and ``(-P, -v)``. They are one-sided: a regime that says far more than the view
-supports it. So the confidences of two opposite views do not add up to 1.
+believed, with the return v that the view claims, and are functions of ``s (r_hat - v)``, s = sign v: monotone, 0.5
+where the two agree, and the same for ``(P, v)`` and ``(-P, -v)``. They are one-sided: a regime that says far more than
+the view supports it. So the confidences of two opposite views do not add up to 1.
 """
 
 from __future__ import annotations

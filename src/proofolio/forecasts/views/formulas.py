@@ -39,8 +39,8 @@ CUT = 1e-12
 OUTSIDE = 1e-9
 # Correlation from which two views are called copies.
 ALIKE = 0.99
-# 1 - |cos| below which two rows are the same but for rounding.
-SAME_ROW = 1e-14
+# Angle below which two rows are the same but for rounding.
+SAME_ROW = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,7 @@ def posterior(
     target = root * gap
     outside = vectors[:, ~inside] @ (vectors[:, ~inside].T @ target) / np.sqrt(tau)
     if np.abs(outside).max(initial=0.0) > OUTSIDE * max(1.0, np.abs(gap).max(initial=0.0) / np.sqrt(tau)):
-        raise _contradiction(outside, correlations, kept, values, names)
+        raise _contradiction(outside, rows[kept], kept, values, names)
     if inside.all() and kept.size:
         solved = np.linalg.solve(M, target)  # more exact than by eigenvectors
     else:
@@ -294,7 +294,7 @@ def _views(
 
 
 def _contradiction(
-    outside: Floats, correlations: Floats, kept: Integers, values: Floats, names: list[str] | None
+    outside: Floats, rows: Floats, kept: Integers, values: Floats, names: list[str] | None
 ) -> ContradictoryViews:
     """Return the error that names the views whose claims no mean can satisfy."""
     size = np.abs(outside)
@@ -303,9 +303,9 @@ def _contradiction(
     listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
     said = [names[kept[i]] if names else f"{values[kept[i]]:+g}" for i in involved]
     if len(involved) == 2:
-        cosine = abs(float(correlations[involved[0], involved[1]]))
-        if cosine < 1.0 - SAME_ROW:
-            angle = np.sqrt(2.0 * (1.0 - cosine))
+        one, other = (rows[i] / np.linalg.norm(rows[i]) for i in involved)
+        angle = float(min(np.linalg.norm(one - other), np.linalg.norm(one + other)))
+        if angle > SAME_ROW:
             return ContradictoryViews(
                 f"views {listed} are nearly the same row (angle {angle:.0e}) with different values: "
                 f"{' and '.join(said)}; drop one, or lower a confidence."

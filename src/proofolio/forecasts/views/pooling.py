@@ -5,8 +5,9 @@ r"""Entropy pooling: the distribution over scenarios that is closest to the give
     \sum_t q_t\, a_i'x_t \{=, \le, \ge\} b_i, \qquad \sum_t q_t = 1
 
 Its dual is smooth with one variable a view, :math:`q_t \propto p_t \exp(\sum_i \lambda_i a_i'x_t)`, free for
-equations, :math:`\le 0` for :math:`\le` and :math:`\ge 0` for :math:`\ge`. Source: Meucci (2008), "Fully flexible views: theory
-and practice". Views that no scenarios allow are found by a linear program first: the dual would run away without a word.
+equations, :math:`\le 0` for :math:`\le` and :math:`\ge 0` for :math:`\ge`. Source: Meucci (2008), "Fully
+flexible views: theory and practice". Views that no scenarios allow are found by a linear program first: the dual would
+run away without a word.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def entropy_pooling(
         raise BadData(f"sense is {sense!r}; give '=', '<=' or '>=', one or one a view.")
     shares = np.broadcast_to(np.asarray(confidence, dtype=np.float64), b.shape)
     if not ((shares >= 0) & (shares <= 1)).all():
-        raise BadData(f"confidence is {confidence}; give shares from 0 to 1.")
+        raise BadData(f"confidence is {shares.tolist()}; give shares from 0 to 1.")
     p = np.full(len(x), 1.0 / len(x)) if prior is None else np.asarray(prior, dtype=np.float64)
     if p.shape != (len(x),) or not (p >= 0).all() or not p.sum() > 0:
         raise BadData("prior must hold one probability for each scenario, none negative; correct it.")
@@ -205,7 +206,7 @@ def _check_allowed(y: Floats, target: Floats, senses: list[str], numbers: Intege
         b_eq=[1.0],
         method="highs",
     )
-    if found.status != 0:
+    if found.status != 0 or found.fun is None or found.x is None:
         raise ContradictoryViews(f"whether the scenarios allow the views is not known: {found.message}")
     if found.fun > 1e-7:  # the tolerance of the linear program
         means = found.x[:T] @ y

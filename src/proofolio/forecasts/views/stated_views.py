@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import pandas as pd
@@ -172,12 +172,12 @@ class Views:
         BadData
             If a line is no such sentence; quotes it and says what is wrong.
         """
-        found = cls(assets, periods=periods)
+        found: Views = cls(assets, periods=periods)
         lines = [text] if isinstance(text, str) else list(text)
         for line in (part.strip() for each in lines for part in re.split(r"[\n;]", each)):
             if line:
                 found = _parsed(found, line)
-        return found
+        return cast(Self, found)
 
     # ----------------------------------------------------------------------- as numbers
     def __len__(self) -> int:
@@ -276,7 +276,7 @@ def _parsed(views: Views, line: str) -> Views:
     if not sides[0]:
         raise BadData(f"{quoted}, has no asset with a plus; turn it around: 'AAPL = -4 % a year'.")
     value = float(amount["amount"]) / _UNITS[amount["unit"]]
-    return views.group(sides[0], over=sides[1] or None, by=value, per=per, confidence=sure)
+    return views.group(sides[0], over=sides[1] or None, by=value, per=checked_per(per), confidence=sure)
 
 
 def _terms(views: Views, left: str, number: int, quoted: str) -> Iterator[tuple[int, float, str]]:

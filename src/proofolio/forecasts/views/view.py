@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal, Self, get_args
+from typing import Literal, Self, cast, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -134,13 +134,14 @@ def checked_confidence(confidence: float | None, called: str = "the view") -> fl
     return float(confidence)
 
 
-def checked_per(per: str) -> None:
-    """Raise BadData where `per` is no period."""
-    if per not in get_args(Per):
-        known = get_args(Per)
+def checked_per(per: str) -> Per:
+    """Return `per`, or raise BadData where it is no period."""
+    known = get_args(Per)
+    if per not in known:
         raise BadData(
             f"per is {per!r}{did_you_mean(per, known)}; choose one of {', '.join(map(repr, known))}."
         )
+    return cast(Per, per)
 
 
 def checked_periods(periods: float) -> float:

@@ -89,7 +89,7 @@ class ViewPosterior:
         rows_a_year: float,
     ) -> Self:
         """Put names on the arrays."""
-        index = pd.Index(views, name="view", dtype=object)
+        index = pd.Index(list(views), name="view")
 
         def of_view(values: Floats, name: str) -> pd.Series:
             return pd.Series(values, index=index, name=name)
