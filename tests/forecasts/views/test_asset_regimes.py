@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import proofolio as pf
+from proofolio.forecasts.expectation_maximisation import Parameters, ascend
 from proofolio.forecasts.rolling_fit import RollingFit
 from proofolio.forecasts.views.asset_regimes import AssetRegimes
 
@@ -61,24 +62,22 @@ def test_scaled_returns_have_scaled_regimes():
     np.testing.assert_array_equal(percents.regime, one.regime)
 
 
-def test_the_days_moved_matter_where_the_first_day_does():
-    """The probability of the day that is now the first comes from the last fit's day `days`."""
-
-    def start(days):
-        rolling = RollingFit(R[:300, :1], 2, "volatility", 0, 2, 1e-9, 8)
-        expected = rolling.smoothed[days].copy()
-        rolling.update(R[days : 300 + days, :1], refit=True, days=days)
-        return expected, rolling
-
-    expected, rolling = start(5)
-    assert rolling.fit.log_likelihood == pytest.approx(
-        max(
-            pf.fit_regimes(R[5:305, :1], 2, seed=seed, tolerance=1e-9, max_iterations=2000).log_likelihood
-            for seed in range(3)
-        ),
-        abs=0.05,
-    )
-    assert expected.sum() == pytest.approx(1)
+def test_a_refit_starts_from_the_probability_of_the_day_that_is_now_the_first():
+    for days in (1, 5):
+        rolling = RollingFit(R[:300, :1], 2, "volatility", 0, 2, 1e-4, 8)
+        before, smoothed = rolling.fit, rolling.smoothed
+        window = R[days : 300 + days, :1]
+        rolling.update(window, refit=True, days=days)
+        scale = R[:300, :1].std(axis=0)
+        start = Parameters(
+            np.maximum(smoothed[days], 1e-3) / np.maximum(smoothed[days], 1e-3).sum(),
+            before.transition,
+            before.means / scale,
+            before.covariances / scale**2,
+        )
+        expected, _ = ascend(window / scale, start, 200, 1e-4)
+        np.testing.assert_allclose(rolling.transition, expected.parameters.transition, rtol=1e-9)
+        np.testing.assert_allclose(rolling.fit.means, expected.parameters.means * scale, rtol=1e-9)
     for days in (0, 300):
         with pytest.raises(pf.BadData, match=f"the window moved by {days} days; it must be 1 to 299"):
             rolling.update(R[:300, :1], refit=True, days=days)

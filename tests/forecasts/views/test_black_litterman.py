@@ -226,6 +226,6 @@ def test_what_is_not_fitted_or_does_not_fit_is_said():
     with pytest.raises(pf.BadData, match="has seen no returns"):
         pf.BlackLitterman().posterior(pf.Views(ASSETS))
     with pytest.raises(pf.BadData, match="missing or infinite"):
-        pf.BlackLitterman().fit(R.where(R.index != R.index[3]))
+        pf.BlackLitterman().fit(R.replace(R.iloc[3, 1], np.nan))
     with pytest.raises(pf.BadData, match="there are 2 confidences for 1 views"):
         pf.BlackLitterman(confidence=[0.5, 0.5]).fit(R).posterior(pf.Views(ASSETS).absolute("GE", 0.1))

@@ -364,9 +364,9 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(change, sentence):
         pf.posterior(**{**good, **change})
 
 
-def test_copies_are_views_that_push_the_same_way():
-    Sigma, pi, _ = market(13, 3)
+def test_copies_are_views_that_claim_the_same_way():
+    Sigma, _, _ = market(13, 3)
     p = np.array([1.0, -1.0, 0.0])
     other = np.array([0.0, 0.0, 1.0])
-    assert [pair[:2] for pair in copies(Sigma, [p, other, -2 * p], [1.0, 1.0, -2.0], pi)] == [(0, 2)]
-    assert copies(Sigma, [p, -p], [1.0, 1.0], pi) == []
+    assert [pair[:2] for pair in copies(Sigma, [p, other, -2 * p], [1.0, 1.0, -2.0])] == [(0, 2)]
+    assert copies(Sigma, [p, -p], [1.0, 1.0]) == []

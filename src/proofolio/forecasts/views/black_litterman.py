@@ -200,8 +200,8 @@ class BlackLitterman:
             Periods of the plan in a year, 52 for weekly decisions on daily returns; by default those of the views, or
             else of the returns. Confidences are always read in days, so they do not depend on it.
         merge : bool
-            Whether views that repeat one another (correlation above 0.99, both pushing the prior the same way) become
-            one, with their mean value and mean confidence.
+            Whether views that repeat one another (correlation above 0.99, values of the same sign) become one, with
+            their mean value and mean confidence.
         ahead : int
             Days ahead for which the regimes speak: r_hat is then the mean over q P^ahead.
 
@@ -231,7 +231,7 @@ class BlackLitterman:
         in_rows = values / longer  # what a view claims per row of the returns: a day
         confidence, evidence = self._confidences(views, self._returns.to_numpy(), rows, in_rows, ahead, days)
         names = views.names
-        alike = copies(Sigma, rows, values, prior) if len(rows) > 1 else []
+        alike = copies(Sigma, rows, values) if len(rows) > 1 else []
         alike = [pair for pair in alike if confidence[pair[0]] > 0 and confidence[pair[1]] > 0]
         if alike and merge:
             rows, values, confidence, names, evidence = _merged(

@@ -232,21 +232,24 @@ def posterior(
     )
 
 
-def copies(Sigma: ArrayLike, P: ArrayLike, v: ArrayLike, pi: ArrayLike) -> list[tuple[int, int, float]]:
+def copies(Sigma: ArrayLike, P: ArrayLike, v: ArrayLike) -> list[tuple[int, int, float]]:
     """Return pairs of views that say nearly the same, with their correlation: together they count more than one.
 
-    Two are alike where the absolute correlation of their combinations is above 0.99 and both push the prior the same
-    way; opposite claims about one combination are no copies.
+    Two are alike where the absolute correlation of their combinations is above 0.99 and their values have the same sign
+    once one is turned the other's way; opposite claims about one combination are no copies.
     """
     covariance, rows = np.asarray(Sigma, dtype=np.float64), np.asarray(P, dtype=np.float64)
     spread = np.sqrt(((rows @ covariance) * rows).sum(axis=1))
     correlations = (rows @ covariance @ rows.T) / np.outer(spread, spread)
-    push = np.sign(np.asarray(v, dtype=np.float64) - rows @ np.asarray(pi, dtype=np.float64))
+    signs = np.sign(np.asarray(v, dtype=np.float64))
     return [
         (i, j, float(correlations[i, j]))
         for i in range(len(rows))
         for j in range(i + 1, len(rows))
-        if correlations[i, j] * push[i] * push[j] > ALIKE
+        if (
+            abs(correlations[i, j]) if signs[i] == signs[j] == 0 else correlations[i, j] * signs[i] * signs[j]
+        )
+        > ALIKE
     ]
 
 
