@@ -8,6 +8,7 @@ from proofolio.backtesting.own_strategies import strategy as strategy
 from proofolio.backtesting.results import StrategyRun as StrategyRun
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
+from proofolio.backtesting.view_strategies import ViewControl as ViewControl
 
 # Errors.
 from proofolio.errors import BadData as BadData
