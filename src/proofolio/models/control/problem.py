@@ -362,10 +362,10 @@ def _factors(factors: Factors | Mapping[str, ArrayLike], m: int, d: int) -> Fact
                 f"factors must have {', '.join(Factors._fields)}, not {', '.join(map(str, factors))}"
             )
         parts: tuple[Any, ...] = tuple(factors[name] for name in Factors._fields)
-    elif isinstance(factors, tuple) and len(factors) == len(Factors._fields):
-        parts = tuple(factors)
     else:
-        raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
+        parts = tuple(factors)
+        if len(parts) != len(Factors._fields):
+            raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
     B = finite("factors.B", parts[0])
     if B.ndim not in (2, 3) or B.shape[-2] != d:
         raise BadData(f"factors.B has shape {B.shape}; it must be ({m}, {d}, k) or ({d}, k)")
