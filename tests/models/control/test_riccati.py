@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import proofolio as pf
+
 from .problems import market, non_diagonal, reward
 
 POINTS = 1000

@@ -239,14 +239,10 @@ class RegimeChain:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # logm's own doubts: what it gives is judged by `distance`
             found = np.asarray(logm(given))
-        least = float((found.real + np.eye(m) * np.inf).min()) if m > 1 else 0.0
-        scale = float(np.abs(found).max())
-        exact = float(np.abs(found.imag).max()) <= GENERATOR * scale and least >= -GENERATOR * scale
         rates = found.real - np.diag(np.diag(found.real))
-        if exact:
-            rates = np.maximum(rates, 0.0)
-        else:
-            rates = _weighted(found.real)
+        scale = float(np.abs(found).max())
+        exact = float(np.abs(found.imag).max()) <= GENERATOR * scale and rates.min() >= -GENERATOR * scale
+        rates = np.maximum(rates, 0.0) if exact else _weighted(found.real)
         G = (rates - np.diag(rates.sum(axis=1))) * periods_per_year
         chain = cls(G, names)
         chain.method = "logarithm" if exact else "weighted"
