@@ -217,7 +217,7 @@ class ControlProblem:
                 return None, None
             mean = self._dense.mean(axis=0)
             _check_definite("Lambda, the mean of Sigma,", mean)
-            return mean, None
+            return mean, _diagonal_alone(mean)
         given = finite("Lambda", Lambda)
         if given.shape == (d,):
             if given.min() <= 0:
@@ -227,10 +227,13 @@ class ControlProblem:
             raise BadData(f"Lambda has shape {given.shape}; it must be ({d}, {d}), or ({d},) for a diagonal")
         _check_symmetric("Lambda", given)
         _check_definite("Lambda", given)
-        diagonal = np.diag(given)
-        if np.array_equal(given, np.diag(diagonal)):
-            return given, np.array(diagonal)
-        return given, None
+        return given, _diagonal_alone(given)
+
+
+def _diagonal_alone(matrix: Floats) -> Floats | None:
+    """Return the diagonal of a matrix that has nothing else, or None."""
+    diagonal = np.array(np.diag(matrix))
+    return diagonal if np.array_equal(matrix, np.diag(diagonal)) else None
 
 
 def _number(name: str, value: Any, kind: str) -> float:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from proofolio.models.control.grid_solution import grid_estimate, policy_iteration
+from proofolio.models.control.grid_value import GridValue
+from proofolio.models.control.grids import MEMORY_LIMIT, GridEstimate
 from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.quadratic_value import QuadraticValue
 from proofolio.models.control.riccati import riccati
@@ -79,3 +84,56 @@ class RegimeControl(ControlProblem):
             Where the equations have no solution that stays bounded.
         """
         return riccati(self)
+
+    def policy_iteration(
+        self,
+        theta_grid: Any,
+        tol: float = 1e-6,
+        max_iter: int = 60,
+        *,
+        n_steps: int | None = None,
+        lift: bool = True,
+        memory_limit: float = MEMORY_LIMIT,
+    ) -> GridValue:
+        r"""Return the value with a box and linear costs on a grid of positions, by policy iteration.
+
+        Differences are taken of what the value lacks to the exact one without limits and linear costs (`riccati`),
+        against the wind of the trades: an order 1 scheme that cannot overshoot. Where the problem has neither limits
+        nor linear costs nothing lacks, and the answer is exact.
+
+        Parameters
+        ----------
+        theta_grid : array_like, or sequence of d of them
+            One axis of positions for all assets, or one an asset, for 1 to 3 assets; cut at the limits. Without
+            limits it must hold the positions worth having: beyond its ends the value is the one without costs, moved.
+        tol : float
+            Change at which a policy is taken for the best, relative to the size of what is solved for.
+        max_iter : int
+            Policies tried, at most.
+        n_steps : int, optional
+            Implicit steps of a finite horizon; 252 a year when left out.
+        lift : bool
+            ``False`` takes differences of the whole value: for comparison, ten times less exact.
+        memory_limit : float
+            Bytes.
+
+        Warns
+        -----
+        Imprecise
+            Where `max_iter` policies were not enough.
+
+        Raises
+        ------
+        BadData
+            Where it would need more memory; the sentence says how much and how long (see `grid_estimate`).
+        UnsupportedProgram
+            For a matrix Lambda that is not diagonal, limits that are no box, fixed costs, factors and drift; the
+            sentence names the method that takes them.
+        """
+        return policy_iteration(
+            self, theta_grid, tol, max_iter, n_steps=n_steps, lift=lift, memory_limit=memory_limit
+        )
+
+    def grid_estimate(self, theta_grid: Any, n_steps: int | None = None) -> GridEstimate:
+        """Return the memory and time that `policy_iteration` would take, without doing it."""
+        return grid_estimate(self, theta_grid, n_steps)
