@@ -274,7 +274,7 @@ def _curvature(hessian: Interval) -> Floats:
     values, vectors = np.linalg.eigh(middle)
     Y = Interval.of(vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :])
     product = (Y[:, :, None, :] * Y[:, None, :, :]).sum()
-    return np.where(finite, Interval.of((hessian - product).size()).sum().high, np.inf)
+    return np.where(finite[:, None], Interval.of((hessian - product).size()).sum().high, np.inf)
 
 
 def _best(brackets: Floats, d: Floats) -> Floats:
