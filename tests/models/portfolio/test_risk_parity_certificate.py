@@ -191,6 +191,17 @@ def test_a_planted_worse_plan_is_not_certified_and_a_better_one_is_named():
         assert objectives(known.better[None], S, w0, 0.5)[0] < objectives(planted[None], S, w0, 0.5)[0]
 
 
+def test_a_descent_that_ends_at_a_worse_plan_goes_on_from_what_the_search_meets():
+    S, w0, _ = market(3, 1)
+    once = RiskParity(3, 1, 0.5).stepper(starts="erc").solve(S, w0)
+    step = RiskParity(3, 1, 0.5, certify=True).stepper(starts="erc").solve(S, w0)
+    many = RiskParity(3, 1, 0.5).stepper().solve(S, w0)
+    assert once.objective > 1.2 * many.objective  # a local optimum, planted by the start
+    assert (step.begun, step.certified, step.ok) == ("search", True, True)
+    assert step.objective == pytest.approx(many.objective, rel=1e-4)
+    assert (step.starts, step.elsewhere) == (2, 1)
+
+
 def test_at_the_limit_of_boxes_the_bound_holds_and_nothing_is_certified():
     S, w0, _ = market(4, 1)
     program = RiskParity(4, 1, 0.02, certify=True)
@@ -235,7 +246,7 @@ def test_larger_programs_are_refused(n, H):
 
 def test_an_asset_is_called_kept_out_only_where_no_plan_with_it_alone_alive_is_better():
     explained = 0
-    for seed in range(40):
+    for seed in range(20):
         S, w0, _ = market(4, seed)
         w0 = np.where(np.arange(4) < 2, w0, 0.0)
         w0 /= w0.sum()
@@ -245,4 +256,4 @@ def test_an_asset_is_called_kept_out_only_where_no_plan_with_it_alone_alive_is_b
             alive = RiskParity(4, 1, 0.3, lower=least).stepper(starts="erc").solve(S, w0)
             assert alive.objective >= step.objective
             explained += len(step.penalty_choice) > 1
-    assert explained >= 4
+    assert explained >= 2

@@ -269,7 +269,7 @@ def _curvature(hessian: Interval) -> Floats:
     """
     middle = hessian.middle()
     middle = 0.5 * (middle + middle.swapaxes(1, 2))
-    finite: Mask = np.isfinite(middle).all(axis=(1, 2))
+    finite: Mask = np.all(np.isfinite(middle), axis=(1, 2))
     middle = np.where(finite[:, None, None], middle, 0.0)
     values, vectors = np.linalg.eigh(middle)
     Y = Interval.of(vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :])
