@@ -46,9 +46,9 @@ def random_instance(seed):
     return D, rng.normal(size=n), float(rng.normal()), low, high, np.array(points)
 
 
-def test_each_tier_is_at_least_the_next_and_the_last_at_least_what_sampling_finds():
-    sharper = {"lp": 0, "mip": 0}
-    for seed in range(100):
+def test_each_tier_is_at_least_the_next_and_the_last_at_least_what_sampling_finds(pytestconfig):
+    sharper, count = {"lp": 0, "mip": 0}, 100 if pytestconfig.getoption("--full") else 36
+    for seed in range(count):
         D, g, h, low, high, points = random_instance(seed)
         q = quadratic(D, g, h, low, high)
         found = q.tops(seconds=10.0)
@@ -57,8 +57,7 @@ def test_each_tier_is_at_least_the_next_and_the_last_at_least_what_sampling_find
         assert found["mip"] <= sampled + 0.25 * (1 + abs(sampled)), seed
         sharper["lp"] += found["lp"] < found["interval"] - 1e-6
         sharper["mip"] += found["mip"] < found["lp"] - 1e-5
-    assert sharper["lp"] >= 30
-    assert sharper["mip"] >= 30
+    assert min(sharper.values()) >= 0.3 * count
 
 
 def vertices(low, high, budget):
