@@ -79,7 +79,8 @@ class MeanVarianceStepper:
     solver : "auto", "riccati", or a name in `QP_SOLVERS`
         ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit). ``"auto"`` takes it
         for many assets and PIQP for few, and where the first answer is not proved to be good enough, PIQP and
-        Clarabel after it. A solver that is named answers alone.
+        Clarabel after it; with costs of the power 3/2 ours and Clarabel, which alone take them. A solver that is
+        named answers alone.
     tolerance : float
         Of the proven gap, relative (see `Kkt`).
     asymmetry : ndarray, shape (n,), optional
@@ -116,11 +117,11 @@ class MeanVarianceStepper:
                 ("riccati", "piqp", "clarabel") if inner and n >= MANY + MORE / H else ("piqp", "clarabel")
             )
         if step.power is not None:
-            if solver not in ("auto", "clarabel"):
+            if solver not in ("auto", "riccati", "clarabel"):
                 raise BadData(
-                    f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name clarabel"
+                    f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name riccati or clarabel"
                 )
-            names = ("clarabel",)
+            names = (solver,) if solver != "auto" else ("riccati", "clarabel") if inner else ("clarabel",)
         self._asymmetry = asymmetry if asymmetry is not None and asymmetry.any() else None
         self._names = names
         self._solvers: dict[str, Solve] = {}
@@ -207,7 +208,7 @@ class MeanVarianceStepper:
 
     def _riccati(self) -> Solve:
         step, plans = self._step, self._step.plan_set
-        engine = Multiperiod(plans.n, plans.periods, step.cost, plans.lower, plans.upper)
+        engine = Multiperiod(plans.n, plans.periods, step.cost, plans.lower, plans.upper, step.power)
 
         def solve(
             mean: Floats, covariance: Floats, w0: Floats, size: float

@@ -41,6 +41,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
 )
 from proofolio.models.portfolio.risk_parity_starts import POOL, STARTS, neighbours, wanted_starts
 from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
+from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
@@ -116,7 +117,7 @@ class RiskParity(RiskParityProblem):
         point = self.weights_given(at)
         Q, q, constant = approximation(point, sigma, self.budgets)
         model = Builder("risk_parity")
-        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held)
+        W, cost = add_plan(model, self.plan_set, held, TradeCost.of(self.n, self.gamma_trade))
         smooth = sum(model.quadratic(0.5 * Q[t], W[:, t]) for t in range(self.H)) + (q.T * W).sum()
         model.minimise(smooth + cost + constant)
         return model
