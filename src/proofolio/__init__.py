@@ -16,11 +16,12 @@ portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Hist
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
 views       `ViewControl`, `Views`, `View`, `BlackLitterman`, `posterior`, `Posterior`, `equilibrium`, `drifted`, `AssetRegimes`,
             `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
+control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
             `InvalidBigM`, `SolverFailure`, `NoPlan`, `ContradictoryViews`; the warnings `UnprovenBigM`,
-            `DoubtfulFile`, `DoubtfulViews`, `Imprecise`
+            `DoubtfulFile`, `DoubtfulViews`, `DoubtfulEstimate`, `Imprecise`
 """
 
 from importlib.metadata import version
