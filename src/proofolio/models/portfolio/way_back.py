@@ -22,12 +22,13 @@ from scipy import optimize, sparse
 
 from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
-from proofolio.models.portfolio.plan_set import FEASIBLE, PlanSet
+from proofolio.models.portfolio.plan_set import PlanSet
 
 __all__ = ["way_back"]
 
 
 SLACK = 1e-9  # what an earlier program found is held up to this: two answers of a solver differ by rounding
+MISSED = 1e-7  # a rule missed by no more is kept: well above the slack and the solver's rounding
 
 
 def way_back(plans: PlanSet, held: Floats) -> tuple[Floats, tuple[str, ...]]:
@@ -99,6 +100,6 @@ def way_back(plans: PlanSet, held: Floats) -> tuple[Floats, tuple[str, ...]]:
     weights: Floats = found.x[:n]
     missed = {
         name: by for name, by in plans.bounded(plans.lower[:1], plans.upper[:1])
-        .violations(weights[:, None], held).items() if by > FEASIBLE
+        .violations(weights[:, None], held).items() if by > MISSED
     }  # fmt: skip
     return weights, tuple(missed)
