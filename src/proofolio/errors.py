@@ -6,7 +6,10 @@ from difflib import get_close_matches
 __all__ = [
     "BadData",
     "ContradictoryRows",
+    "ContradictoryViews",
+    "DoubtfulEstimate",
     "DoubtfulFile",
+    "DoubtfulViews",
     "Imprecise",
     "InvalidBigM",
     "NoPlan",
@@ -35,6 +38,10 @@ class ContradictoryRows(ProofolioError, ValueError):
     """A row without variables is false as written, so no point can satisfy the model."""
 
 
+class ContradictoryViews(BadData):
+    """Views that are held for certain contradict one another, so no mean satisfies them; the text names them."""
+
+
 class UnsupportedProgram(ProofolioError, ValueError):
     """A solver or an interface cannot express this class of program; the text says what, and who can."""
 
@@ -59,6 +66,10 @@ class Imprecise(UserWarning):
     """An answer is less exact than documented, as rounding allows no more; the text states the error."""
 
 
+class DoubtfulEstimate(UserWarning):
+    """A number was estimated from too little, or is used where it tells little; the text says how little."""
+
+
 class DoubtfulFile(UserWarning):
     """A line of a model file may not say what its author meant; the text gives the line and how it is read."""
 
@@ -74,3 +85,7 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     names = {str(each).casefold(): str(each) for each in known}
     close = get_close_matches(str(name).casefold(), names, n=1)
     return f" (did you mean {names[close[0]]!r}?)" if close else ""
+
+
+class DoubtfulViews(UserWarning):
+    """Views repeat one another, or surprise beyond what their confidences allow; the text names them."""

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.models.arguments import not_negative, whole
+from proofolio.models.portfolio.mean_variance_batch import MeanVarianceBatch
 from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
 from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
@@ -121,8 +122,11 @@ class MeanVariance:
         given = half_spread, power_impact, asymmetry
         alone = all(each is None for each in given)
         a, p, c = (1.0, 0.0, 0.0) if alone else (0.0 if each is None else each for each in given)
-        each, times = TradeCost.of(self.n, a, p, c), self.gamma_trade * self.plan_set.counted
-        self.charged = TradeCost(times * each.half_spread, times * each.power_impact, times * each.asymmetry)
+        each, counted = TradeCost.of(self.n, a, p, c), self.plan_set.counted
+        self._costs = TradeCost(
+            counted * each.half_spread, counted * each.power_impact, counted * each.asymmetry
+        )
+        self.charged = self._costs.times(self.gamma_trade)
         power = self.charged.power_impact if self.charged.power_impact.any() else None
         self.step = QuadraticStep(self.plan_set, self.charged.half_spread, self.gamma_risk, power)
 
@@ -215,6 +219,30 @@ class MeanVariance:
             )
             raise UnsupportedProgram(f"{what}, which the direct solvers cannot take: use .solve()")
         return MeanVarianceStepper(self.step, solver, tolerance, self.charged.asymmetry, **options)
+
+    def batch(self, *, tolerance: float = TOLERANCE) -> MeanVarianceBatch:
+        """Return the solver of many steps at once, for frontiers and for paths beside each other.
+
+        Parameters
+        ----------
+        tolerance : float
+            Of the proven relative gap.
+
+        Raises
+        ------
+        BadData
+            Where the rules are more than bounds with room between them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> mpc = MeanVariance(n=3, H=1, gamma_risk=5.0, gamma_trade=0.001)
+        >>> mean, covariance, held = [2e-3, 1e-3, 0.0], 1e-4 * np.eye(3), [0.0, 0.5, 0.5]
+        >>> frontier = mpc.batch().solve([mean], [covariance], [held], gamma_risk=[1, 5, 9])
+        >>> frontier.ok.all(), frontier.W[:, 0].round(2).tolist()
+        (np.True_, [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.39, 0.5, 0.11]])
+        """
+        return MeanVarianceBatch(self.plan_set, self._costs, self.gamma_risk, self.gamma_trade, tolerance)
 
     def solve(
         self,

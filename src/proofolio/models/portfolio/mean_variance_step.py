@@ -38,7 +38,6 @@ SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order 
 FLAT = 1e-14  # of the largest mean: differences below it are rounding
 NOTHING = 1e-200  # an objective this small would lose its digits when it is scaled
 CONVEX = 1e-12  # of the largest entry: far below what a gap of the tolerance could notice
-INSIDE = 1e-6  # room between the sums of the bounds and the budget that an interior point needs
 
 Solve = Callable[[Floats, Floats, Floats, float], "tuple[Floats, TradeMultipliers] | None"]
 
@@ -106,7 +105,7 @@ class MeanVarianceStepper:
         self._step, self._tolerance, self._options = step, tolerance, options
         plans = step.plan_set
         H, n = plans.lower.shape
-        inner = plans.net == (1.0, 1.0) and not plans.groups and not plans.limited and _has_inside(plans)
+        inner = plans.bounds_only
         if solver == "riccati" and not inner:
             raise BadData(
                 "solver 'riccati' takes bounds with room between them, no groups and no turnover limit"
@@ -268,9 +267,3 @@ def _rank(kkt: Kkt) -> tuple[bool, float]:
     """Order answers: the feasible ones first, then by the gap; NaN last."""
     gap = kkt.gap_relative if kkt.gap_relative == kkt.gap_relative else np.inf
     return not kkt.violation <= ACCEPTED, gap
-
-
-def _has_inside(plans: PlanSet) -> bool:
-    apart = (plans.upper - plans.lower).min() > 0.0
-    low, high = plans.lower.sum(axis=1).max(), plans.upper.sum(axis=1).min()
-    return bool(apart and low < 1.0 - INSIDE and high > 1.0 + INSIDE)

@@ -44,6 +44,7 @@ __all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet", "plan_set_of"]
 
 
 NOTHING = 1e-6  # a weight of at most this size is taken for zero when positions are counted
+INSIDE = 1e-6  # room between the sums of the bounds and the budget that an interior point needs
 INFEASIBLE = 2  # what `scipy.optimize.milp` answers where there is no point
 
 
@@ -217,6 +218,15 @@ class PlanSet:
     def mixed_integer(self) -> bool:
         """Whether a rule counts positions, or asks for sizes with gaps between them."""
         return self.few or bool(self.minimum_position.any()) or self.round_lots is not None
+
+    @property
+    def bounds_only(self) -> bool:
+        """Whether a plan is weights that add up to 1 between bounds with room between them, and no more is asked."""
+        plain = self.net == (1.0, 1.0) and not (
+            self.groups or self.limited or self.mixed_integer or self.gross_binds
+        )
+        low, high = self.lower.sum(axis=1).max(), self.upper.sum(axis=1).min()
+        return bool(plain and (self.upper > self.lower).all() and low < 1.0 - INSIDE and high > 1.0 + INSIDE)
 
     @property
     def gross_binds(self) -> bool:

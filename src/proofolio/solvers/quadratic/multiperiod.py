@@ -35,7 +35,7 @@ from scipy.linalg import blas, lapack
 
 from proofolio.arrays import Floats
 
-__all__ = ["Multiperiod", "MultiperiodAnswer"]
+__all__ = ["Iterate", "Multiperiod", "MultiperiodAnswer", "Prices", "trade_balance"]
 
 
 ITERATIONS = 60
@@ -163,7 +163,7 @@ class Multiperiod:
         best, least = now, np.inf
         for k in range(ITERATIONS + 1):
             PW = self._curved(P, now.W)
-            g = PW + q + self._wide(_apart(now.s))
+            g = PW + q + self._wide(trade_balance(now.s))
             gap = self._gap(now, PW, q, g, prices, before)
             if gap < least:
                 best, least = now, gap
@@ -195,7 +195,7 @@ class Multiperiod:
         u = self._trades(W, before)
         v = np.array((np.maximum(u, 0.0), np.maximum(-u, 0.0))) + apart
         z = np.maximum(apart / (W - self._lower), LEAST)
-        y = np.maximum(apart / (self._upper - W), LEAST) if self._capped else np.zeros((0, 0))
+        y = np.maximum(apart / (self._upper - W), LEAST) if self._capped else W[:0]
         x = prices.cost + np.zeros_like(v)
         if prices.power is not None:
             x = np.where(prices.power > 0.0, np.maximum(x + 1.5 * prices.power * np.sqrt(v), LEAST), x)
@@ -279,7 +279,7 @@ class Multiperiod:
                     ry = ry + around.W * around.y
             pushed = rv / x if power is None else (rv / v - off) * give
             push = D * (pushed[0] - pushed[1])
-            right = rz / low - dual + self._wide(_apart(push))
+            right = rz / low - dual + self._wide(trade_balance(push))
             if self._capped:
                 right -= ry / high
             dW = self._substitute(right, tied)
@@ -351,7 +351,7 @@ class Multiperiod:
         return np.array(ahead)
 
 
-def _apart(s: Floats) -> Floats:
+def trade_balance(s: Floats) -> Floats:
     """Return s_t - s_{t+1}: what the multipliers of the trades add to the gradient of each period."""
     made = s.copy()
     made[:-1] -= s[1:]
