@@ -6,6 +6,7 @@ from difflib import get_close_matches
 __all__ = [
     "BadData",
     "ContradictoryRows",
+    "DoubtfulEstimate",
     "DoubtfulFile",
     "Imprecise",
     "InvalidBigM",
@@ -57,6 +58,10 @@ class UnprovenBigM(UserWarning):
 
 class Imprecise(UserWarning):
     """An answer is less exact than documented, as rounding allows no more; the text states the error."""
+
+
+class DoubtfulEstimate(UserWarning):
+    """A number was estimated from too little, or is used where it tells little; the text says how little."""
 
 
 class DoubtfulFile(UserWarning):
