@@ -13,6 +13,7 @@ paths: their difference has an interval, and each path's is at least zero.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,10 @@ from proofolio.models.control.plans import PathProgram, chain, loss_terms
 from proofolio.models.control.policies import Trades, in_steps
 from proofolio.models.control.problem import ControlProblem
 
-__all__ = ["Gap", "bound_of", "least_losses", "losses_of", "regime_paths"]
+__all__ = ["Gap", "bound_of", "least_losses", "least_lossy", "losses_of", "regime_paths"]
 
 
+CHOICE = 3  # number of the stream of paths on which policies are chosen: never those of a bound
 YEARS = 5.0  # of the paths where there is no horizon
 OUTSIDE = (
     1e-9  # a policy that misses its limits by more is not bounded: the theorem is about policies within them
@@ -123,7 +125,7 @@ def bound_of(
 ) -> Gap:
     """Return the gap of a policy; see `RegimeControl.bound`."""
     paths = whole("paths", paths, 2)
-    policy = getattr(policy, "at", lambda steps: policy)(steps_per_year)
+    policy = _in_these(policy, steps_per_year)
     discrete = in_steps(control, steps_per_year)
     z = regime_paths(control, discrete, paths, seed, steps_per_year)
     d = control.alpha.shape[1]
@@ -142,6 +144,24 @@ def bound_of(
     if discrete.steps is None and control.rho == 0.0:
         first = first + _earned_without_discount(discrete, z)
     return _gap(control, policy, first, lost, least, reached, end, filtered, paths, seed, steps_per_year)
+
+
+def least_lossy(
+    control: ControlProblem, policies: Sequence[Trades], paths: int, seed: int, steps_per_year: float
+) -> Trades:
+    """Return the policy of the least mean loss on paths of a stream of their own; see `RegimeControl.choose`."""
+    if not policies:
+        raise BadData("there is no policy to choose from")
+    discrete = in_steps(control, steps_per_year)
+    rng = np.random.default_rng([CHOICE, seed])
+    z = regime_paths(control, discrete, whole("paths", paths, 1), rng, steps_per_year)
+    held = np.zeros((paths, control.d))
+    lost = [losses_of(control, _in_these(p, steps_per_year), discrete, z, z, held).mean() for p in policies]
+    return policies[int(np.argmin(lost))]
+
+
+def _in_these(policy: Any, steps_per_year: float) -> Trades:
+    return policy.at(steps_per_year) if hasattr(policy, "at") else policy
 
 
 def regime_paths(

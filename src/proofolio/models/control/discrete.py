@@ -82,7 +82,7 @@ class DiscreteControl:
         return np.asarray(np.einsum("bij,bj->bi", self.inverse[at][z], wanted))
 
     def loss(self, theta: Floats, y: Floats, z: Integers, k: int, l1: Floats, fixed: Floats) -> Floats:
-        """Return what a step to y loses against the step without limits and linear or fixed costs, (B,), undiscounted."""
+        """Return what a step to y loses against the one without limits and linear costs, (B,), undiscounted."""
         away, moved = y - self.target(theta, z, k), np.abs(y - theta)
         curved = 0.5 * np.einsum("bi,bij,bj->b", away, self.M[self.row(k)][z], away)
         return np.asarray(curved + moved @ l1 + (moved > 0.0) @ fixed)
