@@ -14,7 +14,7 @@ solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `ex
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
             `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `PlanSet`, `RegimeSwitching`,
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
-control     `RegimeChain`, `RegimeControl`, `Factors`, `FactorCovariance`
+control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,

@@ -54,6 +54,7 @@ from proofolio.formulations.signs import positive_part as positive_part
 from proofolio.interfaces.files.model_files import read_program as read_program
 from proofolio.interfaces.files.model_files import write_program as write_program
 from proofolio.models.control.chain import RegimeChain as RegimeChain
+from proofolio.models.control.hjb_solver import HJBSolver as HJBSolver
 from proofolio.models.control.problem import FactorCovariance as FactorCovariance
 from proofolio.models.control.problem import Factors as Factors
 from proofolio.models.control.regime_control import RegimeControl as RegimeControl

@@ -1,33 +1,34 @@
-"""Small control problems that the tests share."""
-
-from __future__ import annotations
-
-from itertools import product
+"""Control problems that the tests share, made from their numbers alone."""
 
 import numpy as np
 
-from proofolio.models.control.chain import RegimeChain
-from proofolio.models.control.regime_control import RegimeControl
+G3 = np.array([[-0.2, 0.15, 0.05], [0.1, -0.2, 0.1], [0.05, 0.15, -0.2]])
 
 
-def random_control(rng, m=2, d=2, *, years=2.0, **options):
-    """A control with random drifts, covariances and a cost of speed that does not commute with them."""
-    G = rng.uniform(0.1, 2.0, (m, m)) / years
-    np.fill_diagonal(G, 0.0)
-    G -= np.diag(G.sum(1))
+def market(d, m=3, seed=0, **options):
+    """Return the arguments of a problem with m regimes of calm to wild, d assets and general covariances."""
+    rng = np.random.default_rng(seed)
+    G = G3 if m == 3 else np.full((m, m), 0.2 / max(m - 1, 1)) * (1 - np.eye(m))
+    if m != 3:
+        G = G - np.diag(G.sum(axis=1))
+    Sigma = []
+    for i in range(m):
+        loadings = rng.standard_normal((d, d + 3))
+        C = loadings @ loadings.T
+        scale = rng.uniform(0.1, 0.3, d) * (0.8 + 0.5 * i) / np.sqrt(np.diag(C))
+        Sigma.append(C * np.outer(scale, scale))
+    arguments = {"chain": G, "alpha": rng.normal(0.04, 0.06, (m, d)), "Sigma": np.array(Sigma)}
+    return {**arguments, **options}
 
-    def definite(scale):
-        root = rng.normal(size=(d, d))
-        return scale**2 * (root @ root.T / d + np.eye(d)) / 2
 
-    Sigma = np.array([definite(rng.uniform(0.15, 0.35)) for _ in range(m)])
-    options = {"gamma": 3.0, "eta": 0.1, "Lambda": definite(0.25), "rho": 0.05} | options
-    return RegimeControl(RegimeChain(G), rng.normal(0.0, 0.08, (m, d)), Sigma, **options)
+def non_diagonal(d, seed=1):
+    """Return a positive definite matrix that commutes with nothing else here."""
+    X = np.random.default_rng(seed).standard_normal((d, d + 2))
+    return X @ X.T / d * 0.05
 
 
-def every_path(control, steps, steps_per_year, start):
-    """All regime paths of so many steps from a regime, and their probabilities."""
-    P = control.chain.transition(1.0 / steps_per_year)
-    paths = np.array([(start, *rest) for rest in product(range(len(P)), repeat=steps)])
-    chances = np.prod([P[paths[:, k], paths[:, k + 1]] for k in range(steps)], axis=0)
-    return paths, chances
+def reward(control, theta, z, u):
+    """Return the running reward, from the arguments alone."""
+    alpha, Sigma = control.alpha[z], control.Sigma[z]
+    kept = (theta * alpha).sum(axis=-1) - control.gamma / 2 * np.einsum("ni,nij,nj->n", theta, Sigma, theta)
+    return kept - control.eta / 2 * np.einsum("ni,ij,nj->n", u, control.Lambda, u)

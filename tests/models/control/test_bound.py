@@ -12,7 +12,7 @@ from proofolio.models.control.limits import limits_of
 from proofolio.models.control.policies import Lookahead, OneStep, Projected, Receding, in_steps
 from proofolio.models.portfolio.plan_set import Group, PlanSet
 
-from .problems import every_path, random_control
+from .policy_problems import every_path, random_control
 
 
 def quiet(*arguments, **options):
@@ -116,8 +116,7 @@ def whole_path_minimum(control, discrete, z, held):
         moved = np.diff(y, axis=0, prepend=held[None])
         rows = [(u - moved).ravel(), (u + moved).ravel()]
         if limits.gross is not None:
-            for signs in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-                rows.append(limits.gross - y @ np.array(signs))
+            rows += [limits.gross - y @ np.array(s) for s in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
         return np.concatenate(rows)
 
     box = [(low, high) for _ in range(N) for low, high in zip(limits.lower, limits.upper, strict=True)]
@@ -176,10 +175,12 @@ def test_with_filtered_regimes_the_gap_says_that_it_holds_the_value_of_knowing()
     rng = np.random.default_rng(9)
     control = random_control(rng, 2, 2, years=5.0)
     known, seen = quiet(control, OneStep(control), 50), quiet(control, OneStep(control), 50, filtered=True)
-    assert known.known and not seen.known
+    assert known.known
+    assert not seen.known
     assert seen.upper == pytest.approx(known.upper)
     assert seen.gap > 1e-4
-    assert "knowing the regime" in str(seen) and "knowing the regime" not in str(known)
+    assert "knowing the regime" in str(seen)
+    assert "knowing the regime" not in str(known)
 
 
 class Wild:
@@ -191,7 +192,7 @@ class Wild:
 
 def test_a_policy_that_leaves_the_limits_has_no_gap():
     control = random_control(np.random.default_rng(10), 2, 2, limits=1.0)
-    with pytest.raises(BadData, match="leaves the limits by 0.2 at step 3"):
+    with pytest.raises(BadData, match=r"leaves the limits by 0.2 at step 3"):
         bound_of(control, Wild(), 3)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from proofolio.models.control.policies import Projected, in_steps
 
-from .problems import every_path, random_control
+from .policy_problems import every_path, random_control
 
 
 @pytest.mark.parametrize("horizon", [None, 0.5])

@@ -97,7 +97,7 @@ class RegimeChain:
     def mean_length(self) -> Floats:
         """Mean length of a stay in each regime, years, (m,); infinite for one that is never left."""
         leaving = -np.diag(self.generator)
-        return np.divide(1.0, leaving, out=np.full(self.m, np.inf), where=leaving > 0)
+        return np.asarray(np.divide(1.0, leaving, out=np.full(self.m, np.inf), where=leaving > 0))
 
     @cached_property
     def stationary(self) -> Floats:
@@ -110,8 +110,7 @@ class RegimeChain:
         """
         G, m = self.generator, self.m
         scale = max(float(np.abs(G).max()), np.finfo(float).tiny)
-        left, sizes, _ = np.linalg.svd(G.T / scale)
-        del left
+        sizes = np.linalg.svd(G.T / scale, compute_uv=False)
         if m > 1 and sizes[-2] < 1e-13 * m:
             raise BadData(
                 "the long-run shares depend on the first regime, since some regimes are never left for the "
@@ -240,14 +239,10 @@ class RegimeChain:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # logm's own doubts: what it gives is judged by `distance`
             found = np.asarray(logm(given))
-        least = float((found.real + np.eye(m) * np.inf).min()) if m > 1 else 0.0
-        scale = float(np.abs(found).max())
-        exact = float(np.abs(found.imag).max()) <= GENERATOR * scale and least >= -GENERATOR * scale
         rates = found.real - np.diag(np.diag(found.real))
-        if exact:
-            rates = np.maximum(rates, 0.0)
-        else:
-            rates = _weighted(found.real)
+        scale = float(np.abs(found).max())
+        exact = float(np.abs(found.imag).max()) <= GENERATOR * scale and rates.min() >= -GENERATOR * scale
+        rates = np.maximum(rates, 0.0) if exact else _weighted(found.real)
         G = (rates - np.diag(rates.sum(axis=1))) * periods_per_year
         chain = cls(G, names)
         chain.method = "logarithm" if exact else "weighted"
@@ -343,7 +338,7 @@ def _weighted(logarithm: Floats) -> Floats:
     lacking = np.maximum(-off, 0.0).sum(axis=1)
     having = np.abs(np.diag(G)) + np.maximum(off, 0.0).sum(axis=1)
     share = np.divide(lacking, having, out=np.zeros(len(G)), where=having > 0)
-    return np.maximum(off, 0.0) * np.maximum(1.0 - share, 0.0)[:, None]
+    return np.asarray(np.maximum(off, 0.0) * np.maximum(1.0 - share, 0.0)[:, None])
 
 
 def _probabilities(P: ArrayLike) -> Floats:

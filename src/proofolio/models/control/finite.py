@@ -6,6 +6,8 @@ stiff; a much longer one ends where the stationary solution is reached, and goes
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy.integrate import DOP853
 from scipy.linalg import expm
@@ -41,7 +43,7 @@ class Trajectory:
     def __init__(self, equations: Equations, start: Floats, T: float) -> None:
         self._equations, self._shape, self.T = equations, start.shape, T
         scale = max(float(np.abs(equations.R).max()), float(np.abs(start).max()), 1e-300)
-        self._tolerances = {"rtol": RELATIVE, "atol": ABSOLUTE * scale}
+        self._tolerances: dict[str, Any] = {"rtol": RELATIVE, "atol": ABSOLUTE * scale}
         self._times: list[float] = [0.0]
         self._points: list[Floats] = [start.ravel().copy()]
         self._steps: list[float | None] = [None]  # that begin there
@@ -54,7 +56,7 @@ class Trajectory:
         return self._equations.change(y.reshape(self._shape)).ravel()
 
     def _integrate(self) -> None:
-        solver = DOP853(self._right, 0.0, self._points[0], self.T, **self._tolerances)
+        solver: Any = DOP853(self._right, 0.0, self._points[0], self.T, **self._tolerances)
         self._steps[0] = float(solver.h_abs)
         count, stride = 0, 1
         while solver.status == "running":
@@ -109,7 +111,7 @@ class Trajectory:
         if self._reached is not None and s >= self._reached:
             return self._beyond(s)
         i = int(np.clip(np.searchsorted(self._times, s, side="right") - 1, 0, len(self._times) - 2))
-        solver = DOP853(
+        solver: Any = DOP853(
             self._right, self._times[i], self._points[i], self._times[i + 1],
             first_step=self._first(i) / FINER, max_step=self._first(i) / FINER, **self._tolerances,
         )  # fmt: skip
@@ -150,12 +152,12 @@ class Trajectory:
         return found, slope
 
 
-def _with_slope(polynomial: object, s: float) -> tuple[Floats, Floats]:
+def _with_slope(polynomial: Any, s: float) -> tuple[Floats, Floats]:
     """Return value and derivative of the interpolating polynomial of one step, by Horner's rule."""
-    h, old, start = polynomial.h, polynomial.t_old, polynomial.y_old  # type: ignore[attr-defined]
+    h, old, start = polynomial.h, polynomial.t_old, polynomial.y_old
     x = (s - old) / h
     value, slope = np.zeros_like(start), np.zeros_like(start)
-    for i, term in enumerate(reversed(polynomial.F)):  # type: ignore[attr-defined]
+    for i, term in enumerate(reversed(polynomial.F)):
         value = value + term
         if i % 2 == 0:
             value, slope = value * x, slope * x + value

@@ -217,7 +217,7 @@ class ControlProblem:
                 return None, None
             mean = self._dense.mean(axis=0)
             _check_definite("Lambda, the mean of Sigma,", mean)
-            return mean, None
+            return mean, _diagonal_alone(mean)
         given = finite("Lambda", Lambda)
         if given.shape == (d,):
             if given.min() <= 0:
@@ -227,10 +227,13 @@ class ControlProblem:
             raise BadData(f"Lambda has shape {given.shape}; it must be ({d}, {d}), or ({d},) for a diagonal")
         _check_symmetric("Lambda", given)
         _check_definite("Lambda", given)
-        diagonal = np.diag(given)
-        if np.array_equal(given, np.diag(diagonal)):
-            return given, np.array(diagonal)
-        return given, None
+        return given, _diagonal_alone(given)
+
+
+def _diagonal_alone(matrix: Floats) -> Floats | None:
+    """Return the diagonal of a matrix that has nothing else, or None."""
+    diagonal = np.array(np.diag(matrix))
+    return diagonal if np.array_equal(matrix, np.diag(diagonal)) else None
 
 
 def _number(name: str, value: Any, kind: str) -> float:
@@ -362,10 +365,10 @@ def _factors(factors: Factors | Mapping[str, ArrayLike], m: int, d: int) -> Fact
                 f"factors must have {', '.join(Factors._fields)}, not {', '.join(map(str, factors))}"
             )
         parts: tuple[Any, ...] = tuple(factors[name] for name in Factors._fields)
-    elif isinstance(factors, tuple) and len(factors) == len(Factors._fields):
-        parts = tuple(factors)
     else:
-        raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
+        parts = tuple(factors)
+        if len(parts) != len(Factors._fields):
+            raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
     B = finite("factors.B", parts[0])
     if B.ndim not in (2, 3) or B.shape[-2] != d:
         raise BadData(f"factors.B has shape {B.shape}; it must be ({m}, {d}, k) or ({d}, k)")

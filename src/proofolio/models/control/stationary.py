@@ -123,7 +123,8 @@ def _coupled_sylvester(left: Floats, right: Floats, given: Floats, G: Floats) ->
                     system[i, :, i, :] = own
                 else:
                     system[i, :, j, :] = -G[i, j] * np.eye(p * q)
-        return np.linalg.solve(system.reshape(m * p * q, -1), given.ravel()).reshape(given.shape)
+        solved = np.linalg.solve(system.reshape(m * p * q, m * p * q), given.ravel())
+        return np.asarray(solved.reshape(given.shape))
     found = np.zeros_like(given)
     for _ in range(SWEEPS):
         before = found.copy()
@@ -138,17 +139,20 @@ def _coupled_sylvester(left: Floats, right: Floats, given: Floats, G: Floats) ->
 def _linear_block(e: Equations, Q: Floats) -> None:
     """Fill in the columns of the constant: -b of the positions and -h of the factors."""
     n, d, m = e.d + e.k, e.d, e.m
+    if np.isnan(Q[:, :n, :n]).any():  # factors that never fade have no h, and add nothing to b
+        Q[:, d:n, -1] = Q[:, -1, d:n] = np.nan
+        n = d
     system = np.zeros((m, n, m, n))
     right = np.empty((m, n))
     for i in range(m):
         own = -e.F[i, :n, :n].T + e.rho * np.eye(n)
         own[:, :d] += Q[i, :n, :d] / e.eta
         system[i, :, i, :] = own
-        right[i] = e.R[i, :n, n] + Q[i, :n, :n] @ e.F[i, :n, n]
+        right[i] = e.R[i, :n, -1] + Q[i, :n, :n] @ e.F[i, :n, -1]
         for j in range(m):
             system[i, :, j, :] -= e.G[i, j] * np.eye(n)
     found = np.linalg.solve(system.reshape(m * n, m * n), right.ravel()).reshape(m, n)
-    Q[:, :n, n] = Q[:, n, :n] = found
+    Q[:, :n, -1] = Q[:, -1, :n] = found
 
 
 def _constants(e: Equations, Q: Floats) -> None:
