@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def simulated(
     costs: ArrayLike = 0.0,
     seed: int = 0,
     *,
-    filtered: bool = False,
+    filtered: bool | Collection[str] = False,
 ) -> SimulationTable:
     """Return figures of policies; see `RegimeControl.simulate`."""
     paths, named = whole("paths", paths, 2), _named(policies)
@@ -112,10 +112,14 @@ def simulated(
         raise BadData("a simulation needs two periods or more: check years and periods_per_year")
     z = control.chain.simulate(paths, years, periods_per_year, seed)[:, :-1]
     returns = simulated_returns(control, z, periods_per_year, seed)
-    beliefs = filtered_regimes(control, returns, periods_per_year) if filtered else None
+    unsure = set(named) if filtered is True else set(filtered or ())
+    if unsure - set(named):
+        raise BadData(f"filtered names {', '.join(sorted(unsure - set(named)))}, which is no policy")
+    beliefs = filtered_regimes(control, returns, periods_per_year) if unsure else None
     tables, pooled = {}, {}
     for name, policy in named.items():
-        done = run(control, policy, z, returns, cost, periods_per_year, beliefs)
+        seen = beliefs if name in unsure else None
+        done = run(control, policy, z, returns, cost, periods_per_year, seen)
         tables[name], pooled[name] = _figures(control, done, years, periods_per_year)
     return SimulationTable(tables, pooled, years, periods_per_year, seed)
 

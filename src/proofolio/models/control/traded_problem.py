@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
@@ -112,7 +112,7 @@ class TradedProblem(ControlProblem):
 
     def simulate(
         self, policies: Any, paths: int = 1000, years: float = 5.0, periods_per_year: float = 252.0,
-        costs: ArrayLike = 0.0, seed: int = 0, filtered: bool = False,
+        costs: ArrayLike = 0.0, seed: int = 0, filtered: bool | Collection[str] = False,
     ) -> SimulationTable:  # fmt: skip
         """Return what policies earn on the same simulated paths, after costs; positions drift with prices.
 
@@ -124,8 +124,9 @@ class TradedProblem(ControlProblem):
         costs : float or array_like, shape (d,)
             Fractions of what is traded. The policies are charged these, whatever they plan with.
         seed : int
-        filtered : bool
-            Whether they see a filter's probabilities, which knows the parameters and the returns so far.
+        filtered : bool or names
+            Whether they, or those of these names, see a filter's probabilities instead of the regime; the filter knows
+            the parameters, and the returns so far.
         """
         return simulated(self, policies, paths, years, periods_per_year, costs, seed, filtered=filtered)
 
