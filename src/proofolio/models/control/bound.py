@@ -161,7 +161,8 @@ def least_lossy(
 
 
 def _in_these(policy: Any, steps_per_year: float) -> Trades:
-    return policy.at(steps_per_year) if hasattr(policy, "at") else policy
+    found: Trades = policy.at(steps_per_year) if hasattr(policy, "at") else policy
+    return found
 
 
 def regime_paths(

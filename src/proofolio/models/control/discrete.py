@@ -115,24 +115,27 @@ def discretised(
     if steps is None:
         A, b = _unchanging(terms, P, r, K, dt)
         M, q = _step(terms, P, r, K, dt, A, b)
-        inverse = np.linalg.inv(M)
+        inverse = np.asarray(np.linalg.inv(M))
         gain = 0.5 * np.einsum("zi,zij,zj->z", q, inverse, q)
         c = linalg.solve(np.eye(len(P)) - r * P, gain) if terms.rho > 0.0 else np.zeros(len(P))
         return DiscreteControl(
             dt, r, P, K, M[None], inverse[None], q[None], A[None], b[None], np.asarray(c)[None], None
         )
     m, d = terms.alpha.shape
-    A, b, c = end if end is not None else (np.zeros((m, d, d)), np.zeros((m, d)), np.zeros(m))
-    As, bs, cs, Ms, inverses, qs = [A], [b], [c], [], [], []
-    for _ in range(steps):
-        M, q = _step(terms, P, r, K, dt, A, b)
-        inverse = np.linalg.inv(M)
-        c = 0.5 * np.einsum("zi,zij,zj->z", q, inverse, q) + r * P @ c
-        A, b = K - K @ inverse @ K, np.einsum("ij,zjk,zk->zi", K, inverse, q)
-        A = 0.5 * (A + A.transpose(0, 2, 1))
-        for kept, new in ((As, A), (bs, b), (cs, c), (Ms, M), (inverses, inverse), (qs, q)):
-            kept.append(new)
-    return DiscreteControl(dt, r, P, K, *(np.array(x[::-1]) for x in (Ms, inverses, qs, As, bs, cs)), steps)
+    A, b, c = np.zeros((steps + 1, m, d, d)), np.zeros((steps + 1, m, d)), np.zeros((steps + 1, m))
+    M, inverse, q = np.empty((steps, m, d, d)), np.empty((steps, m, d, d)), np.empty((steps, m, d))
+    if end is not None:
+        A[-1], b[-1], c[-1] = end
+    for k in range(steps - 1, -1, -1):
+        M[k], q[k] = _step(terms, P, r, K, dt, A[k + 1], b[k + 1])
+        inverse[k] = np.linalg.inv(M[k])
+        c[k] = 0.5 * np.einsum("zi,zij,zj->z", q[k], inverse[k], q[k]) + r * P @ c[k + 1]
+        curved = K - K @ inverse[k] @ K
+        A[k], b[k] = (
+            0.5 * (curved + curved.transpose(0, 2, 1)),
+            np.einsum("ij,zjk,zk->zi", K, inverse[k], q[k]),
+        )
+    return DiscreteControl(dt, r, P, K, M, inverse, q, A, b, c, steps)
 
 
 def _step(

@@ -102,7 +102,7 @@ class PathProgram:
     ) -> None:
         self._parents, self._coupling, self._l1, self._limits = parents, coupling, l1, limits
         self._whole = _Elimination(parents, diagonal, coupling)
-        self._costly = bool(l1.any())
+        self._straight, self._costly = parents == chain(len(parents)), bool(l1.any())
         size = np.maximum(np.einsum("nsii->nsi", diagonal), 1e-300)
         mean = size.mean(-1, keepdims=True)
         self._weights: dict[str, Floats] = {}
@@ -200,8 +200,9 @@ class PathProgram:
             return np.asarray(y @ self._limits.rows.T)
         if name != "trades":
             return y
-        parents = np.array(self._parents)
-        return np.where((parents < 0)[:, None, None], y, y - y[np.maximum(parents, 0)])
+        trades = y.copy()
+        trades[1:] -= y[self._parents[1:]]
+        return trades
 
     def _adjoint(self, name: str, x: Floats) -> Floats:
         if name == "rows":
@@ -209,9 +210,10 @@ class PathProgram:
         if name != "trades":
             return x
         out = x.copy()
-        for k, p in enumerate(self._parents):
-            if p >= 0:
-                out[p] -= x[k]
+        if self._straight:
+            out[:-1] -= x[1:]
+        else:
+            np.subtract.at(out, self._parents[1:], x[1:])
         return out
 
     def _nearest(self, name: str, x: Floats, weight: Floats) -> Floats:
