@@ -6,7 +6,7 @@ Riccati equations, `stationary` and `finite` solve them, `riccati` chooses (whol
 `quadratic_value` is the answer.
 
 With limits, linear or fixed costs: `discrete` is the problem in steps with its exact value, `limits` where positions
-may lie, `plans` convex plans over a chain or tree of steps. On these stand `policies`, `bound` (how far a policy is from
-the optimum at most), `filtering` and `simulation`; `traded_problem` has them as methods. `published` is the published
-example, and `experiments` its claims beside what comes out.
+may lie, `plans` convex plans over a chain or tree of steps. On these stand `policies`, `bound` (how far a policy is
+from the optimum at most), `filtering` and `simulation`; `traded_problem` has them as methods. `published` is the
+published example, and `experiments` its claims beside what comes out.
 """

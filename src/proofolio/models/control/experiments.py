@@ -385,8 +385,8 @@ def _costs(paths: int, seed: int) -> Found:
         claims.append(
             Claim(
                 f"eta = 0.1 suits costs of 1 to 5 bp ({case}).",
-                f"Against the jump with the same information eta = 0.1 earns {at.iloc[1]:+.4f} +-{at.iloc[2]:.4f} a "
-                f"year and eta = {best.iloc[0]:g} earns {best.iloc[1]:+.4f} +-{best.iloc[2]:.4f}, chosen on the same paths.",
+                f"Against the jump, both knowing the same, eta = 0.1 earns {at.iloc[1]:+.4f} +-{at.iloc[2]:.4f} a "
+                f"year and eta = {best.iloc[0]:g} earns {best.iloc[1]:+.4f} +-{best.iloc[2]:.4f}, chosen on these paths.",
                 bool(at.iloc[1] + at.iloc[2] >= best.iloc[1] - best.iloc[2]),
             )
         )

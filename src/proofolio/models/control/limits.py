@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
@@ -14,8 +17,8 @@ from proofolio.models.control.problem import ControlProblem
 __all__ = ["Limits", "limits_of"]
 
 
-ROUNDING = 1e-12  # projections end when no limit is missed by more
-MOST_ROUNDS = 20_000  # of projections in turn onto a box, sums and gross exposure
+ROUNDING = 1e-13  # projections end when a round changes less
+ROUNDS = 200  # of projections in turn onto a box, sums and gross exposure
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,26 +83,92 @@ class Limits:
         return kept, (kept * corner).sum(-1)
 
     def project(self, y: Floats) -> Floats:
-        """Return the nearest positions within all limits (B, d); Dykstra's projections in turn."""
+        """Return positions within all limits (B, d), the nearest ones but for what is left of projecting in turn.
+
+        Dykstra's projections; what still misses a limit is drawn towards a point well inside until it does not.
+        """
         if not (len(self.rows) or self.gross is not None):
             return np.clip(y, self.lower, self.upper)
         if self.violation(y) <= 0.0:
             return y
-        parts: list[Any] = [lambda x: np.clip(x, self.lower, self.upper)]
-        for row, low, high in zip(self.rows, self.row_lower, self.row_upper, strict=True):
-            parts.append(_onto_row(row, float(low), float(high)))
+        parts: list[Callable[[Floats], Floats]] = [lambda x: np.clip(x, self.lower, self.upper)]
         if self.gross is not None:
             limit = self.gross
             parts.append(lambda x: _onto_gross(x, limit))
+        # rows last, of these the equations: the end of a round keeps them exactly
+        order = np.argsort(self.row_upper == self.row_lower, kind="stable")
+        parts += [_onto_row(self.rows[k], float(self.row_lower[k]), float(self.row_upper[k])) for k in order]
         x, corrections = y.copy(), [np.zeros_like(y) for _ in parts]
-        for _ in range(MOST_ROUNDS):
+        for _ in range(ROUNDS):
+            before = x
             for i, part in enumerate(parts):
                 moved = x + corrections[i]
                 x = part(moved)
                 corrections[i] = moved - x
-            if self.violation(x) <= ROUNDING:
+            if np.abs(x - before).max() <= ROUNDING:
                 break
-        return x
+        return self._drawn_inside(x)
+
+    def _drawn_inside(self, x: Floats) -> Floats:
+        """Return points on the way from inside to x that keep every limit: each is convex along it."""
+        inside = self.inside
+        share = np.ones(len(x))
+        for there, here, high in self._sides(x, inside):
+            over = there - np.maximum(high, here)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                kept = np.where(over > 0.0, np.maximum(high - here, 0.0) / (there - here), 1.0)
+            share = np.minimum(share, kept.min(-1))
+        return np.asarray(inside + share[:, None] * (x - inside))
+
+    def _sides(self, x: Floats, inside: Floats) -> list[tuple[Floats, Floats, Floats]]:
+        """Return what each limit measures at x, inside, and allows; equations are kept already."""
+        sides = [(x, inside, self.upper), (-x, -inside, -self.lower)]
+        apart = self.row_upper > self.row_lower
+        rows = self.rows[apart]
+        if len(rows):
+            sides += [
+                (x @ rows.T, rows @ inside, self.row_upper[apart]),
+                (-(x @ rows.T), -(rows @ inside), -self.row_lower[apart]),
+            ]
+        if self.gross is not None:
+            sides.append((np.abs(x).sum(-1)[:, None], np.abs(inside).sum()[None], np.array([self.gross])))
+        return sides
+
+    @cached_property
+    def inside(self) -> Floats:
+        """A point as far inside all limits as there is one, (d,), by a linear program over longs and shorts.
+
+        Raises
+        ------
+        BadData
+            When no positions keep the limits.
+        """
+        d = len(self.lower)
+        lhs, rhs = [], []
+        eye, one = np.eye(d), np.ones((d, 1))
+        room = (self.upper > self.lower)[:, None] * one  # a fixed position has no room
+        for sign, high in ((1.0, self.upper), (-1.0, -self.lower)):
+            lhs.append(np.hstack([sign * eye, -sign * eye, room]))
+            rhs.append(high)
+            lhs.append(np.hstack([sign * self.rows, -sign * self.rows, np.ones((len(self.rows), 1))]))
+            rhs.append(
+                np.where(
+                    self.row_upper > self.row_lower, self.row_upper if sign > 0 else -self.row_lower, np.inf
+                )
+            )
+        if self.gross is not None:
+            lhs.append(np.ones((1, 2 * d + 1)))
+            rhs.append(np.array([self.gross]))
+        A, b = np.vstack(lhs), np.concatenate(rhs)
+        equal = self.row_upper == self.row_lower
+        E = np.hstack([self.rows[equal], -self.rows[equal], np.zeros((int(equal.sum()), 1))])
+        found = optimize.linprog(
+            -np.eye(2 * d + 1)[-1], A[np.isfinite(b)], b[np.isfinite(b)], E, self.row_upper[equal],
+            bounds=[(0.0, None)] * (2 * d) + [(0.0, 1.0)],
+        )  # fmt: skip
+        if found.x is None:
+            raise BadData("no positions keep the limits")
+        return np.asarray(found.x[:d] - found.x[d : 2 * d])
 
 
 def limits_of(control: ControlProblem) -> Limits:
