@@ -41,7 +41,7 @@ def figures_table(name: str, table: pd.DataFrame) -> Table:
         for index, row in zip(table.index, table.to_numpy(), strict=True)
     ]
     return Table(
-        (str(table.index.name or ""), *map(str, table.columns)), rows, range(1, 1 + table.shape[1]), name
+        (str(table.index.name), *map(str, table.columns)), rows, range(1, 1 + table.shape[1]), name
     )
 
 
@@ -58,7 +58,7 @@ def series_chart(name: str, lines: pd.DataFrame) -> Figure:
     index = np.asarray(lines.index, dtype=float)
     if index.min() > 0.0 and index.max() / index.min() >= 16.0:
         axes.set_xscale("log")
-    axes.set_xlabel(str(lines.index.name or ""))
+    axes.set_xlabel(str(lines.index.name))
     axes.set_title(name)
     legend_beside(figure, axes)
     return figure

@@ -25,11 +25,20 @@ def of(name):
 def nearest(limits, y):
     """By SLSQP over longs and shorts."""
     d = len(y)
-    rows = [{"type": "ineq", "fun": lambda v: np.concatenate([limits.upper - v[:d] + v[d:], v[:d] - v[d:] - limits.lower])}]
+    rows = [
+        {
+            "type": "ineq",
+            "fun": lambda v: np.concatenate([limits.upper - v[:d] + v[d:], v[:d] - v[d:] - limits.lower]),
+        }
+    ]
     if len(limits.rows):
         high, low = np.isfinite(limits.row_upper), np.isfinite(limits.row_lower)
-        rows.append({"type": "ineq", "fun": lambda v: (limits.row_upper - limits.rows @ (v[:d] - v[d:]))[high]})
-        rows.append({"type": "ineq", "fun": lambda v: (limits.rows @ (v[:d] - v[d:]) - limits.row_lower)[low]})
+        rows.append(
+            {"type": "ineq", "fun": lambda v: (limits.row_upper - limits.rows @ (v[:d] - v[d:]))[high]}
+        )
+        rows.append(
+            {"type": "ineq", "fun": lambda v: (limits.rows @ (v[:d] - v[d:]) - limits.row_lower)[low]}
+        )
     if limits.gross is not None:
         rows.append({"type": "ineq", "fun": lambda v: limits.gross - v.sum()})
     found = optimize.minimize(
@@ -65,7 +74,9 @@ def test_a_support_function_is_the_largest_value_over_its_part(name, part):
 
 
 def test_a_side_without_limit_has_no_multiplier():
-    limits = limits_of(random_control(np.random.default_rng(0), 2, 2, limits=([-np.inf, -1.0], [1.0, np.inf])))
+    limits = limits_of(
+        random_control(np.random.default_rng(0), 2, 2, limits=([-np.inf, -1.0], [1.0, np.inf]))
+    )
     kept, value = limits.support("box", np.array([-2.0, 3.0]))
     assert (kept == 0.0).all()
     assert value == 0.0

@@ -166,13 +166,14 @@ def without_switches(control: RegimeControl) -> RegimeControl:
 
 
 def _claims(control: RegimeControl, table: SimulationTable, scaled: SimulationTable) -> list[Claim]:
-    frame, bounded = table.frame, scaled.frame
+    frame: Any = table.frame
+    bounded: Any = scaled.frame
     shares = control.chain.stationary
     ratios = [a @ np.linalg.solve(S, a) for a, S in zip(control.alpha, control.Sigma, strict=True)]
     ceiling = float(np.sqrt(shares @ np.array(ratios)))
     sharpe, static = frame.loc["known", "sharpe"], frame.loc["static daily", "sharpe"]
 
-    def change(figures: pd.DataFrame, column: str, other: str) -> float:
+    def change(figures: Any, column: str, other: str) -> float:
         return float(figures.loc["known", column] / figures.loc[other, column] - 1.0)
 
     turnover, quarterly = (
@@ -266,7 +267,7 @@ def _anticipation(paths: int, seed: int) -> Found:
     ]
     if not full:
         raise BadData("no path leaves the bull regime with a year before it; give more paths")
-    around = pd.DataFrame(index=pd.Index(EDGES, name="days from the exit"))
+    around: Any = pd.DataFrame(index=pd.Index(EDGES, name="days from the exit"))
     for name, track in tracks.items():
         around[name] = [
             float(np.mean([track[p, k + (e if e < 0 else e - 1)] for p, k in full])) for e in EDGES
@@ -386,7 +387,7 @@ def _costs(paths: int, seed: int) -> Found:
             Claim(
                 f"eta = 0.1 suits costs of 1 to 5 bp ({case}).",
                 f"Against the jump, both knowing the same, eta = 0.1 earns {at.iloc[1]:+.4f} +-{at.iloc[2]:.4f} a "
-                f"year and eta = {best.iloc[0]:g} earns {best.iloc[1]:+.4f} +-{best.iloc[2]:.4f}, chosen on these paths.",
+                f"year and eta = {best.iloc[0]:g} earns {best.iloc[1]:+.4f} +-{best.iloc[2]:.4f}, the best of these.",
                 bool(at.iloc[1] + at.iloc[2] >= best.iloc[1] - best.iloc[2]),
             )
         )
@@ -403,4 +404,4 @@ EXPERIMENTS: dict[str, tuple[Callable[[int, int], Found], int]] = {
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(table.index.name or "name"): index, **dict(row)} for index, row in table.iterrows()]
+    return [{str(table.index.name): index, **dict(row)} for index, row in table.iterrows()]

@@ -23,6 +23,8 @@ __all__ = ["PathProgram", "Planned", "chain", "loss_terms"]
 RELAXED = 1.6  # over-relaxation
 SHARE = 0.15  # weight of a split, of the diagonal of H: between .05 and .5 the speed hardly changes
 USUAL_ITERATIONS = 60
+LOOKS = 10  # iterations between two looks at whether plans still change,
+SETTLED = 1e-11  # by more than this; then they end early
 
 
 def chain(steps: int) -> list[int]:
@@ -165,7 +167,8 @@ class PathProgram:
         scaled = {name: np.zeros_like(x) for name, x in split.items()}
         if state is not None:
             split, scaled = ({name: x.copy() for name, x in part.items()} for part in state)
-        for _ in range(iterations):
+        before = y
+        for i in range(iterations):
             right = -g
             for name, weight in self._weights.items():
                 wanted = split[name] - scaled[name]
@@ -179,6 +182,10 @@ class PathProgram:
                 new = self._nearest(name, there + scaled[name], weight)
                 scaled[name] += there - new
                 split[name] = new
+            if i % LOOKS == LOOKS - 1:
+                if np.abs(y - before).max() <= SETTLED * (1.0 + np.abs(y).max()):
+                    break
+                before = y
         trades = split.get("trades")
         if not bound:
             return Planned(y, trades, None, (split, scaled))

@@ -70,7 +70,7 @@ class SimulationTable:
                 "utility": paths["utility"].mean(),
                 "utility_positive": (paths["utility"] > 0).mean(),
             }
-        return pd.DataFrame(rows).T
+        return pd.DataFrame(rows).T.rename_axis("policy")
 
     def paired(self, first: str, second: str, figure: str = "sharpe") -> tuple[float, float]:
         """Return the mean of first minus second, path by path, and the half-width of its 95 % interval."""
