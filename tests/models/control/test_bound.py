@@ -54,7 +54,7 @@ def test_no_path_of_100_random_problems_has_a_negative_gap(monkeypatch):
         if case % 4 == 3:
             policy = Lookahead(control, 1.0, switches=case // 4 % 2)
         held = np.array([0.3, 0.1]) if isinstance(limits, PlanSet) else np.zeros(2)
-        gap = quiet(control, policy, 4, case, (2.0, 6.0)[case % 2], theta=held)
+        gap = quiet(control, policy, 4, case, (1.0, 4.0)[case % 2], theta=held)
         assert gap.per_path.min() >= -1e-9 * abs(gap.value)
         positive += gap.gap > 1e-6
     assert positive > 60
