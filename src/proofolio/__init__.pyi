@@ -12,8 +12,10 @@ from proofolio.backtesting.today import trades_today as trades_today
 # Errors.
 from proofolio.errors import BadData as BadData
 from proofolio.errors import ContradictoryRows as ContradictoryRows
+from proofolio.errors import ContradictoryViews as ContradictoryViews
 from proofolio.errors import DoubtfulEstimate as DoubtfulEstimate
 from proofolio.errors import DoubtfulFile as DoubtfulFile
+from proofolio.errors import DoubtfulViews as DoubtfulViews
 from proofolio.errors import Imprecise as Imprecise
 from proofolio.errors import InvalidBigM as InvalidBigM
 from proofolio.errors import NoPlan as NoPlan
@@ -30,6 +32,20 @@ from proofolio.forecasts.historical import Historical as Historical
 from proofolio.forecasts.prices import load_prices as load_prices
 from proofolio.forecasts.prices import read_prices as read_prices
 from proofolio.forecasts.rolling_regimes import RollingRegimes as RollingRegimes
+
+# Views.
+from proofolio.forecasts.views.asset_regimes import AssetRegimes as AssetRegimes
+from proofolio.forecasts.views.black_litterman import BlackLitterman as BlackLitterman
+from proofolio.forecasts.views.confidences import CalibratedConfidence as CalibratedConfidence
+from proofolio.forecasts.views.confidences import CdfConfidence as CdfConfidence
+from proofolio.forecasts.views.confidences import SigmoidConfidence as SigmoidConfidence
+from proofolio.forecasts.views.formulas import Posterior as Posterior
+from proofolio.forecasts.views.formulas import drifted as drifted
+from proofolio.forecasts.views.formulas import equilibrium as equilibrium
+from proofolio.forecasts.views.formulas import posterior as posterior
+from proofolio.forecasts.views.pooling import entropy_pooling as entropy_pooling
+from proofolio.forecasts.views.stated_views import Views as Views
+from proofolio.forecasts.views.view import View as View
 
 # Formulate.
 from proofolio.formulations.costs import MaxTerm as MaxTerm

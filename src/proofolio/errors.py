@@ -6,8 +6,10 @@ from difflib import get_close_matches
 __all__ = [
     "BadData",
     "ContradictoryRows",
+    "ContradictoryViews",
     "DoubtfulEstimate",
     "DoubtfulFile",
+    "DoubtfulViews",
     "Imprecise",
     "InvalidBigM",
     "NoPlan",
@@ -34,6 +36,10 @@ class UnboundedExpression(ProofolioError, ValueError):
 
 class ContradictoryRows(ProofolioError, ValueError):
     """A row without variables is false as written, so no point can satisfy the model."""
+
+
+class ContradictoryViews(BadData):
+    """Views that are held for certain contradict one another, so no mean satisfies them; the text names them."""
 
 
 class UnsupportedProgram(ProofolioError, ValueError):
@@ -79,3 +85,7 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
     names = {str(each).casefold(): str(each) for each in known}
     close = get_close_matches(str(name).casefold(), names, n=1)
     return f" (did you mean {names[close[0]]!r}?)" if close else ""
+
+
+class DoubtfulViews(UserWarning):
+    """Views repeat one another, or surprise beyond what their confidences allow; the text names them."""

@@ -130,8 +130,9 @@ class MeanVarianceControl:
             return _Nothing(f"the rules leave no plan: {error}")
         costs = rules.trade_cost(market.names, self.cash)
         model = MeanVariance(
-            plans.n, self.horizon, gamma_risk=self.gamma_risk, gamma_trade=self.gamma_trade,
-            half_spread=costs.half_spread, power_impact=costs.power_impact, asymmetry=costs.asymmetry, plan_set=plans,
+            plans.n, self.horizon, gamma_risk=self.gamma_risk, gamma_trade=1.0, plan_set=plans,
+            half_spread=self.gamma_trade + costs.half_spread, power_impact=costs.power_impact,
+            asymmetry=costs.asymmetry,
         )  # fmt: skip
         return _CashPolicy(model, market) if self.cash else _MeanVariancePolicy(model)
 

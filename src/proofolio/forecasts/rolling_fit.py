@@ -164,8 +164,17 @@ class RollingFit:
         self.restarts = 0
         self._take(self._cold(driving / self._scale), cold=True)
 
-    def update(self, driving: Floats, *, refit: bool) -> Integers:
-        """Move to the window `driving`, one day after the last one.
+    def update(self, driving: Floats, *, refit: bool, days: int = 1) -> Integers:
+        """Move to the window `driving`, `days` days after the last one.
+
+        Parameters
+        ----------
+        driving : (T, d) array
+        refit : bool
+            Whether parameters move too; else only the probabilities do.
+        days : int
+            Rows by which the window has moved: a refit starts from the probability that the last fit gives the day
+            which is now the first.
 
         Returns
         -------
@@ -176,8 +185,11 @@ class RollingFit:
         Raises
         ------
         BadData
-            If a series has become constant, or neither yesterday's parameters nor any cold start can be fitted.
+            If a series has become constant, or neither yesterday's parameters nor any cold start can be fitted, or the
+            window has moved by no day or by more than its length.
         """
+        if not 1 <= days < len(driving):
+            raise BadData(f"the window moved by {days} days; it must be 1 to {len(driving) - 1}.")
         check_moving(driving, self._names)
         scaled = driving / self._scale
         if not refit:
@@ -185,8 +197,8 @@ class RollingFit:
             if same is not None:
                 return self._take(same, cold=False)
         self._refits += 1
-        warm = self._resume(scaled, self._held)
-        rivals = [self._resume(scaled, rival) for rival in self._rivals]
+        warm = self._resume(scaled, self._held, days)
+        rivals = [self._resume(scaled, rival, days) for rival in self._rivals]
         broken = warm is None or collapsed(warm[0])
         # A collapse that cold starts could not repair is not tried again every day.
         if warm is None or (broken and not self._unrepaired):
@@ -210,11 +222,11 @@ class RollingFit:
         self._take(best, cold=True)
         return np.arange(self._K)
 
-    def _resume(self, scaled: Floats, last: Fitted) -> Fitted | None:
-        """Fit the window from yesterday's estimate."""
+    def _resume(self, scaled: Floats, last: Fitted, days: int) -> Fitted | None:
+        """Fit the window from the estimate of `days` days ago."""
         found, smoothed = last
         start = Parameters(
-            without_zeros(smoothed[1], 1e-3),
+            without_zeros(smoothed[days], 1e-3),
             without_zeros(found.parameters.transition, 1e-4),
             found.parameters.means,
             found.parameters.covariances,

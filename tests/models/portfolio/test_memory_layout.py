@@ -47,9 +47,19 @@ def test_plan(model, lies):
         found, wanted = stepper.solve(mean, other, w0), stepper.solve(mean, covariance, w0)
     else:
         method = "gauss-newton" if model == "risk-parity" else model
-        stepper = pf.RiskParity(N, H, gamma_trade=0.01).stepper(method)
+        stepper = pf.RiskParity(N, H, gamma_trade=0.01).stepper(method, starts="erc")
         found, wanted = stepper.solve(other, w0), stepper.solve(covariance, w0)
     assert found.ok == wanted.ok
+    np.testing.assert_allclose(found.W, wanted.W, rtol=0, atol=EQUAL)
+
+
+def test_plan_from_many_starts():
+    """Each of the hundred descents takes the same road as the one above: one layout and a period are enough."""
+    stepper = pf.RiskParity(N, 1, gamma_trade=0.01).stepper()
+    found, wanted = (
+        stepper.solve(given[:1], np.full(N, 1.0 / N)) for given in (cut_out(covariances()), covariances())
+    )
+    assert found.starts > 20
     np.testing.assert_allclose(found.W, wanted.W, rtol=0, atol=EQUAL)
 
 

@@ -7,6 +7,7 @@ from scipy.optimize import linprog
 
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.models.portfolio.plan_set import Group, PlanSet
+from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.solvers.continuous import solve_continuous
@@ -36,7 +37,7 @@ def test_builder_and_cvxpy_and_rows_have_the_same_cheapest_plan(name):
     problem = cp.Problem(cp.Minimize(cp.sum(cp.multiply(g.T, W))), made.to_cvxpy(W, W0))
     problem.solve(cp.CLARABEL)
     model = Builder("cheapest")
-    built, cost = add_plan(model, made, 0.0, W0)
+    built, cost = add_plan(model, made, W0, TradeCost.of(len(W0)))
     model.minimise((g.T * built).sum() + cost)
     assert solve_continuous(model.freeze(), Settings()).objective == pytest.approx(problem.value, abs=1e-6)
     traded = np.flatnonzero(made.counted)

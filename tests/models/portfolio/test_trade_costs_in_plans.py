@@ -45,7 +45,7 @@ def utility(program, W, mean, sigma, w0, costs):
         for i in range(len(w)):
             if i != program.cash:
                 a, c, p = (costs[name][i] for name in ("half_spread", "asymmetry", "power_impact"))
-                total -= (program.gamma_trade + a) * abs(u[i]) + c * u[i] + p * abs(u[i]) ** 1.5
+                total -= program.gamma_trade * (a * abs(u[i]) + c * u[i] + p * abs(u[i]) ** 1.5)
         before = w
     return total
 
@@ -55,7 +55,7 @@ def utility(program, W, mean, sigma, w0, costs):
 def test_step_cvxpy_and_program_agree_to_the_proven_gap(name, H):
     for seed in range(2):
         mean, sigma, w0, costs = day(seed, 4, H)
-        program = MeanVariance(4, H, 5.0, 2e-4, **costs, **OPTIONS[name])
+        program = MeanVariance(4, H, 5.0, 1.5, **costs, **OPTIONS[name])
         step = program.stepper().solve(mean, sigma, w0)
         assert step.ok, step.residuals
         assert step.residuals.gap_relative <= 1e-6
@@ -84,7 +84,7 @@ def test_step_cvxpy_and_program_agree_to_the_proven_gap(name, H):
 def test_the_gap_bounds_what_any_allowed_plan_gains(names):
     mean, sigma, w0, costs = day(7, 4, 2)
     costs = {name: each if name in names else np.zeros(4) for name, each in costs.items()}
-    program = MeanVariance(4, 2, 5.0, 1e-4, **costs)
+    program = MeanVariance(4, 2, 5.0, 0.8, **costs)
     step = program.stepper().solve(mean, sigma, w0)
     assert step.ok
     g = np.random.default_rng(1)
@@ -98,7 +98,7 @@ def test_the_gap_bounds_what_any_allowed_plan_gains(names):
 
 def test_poor_multipliers_prove_less_and_nothing_wrong():
     mean, sigma, w0, costs = day(3, 3, 1)
-    program = MeanVariance(3, 1, 5.0, 1e-4, **{**costs, "asymmetry": np.zeros(3)})
+    program = MeanVariance(3, 1, 5.0, 1.0, **{**costs, "asymmetry": np.zeros(3)})
     best = program.stepper().solve(mean, sigma, w0)
     from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 
@@ -115,7 +115,7 @@ def test_poor_multipliers_prove_less_and_nothing_wrong():
 def test_one_asset_is_bought_until_its_impact_eats_its_return_in_closed_form():
     # two assets without risk: mu u - 2a u - 2p u^1.5, best at u = ((mu - 2a) / 3p)^2
     mu, a, p = 0.003, 0.0005, 0.002
-    step = MeanVariance(2, 1, 0.0, 0.0, half_spread=a, power_impact=p).stepper()
+    step = MeanVariance(2, 1, 0.0, 1.0, half_spread=a, power_impact=p).stepper()
     found = step.solve([mu, 0.0], np.zeros((2, 2)), [0.1, 0.9])
     assert found.ok
     assert found.W[0, 0] - 0.1 == pytest.approx(((mu - 2 * a) / (3 * p)) ** 2, rel=1e-4)
@@ -123,12 +123,12 @@ def test_one_asset_is_bought_until_its_impact_eats_its_return_in_closed_form():
 
 def test_asymmetry_makes_the_dear_side_wait():
     # round trips cost the same, so over the horizon only what is bought in the end matters
-    dear = MeanVariance(2, 1, 0.0, 0.0, half_spread=1e-3, asymmetry=[1e-3, 0.0])
+    dear = MeanVariance(2, 1, 0.0, 1.0, half_spread=1e-3, asymmetry=[1e-3, 0.0])
     mean = [2.5e-3, 0.0]
     assert dear.stepper().solve(mean, np.zeros((2, 2)), [0.0, 1.0]).W[0] == pytest.approx(
         [0.0, 1.0], abs=1e-6
     )
-    even = MeanVariance(2, 1, 0.0, 0.0, half_spread=1e-3)
+    even = MeanVariance(2, 1, 0.0, 1.0, half_spread=1e-3)
     assert even.stepper().solve(mean, np.zeros((2, 2)), [0.0, 1.0]).W[0] == pytest.approx(
         [1.0, 0.0], abs=1e-6
     )
@@ -140,12 +140,12 @@ def test_what_cannot_be_is_refused_in_words():
     with pytest.raises(BadData, match="power_impact"):
         MeanVariance(2, 1, 1.0, 0.0, power_impact=-1.0)
     with pytest.raises(BadData, match="takes no costs of the power 3/2"):
-        MeanVariance(2, 1, 1.0, 0.0, power_impact=1e-3).stepper("piqp")
+        MeanVariance(2, 1, 1.0, 1.0, power_impact=1e-3).stepper("piqp")
 
 
 def test_the_costs_of_a_plan_are_those_that_are_charged():
     _, _, w0, costs = day(1, 4, 1)
     W = np.random.default_rng(2).dirichlet(np.ones(4))
-    program = MeanVariance(4, 1, 0.0, 0.0, **costs)
+    program = MeanVariance(4, 1, 0.0, 1.0, **costs)
     charged = TradeCost.of(4, **costs).total(W - w0)
     assert utility(program, W[None], np.zeros((1, 4)), np.zeros((4, 4)), w0, costs) == pytest.approx(-charged)

@@ -5,10 +5,10 @@ r"""Mean-variance model-predictive control: a plan over the horizon, of which th
     - \gamma_{trade} \|w_\tau - w_{\tau-1}\|_1
     \quad\text{s.t.}\quad 1'w_\tau = 1,\ \ w_\tau \ge 0
 
-and what the options add: costs of each trade as they are charged,
-:math:`\sum_i a_i |u_i| + p_i |u_i|^{3/2} + c_i u_i` with :math:`u_\tau = w_\tau - w_{\tau-1}`, bounds, groups,
-cash that is traded for nothing, a turnover limit, a limit of the number of positions (then mixed-integer). H = 1 is the
-single-period model.
+and what the options add: instead of :math:`\|u_\tau\|_1`, :math:`u_\tau = w_\tau - w_{\tau-1}`, the costs of each
+trade as they are charged, :math:`\sum_i a_i |u_i| + p_i |u_i|^{3/2} + c_i u_i`; bounds, groups, cash that is traded
+for nothing, a turnover limit, a limit of the number of positions (then mixed-integer). H = 1 is the single-period
+model.
 
 Source: Boyd, Busseti, Diamond, Kahn, Koh, Nystrup, Speth, "Multi-Period Trading via Convex Optimization",
 Foundations and Trends in Optimization 3 (2017), section 4; with regime-switching forecasts: Nystrup, Boyd,
@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats
 from proofolio.errors import UnsupportedProgram
 from proofolio.models.arguments import not_negative, whole
+from proofolio.models.portfolio.mean_variance_batch import MeanVarianceBatch
 from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
 from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
@@ -53,9 +54,11 @@ class MeanVariance:
     gamma_risk : float
         Risk aversion, from 0.
     gamma_trade : float
-        Price of trading, a fraction of what is traded (10 bp = 0.001), from 0.
-    half_spread, power_impact, asymmetry : float or array_like, shape (n,)
-        a, p and c of `proofolio.models.portfolio.trade_cost.TradeCost`, on top of `gamma_trade`; cash costs nothing.
+        Price of trading, from 0: a fraction of what is traded (10 bp = 0.001), or where costs are given below, how
+        many times they count (1 = as charged).
+    half_spread, power_impact, asymmetry : float or array_like, shape (n,), optional
+        a, p and c of `proofolio.models.portfolio.trade_cost.TradeCost`, of which `gamma_trade` is then the multiple;
+        where one is given the others are 0 by default. Cash costs nothing.
     lower, upper : array_like, shape () or (n,) or (H, n)
         Bounds of the weights (default 0 and 1).
     groups : sequence of Group
@@ -75,7 +78,7 @@ class MeanVariance:
     plan_set : PlanSet
         What may be held and traded.
     charged : TradeCost
-        What each trade costs beside `gamma_trade`, nothing for cash.
+        What each trade costs in the objective, `gamma_trade` included; nothing for cash.
 
     Raises
     ------
@@ -98,9 +101,9 @@ class MeanVariance:
         gamma_risk: float,
         gamma_trade: float,
         *,
-        half_spread: ArrayLike = 0.0,
-        power_impact: ArrayLike = 0.0,
-        asymmetry: ArrayLike = 0.0,
+        half_spread: ArrayLike | None = None,
+        power_impact: ArrayLike | None = None,
+        asymmetry: ArrayLike | None = None,
         lower: ArrayLike = 0.0,
         upper: ArrayLike = 1.0,
         groups: Sequence[Group] = (),
@@ -116,17 +119,16 @@ class MeanVariance:
             self.n, self.H, plan_set, lower=lower, upper=upper, groups=groups, cardinality=cardinality,
             turnover_limit=turnover_limit, cash=cash,
         )  # fmt: skip
-        charged, priced = (
-            TradeCost.of(self.n, half_spread, power_impact, asymmetry),
-            self.plan_set.counted.astype(float),
+        given = half_spread, power_impact, asymmetry
+        alone = all(each is None for each in given)
+        a, p, c = (1.0, 0.0, 0.0) if alone else (0.0 if each is None else each for each in given)
+        each, counted = TradeCost.of(self.n, a, p, c), self.plan_set.counted
+        self._costs = TradeCost(
+            counted * each.half_spread, counted * each.power_impact, counted * each.asymmetry
         )
-        self.charged = TradeCost(
-            priced * charged.half_spread, priced * charged.power_impact, priced * charged.asymmetry
-        )
+        self.charged = self._costs.times(self.gamma_trade)
         power = self.charged.power_impact if self.charged.power_impact.any() else None
-        self.step = QuadraticStep(
-            self.plan_set, self.gamma_trade * priced + self.charged.half_spread, self.gamma_risk, power
-        )
+        self.step = QuadraticStep(self.plan_set, self.charged.half_spread, self.gamma_risk, power)
 
     @property
     def cash(self) -> int | None:
@@ -150,7 +152,7 @@ class MeanVariance:
         """Return the builder, to add rows of your own; variables ``W`` (n, H), ``buy`` or ``traded``."""
         mu, sigma, held = step_data(self.plan_set, mean, covariance, w0, uninvested)
         model = Builder("mean_variance")
-        W, cost = add_plan(model, self.plan_set, self.gamma_trade, held, self.charged)
+        W, cost = add_plan(model, self.plan_set, held, self.charged)
         utility = (mu.T * W).sum() - cost
         if self.gamma_risk > 0.0:
             utility = utility - model.quadratic(self.gamma_risk * sigma, W.T).sum()
@@ -198,7 +200,7 @@ class MeanVariance:
         Parameters
         ----------
         solver : "auto", "riccati", or a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
-            With `power_impact`, "auto" is Clarabel, which alone takes it.
+            Costs of the power 3/2 are taken by "riccati" (with bounds as the only rules) and "clarabel".
         tolerance : float
             Of the proven relative gap.
         **options
@@ -217,6 +219,30 @@ class MeanVariance:
             )
             raise UnsupportedProgram(f"{what}, which the direct solvers cannot take: use .solve()")
         return MeanVarianceStepper(self.step, solver, tolerance, self.charged.asymmetry, **options)
+
+    def batch(self, *, tolerance: float = TOLERANCE) -> MeanVarianceBatch:
+        """Return the solver of many steps at once, for frontiers and for paths beside each other.
+
+        Parameters
+        ----------
+        tolerance : float
+            Of the proven relative gap.
+
+        Raises
+        ------
+        BadData
+            Where the rules are more than bounds with room between them.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> mpc = MeanVariance(n=3, H=1, gamma_risk=5.0, gamma_trade=0.001)
+        >>> mean, covariance, held = [2e-3, 1e-3, 0.0], 1e-4 * np.eye(3), [0.0, 0.5, 0.5]
+        >>> frontier = mpc.batch().solve([mean], [covariance], [held], gamma_risk=[1, 5, 9])
+        >>> frontier.ok.all(), frontier.W[:, 0].round(2).tolist()
+        (np.True_, [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.39, 0.5, 0.11]])
+        """
+        return MeanVarianceBatch(self.plan_set, self._costs, self.gamma_risk, self.gamma_trade, tolerance)
 
     def solve(
         self,

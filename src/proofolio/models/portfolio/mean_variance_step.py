@@ -38,7 +38,6 @@ SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order 
 FLAT = 1e-14  # of the largest mean: differences below it are rounding
 NOTHING = 1e-200  # an objective this small would lose its digits when it is scaled
 CONVEX = 1e-12  # of the largest entry: far below what a gap of the tolerance could notice
-INSIDE = 1e-6  # room between the sums of the bounds and the budget that an interior point needs
 
 Solve = Callable[[Floats, Floats, Floats, float], "tuple[Floats, TradeMultipliers] | None"]
 
@@ -79,7 +78,8 @@ class MeanVarianceStepper:
     solver : "auto", "riccati", or a name in `QP_SOLVERS`
         ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit). ``"auto"`` takes it
         for many assets and PIQP for few, and where the first answer is not proved to be good enough, PIQP and
-        Clarabel after it. A solver that is named answers alone.
+        Clarabel after it; with costs of the power 3/2 ours and Clarabel, which alone take them. A solver that is
+        named answers alone.
     tolerance : float
         Of the proven gap, relative (see `Kkt`).
     asymmetry : ndarray, shape (n,), optional
@@ -105,7 +105,7 @@ class MeanVarianceStepper:
         self._step, self._tolerance, self._options = step, tolerance, options
         plans = step.plan_set
         H, n = plans.lower.shape
-        inner = plans.net == (1.0, 1.0) and not plans.groups and not plans.limited and _has_inside(plans)
+        inner = plans.bounds_only
         if solver == "riccati" and not inner:
             raise BadData(
                 "solver 'riccati' takes bounds with room between them, no groups and no turnover limit"
@@ -116,11 +116,11 @@ class MeanVarianceStepper:
                 ("riccati", "piqp", "clarabel") if inner and n >= MANY + MORE / H else ("piqp", "clarabel")
             )
         if step.power is not None:
-            if solver not in ("auto", "clarabel"):
+            if solver not in ("auto", "riccati", "clarabel"):
                 raise BadData(
-                    f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name clarabel"
+                    f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name riccati or clarabel"
                 )
-            names = ("clarabel",)
+            names = (solver,) if solver != "auto" else ("riccati", "clarabel") if inner else ("clarabel",)
         self._asymmetry = asymmetry if asymmetry is not None and asymmetry.any() else None
         self._names = names
         self._solvers: dict[str, Solve] = {}
@@ -207,7 +207,7 @@ class MeanVarianceStepper:
 
     def _riccati(self) -> Solve:
         step, plans = self._step, self._step.plan_set
-        engine = Multiperiod(plans.n, plans.periods, step.cost, plans.lower, plans.upper)
+        engine = Multiperiod(plans.n, plans.periods, step.cost, plans.lower, plans.upper, step.power)
 
         def solve(
             mean: Floats, covariance: Floats, w0: Floats, size: float
@@ -267,9 +267,3 @@ def _rank(kkt: Kkt) -> tuple[bool, float]:
     """Order answers: the feasible ones first, then by the gap; NaN last."""
     gap = kkt.gap_relative if kkt.gap_relative == kkt.gap_relative else np.inf
     return not kkt.violation <= ACCEPTED, gap
-
-
-def _has_inside(plans: PlanSet) -> bool:
-    apart = (plans.upper - plans.lower).min() > 0.0
-    low, high = plans.lower.sum(axis=1).max(), plans.upper.sum(axis=1).min()
-    return bool(apart and low < 1.0 - INSIDE and high > 1.0 + INSIDE)

@@ -44,6 +44,7 @@ __all__ = ["FEASIBLE", "Group", "PlanRows", "PlanSet", "plan_set_of"]
 
 
 NOTHING = 1e-6  # a weight of at most this size is taken for zero when positions are counted
+INSIDE = 1e-6  # room between the sums of the bounds and the budget that an interior point needs
 INFEASIBLE = 2  # what `scipy.optimize.milp` answers where there is no point
 
 
@@ -217,6 +218,15 @@ class PlanSet:
     def mixed_integer(self) -> bool:
         """Whether a rule counts positions, or asks for sizes with gaps between them."""
         return self.few or bool(self.minimum_position.any()) or self.round_lots is not None
+
+    @property
+    def bounds_only(self) -> bool:
+        """Whether a plan is weights that add up to 1 between bounds with room between them, and no more is asked."""
+        plain = self.net == (1.0, 1.0) and not (
+            self.groups or self.limited or self.mixed_integer or self.gross_binds
+        )
+        low, high = self.lower.sum(axis=1).max(), self.upper.sum(axis=1).min()
+        return bool(plain and (self.upper > self.lower).all() and low < 1.0 - INSIDE and high > 1.0 + INSIDE)
 
     @property
     def gross_binds(self) -> bool:
@@ -454,8 +464,11 @@ class PlanSet:
     # ------------------------------------------------------------------ check
     def contains(self, W: Floats, w0: Floats) -> bool:
         """Return whether weights (T, n) after holdings (n,) keep bounds, groups and turnover limits, exactly."""
-        sizes = np.abs(np.diff(W, axis=0, prepend=w0[None]))
-        return max(self._beyond_bounds(W), self._beyond_groups(W), self._beyond_limits(sizes)) <= 0.0
+        if not max(self._beyond_bounds(W), self._beyond_groups(W)) <= 0.0:
+            return False
+        if not self.limited:
+            return True
+        return self._beyond_limits(np.abs(np.diff(W, axis=0, prepend=w0[None]))) <= 0.0
 
     def violation(self, W: Floats, sizes: Floats) -> float:
         """Return by how much weights (T, n), and trades of these sizes (T, n), miss a linear rule at most."""
@@ -494,6 +507,8 @@ class PlanSet:
         return max(low - float(total.min()), float(total.max()) - high)
 
     def _beyond_bounds(self, w: Floats) -> float:
+        if self.simplex:  # no lower bound but 0, no caps
+            return -float(w.min())
         return max(float((self.lower - w).max()), float((w - self.caps).max()))
 
     def _beyond_groups(self, w: Floats) -> float:

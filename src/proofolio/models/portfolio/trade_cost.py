@@ -117,6 +117,10 @@ class TradeCost:
         """(n,) rates of what is sold, without impact."""
         return self.half_spread - self.asymmetry
 
+    def times(self, factor: float) -> TradeCost:
+        """Return the same costs so many times over."""
+        return TradeCost(factor * self.half_spread, factor * self.power_impact, factor * self.asymmetry)
+
     def each(self, trade: ArrayLike) -> Floats:
         """Return what each asset's trade costs; (..., n) trades and costs are fractions of the portfolio."""
         u = np.asarray(trade, dtype=np.float64)

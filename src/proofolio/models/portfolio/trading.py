@@ -198,12 +198,8 @@ class Trading:
         return float(total)
 
 
-def add_plan(
-    model: Builder, plan_set: PlanSet, price: float, w0: Floats, charged: TradeCost | None = None
-) -> tuple[Expression, Any]:
-    """Add variables ``W`` (n, T) of a plan after holdings (n,), its rules, and trades at a price but for the cash.
-
-    What the trades are `charged` comes on top of the price.
+def add_plan(model: Builder, plan_set: PlanSet, w0: Floats, charged: TradeCost) -> tuple[Expression, Any]:
+    """Add variables ``W`` (n, T) of a plan after holdings (n,), its rules, and what its trades are charged, cash free.
 
     Returns W, and the cost of trading: an expression or 0.
 
@@ -212,11 +208,13 @@ def add_plan(
     W = model.variable("W", (plan_set.n, plan_set.periods), plan_set.lower.T, plan_set.upper.T)
     plan_set.add(model, W)
     traded = np.flatnonzero(plan_set.counted).tolist()
-    each = TradeCost.of(plan_set.n) if charged is None else charged
+    a, p, c = charged.half_spread[traded], charged.power_impact[traded], charged.asymmetry[traded]
+    alike = (
+        a.size > 0 and not p.any() and not c.any() and bool((a == a[0]).all())
+    )  # then what is bought will do
     trading = Trading(
-        len(traded), plan_set.periods, turnover_cost=price, initial=w0[traded],
-        half_spread=each.half_spread[traded], power_impact=each.power_impact[traded],
-        asymmetry=each.asymmetry[traded],
+        len(traded), plan_set.periods, turnover_cost=float(a[0]) if alike else 0.0, initial=w0[traded],
+        half_spread=0.0 if alike else a, power_impact=p, asymmetry=c,
     )  # fmt: skip
     balanced = plan_set.cash is None and float(w0.sum()) == plan_set.budget
     return W, trading.add(model, W[traded], plan_set.turnover_limit, balanced)
