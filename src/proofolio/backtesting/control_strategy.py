@@ -20,6 +20,7 @@ __all__ = ["ControlStrategy"]
 
 
 DISCOUNT = 0.02  # a year; positions of a strategy that lives for days hardly depend on it
+ITERATIONS = 2000  # at most: plans on the simplex settle slowly where speed costs next to nothing
 LEAST = 1e-8  # eta of a strategy that is told that trades are free
 
 
@@ -81,7 +82,7 @@ class _ControlPolicy:
                 chain, alpha * year, known.covariances * year, given.gamma_risk, max(given.gamma_trade, LEAST),
                 rho=DISCOUNT, limits=PlanSet(n, 1), units="year",
             )  # fmt: skip
-            policy = control.lookahead(given.horizon / year, steps_per_year=year)
+            policy = control.lookahead(given.horizon / year, steps_per_year=year, iterations=ITERATIONS)
             bought = policy.trade(holdings, probabilities)
         except (BadData, np.linalg.LinAlgError) as error:  # of this close's forecast
             raise SolverFailure(f"after row {day}, {error}") from None

@@ -40,9 +40,7 @@ def figures_table(name: str, table: pd.DataFrame) -> Table:
         (str(index), *(_text(value) for value in row))
         for index, row in zip(table.index, table.to_numpy(), strict=True)
     ]
-    return Table(
-        (str(table.index.name), *map(str, table.columns)), rows, range(1, 1 + table.shape[1]), name
-    )
+    return Table((str(table.index.name), *map(str, table.columns)), rows, range(1, 1 + table.shape[1]), name)
 
 
 @chart_style

@@ -24,7 +24,7 @@ RELAXED = 1.6  # over-relaxation
 SHARE = 0.15  # weight of a split, of the diagonal of H: between .05 and .5 the speed hardly changes
 USUAL_ITERATIONS = 60
 LOOKS = 10  # iterations between two looks at whether plans still change,
-SETTLED = 1e-11  # by more than this; then they end early
+SETTLED = 1e-9  # by more than this; then they end early
 
 
 def chain(steps: int) -> list[int]:
