@@ -118,15 +118,18 @@ class Table:
         self.failed = 0
 
     def add(self, *cells: str, holds: bool) -> None:
+        """Add a line, and whether its check holds."""
         self.sheet.rows.append([*cells, "yes" if holds else "NO"])
         self.failed += not holds
 
 
 def milliseconds(seconds: float | None) -> str:
+    """Return the time as text."""
     return "-" if seconds is None else f"{1e3 * seconds:.3g}"
 
 
 def met(seconds: float, target: float | None) -> str:
+    """Return the target and whether it is met."""
     return "-" if target is None else f"{milliseconds(target)} {'met' if seconds <= target else 'MISSED'}"
 
 
