@@ -54,7 +54,7 @@ def test_a_lift_without_what_is_lifted_changes_nothing():
     grid = control.policy_iteration(np.linspace(-3, 3, 31))
     exact = control.riccati()
     np.testing.assert_allclose(
-        grid.V, np.stack([exact.value(grid.axes[0][:, None], i) for i in range(3)]), rtol=1e-11
+        grid.V, np.stack([exact.value(grid.axes[0][:, None], i) for i in range(3)]), rtol=0, atol=1e-11
     )
 
 
@@ -94,7 +94,7 @@ def test_what_the_policy_earns_is_the_value():
         value += discount * run * dt
         theta, discount = theta + u * dt, discount * np.exp(-0.5 * dt)
         assert np.abs(theta).max() <= 0.6 + 1e-12  # limits hold without any clipping
-    np.testing.assert_allclose(value, V0, atol=0.01 * np.ptp(grid.V))
+    np.testing.assert_allclose(value, V0, atol=0.015 * np.ptp(grid.V))
 
 
 def test_the_exact_value_is_above_and_doing_nothing_below():

@@ -194,5 +194,5 @@ def read_limit(memory_limit: ArrayLike) -> float:
     """Return the limit in bytes."""
     given = finite("memory_limit", memory_limit)
     if given.shape or given <= 0:
-        raise BadData(f"memory_limit is {memory_limit}; give bytes, a positive number")
+        raise BadData(f"memory_limit is {memory_limit!r}; give bytes, a positive number")
     return float(given)

@@ -80,10 +80,12 @@ class PolicyIteration:
         self.running, self.order = running, order
         m, N = len(G), grid.N
         self.m = m
-        kind = np.int32 if m * N < 2**31 else np.int64
+        kind = (
+            np.int32 if m * N < 2**31 else np.int64
+        )  # columns of the matrix are the larger half of its memory
         self._rank = np.empty((m, N), dtype=kind)
         for i in range(m):
-            self._rank[i, order[i]] = np.arange(N, dtype=kind) + kind(i * N)
+            self._rank[i, order[i]] = np.arange(i * N, (i + 1) * N)
         self._strides = [int(np.prod(grid.shape[k + 1 :])) for k in range(grid.d)]
         self._columns = self._fixed_columns()
 
