@@ -68,19 +68,28 @@ def controlled(
                 filtered=True,
             )
         bounded = RegimeControl(
-            control.chain, control.alpha, control.Sigma, gamma, eta, control.Lambda, horizon=1.0, limits=limits, l1=cost,
+            control.chain,
+            control.alpha,
+            control.Sigma,
+            gamma,
+            eta,
+            control.Lambda,
+            horizon=1.0,
+            limits=limits,
+            l1=cost,
             units="year",
-        )  # fmt: skip
+        )
         rows = []
         for policy in (bounded.one_step(), bounded.lookahead(PLAN)):
             gap = bounded.bound(policy, paths, seed, WEEKLY)
             rows.append((gap.policy, gap.value, gap.upper, gap.gap, *gap.interval))
+    targets = control.with_eta(eta).riccati().targets()
     index = pd.Index(control.chain.names, name="regime")
     gaps = pd.DataFrame(rows, columns=["policy", "value", "upper", "gap", "low", "high"]).set_index("policy")
     said = (
         f"{len(prices)} rows of {len(names)} assets, {regimes} regimes of an equally weighted basket; gamma {gamma:g}, "
-        f"eta {eta:g}, generator by {control.chain.method}. Gaps: weekly steps, one year, positions within {limits:g}, the "
-        "linear costs given; they say nothing about errors of the fit."
+        f"eta {eta:g}, generator by {control.chain.method}. Gaps: weekly steps, one year, positions within "
+        f"{limits:g}, the linear costs given; they say nothing about errors of the fit."
     )
     doubts = sorted({str(warning.message) for warning in caught})
     if doubts:
@@ -90,7 +99,7 @@ def controlled(
         {
             "regimes": found.table(),
             "drifts a year, shrunk": pd.DataFrame(control.alpha, index=index, columns=names),
-            "targets without limits": pd.DataFrame(control.with_eta(eta).riccati().targets(), index=index, columns=names),
+            "targets without limits": pd.DataFrame(targets, index=index, columns=names),
             "gaps": gaps,
         },
         [], {}, perf_counter() - began,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, did_you_mean
@@ -116,7 +117,8 @@ def experiment(name: str, paths: int | None = None, seed: int = 7) -> Experiment
     function, usual = EXPERIMENTS[name]
     began = perf_counter()
     count = usual if paths is None else paths
-    tables, claims, series = function(count, seed)
+    with threadpool_limits(1):  # as in the methods of a control
+        tables, claims, series = function(count, seed)
     command = f"proofolio control --experiment {name} --paths {count} --seed {seed}"
     return Experiment(name, command, ASSUMED, tables, claims, series, perf_counter() - began)
 

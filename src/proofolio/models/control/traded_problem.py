@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from proofolio.models.control.bound import Gap, bound_of, least_lossy
 from proofolio.models.control.policies import Lookahead, OneStep, Projected, Receding, Trades
@@ -15,6 +16,7 @@ from proofolio.models.control.simulation import ETAS, SimulationTable, best_eta,
 __all__ = ["TradedProblem"]
 
 
+ONE_THREAD = 1  # of BLAS: its threads wait for each other longer than batches of small matrices take
 T = TypeVar("T", bound="TradedProblem")
 
 
@@ -68,7 +70,8 @@ class TradedProblem(ControlProblem):
 
         The first of equals. What `bound` says of the choice is then not flattered by having chosen.
         """
-        return least_lossy(self, policies, paths, seed, steps_per_year)
+        with threadpool_limits(ONE_THREAD):
+            return least_lossy(self, policies, paths, seed, steps_per_year)
 
     # ------------------------------------------------------------------ judgement
     def bound(
@@ -108,7 +111,8 @@ class TradedProblem(ControlProblem):
         Imprecise
             When a step is longer than a tenth of the shortest regime: part of the gap is then the bound's own.
         """
-        return bound_of(self, policy, paths, seed, steps_per_year, filtered=filtered, theta=theta)
+        with threadpool_limits(ONE_THREAD):
+            return bound_of(self, policy, paths, seed, steps_per_year, filtered=filtered, theta=theta)
 
     def simulate(
         self, policies: Any, paths: int = 1000, years: float = 5.0, periods_per_year: float = 252.0,
@@ -128,7 +132,8 @@ class TradedProblem(ControlProblem):
             Whether they, or those of these names, see a filter's probabilities instead of the regime; the filter knows
             the parameters, and the returns so far.
         """
-        return simulated(self, policies, paths, years, periods_per_year, costs, seed, filtered=filtered)
+        with threadpool_limits(ONE_THREAD):
+            return simulated(self, policies, paths, years, periods_per_year, costs, seed, filtered=filtered)
 
     def match_costs(
         self, costs: ArrayLike, *, paths: int = 100, years: float = 5.0, periods_per_year: float = 252.0,
@@ -148,7 +153,10 @@ class TradedProblem(ControlProblem):
         etas : sequence of float
             Tried.
         """
-        eta, _ = best_eta(self, costs, self.with_eta, paths, years, periods_per_year, seed, etas, filtered)
+        with threadpool_limits(ONE_THREAD):
+            eta, _ = best_eta(
+                self, costs, self.with_eta, paths, years, periods_per_year, seed, etas, filtered
+            )
         return eta
 
     def with_eta(self: T, eta: float) -> T:
