@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.backtesting.rules import Rules
@@ -44,7 +45,7 @@ PROVED = (
     "verified-optimal",
 )  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
-NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
+NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control")
 
 
 @dataclass(frozen=True)
@@ -493,7 +494,7 @@ def strategies_of(
 
 
 def _all() -> tuple[str, ...]:
-    forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
+    forecasting = [name for name in NAMES[2:] if name not in ("regime-erc", "control")]
     return (*NAMES, *(name + WITHOUT for name in forecasting))
 
 
@@ -524,11 +525,15 @@ def _made(
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
         return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
+    if name == "control":
+        return ControlStrategy(name, horizon, gamma_risk, gamma_trade, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, _all())
     if name == "regime-erc" + WITHOUT:
         hint = "; regime-erc without regimes is erc-no-hmm"
+    if name == "control" + WITHOUT:
+        hint = "; control is about regimes and has no form without them"
     raise BadData(
         f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
         f"{WITHOUT} after the name, or all."

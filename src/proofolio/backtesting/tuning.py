@@ -13,6 +13,7 @@ import numpy as np
 
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import Context, prepare, simulate_all
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
@@ -56,7 +57,7 @@ GAMMA_TRADES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 5.0, 25.0)
 PUBLISHED_TRADES = (1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 25.0)
 
 Choice = Literal["sharpe", "return", "calmar"]
-Tuned = MeanVarianceControl | RiskParityControl
+Tuned = MeanVarianceControl | RiskParityControl | ControlStrategy
 
 
 # ------------------------------------------------------------------ what is tried
@@ -77,7 +78,7 @@ class Grid:
             When the grid is empty.
         """
         found: list[Tuned]
-        if isinstance(strategy, MeanVarianceControl):
+        if isinstance(strategy, MeanVarianceControl | ControlStrategy):
             found = [
                 replace(strategy, horizon=h, gamma_risk=risk, gamma_trade=trade)
                 for h, risk, trade in product(self.horizons, self.gamma_risks, self.gamma_trades)
@@ -148,10 +149,12 @@ def tunable(given: Tuned | str, assets: Sequence[str]) -> Tuned:
         When it has none.
     """
     named = strategies_named([given], assets) if isinstance(given, str) else (given,)
-    if len(named) == 1 and isinstance(named[0], MeanVarianceControl | RiskParityControl):
+    if len(named) == 1 and isinstance(named[0], MeanVarianceControl | RiskParityControl | ControlStrategy):
         return named[0]
     name = given if isinstance(given, str) else getattr(given, "name", type(given).__name__)
-    raise BadData(f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, or these with -no-hmm.")
+    raise BadData(
+        f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, either with -no-hmm, or control."
+    )
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,11 @@ class Trial:
 
 def parameters(strategy: Tuned) -> dict[str, Any]:
     """Return what the grid varies of a strategy, by name."""
-    risk = {"gamma_risk": strategy.gamma_risk} if isinstance(strategy, MeanVarianceControl) else {}
+    risk = (
+        {"gamma_risk": strategy.gamma_risk}
+        if isinstance(strategy, MeanVarianceControl | ControlStrategy)
+        else {}
+    )
     return {"horizon": strategy.horizon, **risk, "gamma_trade": strategy.gamma_trade}
 
 

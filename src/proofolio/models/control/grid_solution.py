@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -146,6 +147,7 @@ class _Run:
         self.value = riccati(problem)
         self.exact = lifted and problem.linear_quadratic
         self.iterations, self.converged = 0, True
+        self._history: list[float] = []
         self._lifts: dict[int, Lift] = {}
 
     def time(self, k: int) -> float:
@@ -201,7 +203,7 @@ class _Run:
             W = last
         return W, self.rates(W, 0), self._history
 
-    def backwards(self):  # type: ignore[no-untyped-def]
+    def backwards(self) -> Iterator[tuple[int, Floats]]:
         """Yield each step's number and W, from the horizon to the start."""
         p, n = self.problem, self.steps
         assert p.horizon is not None
@@ -221,12 +223,10 @@ class _Run:
     def _iteration(self, discount: float) -> PolicyIteration:
         p, grid = self.problem, self.grid
         assert p.Lambda_diagonal is not None
-        m = p.m
-        zero = np.zeros(p.d)
-        running = np.empty((0,)) if self.lifted else np.stack(
-            [grid.quadratic(p.gamma * p.Sigma[i], p.alpha[i], 0.0) for i in range(m)]
-        )  # fmt: skip
-        del zero
+        running = np.empty((0,))
+        if not self.lifted:
+            held = [grid.quadratic(p.gamma * p.Sigma[i], p.alpha[i], 0.0) for i in range(p.m)]
+            running = np.stack(held)
         return PolicyIteration(
             grid, p.chain.generator, p.eta * p.Lambda_diagonal, p.l1, discount, running, self._order()
         )
