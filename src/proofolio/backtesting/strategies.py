@@ -14,7 +14,7 @@ from proofolio.arrays import Floats
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.backtesting.rules import Rules
-from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.errors import BadData, NoPlan, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.models.portfolio.mean_variance import MeanVariance
@@ -22,6 +22,7 @@ from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.way_back import way_back
 
 __all__ = [
     "NAMES",
@@ -289,7 +290,10 @@ def _first_of(model: MeanVariance) -> First:
         stepper = model.stepper()
 
         def direct(mean: Floats, covariance: Floats, held: Floats, uninvested: float, day: int) -> Decision:
-            step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            try:
+                step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            except NoPlan:
+                return _step_back(model.plan_set, held, day)
             return _first_move(step.W[0], step.residuals.violation, step.ok, day, least)
 
         return direct
@@ -318,18 +322,21 @@ class _CashPolicy:
         rate = np.full((known.H, 1), self._market.risk_free[day])
         covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
         held = np.append(holdings, 1.0 - holdings.sum())
-        whole, proved = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
-        return Decision(whole[:-1], proved)
+        whole, proved, missed = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
+        return Decision(whole[:-1], proved, missed)
 
 
 class _RiskParityPolicy:
     def __init__(self, model: RiskParity, starts: str = "erc") -> None:
-        self._stepper = model.stepper(starts=starts)
+        self._stepper, self._plans = model.stepper(starts=starts), model.plan_set
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
-        with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        try:
+            with _unanswered(day, covariance):
+                step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        except NoPlan:
+            return _step_back(self._plans, holdings, day)
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 
@@ -382,6 +389,16 @@ def _first_move(weights: Floats, missed: float, proved: bool, day: int, least: f
     ):  # NaN fails too
         raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
     return Decision(weights, proved)
+
+
+def _step_back(plans: PlanSet, held: Floats, day: int) -> Decision:
+    """Return a step towards the rules from holdings out of which no trade keeps them all."""
+    try:
+        weights, missed = way_back(plans, held)
+    except SolverFailure as error:
+        raise SolverFailure(f"after row {day}, {error}.") from None
+    # without a rule that is missed now, a later period's was: the step is allowed, and not proved to be the best
+    return Decision(weights, proved=False, missed=missed)
 
 
 def _require_no_names(name: str, rules: Rules | None) -> None:
