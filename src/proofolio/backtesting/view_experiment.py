@@ -9,6 +9,7 @@ move together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -415,19 +416,17 @@ def _judged(
     differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
     both = ce[place["both"]] - ce[place["both at 50 %"]]
     differences.append(_difference("both views at once less both at 50 %", both, blocks, draws))
+    series = (ce, nets, costs, turnovers)
     strategies = {}
-    shown = {"rule": "rule", **{f"{100 * c:g} %": f"{100 * c:g} %" for c in STATIC}}
-    for label, kind in shown.items():
-        strategies[label] = _figures(
-            *(mean_of(kind, x) for x in (ce, nets, costs, turnovers)),
-            _risk(nets[[place[f"{kind} +"], place[f"{kind} -"]]]),
-        )
+    for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC)):
+        both_sides = nets[[place[f"{kind} +"], place[f"{kind} -"]]]
+        strategies[kind] = _figures([mean_of(kind, x) for x in series], _risk(both_sides))
     strategies["shifted confidences"] = _figures(
-        placebo.mean(axis=0),
-        *(np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in (nets, costs, turnovers)),
+        [np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in series],
         _risk(np.stack([nets[place[f"{kind} {side}"]] for kind in shifts for side in "+-"])),
     )
-    strategies["market"] = _figures(market_ce, kept, np.zeros_like(kept), np.zeros_like(kept), _risk(kept))
+    nothing = np.zeros_like(kept)
+    strategies["market"] = _figures([market_ce, kept, nothing, nothing], _risk(kept))
     per_placebo = _yearly(placebo.mean(axis=(1, 2)))
     came = np.sign(_relative(known.market.returns, known.pairs, known.starts, W))
     higher = np.sign(known.up.mean(axis=1) - known.down.mean(axis=1)) == came
@@ -468,7 +467,8 @@ def _risk(net: Floats) -> float:
     return float(100.0 * np.sqrt(WEEKS_A_YEAR) * net.std(axis=-1).mean())
 
 
-def _figures(ce: Floats, net: Floats, cost: Floats, turnover: Floats, risk: float) -> dict[str, float]:
+def _figures(values: Sequence[Floats], risk: float) -> dict[str, float]:
+    ce, net, cost, turnover = values
     return {
         "certainty_equivalent": float(_yearly(ce.mean())),
         "gross": float(_yearly((net + cost).mean())),
