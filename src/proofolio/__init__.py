@@ -17,7 +17,7 @@ portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Hist
             `published_maxima`
 views       `Views`, `View`, `BlackLitterman`, `posterior`, `Posterior`, `equilibrium`, `drifted`, `AssetRegimes`,
             `ViewControl`, `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
-control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`
+control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`, `Gap`, `SimulationTable`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
