@@ -8,11 +8,13 @@ from proofolio.backtesting.own_strategies import strategy as strategy
 from proofolio.backtesting.results import StrategyRun as StrategyRun
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
+from proofolio.backtesting.view_strategies import ViewControl as ViewControl
 
 # Errors.
 from proofolio.errors import BadData as BadData
 from proofolio.errors import ContradictoryRows as ContradictoryRows
 from proofolio.errors import ContradictoryViews as ContradictoryViews
+from proofolio.errors import DoubtfulEstimate as DoubtfulEstimate
 from proofolio.errors import DoubtfulFile as DoubtfulFile
 from proofolio.errors import DoubtfulViews as DoubtfulViews
 from proofolio.errors import Imprecise as Imprecise
@@ -68,6 +70,11 @@ from proofolio.formulations.signs import absolute as absolute
 from proofolio.formulations.signs import positive_part as positive_part
 from proofolio.interfaces.files.model_files import read_program as read_program
 from proofolio.interfaces.files.model_files import write_program as write_program
+from proofolio.models.control.chain import RegimeChain as RegimeChain
+from proofolio.models.control.hjb_solver import HJBSolver as HJBSolver
+from proofolio.models.control.problem import FactorCovariance as FactorCovariance
+from proofolio.models.control.problem import Factors as Factors
+from proofolio.models.control.regime_control import RegimeControl as RegimeControl
 from proofolio.models.portfolio.mean_variance import MeanVariance as MeanVariance
 from proofolio.models.portfolio.plan_set import Group as Group
 from proofolio.models.portfolio.plan_set import PlanSet as PlanSet

@@ -7,6 +7,7 @@ __all__ = [
     "BadData",
     "ContradictoryRows",
     "ContradictoryViews",
+    "DoubtfulEstimate",
     "DoubtfulFile",
     "DoubtfulViews",
     "Imprecise",
@@ -63,6 +64,10 @@ class UnprovenBigM(UserWarning):
 
 class Imprecise(UserWarning):
     """An answer is less exact than documented, as rounding allows no more; the text states the error."""
+
+
+class DoubtfulEstimate(UserWarning):
+    """A number was estimated from too little, or is used where it tells little; the text says how little."""
 
 
 class DoubtfulFile(UserWarning):

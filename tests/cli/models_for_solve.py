@@ -85,7 +85,7 @@ def cvxpy_problem():
 
 
 def hard():
-    return random_instance(20, 20, 4, coupled=True, varying=True).to_program("big-m")
+    return random_instance(12, 12, 4, coupled=True, varying=True).to_program("big-m")
 
 
 def breaks():

@@ -16,7 +16,7 @@ from proofolio.backtesting.strategies import strategies_named
 from proofolio.cli.group import command_line
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 
-DAYS = 160
+DAYS, FEWER = 160, 135
 SMALL = ("--window", "100", "--regime-assets", "US,BONDS")
 
 
@@ -47,14 +47,22 @@ def file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def shorter(tmp_path_factory):
+    """A table for every strategy there is: June whole, and a few days on either side."""
+    path = tmp_path_factory.mktemp("data") / "shorter.csv"
+    prices().iloc[:FEWER].to_csv(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def out(tmp_path_factory):
     return tmp_path_factory.mktemp("out")
 
 
 @pytest.fixture(scope="module")
-def document(file, out):
+def document(shorter, out):
     found = run(
-        "backtest", file, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out, "--json"
+        "backtest", shorter, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out, "--json"
     )
     assert found.exit_code == 0, found.output
     return json.loads(found.stdout)
@@ -63,7 +71,7 @@ def document(file, out):
 def test_the_document_has_the_promised_keys(document):
     assert {"span", "assets", "strategies", "seconds", "files"} <= set(document)
     assert document["assets"] == ["US", "BONDS", "GOLD"]
-    assert document["span"]["days"] == DAYS - 1 - 100
+    assert document["span"]["days"] == FEWER - 1 - 100
     for figures in document["strategies"].values():
         keys = {
             "return",
@@ -79,7 +87,7 @@ def test_the_document_has_the_promised_keys(document):
 
 
 def test_the_figures_are_those_of_the_prices(document):
-    shares = prices().pct_change().iloc[101:].mean(axis=1)
+    shares = prices().pct_change().iloc[101:FEWER].mean(axis=1)
     figures = document["strategies"]["fix-mix"]
     assert figures["volatility"] == pytest.approx(shares.std() * 252**0.5, rel=1e-2)
     assert 1 + figures["total_return"] == pytest.approx((1 + shares).prod(), abs=2e-3)
@@ -100,14 +108,14 @@ def test_the_report_stands_alone(document, out):
     assert references <= set(re.findall(r'\bid="([^"]+)"', page))
 
 
-def test_the_second_call_finds_the_pieces_and_the_same_drawings(file, out, document, tmp_path):
+def test_the_second_call_finds_the_pieces_and_the_same_drawings(shorter, out, document, tmp_path):
     first = (out / "report.html").read_text(encoding="utf-8")
-    again = run("backtest", file, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out)
+    again = run("backtest", shorter, *SMALL, "--strategies", "all", "--experiment", "costs", "--out", out)
     assert again.exit_code == 0
     assert "regime-erc" in again.stdout
     second = (out / "report.html").read_text(encoding="utf-8")
     assert re.findall(r"<svg .*?</svg>", first) == re.findall(r"<svg .*?</svg>", second)
-    fresh = run("backtest", file, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path, "--json")
+    fresh = run("backtest", shorter, *SMALL, "--strategies", "fix-mix,erc", "--out", tmp_path, "--json")
     for name, figures in json.loads(fresh.stdout)["strategies"].items():
         expected = document["strategies"][name]
         # forecasts one day ahead only, instead of five, are the same to rounding

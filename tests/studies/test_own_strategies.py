@@ -47,7 +47,7 @@ def test_it_is_given_the_window_up_to_the_close_and_the_weights_held(prices):
     assert (run.weights == [0.3, 0.0, 0.7, 0.0]).all(axis=None)
 
 
-def test_the_future_replaced_changes_no_decision_of_the_past(prices):
+def test_the_future_replaced_changes_no_decision_of_the_past(prices, tmp_path):
     """And a weekly one, which is not asked at every close, still sees every row up to it."""
 
     def trend(context):
@@ -61,8 +61,10 @@ def test_the_future_replaced_changes_no_decision_of_the_past(prices):
     for rebalance in ("daily", "weekly", "monthly"):
         for needs in ("nothing", "regimes"):
             own = pf.strategy(trend, forecasts=needs)
+            # a folder for each table: its forecasts, which no rebalancing changes, are made once
             one, two = (
-                pf.backtest(p, own, window=WINDOW, rebalance=rebalance)["trend"] for p in (prices, other)
+                pf.backtest(p, own, window=WINDOW, rebalance=rebalance, folder=tmp_path / name)["trend"]
+                for p, name in ((prices, "one"), (other, "two"))
             )
             past = one.trades.index[: change - WINDOW - 1]
             assert (one.trades.loc[past] == two.trades.loc[past]).all(axis=None)

@@ -22,6 +22,7 @@ from proofolio.backtesting.policy import Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
+from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
@@ -232,6 +233,7 @@ def trades_today(
     cash: bool = False,
     lot: int | None = None,
     smallest: float = 0.0,
+    views: GivenViews = None,
     **forecasts: Any,
 ) -> Today:
     """Return what a strategy trades after the last close of a table of prices, and why.
@@ -266,6 +268,8 @@ def trades_today(
         Shares are traded in multiples of it: the nearest plan that leaves no debt, see `nearest_lots`.
     smallest : float
         Money of the smallest trade.
+    views : Views, ViewControl or path, optional
+        What ``"views"`` follows, as for `backtest`.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -292,7 +296,8 @@ def trades_today(
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
-    named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
+    followed = views_of(views, market.names)
+    named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
     if len(named) != 1:
         raise BadData(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."

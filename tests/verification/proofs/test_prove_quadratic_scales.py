@@ -43,10 +43,10 @@ def test_a_wide_box_does_not_make_room_for_a_wrong_limit(box, wrong, lowering):
     assert prove(ball(box, 0.0, lowering)).verdict == "proved"
 
 
-def test_no_scale_of_box_coefficients_or_limit_lets_a_wrong_limit_pass():
+def test_no_scale_of_box_coefficients_or_limit_lets_a_wrong_limit_pass(pytestconfig):
     rng = np.random.default_rng(0)
-    refuted = 0
-    for _ in range(60):
+    refuted, count = 0, 60 if pytestconfig.getoption("--full") else 24
+    for _ in range(count):
         unit, radius = 10.0 ** rng.integers(-6, 7), 10.0 ** rng.integers(-3, 3)
         box = radius * 10.0 ** rng.integers(0, 6)
         wrong = float(rng.choice([-1, 1])) * 10.0 ** rng.uniform(-5.9, -1)
@@ -59,7 +59,7 @@ def test_no_scale_of_box_coefficients_or_limit_lets_a_wrong_limit_pass():
         found = prove(written)
         assert found.verdict != "proved", (unit, radius, box, wrong, lowering)
         refuted += found.verdict == "refuted"
-    assert refuted >= 20
+    assert refuted >= count / 3
 
 
 def capped(first, wide, short, curved=True):

@@ -22,20 +22,29 @@ from proofolio.formulations.selected_costs import selected_cost_meaning
 from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS, FAMILIES, bounds, shipped_claims
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.proving import prove
+from proofolio.verification.proofs.reading import state
 
 LIGHT = ("product", "semicontinuous", "cardinality", "round_lot", "fixed_charge")  # every family, every time
-TWO = ("signs", "two-decimal")
+# Of the others the one whose boxes lie below, around and above zero, in the cells of one claim. Boxes of two decimals
+# are also those of testing/test_conformance.py, where the smallest claim of every lowering is proved.
+HEAVY = ("signs",)
 
 
 def pytest_generate_tests(metafunc):
     if "construct" in metafunc.fixturenames:
         full = metafunc.config.getoption("--full")
-        cases = [(c, f) for c in CONSTRUCTS for f in (FAMILIES if full or c in LIGHT else TWO)]
+        cases = [(c, f) for c in CONSTRUCTS for f in (FAMILIES if full or c in LIGHT else HEAVY)]
         metafunc.parametrize(("construct", "family"), cases)
 
 
 def test_shipped_claims_are_proved(construct, family):
+    seen = set()
     for claim in shipped_claims(construct, [family]):
+        # on a convex side every lowering writes the same rows, and a proof knows nothing but the statement
+        statement = repr(state(claim))
+        if statement in seen:
+            continue
+        seen.add(statement)
         proof = prove(claim)
         assert (claim.name, claim.lowering, proof.verdict) == (claim.name, claim.lowering, "proved"), (
             proof.reason

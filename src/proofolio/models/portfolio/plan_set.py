@@ -464,8 +464,11 @@ class PlanSet:
     # ------------------------------------------------------------------ check
     def contains(self, W: Floats, w0: Floats) -> bool:
         """Return whether weights (T, n) after holdings (n,) keep bounds, groups and turnover limits, exactly."""
-        sizes = np.abs(np.diff(W, axis=0, prepend=w0[None]))
-        return max(self._beyond_bounds(W), self._beyond_groups(W), self._beyond_limits(sizes)) <= 0.0
+        if not max(self._beyond_bounds(W), self._beyond_groups(W)) <= 0.0:
+            return False
+        if not self.limited:
+            return True
+        return self._beyond_limits(np.abs(np.diff(W, axis=0, prepend=w0[None]))) <= 0.0
 
     def violation(self, W: Floats, sizes: Floats) -> float:
         """Return by how much weights (T, n), and trades of these sizes (T, n), miss a linear rule at most."""
@@ -504,6 +507,8 @@ class PlanSet:
         return max(low - float(total.min()), float(total.max()) - high)
 
     def _beyond_bounds(self, w: Floats) -> float:
+        if self.simplex:  # no lower bound but 0, no caps
+            return -float(w.min())
         return max(float((self.lower - w).max()), float((w - self.caps).max()))
 
     def _beyond_groups(self, w: Floats) -> float:

@@ -37,6 +37,7 @@ __all__ = [
 PROXIMAL = (
     1e-9  # of the proximal term: a subproblem is strictly convex, its answer moved by less than a solver does
 )
+CERTIFIED = 5  # the most assets; boxes grow in number like a power of n - 1
 CONVEX = 1e-9  # of the trace: a Hessian with an eigenvalue below this is not taken for convex
 
 
@@ -52,6 +53,7 @@ class RiskParityProblem:
         What may be held and traded.
     step : QuadraticStep
         The form of a convex subproblem.
+    certify : bool
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class RiskParityProblem:
         cash: int | None = None,
         turnover_limit: ArrayLike = np.inf,
         plan_set: PlanSet | None = None,
+        certify: bool = False,
     ) -> None:
         self.n, self.H = whole("n", n, 1), whole("H", H, 1)
         least, most = finite("lower", lower), finite("upper", upper)
@@ -79,6 +82,9 @@ class RiskParityProblem:
         _require_long(self.plan_set)
         self.budgets = _budgets(budgets, self.n, self.H, self.plan_set.cash)
         self.step = QuadraticStep.priced(self.plan_set, self.gamma_trade, 0.5)
+        self.certify = bool(certify)
+        if self.certify:
+            _require_small(self.n, self.H)
 
     @property
     def cash(self) -> int | None:
@@ -234,6 +240,15 @@ def approximation(
     Qw = np.matmul(Q, W[..., None])[..., 0]
     constant = float((g * g).sum() - (slope * W).sum() + 0.5 * (W * Qw).sum())
     return Q, slope - Qw, constant
+
+
+def _require_small(n: int, H: int) -> None:
+    """Refuse a program that is too large for a certificate."""
+    if H != 1 or n > CERTIFIED:
+        raise BadData(
+            f"certify is for H = 1 and n of at most {CERTIFIED}, and this program has H = {H} and n = {n}: leave it "
+            "out, or ask for a smaller program"
+        )
 
 
 def _require_long(plans: PlanSet) -> None:

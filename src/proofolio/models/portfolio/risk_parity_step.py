@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.quadratic_step import Kkt, QuadraticStep, TradeMultipliers
+from proofolio.models.portfolio.risk_parity_certificate import Certificate
 from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem, death_threshold
 from proofolio.solvers.solution import Check
 
@@ -56,8 +57,8 @@ class RiskParityStep:
         The first row is the move to make now.
     objective, start_objective : float
         Here, and at the start whose every asset is held: each period's ERC, moved within bounds and limits.
-    begun : {"erc", "holdings", "between", "equal", "group", "corner", "drawn", "neighbour", "revived", "given"}
-        Which start led here.
+    begun : {"erc", "holdings", "between", "equal", "group", "corner", "drawn", "neighbour", "revived", ...}
+        Which start led here; or "given", or "search", which is the one for a certificate.
     contributions : ndarray, shape (H, n)
         Risk contributions.
     smallest_weight : float
@@ -78,8 +79,9 @@ class RiskParityStep:
         Those of them that were held before and are sold to nothing, where the best end of many starts does so and none
         of the others is better: only with ``starts="all"``.
     alternative : float
-        The best objective found with every dead asset held at a tenth of its ERC weight or more, where there is
-        any; the choices are only called so where it is not below the objective.
+        The best objective found with all dead assets, or one of them, held at a tenth of the ERC weight or more;
+        infinite where no plan holds them, NaN where nothing is dead or a solver failed. The choices are only called
+        so where it is not below the objective.
     iterations : tuple of Iteration
         Of the run that led here; the first entry is its start.
     checks : tuple of Check
@@ -87,6 +89,15 @@ class RiskParityStep:
     solver, method : str
     starts, elsewhere : int
         How many starts were descended from, and from how many the descent ended at a worse plan.
+    bound : float
+        With ``certify=True``: no plan that keeps the rules has a lower objective, whatever starts are tried. NaN
+        where it was not asked for.
+    gap : float
+        The objective, rounded up, less the bound.
+    certified : bool
+        Whether the gap is at most 1e-4 of the objective and 1e-9: then the plan is globally optimal within it.
+    boxes : int
+        How many the certificate took.
     """
 
     W: Floats
@@ -109,13 +120,18 @@ class RiskParityStep:
     method: str
     starts: int = 1
     elsewhere: int = 0
+    bound: float = np.nan
+    gap: float = np.nan
+    certified: bool = False
+    boxes: int = 0
 
     @property
     def ok(self) -> bool:
         """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
 
         Stationary is not globally best: the program is not convex, and where bounds, groups or a turnover limit
-        hold, or trading costs, a better plan may exist beside the best of those that were descended to.
+        hold, or trading costs, a better plan may exist beside the best of those that were descended to, unless the
+        step is `certified`.
         """
         return all(check.ok for check in self.checks)
 
@@ -191,6 +207,7 @@ def checked_step(
     solver: str,
     method: str,
     searched: bool = False,
+    known: Certificate | None = None,
 ) -> RiskParityStep:
     """Return the answer with all that is claimed of it recomputed from the raw data.
 
@@ -208,6 +225,8 @@ def checked_step(
     start_objective, alternative, begun, tolerance, solver, method
     searched : bool
         Whether W is the best end of many starts.
+    known : Certificate, optional
+        Of W.
     """
     b = program.budgets
     m = np.matmul(sigma, W[..., None])[..., 0]
@@ -228,9 +247,7 @@ def checked_step(
     cannot_die = bool(start_objective < death_threshold(b))
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
     holds = below >= 0.0 and stationarity <= tolerance
-    # without an alternative: none is feasible under the rules, or the method does not look for one
-    unknown = np.isnan(alternative) and not program.plan_set.only_long
-    looked = method != "published" and bool(alternative >= objective or unknown)
+    looked = bool(alternative >= objective)  # NaN: not known
     dead, penalty, shut = _dead(program, W, w0, holds and looked, unruled)
     lost = tuple(i for i in dead if i not in {*penalty, *shut})
     given_up = lost if searched and holds and looked else ()
@@ -243,10 +260,15 @@ def checked_step(
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
         Check("no asset dead", not lost, float(len(lost)), 0.0, _explained(penalty, shut, given_up, lost)),
     )
-    return RiskParityStep(
+    step = RiskParityStep(
         W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
         given_up, alternative, iterations, checks, 0.0, solver, method,
     )  # fmt: skip
+    if known is None:
+        return step
+    gap = float(np.nextafter(known.value - known.bound, np.inf))
+    certified = known.certified and missed <= FEASIBLE
+    return replace(step, bound=known.bound, gap=gap, certified=certified, boxes=known.boxes)
 
 
 def _dead(

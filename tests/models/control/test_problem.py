@@ -1,0 +1,75 @@
+"""What a control problem refuses, each in a sentence, and how it reads limits."""
+
+import numpy as np
+import pytest
+
+import proofolio as pf
+
+from .problems import market
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"Lambda": [[1.0, 2.0], [2.0, 1.0]]}, r"Lambda is not positive definite \(smallest eigenvalue -1\)"),
+        ({"Lambda": [1.0, 0.0]}, "Lambda is not positive definite"),
+        ({"Lambda": [[1.0, 2.0], [0.0, 1.0]]}, "Lambda is not symmetric"),
+        ({"Lambda": np.eye(3)}, r"Lambda has shape \(3, 3\); it must be \(2, 2\)"),
+        ({"alpha": np.zeros((2, 2))}, r"alpha has shape \(2, 2\); it must be \(3, d\)"),
+        ({"Sigma": np.eye(2)}, r"Sigma has shape \(2, 2\); it must be \(3, 2, 2\)"),
+        (
+            {"Sigma": np.array([np.eye(2), np.eye(2), [[1, 2], [2, 1]]])},
+            r"Sigma\[2\] is not positive semidef",
+        ),
+        ({"gamma": 0.0}, "gamma is 0; it must be positive"),
+        ({"eta": -1.0}, "eta is -1; it must be positive"),
+        ({"rho": -0.1}, "rho is -0.1; it must be not negative"),
+        ({"horizon": 0.0}, "horizon is 0"),
+        ({"terminal": (np.eye(2), np.zeros(2), 0.0)}, "horizon is None"),
+        ({"horizon": 1.0, "terminal": 3.0}, r"terminal must be \(A, b, c\)"),
+        ({"limits": (0.5, 0.5)}, "low must be below high"),
+        ({"limits": [1.0, 2.0, 3.0]}, "limits must be one number"),
+        ({"limits": pf.PlanSet(3, 1)}, "limits are of 3 assets"),
+        ({"l1": -0.1}, "l1 holds -0.1; it cannot be negative"),
+        ({"l1": [0.1, 0.1, 0.1]}, r"l1 has shape \(3,\)"),
+        ({"factors": {"B": np.zeros((2, 1))}}, "factors must have B, Phi, mean, S"),
+        ({"units": "daily"}, "units is 'daily'"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(changed, sentence):
+    with pytest.raises(pf.BadData, match=sentence):
+        pf.RegimeControl(**market(2, **changed))
+
+
+def test_a_daily_covariance_is_noticed_and_can_be_insisted_on():
+    given = market(2)
+    daily = given["Sigma"].copy()
+    daily[1] = np.array([[1e-4, 0.0], [0.0, 1e-4]])
+    with pytest.raises(pf.BadData, match=r"Sigma\[1\] looks daily \(volatility 1 %\): give yearly"):
+        pf.RegimeControl(**{**given, "Sigma": daily})
+    pf.RegimeControl(**{**given, "Sigma": daily}, units="year")
+
+
+def test_drifting_positions_with_factors_are_refused_in_words():
+    factors = {"B": np.zeros((2, 1)), "Phi": [[1.0]], "mean": [0.0], "S": [[1.0]]}
+    with pytest.raises(pf.BadData, match="no longer quadratic"):
+        pf.RegimeControl(**market(2, factors=factors, drift=True))
+
+
+def test_limits_are_read_as_a_box_where_they_are_one():
+    size = pf.RegimeControl(**market(2, limits=0.5))
+    assert (size.low.tolist(), size.high.tolist(), size.plan_set) == ([-0.5, -0.5], [0.5, 0.5], None)
+    pair = pf.RegimeControl(**market(2, limits=([0.0, -1.0], 1.0)))
+    assert (pair.low.tolist(), pair.high.tolist()) == ([0.0, -1.0], [1.0, 1.0])
+    bounds = pf.PlanSet(2, 1, [0.0, 0.1], 0.7, net=(-np.inf, np.inf))
+    assert pf.RegimeControl(**market(2, limits=bounds)).plan_set is None
+    budget = pf.RegimeControl(**market(2, limits=pf.PlanSet(2, 1)))
+    assert budget.plan_set is not None
+    assert not budget.linear_quadratic
+    assert pf.RegimeControl(**market(2)).linear_quadratic
+
+
+def test_the_cost_left_out_is_the_mean_covariance():
+    control = pf.RegimeControl(**market(3))
+    np.testing.assert_allclose(control.Lambda, market(3)["Sigma"].mean(axis=0))
+    assert pf.RegimeControl(**market(3, Lambda=np.diag([1.0, 2, 3]))).Lambda_diagonal.tolist() == [1, 2, 3]
