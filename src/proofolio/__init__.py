@@ -14,8 +14,8 @@ solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `ex
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
             `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `PlanSet`, `RegimeSwitching`,
             `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
-views       `ViewControl`, `Views`, `View`, `BlackLitterman`, `posterior`, `Posterior`, `equilibrium`, `drifted`, `AssetRegimes`,
-            `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
+views       `ViewControl`, `Views`, `View`, `BlackLitterman`, `posterior`, `Posterior`, `equilibrium`, `drifted`,
+            `AssetRegimes`, `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
 control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
