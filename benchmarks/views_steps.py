@@ -137,13 +137,10 @@ def run(model: pf.MeanVariance, plan: Plan, problems: list[Asked]) -> Run:
     )  # fmt: skip
 
 
-def batch(n: int, H: int, paths: int, weeks: int, target: float | None) -> tuple[str, ...]:
+def together(n: int, H: int, paths: int, weeks: int, target: float | None) -> tuple[str, ...]:
     """Return the line of many paths beside each other."""
     rng = np.random.default_rng(0)
-    made = [
-        day
-        for _, day in zip(range(weeks + 20), days(synthetic_returns(n, WINDOW + weeks + 20), H, weeks + 20))
-    ]
+    made = list(days(synthetic_returns(n, WINDOW + weeks + 20), H, weeks + 20))
     planner = model_of(n, H).batch()
     held, seconds, worst, unproved = np.full((paths, n), 1.0 / n), 0.0, 0.0, 0
     for t in range(weeks):
@@ -202,14 +199,14 @@ def _print_tables(options: argparse.Namespace) -> int:
             (str(n), str(H), "ours, L1 only", f"{flat.wall:.2f}", f"{flat.cpu:.2f}", "1.00", "", "", "", "")
         )
     batches = [(10, 1, 100, 2, None)] if options.quick else BATCHES
-    together = [batch(*each) for each in batches]
-    failed += sum(int(line[6]) for line in together)
+    paths = [together(*each) for each in batches]
+    failed += sum(int(line[6]) for line in paths)
     notes = (
         [] if mpc_peers.cvxportfolio_found() else ["cvxportfolio is not installed, so its lines are missing."]
     )
     sheets = [
         Sheet("A step with 3/2-power costs", COLUMNS, rows),
-        Sheet("Many paths at once", BATCH_COLUMNS, together),
+        Sheet("Many paths at once", BATCH_COLUMNS, paths),
     ]
     keep("views_steps", sheets, options, notes)
     return failed
