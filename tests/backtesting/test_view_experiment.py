@@ -1,4 +1,4 @@
-"""The experiment with views: portfolios by another road, intervals, placebos, and what is planted is told from noise."""
+"""The experiment with views: portfolios by another road, intervals, placebos; the planted is told from noise."""
 
 import json
 

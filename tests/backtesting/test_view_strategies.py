@@ -212,3 +212,27 @@ def test_an_asset_that_cannot_be_held_leaves_no_answer():
     run = pf.simulate(made, ALL["static"], 0.0, start=160, rebalance="weekly")
     assert run.unanswered.any()
     assert not run.unanswered[:29].any()
+
+
+def test_trades_of_today_say_how_far_each_view_is_believed():
+    rng = np.random.default_rng(0)
+    wild = (np.arange(420) // 50) % 3 == 1
+    values = np.where(wild, 0.02, 0.007)[:, None] * rng.standard_normal((420, 3)) + 3e-4
+    dates = pd.bdate_range("2020-01-01", periods=421)
+    prices = pd.DataFrame(
+        100 * np.vstack([np.ones(3), np.cumprod(1 + values, axis=0)]), dates, ["A", "B", "C"]
+    )
+    views = pf.Views(prices.columns).relative("A", "B", 0.04).absolute("C", 0.08, confidence=0.5)
+    control = ViewControl.of(views, regimes=pf.AssetRegimes(window=300, restarts=2))
+    today = pf.trades_today(prices, {"A": 0.4, "B": 0.3, "C": 0.3}, control, window=300)
+    direct = pf.BlackLitterman(regimes=pf.AssetRegimes(window=300, restarts=2)).fit(
+        prices.pct_change().iloc[1:]
+    )
+    expected = direct.posterior(views, periods=52)
+    pd.testing.assert_series_equal(today.views.confidence, expected.confidence, rtol=1e-9)
+    pd.testing.assert_series_equal(today.views.mean, expected.mean, rtol=1e-9)
+    text = "\n".join(today.reasons())
+    assert "A - B = +4 %: claims +1.59 bp, the regimes say" in text
+    assert "confidence 0.50; it has moved" in text
+    assert "surprise  Theil's test of prior and views: p =" in text
+    assert today.document()["views"]["views"][1]["confidence"] == 0.5

@@ -152,6 +152,9 @@ class ViewExperiment:
         Of the rule among itself and its placebos, 1 the worst.
     true_higher, placebo_higher : float
         Share of the pairs in which the view that came true had the higher mean confidence, and with shifted ones.
+    flattering, placebo_flattering : float
+        Share of the pairs that would make a good story: the view that came true had the higher confidence, and the
+        Sharpe ratio is above that of each constant confidence; and the same with shifted confidences.
     said : dict
         Shares: saturated (confidence below .01 or above .99), believed, collapsed; stale (weeks, mean and 95th of
         100), unproved (weeks of plans), largest_gap.
@@ -172,6 +175,8 @@ class ViewExperiment:
     rank: int
     true_higher: float
     placebo_higher: float
+    flattering: float
+    placebo_flattering: float
     said: dict[str, float]
     confidence: Floats
     difference_a_pair: Floats
@@ -214,6 +219,8 @@ class ViewExperiment:
             "rank": self.rank,
             "true_higher": self.true_higher,
             "placebo_higher": self.placebo_higher,
+            "flattering": self.flattering,
+            "placebo_flattering": self.placebo_flattering,
             "said": self.said,
             "sentence": self.sentence(),
         }
@@ -431,6 +438,10 @@ def _judged(
     came = np.sign(_relative(known.market.returns, known.pairs, known.starts, W))
     higher = np.sign(known.up.mean(axis=1) - known.down.mean(axis=1)) == came
     shifted_higher = np.sign(known.shifted[0].mean(axis=2) - known.shifted[1].mean(axis=2)) == came
+    sharpe = {
+        kind: _sharpe(mean_of(kind, nets)) for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC), *shifts)
+    }
+    constant = np.max([sharpe[f"{100 * c:g} %"] for c in STATIC], axis=0)
     confidence = np.stack([known.up, known.down])
     return ViewExperiment(
         design=design,
@@ -444,6 +455,10 @@ def _judged(
         rank=1 + int((per_placebo < _yearly(rule.mean())).sum()),
         true_higher=float(higher.mean()),
         placebo_higher=float(shifted_higher.mean()),
+        flattering=float((higher & (sharpe["rule"] > constant)).mean()),
+        placebo_flattering=float(
+            (shifted_higher & (np.stack([sharpe[k] for k in shifts]) > constant)).mean()
+        ),
         said={
             "saturated": float(((confidence < SATURATED) | (confidence > 1.0 - SATURATED)).mean()),
             "believed": float(history.believed.mean()),
@@ -461,6 +476,10 @@ def _judged(
 
 def _yearly(a_week: Floats) -> Floats:
     return np.asarray(100.0 * WEEKS_A_YEAR * a_week)
+
+
+def _sharpe(net: Floats) -> Floats:
+    return np.asarray(net.mean(axis=1) / np.maximum(net.std(axis=1), 1e-300))
 
 
 def _risk(net: Floats) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 
 from proofolio.arrays import Floats
 from proofolio.backtesting.market import Market
@@ -217,6 +218,7 @@ class _ViewPolicy:
         self._believed: deque[Floats] = deque(maxlen=control.lag + 1)
         self._week: int | None = None
         self._warned = False
+        self.posterior: ViewPosterior | None = None  # of the last decision
         if control.placebo:
             self._walk_up_to(row)
 
@@ -231,6 +233,7 @@ class _ViewPolicy:
     def _planned(self, day: int, holdings: Floats) -> Decision:
         control, known = self._control, self._market.history(day + 1)
         found = self._posteriors(known)
+        self.posterior = found[0]
         mean = np.array([each.mean.to_numpy() for each in found])
         covariance = np.array([each.covariance.to_numpy() for each in found])
         a_week = self._market.calendar.periods_per_year / WEEKS
@@ -253,7 +256,8 @@ class _ViewPolicy:
         regimes: dict[int, RegimeHistory] = {}
         if not control.static:
             regimes = {i: walk.now(known[:, i]) for i, walk in self._walks.items()}
-        fitted = self._model.fit(known, periods_per_year=self._given_calendar(), regimes=regimes)
+        table = pd.DataFrame(known, columns=list(self._market.names))
+        fitted = self._model.fit(table, periods_per_year=self._given_calendar(), regimes=regimes)
         days = round(self._market.calendar.periods_per_year / WEEKS)
         aheads = [h * days for h in range(control.horizon)] if control.ahead else [0]
         with warnings.catch_warnings():

@@ -87,7 +87,7 @@ class _Group(click.Group):
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """Say what is doubtful in a model file or in views as every other sentence is said, also where warnings are hidden."""
+    """Say what is doubtful in a model file or in views as a sentence, also where warnings are hidden."""
     with warnings.catch_warnings():
         for doubtful in DOUBTFUL:
             warnings.simplefilter("always", doubtful)

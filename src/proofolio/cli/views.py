@@ -219,17 +219,7 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
 def _answer(found: ViewPosterior, source: str, as_json: bool) -> None:
     views, assets = found.table(), found.assets()
     if as_json:
-        print_document(
-            {
-                "source": source,
-                "periods_per_year": found.periods,
-                "views": [{"view": name, **row} for name, row in views.to_dict("index").items()],
-                "assets": [{"asset": name, **row} for name, row in assets.to_dict("index").items()],
-                "surprise": found.surprise.to_dict(),
-                "rank": found.rank,
-                "dropped": list(found.dropped),
-            }
-        )
+        print_document({"source": source, **found.document()})
         return
     console = answer_console()
     say(f"{source}: {len(found.mean)} assets, {found.periods:g} periods a year\n")
