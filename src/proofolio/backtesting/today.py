@@ -396,7 +396,12 @@ def _decision(
                 "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
     followed = getattr(policy, "posterior", None)
-    return members, spread, decision._replace(weights=np.asarray(decision.weights, dtype=np.float64)), followed
+    return (
+        members,
+        spread,
+        decision._replace(weights=np.asarray(decision.weights, dtype=np.float64)),
+        followed,
+    )
 
 
 def _in_lots(
