@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.backtesting.rules import Rules
 from proofolio.backtesting.view_strategies import HoldMarket, ViewControl
-from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.errors import BadData, NoPlan, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
 from proofolio.forecasts.views.stated_views import Views
@@ -24,6 +25,7 @@ from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.way_back import way_back
 
 __all__ = [
     "NAMES",
@@ -46,7 +48,7 @@ PROVED = (
 )  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
 VIEW_NAMES = ("market", "views", "views-static", "views-placebo")
-NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
+NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control")
 
 
 @dataclass(frozen=True)
@@ -292,7 +294,10 @@ def _first_of(model: MeanVariance) -> First:
         stepper = model.stepper()
 
         def direct(mean: Floats, covariance: Floats, held: Floats, uninvested: float, day: int) -> Decision:
-            step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            try:
+                step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            except NoPlan:
+                return _step_back(model.plan_set, held, day)
             return _first_move(step.W[0], step.residuals.violation, step.ok, day, least)
 
         return direct
@@ -321,18 +326,21 @@ class _CashPolicy:
         rate = np.full((known.H, 1), self._market.risk_free[day])
         covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
         held = np.append(holdings, 1.0 - holdings.sum())
-        whole, proved = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
-        return Decision(whole[:-1], proved)
+        whole, proved, missed = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
+        return Decision(whole[:-1], proved, missed)
 
 
 class _RiskParityPolicy:
     def __init__(self, model: RiskParity, starts: str = "erc") -> None:
-        self._stepper = model.stepper(starts=starts)
+        self._stepper, self._plans = model.stepper(starts=starts), model.plan_set
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
-        with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        try:
+            with _unanswered(day, covariance):
+                step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        except NoPlan:
+            return _step_back(self._plans, holdings, day)
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 
@@ -385,6 +393,16 @@ def _first_move(weights: Floats, missed: float, proved: bool, day: int, least: f
     ):  # NaN fails too
         raise SolverFailure(f"the plan made after row {day} breaks its rules, and nothing is traded.")
     return Decision(weights, proved)
+
+
+def _step_back(plans: PlanSet, held: Floats, day: int) -> Decision:
+    """Return a step towards the rules from holdings out of which no trade keeps them all."""
+    try:
+        weights, missed = way_back(plans, held)
+    except SolverFailure as error:
+        raise SolverFailure(f"after row {day}, {error}.") from None
+    # without a rule that is missed now, a later period's was: the step is allowed, and not proved to be the best
+    return Decision(weights, proved=False, missed=missed)
 
 
 def _require_no_names(name: str, rules: Rules | None) -> None:
@@ -484,7 +502,7 @@ def strategies_of(
 
 
 def _all() -> tuple[str, ...]:
-    forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
+    forecasting = [name for name in NAMES[2:] if name not in ("regime-erc", "control")]
     return (*NAMES, *(name + WITHOUT for name in forecasting))
 
 
@@ -541,11 +559,15 @@ def _made(
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
         return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
+    if name == "control":
+        return ControlStrategy(name, horizon, gamma_risk, gamma_trade, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
     hint = did_you_mean(name, (*_all(), *VIEW_NAMES))
     if name == "regime-erc" + WITHOUT:
         hint = "; regime-erc without regimes is erc-no-hmm"
+    if name == "control" + WITHOUT:
+        hint = "; control is about regimes and has no form without them"
     raise BadData(
         f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
         f"{WITHOUT} after the name, or all; or with views from {', '.join(VIEW_NAMES)}."

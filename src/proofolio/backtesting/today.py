@@ -18,7 +18,7 @@ from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.obedience import under_rules
-from proofolio.backtesting.policy import Strategy, begun
+from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
@@ -58,6 +58,8 @@ class Today:
         Its weight before the trade, and after it and its costs.
     forecast : Forecast or None
         Of all n assets; NaN where an asset is outside the universe.
+    missed : tuple of str
+        Rules that are still missed after the trade, where no single trade keeps them all.
     proved : bool
         See `proofolio.backtesting.policy.Decision`.
     calendar : Calendar
@@ -84,6 +86,7 @@ class Today:
     cash: tuple[float, float]
     forecast: Forecast | None
     proved: bool
+    missed: tuple[str, ...] = ()
     calendar: Calendar = DAILY
     warnings: tuple[str, ...] = ()
     lots: LotPlan | None = None
@@ -125,6 +128,11 @@ class Today:
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
         )
+        if self.missed:
+            lines.append(
+                f"  rules     no single trade keeps every rule from these holdings; this is the nearest step back, and "
+                f"after it still missed: {', '.join(self.missed)}"
+            )
         if any(self.cash):
             idle, left = self.cash
             lines.append(
@@ -191,6 +199,7 @@ class Today:
             "warnings": list(self.warnings),
             "value": self.value,
             "proved": self.proved,
+            "rules_missed": list(self.missed),
             "regime": None
             if known is None or known.probabilities is None
             else {
@@ -321,7 +330,7 @@ def trades_today(
         rules_of(rules, market.names), [strategy], plan, costs, market, len(market.dates) - 1,
         1.0 if money is None else money,
     )  # fmt: skip
-    members, forecast, decided, proved, followed_views = _decision(market, strategy, plan, held)
+    members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
     wanted = np.zeros(len(market.names))
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
     terms = terms_of(costs, market.returns, wanted - held, 1.0 if money is None else money)
@@ -352,6 +361,7 @@ def trades_today(
         cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
         forecast=forecast,
         proved=proved,
+        missed=missed,
         calendar=market.calendar,
         warnings=market.warnings,
         lots=lots,
@@ -362,8 +372,8 @@ def trades_today(
 
 def _decision(
     market: Market, strategy: Strategy, plan: ForecastPlan, held: Floats
-) -> tuple[Mask, Forecast | None, Floats, bool, ViewPosterior | None]:
-    """Return the universe after the last close, its forecast spread over all, weights wanted of it, proved, views."""
+) -> tuple[Mask, Forecast | None, Decision, ViewPosterior | None]:
+    """Return the universe after the last close, its forecast spread over all, what is decided of it, and the views."""
     last = len(market.dates) - 1
     # Where the table is shorter than the window, the forecaster says what is missing.
     members = market.universe(last, plan.window if len(market.dates) >= plan.window else 1)
@@ -376,9 +386,7 @@ def _decision(
             spread = spread_over(forecast, members)
         policy = begun(strategy, market.of(members), last)
         try:
-            wanted, proved = policy.decide(
-                last, market.returns[last][members], forecast, held[members].copy()
-            )
+            decision = policy.decide(last, market.returns[last][members], forecast, held[members].copy())
         except SolverFailure:
             if spread is None or not (still := np.flatnonzero(np.diagonal(spread.covariance[0]) <= 0.0)).size:
                 raise
@@ -388,7 +396,12 @@ def _decision(
                 "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
     followed = getattr(policy, "posterior", None)
-    return members, spread, np.asarray(wanted, dtype=np.float64), proved, followed
+    return (
+        members,
+        spread,
+        decision._replace(weights=np.asarray(decision.weights, dtype=np.float64)),
+        followed,
+    )
 
 
 def _in_lots(

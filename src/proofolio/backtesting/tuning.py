@@ -13,6 +13,7 @@ import numpy as np
 
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import Context, prepare, simulate_all
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
@@ -58,7 +59,7 @@ GAMMA_TRADES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 5.0, 25.0)
 PUBLISHED_TRADES = (1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 25.0)
 
 Choice = Literal["sharpe", "return", "calmar"]
-Tuned = MeanVarianceControl | RiskParityControl | ViewControl
+Tuned = MeanVarianceControl | RiskParityControl | ControlStrategy | ViewControl
 
 
 # ------------------------------------------------------------------ what is tried
@@ -79,7 +80,7 @@ class Grid:
             When the grid is empty.
         """
         found: list[Tuned]
-        if isinstance(strategy, MeanVarianceControl | ViewControl):
+        if isinstance(strategy, MeanVarianceControl | ControlStrategy | ViewControl):
             found = [
                 replace(strategy, horizon=h, gamma_risk=risk, gamma_trade=trade)
                 for h, risk, trade in product(self.horizons, self.gamma_risks, self.gamma_trades)
@@ -154,7 +155,7 @@ def tunable(given: Tuned | str, assets: Sequence[str], views: Views | ViewContro
         return named[0]
     name = given if isinstance(given, str) else getattr(given, "name", type(given).__name__)
     raise BadData(
-        f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, these with -no-hmm, or views."
+        f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, these with -no-hmm, control, or views."
     )
 
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "backtest": "Show what strategies would have earned, after costs.",
     "tune": "Try parameters on one span and judge the choice on the next.",
     "trade": "Show today's trades, with the reason.",
+    "control": "Trade at a rate under regimes: targets, gaps, the published claims.",
     "views": "Show what views do today, or try their confidences on the past.",
     "bench": "Compare solvers and lowerings on checked answers.",
     "doctor": "Show versions and solvers, and try each solver.",

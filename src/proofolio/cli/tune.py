@@ -62,7 +62,7 @@ def _listed(values: Sequence[float]) -> str:
 @market_options
 @click.option(
     "--strategy",
-    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm"]),
+    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm", "control"]),
     default="mpo",
     show_default=True,
 )
