@@ -185,23 +185,22 @@ class ViewExperiment:
     difference_a_pair: Floats
 
     def sentence(self) -> str:
-        """Say in one sentence whether the rule helps."""
-        best = next(d for d in self.differences if d.name == "shifted confidences")
-        of = f"rank {self.rank} of {len(self.placebos) + 1} from below"
-        if best.low > 0:
-            return (
-                f"Confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent over the same "
-                f"confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
-        if best.high < 0:
-            return (
-                f"Confidence from regimes hurts here: {best.mean:+.2f} % a year of certainty equivalent against the "
-                f"same confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
+        """Say in plain words whether the rule helps: with one view at a time, and with both opposite ones at once."""
+        named = {d.name: d for d in self.differences}
+        one, both = named["shifted confidences"], named["both views at once less both shifted"]
+        of = len(self.placebos) + 1
+        helps, hurts = one.low > 0 or both.low > 0, one.high < 0 or both.high < 0
+        if helps and not hurts:
+            start = "Confidence from regimes helps here"
+        elif hurts and not helps:
+            start = "Confidence from regimes hurts here"
+        else:
+            start = "Nothing shows that confidence from regimes helps here"
         return (
-            f"Nothing shows that confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent "
-            f"against the same confidences shifted in time, and the 95 % interval, {best.low:.2f} to {best.high:.2f}, "
-            f"holds 0 ({of})."
+            f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of certainty "
+            f"equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank {self.rank} of "
+            f"{of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} to "
+            f"{both.high:.2f}, rank {self.both_rank})."
         )
 
     def document(self) -> dict[str, Any]:
