@@ -76,7 +76,7 @@ class TradedProblem(ControlProblem):
     # ------------------------------------------------------------------ judgement
     def bound(
         self, policy: Trades, paths: int = 200, seed: int = 0, steps_per_year: float = 12.0, *,
-        filtered: bool = False, theta: ArrayLike | None = None,
+        filtered: bool = False, theta: ArrayLike | None = None, seconds_per_path: float = 0.0,
     ) -> Gap:  # fmt: skip
         r"""Return the value of a policy, an upper bound of the best value, and their distance.
 
@@ -94,6 +94,9 @@ class TradedProblem(ControlProblem):
             is still that of known regimes, so that the gap includes what knowing them is worth.
         theta : array_like, shape (d,), optional
             First positions; zero by default.
+        seconds_per_path : float
+            With fixed costs and limits: time for each path's mixed-integer program "trade or not", whose solver's bound
+            is then used where it is the better one. It is that solver's word, in floating point.
 
         Returns
         -------
@@ -112,7 +115,16 @@ class TradedProblem(ControlProblem):
             When a step is longer than a tenth of the shortest regime: part of the gap is then the bound's own.
         """
         with threadpool_limits(ONE_THREAD):
-            return bound_of(self, policy, paths, seed, steps_per_year, filtered=filtered, theta=theta)
+            return bound_of(
+                self,
+                policy,
+                paths,
+                seed,
+                steps_per_year,
+                filtered=filtered,
+                theta=theta,
+                seconds_per_path=seconds_per_path,
+            )
 
     def simulate(
         self, policies: Any, paths: int = 1000, years: float = 5.0, periods_per_year: float = 252.0,
