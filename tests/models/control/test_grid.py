@@ -252,3 +252,26 @@ def test_the_published_request_of_twelve_million_unknowns_is_answered_honestly()
     assert asked.slice_memory == pytest.approx(98e6, rel=0.01)
     with pytest.raises(pf.BadData, match=r"24\.9 GB .*V at one time has 98 MB.*keep='first' gives V"):
         solver.policy_iteration(theta_grid)
+
+
+def test_what_it_will_take_is_reported_before_it_begins():
+    said = []
+    costly(1).policy_iteration(np.linspace(-1, 1, 11), report=said.append)
+    assert len(said) == 1
+    assert said[0].startswith("33 unknowns: about ")
+    assert said[0].endswith("; V at one time has 264 bytes")
+
+
+def test_positions_outside_of_the_grid_have_a_rate_and_no_value():
+    grid = costly(1).policy_iteration(np.linspace(-0.5, 0.5, 11))
+    np.testing.assert_array_equal(grid.rate([0.9], 0), grid.rate([0.5], 0))
+    with pytest.raises(
+        pf.BadData, match=r"theta leaves the grid: asset 0 has values from -0\.5 to 0\.5 only"
+    ):
+        grid.value([0.9], 0)
+
+
+def test_a_matrix_of_volatilities_is_no_covariance():
+    given = market(2)
+    with pytest.raises(pf.BadData, match=r"s @ s\.T"):
+        pf.HJBSolver(given["alpha"], np.linalg.cholesky(given["Sigma"]), given["chain"])

@@ -270,3 +270,11 @@ def test_what_is_asked_outside_of_the_horizon_is_refused():
         value.rate([0.0, 0.0], 3)
     with pytest.raises(pf.BadData, match=r"must be \(..., 2\)"):
         value.rate([0.0, 0.0, 0.0], 0)
+
+
+def test_a_position_without_risk_has_no_target():
+    control = pf.RegimeControl(
+        [[0.0]], [[0.05, 0.01]], [np.diag([0.04, 0.0])], Lambda=[1.0, 1.0], units="year"
+    )
+    with pytest.raises(pf.BadData, match="carries no risk"):
+        control.riccati().targets()

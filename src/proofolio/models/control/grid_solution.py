@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -65,11 +65,14 @@ def policy_iteration(
     n_steps: int | None = None,
     lift: bool = True,
     memory_limit: float = MEMORY_LIMIT,
+    report: Callable[[str], object] | None = None,
 ) -> GridValue:
     """Return the value on the grid at the start; see `RegimeControl.policy_iteration`."""
     _check(problem, lift)
     asked = grid_estimate(problem, theta_grid, n_steps, lift=lift)
     affordable(asked, read_limit(memory_limit), _advice(problem))
+    if report is not None:
+        report(str(asked))
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), lift)
     W, U, history = run.start()
     if not run.converged:
@@ -99,6 +102,7 @@ def values_in_time(
     n_steps: int,
     keep: Keep,
     memory_limit: float,
+    report: Callable[[str], object] | None = None,
 ) -> InTime:
     """Return values at the times kept, with their rates on demand."""
     _check(problem, True)
@@ -110,6 +114,8 @@ def values_in_time(
     if keep == "all" and first.memory <= memory_limit:
         advice = f"keep='first' gives V at the start alone ({first})"
     affordable(asked, read_limit(memory_limit), advice)
+    if report is not None:
+        report(str(asked))
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), True)
     m, shape = problem.m, run.grid.shape
     if keep == "first":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import pandas as pd
@@ -168,6 +168,7 @@ class RegimeControl(TradedProblem):
         n_steps: int | None = None,
         lift: bool = True,
         memory_limit: float = MEMORY_LIMIT,
+        report: Callable[[str], object] | None = None,
     ) -> GridValue:
         r"""Return the value with a box and linear costs on a grid of positions, by policy iteration.
 
@@ -190,6 +191,8 @@ class RegimeControl(TradedProblem):
             ``False`` takes differences of the whole value: for comparison, ten times less exact.
         memory_limit : float
             Bytes.
+        report : callable, optional
+            Called before it begins with a sentence that says what it will take, ``print`` say.
 
         Warns
         -----
@@ -205,7 +208,14 @@ class RegimeControl(TradedProblem):
             sentence names the method that takes them.
         """
         return policy_iteration(
-            self, theta_grid, tol, max_iter, n_steps=n_steps, lift=lift, memory_limit=memory_limit
+            self,
+            theta_grid,
+            tol,
+            max_iter,
+            n_steps=n_steps,
+            lift=lift,
+            memory_limit=memory_limit,
+            report=report,
         )
 
     def grid_estimate(self, theta_grid: Any, n_steps: int | None = None) -> GridEstimate:

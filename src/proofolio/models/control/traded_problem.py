@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from proofolio.models.control.bound import Gap, bound_of, least_lossy
+from proofolio.models.control.learned import Learned, trained
 from proofolio.models.control.policies import Lookahead, OneStep, Projected, Receding, Trades
 from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.simulation import ETAS, SimulationTable, best_eta, simulated
@@ -62,6 +63,23 @@ class TradedProblem(ControlProblem):
     def one_step(self, *, steps_per_year: float = 12.0) -> OneStep:
         """Return the policy whose step loses least now; exact where there are no limits and linear costs."""
         return OneStep(self, steps_per_year=steps_per_year)
+
+    def learned(
+        self, seconds: float = 40.0, paths: int = 256, seed: int = 0, *, steps_per_year: float = 12.0
+    ) -> Learned:
+        """Return a small network on top of the exact step, trained on the losses of simulated paths; an experiment.
+
+        For a box and linear costs. How much is trained in the time depends on the machine: `bound` says what came out,
+        and `lookahead` stands beside it.
+
+        Raises
+        ------
+        UnsupportedProgram
+            Without PyTorch, the extra ``learned``.
+        BadData
+            For other limits, or fixed costs.
+        """
+        return trained(self, seconds, paths, seed, steps_per_year)
 
     def choose(
         self, policies: Sequence[Trades], paths: int = 100, seed: int = 0, steps_per_year: float = 12.0
