@@ -71,7 +71,7 @@ class RegimeControl(TradedProblem):
     >>> control = RegimeControl([[-0.2, 0.2], [0.2, -0.2]], [[0.08], [-0.04]], [[[0.04]], [[0.09]]])
     >>> value = control.riccati()
     >>> value.targets().round(3).ravel().tolist()
-    [0.607, -0.102]
+    [0.615, -0.133]
     >>> bool(value.rate([0.0], 0)[0] > 0)
     True
     """
