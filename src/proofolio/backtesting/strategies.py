@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.backtesting.rules import Rules
+from proofolio.backtesting.view_strategies import HoldMarket, ViewControl
 from proofolio.errors import BadData, NoPlan, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.views.stated_views import Views
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
@@ -44,7 +47,8 @@ PROVED = (
     "verified-optimal",
 )  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
-NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
+VIEW_NAMES = ("market", "views", "views-static", "views-placebo")
+NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control")
 
 
 @dataclass(frozen=True)
@@ -423,6 +427,7 @@ def strategies_named(
     gamma_trade: float = 0.01,
     kappa: float = 0.5,
     periods_per_year: float = DAILY.periods_per_year,
+    views: Views | ViewControl | None = None,
 ) -> tuple[Strategy, ...]:
     """Return the strategies called by their names on the command line.
 
@@ -438,6 +443,8 @@ def strategies_named(
         Of the models.
     periods_per_year : float
         Of the market's calendar; regime-erc annualises by it.
+    views : Views or ViewControl, optional
+        What ``views``, ``views-placebo`` and ``views-static:C``, with confidence C, follow; ``market`` needs none.
 
     Raises
     ------
@@ -446,7 +453,8 @@ def strategies_named(
     """
     wanted = [name for given in names for name in (_all() if given == "all" else (given,))]
     made = [
-        _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
+        _of_views(name, views)
+        or _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
         for name in dict.fromkeys(wanted)
     ]
     if not made:
@@ -458,6 +466,7 @@ def strategies_of(
     given: Sequence[Strategy | str] | Strategy | str,
     assets: Sequence[str],
     periods_per_year: float = DAILY.periods_per_year,
+    views: Views | ViewControl | None = None,
 ) -> tuple[Strategy, ...]:
     """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
 
@@ -481,7 +490,7 @@ def strategies_of(
         s
         for each in listed
         for s in (
-            strategies_named([each], assets, periods_per_year=periods_per_year)
+            strategies_named([each], assets, periods_per_year=periods_per_year, views=views)
             if isinstance(each, str)
             else [each]
         )
@@ -493,8 +502,34 @@ def strategies_of(
 
 
 def _all() -> tuple[str, ...]:
-    forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
+    forecasting = [name for name in NAMES[2:] if name not in ("regime-erc", "control")]
     return (*NAMES, *(name + WITHOUT for name in forecasting))
+
+
+def _of_views(name: str, views: Views | ViewControl | None) -> Strategy | None:
+    """Return the strategy of this name where it follows views or the market's weights, else None."""
+    kind, _, share = name.partition(":")
+    if kind not in VIEW_NAMES:
+        return None
+    if kind == "market" and not share:
+        return HoldMarket()
+    if views is None:
+        raise BadData(
+            f"strategy {name!r} follows views, and none are given: give views, a file of them or pf.Views."
+        )
+    base = ViewControl.of(views) if isinstance(views, Views) else views
+    if kind == "views-static":
+        try:
+            confidence = float(share)
+        except ValueError:
+            raise BadData(
+                f"{name}: write the confidence of every view after the colon, views-static:0.5."
+            ) from None
+        unsaid = tuple(replace(view, confidence=None) for view in base.views)
+        return replace(base, views=unsaid, confidence=confidence, name=name)
+    if share:
+        raise BadData(f"{name}: only views-static takes a confidence after its name, views-static:0.5.")
+    return replace(base, name=name, placebo=kind == "views-placebo")
 
 
 def _made(
@@ -524,12 +559,16 @@ def _made(
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
         return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
+    if name == "control":
+        return ControlStrategy(name, horizon, gamma_risk, gamma_trade, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
-    hint = did_you_mean(name, _all())
+    hint = did_you_mean(name, (*_all(), *VIEW_NAMES))
     if name == "regime-erc" + WITHOUT:
         hint = "; regime-erc without regimes is erc-no-hmm"
+    if name == "control" + WITHOUT:
+        hint = "; control is about regimes and has no form without them"
     raise BadData(
         f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
-        f"{WITHOUT} after the name, or all."
+        f"{WITHOUT} after the name, or all; or with views from {', '.join(VIEW_NAMES)}."
     )

@@ -22,9 +22,11 @@ from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
+from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.views.view_posterior import ViewPosterior
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.models.portfolio.trade_cost import TradeCost
 
@@ -68,6 +70,8 @@ class Today:
         The nearest plan of lots.
     asked : (n,) array or None
         What the strategy wanted, where lots are traded.
+    views : ViewPosterior or None
+        What a strategy of views believes, per week.
     """
 
     date: str
@@ -87,6 +91,7 @@ class Today:
     warnings: tuple[str, ...] = ()
     lots: LotPlan | None = None
     asked: Floats | None = None
+    views: ViewPosterior | None = None
 
     @property
     def traded(self) -> bool:
@@ -115,6 +120,10 @@ class Today:
                 f"  forecast  {before[0]:+.1%} a year at {before[1]:.1%} volatility as held, {after[0]:+.1%} at "
                 f"{after[1]:.1%} after the trade"
             )
+        if self.views is not None:
+            lines += [f"  view      {sentence}" for sentence in self.views.sentences()]
+            p = self.views.surprise["p"]
+            lines.append(f"  surprise  Theil's test of prior and views: p = {p:.2g}")
         lines.append(
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
@@ -198,6 +207,7 @@ class Today:
                 "believed": known.regime,
                 "read_from": list(self.driving),
             },
+            "views": None if self.views is None else self.views.document(),
             "turnover": float(np.abs(self.trade).sum()),
             "cost": float(self.costs.sum()),
             "cash": {"before": self.cash[0], "after": self.cash[1]},
@@ -241,6 +251,7 @@ def trades_today(
     cash: bool = False,
     lot: int | None = None,
     smallest: float = 0.0,
+    views: GivenViews = None,
     **forecasts: Any,
 ) -> Today:
     """Return what a strategy trades after the last close of a table of prices, and why.
@@ -275,6 +286,8 @@ def trades_today(
         Shares are traded in multiples of it: the nearest plan that leaves no debt, see `nearest_lots`.
     smallest : float
         Money of the smallest trade.
+    views : Views, ViewControl or path, optional
+        What ``"views"`` follows, as for `backtest`.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -301,7 +314,8 @@ def trades_today(
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
-    named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
+    followed = views_of(views, market.names)
+    named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
     if len(named) != 1:
         raise BadData(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
@@ -316,7 +330,7 @@ def trades_today(
         rules_of(rules, market.names), [strategy], plan, costs, market, len(market.dates) - 1,
         1.0 if money is None else money,
     )  # fmt: skip
-    members, forecast, (decided, proved, missed) = _decision(market, strategy, plan, held)
+    members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
     wanted = np.zeros(len(market.names))
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
     terms = terms_of(costs, market.returns, wanted - held, 1.0 if money is None else money)
@@ -352,13 +366,14 @@ def trades_today(
         warnings=market.warnings,
         lots=lots,
         asked=asked,
+        views=followed_views,
     )
 
 
 def _decision(
     market: Market, strategy: Strategy, plan: ForecastPlan, held: Floats
-) -> tuple[Mask, Forecast | None, Decision]:
-    """Return the universe after the last close, its forecast spread over all assets, what is decided of it."""
+) -> tuple[Mask, Forecast | None, Decision, ViewPosterior | None]:
+    """Return the universe after the last close, its forecast spread over all, what is decided of it, and the views."""
     last = len(market.dates) - 1
     # Where the table is shorter than the window, the forecaster says what is missing.
     members = market.universe(last, plan.window if len(market.dates) >= plan.window else 1)
@@ -380,7 +395,13 @@ def _decision(
                 f"{names} did not move in the periods {strategy.name} decides on, up to {market.dates[last]}, and "
                 "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
-    return members, spread, decision._replace(weights=np.asarray(decision.weights, dtype=np.float64))
+    followed = getattr(policy, "posterior", None)
+    return (
+        members,
+        spread,
+        decision._replace(weights=np.asarray(decision.weights, dtype=np.float64)),
+        followed,
+    )
 
 
 def _in_lots(

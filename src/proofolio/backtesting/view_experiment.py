@@ -9,6 +9,7 @@ move together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -151,6 +152,9 @@ class ViewExperiment:
         Of the rule among itself and its placebos, 1 the worst.
     true_higher, placebo_higher : float
         Share of the pairs in which the view that came true had the higher mean confidence, and with shifted ones.
+    flattering, placebo_flattering : float
+        Share of the pairs that would make a good story: the view that came true had the higher confidence, and the
+        Sharpe ratio is above that of each constant confidence; and the same with shifted confidences.
     said : dict
         Shares: saturated (confidence below .01 or above .99), believed, collapsed; stale (weeks, mean and 95th of
         100), unproved (weeks of plans), largest_gap.
@@ -171,6 +175,8 @@ class ViewExperiment:
     rank: int
     true_higher: float
     placebo_higher: float
+    flattering: float
+    placebo_flattering: float
     said: dict[str, float]
     confidence: Floats
     difference_a_pair: Floats
@@ -213,6 +219,8 @@ class ViewExperiment:
             "rank": self.rank,
             "true_higher": self.true_higher,
             "placebo_higher": self.placebo_higher,
+            "flattering": self.flattering,
+            "placebo_flattering": self.placebo_flattering,
             "said": self.said,
             "sentence": self.sentence(),
         }
@@ -415,23 +423,25 @@ def _judged(
     differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
     both = ce[place["both"]] - ce[place["both at 50 %"]]
     differences.append(_difference("both views at once less both at 50 %", both, blocks, draws))
+    series = (ce, nets, costs, turnovers)
     strategies = {}
-    shown = {"rule": "rule", **{f"{100 * c:g} %": f"{100 * c:g} %" for c in STATIC}}
-    for label, kind in shown.items():
-        strategies[label] = _figures(
-            *(mean_of(kind, x) for x in (ce, nets, costs, turnovers)),
-            _risk(nets[[place[f"{kind} +"], place[f"{kind} -"]]]),
-        )
+    for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC)):
+        both_sides = nets[[place[f"{kind} +"], place[f"{kind} -"]]]
+        strategies[kind] = _figures([mean_of(kind, x) for x in series], _risk(both_sides))
     strategies["shifted confidences"] = _figures(
-        placebo.mean(axis=0),
-        *(np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in (nets, costs, turnovers)),
+        [np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in series],
         _risk(np.stack([nets[place[f"{kind} {side}"]] for kind in shifts for side in "+-"])),
     )
-    strategies["market"] = _figures(market_ce, kept, np.zeros_like(kept), np.zeros_like(kept), _risk(kept))
+    nothing = np.zeros_like(kept)
+    strategies["market"] = _figures([market_ce, kept, nothing, nothing], _risk(kept))
     per_placebo = _yearly(placebo.mean(axis=(1, 2)))
     came = np.sign(_relative(known.market.returns, known.pairs, known.starts, W))
     higher = np.sign(known.up.mean(axis=1) - known.down.mean(axis=1)) == came
     shifted_higher = np.sign(known.shifted[0].mean(axis=2) - known.shifted[1].mean(axis=2)) == came
+    sharpe = {
+        kind: _sharpe(mean_of(kind, nets)) for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC), *shifts)
+    }
+    constant = np.max([sharpe[f"{100 * c:g} %"] for c in STATIC], axis=0)
     confidence = np.stack([known.up, known.down])
     return ViewExperiment(
         design=design,
@@ -445,6 +455,10 @@ def _judged(
         rank=1 + int((per_placebo < _yearly(rule.mean())).sum()),
         true_higher=float(higher.mean()),
         placebo_higher=float(shifted_higher.mean()),
+        flattering=float((higher & (sharpe["rule"] > constant)).mean()),
+        placebo_flattering=float(
+            (shifted_higher & (np.stack([sharpe[k] for k in shifts]) > constant)).mean()
+        ),
         said={
             "saturated": float(((confidence < SATURATED) | (confidence > 1.0 - SATURATED)).mean()),
             "believed": float(history.believed.mean()),
@@ -464,11 +478,16 @@ def _yearly(a_week: Floats) -> Floats:
     return np.asarray(100.0 * WEEKS_A_YEAR * a_week)
 
 
+def _sharpe(net: Floats) -> Floats:
+    return np.asarray(net.mean(axis=1) / np.maximum(net.std(axis=1), 1e-300))
+
+
 def _risk(net: Floats) -> float:
     return float(100.0 * np.sqrt(WEEKS_A_YEAR) * net.std(axis=-1).mean())
 
 
-def _figures(ce: Floats, net: Floats, cost: Floats, turnover: Floats, risk: float) -> dict[str, float]:
+def _figures(values: Sequence[Floats], risk: float) -> dict[str, float]:
+    ce, net, cost, turnover = values
     return {
         "certainty_equivalent": float(_yearly(ce.mean())),
         "gross": float(_yearly((net + cost).mean())),

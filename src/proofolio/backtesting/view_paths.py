@@ -6,7 +6,8 @@ One view on :math:`p = e_a - e_b` of share c has the posterior of `proofolio.for
     \mu = \pi + c\, x (v - p'\pi) / p'x, \qquad S = (1 + \tau)\Sigma - c \tau\, x x' / p'x, \qquad x = \Sigma p,
 
 and so have both opposite views at once: with :math:`k = c / (1 - c)` they are one view of share
-:math:`(k_1 + k_2) / (1 + k_1 + k_2)` and value :math:`v (k_1 - k_2) / (k_1 + k_2)`. So the plans of a week are one batch.
+:math:`(k_1 + k_2) / (1 + k_1 + k_2)` and value :math:`v (k_1 - k_2) / (k_1 + k_2)`. So the plans of a week
+are one batch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.models.portfolio.mean_variance import MeanVariance
 
 __all__ = ["Followed", "WeeklyMarket", "both_at_once", "follow", "held"]
@@ -72,7 +73,7 @@ class Followed:
     cost: Floats
     turnover: Floats
     gap: Floats
-    unproved: Floats
+    unproved: Mask
 
 
 def both_at_once(up: Floats, down: Floats) -> tuple[Floats, Floats]:

@@ -12,14 +12,14 @@ from proofolio.models.control.calibration import PRIOR_SHARPE, Calibration, cali
 from proofolio.models.control.grid_solution import grid_estimate, policy_iteration
 from proofolio.models.control.grid_value import GridValue
 from proofolio.models.control.grids import MEMORY_LIMIT, GridEstimate
-from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.quadratic_value import QuadraticValue
 from proofolio.models.control.riccati import riccati
+from proofolio.models.control.traded_problem import TradedProblem
 
 __all__ = ["RegimeControl"]
 
 
-class RegimeControl(ControlProblem):
+class RegimeControl(TradedProblem):
     r"""Positions moved at a finite rate, under regimes that switch, at quadratic (and other) costs.
 
     .. math::
