@@ -188,7 +188,7 @@ class RegimeControl(TradedProblem):
         n_steps : int, optional
             Implicit steps of a finite horizon; 252 a year when left out.
         lift : bool
-            ``False`` takes differences of the whole value: for comparison, ten times less exact.
+            ``False`` takes differences of the whole value: for comparison, several times less exact.
         memory_limit : float
             Bytes.
         report : callable, optional
