@@ -140,7 +140,11 @@ def test_out_of_time_no_plan_is_called_nearest():
 
 def test_shares_a_rounding_short_of_whole_are_sold_out():
     found = nearest_lots(
-        np.array([9.37, 20.0]), np.array([30.999999999999996, 1.0]), 0.0, np.array([0.0, 310.0]), TradeCost.of(2)
+        np.array([9.37, 20.0]),
+        np.array([30.999999999999996, 1.0]),
+        0.0,
+        np.array([0.0, 310.0]),
+        TradeCost.of(2),
     )
     assert found.shares[0] == -31.0
 

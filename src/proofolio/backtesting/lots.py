@@ -35,6 +35,7 @@ __all__ = ["LotPlan", "nearest_lots"]
 WHOLE = 1e-9  # lots this near a whole number are whole: amounts went through weights or money
 DEBT = 1e-9  # of the book: rounding, not a debt
 
+
 @dataclass(frozen=True, eq=False)
 class LotPlan:
     """Trades that can be made, nearest to what is wanted.

@@ -215,7 +215,7 @@ class Today:
             "cash": {"before": self.cash[0], "after": self.cash[1]},
             "lots": None
             if self.lots is None
-            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status},
+            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status, "proved": self.lots.proved},
             "trades": {
                 name: {
                     "held": self.held[i],
@@ -315,6 +315,11 @@ def trades_today(
     >>> print(today.reasons()[0])
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
+    if value is not None and not 0.0 < number("value", value) < math.inf:
+        raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
+    if not 0.0 <= number("smallest", smallest) < math.inf:
+        raise BadData(f"the smallest trade is {smallest:g}; give money, 0 or more.")
+    lot = None if lot is None else whole("lot", lot, 1)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
     followed = views_of(views, market.names)
     named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
