@@ -16,6 +16,8 @@ from proofolio.backtesting.solver_comparison import compare_solvers
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
     account_asked,
+    cash_asked,
+    cash_option,
     costs_asked,
     market_asked,
     market_options,
@@ -58,6 +60,7 @@ Examples:
     "fix-mix,mpo,mpo-rp,regime-erc; under --rules those that can obey; with views fix-mix,market,views",
 )
 @strategy_options
+@cash_option
 @click.option(
     "--train", metavar="FROM:TO", help="Dates known before the first trade; all of them by default."
 )
@@ -110,6 +113,8 @@ def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any
         say(f"{result.source}: {result.context.market.calendar}, {span_text(result.context)}\n")
         console = answer_console()
         console.print(figures_table(result).terminal(console.width))
+        if given["cash"]:
+            say(f"\n{result.options['cash']}.")
         for sentence in result.warnings:
             say(f"\nwarning: {sentence}")
         say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
@@ -123,6 +128,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     plan = plan_asked(given, market)
     costs, rules = costs_asked(given, market), rules_asked(given, market)
     strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules, given)), market)
+    strategies, kept = cash_asked(given, strategies)
     strategies, plan = obeying(given, rules, strategies, plan, costs, market, start - 1)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
@@ -139,7 +145,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
             began=began,
             account=account_asked(given),
             source=Path(given["table"]).name,
-            options=_options(given, market, [market.names[i] for i in plan.driving]),
+            options=_options(given, market, [market.names[i] for i in plan.driving]) | ({"cash": kept} if kept else {}),
         )
         asked = given["experiments"]
         solvers = (

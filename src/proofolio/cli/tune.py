@@ -22,6 +22,8 @@ from proofolio.backtesting.tuning import (
 )
 from proofolio.cli.market_options import (
     account_asked,
+    cash_asked,
+    cash_option,
     costs_asked,
     market_asked,
     market_options,
@@ -60,6 +62,7 @@ def _listed(values: Sequence[float]) -> str:
 
 @click.command("tune", epilog=EXAMPLE)
 @market_options
+@cash_option
 @click.option(
     "--strategy",
     type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm", "control"]),
@@ -168,6 +171,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
     candidate: Any = tunable(given["strategy"], market.names, views_asked(given, market))
+    (candidate,), _ = cash_asked(given, [candidate])
     (candidate,), plan = obeying(
         given, rules_asked(given, market), [candidate], plan, costs, market, train[0] - 1
     )

@@ -25,14 +25,14 @@ from proofolio.backtesting.experiments import (
 )
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.obedience import under_rules
+from proofolio.backtesting.obedience import keeping_cash, under_rules
 from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
-from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
+from proofolio.backtesting.strategies import strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData
@@ -254,7 +254,8 @@ def backtest(
     cash : str or bool
         A column that is cash, such as a fund of short bills: it is no asset then, and its returns are the risk-free
         rate. Those that ask for cash may keep it, free of cost: ``"spo"`` and ``"mpo"``, also at the rate of
-        `risk_free` with True, and strategies of your own made with ``cash=True``.
+        `risk_free` with True, and strategies of your own made with ``cash=True``. Those of risk shares keep none: a
+        riskless asset has no share in the risk.
     account : Account, optional
         The money, and what shorts and money owed pay; a million and nothing by default.
     plan : ForecastPlan, optional
@@ -307,8 +308,9 @@ def backtest(
     followed = views_of(views, market.names)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year, followed)
     first = market.first_row(start, plan.window)
+    placed = [_placed(s, plan.window) for s in named]
     chosen, plan = under_rules(
-        obeyed, [_placed(s, plan.window, cash is not False) for s in named], plan, charge, market, first - 1,
+        obeyed, placed if cash is False else keeping_cash(placed), plan, charge, market, first - 1,
         (account or Account()).value,
     )  # fmt: skip
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
@@ -318,11 +320,10 @@ def backtest(
     )  # fmt: skip
 
 
-def _placed(strategy: Strategy, window: int, cash: bool) -> Strategy:
-    """Return a strategy as this backtest runs it: a function with the window, mean-variance named with cash."""
-    if isinstance(strategy, OwnStrategy) and strategy.window is None:
-        return replace(strategy, window=window)
-    return replace(strategy, cash=True) if cash and isinstance(strategy, MeanVarianceControl) else strategy
+def _placed(strategy: Strategy, window: int) -> Strategy:
+    """Return a strategy as this backtest runs it: a function with the window."""
+    own = isinstance(strategy, OwnStrategy) and strategy.window is None
+    return replace(strategy, window=window) if own else strategy
 
 
 def record_of(

@@ -14,8 +14,8 @@ from proofolio.backtesting.account import Account
 from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, market_of
-from proofolio.backtesting.obedience import under_rules
+from proofolio.backtesting.market import Market
+from proofolio.backtesting.obedience import cash_said, keeping_cash, under_rules
 from proofolio.backtesting.results import StrategyRun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
@@ -36,7 +36,7 @@ from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.report.backtest_charts import wealth_chart
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
-from proofolio.studies.given import costs_given, plan_given
+from proofolio.studies.given import costs_given, market_given, plan_given
 
 __all__ = ["TuningResult", "tune"]
 
@@ -130,6 +130,7 @@ def tune(
     risk_free: str | float = 0.0,
     risk_free_as: RiskFreeAs | None = None,
     periods_per_year: float | None = None,
+    cash: str | bool = False,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
     folder: str | Path | None = None,
@@ -174,6 +175,8 @@ def tune(
         What the column holds; prices by default.
     periods_per_year : float, optional
         By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
+    cash : str or bool
+        As for `backtest`: every combination may keep cash, as ``"spo"`` and ``"mpo"`` can.
     plan : ForecastPlan, optional
         All options of the forecasts.
     jobs, folder, scheduler, progress
@@ -210,7 +213,7 @@ def tune(
         risk_free_as=risk_free_as, periods_per_year=periods_per_year, plan=plan, jobs=jobs, folder=folder,
         scheduler=scheduler, progress=progress,
     )  # fmt: skip
-    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
+    market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     lists = grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
@@ -218,6 +221,9 @@ def tune(
     first, last = train or (None, None)
     start = market.first_row(first, plan.window)
     candidate: Any = tunable(strategy, market.names, views_of(views, market.names))
+    if cash is not False:
+        (candidate,) = keeping_cash([candidate])
+        cash_said([candidate])
     (candidate,), plan = under_rules(
         rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
     )
