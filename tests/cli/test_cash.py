@@ -47,7 +47,9 @@ def test_backtest(prices, table, tmp_path):
     here = pf.backtest(prices, [plan()], window=WINDOW, cash="BIL", cost_bps=0)
     weights = pd.read_csv(tmp_path / "weights-mpo-no-hmm.csv", index_col=0)
     assert here["mpo-no-hmm"].cash.mean() > 0.05
-    assert weights[["US", "GOLD"]].to_numpy() == pytest.approx(here["mpo-no-hmm"].weights.to_numpy(), abs=1e-9)
+    assert weights[["US", "GOLD"]].to_numpy() == pytest.approx(
+        here["mpo-no-hmm"].weights.to_numpy(), abs=1e-9
+    )
     assert document["options"]["cash"] == (
         "cash may be kept at the risk-free rate by mpo-no-hmm, and not by erc-no-hmm, since a riskless asset has no "
         "share in the risk"

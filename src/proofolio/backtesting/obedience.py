@@ -41,7 +41,9 @@ def cash_said(strategies: Sequence[Strategy]) -> str:
     why = f"not by {', '.join(shares)}, since a riskless asset has no share in the risk" if shares else ""
     if not kept:
         names = why or f"not by {', '.join(s.name for s in strategies)}"
-        raise BadData(f"cash is asked for and can be kept by spo and mpo, {names}; leave cash out, or choose those.")
+        raise BadData(
+            f"cash is asked for and can be kept by spo and mpo, {names}; leave cash out, or choose those."
+        )
     return f"cash may be kept at the risk-free rate by {', '.join(kept)}" + (f", and {why}" if why else "")
 
 

@@ -145,7 +145,8 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
             began=began,
             account=account_asked(given),
             source=Path(given["table"]).name,
-            options=_options(given, market, [market.names[i] for i in plan.driving]) | ({"cash": kept} if kept else {}),
+            options=_options(given, market, [market.names[i] for i in plan.driving])
+            | ({"cash": kept} if kept else {}),
         )
         asked = given["experiments"]
         solvers = (

@@ -54,7 +54,11 @@ Examples:
     type=click.Choice(["weights", "shares", "money"]),
     help="The unit of the holdings, where the file does not name it.",
 )
-@click.option("--cash", is_flag=True, help="Weights short of 1 and what lots leave over are cash; spo and mpo may keep it.")
+@click.option(
+    "--cash",
+    is_flag=True,
+    help="Weights short of 1 and what lots leave over are cash; spo and mpo may keep it.",
+)
 @click.option(
     "--lots",
     "lot",
