@@ -97,10 +97,7 @@ def under_features(
     """
     if features is None:
         return tuple(strategies), plan
-    found: list[Strategy] = []
-    for strategy in strategies:
-        budgets = features.of_budgets if isinstance(strategy, RegimeBudgets) else {}
-        found.append(replace(strategy, **budgets) if budgets else strategy)  # type: ignore[type-var]
+    found = (replace(s, **features.of_budgets) if isinstance(s, RegimeBudgets) else s for s in strategies)
     return tuple(found), features.plan(plan)
 
 

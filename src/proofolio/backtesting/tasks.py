@@ -207,9 +207,9 @@ class TaskRunner:
                 if vain == VAIN:
                     kept = " and kept" if self.folder is not None else ""
                     raise LostCluster(
-                        f"the dask scheduler at {self.scheduler} or its workers were lost {vain} times without a result "
-                        f"({error}), and {len(done)} of {len(tasks)} tasks are done{kept}; look at the cluster, and call "
-                        "again."
+                        f"the dask scheduler at {self.scheduler} or its workers were lost {vain} times without a "
+                        f"result ({error}), and {len(done)} of {len(tasks)} tasks are done{kept}; look at the "
+                        "cluster, and call again."
                     ) from error
         return [done[k] for k in range(len(tasks))]
 

@@ -57,7 +57,7 @@ Examples:
 @click.option(
     "--cash",
     is_flag=True,
-    help="Weights short of 1 and what lots leave over are cash; spo and mpo may keep it.",
+    help="What weights lack and lots leave over is cash, which spo and mpo may keep.",
 )
 @click.option(
     "--lots",
