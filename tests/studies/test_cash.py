@@ -102,3 +102,14 @@ def test_the_trade_of_today_is_that_of_the_backtest_with_cash(with_bills):
     assert today.wanted == pytest.approx(first.weights.iloc[0].to_numpy(), abs=1e-9)
     assert today.cash[1] == pytest.approx(first.cash.iloc[0], abs=1e-9)
     assert today.cash[1] > 0.01
+
+
+def test_the_cost_experiment_is_separate_runs(with_bills):
+    """Solved once and charged at each cost, with cash and without, it says what a run at that cost says."""
+    named = [pf.strategy(half, cash=True), "fix-mix", "spo-no-hmm"]
+    given = {"window": WINDOW, "cash": "BIL"}
+    tried = pf.backtest(with_bills, named, cost_bps=10, **given).cost_sensitivity([1, 50, 150])
+    for bp in (1.0, 50.0, 150.0):
+        alone = pf.backtest(with_bills, named, cost_bps=bp, **given).figures["sharpe"]
+        assert tried[bp].to_numpy() == pytest.approx(alone.to_numpy(), abs=1e-12)
+    assert (tried[1.0] > tried[150.0]).all()
