@@ -1,6 +1,7 @@
 """The experiment with views: portfolios by another road, intervals, placebos; the planted is told from noise."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,16 @@ def test_a_portfolio_is_that_of_single_steps_over_the_posterior():
         w = grown / grown.sum()
     assert not found.unproved.any()
     assert found.gap.max() <= 1e-6
+
+
+def test_with_constant_forecasts_a_horizon_only_divides_the_price_of_trading():
+    known = replace(market(), power_impact=np.zeros(4))
+    asked = (np.array([[2, 0]]), np.array([1]), np.full((1, 4), 0.8), np.full((1, 4), 5e-3))
+    two = follow(replace(known, horizon=2), *asked, tolerance=1e-8)
+    half = follow(replace(known, gamma_trade=0.5), *asked, tolerance=1e-8)
+    one = follow(known, *asked, tolerance=1e-8)
+    np.testing.assert_allclose(two.turnover, half.turnover, atol=2e-4)
+    assert np.abs(one.turnover - half.turnover).max() > 1e-3
 
 
 def test_both_views_at_once_are_one_view():

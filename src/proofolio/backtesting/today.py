@@ -12,6 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
+from proofolio.backtesting.arguments import require_arguments, require_flag
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan, spread_over
 from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
@@ -23,10 +24,11 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
 from proofolio.backtesting.views_file import GivenViews, views_of
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, SolverFailure, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
 from proofolio.forecasts.views.view_posterior import ViewPosterior
+from proofolio.models.arguments import number, whole
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.models.portfolio.trade_cost import TradeCost
 
@@ -139,8 +141,9 @@ class Today:
                 f"  cash      {idle:.2%} before, {left:.2%} after the trade and its cost ({self.value * left:,.2f})"
             )
         if self.lots is not None:
+            nearer = "no plan of lots is nearer" if self.lots.proved else "a plan of lots may be nearer"
             lines.append(
-                f"  lots      {self.lots.distance:,.2f} away from the plan without lots, and no plan of lots is nearer "
+                f"  lots      {self.lots.distance:,.2f} away from the plan without lots, and {nearer} "
                 f"({self.lots.status})"
             )
         return lines
@@ -213,7 +216,12 @@ class Today:
             "cash": {"before": self.cash[0], "after": self.cash[1]},
             "lots": None
             if self.lots is None
-            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status},
+            else {
+                "distance": self.lots.distance,
+                "cash": self.lots.cash,
+                "status": self.lots.status,
+                "proved": self.lots.proved,
+            },
             "trades": {
                 name: {
                     "held": self.held[i],
@@ -279,7 +287,7 @@ def trades_today(
     holdings_in : {"weights", "shares", "money"}, optional
         The unit of a mapping; amounts that add up to 1 are weights by default.
     value : float, optional
-        Money of a portfolio given in weights: market impact and lots ask for it.
+        Money of a portfolio given in weights, above 0: market impact and lots ask for it.
     cash : bool
         Whether weights that add up to less than 1 leave the rest in cash, and lots may leave money in cash.
     lot : int, optional
@@ -313,6 +321,23 @@ def trades_today(
     >>> print(today.reasons()[0])
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
+    require_arguments(
+        plan=plan, risk_free=risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year,
+        holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
+    )  # fmt: skip
+    require_flag("cash", cash)
+    if not isinstance(holdings, Holdings | Mapping | pd.Series):
+        raise BadData(
+            f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
+            "or a Series."
+        )
+    if isinstance(costs, bool) or not isinstance(costs, float | int):
+        require_arguments(costs=costs)
+    if value is not None and not 0.0 < number("value", value) < math.inf:
+        raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
+    if not 0.0 <= number("smallest", smallest) < math.inf:
+        raise BadData(f"the smallest trade is {smallest:g}; give money, 0 or more.")
+    lot = None if lot is None else whole("lot", lot, 1)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
     followed = views_of(views, market.names)
     named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
@@ -342,7 +367,9 @@ def trades_today(
     cost = terms.each(wanted - held)
     asked, lots = None, None
     if lot is not None or smallest > 0.0:
-        lots = _in_lots(market, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash)
+        lots = _in_lots(
+            market, given, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash
+        )
         assert money is not None
         assert market.last_prices is not None
         asked, wanted = wanted, held + np.nan_to_num(market.last_prices) * lots.shares / money
@@ -406,6 +433,7 @@ def _decision(
 
 def _in_lots(
     market: Market,
+    given: Holdings,
     held: Floats,
     idle: float,
     money: float | None,
@@ -428,8 +456,12 @@ def _in_lots(
     prices = market.last_prices
     here = np.flatnonzero(np.isfinite(prices))
     some = TradeCost(terms.half_spread[here], terms.power_impact[here], terms.asymmetry[here])
+    if given.unit == "shares":
+        shares = np.array([given.amounts.get(name, 0.0) for name in market.names])
+    else:
+        shares = held * money / prices
     found = nearest_lots(
-        prices[here], held[here] * money / prices[here], idle * money, target[here] * money, some,
+        prices[here], shares[here], idle * money, target[here] * money, some,
         lot=1 if lot is None else lot, smallest=smallest,
     )  # fmt: skip
     shares = np.zeros(len(prices))

@@ -55,6 +55,8 @@ class ViewDesign:
     regimes : AssetRegimes
     pairs, weeks, shifts, seed : int
         Pairs drawn (each with a window of so many weeks), and placebos a pair.
+    horizon : int
+        Weeks that each plan looks ahead, all with this week's forecast: that divides the price of trading, no more.
     gamma_risk, gamma_trade : float
     half_spread, impact : float
         a, and b of ``k = b sigma / sqrt(volume / value)``, where sigma is an asset's volatility a week over the
@@ -76,6 +78,7 @@ class ViewDesign:
     weeks: int = 104
     shifts: int = 19
     seed: int = 0
+    horizon: int = 1
     gamma_risk: float = 1.25
     gamma_trade: float = 1.0
     half_spread: float = 2.5e-4
@@ -88,9 +91,10 @@ class ViewDesign:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if min(self.pairs, self.weeks, self.shifts) < 1:
+        if min(self.pairs, self.weeks, self.shifts, self.horizon) < 1:
             raise BadData(
-                f"pairs={self.pairs}, weeks={self.weeks} and shifts={self.shifts}; give 1 or more of each."
+                f"pairs={self.pairs}, weeks={self.weeks}, shifts={self.shifts} and horizon={self.horizon}; give 1 or "
+                "more of each."
             )
         if self.confidence not in ("sigmoid", "cdf", "calibrated"):
             raise BadData(f"confidence is {self.confidence!r}; choose sigmoid, cdf or calibrated.")
@@ -197,10 +201,10 @@ class ViewExperiment:
         else:
             start = "Nothing shows that confidence from regimes helps here"
         return (
-            f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of certainty "
-            f"equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank {self.rank} of "
-            f"{of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} to "
-            f"{both.high:.2f}, rank {self.both_rank})."
+            f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of "
+            f"certainty equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank "
+            f"{self.rank} of {of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} "
+            f"to {both.high:.2f}, rank {self.both_rank})."
         )
 
     def document(self) -> dict[str, Any]:
@@ -210,6 +214,7 @@ class ViewExperiment:
             "assets": list(self.names),
             "pairs": len(self.pairs),
             "weeks": self.design.weeks,
+            "horizon": self.design.horizon,
             "decisions": self.decisions,
             "seed": self.design.seed,
             "differences": [
@@ -343,6 +348,7 @@ def _weekly(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyM
         gamma_risk=design.gamma_risk,
         gamma_trade=design.gamma_trade,
         tau=design.tau,
+        horizon=design.horizon,
     )
 
 

@@ -159,13 +159,13 @@ _OPTIONS = (
         "--borrow-bps",
         default=0.0,
         show_default=True,
-        help="What is sold short pays, in basis points a year.",
+        help="What is sold short pays in a backtest, in basis points a year.",
     ),
     click.option(
         "--margin-bps",
         default=0.0,
         show_default=True,
-        help="What money owed pays above the risk-free rate, in basis points a year.",
+        help="What money owed pays in a backtest above the risk-free rate, in basis points a year.",
     ),
     click.option(
         "--rules",
@@ -402,6 +402,8 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         }
         return read_costs(given["costs"], market.names, otherwise)
     if given["impact"] == 0:
+        if given["volume"] is not None:
+            raise BadData("--volume is of use to --impact alone; give --impact, or leave --volume out.")
         return LinearCost(rate)
     if given["volume"] is None:
         raise BadData("--impact needs --volume, the money traded in each asset in one period.")
