@@ -215,7 +215,12 @@ class Today:
             "cash": {"before": self.cash[0], "after": self.cash[1]},
             "lots": None
             if self.lots is None
-            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status, "proved": self.lots.proved},
+            else {
+                "distance": self.lots.distance,
+                "cash": self.lots.cash,
+                "status": self.lots.status,
+                "proved": self.lots.proved,
+            },
             "trades": {
                 name: {
                     "held": self.held[i],
