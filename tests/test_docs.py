@@ -27,6 +27,7 @@ PAGES = [
     DOCS / "solve.md",
     DOCS / "mpc.md",
     DOCS / "risk-parity.md",
+    DOCS / "views.md",
 ]
 # Whose blocks stand in a test of their own: they need pieces of the page, or say what is printed in a comment.
 ELSEWHERE = {"custom-formulation.md", "README.md"}

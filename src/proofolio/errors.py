@@ -1,6 +1,6 @@
 """The errors proofolio raises: one base, and one type for each thing a user can act on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "UnprovenBigM",
     "UnsupportedProgram",
     "did_you_mean",
+    "shown_value",
 ]
 
 
@@ -89,3 +90,18 @@ def did_you_mean(name: object, known: Iterable[object]) -> str:
 
 class DoubtfulViews(UserWarning):
     """Views repeat one another, or surprise beyond what their confidences allow; the text names them."""
+
+
+def shown_value(given: object) -> str:
+    """Return how a sentence calls a value: a short one as it is, else its type.
+
+    Examples
+    --------
+    >>> shown_value("10"), shown_value(object())
+    ("'10'", 'an object')
+    """
+    if given is None or isinstance(given, str | bool | int | float | complex | tuple | list | Mapping):
+        text = repr(given)
+        if len(text) <= 60 and "\n" not in text:
+            return text
+    return f"{'an' if type(given).__name__[0] in 'AEIOUaeiou' else 'a'} {type(given).__name__}"

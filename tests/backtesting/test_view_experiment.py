@@ -1,6 +1,7 @@
 """The experiment with views: portfolios by another road, intervals, placebos; the planted is told from noise."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,16 @@ def test_a_portfolio_is_that_of_single_steps_over_the_posterior():
         w = grown / grown.sum()
     assert not found.unproved.any()
     assert found.gap.max() <= 1e-6
+
+
+def test_with_constant_forecasts_a_horizon_only_divides_the_price_of_trading():
+    known = replace(market(), power_impact=np.zeros(4))
+    asked = (np.array([[2, 0]]), np.array([1]), np.full((1, 4), 0.8), np.full((1, 4), 5e-3))
+    two = follow(replace(known, horizon=2), *asked, tolerance=1e-8)
+    half = follow(replace(known, gamma_trade=0.5), *asked, tolerance=1e-8)
+    one = follow(known, *asked, tolerance=1e-8)
+    np.testing.assert_allclose(two.turnover, half.turnover, atol=2e-4)
+    assert np.abs(one.turnover - half.turnover).max() > 1e-3
 
 
 def test_both_views_at_once_are_one_view():
@@ -121,7 +132,7 @@ def test_noise_in_the_future_changes_no_confidence_before_it():
         np.testing.assert_array_equal(one.confidence[:, i, weeks], changed.confidence[:, i, weeks])
 
 
-def test_planted_regimes_are_believed_where_the_view_is_true():
+def test_planted_regimes_are_believed_where_the_view_is_true_and_shifted_ones_are_not():
     """Confidences, and not only earnings: the view on the asset that is calm while the other is wild is true."""
     returns, means = planted_returns(1300, 2, seed=3)
     decisions = np.arange(800, 1301, 5)
@@ -132,10 +143,16 @@ def test_planted_regimes_are_believed_where_the_view_is_true():
         rule(r_hat, np.full(len(r_hat), s * v), np.ones(len(r_hat)), np.ones(len(r_hat))) for s in (1, -1)
     ]
     apart = means[decisions - 1, 0] - means[decisions - 1, 1]
-    true = np.concatenate([conf[0][apart > v], conf[1][-apart > v]])
-    false = np.concatenate([conf[0][-apart > v], conf[1][apart > v]])
-    assert min(len(true), len(false)) > 20
-    assert true.mean() > false.mean() + 0.2
+
+    def told(shift):
+        up, down = (np.roll(c, shift) for c in conf)
+        true = np.concatenate([up[apart > v], down[-apart > v]])
+        false = np.concatenate([up[-apart > v], down[apart > v]])
+        assert min(len(true), len(false)) > 20
+        return true.mean() - false.mean()
+
+    assert told(0) > 0.2
+    assert told(0) > max(told(shift) for shift in range(5, 96, 5))  # a placebo knows nothing
 
 
 def test_planted_returns_have_the_moments_they_are_said_to_have():

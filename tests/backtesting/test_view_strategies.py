@@ -81,7 +81,7 @@ def test_a_static_confidence_is_the_posteriors_plan():
     day, share = 170, 0.7
     held = np.array([0.1, 0.2, 0.3, 0.4])
     asked = replace(ALL["static"], confidence=share, half_spread=3e-4, impact=2.0, volume=1e7, value=1e6)
-    W, proved = begun(asked, made, day).decide(day, made.returns[day], None, held)
+    W, proved, *_ = begun(asked, made, day).decide(day, made.returns[day], None, held)
     # independently: precision form of Black and Litterman, costs and plan by CVXPY
     known = made.returns[: day + 1]
     a_week = 252 / 52

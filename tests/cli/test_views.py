@@ -59,7 +59,7 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
     assert found.exit_code == 0
     document = json.loads(found.stdout)
     assert document["pairs"] == 3
-    assert len(document["differences"]) == 6
+    assert len(document["differences"]) == 7
     page = (out / "views.html").read_text()
     assert "Does it help?" in page
     assert page.count("<svg ") == 3

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +14,7 @@ from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.tasks import Progress, TaskRunner, digest
-from proofolio.errors import BadData, did_you_mean
+from proofolio.errors import BadData, did_you_mean, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.covariance import Covariance
 from proofolio.forecasts.forecast import Forecast, Forecaster
@@ -284,7 +284,7 @@ class ForecastPlan:
         for name in ("window", "K", "refit"):
             given = getattr(self, name)
             if isinstance(given, bool) or not isinstance(given, int | np.integer) or given < 1:
-                raise BadData(f"{name} is {given!r}; give a whole number, 1 or more.")
+                raise BadData(f"{name} is {shown_value(given)}; give a whole number, 1 or more.")
 
     @classmethod
     def for_market(
@@ -316,7 +316,10 @@ class ForecastPlan:
             regime_assets = PREFERRED if named else market.names[:2]
         if isinstance(regime_assets, str):
             raise BadData(f"regime_assets is {regime_assets!r}; give a list of names, [{regime_assets!r}].")
-        driving = tuple(market.column(name) for name in regime_assets)
+        listed = list(regime_assets) if isinstance(regime_assets, Iterable) else [regime_assets]
+        if isinstance(regime_assets, Mapping) or not all(isinstance(name, str) for name in listed):
+            raise BadData(f"regime_assets is {shown_value(regime_assets)}; give a list of names of assets.")
+        driving = tuple(market.column(name) for name in listed)
         known = [f.name for f in fields(cls) if f.name != "driving"]
         for name in options:
             if name not in known:

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from proofolio.arrays import Floats, Mask
-from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, yearly_rate
+from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, require_plausible, yearly_rate
 from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
 from proofolio.forecasts.suspicions import data_warnings
@@ -144,13 +144,14 @@ class Market:
         if periods_per_year is not None:
             doubts += _other_calendar(dates, calendar, where)
         doubts += data_warnings(returns, dates, calendar, where)
+        what = f"{where}: the risk-free " + ("rate" if column is None else f"column {column!r}")
         if column is None:
-            rate = yearly_rate(float(risk_free), calendar, len(returns))
+            rate = yearly_rate(risk_free, calendar, len(returns))
         else:
             values = sound_rates(table, column, dates, where)
             kind = risk_free_as or ("period-rate" if are_returns else "price")
-            what = f"{where}: the risk-free column {column!r}"
             rate = column_rate(values, dates, kind, calendar, before, what, said=risk_free_as is not None)
+        require_plausible(rate, returns.to_numpy(dtype=np.float64), calendar, what)
         return cls(
             dates=_frozen(returns.index.to_numpy().astype("datetime64[D]")),
             names=tuple(str(name) for name in returns.columns),

@@ -8,15 +8,17 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.arguments import require_flag
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy
-from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.errors import BadData, SolverFailure, did_you_mean, shown_value
 from proofolio.forecasts.forecast import Forecast
 
 __all__ = ["DecisionContext", "OwnStrategy", "Weigh", "strategy"]
@@ -148,17 +150,22 @@ def strategy(
     except ValueError:
         pass  # built in, without a signature: the first call will tell
     named = function.func if isinstance(function, partial) else function
-    found = getattr(named, "__name__", type(named).__name__) if name is None else str(name)
+    if name is not None and not isinstance(name, str):
+        raise BadData(f'name is {shown_value(name)}; give a text, such as name="mine".')
+    found = getattr(named, "__name__", type(named).__name__) if name is None else name
     if found == "<lambda>" or not found.strip():
         raise BadData('a strategy of a lambda has no name of its own; give one: pf.strategy(f, name="mine").')
-    if forecasts not in ("nothing", "regimes", "history"):
+    if not isinstance(forecasts, str) or forecasts not in ("nothing", "regimes", "history"):
+        close = did_you_mean(forecasts, ("regimes", "history")) if isinstance(forecasts, str) else ""
         raise BadData(
-            f"forecasts is {forecasts!r}{did_you_mean(forecasts, ('regimes', 'history'))}; strategies are given "
-            "regimes, history or nothing."
+            f"forecasts is {shown_value(forecasts)}{close}; strategies are given regimes, history or nothing."
         )
     for what, given in (("window", window), ("horizon", horizon)):
-        if given is not None and (isinstance(given, bool) or int(given) != given or given < 1):
-            raise BadData(f"{what} is {given!r}; give a whole number of periods, 1 or more.")
+        if given is None and what == "window":
+            continue
+        if isinstance(given, bool) or not isinstance(given, Integral) or given < 1:
+            raise BadData(f"{what} is {shown_value(given)}; give a whole number of periods, 1 or more.")
+    require_flag("cash", cash)
     return OwnStrategy(function, found, window, forecasts, horizon, cash)
 
 
@@ -239,7 +246,7 @@ def _weights(answer: Any, assets: tuple[str, ...], where: str, cash: bool) -> Fl
 
 def _number(given: Any, name: str, where: str) -> float:
     try:
-        weight = float(given)
+        weight = math.nan if np.iscomplexobj(given) else float(given)
     except (TypeError, ValueError):
         weight = math.nan
     if not math.isfinite(weight):

@@ -11,7 +11,7 @@ from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
 from proofolio.forecasts.calendars import Calendar
 
-__all__ = ["RiskFreeAs", "column_rate", "yearly_rate"]
+__all__ = ["RiskFreeAs", "column_rate", "require_plausible", "yearly_rate"]
 
 RiskFreeAs = Literal["yearly-rate", "period-rate", "price"]
 
@@ -23,6 +23,11 @@ VOLATILITY = 0.05
 LARGEST_YEARLY = 1.0
 # Less is a rate that stands among prices.
 LEAST_PRICE = 0.2
+# What a bill is worth, or what one unit became in bills, grows from row to row; below this a column that in more than
+# so many steps does not is one of rates in percents, such as a central bank sets.
+LARGEST_PERCENT, STANDING = 20.0, 0.1
+# A rate above that of most currencies is believed where assets earn it too: beside a high inflation they do.
+HIGH, LEAST_SHARPE = 0.15, -1.0
 
 
 def yearly_rate(rate: float, calendar: Calendar, count: int) -> Floats:
@@ -77,6 +82,13 @@ def column_rate(
         _refuse(values, bad, dates, what, "yearly rate", kind)
         return np.array((1.0 + values[before:]) ** (1.0 / calendar.periods_per_year) - 1.0)
     if kind == "price":
+        standing = float(np.mean(np.diff(values) <= 0.0)) if len(values) > 1 else 0.0
+        if not said and float(np.max(values)) < LARGEST_PERCENT and standing > STANDING:
+            raise BadData(
+                f"{what} lies between {np.min(values):g} and {np.max(values):g} and does not rise in {standing:.0%} of "
+                f"its steps, so it seems to hold rates in percents, and a price of cash rises; divide percents by 100 "
+                "and say yearly-rate (--risk-free-as yearly-rate; in Python risk_free_as=), or say price if it is one."
+            )
         bad = values < LEAST_PRICE
         _refuse(values, bad, dates, what, "price", kind)
         rates = np.diff(values) / values[:-1]
@@ -100,6 +112,39 @@ def column_rate(
             f"{_advice(kind)}."
         )
     return np.array(rates, dtype=np.float64)
+
+
+def require_plausible(rates: Floats, returns: Floats, calendar: Calendar, what: str) -> None:
+    """Refuse a high rate beside which every asset of the table loses: percents, or yearly rates taken for others.
+
+    Parameters
+    ----------
+    rates : (T,) array
+        A period.
+    returns : (T, n) array
+        Of the assets, NaN where there is none.
+
+    Raises
+    ------
+    BadData
+    """
+    mean = calendar.yearly(float(np.mean(rates)))
+    if mean <= HIGH:
+        return
+    best = -np.inf
+    for column in returns.T:
+        excess = (column - rates)[np.isfinite(column)]
+        if len(excess) < 2:
+            continue
+        spread = float(np.std(excess))
+        sharpe = float(np.mean(excess)) / spread if spread > 0.0 else np.sign(float(np.mean(excess))) * np.inf
+        best = max(best, sharpe * float(np.sqrt(calendar.periods_per_year)))
+    if best < LEAST_SHARPE:
+        raise BadData(
+            f"{what} is {_percent(mean)} a year, beside which no asset of the table has a Sharpe ratio above "
+            f"{best:.1f}; where it holds percents, divide them by 100, and where yearly rates were read as rates a "
+            "period, say yearly-rate (--risk-free-as, in Python risk_free_as=)."
+        )
 
 
 def _refuse(

@@ -45,6 +45,10 @@ TRANSFORMERS: dict[str, Callable[..., Transformer]] = {
 }
 
 
+# No rule allows a strategy so many times its portfolio; 5 is meant as 5 %.
+PERCENTS = 5.0
+
+
 class _Table:
     """A table of a rules file, read key by key; what is left unread is unknown."""
 
@@ -213,7 +217,7 @@ def _read(document: Any, where: str, names: tuple[str, ...]) -> Rules:
         )
     lot = positions.number("lot", 0.0, 0.0, 1.0)
     half, power, asymmetry, as_charged = _costs(whole.table("costs"), names)
-    return Rules(
+    rules = Rules(
         names=names,
         lower=lower,
         upper=upper,
@@ -231,6 +235,34 @@ def _read(document: Any, where: str, names: tuple[str, ...]) -> Rules:
         features=_features(whole.table("features")),
         where=where,
     )
+    _require_fractions(rules, exposure)
+    return rules
+
+
+def _require_fractions(rules: Rules, exposure: _Table) -> None:
+    """Refuse limits that are percents: beyond 1 where nothing is sold short or owed, beyond `PERCENTS` elsewhere."""
+    owed = rules.cash is not None and rules.cash[0] < 0.0
+    most = PERCENTS if rules.shorts or owed else 1.0
+    given = [
+        (f"weights: the upper bound of {n}", b, most) for n, b in zip(rules.names, rules.upper, strict=True)
+    ]
+    given += [
+        (f"weights: the lower bound of {n}", b, most) for n, b in zip(rules.names, rules.lower, strict=True)
+    ]
+    for group in rules.groups:
+        given += [
+            (f"groups.{group.name}.lower", group.lower, most),
+            (f"groups.{group.name}.upper", group.upper, most),
+        ]
+    for name in ("net", "cash"):
+        given += [(f"exposure.{name}", limit, PERCENTS) for limit in exposure.span(name) or ()]
+    given += [("exposure.gross", exposure.number("gross", 0.0), PERCENTS)]
+    given += [("trading.turnover", rules.turnover, PERCENTS)]  # 2 is everything, bought and sold
+    for key, limit, highest in given:
+        if math.isfinite(limit) and (abs(limit) > highest or abs(limit) >= PERCENTS):
+            raise BadData(
+                f"{rules.where}: {key} is {limit:g}, more than there is; give a fraction of the portfolio, 0.4 for 40 %."
+            )
 
 
 def _bounds(weights: _Table, names: tuple[str, ...]) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -12,6 +12,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
+from proofolio.backtesting.arguments import require_arguments, require_flag
 from proofolio.backtesting.costs import Costs, costs_of, terms_of
 from proofolio.backtesting.forecasts import ForecastPlan, spread_over
 from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
@@ -23,7 +24,7 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
 from proofolio.backtesting.views_file import GivenViews, views_of
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, SolverFailure, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
 from proofolio.forecasts.views.view_posterior import ViewPosterior
@@ -320,6 +321,18 @@ def trades_today(
     >>> print(today.reasons()[0])
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
+    require_arguments(
+        plan=plan, risk_free=risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year,
+        holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
+    )  # fmt: skip
+    require_flag("cash", cash)
+    if not isinstance(holdings, Holdings | Mapping | pd.Series):
+        raise BadData(
+            f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
+            "or a Series."
+        )
+    if isinstance(costs, bool) or not isinstance(costs, float | int):
+        require_arguments(costs=costs)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
     if not 0.0 <= number("smallest", smallest) < math.inf:

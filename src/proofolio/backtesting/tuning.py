@@ -206,6 +206,10 @@ class Rule:
         for name, ceiling in self.ceilings.items():
             if not 0.0 <= ceiling < math.inf:  # NaN fails too
                 raise BadData(f"max_{name} is {ceiling:g}; give a number, 0 or more.")
+        if self.max_drawdown is not None and self.max_drawdown > 1.0:
+            raise BadData(
+                f"max_drawdown is {self.max_drawdown:g}, and nothing falls by more than 1; give 0.2 for a fall by 20 %."
+            )
 
     @property
     def ceilings(self) -> dict[str, float]:

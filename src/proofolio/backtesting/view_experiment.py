@@ -55,6 +55,8 @@ class ViewDesign:
     regimes : AssetRegimes
     pairs, weeks, shifts, seed : int
         Pairs drawn (each with a window of so many weeks), and placebos a pair.
+    horizon : int
+        Weeks that each plan looks ahead, all with this week's forecast: that divides the price of trading, no more.
     gamma_risk, gamma_trade : float
     half_spread, impact : float
         a, and b of ``k = b sigma / sqrt(volume / value)``, where sigma is an asset's volatility a week over the
@@ -76,6 +78,7 @@ class ViewDesign:
     weeks: int = 104
     shifts: int = 19
     seed: int = 0
+    horizon: int = 1
     gamma_risk: float = 1.25
     gamma_trade: float = 1.0
     half_spread: float = 2.5e-4
@@ -88,9 +91,10 @@ class ViewDesign:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if min(self.pairs, self.weeks, self.shifts) < 1:
+        if min(self.pairs, self.weeks, self.shifts, self.horizon) < 1:
             raise BadData(
-                f"pairs={self.pairs}, weeks={self.weeks} and shifts={self.shifts}; give 1 or more of each."
+                f"pairs={self.pairs}, weeks={self.weeks}, shifts={self.shifts} and horizon={self.horizon}; give 1 or "
+                "more of each."
             )
         if self.confidence not in ("sigmoid", "cdf", "calibrated"):
             raise BadData(f"confidence is {self.confidence!r}; choose sigmoid, cdf or calibrated.")
@@ -150,6 +154,8 @@ class ViewExperiment:
         Mean certainty equivalent with the confidences shifted, % a year.
     rank : int
         Of the rule among itself and its placebos, 1 the worst.
+    both_rank : int
+        The same where both opposite views are held at once.
     true_higher, placebo_higher : float
         Share of the pairs in which the view that came true had the higher mean confidence, and with shifted ones.
     flattering, placebo_flattering : float
@@ -173,6 +179,7 @@ class ViewExperiment:
     strategies: dict[str, dict[str, float]]
     placebos: Floats
     rank: int
+    both_rank: int
     true_higher: float
     placebo_higher: float
     flattering: float
@@ -182,23 +189,22 @@ class ViewExperiment:
     difference_a_pair: Floats
 
     def sentence(self) -> str:
-        """Say in one sentence whether the rule helps."""
-        best = next(d for d in self.differences if d.name == "shifted confidences")
-        of = f"rank {self.rank} of {len(self.placebos) + 1} from below"
-        if best.low > 0:
-            return (
-                f"Confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent over the same "
-                f"confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
-        if best.high < 0:
-            return (
-                f"Confidence from regimes hurts here: {best.mean:+.2f} % a year of certainty equivalent against the "
-                f"same confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
+        """Say in plain words whether the rule helps: with one view at a time, and with both opposite ones at once."""
+        named = {d.name: d for d in self.differences}
+        one, both = named["shifted confidences"], named["both views at once less both shifted"]
+        of = len(self.placebos) + 1
+        helps, hurts = one.low > 0 or both.low > 0, one.high < 0 or both.high < 0
+        if helps and not hurts:
+            start = "Confidence from regimes helps here"
+        elif hurts and not helps:
+            start = "Confidence from regimes hurts here"
+        else:
+            start = "Nothing shows that confidence from regimes helps here"
         return (
-            f"Nothing shows that confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent "
-            f"against the same confidences shifted in time, and the 95 % interval, {best.low:.2f} to {best.high:.2f}, "
-            f"holds 0 ({of})."
+            f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of "
+            f"certainty equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank "
+            f"{self.rank} of {of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} to "
+            f"{both.high:.2f}, rank {self.both_rank})."
         )
 
     def document(self) -> dict[str, Any]:
@@ -208,6 +214,7 @@ class ViewExperiment:
             "assets": list(self.names),
             "pairs": len(self.pairs),
             "weeks": self.design.weeks,
+            "horizon": self.design.horizon,
             "decisions": self.decisions,
             "seed": self.design.seed,
             "differences": [
@@ -217,6 +224,7 @@ class ViewExperiment:
             "strategies": self.strategies,
             "placebos": self.placebos.tolist(),
             "rank": self.rank,
+            "both_rank": self.both_rank,
             "true_higher": self.true_higher,
             "placebo_higher": self.placebo_higher,
             "flattering": self.flattering,
@@ -288,12 +296,18 @@ def view_experiment(
     chunks = [np.arange(k, min(k + CHUNK, N)) for k in range(0, N, CHUNK)]
     tasks = [Task(digested(known, chunk), f"pairs {chunk[-1] + 1}", chunk) for chunk in chunks]
     done = runner.run(_followed, known, tasks, Followed)
+    placebo = [
+        Task(digested("both", known, chunk), f"placebos of pairs {chunk[-1] + 1}", chunk) for chunk in chunks
+    ]
+    both = runner.run(_both_shifted, known, placebo, Followed)
+    both_shifted = np.concatenate([one.net.reshape(len(offsets), -1, design.weeks) for one in both], axis=1)
     kinds = _kinds(len(offsets))
     nets, costs, turnovers, gaps, unproved = (
         np.concatenate([getattr(one, name).reshape(len(kinds), -1, design.weeks) for one in done], axis=1)
         for name in ("net", "cost", "turnover", "gap", "unproved")
     )
-    return _judged(design, names, known, kinds, nets, costs, turnovers, gaps, unproved, history, D)
+    series = (nets, costs, turnovers, gaps, unproved)
+    return _judged(design, names, known, kinds, series, both_shifted, history, D)
 
 
 def _asset_history(shared: tuple[Floats, Integers, AssetRegimes], asset: int) -> RegimeHistory:
@@ -334,6 +348,7 @@ def _weekly(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyM
         gamma_risk=design.gamma_risk,
         gamma_trade=design.gamma_trade,
         tau=design.tau,
+        horizon=design.horizon,
     )
 
 
@@ -385,6 +400,17 @@ def _followed(known: _Known, chunk: Integers) -> Followed:
     )
 
 
+def _both_shifted(known: _Known, chunk: Integers) -> Followed:
+    """Return the portfolios of both views at once with shifted confidences: shifts in the outer order."""
+    up, down = known.shifted[:, :, chunk]
+    share, value = both_at_once(up.reshape(-1, up.shape[-1]), down.reshape(-1, up.shape[-1]))
+    shifts = len(up)
+    return follow(
+        known.market, np.tile(known.pairs[chunk], (shifts, 1)), np.tile(known.starts[chunk], shifts), share,
+        known.v * value,
+    )  # fmt: skip
+
+
 def _equivalents(net: Floats, gamma: float) -> Floats:
     """Return certainty equivalents a week, of which the mean over a path is that of the path."""
     return np.asarray(net - gamma * (net - net.mean(axis=-1, keepdims=True)) ** 2)
@@ -395,14 +421,12 @@ def _judged(
     names: tuple[str, ...],
     known: _Known,
     kinds: list[str],
-    nets: Floats,
-    costs: Floats,
-    turnovers: Floats,
-    gaps: Floats,
-    unproved: Floats,
+    followed: tuple[Floats, ...],
+    both_shifted: Floats,
     history: RegimeHistory,
     D: int,
 ) -> ViewExperiment:
+    nets, costs, turnovers, gaps, unproved = followed
     W, gamma = design.weeks, design.gamma_risk
     ce = _equivalents(nets, gamma)
     place = {kind: k for k, kind in enumerate(kinds)}
@@ -423,6 +447,10 @@ def _judged(
     differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
     both = ce[place["both"]] - ce[place["both at 50 %"]]
     differences.append(_difference("both views at once less both at 50 %", both, blocks, draws))
+    both_placebo = _equivalents(both_shifted, gamma)
+    both = ce[place["both"]] - both_placebo.mean(axis=0)
+    differences.append(_difference("both views at once less both shifted", both, blocks, draws))
+    per_both = both_placebo.mean(axis=(1, 2))
     series = (ce, nets, costs, turnovers)
     strategies = {}
     for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC)):
@@ -452,6 +480,7 @@ def _judged(
         differences=tuple(differences),
         strategies=strategies,
         placebos=per_placebo,
+        both_rank=1 + int((per_both < ce[place["both"]].mean()).sum()),
         rank=1 + int((per_placebo < _yearly(rule.mean())).sum()),
         true_higher=float(higher.mean()),
         placebo_higher=float(shifted_higher.mean()),

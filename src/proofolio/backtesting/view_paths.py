@@ -42,6 +42,8 @@ class WeeklyMarket:
     half_spread, power_impact : (n,) arrays
         Costs of a trade, ``a |u| + k |u|^1.5`` of the portfolio's value.
     gamma_risk, gamma_trade, tau : float
+    horizon : int
+        Weeks that plans look ahead, with the same forecast for each.
     """
 
     Sigma: Floats
@@ -53,6 +55,7 @@ class WeeklyMarket:
     gamma_risk: float
     gamma_trade: float
     tau: float
+    horizon: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +112,7 @@ def follow(
     n = market.prior.shape[1]
     batch = MeanVariance(
         n,
-        1,
+        market.horizon,
         market.gamma_risk,
         market.gamma_trade,
         half_spread=market.half_spread,
@@ -127,7 +130,12 @@ def follow(
         away = value[:, t] - (prior[each, pairs[:, 0]] - prior[each, pairs[:, 1]])
         mean = prior + (share[:, t] * away / variance)[:, None] * x
         known = (share[:, t] * market.tau / variance)[:, None, None] * (x[:, :, None] * x[:, None, :])
-        plan = batch.solve(mean, (1.0 + market.tau) * Sigma - known, w)
+        covariance = (1.0 + market.tau) * Sigma - known
+        plan = batch.solve(
+            np.repeat(mean[:, None], market.horizon, axis=1),
+            np.repeat(covariance[:, None], market.horizon, axis=1),
+            w,
+        )
         chosen = plan.W[:, 0]
         traded = np.abs(chosen - w)
         cost[:, t] = traded @ market.half_spread + traded**1.5 @ market.power_impact

@@ -79,6 +79,13 @@ Examples:
 )
 @click.option("--weeks", default=104, show_default=True, type=click.IntRange(min=2), help="Of each window.")
 @click.option("--shifts", default=19, show_default=True, type=click.IntRange(min=1), help="Placebos.")
+@click.option(
+    "--horizon",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Weeks that plans look ahead, all with this week's forecast.",
+)
 @click.option("--gamma-risk", default=1.25, show_default=True)
 @click.option("--gamma-trade", default=1.0, show_default=True, help="Multiple of the costs that plans see.")
 @click.option("--spread-bps", default=2.5, show_default=True, help="Half of the spread, in basis points.")
@@ -202,6 +209,7 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
         weeks=given["weeks"],
         shifts=given["shifts"],
         seed=given["seed"],
+        horizon=given["horizon"],
         gamma_risk=given["gamma_risk"],
         gamma_trade=given["gamma_trade"],
         half_spread=1e-4 * given["spread_bps"],

@@ -69,7 +69,8 @@ def data_warnings(
     where : str
         What the sentences call the table.
     """
-    found = [*_gaps(dates, calendar), *_weekends(returns, calendar), *_unmoved(returns), *_jumps(returns)]
+    found = [calendar.doubt] if calendar.doubt else []
+    found += [*_gaps(dates, calendar), *_weekends(returns, calendar), *_unmoved(returns), *_jumps(returns)]
     return tuple(f"{where}: {sentence}" for sentence in found)
 
 

@@ -13,14 +13,14 @@ from proofolio.report.table import Table
 
 __all__ = ["differences_table", "said_sentences", "strategies_table", "views_page"]
 
-LESS = "both views at once less both at 50 %"
+BOTH = "both views at once"  # how a difference between two other strategies than the rule begins
 
 
 def differences_table(found: ViewExperiment) -> Table:
     """Return the rule less each alternative, % a year, with the 95 % interval."""
     rows = [
         (
-            d.name if d.name == LESS else f"the rule less {d.name}",
+            d.name if d.name.startswith(BOTH) else f"the rule less {d.name}",
             f"{d.mean:+.2f}",
             f"{d.low:+.2f}",
             f"{d.high:+.2f}",
@@ -57,7 +57,7 @@ def said_sentences(found: ViewExperiment) -> list[str]:
         (
             f"Certainty equivalent {found.strategies['rule']['certainty_equivalent']:.2f} % a year, with confidences "
             f"shifted in time {placebos.mean():.2f} (sd {placebos.std():.2f} over {len(placebos)} shifts): rank "
-            f"{found.rank} of {len(placebos) + 1} from below."
+            f"{found.rank} of {len(placebos) + 1} from below, and with both views held at once {found.both_rank}."
         ),
         (
             f"The view that came true had the higher confidence in {found.true_higher:.0%} of the pairs, with shifted "
@@ -93,7 +93,7 @@ def differences_chart(found: ViewExperiment) -> Figure:
     axes.axvline(0.0, color=COLOURS["muted"], linewidth=0.9)
     axes.set_yticks(
         range(len(found.differences)),
-        [d.name if d.name == LESS else f"less {d.name}" for d in found.differences],
+        [d.name if d.name.startswith(BOTH) else f"less {d.name}" for d in found.differences],
     )
     axes.invert_yaxis()
     axes.set_xlabel("% a year")

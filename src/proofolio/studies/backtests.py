@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from proofolio.backtesting.account import Account
+from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.experiments import (
@@ -291,6 +292,11 @@ def backtest(
     {'KO': 0.333, 'XOM': 0.164, 'JPM': 0.23, 'MSFT': 0.272}
     """
     began = time.perf_counter()
+    require_arguments(
+        cost_bps=cost_bps, costs=costs, start=start, stop=stop, rebalance=rebalance, risk_free=risk_free,
+        risk_free_as=risk_free_as, periods_per_year=periods_per_year, account=account, plan=plan, jobs=jobs,
+        folder=folder, scheduler=scheduler, progress=progress,
+    )  # fmt: skip
     market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     charge = costs_given(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)

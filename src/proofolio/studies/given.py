@@ -12,7 +12,7 @@ from proofolio.backtesting.costs import Costs, LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of, require_wide
 from proofolio.backtesting.risk_free import RiskFreeAs
-from proofolio.errors import BadData, did_you_mean
+from proofolio.errors import BadData, did_you_mean, shown_value
 
 __all__ = ["costs_given", "market_given", "plan_given"]
 
@@ -31,7 +31,9 @@ def market_given(
     BadData
         When there is no such column, it moves like no cash, or the risk-free rate is given as well.
     """
-    if isinstance(cash, bool):
+    if not isinstance(cash, str):
+        if not isinstance(cash, bool):
+            raise BadData(f"cash is {shown_value(cash)}; give the name of a column, True or False.")
         return market_of(prices, risk_free, risk_free_as, periods_per_year)
     if isinstance(prices, Market):
         raise BadData(f"cash is {cash!r}, a column of a table of prices; give such a table, or cash=True.")
@@ -74,18 +76,11 @@ def costs_given(costs: Costs | None, cost_bps: float) -> Costs:
     Raises
     ------
     BadData
-        For a number where a model belongs, or basis points out of range.
+        For basis points out of range.
     """
-    if costs is None:
-        try:
-            rate = float(cost_bps) / 1e4
-        except (TypeError, ValueError):
-            raise BadData(f"cost_bps is {cost_bps!r}; give basis points of what is traded.") from None
-        if not 0.0 <= rate < 0.5:  # NaN fails too
-            raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
-        return LinearCost(rate)
-    if not hasattr(costs, "at"):
-        raise BadData(
-            f"costs is {costs!r}; give a model of costs, or basis points of what is traded as cost_bps=10."
-        )
-    return costs
+    if costs is not None:
+        return costs
+    rate = cost_bps / 1e4
+    if not 0.0 <= rate < 0.5:  # NaN fails too
+        raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
+    return LinearCost(rate)

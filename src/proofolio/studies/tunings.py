@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from proofolio.backtesting.account import Account
+from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of
@@ -32,7 +33,6 @@ from proofolio.backtesting.tuning import (
     tuned,
 )
 from proofolio.backtesting.views_file import GivenViews, views_of
-from proofolio.errors import BadData
 from proofolio.report.backtest_charts import wealth_chart
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
@@ -204,19 +204,25 @@ def tune(
     >>> round(found.test_run.metrics.sharpe, 2), round(found.reference_test.metrics.sharpe, 2)
     (1.12, 1.56)
     """
+    require_arguments(
+        cost_bps=cost_bps, costs=costs, train=train, test=test, choose=choose, max_turnover=max_turnover,
+        max_drawdown=max_drawdown, walk_forward=walk_forward, rebalance=rebalance, risk_free=risk_free,
+        risk_free_as=risk_free_as, periods_per_year=periods_per_year, plan=plan, jobs=jobs, folder=folder,
+        scheduler=scheduler, progress=progress,
+    )  # fmt: skip
     market = market_of(prices, risk_free, risk_free_as, periods_per_year)
     lists = grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
     total = len(market.dates)
-    first, last = _span(train, "train")
+    first, last = train or (None, None)
     start = market.first_row(first, plan.window)
     candidate: Any = tunable(strategy, market.names, views_of(views, market.names))
     (candidate,), plan = under_rules(
         rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
     )
     middle = market.stop_row(last, start + (total - start) // 2)
-    first, last = _span(test, "test")
+    first, last = test or (None, None)
     later, stop = market.first_row(first, middle), market.stop_row(last, total)
     record = tuned(
         market, candidate, lists, plan, charge, train=(start, middle), test=(later, stop), rule=rule,
@@ -229,11 +235,3 @@ def tune(
 def shown(record: TuningRecord) -> TuningResult:
     """Return a record as a result that shows itself."""
     return TuningResult(**vars(record))
-
-
-def _span(given: Any, name: str) -> tuple[Any, Any]:
-    if given is None:
-        return None, None
-    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
-        raise BadData(f'{name} is {given!r}; give first and last, like ("2010-01-01", "2014-12-31").')
-    return given[0], given[1]

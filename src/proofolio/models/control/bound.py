@@ -28,6 +28,7 @@ from proofolio.models.control.limits import Limits, limits_of
 from proofolio.models.control.plans import PathProgram, chain, loss_terms
 from proofolio.models.control.policies import Trades, in_steps
 from proofolio.models.control.problem import ControlProblem
+from proofolio.models.control.trade_or_not import least_with_fixed_costs
 
 __all__ = ["Gap", "bound_of", "least_losses", "least_lossy", "losses_of", "regime_paths"]
 
@@ -122,6 +123,7 @@ def bound_of(
     *,
     filtered: bool = False,
     theta: Any = None,
+    seconds_per_path: float = 0.0,
 ) -> Gap:
     """Return the gap of a policy; see `RegimeControl.bound`."""
     paths = whole("paths", paths, 2)
@@ -138,7 +140,7 @@ def bound_of(
         returns = simulated_returns(control, z[:, :-1], steps_per_year, seed)
         seen = filtered_regimes(control, returns, steps_per_year)
     lost = losses_of(control, policy, discrete, z, seen, held)
-    least, reached = least_losses(control, discrete, z, held, lost)
+    least, reached = least_losses(control, discrete, z, held, lost, seconds_per_path)
     first = discrete.value(held, z[:, 0])
     end = _end_value(discrete, z)
     if discrete.steps is None and control.rho == 0.0:
@@ -201,23 +203,30 @@ def losses_of(
 
 
 def least_losses(
-    control: ControlProblem, discrete: DiscreteControl, z: Integers, held: Floats, lost: Floats
+    control: ControlProblem,
+    discrete: DiscreteControl,
+    z: Integers,
+    held: Floats,
+    lost: Floats,
+    seconds_per_path: float = 0.0,
 ) -> tuple[Floats, Floats]:
     """Return lower bounds of min L on each path, and the losses of the plans found (paths,).
 
-    Fixed costs f are bounded from below by ``f |u| / most``, with most the largest trade within the limits.
+    Fixed costs f are bounded from below by ``f |u| / most``, with most the largest trade within the limits; with
+    seconds for each path also by the bound of a mixed-integer program.
     """
     N, d = z.shape[1] - 1, control.alpha.shape[1]
     size = max(1, int(BATCH / (4 * N * d * d)))
     parts = [
-        _least_of(control, discrete, z[i : i + size], held[i : i + size]) for i in range(0, len(z), size)
+        _least_of(control, discrete, z[i : i + size], held[i : i + size], seconds_per_path)
+        for i in range(0, len(z), size)
     ]
     least, reached = (np.concatenate([part[j] for part in parts]) for j in range(2))
     return np.maximum(least, 0.0), np.minimum(reached, lost)
 
 
 def _least_of(
-    control: ControlProblem, discrete: DiscreteControl, z: Integers, held: Floats
+    control: ControlProblem, discrete: DiscreteControl, z: Integers, held: Floats, seconds_per_path: float
 ) -> tuple[Floats, Floats]:
     N = z.shape[1] - 1
     limits = limits_of(control)
@@ -250,6 +259,15 @@ def _least_of(
         reached = np.minimum(reached, loss)
         if (reached - best).mean() <= NEAR_ENOUGH * scale:
             break
+    if control.fixed.any() and seconds_per_path > 0.0:
+        reached = np.full(len(z), np.inf)  # the plans above pay a part of the fixed costs only
+        for b in range(len(z)):
+            proved = least_with_fixed_costs(
+                diagonal[:, b], coupling[:, b], linear[:, b], weights[:, b], held[b], control.l1, control.fixed, limits,
+                seconds_per_path,
+            )  # fmt: skip
+            if proved is not None:
+                best[b] = max(best[b], proved + constant[b])
     return best, reached
 
 

@@ -100,6 +100,14 @@ ASSUMED = (
 )
 
 
+ASSUMED_OF_GAPS = (
+    "Drifts and covariances are assumed (models/control/published.py; for 50 assets a random market of three factors). "
+    "gamma 3, eta 0.1, Lambda the mean covariance, monthly steps for five years, positions that do not "
+    "drift, first positions 0. A plan of lookahead was chosen on other paths. The gap is between the means of value and "
+    "bound over the paths, low and high are its 95 % interval, in floating point."
+)
+
+
 def experiment(name: str, paths: int | None = None, seed: int = 7) -> Experiment:
     """Run an experiment by its name, one of `EXPERIMENTS`.
 
@@ -120,7 +128,15 @@ def experiment(name: str, paths: int | None = None, seed: int = 7) -> Experiment
     with threadpool_limits(1):  # as in the methods of a control
         tables, claims, series = function(count, seed)
     command = f"proofolio control --experiment {name} --paths {count} --seed {seed}"
-    return Experiment(name, command, ASSUMED, tables, claims, series, perf_counter() - began)
+    return Experiment(
+        name,
+        command,
+        ASSUMED_OF_GAPS if name == "gap" else ASSUMED,
+        tables,
+        claims,
+        series,
+        perf_counter() - began,
+    )
 
 
 Found = tuple[dict[str, pd.DataFrame], list[Claim], dict[str, pd.DataFrame]]
@@ -340,14 +356,7 @@ def _gaps(paths: int, seed: int) -> Found:
         "s",
     ]
     table = pd.DataFrame(rows, columns=columns)
-    best = table[table["policy"].str.startswith("lookahead")]
-    claim = Claim(
-        "No published policy states its distance from the optimum.",
-        f"lookahead is within {best['gap'].max():.2%} of it in the worst of these cases, up to the intervals, and "
-        f"within {best['gap'].median():.2%} in the median one (monthly steps, five years).",
-        True,
-    )
-    return {"gaps": table.set_index("policy")}, [claim], {}
+    return {"gaps": table.set_index("policy")}, [], {}
 
 
 def gap_control(d: int, l1: float, box: float | None) -> RegimeControl:

@@ -171,10 +171,11 @@ class _Run:
     def quadratic(self, k: int) -> Floats:
         """Return the lifted quadratic at the nodes, (m, N...)."""
         q = self.lift(k)
-        m = self.problem.m
-        if not self.lifted:
-            return np.zeros((m, *self.grid.shape))
-        return np.stack([self.grid.quadratic(q.A[i], q.b[i], float(q.c[i])) for i in range(m)])
+        found = np.zeros((self.problem.m, *self.grid.shape))
+        if self.lifted:
+            for i in range(self.problem.m):
+                found[i] = self.grid.quadratic(q.A[i], q.b[i], float(q.c[i]))
+        return found
 
     def whole(self, W: Floats | None, k: int) -> Floats:
         """Return V at step k."""

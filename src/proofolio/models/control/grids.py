@@ -162,7 +162,7 @@ def estimated(m: int, shape: Sequence[int], *, exact: bool, times: int = 1, step
     d, n = len(shape), m * float(np.prod([float(size) for size in shape]))
     kept = 8.0 * n * times
     if exact:
-        return GridEstimate(int(n), kept + 16.0 * n / m, EXACT_SECONDS * n * d * d * times, 8.0 * n)
+        return GridEstimate(int(n), kept + 32.0 * n / m, EXACT_SECONDS * n * d * d * times, 8.0 * n)
     entries = 1.0 + d + (m - 1.0)
     work = n * (2 * 16.0 * entries + 20.0 * (d + 2.0) + 8.0 * (RESTART + 6.0 * d + 10.0))
     solves = ITERATIONS if not steps else STEP_ITERATIONS * steps

@@ -36,6 +36,7 @@ __all__ = [
 
 STEPS_PER_YEAR = 12.0
 SINGLE_ITERATIONS = 200  # of one step: cheap, and it has to be exact
+OUTSIDE = 1e-9  # positions beyond a limit by less are within it: rounding of a projection
 CERTAIN = 1e-9  # probabilities must add to 1 within this
 
 
@@ -173,6 +174,46 @@ class Policy:
         """Return the next positions (B, d) where probabilities are (B, m), or (1, m) for all."""
         raise NotImplementedError
 
+    def _traded_or_not(self, theta: Floats, p: Floats, k: int, H: int) -> Floats:
+        """Return the next positions with fixed costs: of one trade held for H steps in this regime, if it gains.
+
+        Each asset of that trade is dropped where the rest is worth more without it.
+        """
+        control, discrete = self.control, self.discrete
+        M, inverse, q = self._mean_terms(p, k)
+        K, eye = discrete.K, np.eye(len(discrete.K))
+        kept = eye - inverse @ K  # what is off the target after a step of holding y: kept y - inverse q
+        later = ((discrete.r * p @ np.diag(discrete.P)) ** np.arange(1, H)[:, None]).sum(0)[:, None]
+        curved = M + later[..., None] * (kept.transpose(0, 2, 1) @ M @ kept)
+        linear = -q - later * np.einsum("sji,sj->si", kept, q)
+        coupling = np.broadcast_to(-K, M.shape).copy()
+        diagonal = curved[None]
+        program = PathProgram(
+            chain(1),
+            diagonal,
+            coupling[None],
+            np.broadcast_to(control.l1, (1, len(M), control.d)),
+            self.limits,
+        )
+        planned = program.solve(np.broadcast_to(linear, theta.shape)[None], theta, SINGLE_ITERATIONS)
+        all_moved = self.limits.project(planned.y[0] if planned.u is None else theta + planned.u[0])
+        one_kept = [np.where(np.arange(control.d) == i, theta, all_moved) for i in range(control.d)]
+        options = [theta, all_moved, *one_kept]
+
+        def worth(y: Floats) -> Floats:
+            moved = np.abs(y - theta)
+            quadratic = 0.5 * np.einsum(
+                "bi,bij,bj->b", y, np.broadcast_to(curved, (len(y), *curved.shape[1:])), y
+            )
+            cost = moved @ control.l1 + (moved > 0.0) @ control.fixed
+            lost = quadratic + ((linear - theta @ K) * y).sum(1) + cost
+            outside = np.array([self.limits.violation(row) > OUTSIDE for row in y])
+            return np.where(outside, np.inf, lost)
+
+        values = np.array([worth(y) for y in options])
+        values[1] = np.minimum(values[1], np.finfo(float).max)  # within limits, where holding may not be
+        return np.asarray(np.stack(options)[values.argmin(0), np.arange(len(theta))])
+
     def _mean_terms(self, p: Floats, k: int) -> tuple[Floats, Floats, Floats]:
         """Return M, its inverse and q of step k, averaged: (S, d, d), (S, d, d), (S, d)."""
         row = self.discrete.row(k)
@@ -204,11 +245,13 @@ class OneStep(Policy):
     r"""The step that loses least now: :math:`\min \tfrac12|y - \hat y|^2_M + l'|y - \theta|` within the limits."""
 
     def _known(self, theta: Floats, z: Integers, k: int) -> Floats:
-        if self.limits.none and not self.control.l1.any():
+        if self.limits.none and not self.control.l1.any() and not self.control.fixed.any():
             return self.discrete.target(theta, z, k)
         return super()._known(theta, z, k)
 
     def _next(self, theta: Floats, p: Floats, k: int) -> Floats:
+        if self.control.fixed.any():
+            return self._traded_or_not(theta, p, k, 1)
         return self._solved(chain(1), np.ones((1, 1)), [self._mean_terms(p, k)], theta, SINGLE_ITERATIONS)
 
 
@@ -262,6 +305,8 @@ class Lookahead(Policy):
     def _next(self, theta: Floats, p: Floats, k: int) -> Floats:
         discrete = self.discrete
         H = self.steps if discrete.steps is None else max(1, min(self.steps, discrete.steps - k))
+        if self.control.fixed.any():
+            return self._traded_or_not(theta, p, k, H)
         parents, weights = chain(H), (discrete.r * p @ np.diag(discrete.P)) ** np.arange(H)[:, None]
         terms = [self._mean_terms(p, k)] * H if discrete.steps is None else [
             self._mean_terms(p, k + j) for j in range(H)

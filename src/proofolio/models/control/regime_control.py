@@ -71,7 +71,7 @@ class RegimeControl(TradedProblem):
     >>> control = RegimeControl([[-0.2, 0.2], [0.2, -0.2]], [[0.08], [-0.04]], [[[0.04]], [[0.09]]])
     >>> value = control.riccati()
     >>> value.targets().round(3).ravel().tolist()
-    [0.607, -0.102]
+    [0.615, -0.133]
     >>> bool(value.rate([0.0], 0)[0] > 0)
     True
     """
@@ -188,7 +188,7 @@ class RegimeControl(TradedProblem):
         n_steps : int, optional
             Implicit steps of a finite horizon; 252 a year when left out.
         lift : bool
-            ``False`` takes differences of the whole value: for comparison, ten times less exact.
+            ``False`` takes differences of the whole value: for comparison, several times less exact.
         memory_limit : float
             Bytes.
         report : callable, optional

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
 from proofolio.models.control.bound import Gap, bound_of, least_lossy
+from proofolio.models.control.learned import Learned, trained
 from proofolio.models.control.policies import Lookahead, OneStep, Projected, Receding, Trades
 from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.simulation import ETAS, SimulationTable, best_eta, simulated
@@ -63,6 +64,23 @@ class TradedProblem(ControlProblem):
         """Return the policy whose step loses least now; exact where there are no limits and linear costs."""
         return OneStep(self, steps_per_year=steps_per_year)
 
+    def learned(
+        self, seconds: float = 40.0, paths: int = 256, seed: int = 0, *, steps_per_year: float = 12.0
+    ) -> Learned:
+        """Return a small network on top of the exact step, trained on the losses of simulated paths; an experiment.
+
+        For a box and linear costs. How much is trained in the time depends on the machine: `bound` says what came out,
+        and `lookahead` stands beside it.
+
+        Raises
+        ------
+        UnsupportedProgram
+            Without PyTorch, the extra ``learned``.
+        BadData
+            For other limits, or fixed costs.
+        """
+        return trained(self, seconds, paths, seed, steps_per_year)
+
     def choose(
         self, policies: Sequence[Trades], paths: int = 100, seed: int = 0, steps_per_year: float = 12.0
     ) -> Trades:
@@ -76,7 +94,7 @@ class TradedProblem(ControlProblem):
     # ------------------------------------------------------------------ judgement
     def bound(
         self, policy: Trades, paths: int = 200, seed: int = 0, steps_per_year: float = 12.0, *,
-        filtered: bool = False, theta: ArrayLike | None = None,
+        filtered: bool = False, theta: ArrayLike | None = None, seconds_per_path: float = 0.0,
     ) -> Gap:  # fmt: skip
         r"""Return the value of a policy, an upper bound of the best value, and their distance.
 
@@ -94,6 +112,9 @@ class TradedProblem(ControlProblem):
             is still that of known regimes, so that the gap includes what knowing them is worth.
         theta : array_like, shape (d,), optional
             First positions; zero by default.
+        seconds_per_path : float
+            With fixed costs and limits: time for each path's mixed-integer program "trade or not", whose solver's bound
+            is then used where it is the better one. It is that solver's word, in floating point.
 
         Returns
         -------
@@ -112,7 +133,16 @@ class TradedProblem(ControlProblem):
             When a step is longer than a tenth of the shortest regime: part of the gap is then the bound's own.
         """
         with threadpool_limits(ONE_THREAD):
-            return bound_of(self, policy, paths, seed, steps_per_year, filtered=filtered, theta=theta)
+            return bound_of(
+                self,
+                policy,
+                paths,
+                seed,
+                steps_per_year,
+                filtered=filtered,
+                theta=theta,
+                seconds_per_path=seconds_per_path,
+            )
 
     def simulate(
         self, policies: Any, paths: int = 1000, years: float = 5.0, periods_per_year: float = 252.0,

@@ -156,4 +156,5 @@ def smallest_trade(model: Builder, name: str, w: Any, before: Any, least: ArrayL
     model.add(f"{name}_to", u <= up * bought - m * part)
     implies(model, f"{name}_out", whole, w <= model.bounds(w)[0])
     model.add(f"{name}_one", bought + part + whole <= 1)
-    return bought + part + whole
+    moved: Expression = bought + part + whole
+    return moved
