@@ -303,7 +303,7 @@ def trades_today(
             "or a Series."
         )
     if isinstance(costs, bool) or not isinstance(costs, float | int):
-        require_arguments(costs=costs)
+        require_arguments(costs=math.nan if costs is None else costs)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
     named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
     if len(named) != 1:
