@@ -49,7 +49,7 @@ $(installed): constraints.txt pyproject.toml
 
 $(installed_dev): $(installed)
 	@echo "Installing the development tools into $(VENV)."
-	@$(pip_install) --no-build-isolation --editable '.[dask,dev,parquet]'
+	@$(pip_install) --no-build-isolation --editable '.[dask,dev,fast,parquet]'
 	@touch $@
 
 # Each way a machine can fall short is one sentence that says what to do.

@@ -81,7 +81,10 @@ def through_cvxportfolio(model: pf.MeanVariance, problems: Sequence[Any]) -> Pla
     assets = pd.Index([f"asset {i}" for i in range(n)])
     universe = assets.append(pd.Index(["cash"]))
     dates = pd.date_range("2000-01-03", periods=len(problems), freq="D", tz="UTC")
-    objective = []
+    objective: list[Any] = []
+    charged: dict[str, Any] = {"a": pd.Series(model.step.cost, assets)}
+    if model.step.power is not None:  # k = b sigma (value / volume)^(1/2)
+        charged |= {"b": pd.Series(model.step.power, assets), "sigma": 1.0, "volume_hat": 1.0}
     for t in range(H):
         mean = pd.DataFrame([asked.day.mean[t] for asked in problems], index=dates, columns=assets)
         tables = [pd.DataFrame(asked.day.covariance[t], index=assets, columns=assets) for asked in problems]
@@ -89,7 +92,7 @@ def through_cvxportfolio(model: pf.MeanVariance, problems: Sequence[Any]) -> Pla
         objective.append(
             cvx.ReturnsForecast(mean)
             - model.gamma_risk * cvx.FullCovariance(covariance)
-            - cvx.TransactionCost(a=model.gamma_trade)
+            - cvx.TransactionCost(**charged)
         )
     rules = [[cvx.LongOnly(), cvx.NoCash()] for _ in range(H)]
     policy = cvx.MultiPeriodOptimization(objective, rules, include_cash_return=False)

@@ -27,6 +27,7 @@ PAGES = [
     DOCS / "solve.md",
     DOCS / "mpc.md",
     DOCS / "risk-parity.md",
+    DOCS / "views.md",
 ]
 # Whose blocks stand in a test of their own: they need pieces of the page, or say what is printed in a comment.
 ELSEWHERE = {"custom-formulation.md", "README.md"}
@@ -81,7 +82,7 @@ def test_every_block_of_a_page_does_what_it_shows(page, folder):
         if language == "python":
             case = doctest.DocTestParser().get_doctest(text, names, page.name, None, None)
             said = []
-            runner = doctest.DocTestRunner(optionflags=OPTIONS)
+            runner = doctest.DocTestRunner(verbose=False, optionflags=OPTIONS)  # not as loud as `pytest -v`
             runner.run(case, out=said.append, clear_globs=False)
             names = case.globs
             assert not said, "".join(said)

@@ -24,7 +24,7 @@ def module_names() -> list[str]:
 def run_examples(module: ModuleType) -> tuple[int, str]:
     """How many examples ran, and what went wrong in words (empty when nothing did)."""
     report: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     for case in doctest.DocTestFinder(exclude_empty=True).find(module):
         runner.run(case, out=report.append)
     return runner.tries, "".join(report)

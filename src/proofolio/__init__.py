@@ -12,11 +12,12 @@ audit       `audit`, `Audit`, `assert_valid`, `tighten`, `save_certificates`, `c
 solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `explain_infeasible`, `Certificate`,
             `save_certificate`, `check_certificate`, `CheckedOptimum`
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,
-            `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`, `PlanSet`, `RegimeSwitching`,
-            `RegimeSolution`, `Covered`, `market_instance`, `random_instance`, `published_maxima`
+            `ConditionalCap`, `RiskParity`, `RegimeEqualRisk`, `equal_risk`, `risk_contributions`, `Group`,
+            `PlanSet`, `RegimeSwitching`, `RegimeSolution`, `Covered`, `market_instance`, `random_instance`,
+            `published_maxima`
 views       `Views`, `View`, `BlackLitterman`, `posterior`, `Posterior`, `equilibrium`, `drifted`, `AssetRegimes`,
-            `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
-control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`
+            `ViewControl`, `SigmoidConfidence`, `CdfConfidence`, `CalibratedConfidence`, `entropy_pooling`
+control     `RegimeChain`, `RegimeControl`, `HJBSolver`, `Factors`, `FactorCovariance`, `Gap`, `SimulationTable`
 backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionContext`, `simulate`, `tune`,
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,

@@ -8,6 +8,7 @@ from proofolio.backtesting.own_strategies import strategy as strategy
 from proofolio.backtesting.results import StrategyRun as StrategyRun
 from proofolio.backtesting.simulator import simulate as simulate
 from proofolio.backtesting.today import trades_today as trades_today
+from proofolio.backtesting.view_strategies import ViewControl as ViewControl
 
 # Errors.
 from proofolio.errors import BadData as BadData
@@ -69,11 +70,13 @@ from proofolio.formulations.signs import absolute as absolute
 from proofolio.formulations.signs import positive_part as positive_part
 from proofolio.interfaces.files.model_files import read_program as read_program
 from proofolio.interfaces.files.model_files import write_program as write_program
+from proofolio.models.control.bound import Gap as Gap
 from proofolio.models.control.chain import RegimeChain as RegimeChain
 from proofolio.models.control.hjb_solver import HJBSolver as HJBSolver
 from proofolio.models.control.problem import FactorCovariance as FactorCovariance
 from proofolio.models.control.problem import Factors as Factors
 from proofolio.models.control.regime_control import RegimeControl as RegimeControl
+from proofolio.models.control.simulation import SimulationTable as SimulationTable
 from proofolio.models.portfolio.mean_variance import MeanVariance as MeanVariance
 from proofolio.models.portfolio.plan_set import Group as Group
 from proofolio.models.portfolio.plan_set import PlanSet as PlanSet
@@ -81,6 +84,7 @@ from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk as Regi
 from proofolio.models.portfolio.risk_budgeting import equal_risk as equal_risk
 from proofolio.models.portfolio.risk_budgeting import risk_contributions as risk_contributions
 from proofolio.models.portfolio.risk_parity import RiskParity as RiskParity
+from proofolio.models.portfolio.trade_rules import ConditionalCap as ConditionalCap
 from proofolio.models.regime_switching.instances import market_instance as market_instance
 from proofolio.models.regime_switching.instances import published_maxima as published_maxima
 from proofolio.models.regime_switching.instances import random_instance as random_instance

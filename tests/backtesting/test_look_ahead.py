@@ -24,7 +24,7 @@ FIRST, CUT, ROWS = (
 )  # rows of prices: the first period traded ends at FIRST, what follows CUT is unknown
 
 STRATEGIES = [
-    "buy-and-hold:D", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc",
+    "buy-and-hold:D", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control",
     "spo-no-hmm", "mpo-no-hmm", "spo-rp-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm",
 ]  # fmt: skip
 

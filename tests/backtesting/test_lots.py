@@ -1,11 +1,13 @@
 """Lots and smallest trades against enumeration of every plan, in exact fractions."""
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from proofolio.backtesting import lots
 from proofolio.backtesting.lots import nearest_lots
 from proofolio.errors import BadData
 from proofolio.models.portfolio.trade_cost import TradeCost
@@ -100,3 +102,56 @@ def test_what_cannot_be_meant_is_refused(change, words):
     }
     with pytest.raises(BadData, match=words):
         nearest_lots(**(given | change))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_with_impact_the_plan_is_the_nearest_of_all(seed):
+    """Every plan of two assets, with the true cost of each."""
+    rng = np.random.default_rng(seed)
+    prices, held = rng.uniform(5, 30, 2).round(2), rng.integers(0, 30, 2).astype(float)
+    cash = round(float(rng.uniform(0, 300)), 2)
+    value = float(prices @ held) + cash
+    target = rng.dirichlet(np.ones(2)) * value * 0.95
+    found = nearest_lots(prices, held, cash, target, TradeCost.of(2, 0.001, 0.08, 0.0))
+    ranges = [range(-int(h), int(value // p) + 1) for h, p in zip(held, prices, strict=True)]
+    plans = np.array(list(itertools.product(*ranges)), dtype=float)
+    part = np.abs(plans * prices) / value
+    left = cash - plans @ prices - value * (0.001 * part + 0.08 * part**1.5).sum(axis=1)
+    far = np.abs(prices * (held + plans) - target).sum(axis=1)
+    assert found.proved
+    assert found.distance == pytest.approx(far[left >= 0].min(), rel=1e-9)
+    assert found.cash >= 0.0
+
+
+def test_out_of_time_no_plan_is_called_nearest():
+    cost = TradeCost.of(2, 0.001, 0.05)
+    prices, held = np.array([10.0, 7.0]), np.array([100.0, 0.0])
+    ended = iter([0.0, 100.0, 200.0])
+    with pytest.MonkeyPatch.context() as patch:
+        real = lots.solve
+        patch.setattr(
+            lots, "solve", lambda p, time_limit: replace(real(p), x=None) if next(ended) < 50 else real(p)
+        )
+        found = nearest_lots(prices, held, 0.0, np.array([0.0, 980.0]), cost)
+    assert found.status == "feasible"
+    assert not found.proved
+    assert found.cash >= 0.0
+
+
+def test_shares_a_rounding_short_of_whole_are_sold_out():
+    found = nearest_lots(
+        np.array([9.37, 20.0]),
+        np.array([30.999999999999996, 1.0]),
+        0.0,
+        np.array([0.0, 310.0]),
+        TradeCost.of(2),
+    )
+    assert found.shares[0] == -31.0
+
+
+@pytest.mark.parametrize(("price", "smallest"), [(0.7, 2.1), (1.1, 3.3), (0.1, 0.3), (19.99, 59.97)])
+def test_a_trade_of_just_the_smallest_is_allowed(price, smallest):
+    found = nearest_lots(
+        np.array([price]), np.zeros(1), 100.0, np.array([smallest]), TradeCost.of(1), smallest=smallest
+    )
+    assert found.shares.tolist() == [3.0]

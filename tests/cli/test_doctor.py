@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import proofolio
+from proofolio import compiled
 from proofolio.solvers.capabilities import SOLVERS
 
 
@@ -30,3 +31,13 @@ def test_doctor_says_which_solver_is_broken(monkeypatch, run, one_sentence):
     assert result.exit_code == 1
     assert [entry["ok"] for entry in document["solvers"] if entry["name"] == "scip"] == [False]
     assert "scip is broken: OSError: no such library" in one_sentence(result)
+
+
+def test_doctor_says_which_back_end_runs_short_loops(monkeypatch, run):
+    compiled.active.cache_clear()
+    monkeypatch.setenv("PROOFOLIO_COMPILED", "0")
+    try:
+        assert json.loads(run("doctor", "--json").stdout)["compiled"] is False
+        assert "by numpy" in run("doctor").stdout
+    finally:
+        compiled.active.cache_clear()

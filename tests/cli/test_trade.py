@@ -210,3 +210,41 @@ def test_an_asset_that_has_ended_is_paid_out_before(held, tmp_path):
     words = run(path, *more)
     assert words.exit_code == 0
     assert "nan" not in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Symbol,Weight\nUS,60%\nGOLD,40%\n", "'60%' is no plain number"),
+        ('Symbol,Shares\nUS,"1,000"\n', "'1,000' is no plain number"),
+        ("Symbol;Shares\nUS;1.000\n", "separated by semicolons"),
+    ],
+)
+def test_amounts_that_are_no_plain_numbers_are_said(table, held, text, words):
+    assert words in refused(table, "--holdings", held(text), *FIX_MIX)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (("--value", "-5"), "value is -5"),
+        (("--value", "nan"), "value"),
+        (("--volume", "1e6"), "--volume is of use to --impact alone"),
+        (("--borrow-bps", "5"), "--borrow-bps is charged period by period"),
+        (("--margin-bps", "5"), "--margin-bps is charged period by period"),
+    ],
+)
+def test_options_that_would_be_ignored_or_cannot_be_meant(table, held, given, words):
+    path = held('{"weights": {"US": 0.5, "GOLD": 0.5}}')
+    assert words in refused(table, "--holdings", path, *FIX_MIX, *given)
+
+
+def test_only_assets_with_impact_want_a_volume(table, held, tmp_path):
+    path, costs = held('{"money": {"US": 500, "GOLD": 500}}'), tmp_path / "costs.csv"
+    costs.write_text("asset,cost_bps,impact,volume\nUS,5,1,1e6\nBONDS,20,0,\n")  # GOLD has no line
+    found = answer(table, "--holdings", path, *FIX_MIX, "--costs", costs)["trades"]
+    assert found["BONDS"]["cost"] == pytest.approx(0.002 * found["BONDS"]["trade"], rel=1e-9)
+    costs.write_text("asset,cost_bps,impact\nUS,5,1\n")
+    words = refused(table, "--holdings", path, *FIX_MIX, "--costs", costs)
+    assert words.count("costs.csv") == 1
+    assert "US has impact and no volume" in words

@@ -6,9 +6,10 @@ from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from proofolio import compiled
 from proofolio.forecasts import forward_backward
 from proofolio.forecasts.expectation_maximisation import PRIOR, Parameters, ascend
-from proofolio.forecasts.forward_backward import Expectations, log_densities
+from proofolio.forecasts.forward_backward import Expectations, _walked, log_densities
 
 
 def random_start(seed, K, d):
@@ -119,14 +120,53 @@ def test_parts_of_the_window_and_logarithms_give_the_same(monkeypatch):
     # every regime is far from the next, and no day says which one it is: the guesses are far off
     series = random.standard_normal((600, 2)) * np.repeat([0.3, 3.0, 0.3, 3.0], 150)[:, None]
     log_b = np.ascontiguousarray(log_densities(series, start.means, start.covariances).T)
-    whole = Expectations(600, 4)(start.initial, start.transition, log_b)
+    whole = Expectations(600, 4).by_systems(start.initial, start.transition, log_b)
     cut = Expectations(600, 4)
     monkeypatch.setattr(forward_backward, "SAFE_RANGE", (1e-3, 1e3))
-    parts = cut(start.initial, start.transition, log_b)
+    parts = cut.by_systems(start.initial, start.transition, log_b)
     assert cut._part < 600
     monkeypatch.setattr(forward_backward, "LEAST_PART", 1000)
-    logarithms = Expectations(600, 4)(start.initial, start.transition, log_b)
+    logarithms = Expectations(600, 4).by_systems(start.initial, start.transition, log_b)
     for found in (parts, logarithms):
         assert found.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-12)
         np.testing.assert_allclose(found.smoothed, whole.smoothed, atol=1e-11)
         np.testing.assert_allclose(found.transitions, whole.transitions, rtol=1e-9, atol=1e-9)
+
+
+def both_ways(log_b, start):
+    """Return the expectations by banded systems, and the kernel's: compiled where numba is, else as it stands."""
+    K, T = log_b.shape
+    smoothed, transitions = np.empty((T, K)), np.empty((K, K))
+    walk = _walked if compiled.active() else _walked.source
+    nats = walk(start.initial, start.transition, log_b, smoothed, transitions)
+    return Expectations(T, K).by_systems(start.initial, start.transition, log_b), (
+        nats,
+        smoothed,
+        transitions,
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_both_back_ends_agree_to_twelve_digits(seed):
+    random = np.random.default_rng(seed)
+    K, T, d = int(random.integers(1, 6)), int(random.integers(1, 200)), int(random.integers(1, 4))
+    start = random_start(seed, K, d)
+    if seed % 3 == 0 and K > 1:  # a step that is impossible
+        start.transition[0, 1:] = 0.0
+        start.transition[0, 0] = 1.0
+    series = random.standard_normal((T, d)) * 10.0 ** random.integers(-1, 2)
+    log_b = np.ascontiguousarray(log_densities(series, start.means, start.covariances).T)
+    expected, (nats, smoothed, transitions) = both_ways(log_b, start)
+    assert nats == pytest.approx(expected.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(smoothed, expected.smoothed, atol=1e-12)
+    np.testing.assert_allclose(transitions, expected.transitions, rtol=1e-12, atol=1e-12 * T)
+
+
+def test_a_day_that_no_regime_can_explain_is_no_answer_of_the_kernel():
+    start = random_start(1, 2, 1)
+    log_b = np.zeros((2, 5))
+    log_b[:, 2] = -np.inf
+    walk = _walked if compiled.active() else _walked.source
+    with np.errstate(invalid="ignore"):
+        nats = walk(start.initial, start.transition, log_b, np.empty((5, 2)), np.empty((2, 2)))
+    assert not np.isfinite(nats)

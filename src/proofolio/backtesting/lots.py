@@ -9,22 +9,31 @@ numbers :math:`k_i` of :math:`l_i` shares, and
     k_i = 0 \text{ or } p_i l_i |k_i| \ge smallest.
 
 Not to trade at all is always a plan where m is not negative.
+
+Market impact makes the cost convex, not linear. Tangents take its place, which are never above it; at each plan that
+they let pass and the true cost does not, tangents of that very plan are added. A plan is never met twice, and the first
+that the true cost lets pass is the nearest of all.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.program.builder import Builder
+from proofolio.solvers.solution import Solution
 from proofolio.verification.solving import solve
 
 __all__ = ["LotPlan", "nearest_lots"]
+
+WHOLE = 1e-9  # lots this near a whole number are whole: amounts went through weights or money
+DEBT = 1e-9  # of the book: rounding, not a debt
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +49,24 @@ class LotPlan:
     cash : float
         Money left after trades and costs.
     status : str
-        What vouches that no plan is nearer: of `proofolio.solve`, such as ``certified-optimal``.
+        What vouches that no plan is nearer: of `proofolio.solve`, such as ``certified-optimal``; ``feasible`` where
+        nothing does.
     """
 
     shares: Floats
     distance: float
     cash: float
     status: str
+
+    @property
+    def proved(self) -> bool:
+        """Whether it was checked that no plan is nearer."""
+        return self.status in ("certified-optimal", "verified-optimal")
+
+
+def _down(lots: Floats) -> Floats:
+    """Return the whole numbers below, or those that are meant."""
+    return np.asarray(np.floor(lots + WHOLE), dtype=np.float64)
 
 
 def nearest_lots(
@@ -73,14 +93,14 @@ def nearest_lots(
     target : (n,) array
         Money wanted in each asset, 0 or more.
     cost : TradeCost
-        Of trades as fractions of the book. Its linear part is charged exactly. Impact is over-estimated by its rate
-        at the largest trade looked at, which is then at most the trade wanted and one lot, or the smallest one.
+        Of trades as fractions of the book.
     lot : int
         Shares that are traded at once.
     smallest : float
         Money of the smallest trade.
     time_limit : float
-        Seconds.
+        Seconds. Where impact is not settled in half of them, the plan is one that impact, over-estimated, allows, and
+        its status is ``feasible``.
 
     Raises
     ------
@@ -106,43 +126,68 @@ def nearest_lots(
     # Money is counted in a power of two, which leaves the digits of prices as they are.
     unit = 2.0 ** math.floor(math.log2(value))
     step = prices * lot / unit
-    most_sold = np.floor(held / lot)
-    most_bought = np.floor(value / (prices * lot))
-    impact = np.zeros(n)
-    if cost.power_impact.any():
-        wanted = np.abs(target - prices * held) / value
-        reach = np.maximum(wanted + prices * lot / value, smallest / value + prices * lot / value)
-        most = np.floor(reach * value / (prices * lot))
-        most_sold, most_bought = np.minimum(most_sold, most), np.minimum(most_bought, most)
-        impact = cost.power_impact * np.sqrt(reach)
+    most_sold, most_bought = _down(held / lot), _down(value / (prices * lot))
+    least = np.ceil(smallest / (prices * lot) - WHOLE)
 
-    model = Builder("lots")
-    bought = model.variable("bought", n, 0.0, most_bought, integer=True)
-    sold = model.variable("sold", n, 0.0, most_sold, integer=True)
-    missed = model.variable("missed", n, 0.0, (value + target.max(initial=0.0)) / unit)
-    gap = step * (bought - sold) + (prices * held - target) / unit
-    model.add("above", missed >= gap)
-    model.add("below", missed >= -gap)
-    pay = (step * (1.0 + cost.buy + impact) * bought).sum() - (step * (1.0 - cost.sell - impact) * sold).sum()
-    model.add("cash", pay <= cash / unit)
-    if smallest > 0.0:
-        least = np.ceil(smallest / (prices * lot))
-        buys = model.variable("buys", n, binary=True)
-        sells = model.variable("sells", n, binary=True)
-        for k, most, on in ((bought, most_bought, buys), (sold, most_sold, sells)):
-            model.add(f"most_{'bought' if on is buys else 'sold'}", k <= most * on)
-            model.add(f"least_{'bought' if on is buys else 'sold'}", k >= least * on)
-        model.add("one_way", buys + sells <= 1.0)
-    model.minimise(missed.sum())
-    answer = solve(model.freeze(), time_limit=time_limit)
+    def planned(tangents: list[Floats], rate: Floats, seconds: float) -> Solution:
+        """Return the nearest plan with tangents of the impact at so many lots, or a rate of it."""
+        model = Builder("lots")
+        bought = model.variable("bought", n, 0.0, most_bought, integer=True)
+        sold = model.variable("sold", n, 0.0, most_sold, integer=True)
+        missed = model.variable("missed", n, 0.0, (value + target.max(initial=0.0)) / unit)
+        gap = step * (bought - sold) + (prices * held - target) / unit
+        model.add("above", missed >= gap)
+        model.add("below", missed >= -gap)
+        pay = (step * (1.0 + cost.buy + rate) * bought).sum() - (step * (1.0 - cost.sell - rate) * sold).sum()
+        if tangents:
+            impact = model.variable("impact", n, 0.0, cost.power_impact * full**1.5 * value / unit)
+            for j, lots in enumerate(tangents):
+                traded = prices * lot * lots / value
+                slope = 1.5 * cost.power_impact * np.sqrt(traded)
+                back = 0.5 * cost.power_impact * traded**1.5 * value / unit
+                model.add(f"impact_{j}", impact >= slope * step * (bought + sold) - back)
+            pay = pay + impact.sum()
+        model.add("cash", pay <= cash / unit)
+        if smallest > 0.0:
+            buys = model.variable("buys", n, binary=True)
+            sells = model.variable("sells", n, binary=True)
+            for k, most, on in ((bought, most_bought, buys), (sold, most_sold, sells)):
+                model.add(f"most_{'bought' if on is buys else 'sold'}", k <= most * on)
+                model.add(f"least_{'bought' if on is buys else 'sold'}", k >= least * on)
+            model.add("one_way", buys + sells <= 1.0)
+        model.minimise(missed.sum())
+        return solve(model.freeze(), time_limit=seconds)
+
+    def spent(lots: Floats) -> float:
+        money = prices * lot * lots
+        return float(money.sum()) + value * cost.total(money / value)
+
+    def net(answer: Solution) -> Floats:
+        return np.asarray(np.rint(answer["bought"] - answer["sold"]), dtype=np.float64)
+
+    none, unproved = np.zeros(n), False
+    full = prices * lot * np.maximum(most_bought, most_sold) / value
+    if not cost.power_impact.any():
+        answer = planned([], none, time_limit)
+    else:
+        end = time.monotonic() + time_limit / 2.0
+        wish = np.abs(target - prices * held) / (prices * lot)
+        tangents = [np.round(part * wish) for part in (0.5, 1.0)]
+        while True:
+            answer = planned(tangents, none, max(end - time.monotonic(), 0.01))
+            if answer.x is None or spent(net(answer)) <= cash + DEBT * value:
+                break
+            tangents.append(np.abs(net(answer)))
+        if answer.x is None:  # out of time: impact at its rate at the largest trade there is
+            answer = planned([], cost.power_impact * np.sqrt(full), time_limit / 2.0)
+            unproved = True
     if answer.x is None:
         raise SolverFailure(f"no plan of lots was found in {time_limit:g} seconds ({answer.status}).")
-    lots: Integers = np.rint(answer["bought"] - answer["sold"]).astype(np.int64)
-    shares = lots.astype(np.float64) * lot
-    spent = float(prices @ shares)
+    lots = net(answer)
+    shares = lots * lot
     return LotPlan(
         shares=shares,
         distance=float(np.abs(prices * (held + shares) - target).sum()),
-        cash=cash - spent - value * cost.total(prices * shares / value),
-        status=answer.status,
+        cash=cash - spent(lots),
+        status="feasible" if unproved else answer.status,
     )

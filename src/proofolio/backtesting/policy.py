@@ -24,10 +24,14 @@ class Decision(NamedTuple):
     proved : bool
         Whether the weights passed every check of the model that made them; False for weights that keep all the
         rules but were not proved to be the best. They are traded all the same, and the days counted.
+    missed : tuple of str
+        The rules that the weights break, where no trade from these holdings keeps them all: a step on the
+        `proofolio.models.portfolio.way_back.way_back`. Empty for every other decision.
     """
 
     weights: Floats
     proved: bool = True
+    missed: tuple[str, ...] = ()
 
 
 class Policy(Protocol):

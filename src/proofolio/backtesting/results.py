@@ -119,6 +119,11 @@ class StrategyRun:
         return self._by_date(self.simulation.unproved)
 
     @property
+    def rules_missed(self) -> pd.Series:
+        """(D,) whether no trade kept every rule, and a step on the way back into them was made."""
+        return self._by_date(self.simulation.rules_missed)
+
+    @property
     def collapsed(self) -> pd.Series:
         """(D,) whether the forecast decided on had a collapsed regime."""
         return self._by_date(self.simulation.collapsed)
@@ -164,6 +169,7 @@ def figures_of(run: Simulation) -> dict[str, Any]:
         "charges": float(run.charges.sum()),
         "unanswered": int(run.unanswered.sum()),
         "unproved": int(run.unproved.sum()),
+        "rules_missed": int(run.rules_missed.sum()),
         "collapsed": int(run.collapsed.sum()),
     }
 
@@ -313,6 +319,10 @@ _DOUBTS = (
     (
         "unproved",
         "traded what keeps every rule, but is not proved to be the best within the solver's tolerance,",
+    ),
+    (
+        "rules_missed",
+        "held what no single trade brings back into the rules, and made the nearest step towards them,",
     ),
     (
         "collapsed",

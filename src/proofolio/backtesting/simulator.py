@@ -88,6 +88,8 @@ class Simulation:
         Closes at which the strategy had no answer and kept its holdings.
     unproved : (D,) booleans
         Closes at which what was traded was not proved to be the best; see `Decision`.
+    rules_missed : (D,) booleans
+        Closes at which no trade kept every rule, and a step on the way back was made; see `Decision`.
     collapsed : (D,) booleans
         Closes at which the forecast used had a collapsed regime; see `Forecast`.
     seconds : float
@@ -108,6 +110,7 @@ class Simulation:
     risk_free: Floats
     unanswered: Mask
     unproved: Mask
+    rules_missed: Mask
     collapsed: Mask
     seconds: float
     periods_per_year: float = DAILY.periods_per_year
@@ -225,7 +228,7 @@ def simulate(
     trading = trading_days(market.dates, rebalance)
     weights, trades, paid_out = np.empty((days, n)), np.zeros((days, n)), np.zeros((days, n))
     cash, paid, gross, charges = np.zeros(days), np.zeros(days), np.empty(days), np.zeros(days)
-    unanswered, unproved, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(3))
+    unanswered, unproved, rules_missed, collapsed = (np.zeros(days, dtype=np.bool_) for _ in range(4))
     wealth, began = 1.0, time.perf_counter()
     decider = _Decider(market, strategy, forecasts, window)
     for d in range(days):
@@ -236,8 +239,8 @@ def simulate(
             collapsed[d] = forecast is not None and forecast.collapsed
             where = f"{strategy.name} on {market.dates[day]}"
             try:
-                decided, proved = decider.decide(day, members, forecast, held)
-                unproved[d] = not proved
+                decided, proved, missed = decider.decide(day, members, forecast, held)
+                unproved[d], rules_missed[d] = not proved and not missed, bool(missed)
                 wanted = np.zeros(n)
                 wanted[members] = _weights(decided, int(members.sum()), where, in_cash)
                 left = 1.0 - float(wanted.sum()) if in_cash else 0.0
@@ -288,6 +291,7 @@ def simulate(
         risk_free=market.risk_free[start:stop],
         unanswered=unanswered,
         unproved=unproved,
+        rules_missed=rules_missed,
         collapsed=collapsed,
         seconds=time.perf_counter() - began,
         periods_per_year=market.calendar.periods_per_year,

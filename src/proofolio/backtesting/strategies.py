@@ -11,17 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy, Strategy
 from proofolio.backtesting.rules import Rules
-from proofolio.errors import BadData, SolverFailure, did_you_mean
+from proofolio.backtesting.view_strategies import HoldMarket, ViewControl
+from proofolio.errors import BadData, NoPlan, SolverFailure, did_you_mean
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.views.stated_views import Views
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.regime_equal_risk import RegimeEqualRisk
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.models.portfolio.way_back import way_back
 
 __all__ = [
     "NAMES",
@@ -43,7 +47,8 @@ PROVED = (
     "verified-optimal",
 )  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
-NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc")
+VIEW_NAMES = ("market", "views", "views-static", "views-placebo")
+NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control")
 
 
 @dataclass(frozen=True)
@@ -289,7 +294,10 @@ def _first_of(model: MeanVariance) -> First:
         stepper = model.stepper()
 
         def direct(mean: Floats, covariance: Floats, held: Floats, uninvested: float, day: int) -> Decision:
-            step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            try:
+                step = stepper.solve(mean, covariance, held, uninvested=uninvested)
+            except NoPlan:
+                return _step_back(model.plan_set, held, day)
             return _first_move(step.W[0], step.residuals.violation, step.ok, day, least)
 
         return direct
@@ -318,18 +326,21 @@ class _CashPolicy:
         rate = np.full((known.H, 1), self._market.risk_free[day])
         covariance = np.pad(known.covariance, ((0, 0), (0, 1), (0, 1)))
         held = np.append(holdings, 1.0 - holdings.sum())
-        whole, proved = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
-        return Decision(whole[:-1], proved)
+        whole, proved, missed = self._first(np.hstack([known.mean, rate]), covariance, held, 0.0, day)
+        return Decision(whole[:-1], proved, missed)
 
 
 class _RiskParityPolicy:
     def __init__(self, model: RiskParity, starts: str = "erc") -> None:
-        self._stepper = model.stepper(starts=starts)
+        self._stepper, self._plans = model.stepper(starts=starts), model.plan_set
 
     def decide(self, day: int, row: Floats, forecast: Forecast | None, holdings: Floats) -> Decision:
         covariance = _given(forecast).covariance
-        with _unanswered(day, covariance):
-            step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        try:
+            with _unanswered(day, covariance):
+                step = self._stepper.solve(covariance, holdings, uninvested=1.0 - float(holdings.sum()))
+        except NoPlan:
+            return _step_back(self._plans, holdings, day)
         missed = next(check.value for check in step.checks if check.name == "weights allowed")
         return _first_move(step.W[0], missed, step.ok, day)
 
@@ -384,6 +395,16 @@ def _first_move(weights: Floats, missed: float, proved: bool, day: int, least: f
     return Decision(weights, proved)
 
 
+def _step_back(plans: PlanSet, held: Floats, day: int) -> Decision:
+    """Return a step towards the rules from holdings out of which no trade keeps them all."""
+    try:
+        weights, missed = way_back(plans, held)
+    except SolverFailure as error:
+        raise SolverFailure(f"after row {day}, {error}.") from None
+    # without a rule that is missed now, a later period's was: the step is allowed, and not proved to be the best
+    return Decision(weights, proved=False, missed=missed)
+
+
 def _require_no_names(name: str, rules: Rules | None) -> None:
     if rules is not None:
         raise BadData(
@@ -406,6 +427,7 @@ def strategies_named(
     gamma_trade: float = 0.01,
     kappa: float = 0.5,
     periods_per_year: float = DAILY.periods_per_year,
+    views: Views | ViewControl | None = None,
 ) -> tuple[Strategy, ...]:
     """Return the strategies called by their names on the command line.
 
@@ -421,6 +443,8 @@ def strategies_named(
         Of the models.
     periods_per_year : float
         Of the market's calendar; regime-erc annualises by it.
+    views : Views or ViewControl, optional
+        What ``views``, ``views-placebo`` and ``views-static:C``, with confidence C, follow; ``market`` needs none.
 
     Raises
     ------
@@ -429,7 +453,8 @@ def strategies_named(
     """
     wanted = [name for given in names for name in (_all() if given == "all" else (given,))]
     made = [
-        _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
+        _of_views(name, views)
+        or _made(name, assets, horizon, gamma_risk, gamma_trade, kappa, periods_per_year)
         for name in dict.fromkeys(wanted)
     ]
     if not made:
@@ -441,6 +466,7 @@ def strategies_of(
     given: Sequence[Strategy | str] | Strategy | str,
     assets: Sequence[str],
     periods_per_year: float = DAILY.periods_per_year,
+    views: Views | ViewControl | None = None,
 ) -> tuple[Strategy, ...]:
     """Return strategies as they are, and those that are named, with their defaults; see `strategies_named`.
 
@@ -464,7 +490,7 @@ def strategies_of(
         s
         for each in listed
         for s in (
-            strategies_named([each], assets, periods_per_year=periods_per_year)
+            strategies_named([each], assets, periods_per_year=periods_per_year, views=views)
             if isinstance(each, str)
             else [each]
         )
@@ -476,8 +502,34 @@ def strategies_of(
 
 
 def _all() -> tuple[str, ...]:
-    forecasting = [name for name in NAMES[2:] if name != "regime-erc"]
+    forecasting = [name for name in NAMES[2:] if name not in ("regime-erc", "control")]
     return (*NAMES, *(name + WITHOUT for name in forecasting))
+
+
+def _of_views(name: str, views: Views | ViewControl | None) -> Strategy | None:
+    """Return the strategy of this name where it follows views or the market's weights, else None."""
+    kind, _, share = name.partition(":")
+    if kind not in VIEW_NAMES:
+        return None
+    if kind == "market" and not share:
+        return HoldMarket()
+    if views is None:
+        raise BadData(
+            f"strategy {name!r} follows views, and none are given: give views, a file of them or pf.Views."
+        )
+    base = ViewControl.of(views) if isinstance(views, Views) else views
+    if kind == "views-static":
+        try:
+            confidence = float(share)
+        except ValueError:
+            raise BadData(
+                f"{name}: write the confidence of every view after the colon, views-static:0.5."
+            ) from None
+        unsaid = tuple(replace(view, confidence=None) for view in base.views)
+        return replace(base, views=unsaid, confidence=confidence, name=name)
+    if share:
+        raise BadData(f"{name}: only views-static takes a confidence after its name, views-static:0.5.")
+    return replace(base, name=name, placebo=kind == "views-placebo")
 
 
 def _made(
@@ -507,12 +559,16 @@ def _made(
         return EqualRiskContributions(name, needs)
     if name == "regime-erc":
         return RegimeBudgets(name, kappa, periods_per_year=periods_per_year)
+    if name == "control":
+        return ControlStrategy(name, horizon, gamma_risk, gamma_trade, periods_per_year=periods_per_year)
     if name == "fix-mix":
         return FixMix()
-    hint = did_you_mean(name, _all())
+    hint = did_you_mean(name, (*_all(), *VIEW_NAMES))
     if name == "regime-erc" + WITHOUT:
         hint = "; regime-erc without regimes is erc-no-hmm"
+    if name == "control" + WITHOUT:
+        hint = "; control is about regimes and has no form without them"
     raise BadData(
         f"there is no strategy {name!r}{hint}; choose from {', '.join(NAMES)}, those that forecast also with "
-        f"{WITHOUT} after the name, or all."
+        f"{WITHOUT} after the name, or all; or with views from {', '.join(VIEW_NAMES)}."
     )

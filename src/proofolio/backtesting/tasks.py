@@ -60,7 +60,7 @@ def read_arrays(path: Path, kind: type[T]) -> T | None:
 
 
 # Raised when the same inputs would give another result or another file.
-FORMAT = 4
+FORMAT = 5
 
 
 def digest(*parts: Any) -> str:

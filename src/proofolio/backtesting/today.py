@@ -19,13 +19,16 @@ from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.obedience import under_rules
-from proofolio.backtesting.policy import Strategy, begun
+from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import RiskParityControl, strategies_of
+from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData, SolverFailure, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.forecast import Forecast
+from proofolio.forecasts.views.view_posterior import ViewPosterior
+from proofolio.models.arguments import number, whole
 from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.models.portfolio.trade_cost import TradeCost
 
@@ -57,6 +60,8 @@ class Today:
         Its weight before the trade, and after it and its costs.
     forecast : Forecast or None
         Of all n assets; NaN where an asset is outside the universe.
+    missed : tuple of str
+        Rules that are still missed after the trade, where no single trade keeps them all.
     proved : bool
         See `proofolio.backtesting.policy.Decision`.
     calendar : Calendar
@@ -67,6 +72,8 @@ class Today:
         The nearest plan of lots.
     asked : (n,) array or None
         What the strategy wanted, where lots are traded.
+    views : ViewPosterior or None
+        What a strategy of views believes, per week.
     """
 
     date: str
@@ -81,10 +88,12 @@ class Today:
     cash: tuple[float, float]
     forecast: Forecast | None
     proved: bool
+    missed: tuple[str, ...] = ()
     calendar: Calendar = DAILY
     warnings: tuple[str, ...] = ()
     lots: LotPlan | None = None
     asked: Floats | None = None
+    views: ViewPosterior | None = None
 
     @property
     def traded(self) -> bool:
@@ -113,18 +122,28 @@ class Today:
                 f"  forecast  {before[0]:+.1%} a year at {before[1]:.1%} volatility as held, {after[0]:+.1%} at "
                 f"{after[1]:.1%} after the trade"
             )
+        if self.views is not None:
+            lines += [f"  view      {sentence}" for sentence in self.views.sentences()]
+            p = self.views.surprise["p"]
+            lines.append(f"  surprise  Theil's test of prior and views: p = {p:.2g}")
         lines.append(
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
         )
+        if self.missed:
+            lines.append(
+                f"  rules     no single trade keeps every rule from these holdings; this is the nearest step back, and "
+                f"after it still missed: {', '.join(self.missed)}"
+            )
         if any(self.cash):
             idle, left = self.cash
             lines.append(
                 f"  cash      {idle:.2%} before, {left:.2%} after the trade and its cost ({self.value * left:,.2f})"
             )
         if self.lots is not None:
+            nearer = "no plan of lots is nearer" if self.lots.proved else "a plan of lots may be nearer"
             lines.append(
-                f"  lots      {self.lots.distance:,.2f} away from the plan without lots, and no plan of lots is nearer "
+                f"  lots      {self.lots.distance:,.2f} away from the plan without lots, and {nearer} "
                 f"({self.lots.status})"
             )
         return lines
@@ -183,6 +202,7 @@ class Today:
             "warnings": list(self.warnings),
             "value": self.value,
             "proved": self.proved,
+            "rules_missed": list(self.missed),
             "regime": None
             if known is None or known.probabilities is None
             else {
@@ -190,12 +210,18 @@ class Today:
                 "believed": known.regime,
                 "read_from": list(self.driving),
             },
+            "views": None if self.views is None else self.views.document(),
             "turnover": float(np.abs(self.trade).sum()),
             "cost": float(self.costs.sum()),
             "cash": {"before": self.cash[0], "after": self.cash[1]},
             "lots": None
             if self.lots is None
-            else {"distance": self.lots.distance, "cash": self.lots.cash, "status": self.lots.status},
+            else {
+                "distance": self.lots.distance,
+                "cash": self.lots.cash,
+                "status": self.lots.status,
+                "proved": self.lots.proved,
+            },
             "trades": {
                 name: {
                     "held": self.held[i],
@@ -233,6 +259,7 @@ def trades_today(
     cash: bool = False,
     lot: int | None = None,
     smallest: float = 0.0,
+    views: GivenViews = None,
     **forecasts: Any,
 ) -> Today:
     """Return what a strategy trades after the last close of a table of prices, and why.
@@ -260,13 +287,15 @@ def trades_today(
     holdings_in : {"weights", "shares", "money"}, optional
         The unit of a mapping; amounts that add up to 1 are weights by default.
     value : float, optional
-        Money of a portfolio given in weights: market impact and lots ask for it.
+        Money of a portfolio given in weights, above 0: market impact and lots ask for it.
     cash : bool
         Whether weights that add up to less than 1 leave the rest in cash, and lots may leave money in cash.
     lot : int, optional
         Shares are traded in multiples of it: the nearest plan that leaves no debt, see `nearest_lots`.
     smallest : float
         Money of the smallest trade.
+    views : Views, ViewControl or path, optional
+        What ``"views"`` follows, as for `backtest`.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -304,8 +333,14 @@ def trades_today(
         )
     if isinstance(costs, bool) or not isinstance(costs, float | int):
         require_arguments(costs=math.nan if costs is None else costs)
+    if value is not None and not 0.0 < number("value", value) < math.inf:
+        raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
+    if not 0.0 <= number("smallest", smallest) < math.inf:
+        raise BadData(f"the smallest trade is {smallest:g}; give money, 0 or more.")
+    lot = None if lot is None else whole("lot", lot, 1)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
-    named = strategies_of([strategy], market.names, market.calendar.periods_per_year)
+    followed = views_of(views, market.names)
+    named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
     if len(named) != 1:
         raise BadData(
             f"strategy is {strategy!r}, which is {len(named)} strategies; name the one to trade by."
@@ -320,7 +355,7 @@ def trades_today(
         rules_of(rules, market.names), [strategy], plan, costs, market, len(market.dates) - 1,
         1.0 if money is None else money,
     )  # fmt: skip
-    members, forecast, decided, proved = _decision(market, strategy, plan, held)
+    members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
     wanted = np.zeros(len(market.names))
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
     terms = terms_of(costs, market.returns, wanted - held, 1.0 if money is None else money)
@@ -332,7 +367,9 @@ def trades_today(
     cost = terms.each(wanted - held)
     asked, lots = None, None
     if lot is not None or smallest > 0.0:
-        lots = _in_lots(market, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash)
+        lots = _in_lots(
+            market, given, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash
+        )
         assert money is not None
         assert market.last_prices is not None
         asked, wanted = wanted, held + np.nan_to_num(market.last_prices) * lots.shares / money
@@ -351,17 +388,19 @@ def trades_today(
         cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
         forecast=forecast,
         proved=proved,
+        missed=missed,
         calendar=market.calendar,
         warnings=market.warnings,
         lots=lots,
         asked=asked,
+        views=followed_views,
     )
 
 
 def _decision(
     market: Market, strategy: Strategy, plan: ForecastPlan, held: Floats
-) -> tuple[Mask, Forecast | None, Floats, bool]:
-    """Return the universe after the last close, its forecast spread over all assets, weights wanted of it, proved."""
+) -> tuple[Mask, Forecast | None, Decision, ViewPosterior | None]:
+    """Return the universe after the last close, its forecast spread over all, what is decided of it, and the views."""
     last = len(market.dates) - 1
     # Where the table is shorter than the window, the forecaster says what is missing.
     members = market.universe(last, plan.window if len(market.dates) >= plan.window else 1)
@@ -374,9 +413,7 @@ def _decision(
             spread = spread_over(forecast, members)
         policy = begun(strategy, market.of(members), last)
         try:
-            wanted, proved = policy.decide(
-                last, market.returns[last][members], forecast, held[members].copy()
-            )
+            decision = policy.decide(last, market.returns[last][members], forecast, held[members].copy())
         except SolverFailure:
             if spread is None or not (still := np.flatnonzero(np.diagonal(spread.covariance[0]) <= 0.0)).size:
                 raise
@@ -385,11 +422,18 @@ def _decision(
                 f"{names} did not move in the periods {strategy.name} decides on, up to {market.dates[last]}, and "
                 "without variance there is no share of risk; leave it out, or use a longer --window."
             ) from None
-    return members, spread, np.asarray(wanted, dtype=np.float64), proved
+    followed = getattr(policy, "posterior", None)
+    return (
+        members,
+        spread,
+        decision._replace(weights=np.asarray(decision.weights, dtype=np.float64)),
+        followed,
+    )
 
 
 def _in_lots(
     market: Market,
+    given: Holdings,
     held: Floats,
     idle: float,
     money: float | None,
@@ -412,8 +456,12 @@ def _in_lots(
     prices = market.last_prices
     here = np.flatnonzero(np.isfinite(prices))
     some = TradeCost(terms.half_spread[here], terms.power_impact[here], terms.asymmetry[here])
+    if given.unit == "shares":
+        shares = np.array([given.amounts.get(name, 0.0) for name in market.names])
+    else:
+        shares = held * money / prices
     found = nearest_lots(
-        prices[here], held[here] * money / prices[here], idle * money, target[here] * money, some,
+        prices[here], shares[here], idle * money, target[here] * money, some,
         lot=1 if lot is None else lot, smallest=smallest,
     )  # fmt: skip
     shares = np.zeros(len(prices))

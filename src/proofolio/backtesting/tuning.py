@@ -13,6 +13,7 @@ import numpy as np
 
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.backtests import Context, prepare, simulate_all
+from proofolio.backtesting.control_strategy import ControlStrategy
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
@@ -27,7 +28,9 @@ from proofolio.backtesting.strategies import (
     strategies_named,
 )
 from proofolio.backtesting.tasks import TaskRunner
+from proofolio.backtesting.view_strategies import ViewControl
 from proofolio.errors import BadData, did_you_mean
+from proofolio.forecasts.views.stated_views import Views
 
 __all__ = [
     "GAMMA_RISKS",
@@ -56,7 +59,7 @@ GAMMA_TRADES = (1e-4, 1e-3, 1e-2, 0.1, 1.0, 5.0, 25.0)
 PUBLISHED_TRADES = (1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 25.0)
 
 Choice = Literal["sharpe", "return", "calmar"]
-Tuned = MeanVarianceControl | RiskParityControl
+Tuned = MeanVarianceControl | RiskParityControl | ControlStrategy | ViewControl
 
 
 # ------------------------------------------------------------------ what is tried
@@ -77,7 +80,7 @@ class Grid:
             When the grid is empty.
         """
         found: list[Tuned]
-        if isinstance(strategy, MeanVarianceControl):
+        if isinstance(strategy, MeanVarianceControl | ControlStrategy | ViewControl):
             found = [
                 replace(strategy, horizon=h, gamma_risk=risk, gamma_trade=trade)
                 for h, risk, trade in product(self.horizons, self.gamma_risks, self.gamma_trades)
@@ -139,7 +142,7 @@ def grid_of(given: Grid | Mapping[str, Sequence[float]] | str | None) -> Grid:
     return Grid(**values)
 
 
-def tunable(given: Tuned | str, assets: Sequence[str]) -> Tuned:
+def tunable(given: Tuned | str, assets: Sequence[str], views: Views | ViewControl | None = None) -> Tuned:
     """Return a strategy that has parameters to tune, or the one of this name.
 
     Raises
@@ -147,11 +150,13 @@ def tunable(given: Tuned | str, assets: Sequence[str]) -> Tuned:
     BadData
         When it has none.
     """
-    named = strategies_named([given], assets) if isinstance(given, str) else (given,)
-    if len(named) == 1 and isinstance(named[0], MeanVarianceControl | RiskParityControl):
+    named = strategies_named([given], assets, views=views) if isinstance(given, str) else (given,)
+    if len(named) == 1 and isinstance(named[0], Tuned):
         return named[0]
     name = given if isinstance(given, str) else getattr(given, "name", type(given).__name__)
-    raise BadData(f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, or these with -no-hmm.")
+    raise BadData(
+        f"strategy {name!r} has no parameters to tune: choose mpo, mpo-rp, these with -no-hmm, control, or views."
+    )
 
 
 @dataclass(frozen=True)
@@ -167,7 +172,7 @@ class Trial:
 
 def parameters(strategy: Tuned) -> dict[str, Any]:
     """Return what the grid varies of a strategy, by name."""
-    risk = {"gamma_risk": strategy.gamma_risk} if isinstance(strategy, MeanVarianceControl) else {}
+    risk = {} if isinstance(strategy, RiskParityControl) else {"gamma_risk": strategy.gamma_risk}
     return {"horizon": strategy.horizon, **risk, "gamma_trade": strategy.gamma_trade}
 
 

@@ -9,6 +9,7 @@ move together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -54,6 +55,8 @@ class ViewDesign:
     regimes : AssetRegimes
     pairs, weeks, shifts, seed : int
         Pairs drawn (each with a window of so many weeks), and placebos a pair.
+    horizon : int
+        Weeks that each plan looks ahead, all with this week's forecast: that divides the price of trading, no more.
     gamma_risk, gamma_trade : float
     half_spread, impact : float
         a, and b of ``k = b sigma / sqrt(volume / value)``, where sigma is an asset's volatility a week over the
@@ -75,6 +78,7 @@ class ViewDesign:
     weeks: int = 104
     shifts: int = 19
     seed: int = 0
+    horizon: int = 1
     gamma_risk: float = 1.25
     gamma_trade: float = 1.0
     half_spread: float = 2.5e-4
@@ -87,9 +91,10 @@ class ViewDesign:
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        if min(self.pairs, self.weeks, self.shifts) < 1:
+        if min(self.pairs, self.weeks, self.shifts, self.horizon) < 1:
             raise BadData(
-                f"pairs={self.pairs}, weeks={self.weeks} and shifts={self.shifts}; give 1 or more of each."
+                f"pairs={self.pairs}, weeks={self.weeks}, shifts={self.shifts} and horizon={self.horizon}; give 1 or "
+                "more of each."
             )
         if self.confidence not in ("sigmoid", "cdf", "calibrated"):
             raise BadData(f"confidence is {self.confidence!r}; choose sigmoid, cdf or calibrated.")
@@ -149,8 +154,13 @@ class ViewExperiment:
         Mean certainty equivalent with the confidences shifted, % a year.
     rank : int
         Of the rule among itself and its placebos, 1 the worst.
+    both_rank : int
+        The same where both opposite views are held at once.
     true_higher, placebo_higher : float
         Share of the pairs in which the view that came true had the higher mean confidence, and with shifted ones.
+    flattering, placebo_flattering : float
+        Share of the pairs that would make a good story: the view that came true had the higher confidence, and the
+        Sharpe ratio is above that of each constant confidence; and the same with shifted confidences.
     said : dict
         Shares: saturated (confidence below .01 or above .99), believed, collapsed; stale (weeks, mean and 95th of
         100), unproved (weeks of plans), largest_gap.
@@ -169,30 +179,32 @@ class ViewExperiment:
     strategies: dict[str, dict[str, float]]
     placebos: Floats
     rank: int
+    both_rank: int
     true_higher: float
     placebo_higher: float
+    flattering: float
+    placebo_flattering: float
     said: dict[str, float]
     confidence: Floats
     difference_a_pair: Floats
 
     def sentence(self) -> str:
-        """Say in one sentence whether the rule helps."""
-        best = next(d for d in self.differences if d.name == "shifted confidences")
-        of = f"rank {self.rank} of {len(self.placebos) + 1} from below"
-        if best.low > 0:
-            return (
-                f"Confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent over the same "
-                f"confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
-        if best.high < 0:
-            return (
-                f"Confidence from regimes hurts here: {best.mean:+.2f} % a year of certainty equivalent against the "
-                f"same confidences shifted in time, 95 % interval {best.low:.2f} to {best.high:.2f} ({of})."
-            )
+        """Say in plain words whether the rule helps: with one view at a time, and with both opposite ones at once."""
+        named = {d.name: d for d in self.differences}
+        one, both = named["shifted confidences"], named["both views at once less both shifted"]
+        of = len(self.placebos) + 1
+        helps, hurts = one.low > 0 or both.low > 0, one.high < 0 or both.high < 0
+        if helps and not hurts:
+            start = "Confidence from regimes helps here"
+        elif hurts and not helps:
+            start = "Confidence from regimes hurts here"
+        else:
+            start = "Nothing shows that confidence from regimes helps here"
         return (
-            f"Nothing shows that confidence from regimes helps here: {best.mean:+.2f} % a year of certainty equivalent "
-            f"against the same confidences shifted in time, and the 95 % interval, {best.low:.2f} to {best.high:.2f}, "
-            f"holds 0 ({of})."
+            f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of "
+            f"certainty equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank "
+            f"{self.rank} of {of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} to "
+            f"{both.high:.2f}, rank {self.both_rank})."
         )
 
     def document(self) -> dict[str, Any]:
@@ -202,6 +214,7 @@ class ViewExperiment:
             "assets": list(self.names),
             "pairs": len(self.pairs),
             "weeks": self.design.weeks,
+            "horizon": self.design.horizon,
             "decisions": self.decisions,
             "seed": self.design.seed,
             "differences": [
@@ -211,8 +224,11 @@ class ViewExperiment:
             "strategies": self.strategies,
             "placebos": self.placebos.tolist(),
             "rank": self.rank,
+            "both_rank": self.both_rank,
             "true_higher": self.true_higher,
             "placebo_higher": self.placebo_higher,
+            "flattering": self.flattering,
+            "placebo_flattering": self.placebo_flattering,
             "said": self.said,
             "sentence": self.sentence(),
         }
@@ -280,12 +296,18 @@ def view_experiment(
     chunks = [np.arange(k, min(k + CHUNK, N)) for k in range(0, N, CHUNK)]
     tasks = [Task(digested(known, chunk), f"pairs {chunk[-1] + 1}", chunk) for chunk in chunks]
     done = runner.run(_followed, known, tasks, Followed)
+    placebo = [
+        Task(digested("both", known, chunk), f"placebos of pairs {chunk[-1] + 1}", chunk) for chunk in chunks
+    ]
+    both = runner.run(_both_shifted, known, placebo, Followed)
+    both_shifted = np.concatenate([one.net.reshape(len(offsets), -1, design.weeks) for one in both], axis=1)
     kinds = _kinds(len(offsets))
     nets, costs, turnovers, gaps, unproved = (
         np.concatenate([getattr(one, name).reshape(len(kinds), -1, design.weeks) for one in done], axis=1)
         for name in ("net", "cost", "turnover", "gap", "unproved")
     )
-    return _judged(design, names, known, kinds, nets, costs, turnovers, gaps, unproved, history, D)
+    series = (nets, costs, turnovers, gaps, unproved)
+    return _judged(design, names, known, kinds, series, both_shifted, history, D)
 
 
 def _asset_history(shared: tuple[Floats, Integers, AssetRegimes], asset: int) -> RegimeHistory:
@@ -326,6 +348,7 @@ def _weekly(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyM
         gamma_risk=design.gamma_risk,
         gamma_trade=design.gamma_trade,
         tau=design.tau,
+        horizon=design.horizon,
     )
 
 
@@ -377,6 +400,17 @@ def _followed(known: _Known, chunk: Integers) -> Followed:
     )
 
 
+def _both_shifted(known: _Known, chunk: Integers) -> Followed:
+    """Return the portfolios of both views at once with shifted confidences: shifts in the outer order."""
+    up, down = known.shifted[:, :, chunk]
+    share, value = both_at_once(up.reshape(-1, up.shape[-1]), down.reshape(-1, up.shape[-1]))
+    shifts = len(up)
+    return follow(
+        known.market, np.tile(known.pairs[chunk], (shifts, 1)), np.tile(known.starts[chunk], shifts), share,
+        known.v * value,
+    )  # fmt: skip
+
+
 def _equivalents(net: Floats, gamma: float) -> Floats:
     """Return certainty equivalents a week, of which the mean over a path is that of the path."""
     return np.asarray(net - gamma * (net - net.mean(axis=-1, keepdims=True)) ** 2)
@@ -387,14 +421,12 @@ def _judged(
     names: tuple[str, ...],
     known: _Known,
     kinds: list[str],
-    nets: Floats,
-    costs: Floats,
-    turnovers: Floats,
-    gaps: Floats,
-    unproved: Floats,
+    followed: tuple[Floats, ...],
+    both_shifted: Floats,
     history: RegimeHistory,
     D: int,
 ) -> ViewExperiment:
+    nets, costs, turnovers, gaps, unproved = followed
     W, gamma = design.weeks, design.gamma_risk
     ce = _equivalents(nets, gamma)
     place = {kind: k for k, kind in enumerate(kinds)}
@@ -415,23 +447,29 @@ def _judged(
     differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
     both = ce[place["both"]] - ce[place["both at 50 %"]]
     differences.append(_difference("both views at once less both at 50 %", both, blocks, draws))
+    both_placebo = _equivalents(both_shifted, gamma)
+    both = ce[place["both"]] - both_placebo.mean(axis=0)
+    differences.append(_difference("both views at once less both shifted", both, blocks, draws))
+    per_both = both_placebo.mean(axis=(1, 2))
+    series = (ce, nets, costs, turnovers)
     strategies = {}
-    shown = {"rule": "rule", **{f"{100 * c:g} %": f"{100 * c:g} %" for c in STATIC}}
-    for label, kind in shown.items():
-        strategies[label] = _figures(
-            *(mean_of(kind, x) for x in (ce, nets, costs, turnovers)),
-            _risk(nets[[place[f"{kind} +"], place[f"{kind} -"]]]),
-        )
+    for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC)):
+        both_sides = nets[[place[f"{kind} +"], place[f"{kind} -"]]]
+        strategies[kind] = _figures([mean_of(kind, x) for x in series], _risk(both_sides))
     strategies["shifted confidences"] = _figures(
-        placebo.mean(axis=0),
-        *(np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in (nets, costs, turnovers)),
+        [np.stack([mean_of(kind, x) for kind in shifts]).mean(axis=0) for x in series],
         _risk(np.stack([nets[place[f"{kind} {side}"]] for kind in shifts for side in "+-"])),
     )
-    strategies["market"] = _figures(market_ce, kept, np.zeros_like(kept), np.zeros_like(kept), _risk(kept))
+    nothing = np.zeros_like(kept)
+    strategies["market"] = _figures([market_ce, kept, nothing, nothing], _risk(kept))
     per_placebo = _yearly(placebo.mean(axis=(1, 2)))
     came = np.sign(_relative(known.market.returns, known.pairs, known.starts, W))
     higher = np.sign(known.up.mean(axis=1) - known.down.mean(axis=1)) == came
     shifted_higher = np.sign(known.shifted[0].mean(axis=2) - known.shifted[1].mean(axis=2)) == came
+    sharpe = {
+        kind: _sharpe(mean_of(kind, nets)) for kind in ("rule", *(f"{100 * c:g} %" for c in STATIC), *shifts)
+    }
+    constant = np.max([sharpe[f"{100 * c:g} %"] for c in STATIC], axis=0)
     confidence = np.stack([known.up, known.down])
     return ViewExperiment(
         design=design,
@@ -442,9 +480,14 @@ def _judged(
         differences=tuple(differences),
         strategies=strategies,
         placebos=per_placebo,
+        both_rank=1 + int((per_both < ce[place["both"]].mean()).sum()),
         rank=1 + int((per_placebo < _yearly(rule.mean())).sum()),
         true_higher=float(higher.mean()),
         placebo_higher=float(shifted_higher.mean()),
+        flattering=float((higher & (sharpe["rule"] > constant)).mean()),
+        placebo_flattering=float(
+            (shifted_higher & (np.stack([sharpe[k] for k in shifts]) > constant)).mean()
+        ),
         said={
             "saturated": float(((confidence < SATURATED) | (confidence > 1.0 - SATURATED)).mean()),
             "believed": float(history.believed.mean()),
@@ -464,11 +507,16 @@ def _yearly(a_week: Floats) -> Floats:
     return np.asarray(100.0 * WEEKS_A_YEAR * a_week)
 
 
+def _sharpe(net: Floats) -> Floats:
+    return np.asarray(net.mean(axis=1) / np.maximum(net.std(axis=1), 1e-300))
+
+
 def _risk(net: Floats) -> float:
     return float(100.0 * np.sqrt(WEEKS_A_YEAR) * net.std(axis=-1).mean())
 
 
-def _figures(ce: Floats, net: Floats, cost: Floats, turnover: Floats, risk: float) -> dict[str, float]:
+def _figures(values: Sequence[Floats], risk: float) -> dict[str, float]:
+    ce, net, cost, turnover = values
     return {
         "certainty_equivalent": float(_yearly(ce.mean())),
         "gross": float(_yearly((net + cost).mean())),

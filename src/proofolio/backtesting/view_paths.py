@@ -6,7 +6,8 @@ One view on :math:`p = e_a - e_b` of share c has the posterior of `proofolio.for
     \mu = \pi + c\, x (v - p'\pi) / p'x, \qquad S = (1 + \tau)\Sigma - c \tau\, x x' / p'x, \qquad x = \Sigma p,
 
 and so have both opposite views at once: with :math:`k = c / (1 - c)` they are one view of share
-:math:`(k_1 + k_2) / (1 + k_1 + k_2)` and value :math:`v (k_1 - k_2) / (k_1 + k_2)`. So the plans of a week are one batch.
+:math:`(k_1 + k_2) / (1 + k_1 + k_2)` and value :math:`v (k_1 - k_2) / (k_1 + k_2)`. So the plans of a week
+are one batch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.models.portfolio.mean_variance import MeanVariance
 
 __all__ = ["Followed", "WeeklyMarket", "both_at_once", "follow", "held"]
@@ -41,6 +42,8 @@ class WeeklyMarket:
     half_spread, power_impact : (n,) arrays
         Costs of a trade, ``a |u| + k |u|^1.5`` of the portfolio's value.
     gamma_risk, gamma_trade, tau : float
+    horizon : int
+        Weeks that plans look ahead, with the same forecast for each.
     """
 
     Sigma: Floats
@@ -52,6 +55,7 @@ class WeeklyMarket:
     gamma_risk: float
     gamma_trade: float
     tau: float
+    horizon: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +76,7 @@ class Followed:
     cost: Floats
     turnover: Floats
     gap: Floats
-    unproved: Floats
+    unproved: Mask
 
 
 def both_at_once(up: Floats, down: Floats) -> tuple[Floats, Floats]:
@@ -108,7 +112,7 @@ def follow(
     n = market.prior.shape[1]
     batch = MeanVariance(
         n,
-        1,
+        market.horizon,
         market.gamma_risk,
         market.gamma_trade,
         half_spread=market.half_spread,
@@ -126,7 +130,12 @@ def follow(
         away = value[:, t] - (prior[each, pairs[:, 0]] - prior[each, pairs[:, 1]])
         mean = prior + (share[:, t] * away / variance)[:, None] * x
         known = (share[:, t] * market.tau / variance)[:, None, None] * (x[:, :, None] * x[:, None, :])
-        plan = batch.solve(mean, (1.0 + market.tau) * Sigma - known, w)
+        covariance = (1.0 + market.tau) * Sigma - known
+        plan = batch.solve(
+            np.repeat(mean[:, None], market.horizon, axis=1),
+            np.repeat(covariance[:, None], market.horizon, axis=1),
+            w,
+        )
         chosen = plan.W[:, 0]
         traded = np.abs(chosen - w)
         cost[:, t] = traded @ market.half_spread + traded**1.5 @ market.power_impact

@@ -54,7 +54,8 @@ Examples:
     "--strategies",
     metavar="NAMES",
     help="Of buy-and-hold:ASSET, fix-mix, spo, mpo, spo-rp, mpo-rp, erc, regime-erc; with -no-hmm after a name the "
-    "forecasts without regimes; or all. By default fix-mix,mpo,mpo-rp,regime-erc; under --rules those that can obey",
+    "forecasts without regimes; with views market, views, views-static:C, views-placebo; or all. By default "
+    "fix-mix,mpo,mpo-rp,regime-erc; under --rules those that can obey; with views fix-mix,market,views",
 )
 @strategy_options
 @click.option(
@@ -121,7 +122,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     market, start, stop = _traded_span(market, given)
     plan = plan_asked(given, market)
     costs, rules = costs_asked(given, market), rules_asked(given, market)
-    strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules)), market)
+    strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules, given)), market)
     strategies, plan = obeying(given, rules, strategies, plan, costs, market, start - 1)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
@@ -153,8 +154,10 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     )
 
 
-def _usual(rules: Rules | None) -> str:
-    """Return the strategies where none is named: of the usual ones, those that can obey the rules."""
+def _usual(rules: Rules | None, given: dict[str, Any]) -> str:
+    """Return the strategies where none is named: of the usual ones, those that can obey the rules; those of views."""
+    if given["views_file"] is not None or given["sentences"]:
+        return "fix-mix,market,views"
     if rules is None or not rules.restricts:
         return "fix-mix,mpo,mpo-rp,regime-erc"
     return "mpo" if rules.shorts or rules.cash is not None or rules.counted else "mpo,mpo-rp,regime-erc"

@@ -67,20 +67,21 @@ def read_costs(path: Path, assets: tuple[str, ...], otherwise: dict[str, float |
             raise BadData(f"{path}, line {line}: {error}; write plain numbers, or nothing.") from None
 
     def column(name: str, scale: float = 1.0) -> tuple[float, ...]:
-        values = []
-        for asset in assets:
-            value = found.get(asset, {}).get(name, otherwise[name])
-            if value is None:
-                raise BadData(f"{path}: {asset} has impact and no volume; add it, or --volume for all.")
-            values.append(value * scale)
-        return tuple(values)
+        return tuple((found.get(asset, {}).get(name, otherwise[name]) or 0.0) * scale for asset in assets)
 
     impact = column("impact")
+    volume = []
+    for asset, size in zip(assets, impact, strict=True):
+        # Without impact nothing follows the volume, and any number will do.
+        known = found.get(asset, {}).get("volume", otherwise["volume"]) if size else 1.0
+        if known is None:
+            raise BadData(f"{path}: {asset} has impact and no volume; add it, or --volume for all.")
+        volume.append(known)
     try:
         return SpreadAndImpact(
             column("cost_bps", 1e-4),
             impact,
-            column("volume") if any(impact) else (),
+            tuple(volume) if any(impact) else (),
             column("asymmetry_bps", 1e-4),
         )
     except BadData as error:

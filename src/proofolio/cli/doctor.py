@@ -10,6 +10,7 @@ import click
 
 from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, stdout_kept_free
 from proofolio.cli.progress import answer_console
+from proofolio.compiled import active
 from proofolio.errors import ProofolioError
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.table import Cell, Table
@@ -42,6 +43,7 @@ def doctor_command(as_json: bool) -> int:
     document = {
         "machine": machine(),
         "packages": packages,
+        "compiled": active(),
         "features": list(_features()),
         "solvers": solvers,
         "ok": not missing and not broken,
@@ -143,6 +145,9 @@ def _print(document: Mapping[str, Any]) -> None:
         (name, version or ("missing", "bad"))
         for name, version in (*document["machine"].items(), *document["packages"].items())
     ]
+    packages.append(
+        ("short loops", "compiled by numba" if document["compiled"] else "by numpy (extra: fast)")
+    )
     rows: list[Sequence[Cell]] = [
         (feature, *("yes" if feature in entry["can"] else "-" for entry in solvers))
         for feature in document["features"]

@@ -16,7 +16,14 @@ import click
 from proofolio.cli.output import BAD_INPUT, BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, silence
 from proofolio.cli.unanswered import unanswered
 from proofolio.cli.watched import has_answered
-from proofolio.errors import ContradictoryRows, DoubtfulFile, InvalidBigM, ProofolioError, SolverFailure
+from proofolio.errors import (
+    ContradictoryRows,
+    DoubtfulFile,
+    DoubtfulViews,
+    InvalidBigM,
+    ProofolioError,
+    SolverFailure,
+)
 
 __all__ = ["COMMANDS", "command_line"]
 
@@ -30,11 +37,14 @@ COMMANDS = {
     "backtest": "Show what strategies would have earned, after costs.",
     "tune": "Try parameters on one span and judge the choice on the next.",
     "trade": "Show today's trades, with the reason.",
+    "control": "Trade at a rate under regimes: targets, gaps, the published claims.",
+    "views": "Show what views do today, or try their confidences on the past.",
     "bench": "Compare solvers and lowerings on checked answers.",
     "doctor": "Show versions and solvers, and try each solver.",
 }
 # The model was read and the answer is bad news; every other error of ours is about the input.
 NEWS = (ContradictoryRows, InvalidBigM, SolverFailure)
+DOUBTFUL = (DoubtfulFile, DoubtfulViews)  # warnings that are sentences for the user
 JSON = "--json"
 TRACEBACK = "PROOFOLIO_TRACEBACK"
 EXAMPLE = """
@@ -77,13 +87,14 @@ class _Group(click.Group):
 
 @contextmanager
 def _warnings_as_sentences() -> Iterator[None]:
-    """Say what is doubtful in a model file as every other sentence is said, also where warnings are hidden."""
+    """Say what is doubtful in a model file or in views as a sentence, also where warnings are hidden."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", DoubtfulFile)
+        for doubtful in DOUBTFUL:
+            warnings.simplefilter("always", doubtful)
         others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **named: Any) -> None:
-            if issubclass(category, DoubtfulFile):
+            if issubclass(category, DOUBTFUL):
                 complain(f"warning: {message}")
             else:
                 others(message, category, *where, **named)

@@ -20,12 +20,15 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules import Features, Rules
 from proofolio.backtesting.rules_file import features_of, rules_example, rules_of
 from proofolio.backtesting.strategies import RegimeBudgets, strategies_named
+from proofolio.backtesting.view_strategies import ViewControl
+from proofolio.backtesting.views_file import EXAMPLE_VIEWS, views_of
 from proofolio.cli.cost_table import read_costs
 from proofolio.cli.models import names_in
 from proofolio.cli.output import say
 from proofolio.errors import BadData
 from proofolio.forecasts.table_files import read_table
 from proofolio.forecasts.tables import Resample, resampled
+from proofolio.forecasts.views.stated_views import Views
 
 __all__ = [
     "account_asked",
@@ -40,6 +43,7 @@ __all__ = [
     "span_rows",
     "strategies_asked",
     "strategy_options",
+    "views_asked",
 ]
 
 
@@ -49,6 +53,12 @@ PREFERRED = ("VTI", "TLT")
 def _print_example(context: click.Context, option: click.Parameter, asked: bool) -> None:
     if asked and not context.resilient_parsing:
         say(rules_example().rstrip())
+        context.exit()
+
+
+def _print_views_example(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        say(EXAMPLE_VIEWS.rstrip())
         context.exit()
 
 
@@ -149,13 +159,13 @@ _OPTIONS = (
         "--borrow-bps",
         default=0.0,
         show_default=True,
-        help="What is sold short pays, in basis points a year.",
+        help="What is sold short pays in a backtest, in basis points a year.",
     ),
     click.option(
         "--margin-bps",
         default=0.0,
         show_default=True,
-        help="What money owed pays above the risk-free rate, in basis points a year.",
+        help="What money owed pays in a backtest above the risk-free rate, in basis points a year.",
     ),
     click.option(
         "--rules",
@@ -170,6 +180,28 @@ _OPTIONS = (
         expose_value=False,
         callback=_print_example,
         help="Print a rules file with every key, and nothing else.",
+    ),
+    click.option(
+        "--views",
+        "views_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="What the strategies views, views-static:C and views-placebo follow: TOML, see --views-example.",
+    ),
+    click.option(
+        "--view",
+        "sentences",
+        multiple=True,
+        metavar="TEXT",
+        help='Instead: a view, "AAPL - GE = 4 % a year"; repeatable.',
+    ),
+    click.option(
+        "--views-example",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_views_example,
+        help="Print a file of views with every key, and nothing else.",
     ),
     click.option(
         "--features",
@@ -341,7 +373,17 @@ def strategies_asked(given: dict[str, Any], names: list[str], market: Market) ->
         gamma_trade=given["gamma_trade"],
         kappa=given["kappa"],
         periods_per_year=market.calendar.periods_per_year,
+        views=views_asked(given, market),
     )
+
+
+def views_asked(given: dict[str, Any], market: Market) -> Views | ViewControl | None:
+    """Return the views of the file or the sentences given, or None."""
+    if given["views_file"] is not None and given["sentences"]:
+        raise BadData("--views and --view are both given; write the views into the file, or leave it out.")
+    if given["sentences"]:
+        return Views.parse(given["sentences"], market.names)
+    return views_of(given["views_file"], market.names)
 
 
 def costs_asked(given: dict[str, Any], market: Market) -> Costs:
@@ -360,6 +402,8 @@ def costs_asked(given: dict[str, Any], market: Market) -> Costs:
         }
         return read_costs(given["costs"], market.names, otherwise)
     if given["impact"] == 0:
+        if given["volume"] is not None:
+            raise BadData("--volume is of use to --impact alone; give --impact, or leave --volume out.")
         return LinearCost(rate)
     if given["volume"] is None:
         raise BadData("--impact needs --volume, the money traded in each asset in one period.")

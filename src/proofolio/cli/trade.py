@@ -91,6 +91,12 @@ def trade_command(
     The reason is the regime, the forecast and the cost. Amounts are money; of weights without --value, fractions.
     """
     with stdout_kept_free():
+        for option in ("borrow_bps", "margin_bps"):
+            if given[option]:
+                raise BadData(
+                    f"--{option.replace('_', '-')} is charged period by period in a backtest, and no trade depends on "
+                    "it; leave it out."
+                )
         market = market_asked(given, spare=0)
         held = read_holdings(holdings, market.names, holdings_in)
         named = strategies_asked(given, [strategy], market)
@@ -214,6 +220,8 @@ def _csv_rows(text: str) -> tuple[str | None, list[tuple[str, Any, int]]]:
     if len(rows) > 1 and not _is_number(rows[0][0][-1]):
         word = rows[0][0][-1]  # a line of names
         rows = rows[1:]
+    if rows and all(len(row) == 1 and ";" in row[0] for row, _ in rows):
+        raise ValueError("its cells are separated by semicolons; separate them by commas")
     odd = next(((row, line) for row, line in rows if len(row) != 2), None)
     if odd is not None:
         raise ValueError(f"line {odd[1]} has {len(odd[0])} of the two cells, a name and an amount")
@@ -223,7 +231,10 @@ def _csv_rows(text: str) -> tuple[str | None, list[tuple[str, Any, int]]]:
 def _amount(given: Any) -> float:
     if isinstance(given, bool):
         raise TypeError("true and false are no amounts")
-    return float(given)
+    try:
+        return float(given)
+    except ValueError:
+        raise ValueError(f"{given!r} is no plain number, like 0.6 or 1000") from None
 
 
 def _is_number(text: str) -> bool:

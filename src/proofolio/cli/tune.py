@@ -30,6 +30,7 @@ from proofolio.cli.market_options import (
     plan_asked,
     rules_asked,
     span_rows,
+    views_asked,
 )
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
@@ -61,7 +62,7 @@ def _listed(values: Sequence[float]) -> str:
 @market_options
 @click.option(
     "--strategy",
-    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm"]),
+    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm", "control"]),
     default="mpo",
     show_default=True,
 )
@@ -166,7 +167,7 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     rule = Rule(given["choose"], given["max_turnover"], given["max_drawdown"])
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
-    candidate: Any = tunable(given["strategy"], market.names)
+    candidate: Any = tunable(given["strategy"], market.names, views_asked(given, market))
     (candidate,), plan = obeying(
         given, rules_asked(given, market), [candidate], plan, costs, market, train[0] - 1
     )

@@ -18,6 +18,7 @@ __all__ = [
     "gross_limit",
     "net_limits",
     "not_negative",
+    "number",
     "numbers",
     "round_lot_sizes",
     "turnover_limits",
@@ -59,6 +60,14 @@ def not_negative(name: str, value: ArrayLike) -> float:
     if number < 0:
         raise BadData(f"{name} is {number}; a cost cannot be negative")
     return float(number)
+
+
+def number(name: str, value: Any) -> float:
+    """Return one number; no truth value, and no NaN."""
+    found = numbers(name, value)
+    if found.shape or isinstance(value, (bool, np.bool_)):
+        raise BadData(f"{name} is {value!r}; it must be one number")
+    return float(found)
 
 
 def each_asset(name: str, value: ArrayLike, n: int) -> Floats:

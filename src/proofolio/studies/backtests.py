@@ -34,6 +34,7 @@ from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
+from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData
 from proofolio.report.backtest import backtest_page, figures_table
 from proofolio.report.backtest_charts import (
@@ -218,6 +219,7 @@ def backtest(
     folder: str | Path | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    views: GivenViews = None,
     **forecasts: Any,
 ) -> BacktestResult:
     """Backtest strategies on the same periods of a table of prices.
@@ -264,6 +266,8 @@ def backtest(
     scheduler : str, optional
         Address of a dask scheduler, instead of processes here.
     progress : function of (what, done, total), optional
+    views : Views, ViewControl or path, optional
+        What the strategies ``"views"``, ``"views-static:C"`` and ``"views-placebo"`` follow; a path is a TOML file.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -298,8 +302,10 @@ def backtest(
     plan = plan_given(backtest, market, plan, forecasts)
     obeyed = rules_of(rules, market.names)
     if strategies is None:
-        strategies = ("mpo",) if obeyed is not None and obeyed.restricts else ("fix-mix", "mpo")
-    named = strategies_of(strategies, market.names, market.calendar.periods_per_year)
+        usual = ("fix-mix", "mpo") if views is None else ("fix-mix", "market", "views")
+        strategies = ("mpo",) if obeyed is not None and obeyed.restricts else usual
+    followed = views_of(views, market.names)
+    named = strategies_of(strategies, market.names, market.calendar.periods_per_year, followed)
     first = market.first_row(start, plan.window)
     chosen, plan = under_rules(
         obeyed, [_placed(s, plan.window, cash is not False) for s in named], plan, charge, market, first - 1,

@@ -32,6 +32,7 @@ from proofolio.backtesting.tuning import (
     tunable,
     tuned,
 )
+from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.report.backtest_charts import wealth_chart
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
@@ -134,6 +135,7 @@ def tune(
     folder: str | Path | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    views: GivenViews = None,
     **forecasts: Any,
 ) -> TuningResult:
     """Try a grid of parameters on a training span, choose by a rule, and simulate the choice on the test span, once.
@@ -176,6 +178,8 @@ def tune(
         All options of the forecasts.
     jobs, folder, scheduler, progress
         As for `backtest`.
+    views : Views, ViewControl or path, optional
+        What ``"views"`` follows, as for `backtest`; each combination is then of its horizon, risk and costs.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -213,7 +217,7 @@ def tune(
     total = len(market.dates)
     first, last = train or (None, None)
     start = market.first_row(first, plan.window)
-    candidate: Any = tunable(strategy, market.names)
+    candidate: Any = tunable(strategy, market.names, views_of(views, market.names))
     (candidate,), plan = under_rules(
         rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
     )

@@ -126,9 +126,9 @@ def test_at_the_end_stands_the_terminal_reward():
     assert end.value([1.0, 1.0], 2) == pytest.approx(-1.5 - 0.5 + 3.0)
 
 
-@pytest.mark.parametrize("eta", [1.0, 0.1, 1e-4])
-def test_a_finite_horizon_is_what_another_integrator_finds(eta):
-    control = pf.RegimeControl(**market(3, horizon=1.0, eta=eta))
+@pytest.mark.parametrize(("eta", "years"), [(1.0, 1.0), (0.1, 1.0), (1e-4, 1.0), (0.1, 60.0)])
+def test_a_finite_horizon_is_what_another_integrator_finds(eta, years):
+    control = pf.RegimeControl(**market(3, horizon=years, eta=eta))
     value, P = control.riccati(), np.linalg.inv(control.Lambda) / eta
     G, rho, m, d = control.chain.generator, control.rho, 3, 3
 
@@ -140,7 +140,9 @@ def test_a_finite_horizon_is_what_another_integrator_finds(eta):
         dc = np.einsum("ik,kl,il->i", b, P, b) / 2 - rho * c + G @ c
         return np.concatenate([dA.ravel(), db.ravel(), dc])
 
-    found = solve_ivp(right, (0, 1), np.zeros(m * d * d + m * d + m), method="LSODA", rtol=1e-12, atol=1e-14)
+    found = solve_ivp(
+        right, (0, years), np.zeros(m * d * d + m * d + m), method="LSODA", rtol=1e-12, atol=1e-14
+    )
     A, b, c = value.A.ravel(), value.b.ravel(), value.c
     y = found.y[:, -1]
     for ours, theirs in ((A, y[: A.size]), (b, y[A.size : -m]), (c, y[-m:])):
@@ -270,3 +272,11 @@ def test_what_is_asked_outside_of_the_horizon_is_refused():
         value.rate([0.0, 0.0], 3)
     with pytest.raises(pf.BadData, match=r"must be \(..., 2\)"):
         value.rate([0.0, 0.0, 0.0], 0)
+
+
+def test_a_position_without_risk_has_no_target():
+    control = pf.RegimeControl(
+        [[0.0]], [[0.05, 0.01]], [np.diag([0.04, 0.0])], Lambda=[1.0, 1.0], units="year"
+    )
+    with pytest.raises(pf.BadData, match="carries no risk"):
+        control.riccati().targets()

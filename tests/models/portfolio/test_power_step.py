@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from proofolio.models.portfolio.mean_variance import MeanVariance
+from proofolio.models.portfolio.trading import add_plan
+from proofolio.program.builder import Builder
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
+from proofolio.verification.solving import solve
 
 KINDS = (
     "plain", "no power for some", "no power at all", "no spread", "asymmetry is the spread", "caps", "held at a vertex",
@@ -131,3 +134,35 @@ def test_the_iterate_with_the_smallest_proven_gap_is_returned(monkeypatch):
     np.testing.assert_array_equal(found.W, seen[5])
     assert len(seen) > 6
     assert not found.converged
+
+
+NEAR = 1e-5  # of the largest coefficient of the objective, which itself crosses zero
+
+
+def mixed(model, mu, S, w0):
+    """The program with a binary that changes nothing, so that the mixed-integer solvers get it as it is."""
+    written = Builder("four_ways")
+    W, cost = add_plan(written, model.plan_set, w0, model.charged)
+    z = written.variable("allowed", binary=True)
+    written.add("allowed_first", W[0, 0] <= z)
+    risk = written.quadratic(1.25 * np.stack([S] * len(mu)), W.T).sum()
+    written.maximise((mu.T * W).sum() - cost - risk)
+    return written.freeze()
+
+
+@pytest.mark.parametrize("kind", ["plain", "no spread", "held at a vertex"])
+def test_four_methods_agree_by_the_certificate(kind):
+    mu, S, w0, costs, cap = day(kind, 0)
+    a, c, k = costs
+    model = MeanVariance(len(w0), 2, 1.25, 1.0, half_spread=a, asymmetry=c, power_impact=k)
+    step = model.stepper("riccati", tolerance=1e-8).solve(mu, S, w0)
+    assert step.ok
+    best = step.objective + step.residuals.gap  # no plan has more
+    plans = {"own": step.W, "cvxpy": by_cones(mu, S, w0, costs, cap)[0]}
+    for solver in ("scip", "highs"):
+        found = solve(mixed(model, mu, S, w0), solver, confirm="none")
+        plans[solver] = model.plan_set.settle(np.asarray(found["W"]).T)
+    size = model.step.size(mu, S[None])
+    for name, W in plans.items():
+        short = best - utility(W, mu, S, w0, costs)
+        assert -1e-9 * size <= short <= NEAR * size, (name, short / size)

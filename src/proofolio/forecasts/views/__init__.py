@@ -5,7 +5,7 @@ Read `view` and `stated_views` (what is claimed), `formulas` (the posterior), `c
 means).
 """
 
-from proofolio.forecasts.views.asset_regimes import AssetRegimes, RegimeHistory
+from proofolio.forecasts.views.asset_regimes import AssetRegimes, RegimeHistory, RegimeWalk
 from proofolio.forecasts.views.black_litterman import BlackLitterman
 from proofolio.forecasts.views.confidences import CalibratedConfidence, CdfConfidence, SigmoidConfidence
 from proofolio.forecasts.views.formulas import Posterior, drifted, equilibrium, posterior
@@ -22,6 +22,7 @@ __all__ = [
     "PooledScenarios",
     "Posterior",
     "RegimeHistory",
+    "RegimeWalk",
     "SigmoidConfidence",
     "View",
     "ViewPosterior",

@@ -25,7 +25,7 @@ from proofolio.forecasts.hidden_markov import CONSTANT
 from proofolio.forecasts.rolling_fit import RollingFit
 from proofolio.forecasts.transformers.probabilities import Hysteresis
 
-__all__ = ["AssetRegimes", "RegimeHistory", "Stale"]
+__all__ = ["AssetRegimes", "RegimeHistory", "RegimeWalk", "Stale"]
 
 Stale = Literal["keep", "mix", "unconditional"]
 
@@ -200,61 +200,8 @@ class AssetRegimes:
     # --------------------------------------------------------------------- inside
     def _of(self, series: Floats, rows: Integers, *, walk: bool = False) -> RegimeHistory:
         """Return the history of one asset, arrays without the axis of assets."""
-        D, K = len(rows), self.K
-        means, sds, days, q = (np.empty((D, K)) for _ in range(4))
-        transition = np.empty((D, K, K))
-        unconditional, collapsed = np.empty((D, 2)), np.zeros(D, dtype=np.bool_)
-        rolling: RollingFit | None = None
-        regime, believed, stale = (
-            np.zeros(D, dtype=np.intp),
-            np.zeros(D, dtype=np.bool_),
-            np.zeros(D, np.intp),
-        )
-        hysteresis, yesterday, age = Hysteresis(self.threshold), None, 0
-        for d, end in enumerate(rows):
-            window = series[end - self.window : end, None]
-            unconditional[d] = window.mean(), window.std()
-            rolling, order = self._fitted(rolling, window, int(end - rows[d - 1]) if d else 0)
-            if rolling is None:
-                means[d], sds[d] = unconditional[d]
-                days[d], q[d] = self.window / K, 1.0 / K
-                transition[d], collapsed[d], stale[d] = 1.0 / K, True, age
-                yesterday, age = None, 0
-                continue
-            fit, smoothed = rolling.fit, rolling.smoothed
-            means[d], sds[d] = fit.means[:, 0], np.sqrt(fit.covariances[:, 0, 0])
-            days[d], q[d], transition[d] = smoothed.sum(axis=0), smoothed[-1], fit.transition
-            collapsed[d] = fit.collapsed
-            if walk:
-                past = fit.filtered_probabilities(window)[::-1][self.refit :: self.refit][::-1]
-                for probabilities in past:
-                    sure = probabilities.max() >= self.threshold
-                    yesterday, age = hysteresis.believed(yesterday, probabilities), 0 if sure else age + 1
-            if yesterday is not None:
-                yesterday = int(np.flatnonzero(order == yesterday)[0])
-            believed[d] = q[d].max() >= self.threshold
-            regime[d] = yesterday = hysteresis.believed(yesterday, q[d])
-            stale[d] = age = 0 if believed[d] or (d == 0 and not walk) else age + 1
-        used = self._used(means, sds, days, q, regime, stale, collapsed, unconditional)
-        volatility = _volatility(series, rows, self.half_life)
-        return RegimeHistory(
-            rows, means, sds, days, q, transition, regime, believed, stale, collapsed, *used, volatility
-        )
-
-    def _fitted(
-        self, rolling: RollingFit | None, window: Floats, moved: int
-    ) -> tuple[RollingFit | None, Integers]:
-        """Return the fit of the next window, None where there is nothing to fit, and whom its regimes were."""
-        same = np.arange(self.K)
-        if window.std() <= CONSTANT * np.abs(window).max():  # cash, or a price that does not move
-            return None, same
-        try:
-            if rolling is None or moved >= self.window:
-                options = (self.seed, self.restarts, self.tolerance, self.cold_every)
-                return RollingFit(window, self.K, "volatility", *options), same
-            return rolling, rolling.update(window, refit=True, days=moved)
-        except BadData:  # no start could be fitted; days too few for K are refused before
-            return None, same
+        walked = RegimeWalk(self, walk=walk)
+        return _after_one_another([walked.step(series[:end]) for end in rows])
 
     def _used(
         self,
@@ -285,6 +232,89 @@ class AssetRegimes:
         return mean, sd, error
 
 
+class RegimeWalk:
+    """The regimes of one asset, decision after decision: each is given what is known then, and no more.
+
+    Parameters
+    ----------
+    options : AssetRegimes
+    walk : bool
+        Whether the first decision knows how old its belief is: that of the weeks before, by its own model.
+    """
+
+    def __init__(self, options: AssetRegimes, *, walk: bool = False) -> None:
+        self._options, self._walk = options, walk
+        self._rolling: RollingFit | None = None
+        self._hysteresis = Hysteresis(options.threshold)
+        self._yesterday: int | None = None
+        self._age, self._known = 0, 0
+
+    def step(self, series: Floats) -> RegimeHistory:
+        """Return what is known after a series (T,) of daily returns, the last one's and some more: one decision.
+
+        The arrays have no axis of assets.
+
+        Raises
+        ------
+        BadData
+            If there are fewer days than the window.
+        """
+        o, T = self._options, len(series)
+        if o.window > T:
+            raise BadData(f"{o.window:,} days are needed before the first decision; there are {T:,}.")
+        first, moved = self._known == 0, T - self._known if self._known else 0
+        self._known, window = T, series[-o.window :, None]
+        unconditional = np.array([window.mean(), window.std()])
+        self._rolling, order = self._fitted(window, moved)
+        believed, regime = False, 0
+        if self._rolling is None:
+            means, sds = np.full(o.K, unconditional[0]), np.full(o.K, unconditional[1])
+            days, q = np.full(o.K, o.window / o.K), np.full(o.K, 1.0 / o.K)
+            transition, collapsed, stale = np.full((o.K, o.K), 1.0 / o.K), True, self._age
+            self._yesterday, self._age = None, 0
+        else:
+            fit, smoothed = self._rolling.fit, self._rolling.smoothed
+            means, sds = fit.means[:, 0], np.sqrt(fit.covariances[:, 0, 0])
+            days, q, transition, collapsed = smoothed.sum(axis=0), smoothed[-1], fit.transition, fit.collapsed
+            if first and self._walk:
+                for probabilities in fit.filtered_probabilities(window)[::-1][o.refit :: o.refit][::-1]:
+                    sure = probabilities.max() >= o.threshold
+                    self._yesterday = self._hysteresis.believed(self._yesterday, probabilities)
+                    self._age = 0 if sure else self._age + 1
+            if self._yesterday is not None:
+                self._yesterday = int(np.flatnonzero(order == self._yesterday)[0])
+            believed = bool(q.max() >= o.threshold)
+            regime = self._yesterday = self._hysteresis.believed(self._yesterday, q)
+            stale = self._age = 0 if believed or (first and not self._walk) else self._age + 1
+        one = (
+            means[None], sds[None], days[None], q[None], np.array([regime]), np.array([stale]),
+            np.array([bool(collapsed)]), unconditional[None],
+        )  # fmt: skip
+        mean, sd, error = o._used(*one)
+        return RegimeHistory(
+            np.array([T]), *one[:4], transition[None], one[4], np.array([believed]), one[5], one[6],
+            mean, sd, error, _volatility(series, np.array([T]), o.half_life),
+        )  # fmt: skip
+
+    def now(self, series: Floats) -> RegimeHistory:
+        """Return the same as a history of one asset and one decision, as `BlackLitterman.fit` takes it."""
+        return _joined([self.step(series)], np.array([len(series)]))
+
+    def _fitted(self, window: Floats, moved: int) -> tuple[RollingFit | None, Integers]:
+        """Return the fit of the next window, None where there is nothing to fit, and whom its regimes were."""
+        o, same = self._options, np.arange(self._options.K)
+        if window.std() <= CONSTANT * np.abs(window).max():  # cash, or a price that does not move
+            return None, same
+        try:
+            if self._rolling is None or moved >= o.window:
+                return RollingFit(
+                    window, o.K, "volatility", o.seed, o.restarts, o.tolerance, o.cold_every
+                ), same
+            return self._rolling, self._rolling.update(window, refit=True, days=moved)
+        except BadData:  # no start could be fitted; days too few for K are refused before
+            return None, same
+
+
 def _returns(returns: pd.DataFrame | ArrayLike) -> Floats:
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
@@ -307,6 +337,12 @@ def _volatility(series: Floats, rows: Integers, half_life: float) -> Floats:
         share = weights[-len(known) :]
         found[d] = np.sqrt((share @ known**2) / share.sum())
     return found
+
+
+def _after_one_another(steps: Sequence[RegimeHistory]) -> RegimeHistory:
+    """Put decisions below each other."""
+    names = RegimeHistory.__dataclass_fields__
+    return RegimeHistory(**{name: np.concatenate([getattr(step, name) for step in steps]) for name in names})
 
 
 def _joined(assets: Sequence[RegimeHistory], rows: Integers) -> RegimeHistory:

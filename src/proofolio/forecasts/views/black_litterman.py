@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
@@ -147,7 +147,13 @@ class BlackLitterman:
         self._regimes_now: dict[int, RegimeHistory] = {}
         self._sigma = self._market = np.empty(0)
 
-    def fit(self, returns: pd.DataFrame | ArrayLike, *, periods_per_year: float | None = None) -> Self:
+    def fit(
+        self,
+        returns: pd.DataFrame | ArrayLike,
+        *,
+        periods_per_year: float | None = None,
+        regimes: Mapping[int, RegimeHistory] | None = None,
+    ) -> Self:
         """Return a copy that has seen `returns`.
 
         Parameters
@@ -156,6 +162,9 @@ class BlackLitterman:
             Simple returns, oldest first, a day a row if confidences are to be read from regimes.
         periods_per_year : float, optional
             Rows a year; read from the dates, 252 where there are none.
+        regimes : mapping of int to RegimeHistory, optional
+            What the end of the returns knows of the regimes of single assets, by column, where it has been worked out
+            (one decision of `AssetRegimes.history`).
 
         Raises
         ------
@@ -182,7 +191,7 @@ class BlackLitterman:
         if dated and not table.index.is_monotonic_increasing:
             raise BadData("the returns are not sorted by date, oldest first; sort them.")
         values = fitted._returns.to_numpy()
-        fitted._regimes_now = {}
+        fitted._regimes_now = dict(regimes or {})
         fitted._sigma = estimate(self.covariance, values[-self.covariance_days :], self.half_life)[1]
         fitted._market = _market(self.market, fitted._returns)
         return fitted

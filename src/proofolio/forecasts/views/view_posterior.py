@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -141,6 +141,32 @@ class ViewPosterior:
                 "volatility (% a year)": volatility,
             }
         )
+
+    def sentences(self) -> list[str]:
+        """Return a line a view: what it claims, what the regimes say, how far it is believed, and how far it moved."""
+        lines = []
+        for name, row in self.table().iterrows():
+            said = f"claims {row['value (bp)']:+.2f} bp"
+            if "r_hat (bp)" in row:
+                said += f", the regimes say {row['r_hat (bp)']:+.2f} (standard error {row['error (bp)']:.1f}"
+                said += f", {row['age']:.0f} weeks old" if row["age"] else ""
+                said += ", no regimes found)" if row["collapsed"] else ")"
+            moved = (
+                "" if np.isnan(row["pull"]) else f"; it has moved {row['pull']:.0%} of the way from the prior"
+            )
+            lines.append(f"{name}: {said}; confidence {row['confidence']:.2f}{moved}")
+        return lines
+
+    def document(self) -> dict[str, Any]:
+        """Return the views, the assets and Theil's test, as JSON holds them."""
+        return {
+            "periods_per_year": self.periods,
+            "views": [{"view": str(name), **row} for name, row in self.table().to_dict("index").items()],
+            "assets": [{"asset": str(name), **row} for name, row in self.assets().to_dict("index").items()],
+            "surprise": self.surprise.to_dict(),
+            "rank": self.rank,
+            "dropped": list(self.dropped),
+        }
 
     def plot(self) -> Figure:
         """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""

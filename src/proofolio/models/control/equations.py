@@ -51,6 +51,7 @@ class Equations:
         self.drift: tuple[Floats, Floats] | None = None  # L, its inverse
         self.Sigma: Floats | None = None  # where positions move with prices
         self.coupling = G - rho * np.eye(self.m)
+        self._others = G - np.diag(np.diag(G))
 
     @classmethod
     def of(cls, problem: ControlProblem) -> tuple[Equations, Floats]:
@@ -112,12 +113,12 @@ class Equations:
         """Return the root of regime i's equation, (d, d), with the other regimes' A as they are."""
         d, eta = self.d, self.eta
         r = self.rho - self.G[i, i]
-        right = self.R[i, :d, :d] + np.tensordot(self.G[i], A, axes=1) - self.G[i, i] * A[i]
+        right = (self._others[i] @ A.reshape(self.m, d * d)).reshape(d, d) + self.R[i, :d, :d]
         if self.Sigma is None:
-            w, U = np.linalg.eigh(right)
             h = eta * r / 2.0
-            w = np.maximum(w, 0.0)
-            return np.asarray((U * (eta * w / (np.sqrt(eta * w + h * h) + h))) @ U.T)
+            w, U = (right[0], np.ones((1, 1))) if d == 1 else np.linalg.eigh(right)
+            w = eta * np.maximum(w, 0.0)
+            return np.asarray((U * (w / (np.sqrt(w + h * h) + h))) @ U.T)
         right = right + self._shaken(A[i], i)
         own = self.F[i, :d, :d] - r / 2.0 * np.eye(d)
         found = solve_continuous_are(own, np.eye(d) / np.sqrt(eta), right, np.eye(d))

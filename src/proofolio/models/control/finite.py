@@ -63,7 +63,7 @@ class Trajectory:
             before = solver.t
             solver.step()
             count += 1
-            if solver.status == "failed" or not np.all(np.isfinite(solver.y[:1])):
+            if solver.status == "failed" or not np.all(np.isfinite(solver.y)):
                 raise SolverFailure(
                     f"the value grows without bound {before:.3g} years before the end: the terminal reward asks "
                     "for ever larger positions"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -64,11 +65,14 @@ def policy_iteration(
     n_steps: int | None = None,
     lift: bool = True,
     memory_limit: float = MEMORY_LIMIT,
+    report: Callable[[str], object] | None = None,
 ) -> GridValue:
     """Return the value on the grid at the start; see `RegimeControl.policy_iteration`."""
     _check(problem, lift)
     asked = grid_estimate(problem, theta_grid, n_steps, lift=lift)
     affordable(asked, read_limit(memory_limit), _advice(problem))
+    if report is not None:
+        report(str(asked))
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), lift)
     W, U, history = run.start()
     if not run.converged:
@@ -98,6 +102,7 @@ def values_in_time(
     n_steps: int,
     keep: Keep,
     memory_limit: float,
+    report: Callable[[str], object] | None = None,
 ) -> InTime:
     """Return values at the times kept, with their rates on demand."""
     _check(problem, True)
@@ -109,6 +114,8 @@ def values_in_time(
     if keep == "all" and first.memory <= memory_limit:
         advice = f"keep='first' gives V at the start alone ({first})"
     affordable(asked, read_limit(memory_limit), advice)
+    if report is not None:
+        report(str(asked))
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), True)
     m, shape = problem.m, run.grid.shape
     if keep == "first":
@@ -146,6 +153,7 @@ class _Run:
         self.value = riccati(problem)
         self.exact = lifted and problem.linear_quadratic
         self.iterations, self.converged = 0, True
+        self._history: list[float] = []
         self._lifts: dict[int, Lift] = {}
 
     def time(self, k: int) -> float:
@@ -163,10 +171,11 @@ class _Run:
     def quadratic(self, k: int) -> Floats:
         """Return the lifted quadratic at the nodes, (m, N...)."""
         q = self.lift(k)
-        m = self.problem.m
-        if not self.lifted:
-            return np.zeros((m, *self.grid.shape))
-        return np.stack([self.grid.quadratic(q.A[i], q.b[i], float(q.c[i])) for i in range(m)])
+        found = np.zeros((self.problem.m, *self.grid.shape))
+        if self.lifted:
+            for i in range(self.problem.m):
+                found[i] = self.grid.quadratic(q.A[i], q.b[i], float(q.c[i]))
+        return found
 
     def whole(self, W: Floats | None, k: int) -> Floats:
         """Return V at step k."""
@@ -201,7 +210,7 @@ class _Run:
             W = last
         return W, self.rates(W, 0), self._history
 
-    def backwards(self):  # type: ignore[no-untyped-def]
+    def backwards(self) -> Iterator[tuple[int, Floats]]:
         """Yield each step's number and W, from the horizon to the start."""
         p, n = self.problem, self.steps
         assert p.horizon is not None
@@ -221,12 +230,10 @@ class _Run:
     def _iteration(self, discount: float) -> PolicyIteration:
         p, grid = self.problem, self.grid
         assert p.Lambda_diagonal is not None
-        m = p.m
-        zero = np.zeros(p.d)
-        running = np.empty((0,)) if self.lifted else np.stack(
-            [grid.quadratic(p.gamma * p.Sigma[i], p.alpha[i], 0.0) for i in range(m)]
-        )  # fmt: skip
-        del zero
+        running = np.empty((0,))
+        if not self.lifted:
+            held = [grid.quadratic(p.gamma * p.Sigma[i], p.alpha[i], 0.0) for i in range(p.m)]
+            running = np.stack(held)
         return PolicyIteration(
             grid, p.chain.generator, p.eta * p.Lambda_diagonal, p.l1, discount, running, self._order()
         )

@@ -99,7 +99,20 @@ class GridValue:
         return self._interpolated(self._rates, theta, z, (self._grid.d,))
 
     def value(self, theta: ArrayLike, z: ArrayLike) -> Floats:
-        """Return V at positions (..., d) in regimes (...), linear between the nodes, on the grid only."""
+        """Return V at positions (..., d) in regimes (...), linear between the nodes.
+
+        Raises
+        ------
+        BadData
+            For a position outside of the grid.
+        """
+        position = np.asarray(theta, dtype=float)
+        for k, axis in enumerate(self.axes):
+            part = position[..., k] if position.ndim and position.shape[-1] == len(self.axes) else axis
+            if part.size and (part.min() < axis[0] or part.max() > axis[-1]):
+                raise BadData(
+                    f"theta leaves the grid: asset {k} has values from {axis[0]:g} to {axis[-1]:g} only"
+                )
         return self._interpolated(self._values, theta, z, ())
 
     def _interpolated(

@@ -20,6 +20,7 @@ MEMORY_LIMIT = 4e9  # bytes; more is refused unless asked for
 # Measured with `python -m benchmarks control`: seconds an unknown and policy iteration, and iterations.
 SECONDS = 4e-6
 ITERATIONS = 25
+EXACT_SECONDS = 2e-9  # an unknown and pair of assets, where the value is quadratic
 STEP_ITERATIONS = 2  # of one step of a finite horizon
 RESTART = 30  # vectors that GMRES keeps
 
@@ -161,7 +162,7 @@ def estimated(m: int, shape: Sequence[int], *, exact: bool, times: int = 1, step
     d, n = len(shape), m * float(np.prod([float(size) for size in shape]))
     kept = 8.0 * n * times
     if exact:
-        return GridEstimate(int(n), kept + 16.0 * n / m, 1e-8 * n * d * d * times, 8.0 * n)
+        return GridEstimate(int(n), kept + 32.0 * n / m, EXACT_SECONDS * n * d * d * times, 8.0 * n)
     entries = 1.0 + d + (m - 1.0)
     work = n * (2 * 16.0 * entries + 20.0 * (d + 2.0) + 8.0 * (RESTART + 6.0 * d + 10.0))
     solves = ITERATIONS if not steps else STEP_ITERATIONS * steps
@@ -193,5 +194,5 @@ def read_limit(memory_limit: ArrayLike) -> float:
     """Return the limit in bytes."""
     given = finite("memory_limit", memory_limit)
     if given.shape or given <= 0:
-        raise BadData(f"memory_limit is {memory_limit}; give bytes, a positive number")
+        raise BadData(f"memory_limit is {memory_limit!r}; give bytes, a positive number")
     return float(given)

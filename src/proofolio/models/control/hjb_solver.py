@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.errors import BadData
 from proofolio.models.arguments import whole
 from proofolio.models.control.chain import RegimeChain
 from proofolio.models.control.grid_solution import Keep, grid_estimate, values_in_time
@@ -66,6 +69,12 @@ class HJBSolver:
         limits: Any = None,
         l1: ArrayLike = 0.0,
     ) -> None:
+        if not isinstance(sigma, FactorCovariance):
+            given = np.asarray(sigma)
+            if given.ndim == 3 and not np.allclose(given, given.swapaxes(1, 2), rtol=1e-8, atol=0.0):
+                raise BadData(
+                    "sigma is not symmetric: give covariances, s @ s.T for a matrix s of volatilities"
+                )
         self.control = RegimeControl(
             chain, mu, sigma, gamma, eta, exec_cost_matrix, rho, horizon, limits=limits, l1=l1
         )
@@ -83,6 +92,7 @@ class HJBSolver:
         *,
         keep: Keep = "all",
         memory_limit: float = MEMORY_LIMIT,
+        report: Callable[[str], object] | None = None,
     ) -> tuple[Floats, LazyRates]:
         """Return V (n_steps + 1, m, N...) from the start to the horizon, and the rates of trading U at these times.
 
@@ -100,6 +110,8 @@ class HJBSolver:
             ``"first"`` keeps the start alone: V is (1, m, N...).
         memory_limit : float
             Bytes.
+        report : callable, optional
+            Called before it begins with a sentence that says what it will take, ``print`` say.
 
         Raises
         ------
@@ -108,4 +120,6 @@ class HJBSolver:
         UnsupportedProgram
             For limits or linear costs with a matrix that is not diagonal; the sentence names what takes them.
         """
-        return values_in_time(self.control, theta_grid, tol, max_iter, self.n_steps, keep, memory_limit)
+        return values_in_time(
+            self.control, theta_grid, tol, max_iter, self.n_steps, keep, memory_limit, report
+        )

@@ -26,6 +26,7 @@ __all__ = ["Lift", "PolicyIteration"]
 
 
 LINEAR = 1e-9  # of the right-hand side: a linear solve is so exact
+SMALLEST = 1e-6  # of the whole value: changes of a W below this are measured against it
 CYCLES = 40  # of GMRES, of RESTART steps each
 
 
@@ -79,10 +80,12 @@ class PolicyIteration:
         self.running, self.order = running, order
         m, N = len(G), grid.N
         self.m = m
-        kind = np.int32 if m * N < 2**31 else np.int64
+        kind = (
+            np.int32 if m * N < 2**31 else np.int64
+        )  # columns of the matrix are the larger half of its memory
         self._rank = np.empty((m, N), dtype=kind)
         for i in range(m):
-            self._rank[i, order[i]] = np.arange(N, dtype=kind) + kind(i * N)
+            self._rank[i, order[i]] = np.arange(i * N, (i + 1) * N)
         self._strides = [int(np.prod(grid.shape[k + 1 :])) for k in range(grid.d)]
         self._columns = self._fixed_columns()
 
@@ -189,6 +192,13 @@ class PolicyIteration:
             found[i, self.order[i]] = solved[i * N : (i + 1) * N]
         return found.reshape(start.shape)
 
+    def _spread(self, lift: Lift) -> float:
+        """Return the range of the lifted value over the grid's corners and middle, roughly."""
+        if not lift.exact:
+            return 0.0
+        reach = np.array([max(abs(axis[0]), abs(axis[-1])) for axis in self.grid.axes])
+        return float((np.abs(lift.b) @ reach + np.abs(lift.A) @ reach @ reach / 2.0).max())
+
     def run(
         self, W: Floats, lift: Lift, tol: float, max_iter: int, extra: Floats | None = None
     ) -> tuple[Floats, Floats, list[float], bool]:
@@ -202,13 +212,14 @@ class PolicyIteration:
             Added to the right-hand side: what a step of a finite horizon brings along.
         """
         history: list[float] = []
+        least = SMALLEST * self._spread(lift)
         U = self.improved(W, lift)
         for _ in range(max_iter):
             right = self.source(U, lift)
             if extra is not None:
                 right += extra
             found = self.evaluated(U, right, W)
-            size = float(np.abs(found).max())
+            size = max(float(np.abs(found).max()), least)
             change = float(np.abs(found - W).max())
             W = found
             history.append(change / size if size > 0 else 0.0)

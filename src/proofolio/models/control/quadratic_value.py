@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import cho_factor, cho_solve
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
@@ -113,16 +114,33 @@ class QuadraticValue:
         slope = self.gradient(theta, z, x)
         if p.Lambda_diagonal is not None:
             return np.asarray(slope / (p.eta * p.Lambda_diagonal))
-        return np.asarray(np.linalg.solve(p.Lambda, slope.reshape(-1, p.d).T).T.reshape(slope.shape) / p.eta)
+        solved = cho_solve(self._factor, slope.reshape(-1, p.d).T, check_finite=False).T
+        return np.asarray(solved.reshape(slope.shape) / p.eta)
+
+    @cached_property
+    def _factor(self) -> tuple[Floats, bool]:
+        found, lower = cho_factor(self._problem.Lambda, lower=True)
+        return np.asarray(found), bool(lower)
 
     def targets(self, x: ArrayLike | None = None) -> Floats:
-        """Return the positions at which each regime would not trade, (m, d), at factors x (k,), 0 if left out."""
+        """Return the positions at which each regime would not trade, (m, d), at factors x (k,), 0 if left out.
+
+        Raises
+        ------
+        BadData
+            Where a position without risk has none.
+        """
         b = self.b
         if x is not None:
             if self.C is None:
                 raise BadData("the problem has no factors, so x says nothing: leave it out")
             b = b + self.C @ np.asarray(x, dtype=float)
-        return np.asarray(np.linalg.solve(self.A, b[..., None])[..., 0])
+        try:
+            return np.asarray(np.linalg.solve(self.A, b[..., None])[..., 0])
+        except np.linalg.LinAlgError:
+            raise BadData(
+                "some position carries no risk in a regime, so it has no target: see Sigma"
+            ) from None
 
     def speed(self) -> Floats:
         r"""Return how fast positions approach the targets, (m, d), a year: the eigenvalues of

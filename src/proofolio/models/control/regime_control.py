@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from proofolio.models.control.calibration import PRIOR_SHARPE, Calibration, calibrated
 from proofolio.models.control.grid_solution import grid_estimate, policy_iteration
 from proofolio.models.control.grid_value import GridValue
 from proofolio.models.control.grids import MEMORY_LIMIT, GridEstimate
-from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.quadratic_value import QuadraticValue
 from proofolio.models.control.riccati import riccati
+from proofolio.models.control.traded_problem import TradedProblem
 
 __all__ = ["RegimeControl"]
 
 
-class RegimeControl(ControlProblem):
+class RegimeControl(TradedProblem):
     r"""Positions moved at a finite rate, under regimes that switch, at quadratic (and other) costs.
 
     .. math::
@@ -66,10 +71,79 @@ class RegimeControl(ControlProblem):
     >>> control = RegimeControl([[-0.2, 0.2], [0.2, -0.2]], [[0.08], [-0.04]], [[[0.04]], [[0.09]]])
     >>> value = control.riccati()
     >>> value.targets().round(3).ravel().tolist()
-    [0.607, -0.102]
+    [0.615, -0.133]
     >>> bool(value.rate([0.0], 0)[0] > 0)
     True
     """
+
+    # What it was fitted to, where `fit` made it.
+    calibration: Calibration | None = None
+
+    @classmethod
+    def fit(
+        cls,
+        prices: pd.DataFrame,
+        regimes: int = 3,
+        *,
+        driving: str | Sequence[str] | None = None,
+        costs: ArrayLike | None = None,
+        risk_free: float = 0.0,
+        prior_sharpe: float = PRIOR_SHARPE,
+        periods_per_year: float | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> Self:
+        r"""Return a control problem whose numbers are read from prices.
+
+        A hidden Markov model (`fit_regimes`) gives regimes, its transition matrix the generator, and its smoothed
+        probabilities the moments of all assets in each regime. Means are shrunk to the common one, by as much as a
+        prior asks for that lets them differ by `prior_sharpe` volatilities a year: as they are they say little.
+        All of it knows the prices to the last row; to trade on a day, fit to the prices up to that day.
+
+        Parameters
+        ----------
+        prices : DataFrame
+            By date, a column an asset, without gaps.
+        regimes : int
+        driving : str or sequence of str, optional
+            Assets whose returns tell the regimes; an equally weighted basket of all when left out.
+        costs : float or array_like, shape (d,), optional
+            Linear costs as fractions of what is traded. Lambda gets their shape, with the average of the variances as
+            its size: at equal rates the quadratic costs of assets stand in the ratio of the linear ones. How large
+            they are is eta's part. Lambda is the mean of Sigma when left out.
+        risk_free : float
+            A year; taken off all drifts.
+        prior_sharpe : float
+            0 gives every regime the common mean.
+        periods_per_year : float, optional
+            Read from the dates when left out.
+        seed : int
+        **options
+            Of the constructor: gamma, eta, rho, horizon, limits, l1, ...
+
+        Returns
+        -------
+        RegimeControl
+            With `calibration`: what was fitted, and how well it is known.
+
+        Warns
+        -----
+        DoubtfulEstimate
+            Where a regime was left fewer than 10 times, or lasts less than a month.
+
+        Raises
+        ------
+        BadData
+            For prices with gaps, too few rows, or a regime that is never left.
+        """
+        found = calibrated(
+            prices, regimes, driving=driving, costs=costs, risk_free=risk_free, prior_sharpe=prior_sharpe,
+            periods_per_year=periods_per_year, seed=seed,
+        )  # fmt: skip
+        given = {"Lambda": found.Lambda, "units": "year", **options}
+        control = cls(found.chain, found.alpha, found.Sigma, **given)
+        control.calibration = found
+        return control
 
     def riccati(self) -> QuadraticValue:
         """Return the value without limits, L1 and fixed costs, and its policy.
@@ -94,6 +168,7 @@ class RegimeControl(ControlProblem):
         n_steps: int | None = None,
         lift: bool = True,
         memory_limit: float = MEMORY_LIMIT,
+        report: Callable[[str], object] | None = None,
     ) -> GridValue:
         r"""Return the value with a box and linear costs on a grid of positions, by policy iteration.
 
@@ -113,9 +188,11 @@ class RegimeControl(ControlProblem):
         n_steps : int, optional
             Implicit steps of a finite horizon; 252 a year when left out.
         lift : bool
-            ``False`` takes differences of the whole value: for comparison, ten times less exact.
+            ``False`` takes differences of the whole value: for comparison, several times less exact.
         memory_limit : float
             Bytes.
+        report : callable, optional
+            Called before it begins with a sentence that says what it will take, ``print`` say.
 
         Warns
         -----
@@ -131,7 +208,14 @@ class RegimeControl(ControlProblem):
             sentence names the method that takes them.
         """
         return policy_iteration(
-            self, theta_grid, tol, max_iter, n_steps=n_steps, lift=lift, memory_limit=memory_limit
+            self,
+            theta_grid,
+            tol,
+            max_iter,
+            n_steps=n_steps,
+            lift=lift,
+            memory_limit=memory_limit,
+            report=report,
         )
 
     def grid_estimate(self, theta_grid: Any, n_steps: int | None = None) -> GridEstimate:

@@ -25,13 +25,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
-from proofolio.errors import UnsupportedProgram
+from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.models.arguments import not_negative, whole
 from proofolio.models.portfolio.mean_variance_batch import MeanVarianceBatch
-from proofolio.models.portfolio.mean_variance_step import MeanVarianceStepper, step_data
+from proofolio.models.portfolio.mean_variance_step import MeanVarianceStep, MeanVarianceStepper, step_data
 from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
 from proofolio.models.portfolio.trade_cost import TradeCost
+from proofolio.models.portfolio.trade_or_not import MOST_PERIODS, TradingPeriods, trading_periods
+from proofolio.models.portfolio.trade_rules import ConditionalCap, TradeRules
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
@@ -70,6 +72,12 @@ class MeanVariance:
         Of :math:`\|w_\tau - w_{\tau-1}\|_1` without the cash; infinite where there is none.
     cardinality : int, optional
         The most weights that may differ from zero: mixed-integer, for `solve` and the interfaces.
+    minimum_trade : float or array_like, shape (n,)
+        Of each asset in each period: nothing, at least so much, or the holding sold as a whole; mixed-integer.
+    fixed_cost : float or array_like, shape (n,)
+        Of each trade whatever its size, a fraction of the portfolio; mixed-integer.
+    conditional_caps : sequence of ConditionalCap
+        Limits that hold while something else is held; mixed-integer.
     plan_set : PlanSet, optional
         All of these rules, and those that have no argument here, as one object instead.
 
@@ -77,6 +85,7 @@ class MeanVariance:
     ----------
     plan_set : PlanSet
         What may be held and traded.
+    trade_rules : TradeRules
     charged : TradeCost
         What each trade costs in the objective, `gamma_trade` included; nothing for cash.
 
@@ -110,6 +119,9 @@ class MeanVariance:
         cash: int | None = None,
         turnover_limit: ArrayLike = np.inf,
         cardinality: int | None = None,
+        minimum_trade: ArrayLike = 0.0,
+        fixed_cost: ArrayLike = 0.0,
+        conditional_caps: Sequence[ConditionalCap] = (),
         plan_set: PlanSet | None = None,
     ) -> None:
         self.n, self.H = whole("n", n, 1), whole("H", H, 1)
@@ -119,6 +131,7 @@ class MeanVariance:
             self.n, self.H, plan_set, lower=lower, upper=upper, groups=groups, cardinality=cardinality,
             turnover_limit=turnover_limit, cash=cash,
         )  # fmt: skip
+        self.trade_rules = TradeRules.of(self.n, minimum_trade, fixed_cost, conditional_caps)
         given = half_spread, power_impact, asymmetry
         alone = all(each is None for each in given)
         a, p, c = (1.0, 0.0, 0.0) if alone else (0.0 if each is None else each for each in given)
@@ -138,7 +151,7 @@ class MeanVariance:
     @property
     def mixed_integer(self) -> bool:
         """Whether a rule counts positions, or asks for sizes with gaps between them."""
-        return self.plan_set.mixed_integer
+        return self.plan_set.mixed_integer or not self.trade_rules.empty
 
     @property
     def direct(self) -> bool:
@@ -153,7 +166,7 @@ class MeanVariance:
         mu, sigma, held = step_data(self.plan_set, mean, covariance, w0, uninvested)
         model = Builder("mean_variance")
         W, cost = add_plan(model, self.plan_set, held, self.charged)
-        utility = (mu.T * W).sum() - cost
+        utility = (mu.T * W).sum() - cost - self.trade_rules.add(model, W, held)
         if self.gamma_risk > 0.0:
             utility = utility - model.quadratic(self.gamma_risk * sigma, W.T).sum()
         model.maximise(utility)
@@ -177,6 +190,10 @@ class MeanVariance:
         """
         import cvxpy  # heavy: opened only when used
 
+        if not self.trade_rules.empty:
+            raise UnsupportedProgram(
+                "rules of trades have no CVXPY form here: use to_program() or to_pyomo()"
+            )
         cp: Any = cvxpy  # its annotations cover a part of what it exports
         n, H = self.n, self.H
         W = cp.Variable((n, H), name="W")
@@ -213,7 +230,7 @@ class MeanVariance:
         """
         if not self.direct:
             what = (
-                "a cardinality, minimum position or round lot makes the step mixed-integer"
+                "a cardinality, minimum position, rule of trades or round lot makes the step mixed-integer"
                 if self.mixed_integer
                 else "gross exposure of plans with shorts has no rows of its own in the step"
             )
@@ -242,7 +259,54 @@ class MeanVariance:
         >>> frontier.ok.all(), frontier.W[:, 0].round(2).tolist()
         (np.True_, [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.39, 0.5, 0.11]])
         """
+        if not self.trade_rules.empty:
+            raise BadData("steps in a batch take no rules of trades: take them one by one, by solve()")
         return MeanVarianceBatch(self.plan_set, self._costs, self.gamma_risk, self.gamma_trade, tolerance)
+
+    def best_trading_periods(
+        self,
+        mean: ArrayLike,
+        covariance: ArrayLike,
+        w0: ArrayLike,
+        charge: float,
+        *,
+        tolerance: float = TOLERANCE,
+    ) -> TradingPeriods:
+        """Return the best plan where each period with trades costs a fee, by all 2^H patterns of such periods.
+
+        Parameters
+        ----------
+        mean, covariance, w0
+            As for `MeanVarianceStepper.solve`.
+        charge : float
+            A fraction of the portfolio, from 0.
+        tolerance : float
+            Of the proven relative gap of each pattern's step.
+
+        Raises
+        ------
+        BadData
+            Where the rules are more than bounds, or the periods more than 10.
+        NoPlan
+            When no plan keeps the bounds from these first holdings.
+        """
+        fee = not_negative("charge", charge)
+        plans = self.plan_set
+        if self.H > MOST_PERIODS or not (plans.linear_bounds and self.trade_rules.empty):
+            raise BadData(
+                f"patterns of trades are enumerated for bounds as the only rules and up to {MOST_PERIODS} periods: use "
+                "fixed_cost and solve()"
+            )
+        mu, sigma, held = step_data(plans, mean, covariance, w0)
+        power = self.step.power
+
+        def solved(merged: PlanSet, mean: Floats, covariance: Floats, w0: Floats) -> MeanVarianceStep:
+            step = QuadraticStep(merged, self.step.cost, self.gamma_risk, power)
+            return MeanVarianceStepper(step, "auto", tolerance, self.charged.asymmetry).solve(
+                mean, covariance, w0
+            )
+
+        return trading_periods(plans, solved, self.gamma_risk, mu, sigma, held, fee)
 
     def solve(
         self,

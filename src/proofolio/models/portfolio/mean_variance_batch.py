@@ -20,6 +20,7 @@ from proofolio.models.portfolio.mean_variance_step import CONVEX, FLAT, NOTHING,
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import ACCEPTED, NEARLY_ZERO
 from proofolio.models.portfolio.trade_cost import TradeCost
+from proofolio.solvers.limits import one_blas_thread
 from proofolio.solvers.quadratic.multiperiod_batch import MultiperiodBatch
 
 __all__ = ["MeanVarianceBatch", "MeanVarianceSteps"]
@@ -93,6 +94,7 @@ class MeanVarianceBatch:
             charged.power_impact,
         )
 
+    @one_blas_thread()
     def solve(
         self,
         mean: ArrayLike,

@@ -21,6 +21,7 @@ from proofolio.models.portfolio.quadratic_step import (
     QuadraticStep,
     TradeMultipliers,
 )
+from proofolio.solvers.limits import one_blas_thread
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
 from proofolio.solvers.quadratic.table import QP_SOLVERS
 
@@ -212,7 +213,8 @@ class MeanVarianceStepper:
         def solve(
             mean: Floats, covariance: Floats, w0: Floats, size: float
         ) -> tuple[Floats, TradeMultipliers]:
-            found = engine.solve(2.0 * step.gamma * covariance, -mean, w0, 0.5 * self._tolerance, size)
+            with one_blas_thread():
+                found = engine.solve(2.0 * step.gamma * covariance, -mean, w0, 0.5 * self._tolerance, size)
             return found.W, TradeMultipliers(found.s)
 
         return solve

@@ -220,13 +220,17 @@ class PlanSet:
         return self.few or bool(self.minimum_position.any()) or self.round_lots is not None
 
     @property
+    def linear_bounds(self) -> bool:
+        """Whether a plan is weights that add up to 1 between bounds, and no more is asked."""
+        more = self.groups or self.limited or self.mixed_integer or self.gross_binds
+        return self.net == (1.0, 1.0) and not more
+
+    @property
     def bounds_only(self) -> bool:
-        """Whether a plan is weights that add up to 1 between bounds with room between them, and no more is asked."""
-        plain = self.net == (1.0, 1.0) and not (
-            self.groups or self.limited or self.mixed_integer or self.gross_binds
-        )
+        """Whether it is that, with room between the bounds."""
         low, high = self.lower.sum(axis=1).max(), self.upper.sum(axis=1).min()
-        return bool(plain and (self.upper > self.lower).all() and low < 1.0 - INSIDE and high > 1.0 + INSIDE)
+        apart = (self.upper > self.lower).all() and low < 1.0 - INSIDE and high > 1.0 + INSIDE
+        return self.linear_bounds and bool(apart)
 
     @property
     def gross_binds(self) -> bool:

@@ -1,0 +1,90 @@
+"""``proofolio views``: what views do today, and the experiment, as text, JSON and a page."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+from proofolio.backtesting.planted_regimes import planted_returns
+from proofolio.cli.group import command_line
+
+
+def run(*arguments):
+    return CliRunner().invoke(command_line, ["views", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    returns, _ = planted_returns(420, 3, seed=1)
+    dates = pd.bdate_range("2015-01-01", periods=421)
+    prices = 100 * np.cumprod(np.vstack([np.ones(3), 1 + returns]), axis=0)
+    path = tmp_path_factory.mktemp("views") / "prices.csv"
+    pd.DataFrame(prices, index=dates, columns=["A", "B", "C"]).rename_axis("Date").to_csv(path)
+    return path
+
+
+def test_views_of_today_are_answered_as_text_and_json(table):
+    asked = (table, "--view", "A - B = 4 % a year (60 %)", "--view", "C = 8 % a year", "--confidence", "0.3")
+    shown = run(*asked)
+    assert shown.exit_code == 0
+    assert "A - B = +4 %" in shown.stdout
+    document = json.loads(run(*asked, "--json").stdout)
+    assert [view["confidence"] for view in document["views"]] == [0.6, 0.3]
+    assert len(document["assets"]) == 3
+    assert set(document["surprise"]) == {"statistic", "degrees", "p"}
+    dynamic = json.loads(run(table, "--view", "A - B = 4 % a year", "--window", "300", "--json").stdout)
+    assert {"r_hat (bp)", "error (bp)", "age", "collapsed", "confidence", "pull"} <= dynamic["views"][
+        0
+    ].keys()
+
+
+def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
+    out = tmp_path / "out"
+    found = run(
+        table,
+        "--opposite-pairs",
+        "3",
+        "--window",
+        "300",
+        "--weeks",
+        "20",
+        "--shifts",
+        "2",
+        "--out",
+        out,
+        "--json",
+    )
+    assert found.exit_code == 0
+    document = json.loads(found.stdout)
+    assert document["pairs"] == 3
+    assert len(document["differences"]) == 7
+    page = (out / "views.html").read_text()
+    assert "Does it help?" in page
+    assert page.count("<svg ") == 3
+    assert document["sentence"] in page.replace("&#x27;", "'")
+    assert json.loads((out / "views.json").read_text())["rank"] == document["rank"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "give --view TEXT (once or more) or --opposite-pairs N"),
+        (("--view", "A - X = 4 % a year"), "view 1 names X, which is not among the 3 assets: A, B, C"),
+        (("--view", "A - B = 4 % a year"), "1,700 days are needed before the first decision; there are 420"),
+        (("--opposite-pairs", "some"), "give a number of pairs, or all"),
+        (("--opposite-pairs", "3", "--volume", "0"), "no volume is known: give --volume or --no-impact"),
+        (("--view", "A = 4 % a year", "--confidence", "sure"), "confidence is 'sure'"),
+    ],
+)
+def test_refusals_are_one_sentence(table, arguments, sentence, tmp_path):
+    found = run(table, *arguments, "--out", tmp_path / "x")
+    assert found.exit_code == 2
+    assert sentence in found.stderr
+
+
+def test_doubtful_views_are_said_in_a_sentence(table):
+    twice = run(table, "--view", "A - B = 4 % a year", "--view", "A - B = 5 % a year", "--confidence", "0.5")
+    assert twice.exit_code == 0
+    assert "warning: views 1 and 2 say nearly the same" in twice.stderr

@@ -1,0 +1,81 @@
+"""Fixed costs: trade or not, and a bound of each path from a mixed-integer program."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from proofolio.models.control.bound import least_losses
+from proofolio.models.control.policies import Lookahead, OneStep, in_steps
+
+from .policy_problems import random_control
+from .test_bound import quiet
+
+FIXED = 0.02  # more than a month of a trade earns, less than two years of it
+
+
+def by_enumeration(control, discrete, z, held):
+    """Min L on one path with one asset: every pattern of steps with and without a trade, each by a general solver."""
+    N, best = len(z) - 1, np.inf
+    for pattern in product((0, 1), repeat=N):
+        traded = np.flatnonzero(pattern)
+
+        def loss(values, traded=traded, pattern=pattern):
+            total, before, position = 0.0, held, dict(zip(traded, values, strict=True))
+            for k in range(N):
+                y = position.get(k, before)
+                M, q = discrete.M[discrete.row(k)][z[k]][0, 0], discrete.q[discrete.row(k)][z[k]][0]
+                away = y - (q + discrete.K[0, 0] * before) / M
+                total += discrete.r**k * (
+                    0.5 * M * away**2 + control.fixed[0] * pattern[k] + control.l1[0] * abs(y - before)
+                )
+                before = y
+            return total
+
+        if len(traded):
+            found = optimize.minimize(loss, np.zeros(len(traded)), bounds=[(-0.3, 0.3)] * len(traded))
+            best = min(best, found.fun)
+        else:
+            best = min(best, loss([]))
+    return best
+
+
+def test_a_path_is_bounded_by_its_mixed_integer_program():
+    control = random_control(np.random.default_rng(3), 2, 1, horizon=1.0, limits=0.3, fixed=0.002, eta=0.01)
+    discrete = in_steps(control, 4)
+    z = np.array([[0, 0, 1, 1, 0], [1, 1, 1, 0, 0]])
+    held, never = np.zeros((2, 1)), np.full(2, np.inf)
+    loose, _ = least_losses(control, discrete, z, held, never)
+    close, _ = least_losses(control, discrete, z, held, never, 5.0)
+    for path in range(2):
+        right = by_enumeration(control, discrete, z[path], held[path, 0])
+        assert loose[path] <= right + 1e-9
+        assert close[path] <= right + 1e-7
+        assert close[path] == pytest.approx(right, rel=1e-3)
+    assert loose.sum() < close.sum() - 1e-3
+
+
+def test_a_trade_is_made_where_it_pays_over_the_plan():
+    control = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=FIXED, eta=0.01)
+    theta, z = np.zeros((1, 2)), np.zeros(1, dtype=int)
+    assert (OneStep(control).trade(theta, z) == 0.0).all()
+    far = Lookahead(control, 2.0).trade(theta, z)
+    assert np.abs(far).max() > 0.01
+    settled = theta + far
+    assert (Lookahead(control, 2.0).trade(settled, z) == 0.0).all()
+    dear = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=10.0, eta=0.01)
+    assert (Lookahead(dear, 2.0).trade(theta, z) == 0.0).all()
+
+
+def test_the_gap_with_fixed_costs_is_never_negative_and_closer_with_programs():
+    control = random_control(
+        np.random.default_rng(5), 2, 1, years=5.0, horizon=1.0, limits=0.3, fixed=0.001, eta=0.01
+    )
+    policy = Lookahead(control, 1.0)
+    loose = quiet(control, policy, 4, 0, 4.0)
+    close = quiet(control, policy, 4, 0, 4.0, seconds_per_path=5.0)
+    assert loose.per_path.min() >= -1e-9
+    assert close.per_path.min() >= -1e-7
+    assert close.upper < loose.upper
+    assert close.value == loose.value
