@@ -332,7 +332,7 @@ def trades_today(
             "or a Series."
         )
     if isinstance(costs, bool) or not isinstance(costs, float | int):
-        require_arguments(costs=costs)
+        require_arguments(costs=math.nan if costs is None else costs)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
     if not 0.0 <= number("smallest", smallest) < math.inf:
