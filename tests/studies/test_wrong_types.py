@@ -67,5 +67,6 @@ def test_what_an_argument_cannot_be_is_refused_in_one_sentence_or_understood(nam
             function(**(usual | {argument: value}))
         except BadData as error:
             said.append(str(error))
-    assert len(said) >= 3
+    # Views are read by the strategies that follow them, and none of these does.
+    assert len(said) >= (1 if argument == "views" else 3)
     assert all("\n" not in sentence and len(sentence) < 500 for sentence in said)
