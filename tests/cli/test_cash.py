@@ -50,10 +50,7 @@ def test_backtest(prices, table, tmp_path):
     assert weights[["US", "GOLD"]].to_numpy() == pytest.approx(
         here["mpo-no-hmm"].weights.to_numpy(), abs=1e-9
     )
-    assert document["options"]["cash"] == (
-        "cash may be kept at the risk-free rate by mpo-no-hmm, and not by erc-no-hmm, since a riskless asset has no "
-        "share in the risk"
-    )
+    assert document["options"]["cash"] == "spo and mpo may keep it"
     sharpe = document["strategies"]["mpo-no-hmm"]["sharpe"]
     assert sharpe == pytest.approx(here.figures.loc["mpo-no-hmm", "sharpe"])
 
@@ -84,4 +81,4 @@ def test_cash_that_no_strategy_can_keep(table, tmp_path):
     result = run("backtest", table, *COMMON, "--strategies", "erc,fix-mix", "--out", tmp_path / "out")
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert "not by erc, since a riskless asset has no share in the risk; leave cash out" in line
+    assert "none of erc, fix-mix can keep cash" in line

@@ -7,6 +7,7 @@ import pytest
 
 import proofolio as pf
 from proofolio.backtesting.strategies import MeanVarianceControl
+from proofolio.errors import BadData
 
 WINDOW = 120
 
@@ -88,11 +89,6 @@ def test_tune_keeps_the_cash_of_a_backtest(with_bills):
     assert found.run.weights.to_numpy() == pytest.approx(again["mpo-no-hmm"].weights.to_numpy(), abs=1e-9)
 
 
-def test_tune_refuses_cash_that_risk_shares_cannot_keep(with_bills):
-    with pytest.raises(pf.BadData, match="not by mpo-rp, since a riskless asset has no share in the risk"):
-        pf.tune(with_bills, "mpo-rp", window=WINDOW, cash="BIL")
-
-
 def test_the_trade_of_today_is_that_of_the_backtest_with_cash(with_bills):
     plan = MeanVarianceControl("plan", 1, gamma_trade=1e-4, needs="history")
     held = {"US": 0.25, "BONDS": 0.25, "GOLD": 0.25, "OIL": 0.25}
@@ -113,3 +109,19 @@ def test_the_cost_experiment_is_separate_runs(with_bills):
         alone = pf.backtest(with_bills, named, cost_bps=bp, **given).figures["sharpe"]
         assert tried[bp].to_numpy() == pytest.approx(alone.to_numpy(), abs=1e-12)
     assert (tried[1.0] > tried[150.0]).all()
+
+
+def test_every_combination_of_a_grid_may_keep_cash(with_bills):
+    grid = {"horizon": [1], "gamma_risk": [5.0, 5000.0], "gamma_trade": [1e-4]}
+    found = pf.tune(with_bills, "mpo-no-hmm", grid, window=WINDOW, cash="BIL", cost_bps=0)
+    assert all(trial.strategy.cash for trial in found.trials)
+    shy = pf.backtest(with_bills, [found.trials[1].strategy], window=WINDOW, cash="BIL", cost_bps=0)
+    assert (
+        shy[found.trials[1].strategy.name].cash.iloc[-1] > 0.5
+    )  # a fearful one holds bills for the most part
+
+
+@pytest.mark.parametrize("names", [["erc-no-hmm"], ["fix-mix", "mpo-rp-no-hmm"]])
+def test_shares_of_risk_leave_no_place_for_cash(with_bills, names):
+    with pytest.raises(BadData, match="can keep cash: name spo or mpo"):
+        pf.backtest(with_bills, names, window=WINDOW, cash="BIL")

@@ -18,33 +18,9 @@ from proofolio.backtesting.strategies import (
 )
 from proofolio.errors import BadData
 
-__all__ = ["cash_said", "keeping_cash", "under_features", "under_rules"]
+__all__ = ["under_features", "under_rules"]
 
 RISK_SHARES = RiskParityControl | EqualRiskContributions | RegimeBudgets
-
-
-def keeping_cash(strategies: Sequence[Strategy]) -> tuple[Strategy, ...]:
-    """Return strategies of which mean-variance may keep cash; the others stay as they are (see `cash_said`)."""
-    return tuple(replace(s, cash=True) if isinstance(s, MeanVarianceControl) else s for s in strategies)
-
-
-def cash_said(strategies: Sequence[Strategy]) -> str:
-    """Return a sentence that says which strategies may keep cash, which do not, and why.
-
-    Raises
-    ------
-    BadData
-        When none of them may.
-    """
-    kept = [s.name for s in strategies if getattr(s, "cash", False)]
-    shares = [s.name for s in strategies if isinstance(s, RISK_SHARES)]
-    why = f"not by {', '.join(shares)}, since a riskless asset has no share in the risk" if shares else ""
-    if not kept:
-        names = why or f"not by {', '.join(s.name for s in strategies)}"
-        raise BadData(
-            f"cash is asked for and can be kept by spo and mpo, {names}; leave cash out, or choose those."
-        )
-    return f"cash may be kept at the risk-free rate by {', '.join(kept)}" + (f", and {why}" if why else "")
 
 
 def under_rules(

@@ -18,11 +18,11 @@ from proofolio.backtesting.forecasts import ForecastPlan, spread_over
 from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
-from proofolio.backtesting.obedience import keeping_cash, under_rules
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
-from proofolio.backtesting.strategies import RiskParityControl, strategies_of
+from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_of
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData, SolverFailure, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
@@ -332,8 +332,9 @@ def trades_today(
             f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
             "or a Series."
         )
-    if isinstance(costs, bool) or not isinstance(costs, float | int):
-        require_arguments(costs=costs)
+    charge: Any = costs  # whatever a user gave
+    if isinstance(charge, bool) or not isinstance(charge, float | int):
+        require_arguments(costs=math.nan if charge is None else charge)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
     if not 0.0 <= number("smallest", smallest) < math.inf:
@@ -349,8 +350,8 @@ def trades_today(
     strategy = named[0]
     if isinstance(strategy, RiskParityControl):
         strategy = replace(strategy, starts="all")  # one step may take longer than a day of a backtest
-    if cash:
-        (strategy,) = keeping_cash([strategy])
+    if cash and isinstance(strategy, MeanVarianceControl):
+        strategy = replace(strategy, cash=True)
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     given = holdings_of(holdings, holdings_in, market.names)
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)

@@ -13,10 +13,10 @@ from proofolio.backtesting.experiments import cost_sensitivity, crisis_figures
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.rules import Rules
 from proofolio.backtesting.solver_comparison import compare_solvers
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
     account_asked,
-    cash_asked,
     cash_option,
     costs_asked,
     market_asked,
@@ -60,11 +60,11 @@ Examples:
     "fix-mix,mpo,mpo-rp,regime-erc; under --rules those that can obey; with views fix-mix,market,views",
 )
 @strategy_options
-@cash_option
 @click.option(
     "--train", metavar="FROM:TO", help="Dates known before the first trade; all of them by default."
 )
 @click.option("--test", metavar="FROM:TO", help="Dates traded; all after the window, or --train, by default.")
+@cash_option
 @click.option(
     "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
 )
@@ -113,8 +113,6 @@ def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any
         say(f"{result.source}: {result.context.market.calendar}, {span_text(result.context)}\n")
         console = answer_console()
         console.print(figures_table(result).terminal(console.width))
-        if given["cash"]:
-            say(f"\n{result.options['cash']}.")
         for sentence in result.warnings:
             say(f"\nwarning: {sentence}")
         say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")
@@ -128,7 +126,8 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     plan = plan_asked(given, market)
     costs, rules = costs_asked(given, market), rules_asked(given, market)
     strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules, given)), market)
-    strategies, kept = cash_asked(given, strategies)
+    if given["cash"]:
+        strategies = keeping_cash(strategies)
     strategies, plan = obeying(given, rules, strategies, plan, costs, market, start - 1)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
@@ -145,8 +144,7 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
             began=began,
             account=account_asked(given),
             source=Path(given["table"]).name,
-            options=_options(given, market, [market.names[i] for i in plan.driving])
-            | ({"cash": kept} if kept else {}),
+            options=_options(given, market, [market.names[i] for i in plan.driving]),
         )
         asked = given["experiments"]
         solvers = (
@@ -214,6 +212,7 @@ def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[
         + (f", those in {given['costs'].name}" if given["costs"] else ""),
         "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
+        "cash": "spo and mpo may keep it" if given["cash"] else "none is kept",
         "horizon": f"{given['horizon']} periods",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",

@@ -14,7 +14,7 @@ from proofolio.backtesting.account import Account
 from proofolio.backtesting.costs import Costs, LinearCost, SpreadAndImpact
 from proofolio.backtesting.forecasts import ForecastPlan, usual_window
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.obedience import cash_said, keeping_cash, under_features, under_rules
+from proofolio.backtesting.obedience import under_features, under_rules
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules import Features, Rules
@@ -32,8 +32,6 @@ from proofolio.forecasts.views.stated_views import Views
 
 __all__ = [
     "account_asked",
-    "cash_asked",
-    "cash_option",
     "costs_asked",
     "features_asked",
     "market_asked",
@@ -244,6 +242,13 @@ def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+cash_option = click.option(
+    "--cash",
+    is_flag=True,
+    help="spo and mpo may keep cash: it earns the risk-free rate, and moving it is free.",
+)
+
+
 def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the parameters of strategies to a command; they arrive as keywords."""
     for option in reversed(_STRATEGY_OPTIONS):
@@ -320,26 +325,6 @@ def plan_asked(given: dict[str, Any], market: Market) -> ForecastPlan:
         covariance=given["covariance"],
         seed=given["seed"],
     )
-
-
-def cash_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--cash`` to a command that simulates."""
-    said = "spo and mpo may keep cash: it earns the risk-free rate and costs nothing to trade (--risk-free BIL --cash)."
-    return click.option("--cash", is_flag=True, help=said)(command)
-
-
-def cash_asked(given: dict[str, Any], strategies: Sequence[Strategy]) -> tuple[tuple[Strategy, ...], str]:
-    """Return strategies of which those that can may keep cash, where it is asked for, and a sentence about it.
-
-    Raises
-    ------
-    BadData
-        When none of them can.
-    """
-    if not given["cash"]:
-        return tuple(strategies), ""
-    found = keeping_cash(strategies)
-    return found, cash_said(found)
 
 
 def rules_asked(given: dict[str, Any], market: Market) -> Rules | None:

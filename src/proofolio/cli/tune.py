@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import (
     GAMMA_RISKS,
@@ -22,7 +23,6 @@ from proofolio.backtesting.tuning import (
 )
 from proofolio.cli.market_options import (
     account_asked,
-    cash_asked,
     cash_option,
     costs_asked,
     market_asked,
@@ -62,7 +62,6 @@ def _listed(values: Sequence[float]) -> str:
 
 @click.command("tune", epilog=EXAMPLE)
 @market_options
-@cash_option
 @click.option(
     "--strategy",
     type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm", "control"]),
@@ -102,6 +101,7 @@ def _listed(values: Sequence[float]) -> str:
     metavar="LOOK_BACK:STEP",
     help="Also run over both spans, choosing anew every STEP periods by the last LOOK_BACK: 500:60.",
 )
+@cash_option
 @click.option(
     "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
 )
@@ -171,7 +171,8 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
     candidate: Any = tunable(given["strategy"], market.names, views_asked(given, market))
-    (candidate,), _ = cash_asked(given, [candidate])
+    if given["cash"]:
+        (candidate,) = keeping_cash([candidate])
     (candidate,), plan = obeying(
         given, rules_asked(given, market), [candidate], plan, costs, market, train[0] - 1
     )

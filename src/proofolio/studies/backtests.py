@@ -25,14 +25,14 @@ from proofolio.backtesting.experiments import (
 )
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.obedience import keeping_cash, under_rules
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
-from proofolio.backtesting.strategies import strategies_of
+from proofolio.backtesting.strategies import keeping_cash, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData
@@ -254,8 +254,7 @@ def backtest(
     cash : str or bool
         A column that is cash, such as a fund of short bills: it is no asset then, and its returns are the risk-free
         rate. Those that ask for cash may keep it, free of cost: ``"spo"`` and ``"mpo"``, also at the rate of
-        `risk_free` with True, and strategies of your own made with ``cash=True``. Those of risk shares keep none: a
-        riskless asset has no share in the risk.
+        `risk_free` with True, and strategies of your own made with ``cash=True``.
     account : Account, optional
         The money, and what shorts and money owed pay; a million and nothing by default.
     plan : ForecastPlan, optional
@@ -307,10 +306,11 @@ def backtest(
         strategies = ("mpo",) if obeyed is not None and obeyed.restricts else usual
     followed = views_of(views, market.names)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year, followed)
+    if cash is not False:
+        named = keeping_cash(named)
     first = market.first_row(start, plan.window)
-    placed = [_placed(s, plan.window) for s in named]
     chosen, plan = under_rules(
-        obeyed, placed if cash is False else keeping_cash(placed), plan, charge, market, first - 1,
+        obeyed, [_placed(s, plan.window) for s in named], plan, charge, market, first - 1,
         (account or Account()).value,
     )  # fmt: skip
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
@@ -322,8 +322,11 @@ def backtest(
 
 def _placed(strategy: Strategy, window: int) -> Strategy:
     """Return a strategy as this backtest runs it: a function with the window."""
-    own = isinstance(strategy, OwnStrategy) and strategy.window is None
-    return replace(strategy, window=window) if own else strategy
+    return (
+        replace(strategy, window=window)
+        if isinstance(strategy, OwnStrategy) and strategy.window is None
+        else strategy
+    )
 
 
 def record_of(

@@ -15,11 +15,12 @@ from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.obedience import cash_said, keeping_cash, under_rules
+from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.results import StrategyRun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.tuning import (
     Choice,
@@ -130,13 +131,13 @@ def tune(
     risk_free: str | float = 0.0,
     risk_free_as: RiskFreeAs | None = None,
     periods_per_year: float | None = None,
-    cash: str | bool = False,
     plan: ForecastPlan | None = None,
     jobs: int = 1,
     folder: str | Path | None = None,
     scheduler: str | None = None,
     progress: Progress | None = None,
     views: GivenViews = None,
+    cash: str | bool = False,
     **forecasts: Any,
 ) -> TuningResult:
     """Try a grid of parameters on a training span, choose by a rule, and simulate the choice on the test span, once.
@@ -175,14 +176,14 @@ def tune(
         What the column holds; prices by default.
     periods_per_year : float, optional
         By default as the dates show: 252 for trading days, 365 for every day, 52, 12, 4.
-    cash : str or bool
-        As for `backtest`: every combination may keep cash, as ``"spo"`` and ``"mpo"`` can.
     plan : ForecastPlan, optional
         All options of the forecasts.
     jobs, folder, scheduler, progress
         As for `backtest`.
     views : Views, ViewControl or path, optional
         What ``"views"`` follows, as for `backtest`; each combination is then of its horizon, risk and costs.
+    cash : str or bool
+        As for `backtest`: mpo may keep it, with every combination.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -223,7 +224,6 @@ def tune(
     candidate: Any = tunable(strategy, market.names, views_of(views, market.names))
     if cash is not False:
         (candidate,) = keeping_cash([candidate])
-        cash_said([candidate])
     (candidate,), plan = under_rules(
         rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
     )

@@ -29,12 +29,14 @@ def test_without_limits_and_costs_the_gap_is_zero():
             gap = quiet(control, policy, 20)
             assert abs(gap.gap) < 1e-12
             assert gap.value == pytest.approx(gap.upper, rel=1e-12)
+            assert str(gap).endswith("gap 0.000% (0.000% to 0.000%)")
 
 
 def test_no_path_of_100_random_problems_has_a_negative_gap(monkeypatch):
     monkeypatch.setattr(
         "proofolio.models.control.bound.ROUNDS", 2
     )  # the bound holds however far the method got
+    monkeypatch.setattr("proofolio.models.control.policies.SINGLE_ITERATIONS", 40)  # and for poor policies
     rng = np.random.default_rng(1)
     sets = (
         None,

@@ -33,7 +33,9 @@ def test_a_network_of_zeros_is_the_projected_policy():
 def test_training_loses_less_than_where_it_began():
     pytest.importorskip("torch")
     control = random_control(np.random.default_rng(3), 2, 2, limits=0.1, l1=0.004, horizon=0.5)
-    policy = control.learned(seconds=2.0, paths=32)
+    policy = control.learned(60, 32)
     learned, began = quiet(control, policy, 40), quiet(control, control.projected(), 40)
     assert learned.gap < began.gap
     assert learned.per_path.min() >= -1e-9
+    again = quiet(control, control.learned(60, 32), 40)
+    assert again.value == pytest.approx(learned.value, rel=1e-9)

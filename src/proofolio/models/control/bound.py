@@ -88,10 +88,11 @@ class Gap:
 
     def __str__(self) -> str:
         """Return one line."""
-        low, high = self.interval
+        # what rounding leaves of a gap of zero may be below it; -0.000% is no news
+        gap, low, high = (round(share, 8) + 0.0 for share in (self.gap, *self.interval))
         part = "" if self.known else ", of which part is the value of knowing the regime"
         return (
-            f"{self.policy}: {self.value:.6g} of at most {self.upper:.6g}, gap {self.gap:.3%} "
+            f"{self.policy}: {self.value:.6g} of at most {self.upper:.6g}, gap {gap:.3%} "
             f"({low:.3%} to {high:.3%}){part}"
         )
 

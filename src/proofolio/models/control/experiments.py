@@ -102,9 +102,9 @@ ASSUMED = (
 
 ASSUMED_OF_GAPS = (
     "Drifts and covariances are assumed (models/control/published.py; for 50 assets a random market of three factors). "
-    "gamma 3, eta 0.1, Lambda the mean covariance, monthly steps for five years, positions that do not "
-    "drift, first positions 0. A plan of lookahead was chosen on other paths. The gap is between the means of value and "
-    "bound over the paths, low and high are its 95 % interval, in floating point."
+    "gamma 3, eta 0.1, Lambda the mean covariance, monthly steps for five years, positions that do not drift, first "
+    "positions 0. A plan of lookahead was chosen on other paths. The gap is between the means of value and bound over "
+    "the paths, low and high are its 95 % interval, in floating point."
 )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, UnsupportedProgram
+from proofolio.models.arguments import whole
 from proofolio.models.control.policies import Policy, in_steps
 from proofolio.models.control.problem import ControlProblem
 
@@ -22,6 +23,7 @@ __all__ = ["Learned", "trained"]
 
 WIDTH = 64  # of two hidden layers
 RATE = 3e-3  # Adam's steps
+LOOK = 20  # steps between two looks at the paths of validation
 STREAM = 4  # number of the stream of training paths: never those of a bound or a choice
 SOFT = (
     0.05  # slope below the threshold while training, so that a threshold can be unlearned; none when trading
@@ -60,9 +62,7 @@ class Learned(Policy):
         return self.limits.project(theta + step)
 
 
-def trained(
-    control: ControlProblem, seconds: float, paths: int, seed: int, steps_per_year: float, threads: int = 1
-) -> Learned:
+def trained(control: ControlProblem, steps: int, paths: int, seed: int, steps_per_year: float) -> Learned:
     """Return a trained policy; see `RegimeControl.learned`."""
     try:
         import torch  # the extra `learned`: heavy, and only this needs it
@@ -71,8 +71,7 @@ def trained(
             "a learned policy needs PyTorch: install the extra, pip install 'proofolio[learned]'; lookahead does "
             "without"
         ) from None
-    if not seconds > 0.0:
-        raise BadData(f"seconds is {seconds:g}; training needs some")
+    steps, paths = whole("steps", steps, 1), whole("paths", paths, 1)
     discrete, limits = (
         in_steps(control, steps_per_year),
         Policy(control, steps_per_year=steps_per_year).limits,
@@ -81,7 +80,7 @@ def trained(
         raise BadData(
             "a learned policy keeps a box and pays linear costs; for other limits and costs use lookahead"
         )
-    return _Training(torch, control, discrete, limits, steps_per_year, threads).run(seconds, paths, seed)
+    return _Training(torch, control, discrete, limits, steps_per_year).run(steps, paths, seed)
 
 
 class _Training:
@@ -95,7 +94,6 @@ class _Training:
         threads: int,
     ) -> None:
         self.torch, self.control, self.discrete, self.steps = torch, control, discrete, steps_per_year
-        torch.set_num_threads(threads)
         as_tensor = self._tensor
         self.M, self.inverse, self.q = (
             as_tensor(discrete.M),
@@ -113,10 +111,8 @@ class _Training:
     def _tensor(self, array: Floats) -> Any:
         return self.torch.tensor(np.ascontiguousarray(array), dtype=self.torch.float64)
 
-    def run(self, seconds: float, paths: int, seed: int) -> Learned:
-        """Train until the time is over, and return what lost least on paths of validation."""
-        from time import perf_counter
-
+    def run(self, steps: int, paths: int, seed: int) -> Learned:
+        """Train for so many steps of Adam, and return what lost least on paths of validation."""
         torch, control, d, m = self.torch, self.control, self.control.d, self.control.m
         torch.manual_seed(seed)
         net = torch.nn.Sequential(
@@ -131,10 +127,9 @@ class _Training:
         rng = np.random.default_rng([STREAM, seed])
         years = (self.discrete.steps or round(5.0 * self.steps)) / self.steps
         held_out = control.chain.simulate(paths, years, self.steps, rng)
-        best, kept, began = np.inf, None, perf_counter()
-        step = 0
-        while kept is None or perf_counter() - began < seconds:
-            if step % 20 == 0:
+        best, kept = np.inf, self._numbers(net, threshold)
+        for step in range(steps + 1):
+            if step % LOOK == 0 or step == steps:
                 with torch.no_grad():
                     lost = float(self._loss(net, threshold, held_out, 0.0))
                 if lost < best:
@@ -144,7 +139,6 @@ class _Training:
             self._loss(net, threshold, z, SOFT).backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
-            step += 1
         layers, cut = kept
         return Learned(control, steps_per_year=self.steps, layers=layers, threshold=cut, scale=self.scale)
 

@@ -65,12 +65,19 @@ class TradedProblem(ControlProblem):
         return OneStep(self, steps_per_year=steps_per_year)
 
     def learned(
-        self, seconds: float = 40.0, paths: int = 256, seed: int = 0, *, steps_per_year: float = 12.0
+        self, steps: int = 200, paths: int = 128, seed: int = 0, *, steps_per_year: float = 12.0
     ) -> Learned:
         """Return a small network on top of the exact step, trained on the losses of simulated paths; an experiment.
 
-        For a box and linear costs. How much is trained in the time depends on the machine: `bound` says what came out,
-        and `lookahead` stands beside it.
+        For a box and linear costs: `bound` says what came out, and `lookahead` stands beside it.
+
+        Parameters
+        ----------
+        steps : int
+            Of training, each on new paths.
+        paths, seed : int
+        steps_per_year : float
+            It trades in steps of this length only.
 
         Raises
         ------
@@ -79,7 +86,7 @@ class TradedProblem(ControlProblem):
         BadData
             For other limits, or fixed costs.
         """
-        return trained(self, seconds, paths, seed, steps_per_year)
+        return trained(self, steps, paths, seed, steps_per_year)
 
     def choose(
         self, policies: Sequence[Trades], paths: int = 100, seed: int = 0, steps_per_year: float = 12.0
