@@ -155,3 +155,12 @@ def test_a_trade_of_just_the_smallest_is_allowed(price, smallest):
         np.array([price]), np.zeros(1), 100.0, np.array([smallest]), TradeCost.of(1), smallest=smallest
     )
     assert found.shares.tolist() == [3.0]
+
+
+def test_impact_far_below_the_trade_wanted_is_exact():
+    """A thousand is wanted, and half of its power 3/2 is charged: the most whole k with k + cost(k) <= 1000."""
+    found = nearest_lots(np.ones(1), np.zeros(1), 1000.0, np.array([1000.0]), TradeCost.of(1, 0.0, 0.5))
+    most = max(k for k in range(1001) if k + 500 * (k / 1000) ** 1.5 <= 1000)
+    assert found.shares.tolist() == [most]
+    assert found.proved
+    assert found.cash >= 0.0

@@ -236,3 +236,23 @@ def test_trades_of_today_say_how_far_each_view_is_believed():
     assert "confidence 0.50; it has moved" in text
     assert "surprise  Theil's test of prior and views: p =" in text
     assert today.document()["views"]["views"][1]["confidence"] == 0.5
+
+
+@pytest.mark.filterwarnings("ignore::proofolio.errors.DoubtfulViews")
+def test_backtest_tune_and_trade_take_views():
+    made = market()
+    prices = pd.DataFrame(
+        100.0 * np.cumprod(1.0 + made.returns, axis=0), index=pd.DatetimeIndex(made.dates), columns=NAMES
+    )
+    options = {"views": control(), "window": WINDOW + 10}
+    names = ["market", "views", "views-static:0.5", "views-placebo"]
+    result = pf.backtest(prices, names, rebalance="weekly", **options)
+    assert list(result.figures.index) == names
+    assert (result.figures["unanswered"] == 0).all()
+    assert (result.figures["unproved"] == 0).all()
+    grid = {"horizon": [1], "gamma_risk": [1.25], "gamma_trade": [1.0, 4.0]}
+    found = pf.tune(prices, "views", grid, rebalance="weekly", **options)
+    assert {trial.strategy.gamma_trade for trial in found.trials} == {1.0, 4.0}
+    today = pf.trades_today(prices, {"A": 0.5, "D": 0.5}, "views", **options)
+    assert today.proved
+    assert today.wanted.sum() == pytest.approx(1.0)

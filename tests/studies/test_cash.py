@@ -7,6 +7,7 @@ import pytest
 
 import proofolio as pf
 from proofolio.backtesting.strategies import MeanVarianceControl
+from proofolio.errors import BadData
 
 WINDOW = 120
 
@@ -76,3 +77,19 @@ def test_mpo_keeps_cash_where_cvxpy_would(with_bills):
 def test_cash_that_is_none(with_bills, change, words):
     with pytest.raises(pf.BadData, match=words):
         pf.backtest(with_bills, window=WINDOW, **change)
+
+
+def test_every_combination_of_a_grid_may_keep_cash(with_bills):
+    grid = {"horizon": [1], "gamma_risk": [5.0, 5000.0], "gamma_trade": [1e-4]}
+    found = pf.tune(with_bills, "mpo-no-hmm", grid, window=WINDOW, cash="BIL", cost_bps=0)
+    assert all(trial.strategy.cash for trial in found.trials)
+    shy = pf.backtest(with_bills, [found.trials[1].strategy], window=WINDOW, cash="BIL", cost_bps=0)
+    assert (
+        shy[found.trials[1].strategy.name].cash.iloc[-1] > 0.5
+    )  # a fearful one holds bills for the most part
+
+
+@pytest.mark.parametrize("names", [["erc-no-hmm"], ["fix-mix", "mpo-rp-no-hmm"]])
+def test_shares_of_risk_leave_no_place_for_cash(with_bills, names):
+    with pytest.raises(BadData, match="can keep cash: name spo or mpo"):
+        pf.backtest(with_bills, names, window=WINDOW, cash="BIL")

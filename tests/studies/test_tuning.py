@@ -15,6 +15,7 @@ from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.strategies import FixMix, strategies_named
 from proofolio.backtesting.tuning import Grid, Rule, grid_of, walk_forward
+from proofolio.report.tuning import compared_table
 
 WINDOW = 120
 GRID = {"horizon": [1, 2], "gamma_risk": [1, 50], "gamma_trade": [1e-4, 1e-3, 25]}
@@ -170,3 +171,19 @@ def test_walk_forward_never_looks_ahead(prices):
     assert re.match(r"\d{4}-\d\d-\d\d", document["choices"][0]["traded"][0])
     with pytest.raises(pf.BadData, match="look back on fewer"):
         tuned(prices, walk_forward=(500, 20))
+
+
+def test_the_comparison_says_what_the_walk_forward_earned():
+    rng = np.random.default_rng(2)
+    prices = pd.DataFrame(
+        100 * np.exp(np.cumsum(rng.normal(0.0004, 0.01, (140, 2)), axis=0)),
+        index=pd.bdate_range("2021-01-04", periods=140),
+        columns=["A", "B"],
+    )
+    grid = {"horizon": [1], "gamma_risk": [5.0], "gamma_trade": [0.001, 0.1]}
+    found = pf.tune(prices, "mpo-no-hmm", grid, window=40, walk_forward=(20, 20))
+    rows = {row[:2]: row[2] for row in compared_table(found).rows if row[0] == "walk-forward"}
+    assert rows == {
+        ("walk-forward", "mpo-no-hmm, chosen anew"): f"{found.walked.run.metrics.sharpe:.3f}",
+        ("walk-forward", "fix-mix"): f"{found.walked.reference.metrics.sharpe:.3f}",
+    }

@@ -59,14 +59,14 @@ SKIPPED = {("folder", "text"), ("scheduler", "text")}
 @pytest.mark.parametrize(("name", "argument"), CASES, ids=[f"{name}-{argument}" for name, argument in CASES])
 def test_what_an_argument_cannot_be_is_refused_in_one_sentence_or_understood(name, argument):
     function, usual = CALLS[name]
-    refused = 0
+    said = []
     for kind, value in WRONG.items():
         if (argument, kind) in SKIPPED:
             continue
         try:
             function(**(usual | {argument: value}))
         except BadData as error:
-            refused += 1
-            assert "\n" not in str(error), (argument, kind)
-            assert len(str(error)) < 500, (argument, kind)
-    assert refused >= 3
+            said.append(str(error))
+    # Views are read by the strategies that follow them, and none of these does.
+    assert len(said) >= (1 if argument == "views" else 3)
+    assert all("\n" not in sentence and len(sentence) < 500 for sentence in said)

@@ -316,8 +316,9 @@ class ForecastPlan:
             regime_assets = PREFERRED if named else market.names[:2]
         if isinstance(regime_assets, str):
             raise BadData(f"regime_assets is {regime_assets!r}; give a list of names, [{regime_assets!r}].")
-        listed = list(regime_assets) if isinstance(regime_assets, Iterable) else [regime_assets]
-        if isinstance(regime_assets, Mapping) or not all(isinstance(name, str) for name in listed):
+        given: Any = regime_assets  # whatever a user gave
+        listed = list(given) if isinstance(given, Iterable) else [given]
+        if isinstance(given, Mapping) or not all(isinstance(name, str) for name in listed):
             raise BadData(f"regime_assets is {shown_value(regime_assets)}; give a list of names of assets.")
         driving = tuple(market.column(name) for name in listed)
         known = [f.name for f in fields(cls) if f.name != "driving"]

@@ -145,10 +145,10 @@ class Market:
             doubts += _other_calendar(dates, calendar, where)
         doubts += data_warnings(returns, dates, calendar, where)
         what = f"{where}: the risk-free " + ("rate" if column is None else f"column {column!r}")
-        if column is None:
+        if not isinstance(risk_free, str):
             rate = yearly_rate(risk_free, calendar, len(returns))
         else:
-            values = sound_rates(table, column, dates, where)
+            values = sound_rates(table, risk_free, dates, where)
             kind = risk_free_as or ("period-rate" if are_returns else "price")
             rate = column_rate(values, dates, kind, calendar, before, what, said=risk_free_as is not None)
         require_plausible(rate, returns.to_numpy(dtype=np.float64), calendar, what)

@@ -155,12 +155,14 @@ def strategy(
     found = getattr(named, "__name__", type(named).__name__) if name is None else name
     if found == "<lambda>" or not found.strip():
         raise BadData('a strategy of a lambda has no name of its own; give one: pf.strategy(f, name="mine").')
-    if not isinstance(forecasts, str) or forecasts not in ("nothing", "regimes", "history"):
-        close = did_you_mean(forecasts, ("regimes", "history")) if isinstance(forecasts, str) else ""
+    needed: Any = forecasts  # whatever a user gave
+    if not isinstance(needed, str) or needed not in ("nothing", "regimes", "history"):
+        close = did_you_mean(needed, ("regimes", "history")) if isinstance(needed, str) else ""
         raise BadData(
             f"forecasts is {shown_value(forecasts)}{close}; strategies are given regimes, history or nothing."
         )
-    for what, given in (("window", window), ("horizon", horizon)):
+    lengths: tuple[tuple[str, Any], ...] = (("window", window), ("horizon", horizon))
+    for what, given in lengths:
         if given is None and what == "window":
             continue
         if isinstance(given, bool) or not isinstance(given, Integral) or given < 1:

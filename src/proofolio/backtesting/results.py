@@ -165,6 +165,8 @@ def figures_of(run: Simulation) -> dict[str, Any]:
     """Return the figures of a run by name, with the closes to be doubted."""
     return {
         **run.metrics.document(),
+        "cash": float(run.cash.mean()),
+        "charges": float(run.charges.sum()),
         "unanswered": int(run.unanswered.sum()),
         "unproved": int(run.unproved.sum()),
         "rules_missed": int(run.rules_missed.sum()),
@@ -258,12 +260,16 @@ class BacktestRecord:
         ]
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """Return the tables that are written as CSV, by name: figures, wealth, each strategy's weights and trades."""
+        """Return the tables that are written as CSV, by name: figures, wealth, each strategy's weights and trades.
+
+        Beside the trades stand their cost and the charges of the period that follows, and beside the weights the cash,
+        so that wealth can be computed again: the rows of the weights add up to 1.
+        """
         runs = [self[name] for name in self.names]
         found = {"figures": self.figures, "wealth": pd.concat([run.wealth for run in runs], axis=1)}
         for run in runs:
-            found[f"weights-{run.name}"] = run.weights
-            found[f"trades-{run.name}"] = run.trades
+            found[f"weights-{run.name}"] = _beside(run.weights, cash=run.cash)
+            found[f"trades-{run.name}"] = _beside(run.trades, cost=run.costs, charge=run.charges)
         regimes = regime_summary(self.context)
         return found if regimes is None else found | {"regimes": regimes}
 
@@ -301,6 +307,11 @@ class BacktestRecord:
         if self.solvers:
             found["sca_against_slsqp"] = [row.document() for row in self.solvers]
         return found
+
+
+def _beside(table: pd.DataFrame, **columns: pd.Series) -> pd.DataFrame:
+    """Return a table by asset with columns beside it; where an asset has the name of one, it is put in brackets."""
+    return table.assign(**{f"[{n}]" if n in table.columns else n: values for n, values in columns.items()})
 
 
 _DOUBTS = (

@@ -82,6 +82,8 @@ def column_rate(
         _refuse(values, bad, dates, what, "yearly rate", kind)
         return np.array((1.0 + values[before:]) ** (1.0 / calendar.periods_per_year) - 1.0)
     if kind == "price":
+        bad = values < LEAST_PRICE
+        _refuse(values, bad, dates, what, "price", kind)
         standing = float(np.mean(np.diff(values) <= 0.0)) if len(values) > 1 else 0.0
         if not said and float(np.max(values)) < LARGEST_PERCENT and standing > STANDING:
             raise BadData(
@@ -89,8 +91,6 @@ def column_rate(
                 f"its steps, so it seems to hold rates in percents, and a price of cash rises; divide percents by 100 "
                 "and say yearly-rate (--risk-free-as yearly-rate; in Python risk_free_as=), or say price if it is one."
             )
-        bad = values < LEAST_PRICE
-        _refuse(values, bad, dates, what, "price", kind)
         rates = np.diff(values) / values[:-1]
         if before == 0:
             raise BadData(

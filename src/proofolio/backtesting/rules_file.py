@@ -261,7 +261,7 @@ def _require_fractions(rules: Rules, exposure: _Table) -> None:
     for key, limit, highest in given:
         if math.isfinite(limit) and (abs(limit) > highest or abs(limit) >= PERCENTS):
             raise BadData(
-                f"{rules.where}: {key} is {limit:g}, more than there is; give a fraction of the portfolio, 0.4 for 40 %."
+                f"{rules.where}: {key} is {limit:g}; give a fraction of the portfolio, 0.4 for 40 %."
             )
 
 

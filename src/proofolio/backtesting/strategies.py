@@ -35,6 +35,7 @@ __all__ = [
     "MeanVarianceControl",
     "RegimeBudgets",
     "RiskParityControl",
+    "keeping_cash",
     "strategies_named",
     "strategies_of",
 ]
@@ -460,6 +461,23 @@ def strategies_named(
     if not made:
         raise BadData(f"no strategy is named; choose from {', '.join(NAMES)} or all.")
     return tuple(made)
+
+
+def keeping_cash(strategies: Sequence[Strategy]) -> tuple[Strategy, ...]:
+    """Return strategies with leave to keep cash: spo and mpo, and the others as they are.
+
+    Raises
+    ------
+    BadData
+        When none of them can: shares of risk are shares of what has some.
+    """
+    found = [replace(s, cash=True) if isinstance(s, MeanVarianceControl) else s for s in strategies]
+    if not any(getattr(s, "cash", False) for s in found):
+        raise BadData(
+            f"none of {', '.join(s.name for s in strategies)} can keep cash: name spo or mpo, or a function of your "
+            "own made with cash=True; cash has no risk that risk parity could share out."
+        )
+    return tuple(found)
 
 
 def strategies_of(

@@ -331,8 +331,9 @@ def trades_today(
             f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
             "or a Series."
         )
-    if isinstance(costs, bool) or not isinstance(costs, float | int):
-        require_arguments(costs=costs)
+    charge: Any = costs  # whatever a user gave
+    if isinstance(charge, bool) or not isinstance(charge, float | int):
+        require_arguments(costs=math.nan if charge is None else charge)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
     if not 0.0 <= number("smallest", smallest) < math.inf:

@@ -203,8 +203,8 @@ class ViewExperiment:
         return (
             f"{start}: against the same confidences shifted in time it has earned {one.mean:+.2f} % a year of "
             f"certainty equivalent with one view at a time (95 % interval {one.low:.2f} to {one.high:.2f}, rank "
-            f"{self.rank} of {of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} to "
-            f"{both.high:.2f}, rank {self.both_rank})."
+            f"{self.rank} of {of} from below), and {both.mean:+.2f} with both opposite views at once ({both.low:.2f} "
+            f"to {both.high:.2f}, rank {self.both_rank})."
         )
 
     def document(self) -> dict[str, Any]:

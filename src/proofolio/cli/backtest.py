@@ -13,9 +13,11 @@ from proofolio.backtesting.experiments import cost_sensitivity, crisis_figures
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.rules import Rules
 from proofolio.backtesting.solver_comparison import compare_solvers
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.cli.market_options import (
     account_asked,
+    cash_option,
     costs_asked,
     market_asked,
     market_options,
@@ -62,6 +64,7 @@ Examples:
     "--train", metavar="FROM:TO", help="Dates known before the first trade; all of them by default."
 )
 @click.option("--test", metavar="FROM:TO", help="Dates traded; all after the window, or --train, by default.")
+@cash_option
 @click.option(
     "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
 )
@@ -123,6 +126,8 @@ def _run(out: Path, given: dict[str, Any]) -> BacktestResult:
     plan = plan_asked(given, market)
     costs, rules = costs_asked(given, market), rules_asked(given, market)
     strategies = strategies_asked(given, names_in(given["strategies"] or _usual(rules, given)), market)
+    if given["cash"]:
+        strategies = keeping_cash(strategies)
     strategies, plan = obeying(given, rules, strategies, plan, costs, market, start - 1)
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "backtest") as progress:
@@ -207,6 +212,7 @@ def _options(given: dict[str, Any], market: Market, driving: list[str]) -> dict[
         + (f", those in {given['costs'].name}" if given["costs"] else ""),
         "value": f"{account_asked(given).value:g}",
         "borrowing": f"{given['borrow_bps']:g} bp a year, margin {given['margin_bps']:g} bp",
+        "cash": "spo and mpo may keep it" if given["cash"] else "none is kept",
         "horizon": f"{given['horizon']} periods",
         "gamma risk": f"{given['gamma_risk']:g}",
         "gamma trade": f"{given['gamma_trade']:g}",

@@ -242,6 +242,13 @@ def market_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+cash_option = click.option(
+    "--cash",
+    is_flag=True,
+    help="spo and mpo may keep cash: it earns the risk-free rate, and moving it is free.",
+)
+
+
 def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the parameters of strategies to a command; they arrive as keywords."""
     for option in reversed(_STRATEGY_OPTIONS):

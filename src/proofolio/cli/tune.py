@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import (
     GAMMA_RISKS,
@@ -22,6 +23,7 @@ from proofolio.backtesting.tuning import (
 )
 from proofolio.cli.market_options import (
     account_asked,
+    cash_option,
     costs_asked,
     market_asked,
     market_options,
@@ -99,6 +101,7 @@ def _listed(values: Sequence[float]) -> str:
     metavar="LOOK_BACK:STEP",
     help="Also run over both spans, choosing anew every STEP periods by the last LOOK_BACK: 500:60.",
 )
+@cash_option
 @click.option(
     "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
 )
@@ -168,6 +171,8 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
     candidate: Any = tunable(given["strategy"], market.names, views_asked(given, market))
+    if given["cash"]:
+        (candidate,) = keeping_cash([candidate])
     (candidate,), plan = obeying(
         given, rules_asked(given, market), [candidate], plan, costs, market, train[0] - 1
     )

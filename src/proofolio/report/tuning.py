@@ -38,17 +38,20 @@ def best_table(result: TuningRecord, count: int) -> Table:
 
 
 def compared_table(result: TuningRecord) -> Table:
-    """Return the choice and fix-mix on both spans."""
+    """Return the choice and fix-mix on both spans, and what a walk-forward run earned beside fix-mix."""
     chosen = f"{result.test_run.name}, chosen"
-    rows = [
-        (span, name, *_figures(m), f"{1e4 * m.costs:.1f} bp")
-        for span, name, m in (
-            ("train", chosen, result.chosen.metrics),
-            ("train", "fix-mix", result.reference_train.metrics),
-            ("test", chosen, result.test_run.metrics),
-            ("test", "fix-mix", result.reference_test.metrics),
-        )
+    compared = [
+        ("train", chosen, result.chosen.metrics),
+        ("train", "fix-mix", result.reference_train.metrics),
+        ("test", chosen, result.test_run.metrics),
+        ("test", "fix-mix", result.reference_test.metrics),
     ]
+    if result.walked is not None:
+        compared += [
+            ("walk-forward", f"{result.test_run.name}, chosen anew", result.walked.run.metrics),
+            ("walk-forward", "fix-mix", result.walked.reference.metrics),
+        ]
+    rows = [(span, name, *_figures(m), f"{1e4 * m.costs:.1f} bp") for span, name, m in compared]
     return Table(("on", "strategy", *FIGURES, "cost"), rows, range(2, 8))
 
 

@@ -32,7 +32,7 @@ from proofolio.backtesting.results import BacktestRecord
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
-from proofolio.backtesting.strategies import MeanVarianceControl, strategies_of
+from proofolio.backtesting.strategies import keeping_cash, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData
@@ -306,9 +306,11 @@ def backtest(
         strategies = ("mpo",) if obeyed is not None and obeyed.restricts else usual
     followed = views_of(views, market.names)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year, followed)
+    if cash is not False:
+        named = keeping_cash(named)
     first = market.first_row(start, plan.window)
     chosen, plan = under_rules(
-        obeyed, [_placed(s, plan.window, cash is not False) for s in named], plan, charge, market, first - 1,
+        obeyed, [_placed(s, plan.window) for s in named], plan, charge, market, first - 1,
         (account or Account()).value,
     )  # fmt: skip
     runner = TaskRunner(jobs, None if folder is None else Path(folder), scheduler, progress)
@@ -318,11 +320,13 @@ def backtest(
     )  # fmt: skip
 
 
-def _placed(strategy: Strategy, window: int, cash: bool) -> Strategy:
-    """Return a strategy as this backtest runs it: a function with the window, mean-variance named with cash."""
-    if isinstance(strategy, OwnStrategy) and strategy.window is None:
-        return replace(strategy, window=window)
-    return replace(strategy, cash=True) if cash and isinstance(strategy, MeanVarianceControl) else strategy
+def _placed(strategy: Strategy, window: int) -> Strategy:
+    """Return a strategy as this backtest runs it: a function with the window."""
+    return (
+        replace(strategy, window=window)
+        if isinstance(strategy, OwnStrategy) and strategy.window is None
+        else strategy
+    )
 
 
 def record_of(

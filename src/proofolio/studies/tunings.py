@@ -14,12 +14,13 @@ from proofolio.backtesting.account import Account
 from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
-from proofolio.backtesting.market import Market, market_of
+from proofolio.backtesting.market import Market
 from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.results import StrategyRun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance
+from proofolio.backtesting.strategies import keeping_cash
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.tuning import (
     Choice,
@@ -36,7 +37,7 @@ from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.report.backtest_charts import wealth_chart
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
-from proofolio.studies.given import costs_given, plan_given
+from proofolio.studies.given import costs_given, market_given, plan_given
 
 __all__ = ["TuningResult", "tune"]
 
@@ -136,6 +137,7 @@ def tune(
     scheduler: str | None = None,
     progress: Progress | None = None,
     views: GivenViews = None,
+    cash: str | bool = False,
     **forecasts: Any,
 ) -> TuningResult:
     """Try a grid of parameters on a training span, choose by a rule, and simulate the choice on the test span, once.
@@ -180,6 +182,8 @@ def tune(
         As for `backtest`.
     views : Views, ViewControl or path, optional
         What ``"views"`` follows, as for `backtest`; each combination is then of its horizon, risk and costs.
+    cash : str or bool
+        As for `backtest`: mpo may keep it, with every combination.
     **forecasts
         Without a `plan`, its options: `regime_assets` by name, `window`, `K`, `refit`, ... (see `ForecastPlan`).
 
@@ -210,7 +214,7 @@ def tune(
         risk_free_as=risk_free_as, periods_per_year=periods_per_year, plan=plan, jobs=jobs, folder=folder,
         scheduler=scheduler, progress=progress,
     )  # fmt: skip
-    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
+    market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     lists = grid_of(grid)
     rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
@@ -218,6 +222,8 @@ def tune(
     first, last = train or (None, None)
     start = market.first_row(first, plan.window)
     candidate: Any = tunable(strategy, market.names, views_of(views, market.names))
+    if cash is not False:
+        (candidate,) = keeping_cash([candidate])
     (candidate,), plan = under_rules(
         rules_of(rules, market.names), [candidate], plan, charge, market, start - 1, Account().value
     )

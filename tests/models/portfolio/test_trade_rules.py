@@ -220,6 +220,20 @@ def test_the_periods_to_trade_in_are_those_of_a_mixed_integer_program(charge):
     assert found.objective == pytest.approx(value - charge * found.trades.sum(), abs=1e-12)
 
 
+def test_cash_is_traded_without_rules():
+    """All of the fund is sold for cash, which is less than cash's smallest trade would be, and one fee is paid."""
+    model = MeanVariance(2, 1, 0.0, 0.0, minimum_trade=0.5, fixed_cost=1e-3, cash=1)
+    found = model.solve([-1.5e-2, 0.0], np.zeros((2, 2)), [0.1, 0.9], confirm="none")
+    np.testing.assert_allclose(found["W"][:, 0], [0.0, 1.0], atol=1e-6)
+    assert found.objective == pytest.approx(-1e-3, abs=1e-8)
+
+
+def test_bad_data_is_no_pattern_that_cannot_be_kept():
+    model = MeanVariance(2, 2, 1.0, 1e-3)
+    with pytest.raises(BadData, match="positive semidefinite"):
+        model.best_trading_periods([0.0, 0.0], np.diag([1.0, -1.0]), [0.5, 0.5], 1e-4)
+
+
 def test_patterns_are_refused_where_they_are_too_many():
     with pytest.raises(BadData, match="up to 10 periods"):
         MeanVariance(2, 11, 1.0, 1e-3).best_trading_periods([0.0, 0.0], np.eye(2), [0.5, 0.5], 1e-4)

@@ -131,7 +131,9 @@ class MeanVariance:
             self.n, self.H, plan_set, lower=lower, upper=upper, groups=groups, cardinality=cardinality,
             turnover_limit=turnover_limit, cash=cash,
         )  # fmt: skip
-        self.trade_rules = TradeRules.of(self.n, minimum_trade, fixed_cost, conditional_caps)
+        self.trade_rules = TradeRules.of(self.n, minimum_trade, fixed_cost, conditional_caps).without(
+            self.cash
+        )
         given = half_spread, power_impact, asymmetry
         alone = all(each is None for each in given)
         a, p, c = (1.0, 0.0, 0.0) if alone else (0.0 if each is None else each for each in given)

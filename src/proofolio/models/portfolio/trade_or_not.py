@@ -90,13 +90,16 @@ def trading_periods(
             upper = np.array([plans.upper[block].min(axis=0) for block in blocks])
             try:
                 merged = PlanSet(n, len(blocks), lower, upper, cash=plans.cash)
+            except BadData:  # no weights keep the bounds of all periods of a block
+                continue
+            try:
                 step = solved(
                     merged,
                     np.array([mean[block].sum(axis=0) for block in blocks]),
                     np.array([covariance[block].sum(axis=0) for block in blocks]),
                     w0,
                 )
-            except BadData:  # no weights keep the bounds of all periods of a block, or none is reached
+            except NoPlan:
                 continue
             value += step.objective - charge * len(blocks)
             above, ok = step.residuals.gap, ok and step.ok

@@ -98,6 +98,11 @@ class TradeRules:
         least, fee = each_asset("minimum_trade", minimum_trade, n), each_asset("fixed_cost", fixed_cost, n)
         return cls(least, fee, tuple(caps))
 
+    def without(self, cash: int | None) -> TradeRules:
+        """Return the same rules, of which trades of cash are free."""
+        traded = np.arange(self.minimum_trade.size) != (-1 if cash is None else cash)
+        return TradeRules(self.minimum_trade * traded, self.fixed_cost * traded, self.caps)
+
     @property
     def empty(self) -> bool:
         """Whether nothing is asked for."""
