@@ -59,7 +59,7 @@ def runs_of_another_future(market_of, two_regimes):
 
 def test_all_is_every_strategy_with_and_without_the_hidden_markov_model(runs):
     assert list(runs) == [
-        "buy-and-hold:A0", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc",
+        "buy-and-hold:A0", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control",
         "spo-no-hmm", "mpo-no-hmm", "spo-rp-no-hmm", "mpo-rp-no-hmm", "erc-no-hmm",
     ]  # fmt: skip
 
