@@ -337,8 +337,6 @@ def trades_today(
         require_arguments(costs=math.nan if charge is None else charge)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
-    if not 0.0 <= number("smallest", smallest) < math.inf:
-        raise BadData(f"the smallest trade is {smallest:g}; give money, 0 or more.")
     lot = None if lot is None else whole("lot", lot, 1)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
     followed = views_of(views, market.names)
