@@ -8,7 +8,7 @@ import proofolio as pf
 from proofolio.backtesting.today import NO_TRADE
 
 DAYS = pd.bdate_range("2021-01-04", periods=60)
-DRIFT = np.array([0.006, -0.006, 0.001])
+DRIFT = np.array([0.03, -0.03, 0.001])
 RULES = {"weights": {"lower": -0.3, "upper": 0.9}, "exposure": {"cash": [-0.2, 0.2]}}
 SHORTS = {"weights": {"lower": -0.3, "upper": 0.9}}
 

@@ -62,7 +62,8 @@ class Holdings:
     def _require_worth(self, total: float) -> None:
         if not total > 0.0:
             raise BadData(
-                f"{self.where}: what is held, sold short and owed adds up to {total:g}; a portfolio is worth more than 0."
+                f"{self.where}: what is held, sold short and owed adds up to {total:g}; a portfolio is worth "
+                "more than 0."
             )
 
     def require_allowed(self, names: tuple[str, ...], lower: Sequence[float], least_cash: float) -> None:
@@ -88,13 +89,13 @@ class Holdings:
         )
         if short is not None:
             raise BadData(
-                f"{self.where}: the amount of {short!r} is {self.amounts[short]:g}, which is sold short; correct it, or "
-                f"allow shorts by rules for spo or mpo: weights.lower, or weights.assets.{short}.lower, below 0."
+                f"{self.where}: the amount of {short!r} is {self.amounts[short]:g}, which is sold short; correct it, "
+                f"or allow shorts by rules for spo or mpo: weights.lower, or weights.assets.{short}.lower, below 0."
             )
         if self.cash < 0.0 and least_cash >= 0.0:
             raise BadData(
-                f"{self.where}: the cash is {self.cash:g}, which is owed; correct it, or allow debts by rules for spo or "
-                "mpo: exposure.cash = [low, high] with low below 0."
+                f"{self.where}: the cash is {self.cash:g}, which is owed; correct it, or allow debts by rules for spo "
+                "or mpo: exposure.cash = [low, high] with low below 0."
             )
 
     def with_cash(self) -> Holdings:
