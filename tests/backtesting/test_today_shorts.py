@@ -9,8 +9,8 @@ from proofolio.backtesting.today import NO_TRADE
 
 DAYS = pd.bdate_range("2021-01-04", periods=60)
 DRIFT = np.array([0.03, -0.03, 0.001])
-RULES = {"weights": {"lower": -0.3, "upper": 0.9}, "exposure": {"cash": [-0.2, 0.2]}}
-SHORTS = {"weights": {"lower": -0.3, "upper": 0.9}}
+RULES = {"weights": {"lower": -0.3, "upper": 1.6}, "exposure": {"cash": [-0.2, 0.2]}}
+SHORTS = {"weights": {"lower": -0.3, "upper": 1.6}}
 
 
 def prices():
