@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import pandas as pd
+from click.core import ParameterSource
 
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.view_experiment import ViewDesign, ViewExperiment, view_experiment
+from proofolio.backtesting.views_file import read_views
+from proofolio.cli.market_options import VIEWS_EXAMPLE, views_file_option
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
@@ -30,11 +34,14 @@ from proofolio.report.views import differences_table, said_sentences, strategies
 __all__ = ["views_command"]
 
 REPORT, FIGURES, PIECES = "views.html", "views.json", "pieces"
+# What a file of views says itself.
+IN_THE_FILE = ("confidence", "eta", "scale", "threshold", "half_life", "window")
 EXAMPLE = """
 \b
 Examples:
   proofolio views prices.csv --view "AAPL - GE = 4 % a year" --view "XOM = 8 % a year (30 %)"
   proofolio views stocks --view "AAPL - GE = 4 % a year" --confidence 0.5
+  proofolio views stocks --views views.toml
   proofolio views stocks --opposite-pairs 120 --jobs 2
   proofolio views returns.csv --returns --opposite-pairs all --confidence calibrated --shifts 19
   proofolio views planted --opposite-pairs all
@@ -45,6 +52,8 @@ Examples:
 @click.argument("table", metavar="PRICES|stocks|planted|planted-equal")
 @click.option("--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices.")
 @click.option("--view", "sentences", multiple=True, metavar="TEXT", help='A view: "AAPL - GE = 4 % a year".')
+@views_file_option("Views, how they are believed and their plan, as backtest and trade read them")
+@VIEWS_EXAMPLE
 @click.option(
     "--opposite-pairs",
     metavar="N|all",
@@ -118,8 +127,9 @@ def views_command(table: str, are_returns: bool, as_json: bool, **given: Any) ->
     PRICES is a table of daily prices; `stocks` is the bundled one of 20 US stocks, `planted` draws returns whose
     regimes are known, and `planted-equal` such that say nothing about returns.
     """
-    if bool(given["sentences"]) == bool(given["opposite_pairs"]):
-        raise BadData("give --view TEXT (once or more) or --opposite-pairs N, one of the two.")
+    asked = [name for name in ("sentences", "views_file", "opposite_pairs") if given[name]]
+    if len(asked) != 1:
+        raise BadData("give --view TEXT (once or more), --views FILE or --opposite-pairs N, one of them.")
     with stdout_kept_free():
         returns, source = _returns(table, are_returns, given["seed"])
         if given["opposite_pairs"]:
@@ -167,12 +177,17 @@ def _regimes(given: dict[str, Any]) -> AssetRegimes:
 
 
 def _posterior(returns: pd.DataFrame, given: dict[str, Any]) -> ViewPosterior:
+    market = _weights(given["market_weights"])
+    if given["views_file"] is not None:
+        _refuse_ignored(IN_THE_FILE)
+        control = read_views(given["views_file"], [str(name) for name in returns.columns])
+        return control.black_litterman(market).fit(returns).posterior(Views(control.named, control.views))
     views = Views.parse(given["sentences"], [str(name) for name in returns.columns])
     confidence: Any = given["confidence"] or "calibrated"
     with contextlib.suppress(ValueError):
         confidence = float(confidence)
     model = BlackLitterman(
-        _weights(given["market_weights"]),
+        market,
         confidence=confidence,
         eta=given["eta"],
         scale=given["scale"] or "view",
@@ -180,6 +195,14 @@ def _posterior(returns: pd.DataFrame, given: dict[str, Any]) -> ViewPosterior:
         regimes=_regimes(given),
     )
     return model.fit(returns).posterior(views)
+
+
+def _refuse_ignored(names: Sequence[str]) -> None:
+    """Refuse options that were given but are those of the file of views."""
+    source = click.get_current_context().get_parameter_source
+    for name in names:
+        if source(name) is ParameterSource.COMMANDLINE:
+            raise BadData(f"--{name.replace('_', '-')} is said by the file of --views; write it there.")
 
 
 def _weights(path: Path | None) -> dict[str, float] | None:
