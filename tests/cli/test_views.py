@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from proofolio.backtesting.planted_regimes import planted_returns
+from proofolio.backtesting.view_claims import Claim
 from proofolio.cli.group import command_line
 
 
@@ -121,3 +122,23 @@ def test_doubtful_views_are_said_in_a_sentence(table):
     twice = run(table, "--view", "A - B = 4 % a year", "--view", "A - B = 5 % a year", "--confidence", "0.5")
     assert twice.exit_code == 0
     assert "warning: views 1 and 2 say nearly the same" in twice.stderr
+
+
+def test_the_claims_of_the_published_library_take_one_command(monkeypatch):
+    claim = Claim("A view may be negative", "it stops", False, {"v": -1.0})
+    monkeypatch.setattr("proofolio.cli.views.claims", lambda seed: [claim])
+    shown = run("--claims")
+    assert shown.exit_code == 0
+    assert "does not hold" in shown.stdout
+    document = json.loads(run("--claims", "--json").stdout)
+    assert document["claims"] == [
+        {
+            "claim": claim.claim,
+            "found": "it stops",
+            "holds": False,
+            "figures": {"v": -1.0},
+            "verdict": "does not hold",
+        }
+    ]
+    assert run("stocks", "--claims").exit_code == 2
+    assert "name a table of prices" in run().stderr

@@ -30,7 +30,7 @@ from proofolio.forecasts.views.confidences import (
 )
 from proofolio.forecasts.views.formulas import drifted
 
-__all__ = ["STATIC", "Difference", "ViewDesign", "ViewExperiment", "view_experiment"]
+__all__ = ["STATIC", "Difference", "ViewDesign", "ViewExperiment", "view_experiment", "weekly_market"]
 
 STATIC = (0.1, 0.5, 0.9)
 DAYS_A_WEEK, WEEKS_A_YEAR, DAYS_A_YEAR = 5, 52.0, 252.0
@@ -278,7 +278,7 @@ def view_experiment(
             f"{window + DAYS_A_WEEK * (design.weeks + 1):,} in all; there are {len(returns):,}."
         )
     history = _histories(returns, decisions, design.regimes, runner)
-    market = _weekly(returns, decisions, design)
+    market = weekly_market(returns, decisions, design)
     random = np.random.default_rng(design.seed)
     possible = np.array([(a, b) for a in range(n) for b in range(a + 1, n)])
     N = design.pairs
@@ -329,7 +329,7 @@ def _histories(
     )
 
 
-def _weekly(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyMarket:
+def weekly_market(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyMarket:
     """Return what each decision knows of prior and risk, and the week after it."""
     n = returns.shape[1]
     Sigma = np.stack(

@@ -155,7 +155,7 @@ class ViewControl:
     def black_litterman(self, market: dict[str, float] | None = None) -> BlackLitterman:
         """Return the model of the posterior, `market` being today's weights as `BlackLitterman` takes them."""
         return BlackLitterman(
-            market, delta=self.delta, tau=self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
+            market, self.delta, self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
             covariance_days=self.covariance_days, threshold=self.regimes.threshold, regimes=self.regimes,
         )  # fmt: skip
 

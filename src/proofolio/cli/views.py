@@ -15,6 +15,7 @@ from click.core import ParameterSource
 
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
+from proofolio.backtesting.view_claims import claims
 from proofolio.backtesting.view_experiment import ViewDesign, ViewExperiment, view_experiment
 from proofolio.backtesting.views_file import read_views
 from proofolio.cli.market_options import VIEWS_EXAMPLE, views_file_option
@@ -29,7 +30,13 @@ from proofolio.forecasts.views.stated_views import Views
 from proofolio.forecasts.views.view_posterior import ViewPosterior
 from proofolio.report.files import make_folder, write_document, write_page
 from proofolio.report.table import Table
-from proofolio.report.views import differences_table, said_sentences, strategies_table, views_page
+from proofolio.report.views import (
+    claims_table,
+    differences_table,
+    said_sentences,
+    strategies_table,
+    views_page,
+)
 
 __all__ = ["views_command"]
 
@@ -45,11 +52,12 @@ Examples:
   proofolio views stocks --opposite-pairs 120 --jobs 2
   proofolio views returns.csv --returns --opposite-pairs all --confidence calibrated --shifts 19
   proofolio views planted --opposite-pairs all
+  proofolio views --claims
 """
 
 
 @click.command("views", epilog=EXAMPLE)
-@click.argument("table", metavar="PRICES|stocks|planted|planted-equal")
+@click.argument("table", required=False, metavar="PRICES|stocks|planted|planted-equal")
 @click.option("--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices.")
 @click.option("--view", "sentences", multiple=True, metavar="TEXT", help='A view: "AAPL - GE = 4 % a year".')
 @views_file_option("Views, how they are believed and their plan, as backtest and trade read them")
@@ -59,6 +67,12 @@ Examples:
     metavar="N|all",
     help="Instead of views of your own: N pairs of assets drawn at random, each in a window of its own and with both "
     "opposite views, beside placebos.",
+)
+@click.option(
+    "--claims",
+    "claims_wanted",
+    is_flag=True,
+    help="Instead, and without PRICES: what the published library takes for granted, computed.",
 )
 @click.option(
     "--confidence",
@@ -121,12 +135,16 @@ Examples:
     help="Folder of the experiment's report, and of finished tasks: what is found there is not computed again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def views_command(table: str, are_returns: bool, as_json: bool, **given: Any) -> int:
+def views_command(table: str | None, are_returns: bool, as_json: bool, **given: Any) -> int:
     """Say what views do to the expected returns of today, or try their confidences on the past.
 
     PRICES is a table of daily prices; `stocks` is the bundled one of 20 US stocks, `planted` draws returns whose
     regimes are known, and `planted-equal` such that say nothing about returns.
     """
+    if given["claims_wanted"]:
+        return _claims(table, given, as_json)
+    if table is None:
+        raise BadData("name a table of prices, or stocks, planted or planted-equal.")
     asked = [name for name in ("sentences", "views_file", "opposite_pairs") if given[name]]
     if len(asked) != 1:
         raise BadData("give --view TEXT (once or more), --views FILE or --opposite-pairs N, one of them.")
@@ -157,6 +175,19 @@ def views_command(table: str, are_returns: bool, as_json: bool, **given: Any) ->
         console.print()
     for sentence in (*said_sentences(found), "", found.sentence(), "", f"Report: {files[0]}"):
         say(sentence)
+    return GOOD
+
+
+def _claims(table: str | None, given: dict[str, Any], as_json: bool) -> int:
+    if table is not None or any(given[name] for name in ("sentences", "views_file", "opposite_pairs")):
+        raise BadData("--claims needs no table and no views: proofolio views --claims.")
+    with stdout_kept_free():
+        found = claims(given["seed"])
+    if as_json:
+        print_document({"claims": [claim.document() for claim in found]})
+        return GOOD
+    console = answer_console()
+    console.print(claims_table(found).terminal(console.width))
     return GOOD
 
 

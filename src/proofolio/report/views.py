@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
-__all__ = ["differences_table", "said_sentences", "strategies_table", "views_page"]
+__all__ = ["claims_table", "differences_table", "said_sentences", "strategies_table", "views_page"]
 
 BOTH = "both views at once"  # how a difference between two other strategies than the rule begins
+
+
+def claims_table(found: Sequence[Claim]) -> Table:
+    """Return what the published library takes for granted, and what comes out."""
+    rows = [(c.claim, c.found, (c.verdict, "good" if c.holds else "bad")) for c in found]
+    return Table(("claim", "what comes out", "verdict"), rows)
 
 
 def differences_table(found: ViewExperiment) -> Table:
