@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.models.portfolio.risk_parity_problem import errors_and_jacobian
@@ -18,8 +18,11 @@ Floats = NDArray[np.float64]
 
 
 def slsqp(program: RiskParity, sigma: Floats, w0: Floats, start: Floats, tolerance: float = 1e-12) -> Floats:
-    """Return the weights SLSQP ends at; trades are split into bought and sold, so that all is smooth."""
-    H, n = program.H, program.n
+    """Return the weights SLSQP ends at; trades are split into bought and sold, so that all is smooth.
+
+    Bounds and groups are those of the program's plan set; rounding outside the bounds is cut off.
+    """
+    plans, H, n = program.plan_set, program.H, program.n
     N, gamma, b = H * n, program.gamma_trade, program.budgets
 
     def value(x: Floats) -> tuple[float, Floats]:
@@ -34,20 +37,28 @@ def slsqp(program: RiskParity, sigma: Floats, w0: Floats, start: Floats, toleran
     bought = np.maximum(np.diff(begin, axis=0, prepend=w0[None]), 0.0)
     budget = np.hstack([np.kron(np.eye(H), np.ones((1, n))), np.zeros((H, N))])
     change = np.hstack([np.eye(N) - np.eye(N, k=-n), -np.eye(N)])
-    first = np.concatenate([w0, np.zeros(N - n)])
+    inequalities, sides = [-change], [np.concatenate([w0, np.zeros(N - n)])]
+    if plans.groups:
+        held = np.hstack([np.kron(np.eye(H), plans.group_members), np.zeros((H * len(plans.groups), N))])
+        inequalities += [held, -held]
+        sides += [-np.tile(plans.group_lower, H), np.tile(plans.group_upper, H)]
+    rows, side = np.vstack(inequalities), np.concatenate(sides)
+    constraints: list[Any] = [
+        {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
+        {"type": "ineq", "fun": lambda x: rows @ x + side, "jac": lambda _: rows},
+    ]
     found = minimize(
         value,
         np.concatenate([begin.ravel(), bought.ravel()]),
         jac=True,
         method="SLSQP",
-        bounds=[(0.0, 1.0)] * N + [(0.0, None)] * N,
-        constraints=[
-            {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
-            {"type": "ineq", "fun": lambda x: first - change @ x, "jac": lambda _: -change},
-        ],
+        bounds=Bounds(np.append(plans.lower, np.zeros(N)), np.append(plans.upper, np.full(N, np.inf))),
+        constraints=constraints,
         options={"ftol": tolerance, "maxiter": 500},
     )
-    return _allowed(found.x[:N].reshape(H, n))
+    W: Floats = np.clip(found.x[:N].reshape(H, n), plans.lower, plans.upper)
+    ruled = bool(plans.groups) or bool((plans.lower != 0.0).any() or (plans.upper != 1.0).any())
+    return W if ruled else _allowed(W)
 
 
 def slsqp_plain(

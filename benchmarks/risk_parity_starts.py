@@ -23,15 +23,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import Bounds, minimize
 
 from benchmarks.mpc_data import read_returns
 from benchmarks.record import machine
+from benchmarks.risk_parity_peers import slsqp
 from proofolio.errors import BadData
 from proofolio.models.portfolio.plan_set import Group
 from proofolio.models.portfolio.risk_budgeting import equal_risk
 from proofolio.models.portfolio.risk_parity import RiskParity
-from proofolio.models.portfolio.risk_parity_problem import errors_and_jacobian
 
 Floats = NDArray[np.float64]
 WORSE = 1e-6  # relative
@@ -93,52 +92,13 @@ def _covariance(rng: np.random.Generator, n: int, returns: Floats | None) -> Flo
     return made
 
 
-def slsqp(case: Case, start: Floats) -> tuple[Floats, float]:
-    """Return weights (H, n) and by how much they miss a rule."""
-    program, sigma, w0 = case.program, case.sigma, case.w0
-    plans, H, n = program.plan_set, program.H, program.n
-    N, gamma, b = H * n, program.gamma_trade, program.budgets
-
-    def value(x: Floats) -> tuple[float, Floats]:
-        W = x[:N].reshape(H, n)
-        g, A = errors_and_jacobian(W, sigma, b)
-        slope = 2.0 * np.matmul(g[:, None, :], A)[:, 0]
-        return float((g * g).sum() + 2.0 * gamma * x[N:].sum()), np.concatenate(
-            [slope.ravel(), np.full(N, 2.0 * gamma)]
-        )
-
-    begin = np.broadcast_to(start, (H, n))
-    bought = np.maximum(np.diff(begin, axis=0, prepend=w0[None]), 0.0)
-    budget = np.hstack([np.kron(np.eye(H), np.ones((1, n))), np.zeros((H, N))])
-    change = np.hstack([np.eye(N) - np.eye(N, k=-n), -np.eye(N)])
-    first = np.concatenate([w0, np.zeros(N - n)])
-    inequalities = [-change]
-    sides = [first]
-    if plans.groups:
-        held = np.hstack([np.kron(np.eye(H), plans.group_members), np.zeros((H * len(plans.groups), N))])
-        inequalities += [held, -held]
-        sides += [-np.tile(plans.group_lower, H), np.tile(plans.group_upper, H)]
-    rows, side = np.vstack(inequalities), np.concatenate(sides)
-    constraints: list[Any] = [
-        {"type": "eq", "fun": lambda x: budget @ x - 1.0, "jac": lambda _: budget},
-        {"type": "ineq", "fun": lambda x: rows @ x + side, "jac": lambda _: rows},
-    ]
-    found = minimize(
-        value,
-        np.concatenate([begin.ravel(), bought.ravel()]),
-        jac=True,
-        method="SLSQP",
-        bounds=Bounds(np.append(plans.lower, np.zeros(N)), np.append(plans.upper, np.full(N, np.inf))),
-        constraints=constraints,
-        options={"ftol": 1e-13, "maxiter": 500},
-    )
-    W = found.x[:N].reshape(H, n)
+def allowed_end(case: Case, start: Floats) -> tuple[Floats, float]:
+    """Return the weights (H, n) SLSQP ends at and by how much they miss a rule."""
+    W = slsqp(case.program, case.sigma, case.w0, start, 1e-13)
     if not np.all(np.isfinite(W)):
         return W, np.inf
-    W = np.clip(W, plans.lower, plans.upper)
-    if not case.rules:
-        W = W / W.sum(axis=1, keepdims=True)
-    return W, plans.violation(W, np.abs(np.diff(W, axis=0, prepend=w0[None])))
+    trades = np.abs(np.diff(W, axis=0, prepend=case.w0[None]))
+    return W, case.program.plan_set.violation(W, trades)
 
 
 def run(case: Case, starts: str) -> dict[str, Any]:
@@ -153,7 +113,7 @@ def run(case: Case, starts: str) -> dict[str, Any]:
     began, values = time.process_time(), []
     with np.errstate(all="ignore"):
         for begin in begins:
-            W, missed = slsqp(case, begin)
+            W, missed = allowed_end(case, begin)
             if missed <= MISSED:
                 value = program.objective(W, case.sigma, case.w0)
                 values += [value] if np.isfinite(value) else []

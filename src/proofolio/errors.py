@@ -12,6 +12,7 @@ __all__ = [
     "DoubtfulViews",
     "Imprecise",
     "InvalidBigM",
+    "LostCluster",
     "NoPlan",
     "ProofolioError",
     "SolverFailure",
@@ -53,6 +54,10 @@ class InvalidBigM(ProofolioError, ValueError):
 
 class SolverFailure(ProofolioError, RuntimeError):
     """A solver stopped without an answer or refused its input; the text repeats the solver's own message."""
+
+
+class LostCluster(SolverFailure):
+    """A cluster that answered is gone, or loses its workers again and again; no fault of the input."""
 
 
 class NoPlan(BadData, SolverFailure):

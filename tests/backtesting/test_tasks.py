@@ -1,5 +1,6 @@
 """Pieces of work: kept, found again, the same in several processes and on a cluster."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from proofolio.backtesting.costs import LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.strategies import FixMix, strategies_named
 from proofolio.backtesting.tasks import Task, TaskRunner, digest
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, LostCluster
 
 PLAN = ForecastPlan(driving=(0, 1), window=120)
 
@@ -143,12 +144,47 @@ def test_what_a_lost_worker_had_is_done_again(tmp_path):
 def test_workers_lost_again_and_again_are_no_bad_input(tmp_path):
     runner = LostWorkers(folder=tmp_path, scheduler="tcp://nowhere:1")
     object.__setattr__(runner, "lost", [2, 0, 0, 0, 0])
-    with pytest.raises(SolverFailure, match=r"lost 3 times .*Stream is closed.* 2 of 5 tasks are done"):
+    with pytest.raises(
+        LostCluster, match=r"lost 3 times .*Stream is closed.* 2 of 5 tasks are done and kept"
+    ):
         runner.run(lambda shared, k: Number(k), None, tasks(5), Number)
     here = LostWorkers()
     object.__setattr__(here, "lost", [2])
     with pytest.raises(ConnectionError):  # without a cluster there is nothing to lose
         here.run(lambda shared, k: Number(k), None, tasks(5), Number)
+
+
+def test_a_scheduler_that_vanishes_is_no_bad_input(tmp_path, monkeypatch):
+    """It answers, gives two results and is gone: every later connection is refused, as by a real one."""
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+    answers = [nullcontext()]
+
+    def client(address, timeout):
+        if answers:
+            return answers.pop()
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(distributed, "Client", client)
+
+    class Vanishing(TaskRunner):
+        def _worked(self, work, shared, tasks, waiting):
+            with self._backend(shared):
+                for k in waiting[:2]:
+                    yield k, work(shared, tasks[k].inputs)
+                raise ConnectionError("Stream is closed")
+
+    monkeypatch.setattr("joblib.parallel_config", lambda **_: nullcontext())
+    runner = Vanishing(folder=tmp_path, scheduler="tcp://gone:1")
+    with pytest.raises(
+        LostCluster, match=r"answers no more.* 2 of 5 tasks are done and kept; look at the cluster"
+    ):
+        runner.run(lambda shared, k: Number(k), None, tasks(5), Number)
+    again = TaskRunner(folder=tmp_path).run(lambda shared, k: Number(10 + k), None, tasks(5), Number)
+    assert again == [Number(k) for k in (0, 1, 12, 13, 14)]
+    with pytest.raises(
+        BadData, match="no dask scheduler answers"
+    ):  # never answered: the address is the fault
+        Vanishing(scheduler="tcp://gone:1").run(lambda shared, k: Number(k), None, tasks(5), Number)
 
 
 def test_everything_that_decides_a_result_is_in_its_name():

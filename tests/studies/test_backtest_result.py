@@ -135,8 +135,9 @@ def test_the_page_and_the_csv_say_what_the_result_says(result, tmp_path):
     names = {place.name for place in places}
     assert {"figures.csv", "wealth.csv", "weights-mpo.csv", "trades-momentum.csv", "regimes.csv"} <= names
     back = pd.read_csv(tmp_path / "tables" / "weights-mpo.csv", index_col=0, parse_dates=True)
-    assert (back.to_numpy() == result["mpo"].weights.to_numpy()).all()
-    assert list(back.columns) == list(result["mpo"].weights.columns)
+    run = result["mpo"]
+    assert list(back.columns) == [*run.weights.columns, "cash"]
+    assert (back.to_numpy() == run.weights.assign(cash=run.cash).to_numpy()).all()
     wealth = pd.read_csv(tmp_path / "tables" / "wealth.csv", index_col=0)
     assert list(wealth.columns) == result.names
     result.to_csv(tmp_path / "tables")  # once more: these files are ours

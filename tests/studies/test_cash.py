@@ -79,6 +79,38 @@ def test_cash_that_is_none(with_bills, change, words):
         pf.backtest(with_bills, window=WINDOW, **change)
 
 
+def test_tune_keeps_the_cash_of_a_backtest(with_bills):
+    grid = {"horizon": [2], "gamma_risk": [5.0], "gamma_trade": [1e-4]}
+    found = pf.tune(with_bills, "mpo-no-hmm", grid, window=WINDOW, cash="BIL", cost_bps=0)
+    assert found.run.cash.max() > 0.01
+    plan = MeanVarianceControl("mpo-no-hmm", 2, gamma_trade=1e-4, needs="history", cash=True)
+    start = found.run.weights.index[0]
+    again = pf.backtest(with_bills, [plan], window=WINDOW, cash="BIL", cost_bps=0, start=str(start.date()))
+    assert found.run.weights.to_numpy() == pytest.approx(again["mpo-no-hmm"].weights.to_numpy(), abs=1e-9)
+
+
+def test_the_trade_of_today_is_that_of_the_backtest_with_cash(with_bills):
+    plan = MeanVarianceControl("plan", 1, gamma_trade=1e-4, needs="history")
+    held = {"US": 0.25, "BONDS": 0.25, "GOLD": 0.25, "OIL": 0.25}
+    given = {"window": WINDOW, "risk_free": "BIL"}
+    today = pf.trades_today(with_bills.iloc[: WINDOW + 1], held, plan, costs=0.0, cash=True, **given)
+    first = pf.backtest(with_bills, [plan], window=WINDOW, cost_bps=0, cash="BIL")["plan"]
+    assert today.wanted == pytest.approx(first.weights.iloc[0].to_numpy(), abs=1e-9)
+    assert today.cash[1] == pytest.approx(first.cash.iloc[0], abs=1e-9)
+    assert today.cash[1] > 0.01
+
+
+def test_the_cost_experiment_is_separate_runs(with_bills):
+    """Solved once and charged at each cost, with cash and without, it says what a run at that cost says."""
+    named = [pf.strategy(half, cash=True), "fix-mix", "spo-no-hmm"]
+    given = {"window": WINDOW, "cash": "BIL"}
+    tried = pf.backtest(with_bills, named, cost_bps=10, **given).cost_sensitivity([1, 50, 150])
+    for bp in (1.0, 50.0, 150.0):
+        alone = pf.backtest(with_bills, named, cost_bps=bp, **given).figures["sharpe"]
+        assert tried[bp].to_numpy() == pytest.approx(alone.to_numpy(), abs=1e-12)
+    assert (tried[1.0] > tried[150.0]).all()
+
+
 def test_every_combination_of_a_grid_may_keep_cash(with_bills):
     grid = {"horizon": [1], "gamma_risk": [5.0, 5000.0], "gamma_trade": [1e-4]}
     found = pf.tune(with_bills, "mpo-no-hmm", grid, window=WINDOW, cash="BIL", cost_bps=0)

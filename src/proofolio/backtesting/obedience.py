@@ -20,6 +20,8 @@ from proofolio.errors import BadData
 
 __all__ = ["under_features", "under_rules"]
 
+RISK_SHARES = RiskParityControl | EqualRiskContributions | RegimeBudgets
+
 
 def under_rules(
     rules: Rules | None,
@@ -71,10 +73,7 @@ def under_features(
     """
     if features is None:
         return tuple(strategies), plan
-    found: list[Strategy] = []
-    for strategy in strategies:
-        budgets = features.of_budgets if isinstance(strategy, RegimeBudgets) else {}
-        found.append(replace(strategy, **budgets) if budgets else strategy)  # type: ignore[type-var]
+    found = (replace(s, **features.of_budgets) if isinstance(s, RegimeBudgets) else s for s in strategies)
     return tuple(found), features.plan(plan)
 
 
@@ -89,7 +88,7 @@ def _obeying(strategy: Strategy, rules: Rules) -> Strategy:
         return replace(strategy, cash=held, rules=rules) if rules.restricts or rules.costs else strategy
     if not rules.restricts:
         return strategy
-    if not isinstance(strategy, RiskParityControl | EqualRiskContributions | RegimeBudgets):
+    if not isinstance(strategy, RISK_SHARES):
         raise BadData(
             f"{strategy.name} decides without reading rules and cannot obey {rules.where}; leave it out, or run it "
             "without them."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -71,7 +72,7 @@ class Features:
         return self.transformer is not None or self.evidence is not None
 
     @property
-    def of_budgets(self) -> dict[str, float]:
+    def of_budgets(self) -> dict[str, Any]:
         """What regime-erc is told, by name."""
         given = {n: getattr(self, n) for n in ("persistence", "volatility_damping", "clusters")}
         return {name: value for name, value in given.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ ELSEWHERE = {
     "trading.smallest": "`proofolio trade --min-trade` and trades_today(smallest=...)",
     "positions.shares": "`proofolio trade --lots` and trades_today(lot=...)",
 }
-TRANSFORMERS: dict[str, Callable[..., Transformer]] = {
+TRANSFORMERS: dict[
+    str, type[AdaptiveTrend | DriftCorrection | LocalLevel | RunningMedian | VolatilityNormalised]
+] = {
     "adaptive-trend": AdaptiveTrend,
     "drift-correction": DriftCorrection,
     "local-level": LocalLevel,
@@ -385,7 +387,7 @@ def _features(table: _Table) -> Features:
         clusters=table.whole("clusters"),
         where=f"{table.where}: features",
     )
-    RegimeEqualRisk(**found.of_budgets)  # type: ignore[arg-type]  # refuses what the model would
+    RegimeEqualRisk(**found.of_budgets)  # refuses what the model would
     return found
 
 
@@ -406,7 +408,7 @@ def _transformer(features: _Table, k: int, given: Any) -> Transformer:
     plain = TRANSFORMERS[name]()
     options = {key: tuple(v) if isinstance(v, list) else v for key, v in options.items() if key != "name"}
     try:
-        plain.set_params(**options)  # type: ignore[attr-defined]  # every one here is a `Parameters`
+        plain.set_params(**options)
     except (BadData, TypeError, ValueError) as error:
         raise BadData(f"{where} {name}: {str(error).removesuffix('.')}.") from None
     return plain

@@ -56,7 +56,8 @@ NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "re
 class BuyAndHold:
     """All of it in one asset, bought at the first close at which it can be held; no answer where it cannot.
 
-    When it ends, what it was paid out for stays in cash.
+    Before it begins the first holdings, 1/n of the assets there are, are kept, and those closes are counted as without
+    an answer. When it ends, what it was paid out for stays in cash.
     """
 
     asset: str

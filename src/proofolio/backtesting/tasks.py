@@ -5,13 +5,14 @@ A result is a data class of arrays in an .npz file, written whole or not at all.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
-from proofolio.errors import BadData, SolverFailure
+from proofolio.errors import BadData, LostCluster
 from proofolio.whole_files import whole_file
 
 __all__ = ["Progress", "Task", "TaskRunner", "digest", "digested", "read_arrays", "write_arrays"]
@@ -119,7 +120,8 @@ def _feed(hashed: Any, part: Any) -> None:
 
 
 S = TypeVar("S")
-VAIN = 3  # times that workers may be lost without a result in between
+VAIN = 3  # times that workers, or the scheduler, may be lost without a result in between
+PATIENCE = 10.0  # seconds in which a scheduler has to answer
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,9 @@ class TaskRunner:
     folder: Path | None = None
     scheduler: str | None = None
     progress: Progress | None = None
+    _met: set[str] = field(
+        default_factory=set, init=False, repr=False, compare=False
+    )  # schedulers that answered
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -174,8 +179,11 @@ class TaskRunner:
 
         Raises
         ------
-        SolverFailure
-            When a cluster loses its workers again and again. What is lost once is done again by those that remain.
+        BadData
+            When no scheduler answers at the address.
+        LostCluster
+            When a scheduler that has answered is lost, or its workers are, again and again. What is lost once is done
+            again, and what is done is kept.
         """
         done: dict[int, T] = {}
         for k, task in enumerate(tasks):
@@ -197,10 +205,11 @@ class TaskRunner:
                     raise
                 vain = vain + 1 if len(done) == before else 0
                 if vain == VAIN:
-                    raise SolverFailure(
-                        f"the workers of the dask scheduler at {self.scheduler} were lost {vain} times without a "
-                        f"result ({error}), and {len(done)} of {len(tasks)} tasks are done; look at the workers, and "
-                        "call again."
+                    kept = " and kept" if self.folder is not None else ""
+                    raise LostCluster(
+                        f"the dask scheduler at {self.scheduler} or its workers were lost {vain} times without a "
+                        f"result ({error}), and {len(done)} of {len(tasks)} tasks are done{kept}; look at the "
+                        "cluster, and call again."
                     ) from error
         return [done[k] for k in range(len(tasks))]
 
@@ -254,9 +263,12 @@ class TaskRunner:
         except ImportError:
             raise BadData('a dask scheduler needs distributed: pip install "proofolio[dask]".') from None
         try:
-            client = Client(self.scheduler, timeout=10)  # type: ignore[no-untyped-call,unused-ignore]
-        except (OSError, ValueError) as error:
+            client = Client(self.scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call,unused-ignore]
+        except (TimeoutError, OSError, ValueError) as error:  # one of OSError from Python 3.11 on
+            if self.scheduler in self._met:
+                raise ConnectionError(f"it answers no more: {error}") from None
             raise BadData(f"no dask scheduler answers at {self.scheduler} ({error}).") from None
+        self._met.add(self.scheduler)
         with client, joblib.parallel_config(backend="dask", scatter=[shared]):
             yield
 
@@ -271,7 +283,7 @@ def _lost_workers() -> tuple[type[BaseException], ...]:
         return (OSError,)
     from distributed import CancelledError, KilledWorker
 
-    return OSError, KilledWorker, CancelledError  # a closed stream is an OSError
+    return OSError, asyncio.TimeoutError, KilledWorker, CancelledError  # a closed stream is an OSError
 
 
 def _numbered(work: Callable[[S, Any], T], shared: S, k: int, inputs: Any) -> tuple[int, T]:

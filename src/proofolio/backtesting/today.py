@@ -22,7 +22,7 @@ from proofolio.backtesting.obedience import under_rules
 from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
-from proofolio.backtesting.strategies import RiskParityControl, strategies_of
+from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_of
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.errors import BadData, SolverFailure, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
@@ -289,7 +289,8 @@ def trades_today(
     value : float, optional
         Money of a portfolio given in weights, above 0: market impact and lots ask for it.
     cash : bool
-        Whether weights that add up to less than 1 leave the rest in cash, and lots may leave money in cash.
+        Whether weights that add up to less than 1 leave the rest in cash, lots may leave money in cash, and ``"spo"``
+        and ``"mpo"`` may keep it at the risk-free rate, as for `backtest`; rules bound it.
     lot : int, optional
         Shares are traded in multiples of it: the nearest plan that leaves no debt, see `nearest_lots`.
     smallest : float
@@ -349,6 +350,8 @@ def trades_today(
     strategy = named[0]
     if isinstance(strategy, RiskParityControl):
         strategy = replace(strategy, starts="all")  # one step may take longer than a day of a backtest
+    if cash and isinstance(strategy, MeanVarianceControl):
+        strategy = replace(strategy, cash=True)
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     given = holdings_of(holdings, holdings_in, market.names)
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)

@@ -54,7 +54,11 @@ Examples:
     type=click.Choice(["weights", "shares", "money"]),
     help="The unit of the holdings, where the file does not name it.",
 )
-@click.option("--cash", is_flag=True, help="What weights are short of 1, and what lots leave over, is cash.")
+@click.option(
+    "--cash",
+    is_flag=True,
+    help="What weights lack and lots leave over is cash, which spo and mpo may keep.",
+)
 @click.option(
     "--lots",
     "lot",

@@ -1,4 +1,4 @@
-"""Noise reduction by the median of the last few days.
+"""Noise reduction by the median of the last few periods.
 
 Noise reduction by the Kalman filter of a local level.
 """
@@ -124,7 +124,7 @@ class RunningMedian(Parameters):
     def __post_init__(self) -> None:
         """Check the length."""
         if self.days < 1:
-            raise BadData(f"a RunningMedian of {self.days} days; give 1 or more.")
+            raise BadData(f"a RunningMedian of {self.days} periods; give 1 or more.")
 
     def fit(self, rows: ArrayLike) -> Self:
         """Return this transformer: nothing is learnt."""

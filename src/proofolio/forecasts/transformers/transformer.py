@@ -170,7 +170,7 @@ def table(rows: ArrayLike) -> Floats:
     """
     values = np.asarray(rows, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
-        raise BadData(f"rows has shape {values.shape}; give one row a day and one column a series.")
+        raise BadData(f"rows has shape {values.shape}; give one row a period and one column a series.")
     if not np.isfinite(values).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise BadData(

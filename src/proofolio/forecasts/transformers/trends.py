@@ -38,9 +38,9 @@ def shifted(values: Floats, first: Floats) -> Floats:
 
 
 def check_half_life(half_life: float) -> None:
-    """Raise BadData unless `half_life` is a positive number of days."""
+    """Raise BadData unless `half_life` is a positive number of periods."""
     if not (np.isfinite(half_life) and half_life > 0):
-        raise BadData(f"half_life is {half_life}; give a number of days above 0.")
+        raise BadData(f"half_life is {half_life}; give a number of periods above 0.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class AdaptiveTrend(Parameters):
     Parameters
     ----------
     candidates : sequence of float
-        Half-lives to choose from, days.
+        Half-lives to choose from, periods.
     half_lives : (d,) array, optional
         The choice, a series each; learnt by `fit`.
     level : (d,) array, optional
@@ -219,7 +219,7 @@ class VolatilityNormalised(Parameters):
         """
         level = np.sqrt((table(rows) ** 2).mean(axis=0))
         if (level == 0).any():
-            raise BadData(f"series {int(np.argmin(level)) + 1} is zero on every day; drop it.")
+            raise BadData(f"series {int(np.argmin(level)) + 1} is zero in every period; drop it.")
         return replace(self, level=level)
 
     def transform(self, rows: ArrayLike) -> Floats:

@@ -91,7 +91,6 @@ class _Training:
         discrete: Any,
         limits: Any,
         steps_per_year: float,
-        threads: int,
     ) -> None:
         self.torch, self.control, self.discrete, self.steps = torch, control, discrete, steps_per_year
         as_tensor = self._tensor
