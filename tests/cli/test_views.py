@@ -86,6 +86,8 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
         "20",
         "--shifts",
         "2",
+        "--horizon",
+        "1,2",
         "--out",
         out,
         "--json",
@@ -94,6 +96,10 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
     document = json.loads(found.stdout)
     assert document["pairs"] == 3
     assert len(document["differences"]) == 7
+    assert [row["difference"] for row in document["horizons"]] == [
+        "H = 2 less H = 1", "H = 2 less H = 1 at gamma_trade / 2",
+    ]  # fmt: skip
+    assert document["horizon"] == 1
     page = (out / "views.html").read_text()
     assert "Does it help?" in page
     assert page.count("<svg ") == 3
@@ -107,6 +113,7 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
         ((), "give --view TEXT (once or more), --views FILE or --opposite-pairs N"),
         (("--view", "A - X = 4 % a year"), "view 1 names X, which is not among the 3 assets: A, B, C"),
         (("--view", "A - B = 4 % a year"), "1,700 days are needed before the first decision; there are 420"),
+        (("--opposite-pairs", "3", "--horizon", "1,0"), "--horizon is '1,0'; give weeks, 1 or more"),
         (("--opposite-pairs", "some"), "give a number of pairs, or all"),
         (("--opposite-pairs", "3", "--volume", "0"), "no volume is known: give --volume or --no-impact"),
         (("--view", "A = 4 % a year", "--confidence", "sure"), "confidence is 'sure'"),

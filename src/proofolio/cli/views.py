@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,7 +17,12 @@ from click.core import ParameterSource
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.view_claims import claims
-from proofolio.backtesting.view_experiment import ViewDesign, ViewExperiment, view_experiment
+from proofolio.backtesting.view_experiment import (
+    ViewDesign,
+    ViewExperiment,
+    horizon_differences,
+    view_experiment,
+)
 from proofolio.backtesting.views_file import read_views
 from proofolio.cli.market_options import VIEWS_EXAMPLE, views_file_option
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
@@ -104,10 +110,11 @@ Examples:
 @click.option("--shifts", default=19, show_default=True, type=click.IntRange(min=1), help="Placebos.")
 @click.option(
     "--horizon",
-    default=1,
+    default="1",
     show_default=True,
-    type=click.IntRange(min=1),
-    help="Weeks that plans look ahead, all with this week's forecast.",
+    metavar="H[,H...]",
+    help="Weeks that plans of the experiment look ahead, all with this week's forecast; with several, each beside 1, "
+    "and beside 1 at gamma_trade / H.",
 )
 @click.option("--gamma-risk", default=1.25, show_default=True)
 @click.option("--gamma-trade", default=1.0, show_default=True, help="Multiple of the costs that plans see.")
@@ -250,6 +257,7 @@ def _weights(path: Path | None) -> dict[str, float] | None:
 
 def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
     n = returns.shape[1]
+    horizons = _horizons(given["horizon"])
     wanted = given["opposite_pairs"]
     if wanted != "all" and not (wanted.isdecimal() and int(wanted) >= 1):
         raise BadData(f"--opposite-pairs is {wanted!r}; give a number of pairs, or all.")
@@ -263,7 +271,7 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
         weeks=given["weeks"],
         shifts=given["shifts"],
         seed=given["seed"],
-        horizon=given["horizon"],
+        horizon=horizons[0],
         gamma_risk=given["gamma_risk"],
         gamma_trade=given["gamma_trade"],
         half_spread=1e-4 * given["spread_bps"],
@@ -275,7 +283,17 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "views") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, None, progress)
-        return view_experiment(returns.to_numpy(), tuple(map(str, returns.columns)), design, runner)
+        found = view_experiment(returns.to_numpy(), tuple(map(str, returns.columns)), design, runner)
+        if len(horizons) == 1:
+            return found
+        return replace(found, horizons=horizon_differences(returns.to_numpy(), design, horizons, runner))
+
+
+def _horizons(text: str) -> list[int]:
+    wanted = [piece.strip() for piece in text.split(",")]
+    if not all(piece.isdecimal() and int(piece) >= 1 for piece in wanted):
+        raise BadData(f"--horizon is {text!r}; give weeks, 1 or more: 1 or 1,2,5.")
+    return [int(piece) for piece in wanted]
 
 
 def _answer(found: ViewPosterior, source: str, as_json: bool) -> None:
