@@ -9,7 +9,12 @@ import pytest
 import proofolio as pf
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
-from proofolio.backtesting.view_experiment import ViewDesign, _difference, view_experiment
+from proofolio.backtesting.view_experiment import (
+    ViewDesign,
+    _difference,
+    horizon_differences,
+    view_experiment,
+)
 from proofolio.backtesting.view_paths import WeeklyMarket, both_at_once, follow, held
 from proofolio.forecasts.views.asset_regimes import AssetRegimes
 
@@ -188,3 +193,18 @@ def test_too_short_a_table_is_refused():
         view_experiment(returns, ("A", "B", "C"), SMALL)
     with pytest.raises(pf.BadData, match="two assets or more"):
         view_experiment(returns[:, :1], ("A",), SMALL)
+
+
+def test_a_longer_plan_is_held_against_cheaper_trades():
+    returns, _ = planted_returns(500, 3, seed=2)
+    design = replace(SMALL, impact=0.0, weeks=10, pairs=2)
+    found = horizon_differences(returns, design, [1, 2])
+    assert [d.name for d in found] == ["H = 2 less H = 1", "H = 2 less H = 1 at gamma_trade / 2"]
+    # Each is what two experiments differ by.
+    one, two, half = (
+        view_experiment(returns, ("A", "B", "C"), changed).strategies["rule"]["certainty_equivalent"]
+        for changed in (design, replace(design, horizon=2), replace(design, gamma_trade=0.5))
+    )
+    assert found[0].mean == pytest.approx(two - one, abs=1e-8)
+    assert found[1].mean == pytest.approx(two - half, abs=1e-8)
+    assert abs(found[1].mean) < abs(found[0].mean)

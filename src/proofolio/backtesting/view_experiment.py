@@ -30,7 +30,15 @@ from proofolio.forecasts.views.confidences import (
 )
 from proofolio.forecasts.views.formulas import drifted
 
-__all__ = ["STATIC", "Difference", "ViewDesign", "ViewExperiment", "view_experiment"]
+__all__ = [
+    "STATIC",
+    "Difference",
+    "ViewDesign",
+    "ViewExperiment",
+    "horizon_differences",
+    "view_experiment",
+    "weekly_market",
+]
 
 STATIC = (0.1, 0.5, 0.9)
 DAYS_A_WEEK, WEEKS_A_YEAR, DAYS_A_YEAR = 5, 52.0, 252.0
@@ -168,6 +176,8 @@ class ViewExperiment:
         In each view.
     difference_a_pair : (N,) array
         Of certainty equivalents, the rule less its placebos.
+    horizons : tuple of Difference
+        See `horizon_differences`; empty where it was not asked for.
     """
 
     design: ViewDesign
@@ -187,6 +197,7 @@ class ViewExperiment:
     said: dict[str, float]
     confidence: Floats
     difference_a_pair: Floats
+    horizons: tuple[Difference, ...] = ()
 
     def sentence(self) -> str:
         """Say in plain words whether the rule helps: with one view at a time, and with both opposite ones at once."""
@@ -217,10 +228,8 @@ class ViewExperiment:
             "horizon": self.design.horizon,
             "decisions": self.decisions,
             "seed": self.design.seed,
-            "differences": [
-                {"less": d.name, "mean": d.mean, "low": d.low, "high": d.high, "decided": d.decided}
-                for d in self.differences
-            ],
+            "differences": [_said(d, "less") for d in self.differences],
+            "horizons": [_said(d, "difference") for d in self.horizons],
             "strategies": self.strategies,
             "placebos": self.placebos.tolist(),
             "rank": self.rank,
@@ -232,6 +241,10 @@ class ViewExperiment:
             "said": self.said,
             "sentence": self.sentence(),
         }
+
+
+def _said(d: Difference, what: str) -> dict[str, Any]:
+    return {what: d.name, "mean": d.mean, "low": d.low, "high": d.high, "decided": d.decided}
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,6 +280,81 @@ def view_experiment(
         If there are too few days for one window of weeks after the first fit, or fewer than two assets.
     """
     runner = runner or TaskRunner()
+    known, history, D = _known(returns, design, runner)
+    N = design.pairs
+    shifts = known.shifted.shape[1]
+    chunks = [np.arange(k, min(k + CHUNK, N)) for k in range(0, N, CHUNK)]
+    tasks = [Task(digested(known, chunk), f"pairs {chunk[-1] + 1}", chunk) for chunk in chunks]
+    done = runner.run(_followed, known, tasks, Followed)
+    placebo = [
+        Task(digested("both", known, chunk), f"placebos of pairs {chunk[-1] + 1}", chunk) for chunk in chunks
+    ]
+    both = runner.run(_both_shifted, known, placebo, Followed)
+    both_shifted = np.concatenate([one.net.reshape(shifts, -1, design.weeks) for one in both], axis=1)
+    kinds = _kinds(shifts)
+    nets, costs, turnovers, gaps, unproved = (
+        np.concatenate([getattr(one, name).reshape(len(kinds), -1, design.weeks) for one in done], axis=1)
+        for name in ("net", "cost", "turnover", "gap", "unproved")
+    )
+    series = (nets, costs, turnovers, gaps, unproved)
+    return _judged(design, names, known, kinds, series, both_shifted, history, D)
+
+
+def horizon_differences(
+    returns: Floats, design: ViewDesign, horizons: Sequence[int], runner: TaskRunner | None = None
+) -> tuple[Difference, ...]:
+    """Return what the rule earns with longer plans, less what it earns with those of one week.
+
+    For each horizon H above 1 there are two rows: less H = 1, and less H = 1 at `gamma_trade` / H. With a forecast that
+    is the same for each week of the plan, a horizon does little but divide the price of trading, so it is the second
+    that says what planning is worth.
+
+    Parameters
+    ----------
+    returns, design, runner
+        See `view_experiment`; pairs, windows and confidences are the same.
+    horizons : sequence of int
+        In weeks; 1 is always there.
+
+    Raises
+    ------
+    BadData
+        As `view_experiment`, or if a horizon is below 1.
+    """
+    if min(horizons, default=1) < 1:
+        raise BadData(f"horizon is {min(horizons)}; give weeks, 1 or more.")
+    runner = runner or TaskRunner()
+    known, _, _ = _known(returns, design, runner)
+    longer = sorted(set(horizons) - {1})
+    settings = [(1, 1.0), *((H, 1.0) for H in longer), *((1, 1.0 / H) for H in longer)]
+    tasks = [
+        Task(digested("horizons", known, H, share), f"horizon {H}, costs x {share:.2g}", (H, share))
+        for H, share in settings
+    ]
+    done = runner.run(_rule_followed, known, tasks, Followed)
+    ce = {
+        setting: _equivalents(one.net.reshape(2, -1, design.weeks), design.gamma_risk).mean(axis=0)
+        for setting, one in zip(settings, done, strict=True)
+    }
+    unproved = {setting: int(one.unproved.sum()) for setting, one in zip(settings, done, strict=True)}
+    blocks, draws = _blocks(known, design)
+
+    def named(name: str, *pair: tuple[int, float]) -> str:
+        missed = sum(unproved[setting] for setting in pair)
+        return name if not missed else f"{name} ({missed:,} plans not proved within 1e-6)"
+
+    return tuple(
+        _difference(named(name, (H, 1.0), other), ce[H, 1.0] - ce[other], blocks, draws)
+        for H in longer
+        for name, other in (
+            (f"H = {H} less H = 1", (1, 1.0)),
+            (f"H = {H} less H = 1 at gamma_trade / {H}", (1, 1.0 / H)),
+        )
+    )
+
+
+def _known(returns: Floats, design: ViewDesign, runner: TaskRunner) -> tuple[_Known, RegimeHistory, int]:
+    """Return what all portfolios know, the regimes behind it, and the number of decisions."""
     n = returns.shape[1]
     if n < 2:
         raise BadData("an experiment on pairs needs two assets or more.")
@@ -278,7 +366,7 @@ def view_experiment(
             f"{window + DAYS_A_WEEK * (design.weeks + 1):,} in all; there are {len(returns):,}."
         )
     history = _histories(returns, decisions, design.regimes, runner)
-    market = _weekly(returns, decisions, design)
+    market = weekly_market(returns, decisions, design)
     random = np.random.default_rng(design.seed)
     possible = np.array([(a, b) for a in range(n) for b in range(a + 1, n)])
     N = design.pairs
@@ -293,21 +381,7 @@ def view_experiment(
     known = _Known(
         market, up[inside, each], down[inside, each], shifted, pairs, starts, design.yearly / WEEKS_A_YEAR
     )
-    chunks = [np.arange(k, min(k + CHUNK, N)) for k in range(0, N, CHUNK)]
-    tasks = [Task(digested(known, chunk), f"pairs {chunk[-1] + 1}", chunk) for chunk in chunks]
-    done = runner.run(_followed, known, tasks, Followed)
-    placebo = [
-        Task(digested("both", known, chunk), f"placebos of pairs {chunk[-1] + 1}", chunk) for chunk in chunks
-    ]
-    both = runner.run(_both_shifted, known, placebo, Followed)
-    both_shifted = np.concatenate([one.net.reshape(len(offsets), -1, design.weeks) for one in both], axis=1)
-    kinds = _kinds(len(offsets))
-    nets, costs, turnovers, gaps, unproved = (
-        np.concatenate([getattr(one, name).reshape(len(kinds), -1, design.weeks) for one in done], axis=1)
-        for name in ("net", "cost", "turnover", "gap", "unproved")
-    )
-    series = (nets, costs, turnovers, gaps, unproved)
-    return _judged(design, names, known, kinds, series, both_shifted, history, D)
+    return known, history, D
 
 
 def _asset_history(shared: tuple[Floats, Integers, AssetRegimes], asset: int) -> RegimeHistory:
@@ -329,7 +403,7 @@ def _histories(
     )
 
 
-def _weekly(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyMarket:
+def weekly_market(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyMarket:
     """Return what each decision knows of prior and risk, and the week after it."""
     n = returns.shape[1]
     Sigma = np.stack(
@@ -400,6 +474,17 @@ def _followed(known: _Known, chunk: Integers) -> Followed:
     )
 
 
+def _rule_followed(known: _Known, setting: tuple[int, float]) -> Followed:
+    """Return the rule's portfolios at a horizon and a share of the costs, views of +v first."""
+    H, share = setting
+    market = replace(known.market, horizon=H, gamma_trade=share * known.market.gamma_trade)
+    up = np.full_like(known.up, known.v)
+    return follow(
+        market, np.tile(known.pairs, (2, 1)), np.tile(known.starts, 2), np.concatenate([known.up, known.down]),
+        np.concatenate([up, -up]),
+    )  # fmt: skip
+
+
 def _both_shifted(known: _Known, chunk: Integers) -> Followed:
     """Return the portfolios of both views at once with shifted confidences: shifts in the outer order."""
     up, down = known.shifted[:, :, chunk]
@@ -439,9 +524,7 @@ def _judged(
     kept = held(known.market, known.starts, W)
     market_ce = _equivalents(kept, gamma)
     placebo = np.stack([mean_of(kind, ce) for kind in shifts])
-    blocks = (known.starts[:, None] + np.arange(W)) // BLOCK
-    random = np.random.default_rng(design.seed + 1)
-    draws = random.integers(0, blocks.max() + 1, (DRAWS, int(blocks.max()) + 1))
+    blocks, draws = _blocks(known, design)
     others = {f"{100 * c:g} %": mean_of(f"{100 * c:g} %", ce) for c in STATIC}
     others |= {"market": market_ce, "shifted confidences": placebo.mean(axis=0)}
     differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
@@ -532,6 +615,13 @@ def _relative(returns: Floats, pairs: Integers, starts: Integers, weeks: int) ->
     grown = (1.0 + returns[starts[:, None] + np.arange(weeks)]).prod(axis=1)
     each = np.arange(len(pairs))
     return np.asarray(grown[each, pairs[:, 0]] - grown[each, pairs[:, 1]])
+
+
+def _blocks(known: _Known, design: ViewDesign) -> tuple[Integers, Integers]:
+    """Return the block of each week, and the blocks of each draw."""
+    blocks = (known.starts[:, None] + np.arange(design.weeks)) // BLOCK
+    random = np.random.default_rng(design.seed + 1)
+    return blocks, random.integers(0, blocks.max() + 1, (DRAWS, int(blocks.max()) + 1))
 
 
 def _difference(name: str, difference: Floats, blocks: Integers, draws: Integers) -> Difference:

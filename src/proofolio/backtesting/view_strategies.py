@@ -152,10 +152,10 @@ class ViewControl:
         """Whether no confidence is read from regimes."""
         return not isinstance(self.confidence, str) or all(v.confidence is not None for v in self.views)
 
-    def black_litterman(self) -> BlackLitterman:
-        """Return the model of the posterior."""
+    def black_litterman(self, market: dict[str, float] | None = None) -> BlackLitterman:
+        """Return the model of the posterior, `market` being today's weights as `BlackLitterman` takes them."""
         return BlackLitterman(
-            delta=self.delta, tau=self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
+            market, self.delta, self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
             covariance_days=self.covariance_days, threshold=self.regimes.threshold, regimes=self.regimes,
         )  # fmt: skip
 

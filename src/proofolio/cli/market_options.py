@@ -31,6 +31,7 @@ from proofolio.forecasts.tables import Resample, resampled
 from proofolio.forecasts.views.stated_views import Views
 
 __all__ = [
+    "VIEWS_EXAMPLE",
     "account_asked",
     "costs_asked",
     "features_asked",
@@ -44,6 +45,7 @@ __all__ = [
     "strategies_asked",
     "strategy_options",
     "views_asked",
+    "views_file_option",
 ]
 
 
@@ -61,6 +63,26 @@ def _print_views_example(context: click.Context, option: click.Parameter, asked:
         say(EXAMPLE_VIEWS.rstrip())
         context.exit()
 
+
+def views_file_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return ``--views FILE``."""
+    return click.option(
+        "--views",
+        "views_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"{what}: TOML, see --views-example.",
+    )
+
+
+VIEWS_EXAMPLE = click.option(
+    "--views-example",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_views_example,
+    help="Print a file of views with every key, and nothing else.",
+)
 
 _OPTIONS = (
     click.argument("table", metavar="PRICES.csv"),
@@ -181,13 +203,7 @@ _OPTIONS = (
         callback=_print_example,
         help="Print a rules file with every key, and nothing else.",
     ),
-    click.option(
-        "--views",
-        "views_file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="What the strategies views, views-static:C and views-placebo follow: TOML, see --views-example.",
-    ),
+    views_file_option("What the strategies views, views-static:C and views-placebo follow"),
     click.option(
         "--view",
         "sentences",
@@ -195,14 +211,7 @@ _OPTIONS = (
         metavar="TEXT",
         help='Instead: a view, "AAPL - GE = 4 % a year"; repeatable.',
     ),
-    click.option(
-        "--views-example",
-        is_flag=True,
-        is_eager=True,
-        expose_value=False,
-        callback=_print_views_example,
-        help="Print a file of views with every key, and nothing else.",
-    ),
+    VIEWS_EXAMPLE,
     click.option(
         "--features",
         type=click.Path(path_type=Path),

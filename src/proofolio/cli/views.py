@@ -5,15 +5,26 @@ from __future__ import annotations
 import contextlib
 import shlex
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 import pandas as pd
+from click.core import ParameterSource
 
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
-from proofolio.backtesting.view_experiment import ViewDesign, ViewExperiment, view_experiment
+from proofolio.backtesting.view_claims import claims
+from proofolio.backtesting.view_experiment import (
+    ViewDesign,
+    ViewExperiment,
+    horizon_differences,
+    view_experiment,
+)
+from proofolio.backtesting.views_file import read_views
+from proofolio.cli.market_options import VIEWS_EXAMPLE, views_file_option
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
@@ -25,31 +36,49 @@ from proofolio.forecasts.views.stated_views import Views
 from proofolio.forecasts.views.view_posterior import ViewPosterior
 from proofolio.report.files import make_folder, write_document, write_page
 from proofolio.report.table import Table
-from proofolio.report.views import differences_table, said_sentences, strategies_table, views_page
+from proofolio.report.views import (
+    claims_table,
+    differences_table,
+    said_sentences,
+    strategies_table,
+    views_page,
+)
 
 __all__ = ["views_command"]
 
 REPORT, FIGURES, PIECES = "views.html", "views.json", "pieces"
+# What a file of views says itself.
+IN_THE_FILE = ("confidence", "eta", "scale", "threshold", "half_life", "window")
 EXAMPLE = """
 \b
 Examples:
   proofolio views prices.csv --view "AAPL - GE = 4 % a year" --view "XOM = 8 % a year (30 %)"
   proofolio views stocks --view "AAPL - GE = 4 % a year" --confidence 0.5
+  proofolio views stocks --views views.toml
   proofolio views stocks --opposite-pairs 120 --jobs 2
   proofolio views returns.csv --returns --opposite-pairs all --confidence calibrated --shifts 19
   proofolio views planted --opposite-pairs all
+  proofolio views --claims
 """
 
 
 @click.command("views", epilog=EXAMPLE)
-@click.argument("table", metavar="PRICES|stocks|planted|planted-equal")
+@click.argument("table", required=False, metavar="PRICES|stocks|planted|planted-equal")
 @click.option("--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices.")
 @click.option("--view", "sentences", multiple=True, metavar="TEXT", help='A view: "AAPL - GE = 4 % a year".')
+@views_file_option("Views, how they are believed and their plan, as backtest and trade read them")
+@VIEWS_EXAMPLE
 @click.option(
     "--opposite-pairs",
     metavar="N|all",
     help="Instead of views of your own: N pairs of assets drawn at random, each in a window of its own and with both "
     "opposite views, beside placebos.",
+)
+@click.option(
+    "--claims",
+    "claims_wanted",
+    is_flag=True,
+    help="Instead, and without PRICES: what the published library takes for granted, computed.",
 )
 @click.option(
     "--confidence",
@@ -81,10 +110,11 @@ Examples:
 @click.option("--shifts", default=19, show_default=True, type=click.IntRange(min=1), help="Placebos.")
 @click.option(
     "--horizon",
-    default=1,
+    default="1",
     show_default=True,
-    type=click.IntRange(min=1),
-    help="Weeks that plans look ahead, all with this week's forecast.",
+    metavar="H[,H...]",
+    help="Weeks that plans of the experiment look ahead, all with this week's forecast; with several, each beside 1, "
+    "and beside 1 at gamma_trade / H.",
 )
 @click.option("--gamma-risk", default=1.25, show_default=True)
 @click.option("--gamma-trade", default=1.0, show_default=True, help="Multiple of the costs that plans see.")
@@ -112,14 +142,19 @@ Examples:
     help="Folder of the experiment's report, and of finished tasks: what is found there is not computed again.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-def views_command(table: str, are_returns: bool, as_json: bool, **given: Any) -> int:
+def views_command(table: str | None, are_returns: bool, as_json: bool, **given: Any) -> int:
     """Say what views do to the expected returns of today, or try their confidences on the past.
 
     PRICES is a table of daily prices; `stocks` is the bundled one of 20 US stocks, `planted` draws returns whose
     regimes are known, and `planted-equal` such that say nothing about returns.
     """
-    if bool(given["sentences"]) == bool(given["opposite_pairs"]):
-        raise BadData("give --view TEXT (once or more) or --opposite-pairs N, one of the two.")
+    if given["claims_wanted"]:
+        return _claims(table, given, as_json)
+    if table is None:
+        raise BadData("name a table of prices, or stocks, planted or planted-equal.")
+    asked = [name for name in ("sentences", "views_file", "opposite_pairs") if given[name]]
+    if len(asked) != 1:
+        raise BadData("give --view TEXT (once or more), --views FILE or --opposite-pairs N, one of them.")
     with stdout_kept_free():
         returns, source = _returns(table, are_returns, given["seed"])
         if given["opposite_pairs"]:
@@ -150,6 +185,19 @@ def views_command(table: str, are_returns: bool, as_json: bool, **given: Any) ->
     return GOOD
 
 
+def _claims(table: str | None, given: dict[str, Any], as_json: bool) -> int:
+    if table is not None or any(given[name] for name in ("sentences", "views_file", "opposite_pairs")):
+        raise BadData("--claims needs no table and no views: proofolio views --claims.")
+    with stdout_kept_free():
+        found = claims(given["seed"])
+    if as_json:
+        print_document({"claims": [claim.document() for claim in found]})
+        return GOOD
+    console = answer_console()
+    console.print(claims_table(found).terminal(console.width))
+    return GOOD
+
+
 def _returns(table: str, are_returns: bool, seed: int) -> tuple[pd.DataFrame, str]:
     if table == "stocks" and not Path(table).exists():
         return simple_returns(load_prices()), "20 US stocks (bundled)"
@@ -167,12 +215,17 @@ def _regimes(given: dict[str, Any]) -> AssetRegimes:
 
 
 def _posterior(returns: pd.DataFrame, given: dict[str, Any]) -> ViewPosterior:
+    market = _weights(given["market_weights"])
+    if given["views_file"] is not None:
+        _refuse_ignored(IN_THE_FILE)
+        control = read_views(given["views_file"], [str(name) for name in returns.columns])
+        return control.black_litterman(market).fit(returns).posterior(Views(control.named, control.views))
     views = Views.parse(given["sentences"], [str(name) for name in returns.columns])
     confidence: Any = given["confidence"] or "calibrated"
     with contextlib.suppress(ValueError):
         confidence = float(confidence)
     model = BlackLitterman(
-        _weights(given["market_weights"]),
+        market,
         confidence=confidence,
         eta=given["eta"],
         scale=given["scale"] or "view",
@@ -180,6 +233,14 @@ def _posterior(returns: pd.DataFrame, given: dict[str, Any]) -> ViewPosterior:
         regimes=_regimes(given),
     )
     return model.fit(returns).posterior(views)
+
+
+def _refuse_ignored(names: Sequence[str]) -> None:
+    """Refuse options that were given but are those of the file of views."""
+    source = click.get_current_context().get_parameter_source
+    for name in names:
+        if source(name) is ParameterSource.COMMANDLINE:
+            raise BadData(f"--{name.replace('_', '-')} is said by the file of --views; write it there.")
 
 
 def _weights(path: Path | None) -> dict[str, float] | None:
@@ -196,6 +257,7 @@ def _weights(path: Path | None) -> dict[str, float] | None:
 
 def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
     n = returns.shape[1]
+    horizons = _horizons(given["horizon"])
     wanted = given["opposite_pairs"]
     if wanted != "all" and not (wanted.isdecimal() and int(wanted) >= 1):
         raise BadData(f"--opposite-pairs is {wanted!r}; give a number of pairs, or all.")
@@ -209,7 +271,7 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
         weeks=given["weeks"],
         shifts=given["shifts"],
         seed=given["seed"],
-        horizon=given["horizon"],
+        horizon=horizons[0],
         gamma_risk=given["gamma_risk"],
         gamma_trade=given["gamma_trade"],
         half_spread=1e-4 * given["spread_bps"],
@@ -221,7 +283,17 @@ def _experiment(returns: pd.DataFrame, given: dict[str, Any]) -> ViewExperiment:
     make_folder(out, (REPORT, FIGURES))
     with CountProgress(progress_console(), "views") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, None, progress)
-        return view_experiment(returns.to_numpy(), tuple(map(str, returns.columns)), design, runner)
+        found = view_experiment(returns.to_numpy(), tuple(map(str, returns.columns)), design, runner)
+        if len(horizons) == 1:
+            return found
+        return replace(found, horizons=horizon_differences(returns.to_numpy(), design, horizons, runner))
+
+
+def _horizons(text: str) -> list[int]:
+    wanted = [piece.strip() for piece in text.split(",")]
+    if not all(piece.isdecimal() and int(piece) >= 1 for piece in wanted):
+        raise BadData(f"--horizon is {text!r}; give weeks, 1 or more: 1 or 1,2,5.")
+    return [int(piece) for piece in wanted]
 
 
 def _answer(found: ViewPosterior, source: str, as_json: bool) -> None:

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
-__all__ = ["differences_table", "said_sentences", "strategies_table", "views_page"]
+__all__ = ["claims_table", "differences_table", "said_sentences", "strategies_table", "views_page"]
 
-BOTH = "both views at once"  # how a difference between two other strategies than the rule begins
+BOTH = "both views at once"
+WHOLE = (BOTH, "H = ")  # how a difference begins whose name says both its sides
+
+
+def claims_table(found: Sequence[Claim]) -> Table:
+    """Return what the published library takes for granted, and what comes out."""
+    rows = [(c.claim, c.found, (c.verdict, "good" if c.holds else "bad")) for c in found]
+    return Table(("claim", "what comes out", "verdict"), rows)
 
 
 def differences_table(found: ViewExperiment) -> Table:
     """Return the rule less each alternative, % a year, with the 95 % interval."""
     rows = [
         (
-            d.name if d.name.startswith(BOTH) else f"the rule less {d.name}",
+            d.name if d.name.startswith(WHOLE) else f"the rule less {d.name}",
             f"{d.mean:+.2f}",
             f"{d.low:+.2f}",
             f"{d.high:+.2f}",
             ("yes", "notable") if d.decided else "no",
         )
-        for d in found.differences
+        for d in (*found.differences, *found.horizons)
     ]
     return Table(("certainty equivalent, % a year", "mean", "from", "to", "0 is outside"), rows, (1, 2, 3))
 
