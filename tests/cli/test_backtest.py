@@ -558,7 +558,7 @@ def test_tables_are_written_as_csv(file, tmp_path):
     weights = pd.read_csv(tmp_path / "csv" / "weights-erc.csv", index_col=0)
     assert str(tmp_path / "csv" / "weights-erc.csv") in document["files"]
     assert weights.sum(axis=1).to_numpy() == pytest.approx(1.0)
-    assert list(weights.columns) == ["US", "BONDS", "GOLD"]
+    assert list(weights.columns) == ["US", "BONDS", "GOLD", "cash"]
     wealth = pd.read_csv(tmp_path / "csv" / "wealth.csv", index_col=0)
     assert wealth["erc"].iloc[-1] - 1 == pytest.approx(document["strategies"]["erc"]["total_return"])
 

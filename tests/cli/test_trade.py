@@ -248,3 +248,17 @@ def test_only_assets_with_impact_want_a_volume(table, held, tmp_path):
     words = refused(table, "--holdings", path, *FIX_MIX, "--costs", costs)
     assert words.count("costs.csv") == 1
     assert "US has impact and no volume" in words
+
+
+def test_shorts_and_debts_are_read_where_the_rules_allow_them(table, held, tmp_path):
+    rules = tmp_path / "rules.toml"
+    rules.write_text("[weights]\nlower = -0.3\n[exposure]\ncash = [-0.2, 0.2]\n")
+    path = held("Symbol,Money\nUS,900\nBONDS,-200\nGOLD,400\nCASH,-100\n")
+    options = ("--holdings", path, "--window", "60", "--strategy", "spo-no-hmm")
+    found = answer(table, *options, "--rules", rules)
+    assert found["value"] == 1000.0
+    assert [found["trades"][name]["held"] for name in NAMES] == [0.9, -0.2, 0.4]
+    assert found["cash"]["before"] == -0.1
+    assert "'BONDS' is -200, which is sold short" in refused(table, *options)
+    unsaid = refused(table, "--holdings", held("US,1\nGOLD,-3\n"), *options[2:], "--rules", rules)
+    assert "add up to -2 and nothing says" in unsaid

@@ -41,7 +41,7 @@ def test_trades_today_start_from_amounts(prices):
     assert (same.wanted == today.wanted).all()
     for holdings, words in (
         ({"B": 1.0}, "no asset 'B'"),
-        ({"US": -1.0}, "0 or more"),
+        ({"US": -1.0}, "worth more than 0"),
         ({}, "nothing is held"),
     ):
         with pytest.raises(pf.BadData, match=words):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -31,9 +31,9 @@ class Holdings:
     ----------
     unit : {"weights", "shares", "money"}
     amounts : mapping from asset to number
-        0 or more; assets left out are not held.
+        Below 0 what is sold short; assets left out are not held.
     cash : float
-        Money beside the assets, or its weight where the unit is weights.
+        Money beside the assets, or its weight where the unit is weights; below 0 it is owed.
     where : str
         What messages call them.
     """
@@ -47,16 +47,55 @@ class Holdings:
         if self.unit not in get_args(Unit):
             raise BadData(f"{self.where} are in {self.unit!r}; say weights, shares or money.")
         for name, amount in (*self.amounts.items(), (CASH, self.cash)):
-            if not 0.0 <= amount < math.inf:  # NaN fails too
-                raise BadData(
-                    f"{self.where}: the amount of {name!r} is {amount:g}; give a finite one, 0 or more."
-                )
+            if not math.isfinite(amount):
+                raise BadData(f"{self.where}: the amount of {name!r} is {amount:g}; give a finite one.")
         total = sum(self.amounts.values()) + self.cash
-        if not total > 0.0:
+        if not any((*self.amounts.values(), self.cash)):
             raise BadData(f"{self.where}: nothing is held; give one amount above 0.")
-        if total == math.inf:
+        if self.unit != "shares":  # what shares are worth is known with their prices
+            self._require_worth(total)
+        if not math.isfinite(total):
             raise BadData(
                 f"{self.where}: the amounts add to more than a number can hold; give them in a larger unit."
+            )
+
+    def _require_worth(self, total: float) -> None:
+        if not total > 0.0:
+            raise BadData(
+                f"{self.where}: what is held, sold short and owed adds up to {total:g}; a portfolio is worth "
+                "more than 0."
+            )
+
+    def require_allowed(self, names: tuple[str, ...], lower: Sequence[float], least_cash: float) -> None:
+        """Refuse shorts and debts that the rules do not allow.
+
+        Parameters
+        ----------
+        names : tuple of str
+            Assets of the market.
+        lower : sequence of float
+            The least weight of each; one below 0 allows to hold less than none of it, how much is not looked at,
+            since weights drift.
+        least_cash : float
+            That of the cash.
+
+        Raises
+        ------
+        BadData
+            Naming the rule to give.
+        """
+        short = next(
+            (n for n, low in zip(names, lower, strict=True) if low >= 0.0 > self.amounts.get(n, 0.0)), None
+        )
+        if short is not None:
+            raise BadData(
+                f"{self.where}: the amount of {short!r} is {self.amounts[short]:g}, which is sold short; correct it, "
+                f"or allow shorts by rules for spo or mpo: weights.lower, or weights.assets.{short}.lower, below 0."
+            )
+        if self.cash < 0.0 and least_cash >= 0.0:
+            raise BadData(
+                f"{self.where}: the cash is {self.cash:g}, which is owed; correct it, or allow debts by rules for spo "
+                "or mpo: exposure.cash = [low, high] with low below 0."
             )
 
     def with_cash(self) -> Holdings:
@@ -93,7 +132,7 @@ class Holdings:
         held = np.zeros(len(market.names))
         for name, amount in self.amounts.items():
             held[market.column(name)] = amount
-        gone = np.flatnonzero((held > 0) & ~np.isfinite(market.returns[last]))
+        gone = np.flatnonzero((held != 0) & ~np.isfinite(market.returns[last]))
         if gone.size:
             raise BadData(
                 f"{self.where}: {market.names[gone[0]]} has no price on {market.dates[last]}, when the table ends; "
@@ -117,8 +156,9 @@ class Holdings:
                 raise BadData(
                     f"{self.where} are shares, and a table of returns has no prices; give a table of prices, or money."
                 )
-            held = held * np.where(held > 0, market.last_prices, 0.0)
+            held = held * np.where(held != 0, market.last_prices, 0.0)
         money = float(held.sum()) + self.cash
+        self._require_worth(money)
         return held / money, self.cash / money, money
 
 

@@ -114,7 +114,8 @@ def nearest_lots(
         raise BadData("every price of a share must be above 0.")
     if not (min(held.min(initial=0.0), target.min(initial=0.0), cash) >= 0.0):  # NaN fails too
         raise BadData(
-            "lots are planned for holdings, targets and cash of 0 or more; short positions have none."
+            "lots are planned for holdings, targets and cash of 0 or more; short positions have none, so leave out "
+            "lots and the smallest trade, or rule shorts and debts out."
         )
     if lot < 1 or not 0.0 <= smallest < math.inf:
         raise BadData(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,10 @@ from proofolio.backtesting.holdings import Holdings, Unit, holdings_of
 from proofolio.backtesting.lots import LotPlan, nearest_lots
 from proofolio.backtesting.market import Market, market_of
 from proofolio.backtesting.obedience import under_rules
+from proofolio.backtesting.own_strategies import OwnStrategy
 from proofolio.backtesting.policy import Decision, Strategy, begun
 from proofolio.backtesting.risk_free import RiskFreeAs
+from proofolio.backtesting.rules import Rules
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.strategies import MeanVarianceControl, RiskParityControl, strategies_of
 from proofolio.backtesting.views_file import GivenViews, views_of
@@ -116,7 +118,7 @@ class Today:
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
                 f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
             )
-        if known is not None and np.isfinite(known.mean[0][(self.held > 0) | (self.wanted != 0)]).all():
+        if known is not None and np.isfinite(known.mean[0][(self.held != 0) | (self.wanted != 0)]).all():
             before, after = (self._expected(w) for w in (self.held, self.wanted))
             lines.append(
                 f"  forecast  {before[0]:+.1%} a year at {before[1]:.1%} volatility as held, {after[0]:+.1%} at "
@@ -270,6 +272,7 @@ def trades_today(
         Wide: by date, oldest first, a column an asset.
     holdings : Holdings, mapping or Series
         Amounts held by asset, in one unit; assets left out are not held, and ``"cash"`` is money in no asset.
+        Below 0, sold short or owed, where the rules allow it.
     strategy : Strategy or str
         A name as for `backtest`.
     plan : ForecastPlan, optional
@@ -337,8 +340,6 @@ def trades_today(
         require_arguments(costs=math.nan if charge is None else charge)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
-    if not 0.0 <= number("smallest", smallest) < math.inf:
-        raise BadData(f"the smallest trade is {smallest:g}; give money, 0 or more.")
     lot = None if lot is None else whole("lot", lot, 1)
     market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
     followed = views_of(views, market.names)
@@ -354,9 +355,11 @@ def trades_today(
         strategy = replace(strategy, cash=True)
     plan = ForecastPlan.for_market(market, **forecasts) if plan is None else plan
     given = holdings_of(holdings, holdings_in, market.names)
+    obeyed = rules_of(rules, market.names)
+    given.require_allowed(market.names, *_least(strategy, obeyed, len(market.names)))
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)
     (strategy,), plan = under_rules(
-        rules_of(rules, market.names), [strategy], plan, costs, market, len(market.dates) - 1,
+        obeyed, [strategy], plan, costs, market, len(market.dates) - 1,
         1.0 if money is None else money,
     )  # fmt: skip
     members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
@@ -399,6 +402,15 @@ def trades_today(
         asked=asked,
         views=followed_views,
     )
+
+
+def _least(strategy: Strategy, rules: Rules | None, n: int) -> tuple[Sequence[float], float]:
+    """Return the least weights of assets and of cash; a strategy of a user's own says none and may hold any."""
+    if isinstance(strategy, OwnStrategy):
+        return [-math.inf] * n, -math.inf
+    if rules is None:
+        return [getattr(strategy, "lower", 0.0)] * n, 0.0
+    return rules.lower, 0.0 if rules.cash is None else rules.cash[0]
 
 
 def _decision(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def read_holdings(path: Path, names: tuple[str, ...], unit: Unit | None = None) 
     Raises
     ------
     BadData
-        When the file cannot be read, names an asset that the table does not have, holds no or negative amounts, or
+        When the file cannot be read, names an asset that the table does not have, holds no amounts, or
         their unit is not known, or not the one given.
     """
     try:
@@ -169,13 +170,11 @@ def read_holdings(path: Path, names: tuple[str, ...], unit: Unit | None = None) 
     cash = 0.0
     for name in [name for name in found if name.casefold() == CASH and name not in names]:
         cash += found.pop(name)
-    for name, amount in found.items():
+    for name in found:
         if name not in names:
             raise BadData(
                 f"{path} holds {name!r}, which is not in the table; its assets are {', '.join(names)}."
             )
-        if not 0.0 <= amount < float("inf"):
-            raise BadData(f"{path}: the amount of {name!r} is {amount:g}; give a finite one, 0 or more.")
     total = sum(found.values()) + cash
     return Holdings(_unit(path, word, unit, total), found, cash, f"{path}")
 
@@ -193,7 +192,7 @@ def _unit(path: Path, word: str | None, given: Unit | None, total: float) -> Uni
             f"{path} says {word!r}, which is {named}, and --holdings-in {given}; drop one of the two."
         )
     unit = named or given
-    if unit is None and abs(total - 1.0) > WHOLE and 0.0 < total < float("inf"):
+    if unit is None and abs(total - 1.0) > WHOLE and total and math.isfinite(total):
         raise BadData(
             f"{path}: the amounts add up to {total:g} and nothing says whether they are weights, shares or money; say "
             "so with --holdings-in, or in the first line, like Symbol,Shares."

@@ -212,7 +212,7 @@ def posterior(
     S = (1.0 + tau) * covariance - tau * (factor @ factor.T)
     surprise = max(float(target @ solved) / tau, 0.0)
     rank = int(inside.sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # next to no confidence is none
         omega = np.where(shares > 0, tau * spread**2 * (1.0 - shares) / shares, np.inf)
         away = values - rows @ mean
         # Rounding of P pi, below which "the share of the way" is noise.

@@ -256,10 +256,10 @@ class MeanVariance:
         --------
         >>> import numpy as np
         >>> mpc = MeanVariance(n=3, H=1, gamma_risk=5.0, gamma_trade=0.001)
-        >>> mean, covariance, held = [2e-3, 1e-3, 0.0], 1e-4 * np.eye(3), [0.0, 0.5, 0.5]
-        >>> frontier = mpc.batch().solve([mean], [covariance], [held], gamma_risk=[1, 5, 9])
+        >>> mean, covariance, held = [3e-3, 1e-3, 0.0], 1e-4 * np.eye(3), [0.0, 0.5, 0.5]
+        >>> frontier = mpc.batch().solve([mean], [covariance], [held], gamma_risk=[1, 9, 90])
         >>> frontier.ok.all(), frontier.W[:, 0].round(2).tolist()
-        (np.True_, [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.39, 0.5, 0.11]])
+        (np.True_, [[0.5, 0.5, 0.0], [0.5, 0.5, 0.0], [0.35, 0.35, 0.3]])
         """
         if not self.trade_rules.empty:
             raise BadData("steps in a batch take no rules of trades: take them one by one, by solve()")
