@@ -28,6 +28,7 @@ from proofolio.forecasts.forward_backward import Expectations, Expected
 # Keeps a covariance positive definite on the way to a collapse, and no more: on series
 # scaled to unit variance it adds 1e-5 / days to the variance of a regime.
 PRIOR = 1e-5
+LOG_2_PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +102,8 @@ def _features(scaled: Floats) -> Floats:
 def _log_density_coefficients(means: Floats, covariances: Floats) -> Floats:
     """Return (K, p): the log-density of each regime as a combination of the features."""
     d = means.shape[1]
+    if d == 1:
+        return _coefficients_of_one(means[:, 0], covariances[:, 0, 0])
     factors = np.linalg.cholesky(covariances)
     precisions = np.linalg.inv(covariances)
     linear = (precisions @ means[:, :, None])[:, :, 0]
@@ -110,6 +113,18 @@ def _log_density_coefficients(means: Floats, covariances: Floats) -> Floats:
     # Off the diagonal each product stands for two equal terms of the quadratic form.
     squares = np.where(i == j, -0.5, -1.0) * precisions[:, i, j]
     return np.concatenate([constant[:, None], linear, squares], axis=1)
+
+
+def _coefficients_of_one(means: Floats, variances: Floats) -> Floats:
+    """Return the same for one series, whose matrices are numbers: a refit of one asset does little else."""
+    if not variances.min() > 0.0:  # NaN is not
+        raise np.linalg.LinAlgError("a variance is not positive")
+    found = np.empty((len(means), 3))
+    precisions = 1.0 / variances
+    found[:, 1] = linear = precisions * means
+    found[:, 0] = -0.5 * (linear * means + np.log(variances) + LOG_2_PI)
+    found[:, 2] = -0.5 * precisions
+    return found
 
 
 def _expect(expectations: Expectations, features: Floats, parameters: Parameters) -> Expected:
@@ -124,10 +139,14 @@ def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -
     sums = smoothed.T @ features.T
     days = sums[:, 0]
     means = sums[:, 1 : d + 1] / days[:, None]
-    i, j = _pairs(d)
-    seconds = np.empty((K, d, d))
-    seconds[:, i, j] = seconds[:, j, i] = sums[:, d + 1 :]
-    covariances = (seconds + PRIOR * np.eye(d)) / days[:, None, None]
+    if d == 1:
+        seconds = sums[:, 2:, None] + PRIOR
+    else:
+        i, j = _pairs(d)
+        seconds = np.empty((K, d, d))
+        seconds[:, i, j] = seconds[:, j, i] = sums[:, d + 1 :]
+        seconds += PRIOR * np.eye(d)
+    covariances = seconds / days[:, None, None]
     covariances -= means[:, :, None] * means[:, None, :]
     left = transitions.sum(axis=1, keepdims=True)
     # A regime visited on the last day only was never seen to be left: nothing is known of its row.
