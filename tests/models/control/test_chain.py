@@ -161,3 +161,8 @@ def test_names_are_one_a_regime():
     assert "bull" in repr(chain)
     with pytest.raises(pf.BadData, match="3 different names"):
         pf.RegimeChain(SLOW, names=["a", "a", "b"])
+
+
+def test_regimes_that_alternate_are_no_chain_in_continuous_time():
+    with pytest.warns(pf.DoubtfulEstimate, match="off by up to 1; regimes that alternate need shorter periods"):
+        pf.RegimeChain.from_transition([[0.0, 1.0], [1.0, 0.0]], 12)

@@ -79,3 +79,51 @@ def test_the_gap_with_fixed_costs_is_never_negative_and_closer_with_programs():
     assert close.per_path.min() >= -1e-7
     assert close.upper < loose.upper
     assert close.value == loose.value
+
+
+class BackAtOnce:
+    """Goes to the nearest limit at once, and stays."""
+
+    name = "back at once"
+
+    def trade(self, theta, z, t):
+        return np.clip(theta, -0.3, 0.3) - theta
+
+
+@pytest.mark.parametrize("start", [0.3, 0.5, 3.0, -40.0])
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_the_bound_holds_for_positions_that_begin_outside_of_the_limits(start, seconds):
+    """The first trade is then larger than any between the limits, and pays the same fixed cost."""
+    control = random_control(np.random.default_rng(3), 2, 1, horizon=1.0, limits=0.3, fixed=0.05, eta=0.01)
+    gap = quiet(control, BackAtOnce(), 2, theta=[start], steps_per_year=4, seconds_per_path=seconds)
+    assert gap.per_path.min() >= -1e-9 * abs(gap.value)
+    assert gap.value <= gap.upper + 1e-9 * abs(gap.value)
+
+
+def test_from_outside_of_the_limits_the_mixed_integer_program_is_enumeration():
+    control = random_control(np.random.default_rng(3), 2, 1, horizon=1.0, limits=0.3, fixed=0.002, eta=0.01)
+    discrete = in_steps(control, 4)
+    z = np.array([[0, 0, 1, 1, 0]])
+    close, _ = least_losses(control, discrete, z, np.full((1, 1), 2.0), np.full(1, np.inf), 5.0)
+    # from outside the first step must trade: those without are left out by their position
+    N, best = 4, np.inf
+    for pattern in product((0, 1), repeat=N - 1):
+        found = optimize.minimize(
+            lambda v, p=(1, *pattern): path_loss(control, discrete, z[0], 2.0, v, p), np.zeros(1 + sum(pattern)),
+            bounds=[(-0.3, 0.3)] * (1 + sum(pattern)),
+        )  # fmt: skip
+        best = min(best, found.fun)
+    assert close[0] == pytest.approx(best, rel=1e-5)
+
+
+def path_loss(control, discrete, z, held, values, pattern):
+    total, before, given = 0.0, held, iter(values)
+    for k, trades in enumerate(pattern):
+        y = next(given) if trades else before
+        M, q = discrete.M[discrete.row(k)][z[k]][0, 0], discrete.q[discrete.row(k)][z[k]][0]
+        away = y - (q + discrete.K[0, 0] * before) / M
+        total += discrete.r**k * (
+            0.5 * M * away**2 + control.fixed[0] * trades + control.l1[0] * abs(y - before)
+        )
+        before = y
+    return total

@@ -128,6 +128,10 @@ def bound_of(
 ) -> Gap:
     """Return the gap of a policy; see `RegimeControl.bound`."""
     paths = whole("paths", paths, 2)
+    if not callable(getattr(policy, "trade", None)):
+        raise BadData(
+            f"policy is {policy!r}; give one with a method trade(theta, z, t), such as control.lookahead()"
+        )
     policy = _in_these(policy, steps_per_year)
     discrete = in_steps(control, steps_per_year)
     z = regime_paths(control, discrete, paths, seed, steps_per_year)
@@ -239,7 +243,7 @@ def _least_of(
     constant = 0.5 * np.einsum("nb,nbi,nbij,nbj->b", weights, q, inverse, q, optimize=True)
     pull = held @ discrete.K
     constant += np.einsum("bi,bij,bj->b", pull, inverse[0], q[0] + 0.5 * pull)
-    l1 = control.l1 + _relaxed_fixed(control.fixed, limits.lower, limits.upper)
+    l1 = control.l1 + _relaxed_fixed(control.fixed, limits, held)
     program = PathProgram(chain(N), diagonal, coupling, weights[..., None] * l1, limits)
     best = np.full(len(z), -np.inf)
     reached = np.full(len(z), np.inf)
@@ -276,9 +280,12 @@ def _inside(y: Floats, limits: Limits) -> Any:
     return (y >= limits.lower) & (y <= limits.upper)
 
 
-def _relaxed_fixed(fixed: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return the linear cost under a fixed one: f over the largest trade; 0 where trades have no limit."""
-    widest = upper - lower
+def _relaxed_fixed(fixed: Floats, limits: Limits, held: Floats) -> Floats:
+    """Return the linear cost under a fixed one: f over the largest trade; 0 where trades have no limit.
+
+    The largest trade is from one limit to the other, or the first, from what is held outside of them.
+    """
+    widest = np.maximum(limits.upper, held.max(axis=0)) - np.minimum(limits.lower, held.min(axis=0))
     return np.where(np.isfinite(widest) & (widest > 0.0), fixed / np.where(widest > 0.0, widest, 1.0), 0.0)
 
 

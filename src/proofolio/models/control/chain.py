@@ -26,6 +26,7 @@ ROW_SUM = 1e-9  # of the largest rate: what rounding leaves in the sum of a row
 PROBABILITY = 1e-8  # by so much the rows of a fitted transition matrix miss 1
 NEVER = 1e-12  # a probability of leaving a regime below this one is none
 GENERATOR = 1e-12  # a rate of a logarithm may be so far below 0 and count as 0, relative to the largest
+FAR = 0.2  # probabilities over a period that differ by more are another chain's
 SINGULAR = 1e-10  # eigenvalues of a transition matrix below this size have no logarithm worth the name
 FEW_SWITCHES = 10  # out of a regime: the standard error of its rate is then a third of it
 MONTH = 1 / 12  # years
@@ -217,7 +218,8 @@ class RegimeChain:
         Warns
         -----
         DoubtfulEstimate
-            Where fewer than 10 switches out of a regime were seen, or regimes last less than a month on average.
+            Where fewer than 10 switches out of a regime were seen, regimes last less than a month on average, or the
+            chain's probabilities over a period are more than 0.2 from P.
 
         Raises
         ------
@@ -249,6 +251,14 @@ class RegimeChain:
         chain.distance = float(np.abs(expm(G / periods_per_year) - given).max())
         if switches is not None:
             chain.switches = _counts(switches, m)
+        if chain.distance > FAR:
+            warnings.warn(
+                DoubtfulEstimate(
+                    f"P is no period of any chain in continuous time: the nearest rates found give probabilities that "
+                    f"are off by up to {chain.distance:.2g}; regimes that alternate need shorter periods"
+                ),
+                stacklevel=2,
+            )
         chain._doubt()
         return chain
 

@@ -44,9 +44,11 @@ def least_with_fixed_costs(
         Where positions have no limits, as then trades have none.
     """
     N, d = linear.shape
-    width = limits.upper - limits.lower
+    width = np.tile(limits.upper - limits.lower, (N, 1))
     if not np.isfinite(width).all():
         raise BadData("fixed costs are bounded path by path only where every position has limits")
+    # the first trade may come from outside the limits
+    width[0] = np.maximum(limits.upper, held) - np.minimum(limits.lower, held)
     H = np.zeros((N, d, N, d))
     for k in range(N):
         H[k, :, k] = diagonal[k]
@@ -57,13 +59,13 @@ def least_with_fixed_costs(
     whole = H.reshape(N * d, N * d)
     model = Model("trade or not")
     y = model.variable("y", (N, d), np.tile(limits.lower, (N, 1)), np.tile(limits.upper, (N, 1)))
-    size = model.variable("size", (N, d), 0.0, np.tile(width, (N, 1)))
+    size = model.variable("size", (N, d), 0.0, width)
     traded = model.variable("traded", (N, d), binary=True)
     for k in range(N):
         moved = y[k] - (y[k - 1] if k else held)
         model.add(f"up_{k}", moved <= size[k])
         model.add(f"down_{k}", -moved <= size[k])
-        model.add(f"switched_{k}", size[k] <= width * traded[k])
+        model.add(f"switched_{k}", size[k] <= width[k] * traded[k])
         for r, (row, low, high) in enumerate(
             zip(limits.rows, limits.row_lower, limits.row_upper, strict=True)
         ):
