@@ -225,7 +225,8 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
     [
         ("{}", "nothing is held"),
         ('{"OIL": 1}', "'OIL', which is not in the table"),
-        ('{"US": -1}', "'US' is -1"),
+        ('{"US": -1}', "the amounts add up to -1"),
+        ('{"US": -0.5, "GOLD": 1.5}', "'US' is -0.5"),
         ("US;3", "no amounts by asset"),
         ("US,1\nGOLD,1\nUS,2", "line 3: 'US' is there twice"),
         ('{"US": 1,\n "GOLD": 1,\n "US": 2}', "line 3: 'US' is there twice"),

@@ -238,7 +238,7 @@ def test_a_chain_is_its_steps_one_after_another_and_beside_is_side_by_side():
         (lambda: VolatilityNormalised().fit(np.zeros((5, 1))), "series 1 is zero"),
         (lambda: AdaptiveTrend(()), "no candidates"),
         (lambda: AdaptiveTrend((5.0, -1.0)), "half_life is -1"),
-        (lambda: RunningMedian(0), "0 days"),
+        (lambda: RunningMedian(0), "0 periods"),
         (lambda: LocalLevel(np.array([-1.0])), "signal-to-noise"),
         (lambda: DriftCorrection(degree=2), "degree is 2"),
         (lambda: DriftCorrection(np.inf), "half_life is inf"),

@@ -164,5 +164,7 @@ def test_names_are_one_a_regime():
 
 
 def test_regimes_that_alternate_are_no_chain_in_continuous_time():
-    with pytest.warns(pf.DoubtfulEstimate, match="off by up to 1; regimes that alternate need shorter periods"):
+    with pytest.warns(
+        pf.DoubtfulEstimate, match="off by up to 1; regimes that alternate need shorter periods"
+    ):
         pf.RegimeChain.from_transition([[0.0, 1.0], [1.0, 0.0]], 12)
