@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -27,20 +26,22 @@ from proofolio.report.figures import (
     add_tips,
     chart_style,
     inline_svg,
+    is_narrow,
     legend_beside,
     new_figure,
+    shortened,
     without_frame,
 )
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
 
-__all__ = ["BINS", "audit_page", "needed_chart", "ratio_bin", "ratio_chart", "short"]
+__all__ = ["BINS", "audit_page", "needed_chart", "ratio_bin", "ratio_chart"]
 
 
 DRAWN, LISTED, POINTS = 40, 100, 8  # rows in the chart, rows in the table, points that are cut off
 NAMED = 12  # variables of such a point
-LONGEST = 27  # characters of a row's name in the chart
+LONGEST, LONGEST_NARROW = 27, 16  # characters of a row's name in the chart, on a wide and a narrow page
 LARGEST_SPAN = 1e18  # of the chart's logarithmic axis
 # M over what is needed: the bars of the second chart, and where those between 1 and "above" end.
 BINS = (
@@ -56,18 +57,6 @@ BINS = (
     "unknown",
 )
 ENDS = (1.01, 2.0, 10.0, 100.0, 1e3, 1e6)
-
-
-def short(name: str, longest: int = LONGEST) -> str:
-    """Return a name cut in the middle to a length that fits.
-
-    Examples
-    --------
-    >>> short("balance[north,2031,winter]", 15)
-    'balance…,winter]'
-    """
-    half = longest // 2
-    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) - 1 :]}"
 
 
 @chart_style
@@ -118,7 +107,9 @@ def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [short(row.row) for row in rows])
+    axes.set_yticks(
+        range(len(rows)), shortened([row.row for row in rows], LONGEST_NARROW if is_narrow() else LONGEST)
+    )
     axes.grid(visible=False, axis="y")
     without_frame(axes)
     for name, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -297,7 +288,6 @@ def _points(found: Audit, rows: Sequence[RowVerdict]) -> str:
 
 
 def _rows(found: Audit, rows: Sequence[RowVerdict]) -> str:
-    shown = [replace(row, row=short(row.row, 36), binary=short(row.binary, 24)) for row in rows]
     rest = len(found.rows) - len(rows)
     more = paragraph(f"{rest} more rows, none worse, are in the chart above and in `--json`.") if rest else ""
-    return section("The rows, worst first", rows_table(shown).html(), more)
+    return section("The rows, worst first", rows_table(rows).html("names"), more)
