@@ -1,7 +1,7 @@
 """Pages in a browser, at the widths of a laptop and of a phone, light and dark: nothing is cut off, small or faint.
 
-Chromium lays out every page in frames of 1280 and 400 pixels, and a script of this test (pages have none) measures them.
-Without a browser these tests are skipped.
+Chromium lays out every page in frames of 1280 and 400 pixels, and a script of this test measures them. Without a
+browser these tests are skipped.
 """
 
 import html
@@ -45,11 +45,23 @@ const light = c => {
 };
 for (const frame of document.querySelectorAll("iframe")) {
   const doc = frame.contentDocument, view = frame.contentWindow, width = doc.documentElement.clientWidth;
-  const own = {page: frame.dataset.page, width, dark, wider: [], small: [], faint: [], cut: [], texts: 0};
+  const own = {page: frame.dataset.page, width, dark, wider: [], small: [], faint: [], cut: [], over: [], texts: 0};
   if (doc.documentElement.scrollWidth > width) own.wider.push(`the page: ${doc.documentElement.scrollWidth}`);
   const name = e => `${e.tagName} ${e.textContent.trim().slice(0, 40)}`;
   for (const box of doc.querySelectorAll(".scroll, .drawing, table"))
     if (box.scrollWidth > box.clientWidth + 1) own.wider.push(`${box.className} ${box.scrollWidth}`);
+  for (const svg of doc.querySelectorAll("svg")) {
+    const texts = [...svg.querySelectorAll("text")].filter(e => e.getClientRects().length && e.textContent.trim());
+    const boxes = texts.map(e => e.getBoundingClientRect());
+    for (let i = 0; i < boxes.length; i++)
+      for (let j = 0; j < i; j++) {
+        const [a, b] = [boxes[i], boxes[j]];
+        const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+        const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (across > 2 && down > 0.35 * Math.min(a.height, b.height, a.width, b.width))
+          own.over.push(`${svg.getAttribute("aria-label").slice(0, 20)}: ${name(texts[i])} | ${name(texts[j])}`);
+      }
+  }
   const walker = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const e = walker.currentNode.parentElement;
@@ -169,8 +181,8 @@ def measured(request, written, tmp_path_factory):
 
 
 @needs_browser
-@pytest.mark.parametrize("fault", ["wider", "small", "faint", "cut"])
-def test_nothing_is_wider_than_the_page_small_faint_or_cut(measured, fault):
+@pytest.mark.parametrize("fault", ["wider", "small", "faint", "cut", "over"])
+def test_nothing_is_wider_than_the_page_small_faint_cut_or_over_another(measured, fault):
     found, _ = measured
     assert {(own["page"], own["width"]): own[fault] for own in found if own[fault]} == {}
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerLine2D
 from matplotlib.lines import Line2D
@@ -64,6 +65,8 @@ def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
     """Draw M (a dot) and what is proved to be needed (between two dark marks) of some rows, on a log axis."""
     description = f"M against the proved needed M of {len(rows)} rows on a logarithmic axis, worst first"
     figure = new_figure("needed", description, height=0.75 + 0.225 * max(2, len(rows)))
+    if is_narrow():
+        figure.set_figheight(figure.get_figheight() + 0.6)  # for more lines of the legend
     axes = figure.add_subplot()
     first, last = _span(rows)
     for y, row in enumerate(rows):
@@ -96,14 +99,15 @@ def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
         axes.text(1.02, y, said, transform=axes.get_yaxis_transform(), va="center")
         if row.safe is False:
             leaks = {"color": COLOURS["bad"], "weight": "bold", "va": "center"}
-            axes.text(1.16, y, "leaks", transform=axes.get_yaxis_transform(), **leaks)
+            beside = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+            axes.annotate("leaks", (1.02, y), (7 * mpl.rcParams["font.size"], 0), **beside, **leaks)
     axes.text(
         1.02, -1.0, "M / needed", transform=axes.get_yaxis_transform(), va="center", color=COLOURS["muted"]
     )
     axes.set_xscale("log")
     axes.set_xlim(first, last)
     decades = range(round(math.log10(first)), round(math.log10(last)) + 1)
-    ticks = [10.0**k for k in decades][:: max(1, math.ceil(len(decades) / 12))]
+    ticks = [10.0**k for k in decades][:: max(1, math.ceil(len(decades) / (4 if is_narrow() else 12)))]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
     axes.set_ylim(len(rows) - 0.5, -0.5)
@@ -132,8 +136,8 @@ def _key(figure: Figure, present: Sequence[str]) -> None:
     )  # fmt: skip
     dots = [Line2D([], [], color=COLOURS[VERDICT_TEXTS[verdict].colour], **marks) for verdict in present]
     figure.legend(
-        [needed, *dots], ["M needed: at least, and proved enough", *present],
-        loc="outside upper left", ncols=1 + len(present), columnspacing=1.1,
+        [needed, *dots], ["M needed" if is_narrow() else "M needed: at least, and proved enough", *present],
+        loc="outside upper left", ncols=2 if is_narrow() else 6, columnspacing=1.1,
         handletextpad=0.5, handlelength=1.5, borderpad=0.0,
         handler_map={needed: HandlerLine2D(marker_pad=0.0, numpoints=2)},
     )  # fmt: skip
@@ -183,7 +187,7 @@ def ratio_chart(rows: Sequence[RowVerdict]) -> Figure:
     for k, total in enumerate(below):
         if total:
             axes.annotate(str(total), (k, total), (0, 3), textcoords="offset points", ha="center")
-    axes.set_xticks(range(len(BINS)), BINS)
+    axes.set_xticks(range(len(BINS)), BINS, rotation=90 if is_narrow() else 0)
     axes.set_xlabel("M over what is needed")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")

@@ -21,6 +21,7 @@ from proofolio.report.figures import (
     new_figure,
     panels_across,
     percent_axis,
+    plain_logarithms,
     without_frame,
 )
 
@@ -170,8 +171,7 @@ def turnover_chart(runs: Sequence[Simulation]) -> Figure:
         # A logarithm has no place for 0: nothing is drawn before the first trade.
         axes.plot(run.dates[rows], np.where(traded > 0.0, traded, np.nan)[rows], label=name, **line)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda amount, _: f"{amount:g}")
-    axes.yaxis.set_minor_formatter(lambda amount, _: "")
+    plain_logarithms(axes.yaxis)
     axes.set_ylabel("‖u‖₁, summed")
     legend_beside(figure, axes)
     return figure
@@ -204,7 +204,7 @@ def risk_chart(context: Context, runs: Sequence[Simulation]) -> Figure | None:
             linewidth=0,
         )
         axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center")
-    upright = sum(map(len, context.market.names)) > (30 if is_narrow() else 110)
+    upright = sum(len(name) + 2 for name in context.market.names) > (36 if is_narrow() else 110)
     axes.set_xticks(range(shares.shape[1]), context.market.names, rotation=90 if upright else 0)
     axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.invert_yaxis()

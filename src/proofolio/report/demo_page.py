@@ -269,6 +269,7 @@ def market_chart(history: History, planned: Sequence[str]) -> Figure:
     share.set_xlim(-0.5, len(history.months) - 0.5)
     years = [t for t in months if history.months[t].endswith("-01") and int(history.months[t][:4]) % 5 == 0]
     share.set_xticks(years, [history.months[t][:4] for t in years])
+    share.tick_params(axis="x", pad=9)  # the first year stands below 0 %, not on it
     shaded = [history.months.index(month) for month in planned]
     first = min(shaded) - 0.5
     window = {"ymin": 0, "ymax": BOTH_PANELS, "clip_on": False, "linewidth": 0}

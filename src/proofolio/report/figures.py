@@ -20,6 +20,7 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
@@ -37,6 +38,7 @@ __all__ = [
     "new_figure",
     "panels_across",
     "percent_axis",
+    "plain_logarithms",
     "shortened",
     "without_frame",
 ]
@@ -257,6 +259,12 @@ def _cut(name: str, longest: int) -> str:
 def percent_axis(axes: Axes) -> None:
     """Write the upright axis of shares in percent."""
     axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+
+
+def plain_logarithms(axis: Axis) -> None:
+    """Write the decades of a logarithmic axis as plain numbers, 0.1 and not a power of ten."""
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(lambda value, _: "")
 
 
 def without_frame(axes: Axes) -> None:
