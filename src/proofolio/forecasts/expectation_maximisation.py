@@ -233,7 +233,7 @@ def _run(
     from hmmlearn.base import ConvergenceMonitor
     from hmmlearn.hmm import GaussianHMM
 
-    class InTime(ConvergenceMonitor):
+    class InTime(ConvergenceMonitor):  # type: ignore[misc]  # hmmlearn has no annotations
         @property
         def converged(self) -> bool:
             return bool(super().converged) or time.monotonic() >= deadline

@@ -98,8 +98,8 @@ def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
         axes.scatter([at], [y], s=52, color=colour, label=row.verdict, zorder=3)
         axes.text(1.02, y, said, transform=axes.get_yaxis_transform(), va="center")
         if row.safe is False:
-            leaks = {"color": COLOURS["bad"], "weight": "bold", "va": "center"}
-            beside = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+            leaks: dict[str, Any] = {"color": COLOURS["bad"], "weight": "bold", "va": "center"}
+            beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
             axes.annotate("leaks", (1.02, y), (7 * mpl.rcParams["font.size"], 0), **beside, **leaks)
     axes.text(
         1.02, -1.0, "M / needed", transform=axes.get_yaxis_transform(), va="center", color=COLOURS["muted"]

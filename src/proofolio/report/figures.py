@@ -108,9 +108,10 @@ def chart_style(chart: Callable[P, Drawn]) -> Callable[P, Drawn]:
         with _style():
             figure = chart(*args, **named)
         if isinstance(figure, _Picture):
-            figure.redraw = functools.partial(drawn, *args, **named)
+            figure.redraw = lambda: again(*args, **named)
         return figure
 
+    again: Callable[P, Drawn] = drawn
     return drawn
 
 
@@ -173,7 +174,8 @@ def _svg(figure: Figure, shown: str = "") -> str:
         for axes in figure.axes if is_narrow() else ():
             locator = axes.xaxis.get_major_locator()
             if isinstance(locator, AutoDateLocator):
-                axes.xaxis.set_major_locator(AutoDateLocator(minticks=2, maxticks=4))
+                few: Any = AutoDateLocator  # without annotations
+                axes.xaxis.set_major_locator(few(minticks=2, maxticks=4))
         out = io.StringIO()
         canvas: Any = FigureCanvasSVG(figure)  # its methods have no annotations
         canvas.print_svg(out, metadata={"Date": None, "Creator": None})
