@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData
 from proofolio.models.arguments import FEASIBLE, finite
-from proofolio.models.portfolio.mean_variance_step import CONVEX, FLAT, NOTHING, SYMMETRIC
+from proofolio.models.portfolio.mean_variance_kernel import CONVEX, FLAT, NOTHING, SYMMETRIC
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import ACCEPTED, NEARLY_ZERO
 from proofolio.models.portfolio.trade_cost import TradeCost
