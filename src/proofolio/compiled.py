@@ -46,9 +46,11 @@ class Kernel(Generic[Given, Result]):
         self._compiled: Callable[Given, Result] | None = None
 
     def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """Run the machine code; the source where there is none."""
+        """Run the machine code, or the source where there is none."""
         if self._compiled is None:
-            self._compiled = _dispatcher(self) if active() else self.source
+            if not active():
+                return self.source(*args, **kwargs)
+            self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
 

@@ -304,9 +304,7 @@ class MeanVariance:
 
         def solved(merged: PlanSet, mean: Floats, covariance: Floats, w0: Floats) -> MeanVarianceStep:
             step = QuadraticStep(merged, self.step.cost, self.gamma_risk, power)
-            return MeanVarianceStepper(step, "auto", tolerance, self.charged).solve(
-                mean, covariance, w0
-            )
+            return MeanVarianceStepper(step, "auto", tolerance, self.charged).solve(mean, covariance, w0)
 
         return trading_periods(plans, solved, self.gamma_risk, mu, sigma, held, fee)
 

@@ -22,7 +22,7 @@ from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.solvers.quadratic.multiperiod_kernel import ITERATIONS, optimise
 from proofolio.solvers.quadratic.small_blocks import factorised, times_matrices
 
-__all__ = ["CONVEX", "FLAT", "NOTHING", "SYMMETRIC", "CompiledSteps", "Found", "steps"]
+__all__ = ["CONVEX", "FLAT", "NOTHING", "PROVED", "SYMMETRIC", "CompiledSteps", "Found", "steps"]
 
 SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
 CONVEX = 1e-12  # of the largest entry: far below what a gap of the tolerance could notice
@@ -263,7 +263,11 @@ class CompiledSteps:
         self._costs = np.array([charged.half_spread, charged.power_impact, charged.asymmetry])
         self._limits = np.array([plan_set.lower, plan_set.caps])
         # one problem's numbers, copied so that the code sees arrays of one kind
-        self._mean, self._covariance, self._held = np.empty((1, H, n)), np.empty((1, H, n, n)), np.empty((1, n))
+        self._mean, self._covariance, self._held = (
+            np.empty((1, H, n)),
+            np.empty((1, H, n, n)),
+            np.empty((1, n)),
+        )
         self._own, self._found = np.ones((1, 3)), np.empty((1, 6))
 
     def one(
@@ -290,9 +294,7 @@ class CompiledSteps:
         value, gap, relative, violation, _, doubtful = self._found[0].tolist()
         return None if doubtful else (W[0], Found(value, gap, relative, violation))
 
-    def many(
-        self, mean: Floats, covariance: Floats, w0: Floats, own: Floats
-    ) -> tuple[Floats, Floats] | None:
+    def many(self, mean: Floats, covariance: Floats, w0: Floats, own: Floats) -> tuple[Floats, Floats] | None:
         """Return plans (B, H, n) and what `steps` says of them (B, 6); None where the reference must look at data."""
         B, (H, n) = len(own), self._shape
         W, found = np.empty((B, H, n)), np.empty((B, 6))

@@ -171,9 +171,9 @@ class MeanVarianceStepper:
         if self._compiled is not None:
             at_once = self._compiled.one(mean, covariance, w0, step.gamma, uninvested)
             if at_once is not None:
-                W, found = at_once
-                kkt = Kkt(found.violation, found.gap, found.gap_relative)
-                return MeanVarianceStep(W, -found.value, kkt, time.perf_counter() - started, "riccati", True)
+                W, proved = at_once
+                kkt = Kkt(proved.violation, proved.gap, proved.gap_relative)
+                return MeanVarianceStep(W, -proved.value, kkt, time.perf_counter() - started, "riccati", True)
         mu, sigma, held = step_data(plans, mean, covariance, w0, uninvested)
         if self._asymmetry is not None:
             mu = mu.copy()
