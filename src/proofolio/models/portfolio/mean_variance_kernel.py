@@ -298,6 +298,10 @@ class CompiledSteps:
         """Return plans (B, H, n) and what `steps` says of them (B, 6); None where the reference must look at data."""
         B, (H, n) = len(own), self._shape
         W, found = np.empty((B, H, n)), np.empty((B, 6))
-        given = (np.require(each, np.float64, ["C", "W"]) for each in (mean, covariance, w0, own))
-        steps(*given, self._costs, self._limits, self._tolerance, ITERATIONS, W, found)
+        mean, covariance, w0, own = (
+            np.require(each, np.float64, ["C", "W"]) for each in (mean, covariance, w0, own)
+        )
+        steps(
+            mean, covariance, w0, own, self._costs, self._limits, self._tolerance, ITERATIONS, W, found
+        )  # fmt: skip
         return None if np.isnan(found[:, 0]).any() else (W, found)
