@@ -280,3 +280,23 @@ def test_a_position_without_risk_has_no_target():
     )
     with pytest.raises(pf.BadData, match="carries no risk"):
         control.riccati().targets()
+
+
+@pytest.mark.parametrize("horizon", [None, 2.0])
+def test_what_the_rate_earns_is_the_value_within_three_standard_errors(horizon):
+    control = pf.RegimeControl(**market(3, rho=1.0, horizon=horizon, eta=0.1))
+    value, start, n, dt = control.riccati(), np.array([2.0, -1.0, 0.5]), 400, 0.04
+    years = 6.0 if horizon is None else horizon  # e^-6 of the value is left
+    rng, theta, z = np.random.default_rng(3), np.tile(start, (n, 1)), np.full(n, 1)
+    earned, P = np.zeros(n), np.cumsum(control.chain.transition(dt), axis=1)
+    for k in range(round(years / dt)):
+        now = value if horizon is None else value.at((k + 0.5) * dt)
+        middle = theta + 0.5 * dt * now.rate(theta, z)  # the rate half a step on: errors of the square of dt
+        u = now.rate(middle, z)
+        earned += np.exp(-control.rho * (k + 0.5) * dt) * dt * reward(control, middle, z, u)
+        theta = theta + dt * u
+        z = (rng.random(n)[:, None] >= P[z]).sum(axis=1).clip(max=control.m - 1)
+    error = earned.std() / np.sqrt(n)
+    expected = value.at(0.0).value(start, 1) if horizon else value.value(start, 1)
+    assert abs(earned.mean() - expected) <= 3 * error + np.exp(-6.0) * abs(expected)
+    assert error < 0.03 * abs(expected)
