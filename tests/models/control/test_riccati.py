@@ -313,7 +313,11 @@ def test_power_series_say_where_the_solution_ends():
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"drift": True}, {"factors": {"B": np.full((2, 1), 0.1), "Phi": [[2.0]], "mean": [0.3], "S": [[0.4]]}}],
+    [
+        {},
+        {"drift": True},
+        {"factors": {"B": np.full((2, 1), 0.1), "Phi": [[2.0]], "mean": [0.3], "S": [[0.4]]}},
+    ],
     ids=["plain", "drift", "factors"],
 )
 def test_power_series_and_runge_kutta_meet(options):
@@ -327,3 +331,23 @@ def test_power_series_and_runge_kutta_meet(options):
         found.append((march.Q, *march.at(0.37)))
     for ours, theirs in zip(*found, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("horizon", [None, 2.0])
+def test_what_the_rate_earns_is_the_value_within_three_standard_errors(horizon):
+    control = pf.RegimeControl(**market(3, rho=1.0, horizon=horizon, eta=0.1))
+    value, start, n, dt = control.riccati(), np.array([2.0, -1.0, 0.5]), 400, 0.04
+    years = 6.0 if horizon is None else horizon  # e^-6 of the value is left
+    rng, theta, z = np.random.default_rng(3), np.tile(start, (n, 1)), np.full(n, 1)
+    earned, P = np.zeros(n), np.cumsum(control.chain.transition(dt), axis=1)
+    for k in range(round(years / dt)):
+        now = value if horizon is None else value.at((k + 0.5) * dt)
+        middle = theta + 0.5 * dt * now.rate(theta, z)  # the rate half a step on: errors of the square of dt
+        u = now.rate(middle, z)
+        earned += np.exp(-control.rho * (k + 0.5) * dt) * dt * reward(control, middle, z, u)
+        theta = theta + dt * u
+        z = (rng.random(n)[:, None] >= P[z]).sum(axis=1).clip(max=control.m - 1)
+    error = earned.std() / np.sqrt(n)
+    expected = value.at(0.0).value(start, 1) if horizon else value.value(start, 1)
+    assert abs(earned.mean() - expected) <= 3 * error + np.exp(-6.0) * abs(expected)
+    assert error < 0.03 * abs(expected)

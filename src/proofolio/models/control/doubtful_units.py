@@ -69,9 +69,9 @@ def check_units(alpha: Floats, variances: Floats, mean_length: Floats) -> None:
     if 0 < largest < FAINT:
         doubts.append(f"no drift is above {_percent(largest)} of its volatility, as if alpha were of a day")
     if largest > STRONG:
-        i, k = (int(v) for v in np.argwhere(ratios == ratios.max())[0])
+        row, column = (int(v) for v in np.argwhere(ratios == ratios.max())[0])
         doubts.append(
-            f"alpha[{i},{k}] is {largest:.3g} times its volatility, as if it were in percents, or Sigma of a day"
+            f"alpha[{row},{column}] is {largest:.3g} times its volatility, as if it were in percents, or Sigma of a day"
         )
     left = mean_length[np.isfinite(mean_length)]
     if len(left) and left.min() > LONG:

@@ -21,7 +21,7 @@ RETURNS = 1  # number of the stream of returns beside that of regimes: one seed,
 def simulated_returns(control: ControlProblem, z: Integers, periods_per_year: float, seed: Any) -> Floats:
     """Return simple returns (paths, N, d) of regimes (paths, N): normal, of mean alpha dt and covariance Sigma dt."""
     dt = 1.0 / periods_per_year
-    require_memory(*z.shape, control.d)
+    require_memory(z.shape[0], z.shape[1], control.d)
     try:
         root = np.linalg.cholesky(control.Sigma * dt)
     except np.linalg.LinAlgError:

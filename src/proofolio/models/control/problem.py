@@ -158,7 +158,8 @@ class ControlProblem:
         self.fixed = each_asset("fixed", fixed, d)
         self.factors = None if factors is None else _factors(factors, m, d)
         self.drift = bool(drift)
-        check_fixed(self.fixed, self.high - self.low)
+        if units == "guess":
+            check_fixed(self.fixed, self.high - self.low)
         if self.drift and self.factors is not None:
             raise BadData(
                 "drift and factors together have a value that is no longer quadratic: leave one of them out"
@@ -371,7 +372,8 @@ def _factors(factors: Factors | Mapping[str, ArrayLike], m: int, d: int) -> Fact
             )
         parts: tuple[Any, ...] = tuple(factors[name] for name in Factors._fields)
     else:
-        parts = tuple(factors) if isinstance(factors, tuple | list) else ()
+        given: Any = factors
+        parts = tuple(given) if isinstance(given, tuple | list) else ()
         if len(parts) != len(Factors._fields):
             raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
     B = finite("factors.B", parts[0])
