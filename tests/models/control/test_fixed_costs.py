@@ -64,7 +64,7 @@ def test_a_trade_is_made_where_it_pays_over_the_plan():
     assert np.abs(far).max() > 0.01
     settled = theta + far
     assert (Lookahead(control, 2.0).trade(settled, z) == 0.0).all()
-    dear = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=10.0, eta=0.01)
+    dear = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=10.0, eta=0.01, units="year")
     assert (Lookahead(dear, 2.0).trade(theta, z) == 0.0).all()
 
 

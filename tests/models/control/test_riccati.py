@@ -5,6 +5,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import proofolio as pf
+from proofolio.models.control.equations import Equations
+from proofolio.models.control.power_series import PowerSeries
+from proofolio.models.control.runge_kutta import RungeKutta
 
 from .problems import market, non_diagonal, reward
 
@@ -280,6 +283,54 @@ def test_a_position_without_risk_has_no_target():
     )
     with pytest.raises(pf.BadData, match="carries no risk"):
         control.riccati().targets()
+
+
+def test_power_series_meet_the_tangent_that_one_regime_and_asset_have():
+    """A' = q - A^2 / eta has the solution sqrt(q eta) tanh(s sqrt(q / eta)), also between the steps, and its slope."""
+    q, eta, years = 0.12, 0.002, 0.7
+    equations = Equations(np.zeros((1, 1)), eta, 0.0, np.full((1, 1, 1), q), np.zeros((1, 1)))
+    series = PowerSeries(equations, np.zeros((1, 2, 2)), years)
+    while series.s < years:
+        series.step()
+    speed = np.sqrt(q / eta)
+    for s in (1e-5, 0.01, 0.1234, 0.3, 0.699999, years):
+        Q, slope = series.at(s)
+        assert Q[0, 0, 0] == pytest.approx(np.sqrt(q * eta) * np.tanh(s * speed), rel=1e-12)
+        assert slope[0, 0, 0] == pytest.approx(q / np.cosh(s * speed) ** 2, rel=1e-8, abs=1e-12 * q)
+    assert series.Q[0, 0, 0] == pytest.approx(np.sqrt(q * eta) * np.tanh(years * speed), rel=1e-12)
+
+
+def test_power_series_say_where_the_solution_ends():
+    """A' = -A^2 / eta from -a is -a / (1 - a s / eta): it grows without bound at s = eta / a."""
+    equations = Equations(np.zeros((1, 1)), 0.5, 0.0, np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    start = np.zeros((1, 2, 2))
+    start[0, 0, 0] = -2.0
+    series = PowerSeries(equations, start, 1.0)
+    while not series.failed:
+        series.step()
+    assert series.s == pytest.approx(0.25, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"drift": True},
+        {"factors": {"B": np.full((2, 1), 0.1), "Phi": [[2.0]], "mean": [0.3], "S": [[0.4]]}},
+    ],
+    ids=["plain", "drift", "factors"],
+)
+def test_power_series_and_runge_kutta_meet(options):
+    control = pf.RegimeControl(**market(2, horizon=1.0, **options))
+    equations, _ = Equations.of(control)
+    found = []
+    for method in (PowerSeries, RungeKutta):
+        march = method(equations, np.zeros_like(equations.R), 1.0)
+        while march.s < 1.0:
+            march.step()
+        found.append((march.Q, *march.at(0.37)))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * np.abs(theirs).max())
 
 
 @pytest.mark.parametrize("horizon", [None, 2.0])
