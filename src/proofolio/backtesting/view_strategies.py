@@ -90,6 +90,8 @@ class ViewControl:
         V, money traded in each asset a day, and money held. Tables of prices do not have them: these are assumptions.
     eta, scale, delta, tau, risk, covariance_days
         See `BlackLitterman`.
+    half_life : float, optional
+        Days in which a day's weight in the covariance halves; all have the same by default.
     regimes : AssetRegimes
     lower, upper : float
         Bounds of the weights.
@@ -116,6 +118,7 @@ class ViewControl:
     tau: float = 0.05
     risk: Literal["posterior", "prior"] = "posterior"
     covariance_days: int = 360
+    half_life: float | None = None
     regimes: AssetRegimes = field(default_factory=AssetRegimes)
     lower: float = 0.0
     upper: float = 1.0
@@ -157,6 +160,7 @@ class ViewControl:
         return BlackLitterman(
             market, self.delta, self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
             covariance_days=self.covariance_days, threshold=self.regimes.threshold, regimes=self.regimes,
+            **halving(self.half_life),
         )  # fmt: skip
 
     def model(self, variance: Floats, days: float = DAYS_A_WEEK) -> MeanVariance:
@@ -188,6 +192,11 @@ class ViewControl:
     def start(self, history: Floats) -> Policy:
         """Refuse: an array has no names."""
         raise BadData(f"{self.name} looks for assets by their names; give it to `simulate`.")
+
+
+def halving(half_life: float | None) -> dict[str, Any]:
+    """Return the options of `BlackLitterman` for a covariance whose days fade, or for one whose days do not."""
+    return {} if half_life is None else {"covariance": "ewma", "half_life": half_life}
 
 
 class _HeldMarket:
