@@ -137,11 +137,11 @@ class ViewControl:
         """Refuse options that no plan could have."""
         if self.lag < 1:
             raise BadData(f"lag is {self.lag}; give weeks, 1 or more.")
-        if not (self.volume > 0.0 and self.value > 0.0):
+        if self.impact and not (self.volume > 0.0 and self.value > 0.0):
             raise BadData("no volume is known: give volume and value above 0, or impact=0.")
         if self.placebo and self.static:
             raise BadData("a placebo shifts confidences that change in time; leave confidence to a rule.")
-        TradeCost.of(1, self.half_spread, self.impact, self.asymmetry)
+        self.model(np.ones(len(self.named)))
         self.black_litterman()
 
     @property
@@ -174,8 +174,9 @@ class ViewControl:
             Days of a week at which there is trading: a week's volume is so many times that of a day.
         """
         n = len(variance)
+        volume, value = (days * self.volume, self.value) if self.impact else (1.0, 1.0)
         cost = TradeCost.square_root_law(
-            self.half_spread, self.impact, self.asymmetry, np.sqrt(variance), days * self.volume, self.value
+            self.half_spread, self.impact, self.asymmetry, np.sqrt(variance), volume, value
         )
         return MeanVariance(
             n, self.horizon, self.gamma_risk, self.gamma_trade, half_spread=cost.half_spread,

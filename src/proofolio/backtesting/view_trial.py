@@ -122,8 +122,12 @@ class ViewDesign:
                 raise BadData(f"{name} is {getattr(self, name):g}; give a finite number, 0 or more.")
         if self.half_life is not None and not 0.0 < self.half_life < math.inf:
             raise BadData(f"half_life is {self.half_life:g}; give a number of days above 0.")
-        if self.impact and not (0 < self.volume < math.inf and 0 < self.value < math.inf):
+        if self.half_spread >= 0.5:
+            raise BadData(f"half_spread is {self.half_spread:g}; give a fraction of what is traded, below 0.5.")
+        if self.impact and not 0 < self.volume < math.inf:
             raise BadData("no volume is known: give --volume or --no-impact.")
+        if self.impact and not 0 < self.value < math.inf:
+            raise BadData(f"value is {self.value:g}; give the money invested, above 0.")
         _ = self.rule
 
     @property
@@ -184,6 +188,10 @@ def known_before(returns: Floats, design: ViewDesign, runner: TaskRunner) -> tup
             f"{window:,} days are needed before the first decision and {design.weeks} weeks after it: "
             f"{window + DAYS_A_WEEK * (design.weeks + 1):,} in all; there are {len(returns):,}."
         )
+    if design.shifts >= len(decisions):
+        raise BadData(
+            f"there are {len(decisions)} decisions to shift confidences by, and shifts={design.shifts}; give fewer."
+        )
     history = _histories(returns, decisions, design.regimes, runner)
     market = weekly_market(returns, decisions, design)
     random = np.random.default_rng(design.seed)
@@ -194,10 +202,6 @@ def known_before(returns: Floats, design: ViewDesign, runner: TaskRunner) -> tup
     up, down = _confidences(design, history, market, pairs)
     inside = starts[:, None] + np.arange(design.weeks)
     D = len(decisions)
-    if design.shifts >= D:
-        raise BadData(
-            f"there are {D} decisions to shift confidences by, and shifts={design.shifts}; give fewer."
-        )
     offsets = np.unique(np.round(D * np.arange(1, design.shifts + 1) / (design.shifts + 1)).astype(np.intp))
     each = np.arange(N)[:, None]
     shifted = np.stack([[c[(inside + offset) % D, each] for offset in offsets] for c in (up, down)])

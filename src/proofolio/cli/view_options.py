@@ -115,6 +115,8 @@ def refuse_for_views(views: Views, given: dict[str, Any]) -> None:
 
 def regimes_asked(given: dict[str, Any]) -> AssetRegimes:
     """Return the options of regimes."""
+    if not 0.0 <= given["threshold"] <= 1.0:  # NaN fails too
+        raise BadData(f"--threshold is {given['threshold']:g}; give a probability from 0 to 1.")
     return AssetRegimes(window=given["window"], threshold=given["threshold"])
 
 
@@ -140,6 +142,11 @@ def _refuse_beside_no_impact(given: dict[str, Any]) -> None:
 
 def _refuse_for_the_rule(question: Question, given: dict[str, Any]) -> None:
     rule = share_of(given["confidence"], "sigmoid" if question == "experiment" else "calibrated")
+    if question == "experiment" and isinstance(rule, float):
+        raise BadData(
+            f"--confidence is {rule:g}, and the experiment tries a rule beside constant confidences; choose sigmoid, "
+            "cdf or calibrated."
+        )
     if rule != "sigmoid":
         refuse_options(
             ("eta", "scale"), f"is of the sigmoid, and the confidence is {rule}; give --confidence sigmoid"

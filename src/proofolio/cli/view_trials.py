@@ -19,7 +19,7 @@ from proofolio.backtesting.view_trial import ViewDesign
 from proofolio.cli.market_options import numbers
 from proofolio.cli.output import print_document, say
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
-from proofolio.cli.view_options import regimes_asked, share_of
+from proofolio.cli.view_options import regimes_asked
 from proofolio.errors import BadData
 from proofolio.forecasts.views.black_litterman import market_weights
 from proofolio.report.figures import picture
@@ -64,7 +64,9 @@ def tried(
     with CountProgress(progress_console(), "views") as progress:
         runner = TaskRunner(given["jobs"], out / PIECES, None, progress)
         if given["frontier"]:
-            return view_frontier(values, names, design, risks or GAMMA_RISKS, horizons, runner)
+            return view_frontier(
+                values, names, design, GAMMA_RISKS if risks is None else risks, horizons, runner
+            )
         found = view_experiment(values, names, design, runner)
         if len(horizons) == 1:
             return found
@@ -72,17 +74,14 @@ def tried(
 
 
 def _design(returns: pd.DataFrame, market: dict[str, float] | None, given: dict[str, Any]) -> ViewDesign:
-    n, wanted = returns.shape[1], given["opposite_pairs"] or FRONTIER_PAIRS
+    n = returns.shape[1]
+    wanted = FRONTIER_PAIRS if given["opposite_pairs"] is None else given["opposite_pairs"]
     if wanted != "all" and not (wanted.isdecimal() and int(wanted) >= 1):
         raise BadData(f"--opposite-pairs is {wanted!r}; give a number of pairs, or all.")
-    confidence = share_of(given["confidence"], "sigmoid")
-    if isinstance(confidence, float):
-        raise BadData(
-            f"--confidence is {confidence:g}, and the experiment tries a rule beside constant confidences; choose "
-            "sigmoid, cdf or calibrated."
-        )
+    if not 0.0 <= given["spread_bps"] < 5000.0:  # NaN fails too
+        raise BadData(f"--spread-bps is {given['spread_bps']:g}; give basis points from 0 to 5000.")
     return ViewDesign(
-        confidence=confidence,
+        confidence="sigmoid" if given["confidence"] is None else given["confidence"],
         eta=given["eta"],
         scale=given["scale"] or "published",
         yearly=given["yearly"],

@@ -13,7 +13,7 @@ from proofolio.backtesting.view_claims import claims
 from proofolio.backtesting.view_strategies import halving
 from proofolio.backtesting.views_file import read_views
 from proofolio.cli.ignored_options import options_given
-from proofolio.cli.market_options import VIEWS_EXAMPLE, views_file_option
+from proofolio.cli.market_options import VIEWS_EXAMPLE, is_bundled, views_file_option
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import answer_console
 from proofolio.cli.view_options import (
@@ -40,6 +40,8 @@ from proofolio.report.views import (
 )
 
 __all__ = ["views_command"]
+
+STOCKS = "stocks"
 
 EXAMPLE = """
 \b
@@ -119,7 +121,9 @@ Examples:
     "and beside 1 at gamma_trade / H.",
 )
 @click.option(
-    "--gamma-risk", default="1.25", show_default=True, metavar="GAMMA", help="Risk aversion of plans."
+    "--gamma-risk",
+    metavar="GAMMA[,GAMMA...]",
+    help="Risk aversion of plans, 1.25 by default; several for --frontier.",
 )
 @click.option("--gamma-trade", default=1.0, show_default=True, help="Multiple of the costs that plans see.")
 @click.option("--spread-bps", default=2.5, show_default=True, help="Half of the spread, in basis points.")
@@ -155,7 +159,8 @@ def views_command(table: str | None, are_returns: bool, as_json: bool, **given: 
     regimes are known, and `planted-equal` such that say nothing about returns.
     """
     question = question_asked(table, given)
-    refuse_unread(question, table is not None and _bundled(table), table, given)
+    bundled = table is not None and is_bundled(table, (STOCKS, *PLANTED))
+    refuse_unread(question, bundled, table, given)
     if table is None:
         return _claims(given["seed"], as_json)
     with stdout_kept_free():
@@ -183,14 +188,10 @@ def _claims(seed: int, as_json: bool) -> int:
     return GOOD
 
 
-def _bundled(table: str) -> bool:
-    return table in ("stocks", *PLANTED) and not Path(table).exists()
-
-
 def _returns(table: str, are_returns: bool, seed: int) -> tuple[pd.DataFrame, str]:
-    if _bundled(table) and table not in PLANTED:
+    if is_bundled(table):
         return simple_returns(load_prices()), "20 US stocks (bundled)"
-    if _bundled(table):
+    if is_bundled(table, PLANTED):
         values, _ = planted_returns(1700 + 5 * 264, seed=seed, equal_means=table == "planted-equal")
         dates = pd.bdate_range("2000-01-03", periods=len(values))
         return pd.DataFrame(values, index=dates, columns=["A", "B", "C", "D"]), f"{table}, seed {seed}"

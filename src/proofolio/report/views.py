@@ -273,8 +273,8 @@ def frontier_page(found: ViewFrontier, source: str, command: str) -> str:
     return page(
         "Views with confidence from regimes: frontiers",
         f"{source}: {len(found.names)} assets, {d.pairs} pairs drawn at random, each with a window of {d.weeks} weeks "
-        f"drawn from {found.decisions}; both opposite views of {100 * d.yearly:g} % a year at risk aversions of {risks}; "
-        f"rule: {d.name}; {d.shifts} shifts.",
+        f"drawn from {found.decisions}; both opposite views of {100 * d.yearly:g} % a year at risk aversions of "
+        f"{risks}; rule: {d.name}; {d.shifts} shifts.",
         [
             section("Return against risk", *drawn),
             section(
