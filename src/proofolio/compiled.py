@@ -13,7 +13,8 @@ import os
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from typing import Generic, ParamSpec, TypeVar
+from types import FunctionType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 __all__ = ["Kernel", "active"]
 
@@ -30,7 +31,9 @@ def active() -> bool:
 class Kernel(Generic[Given, Result]):
     """A function that is compiled when it is first called.
 
-    numba itself takes half a second to import, so nothing is compiled, nor numba imported, before.
+    numba itself takes half a second to import, so nothing is compiled, nor numba imported, before. Kernels of one
+    module may call each other. They may not call those of another: the date of the file tells numba whether the
+    machine code on disk is today's.
 
     Parameters
     ----------
@@ -44,9 +47,22 @@ class Kernel(Generic[Given, Result]):
         self._compiled: Callable[Given, Result] | None = None
 
     def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """Run the machine code."""
+        """Run the machine code, or without numba the function."""
         if self._compiled is None:
-            import numba
-
-            self._compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(self.source)
+            self._compiled = self._made() if active() else self.source
         return self._compiled(*args, **kwargs)
+
+    def _made(self) -> Callable[Given, Result]:
+        """Return what numba makes of the function, in which other kernels stand for their machine code."""
+        import numba
+
+        source: Any = self.source
+        called = {
+            name: source.__globals__[name]._made()
+            for name in source.__code__.co_names
+            if isinstance(source.__globals__.get(name), Kernel)
+        }
+        if called:
+            source = FunctionType(source.__code__, source.__globals__ | called, source.__name__)
+        made: Callable[Given, Result] = numba.njit(cache=True, nogil=True, error_model="numpy")(source)
+        return made

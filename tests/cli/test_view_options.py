@@ -162,7 +162,7 @@ def test_a_view_that_says_what_the_prior_says_has_no_pull(table, run, tmp_path):
     assert row.split()[-1] == "-"
     assert "its pull is -" in shown.stdout
     page = (tmp_path / "out" / "views.html").read_text()
-    assert page.count("<svg ") == 1
+    assert page.count('class="wide"') == 1
     assert (tmp_path / "out" / "posterior.svg").read_text().startswith("<!-- written by proofolio -->\n<svg ")
 
 
@@ -190,5 +190,5 @@ def test_a_frontier_is_one_command(table, run, tmp_path):
     assert document["plans"] == 2 * 2 * 12 * 2 * (2 * (1 + 3 + 2) + 2)
     assert [str(tmp_path / "out" / "frontier.svg")] == document["files"][2:]
     page = (tmp_path / "out" / "views.html").read_text()
-    assert page.count("<svg ") == 1
+    assert page.count('class="wide"') == 1
     assert "At equal risk the rule has earned" in page

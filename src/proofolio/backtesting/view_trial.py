@@ -123,7 +123,9 @@ class ViewDesign:
         if self.half_life is not None and not 0.0 < self.half_life < math.inf:
             raise BadData(f"half_life is {self.half_life:g}; give a number of days above 0.")
         if self.half_spread >= 0.5:
-            raise BadData(f"half_spread is {self.half_spread:g}; give a fraction of what is traded, below 0.5.")
+            raise BadData(
+                f"half_spread is {self.half_spread:g}; give a fraction of what is traded, below 0.5."
+            )
         if self.impact and not 0 < self.volume < math.inf:
             raise BadData("no volume is known: give --volume or --no-impact.")
         if self.impact and not 0 < self.value < math.inf:

@@ -10,7 +10,14 @@ from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import HALVES, ViewFrontier
 from proofolio.backtesting.view_trial import Difference
 from proofolio.forecasts.views.view_posterior import ViewPosterior
-from proofolio.report.figures import COLOURS, chart_style, new_figure
+from proofolio.report.figures import (
+    COLOURS,
+    chart_style,
+    is_narrow,
+    legend_beside,
+    new_figure,
+    panels_across,
+)
 
 __all__ = [
     "confidence_chart",
@@ -33,8 +40,9 @@ def whole_name(d: Difference, less: str) -> str:
 @chart_style
 def posterior_chart(found: ViewPosterior) -> Figure:
     """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
-    figure = new_figure("posterior", "Expected returns before and after the views, in % a year", found.height)
-    found.draw(figure, [COLOURS[name] for name in ("s9", "s0", "s1")])
+    said, stacked = "Expected returns before and after the views, in % a year", 2.5 + 0.3 * len(found.mean)
+    figure = new_figure("posterior", said, found.height, narrow_height=stacked + 0.6 * len(found.pull))
+    found.draw(figure, [COLOURS[name] for name in ("s9", "s0", "s1")], stacked=is_narrow())
     return figure
 
 
@@ -77,11 +85,13 @@ def placebo_chart(found: ViewExperiment) -> Figure:
 @chart_style
 def confidence_chart(found: ViewExperiment) -> Figure:
     """Draw the confidences in both views of the pair whose two confidences differ most, and of a usual one."""
-    figure = new_figure("confidences", "Confidence in two opposite views over time", 3.8)
+    said = "Confidence in two opposite views over time"
+    figure = new_figure("confidences", said, 3.8, narrow_height=8.0)
     up, down = found.confidence
     spread = np.abs(up.mean(axis=1) - down.mean(axis=1))
     order = np.argsort(spread, kind="stable")
-    panels = figure.subplots(1, 2, sharey=True)
+    across = panels_across(2)
+    panels = figure.subplots(2 // across, across, sharey=True)
     for axes, i, title in zip(panels, (order[-1], order[len(order) // 2]), ("widest", "usual"), strict=True):
         a, b = (found.names[k] for k in found.pairs[i])
         axes.plot(up[i], color=COLOURS["s0"], label=f"{a} - {b}")
@@ -94,7 +104,7 @@ def confidence_chart(found: ViewExperiment) -> Figure:
         axes.set_title(f"{title}: {a}, {b}")
         axes.set_xlabel("week of the window")
         axes.set_ylim(*LIMITS)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3 if across == 2 else 2)
     panels[0].set_ylabel("confidence")
     return figure
 
@@ -102,10 +112,10 @@ def confidence_chart(found: ViewExperiment) -> Figure:
 @chart_style
 def frontier_chart(found: ViewFrontier) -> Figure:
     """Draw return against risk of every strategy: the two halves of the weeks beside each other, a row a horizon."""
-    figure = new_figure(
-        "frontier", "Return against risk over risk aversions", 0.4 + 3.0 * len(found.horizons)
-    )
-    grid = figure.subplots(len(found.horizons), 2, squeeze=False)
+    across, rows = panels_across(2), len(found.horizons)
+    said = "Return against risk over risk aversions"
+    figure = new_figure("frontier", said, 0.4 + 3.0 * rows, narrow_height=0.8 + 6.0 * rows)
+    grid = figure.subplots(rows * 2 // across, across, squeeze=False).reshape(rows, 2)
     for H, panels in zip(found.horizons, grid, strict=True):
         for axes, half in zip(panels, HALVES[1:], strict=True):
             for strategy, colour in zip(found.strategies, ("s2", "s5", "s4", "s0", "s9"), strict=True):
@@ -113,8 +123,7 @@ def frontier_chart(found: ViewFrontier) -> Figure:
                 risks, earned = [p.risk for p in points], [p.net for p in points]
                 axes.plot(risks, earned, "o-", color=COLOURS[colour], markersize=4, label=strategy)
             axes.set_title(half if len(found.horizons) == 1 else f"H = {H}, {half}")
+            axes.set_xlabel("risk, % a year")
         panels[0].set_ylabel("return, % a year")
-    for axes in grid[-1]:
-        axes.set_xlabel("risk, % a year")
-    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside right upper")
+    legend_beside(figure, grid[0, 0])
     return figure

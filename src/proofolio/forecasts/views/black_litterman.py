@@ -371,7 +371,9 @@ def market_weights(market: object, returns: pd.DataFrame) -> Floats:
     if weights.shape != (n,):
         raise BadData(f"market has shape {weights.shape}; give {n} weights, 1 in all.")
     if not np.isfinite(weights).all() or not weights.any():
-        raise BadData("the market's weights are all 0, or one is missing or infinite; give finite ones, 1 in all.")
+        raise BadData(
+            "the market's weights are all 0, or one is missing or infinite; give finite ones, 1 in all."
+        )
     if (weights < 0).any():
         raise BadData(
             f"the market's weight of {returns.columns[int(weights.argmin())]} is {weights.min():g}; give 0 or more of "

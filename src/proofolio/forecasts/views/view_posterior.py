@@ -181,9 +181,12 @@ class ViewPosterior:
         """Of the drawing, in inches, for one row of bars an asset and two a view."""
         return 1.2 + 0.26 * max(len(self.mean), 2 * len(self.pull), 6)
 
-    def draw(self, figure: Figure, colours: Sequence[str] = ("C0", "C1", "C2")) -> None:
-        """Draw what `plot` does on a figure: prior, posterior and the views in these colours."""
-        left, right = figure.subplots(1, 2)
+    def draw(
+        self, figure: Figure, colours: Sequence[str] = ("C0", "C1", "C2"), *, stacked: bool = False
+    ) -> None:
+        """Draw what `plot` does on a figure: prior, posterior and views in these colours, assets above views or beside."""
+        panels = (len(self.mean), 1 + 2 * len(self.pull))
+        left, right = figure.subplots(2, 1, height_ratios=panels) if stacked else figure.subplots(1, 2)
         rows = self.P.to_numpy()
         bars = {
             "prior": rows @ self.prior.to_numpy(),
