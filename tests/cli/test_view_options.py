@@ -192,3 +192,23 @@ def test_a_frontier_is_one_command(table, run, tmp_path):
     page = (tmp_path / "out" / "views.html").read_text()
     assert page.count('class="wide"') == 1
     assert "At equal risk the rule has earned" in page
+
+
+def test_a_table_may_be_weekly_but_not_of_a_few_rows(run, one_sentence, tmp_path):
+    prices = pd.DataFrame(
+        100 + np.random.default_rng(0).standard_normal((110, 2)).cumsum(axis=0),
+        pd.date_range("2020-01-03", periods=110, freq="W-FRI"),
+        ["A", "B"],
+    ).rename_axis("Date")
+    file = tmp_path / "weekly.csv"
+    prices.to_csv(file)
+    found = run("views", file, "--view", SURE, "--json")
+    assert found.exit_code == 0
+    assert json.loads(found.stdout)["periods_per_year"] == 52
+    prices[:40].to_csv(file)
+    short = run("views", file, "--view", SURE)
+    assert short.exit_code == 2
+    assert (
+        one_sentence(short)
+        == f"{file}: 39 returns, and 60 are needed behind a covariance; give a longer history."
+    )

@@ -42,6 +42,7 @@ from proofolio.report.views import (
 __all__ = ["views_command"]
 
 STOCKS = "stocks"
+LEAST = 60  # returns behind a covariance: fewer say next to nothing
 
 EXAMPLE = """
 \b
@@ -196,8 +197,13 @@ def _returns(table: str, are_returns: bool, seed: int) -> tuple[pd.DataFrame, st
         dates = pd.bdate_range("2000-01-03", periods=len(values))
         return pd.DataFrame(values, index=dates, columns=["A", "B", "C", "D"]), f"{table}, seed {seed}"
     read = read_returns if are_returns else read_prices
-    frame = read(table)
-    return (frame if are_returns else simple_returns(frame)), Path(table).name
+    frame = read(table, minimum_rows=2)
+    returns = frame if are_returns else simple_returns(frame)
+    if len(returns) < LEAST:
+        raise BadData(
+            f"{table}: {len(returns)} returns, and {LEAST} are needed behind a covariance; give a longer history."
+        )
+    return returns, Path(table).name
 
 
 def _posterior(

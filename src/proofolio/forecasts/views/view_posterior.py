@@ -184,7 +184,7 @@ class ViewPosterior:
     def draw(
         self, figure: Figure, colours: Sequence[str] = ("C0", "C1", "C2"), *, stacked: bool = False
     ) -> None:
-        """Draw what `plot` does on a figure: prior, posterior, views in these colours; assets above views, or beside."""
+        """Draw what `plot` does on a figure: prior, posterior, views in these colours; assets above views or beside."""
         panels = (len(self.mean), 1 + 2 * len(self.pull))
         left, right = figure.subplots(2, 1, height_ratios=panels) if stacked else figure.subplots(1, 2)
         rows = self.P.to_numpy()
