@@ -9,9 +9,8 @@ the view supports it. So the confidences of two opposite views do not add up to 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +27,9 @@ Scale = Literal["view", "published", "error"]
 class Confidence(ABC):
     """A rule for the confidence in views: an increasing function of ``s (r_hat - v)``, times a scale."""
 
-    _share: ClassVar[Callable[[Floats], Floats]]  # increasing, .5 at 0
+    @abstractmethod
+    def _share(self, argument: Floats) -> Floats:
+        """Return increasing shares, .5 at 0."""
 
     @abstractmethod
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
@@ -70,7 +71,7 @@ class Confidence(ABC):
         # 0 where nothing is above: also where the scale is infinite.
         told_apart = above != 0
         argument = np.where(told_apart, np.where(told_apart, scale, 1.0) * above, 0.0)
-        return np.asarray(type(self)._share(argument))
+        return self._share(argument)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,6 @@ class SigmoidConfidence(Confidence):
         If eta or the scale is none.
     """
 
-    _share = staticmethod(expit)
     eta: float = 1.0
     scale: Scale = "view"
 
@@ -103,6 +103,9 @@ class SigmoidConfidence(Confidence):
             raise BadData(f"eta is {self.eta}; give a positive number.")
         if self.scale not in get_args(Scale):
             raise BadData(f"scale is {self.scale!r}; choose one of {', '.join(map(repr, get_args(Scale)))}.")
+
+    def _share(self, argument: Floats) -> Floats:
+        return np.asarray(expit(argument))
 
     def scales(self, v: ArrayLike, error: ArrayLike) -> Floats:
         """Return the (m,) scales, in one over the unit of v."""
@@ -134,7 +137,8 @@ class CdfConfidence(Confidence):
     Its argument grows with the root of the period, so it is computed in days.
     """
 
-    _share = staticmethod(ndtr)
+    def _share(self, argument: Floats) -> Floats:
+        return np.asarray(ndtr(argument))
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(spread)
@@ -148,7 +152,8 @@ class CalibratedConfidence(Confidence):
     asset i and days_ik the smoothed days it has had in the window.
     """
 
-    _share = staticmethod(ndtr)
+    def _share(self, argument: Floats) -> Floats:
+        return np.asarray(ndtr(argument))
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(error)
