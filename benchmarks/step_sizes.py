@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def timed(steps: Sequence[Step], given: Sequence[Day], rounds: int) -> list[floa
 
 def crossing(ratios: Sequence[tuple[int, float]]) -> int:
     """Return the n at which the ratio passes 1 for the last time, by interpolation; the ends where it never does."""
-    for (n, ratio), (further, beyond) in reversed(list(zip(ratios, ratios[1:], strict=False))):
+    for (n, ratio), (further, beyond) in reversed(list(pairwise(ratios))):
         if ratio <= 1.0 < beyond:
             share = math.log(ratio) / (math.log(ratio) - math.log(beyond))
             return round(math.exp(math.log(n) + share * (math.log(further) - math.log(n))))
