@@ -25,7 +25,8 @@ from proofolio.report.proofs import Asked, Judged, leaves, proofs_document, show
 from proofolio.report.table import Cell, Table
 from proofolio.verification.proofs.catalogue.claims import shipped_claims
 from proofolio.verification.proofs.claim import Claim
-from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.proof import Certificates
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.strengths import strength
 
 __all__ = ["prove_command"]

@@ -15,7 +15,7 @@ from rich.console import Console
 from proofolio.report.table import STYLES, Cell, Table
 from proofolio.verification.proofs.claim import Claim, build
 from proofolio.verification.proofs.lines import Line
-from proofolio.verification.proofs.proving import Proof
+from proofolio.verification.proofs.proof import Proof
 from proofolio.verification.proofs.statement import Facet, Statement, facets, parts
 from proofolio.verification.proofs.strengths import Strength
 

@@ -22,7 +22,8 @@ from proofolio.program.builder import Builder
 from proofolio.program.structure import features
 from proofolio.testing.interfaces import through_cvxpy, through_pyomo
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.proving import Proof, prove
+from proofolio.verification.proofs.proof import Proof
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.strengths import Strength, strength
 
 __all__ = ["Conformance", "conformance"]
