@@ -1,7 +1,7 @@
 """Make the proofs that ship: ``python scripts/make_proofs.py [CONSTRUCT ...] [--fresh] [--jobs N]``.
 
-Proofs that hold of the claims as they are today are kept to the byte; the others are proved anew (with ``--fresh`` all),
-and proofs of claims that are no more are left out. Some minutes for all, some seconds where little changed.
+Proofs that hold of the claims as they are today are kept to the byte, the others are proved anew (with ``--fresh``
+all), and proofs of claims that are no more are left out. Some minutes for all, some seconds where little changed.
 The exit status is 1 when a claim that ships is not proved.
 """
 

@@ -48,12 +48,17 @@ Examples:
 @click.command("prove", epilog=EXAMPLE)
 @click.argument("names", nargs=-1, metavar="[NAME | FILE.py:NAME]...")
 @click.option("--strict", is_flag=True, help="Count what is undecided as bad news.")
-@click.option("--fresh", is_flag=True, help="Prove anew what ships, instead of checking the proofs that ship.")
+@click.option(
+    "--fresh", is_flag=True, help="Prove anew what ships, instead of checking the proofs that ship."
+)
 @click.option(
     "--strength", "strong", is_flag=True, help="Say of what is proved whether it is sharp and ideal as well."
 )
 @click.option(
-    "--jobs", type=click.IntRange(min=1), metavar="N", help=f"Processes; all cores up to {USUAL_JOBS} by default."
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Processes; all cores up to {USUAL_JOBS} by default.",
 )
 @click.option(
     "--certificates", type=click.Path(path_type=Path), metavar="DIR", help="Write every proof to a folder."
@@ -154,13 +159,18 @@ def _all(asked: Sequence[Asked], way: _Way, jobs: int) -> tuple[list[Judged], bo
     if way.folder is not None:
         _made(way.folder)
     found: list[Judged] = []
-    with CountProgress(progress_console(), "prove") as progress, closing(_each(asked, names, way, jobs)) as each:
+    with (
+        CountProgress(progress_console(), "prove") as progress,
+        closing(_each(asked, names, way, jobs)) as each,
+    ):
         try:
             for k, (one, name) in enumerate(zip(asked, names, strict=True)):
                 progress(f"{one.claim.title} {one.claim.lowering}".strip(), k, len(asked))
                 new = next(each)
                 file = way.file(name) if new.proof.verdict != "undecided" else None
-                found.append(Judged(one, new.proof, new.strength, file, new.leaves, new.shipped, new.why_anew))
+                found.append(
+                    Judged(one, new.proof, new.strength, file, new.leaves, new.shipped, new.why_anew)
+                )
         except KeyboardInterrupt:
             return found, True
     return found, False

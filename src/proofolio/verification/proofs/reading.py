@@ -170,7 +170,7 @@ class _Copies:
         raise Undecidable("a cone holds a variable that is not shown to equal inputs while its binary is on")
 
     def _follows(self, body: Row, column: int, binary: int | None, on: int) -> bool:
-        """Whether one row, within what the others leave the columns while the binary is on, keeps a function below 0."""
+        """Whether one row, in the bounds that the others leave while the binary is on, keeps a function at most 0."""
         system = self._left(column, binary, on)
         rows = [(i, row[column]) for i, row in enumerate(system.rows) if column in row]
         proved = (bound(system, body, {i: body[column] / a}) for i, a in rows)
@@ -192,9 +192,7 @@ class _Copies:
             low, high = narrowed(lines, lower, upper)
             rows = tuple(line.terms for line in lines)
             sides = tuple(line.low for line in lines), tuple(line.high for line in lines)
-            self._boxes |= {
-                (j, binary, on): System(rows, *sides, tuple(low), tuple(high)) for j in seen
-            }
+            self._boxes |= {(j, binary, on): System(rows, *sides, tuple(low), tuple(high)) for j in seen}
         return self._boxes[key]
 
     def _never_above(self, body: Row, binary: int | None, on: int) -> bool:

@@ -18,7 +18,7 @@ import time
 import zlib
 from collections.abc import Mapping
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from math import inf
@@ -49,7 +49,9 @@ def statement_key(statement: Statement) -> str:
 def packed(proofs: Mapping[str, Mapping[str, Any]]) -> bytes:
     """Return proofs by their key as one file: a line of JSON each, in the order of keys, compressed."""
     lines = [
-        json.dumps([key, {name: proofs[key][name] for name in KEPT if name in proofs[key]}], separators=(",", ":"))
+        json.dumps(
+            [key, {name: proofs[key][name] for name in KEPT if name in proofs[key]}], separators=(",", ":")
+        )
         for key in sorted(proofs)
     ]
     buffer = io.BytesIO()
@@ -73,7 +75,7 @@ def unpacked(content: bytes) -> dict[str, dict[str, Any]]:
         raise BadData(f"the proofs that ship cannot be read ({error}): install proofolio again") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _shipped(construct: str) -> dict[str, dict[str, Any]]:
     try:
         content = FOLDER.joinpath(f"{construct}.jsonl.gz").read_bytes()
