@@ -6,7 +6,7 @@ What ships was proved before: its proofs are checked again, without a solver. Wi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -176,7 +176,7 @@ def _all(asked: Sequence[Asked], way: _Way, jobs: int) -> tuple[list[Judged], bo
     return found, False
 
 
-def _each(asked: Sequence[Asked], files: Sequence[str], way: _Way, jobs: int) -> Iterator[_Found]:
+def _each(asked: Sequence[Asked], files: Sequence[str], way: _Way, jobs: int) -> Generator[_Found]:
     quick = not way.fresh and not way.strong and all(one.construct for one in asked)
     jobs = min(jobs, len(asked) // (MANY_SHIPPED if quick else MANY_ANEW))
     if jobs < 2:
