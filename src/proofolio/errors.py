@@ -73,7 +73,7 @@ class Imprecise(UserWarning):
 
 
 class DoubtfulEstimate(UserWarning):
-    """A number was estimated from too little, or is used where it tells little; the text says how little."""
+    """A number was estimated from too little data or time, or tells little where it is used; the text says so."""
 
 
 class DoubtfulFile(UserWarning):

@@ -14,7 +14,9 @@ hidden Markov models", section III.C.
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -200,16 +202,19 @@ def _recent(values: Floats, half_life: float) -> Floats:
     return result
 
 
-def maximise(scaled: Floats, start: Parameters, max_iterations: int, tolerance: float) -> Estimate | None:
+def maximise(
+    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float, deadline: float = math.inf
+) -> Estimate | None:
     """Return the estimate that `start` leads to, or None if it breaks down on the way.
 
     hmmlearn works with scaled probabilities, four times faster than logarithms; where a
-    return is so extreme that they underflow, the run is repeated with logarithms.
+    return is so extreme that they underflow, the run is repeated with logarithms. After the
+    `deadline`, on the clock of `time.monotonic`, no further step is taken.
     """
     with _silent(), np.errstate(all="ignore"):
         for implementation in ("scaling", "log"):
             try:
-                return _run(scaled, start, max_iterations, tolerance, implementation)
+                return _run(scaled, start, max_iterations, tolerance, implementation, deadline)
             except (ValueError, np.linalg.LinAlgError):
                 # Underflow, a regime never left, or a covariance no longer positive.
                 continue
@@ -222,8 +227,16 @@ def _run(
     max_iterations: int,
     tolerance: float,
     implementation: str,
+    deadline: float,
 ) -> Estimate:
-    from hmmlearn.hmm import GaussianHMM  # with scikit-learn it takes two seconds: only a cold fit needs it
+    # With scikit-learn they take two seconds: only a cold fit needs them.
+    from hmmlearn.base import ConvergenceMonitor
+    from hmmlearn.hmm import GaussianHMM
+
+    class InTime(ConvergenceMonitor):  # type: ignore[misc]  # hmmlearn has no annotations
+        @property
+        def converged(self) -> bool:
+            return bool(super().converged) or time.monotonic() >= deadline
 
     K, d = start.means.shape
     model = GaussianHMM(
@@ -236,6 +249,7 @@ def _run(
         init_params="",
         implementation=implementation,
     )
+    model.monitor_ = InTime(tolerance, max_iterations, verbose=False)
     model.startprob_ = start.initial
     model.transmat_ = start.transition
     model.means_ = start.means
