@@ -176,7 +176,9 @@ def _all(asked: Sequence[Asked], way: _Way, jobs: int) -> tuple[list[Judged], bo
     return found, False
 
 
-def _each(asked: Sequence[Asked], files: Sequence[str], way: _Way, jobs: int) -> Generator[_Found, None, None]:
+def _each(
+    asked: Sequence[Asked], files: Sequence[str], way: _Way, jobs: int
+) -> Generator[_Found, None, None]:
     quick = not way.fresh and not way.strong and all(one.construct for one in asked)
     jobs = min(jobs, len(asked) // (MANY_SHIPPED if quick else MANY_ANEW))
     if jobs < 2:
