@@ -17,6 +17,7 @@ from proofolio import (
 )
 from proofolio.formulations.costs import RegimeCosts
 from proofolio.formulations.extrema import maximum_meaning
+from proofolio.formulations.piecewise import piecewise_linear_meaning
 from proofolio.formulations.products import product_meaning
 from proofolio.formulations.selected_costs import selected_cost_meaning
 from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS, FAMILIES, bounds, shipped_claims
@@ -54,9 +55,15 @@ def test_shipped_claims_are_proved_anew(construct, family):
 
 def test_an_output_that_the_meaning_rounds_beyond_its_bound_is_no_refutation():
     """A slope of 4.000000000000001 takes the output 2.05 ulps beyond its largest value."""
-    claims = shipped_claims("piecewise_linear", ["large"])
-    (claim,) = (
-        c for c in claims if (c.name, c.lowering) == ("piecewise_linear wavy exact [large]", "incremental")
+    low, high = bounds("large", (2, 3))
+    x = np.round(np.linspace(low.min(), high.max(), 5), 9)
+    y = np.round(float(x[-1] - x[0]) * np.array([0.5, -0.25, 0.75, -0.5, 0.125]), 9)
+    assert (y[2] - y[1]) / (x[2] - x[1]) == 4.000000000000001
+    claim = Claim(
+        lambda model, u: piecewise_linear(model, "pwl", u, x, y, lowering="incremental"),
+        {"u": Box((2, 3), low, high)},
+        ("v",),
+        piecewise_linear_meaning(x, y, "exact"),
     )
     assert prove(claim).verdict == "proved"
 
