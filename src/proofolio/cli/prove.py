@@ -34,6 +34,7 @@ __all__ = ["prove_command"]
 # Claims for which processes are started: each takes a second of work to start, in which about so many are done.
 MANY_SHIPPED, MANY_ANEW = 60, 8
 USUAL_JOBS = 2
+LEAST_TIME = 1e-6  # seconds for `prove`, where looking for a proof that ships took all
 EXAMPLE = """
 \b
 Examples:
@@ -204,16 +205,16 @@ def _asked_again(names: tuple[str, ...]) -> list[Asked]:
 
 def _judged(asked: Asked, name: str, way: _Way) -> _Found:
     with blamed_on(asked):
-        proof, why_anew = None, ""
+        proof, why_anew, left = None, "", way.time_limit
         if asked.construct and not way.fresh:
-            proof = shipped_proof(asked.construct, asked.claim, time_limit=way.time_limit)
+            proof = shipped_proof(asked.construct, asked.claim, time_limit=left)
             why_anew = proof.reason
+            left -= proof.seconds
         is_shipped = proof is not None and proof.verdict == "proved"
-        if proof is None or (not is_shipped and proof.seconds < way.time_limit):
+        if proof is None or not is_shipped:
             from proofolio.verification.proofs.proving import prove  # and with it a solver
 
-            spent = 0.0 if proof is None else proof.seconds
-            proof = prove(asked.claim, time_limit=way.time_limit - spent)
+            proof = prove(asked.claim, time_limit=max(left, LEAST_TIME))
         strong = _strength(asked, proof, way)
     count = 0 if proof.certificates is None else leaves(proof.certificates.document)
     file = way.file(name)

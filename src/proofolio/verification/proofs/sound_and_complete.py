@@ -378,15 +378,12 @@ class _Cover:
         question = boxed.question(fixed=system.fixed)
         box = [Line({j: Fraction(1)}, lp.system.lower[j], lp.system.upper[j]) for j in self.part.points]
         found: list[Point] = []
-        near: list[list[float]] = []
         for facet in facets(self.part, [*lines, *box]):
             answer = boxed.maximise({j: -a for j, a in facet.terms.items()}, question)
             if answer.status == "optimal":
-                near.append(answer.point)
-                point = boxed.exact_point(question, answer) if exactly else None
+                near = {j: Fraction(x) for j, x in enumerate(answer.point)}
+                point = boxed.exact_point(question, answer) if exactly else near
                 found += [] if point is None else [point]
-        if near and not exactly:
-            return {j: Fraction(x) for j, x in enumerate(np.mean(near, axis=0).tolist())}
         if not found:
             answer = lp.maximise({}, system)
             point = lp.exact_point(system, answer) if answer.status == "optimal" else None
