@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 
@@ -23,10 +23,7 @@ from proofolio.errors import BadData
 from proofolio.report.proofs import Asked, Judged, leaves, proofs_document, show_proofs
 from proofolio.report.table import Table
 from proofolio.verification.proofs.catalogue.shipped_proofs import shipped_proof
-from proofolio.verification.proofs.proof import Proof
-
-if TYPE_CHECKING:
-    from proofolio.verification.proofs.strengths import Strength
+from proofolio.verification.proofs.proof import Proof, Strength
 
 __all__ = ["prove_command"]
 

@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 
 from proofolio.report.table import STYLES, Cell, Table
 from proofolio.verification.proofs.claim import Claim, build
 from proofolio.verification.proofs.lines import Line
-from proofolio.verification.proofs.proof import Proof
+from proofolio.verification.proofs.proof import Proof, Strength
 from proofolio.verification.proofs.statement import Facet, Statement, facets, parts
-
-if TYPE_CHECKING:
-    from proofolio.verification.proofs.strengths import Strength
 
 __all__ = [
     "Asked",

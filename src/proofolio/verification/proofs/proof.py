@@ -1,4 +1,4 @@
-"""A verdict on a claim, the point that refutes it, and the certificates that a reader needs to believe it.
+"""A verdict on a claim: the point that refutes it, the certificates that a reader needs, a formulation's strength.
 
 Nothing here asks a solver: certificates are checked without one.
 """
@@ -20,7 +20,7 @@ from proofolio.verification.proofs.reading import state
 from proofolio.verification.proofs.statement import Statement
 from proofolio.whole_files import write_whole
 
-__all__ = ["ALLOWED", "MEANT", "Certificates", "Proof", "Witness"]
+__all__ = ["ALLOWED", "MEANT", "Certificates", "Proof", "Strength", "Witness"]
 
 
 MEANT = "the rows cut off a point that the meaning allows"
@@ -126,3 +126,29 @@ class Proof:
     total: bool | None = None
     certificates: Certificates | None = None
     seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Strength:
+    """Whether a formulation is sharp and ideal; None where no witness was found and no proof either.
+
+    Attributes
+    ----------
+    sharp, ideal : bool or None
+    direction : dict
+        When not sharp: coefficients, by name, of an objective that the relaxation carries beyond the meaning.
+    vertex : dict
+        When not ideal: a vertex of the relaxation with a fractional binary, by name.
+    tried : int
+        Random directions tried in parts too large for their vertices.
+    reason : str
+    seconds : float
+    """
+
+    sharp: bool | None
+    ideal: bool | None
+    direction: dict[str, Fraction]
+    vertex: dict[str, Fraction]
+    tried: int
+    reason: str
+    seconds: float

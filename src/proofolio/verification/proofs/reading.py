@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from numbers import Real
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -33,9 +33,6 @@ from proofolio.verification.proofs.claim import (
 )
 from proofolio.verification.proofs.lines import Atoms, Line, squares
 from proofolio.verification.proofs.statement import Statement, narrowed
-
-if TYPE_CHECKING:
-    from proofolio.verification.proofs.small_lp import SmallLP
 
 __all__ = ["AuthorLift", "Stated", "cone_lines", "state"]
 
@@ -130,7 +127,7 @@ class _Copies:
             tuple(lower),
             tuple(upper),
         )
-        self._lp: SmallLP | None = None
+        self._lp: Any = None  # a `SmallLP`, once a claim needs it
         self._known: dict[tuple[int, int | None, int], Row] = {}
         self._boxes: dict[tuple[int, int | None, int], System] = {}
 
