@@ -183,7 +183,9 @@ def random_problems(count: int, seed: int = 0) -> tuple[Sheet, int]:
         kind = KINDS[number % len(KINDS)]
         case = random_case(np.random.default_rng([seed, number]), kind)
         control, discrete = case.control, in_steps(case.control, case.steps_per_year)
-        z = regime_paths(control, discrete, case.paths, [seed, number], case.steps_per_year)
+        z = regime_paths(
+            control, discrete, case.paths, np.random.default_rng([seed, number, 1]), case.steps_per_year
+        )
         held = np.broadcast_to(case.start, (case.paths, control.d)).copy()
         least, _ = least_losses(control, discrete, z, held, np.full(case.paths, np.inf))
         first = discrete.value(held, z[:, 0])
