@@ -11,7 +11,6 @@ pip_install := $(python) -m pip install --quiet --disable-pip-version-check --co
 # Stamps: an environment is installed again only when what it is made from has changed.
 installed := $(VENV)/.proofolio-installed
 installed_dev := $(VENV)/.proofolio-installed-dev
-installed_docs := $(VENV)/.proofolio-installed-docs
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint fuzz bench docs clean
@@ -37,7 +36,7 @@ fuzz: $(installed_dev)  ## look for wrong words in thousands of small models (SE
 bench: $(installed)  ## the quick cases of every benchmark suite, with a report (under three minutes)
 	$(VENV)/bin/proofolio bench --quick --out bench-quick
 
-docs: $(installed_docs)  ## the site, as pages that open from disk: build/site/index.html
+docs: $(installed_dev)  ## the site, as pages that open from disk: build/site/index.html
 	PYTHONPATH=scripts/site NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --config-file scripts/site/mkdocs.yml
 	@echo "The site is in build/site; open build/site/index.html."
 
@@ -54,12 +53,7 @@ $(installed): constraints.txt pyproject.toml
 
 $(installed_dev): $(installed)
 	@echo "Installing the development tools into $(VENV)."
-	@$(pip_install) --no-build-isolation --editable '.[dask,dev,fast,parquet]'
-	@touch $@
-
-$(installed_docs): $(installed)
-	@echo "Installing what builds the site into $(VENV)."
-	@$(pip_install) --no-build-isolation --editable '.[docs]'
+	@$(pip_install) --no-build-isolation --editable '.[dask,dev,docs,fast,parquet]'
 	@touch $@
 
 # Each way a machine can fall short is one sentence that says what to do.

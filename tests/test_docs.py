@@ -39,7 +39,12 @@ TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"
 FENCE = re.compile(r'^```(\w*)(?: title="(\S+)")?\n(.*?)^```$', re.DOTALL | re.MULTILINE)
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE | doctest.IGNORE_EXCEPTION_DETAIL
 # Times differ from run to run, and nodes from machine to machine.
-CHANGING = ((r"\(\d+ s in all\)", "(_ s in all)"), (r"\d+\.\d\d s\b", "_ s"), (r"\b\d+ nodes", "_ nodes"), (r"\d+\.\d\d$", "_"))
+CHANGING = (
+    (r"\(\d+ s in all\)", "(_ s in all)"),
+    (r"\d+\.\d\d s\b", "_ s"),
+    (r"\b\d+ nodes", "_ nodes"),
+    (r"\d+\.\d\d$", "_"),
+)
 
 
 def blocks(page):

@@ -5,7 +5,6 @@ below it, indented.
 """
 
 import re
-import xml.etree.ElementTree as ElementTree
 from textwrap import dedent
 
 from latex2mathml.converter import convert
@@ -22,8 +21,8 @@ class Role(InlineProcessor):
     """A formula in a line."""
 
     def handleMatch(self, m, data):  # noqa: N802 - the name that Python-Markdown calls
-        """Return the element, and where the text goes on."""
-        return ElementTree.fromstring(convert(" ".join(m.group(1).split()))), m.start(0), m.end(0)
+        """Return a placeholder, and where the text goes on."""
+        return self.md.htmlStash.store(convert(" ".join(m.group(1).split()))), m.start(0), m.end(0)
 
 
 class Block(Preprocessor):

@@ -6,6 +6,7 @@ or a page would fetch something from elsewhere.
 """
 
 import html
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -35,7 +36,7 @@ TITLES = {
 }
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 FETCHED = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^"'\s>]+""")
-NOT_READ = re.compile(r":math:|\.\. math::")
+NOT_READ = re.compile(r":math:|\.\. math::|\{http:")
 
 
 def groups() -> dict[str, list[str]]:
@@ -88,7 +89,7 @@ def command_page(name: str) -> str:
 
 def plain(text: str) -> str:
     """Return a text of click's as Markdown: without its marks for blocks that are not wrapped."""
-    return html.escape(text.replace("\b\n", ""), quote=False).strip()
+    return html.escape(inspect.cleandoc(text.replace("\b\n", "")), quote=False)
 
 
 def pages() -> dict[str, str]:
@@ -130,7 +131,9 @@ def on_files(files, config):
 def contents() -> str:
     """Return the list of groups, names and commands that stands below the first page of the reference."""
     lines = ["", "| group | names |", "| --- | --- |"]
-    lines.append("| [Commands](commands/index.md) | " + ", ".join(f"[`{c}`](commands/{c}.md)" for c in COMMANDS) + " |")
+    lines.append(
+        "| [Commands](commands/index.md) | " + ", ".join(f"[`{c}`](commands/{c}.md)" for c in COMMANDS) + " |"
+    )
     for group, names in groups().items():
         links = ", ".join(f"[`{name}`]({group}/{name}.md)" for name in names)
         lines.append(f"| [{TITLES[group]}]({group}/index.md) | {links} |")
