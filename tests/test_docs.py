@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -100,7 +101,7 @@ def test_every_block_of_a_page_does_what_it_shows(page, folder):
         (folder / name).write_text(text, encoding="utf-8")
     shown = doctest.OutputChecker()
     names = {}
-    assert {language for language, _ in blocks(page)} <= {"console", "python"}
+    assert {language for language, _ in blocks(page)} <= {"console", "python", "toml"}
     for language, text in blocks(page):
         if language == "python":
             case = doctest.DocTestParser().get_doctest(text, names, page.name, None, None)
@@ -110,6 +111,8 @@ def test_every_block_of_a_page_does_what_it_shows(page, folder):
             names = case.globs
             assert not said, "".join(said)
             continue
+        if language == "toml":
+            tomllib.loads(text)
         for line, expected in commands(text):
             found = run(line)
             assert shown.check_output(settled(expected), settled(found), OPTIONS), (

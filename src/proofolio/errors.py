@@ -9,6 +9,7 @@ __all__ = [
     "ContradictoryViews",
     "DoubtfulEstimate",
     "DoubtfulFile",
+    "DoubtfulUnits",
     "DoubtfulViews",
     "Imprecise",
     "InvalidBigM",
@@ -73,11 +74,15 @@ class Imprecise(UserWarning):
 
 
 class DoubtfulEstimate(UserWarning):
-    """A number was estimated from too little, or is used where it tells little; the text says how little."""
+    """A number was estimated from too little data or time, or tells little where it is used; the text says so."""
 
 
 class DoubtfulFile(UserWarning):
     """A line of a model file may not say what its author meant; the text gives the line and how it is read."""
+
+
+class DoubtfulUnits(UserWarning):
+    """Numbers look as if they were a day's, a month's or percents; the text says which, and how to keep them."""
 
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:

@@ -1,4 +1,5 @@
 import dataclasses
+import time
 from functools import cache
 
 import numpy as np
@@ -8,6 +9,7 @@ from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import proofolio as pf
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, load_market, load_prices, regime_moments, simple_returns
 
@@ -158,6 +160,26 @@ def test_labels_do_not_flip_from_one_daily_refit_to_the_next(market):
             both = labels.index.intersection(previous.index)
             assert (labels[both] == previous[both]).mean() > 0.97
         previous = labels
+
+
+def test_a_search_ends_within_its_limit_and_says_so(market):
+    started = time.monotonic()
+    with pytest.warns(pf.DoubtfulEstimate, match=r"8 regimes on .*cut short by its limit of 0\.5 s"):
+        short = fit_regimes(market, 8, time_limit=0.5)
+    assert time.monotonic() - started < 10  # a step takes a tenth of a second; all starts, half a minute
+    assert not short.converged
+    np.testing.assert_allclose(short.transition.sum(axis=1), 1)
+    assert np.isfinite(short.log_likelihood)
+
+
+def test_a_limit_that_is_not_reached_changes_nothing_and_progress_is_told(planted, fit):
+    heard = []
+    same = fit_regimes(planted[0], time_limit=1e4, progress=lambda *news: heard.append(news))
+    np.testing.assert_array_equal(same.means, fit.means)
+    assert same.log_likelihood == fit.log_likelihood
+    assert heard == [("starts of 2 regimes", k, 5) for k in range(1, 6)]
+    with pytest.raises(BadData, match="time_limit is 0"):
+        fit_regimes(planted[0], time_limit=0)
 
 
 def test_a_warm_start_finds_the_cold_likelihood_in_fewer_steps(market):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import time
+import warnings
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -9,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
-from proofolio.errors import BadData
+from proofolio.errors import BadData, DoubtfulEstimate
 from proofolio.forecasts.expectation_maximisation import (
     Estimate,
     Parameters,
@@ -39,6 +43,8 @@ def fit_regimes(
     restarts: int = 5,
     max_iterations: int = 500,
     tolerance: float = 1e-4,
+    time_limit: float | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> RegimeFit:
     """Fit K market regimes to one or several driving series by maximum likelihood.
 
@@ -80,10 +86,20 @@ def fit_regimes(
         Of one start.
     tolerance : float
         Gain in log-likelihood, in nats, below which a start has converged.
+    time_limit : float, optional
+        Seconds. The step that is on its way when they are over is the last one, and what has been found by then is
+        the answer, with a warning; without a limit the answer depends on the data and the seed alone.
+    progress : function of (what, done, total), optional
+        Called after each cold start.
 
     Returns
     -------
     RegimeFit
+
+    Warns
+    -----
+    DoubtfulEstimate
+        If the time limit cut the search short.
 
     Raises
     ------
@@ -107,6 +123,9 @@ def fit_regimes(
             f"K={K}, restarts={restarts}, max_iterations={max_iterations} and "
             f"tolerance={tolerance} must all be positive."
         )
+    if time_limit is not None and not time_limit > 0:
+        raise BadData(f"time_limit is {time_limit}; it is a positive number of seconds, or None.")
+    deadline = math.inf if time_limit is None else time.monotonic() + time_limit
     check_days(days, K, d)
     if start is not None and (start.names != names or len(start.initial) != K):
         raise BadData(
@@ -117,13 +136,21 @@ def fit_regimes(
     scaled = values / scale
 
     best: Estimate | None = None
+    cut = False
     if start is not None and _alike(start, scale):
-        best = maximise(scaled, _resumed(start, scale), max_iterations, tolerance)
-    cold = best is None or collapsed(best)
+        best = maximise(scaled, _resumed(start, scale), max_iterations, tolerance, deadline)
+        cut = best is not None and _late(best, max_iterations, deadline)
+    cold = best is None or (collapsed(best) and not cut)
     if cold:
         best = None
-        for first in cold_starts(scaled, K, restarts, seed):
-            estimate = maximise(scaled, first, max_iterations, tolerance)
+        for attempt, first in enumerate(cold_starts(scaled, K, restarts, seed)):
+            if best is not None and time.monotonic() >= deadline:
+                cut = True
+                break
+            estimate = maximise(scaled, first, max_iterations, tolerance, deadline)
+            if progress is not None:
+                progress(f"starts of {K} regimes", attempt + 1, restarts)
+            cut = cut or (estimate is not None and _late(estimate, max_iterations, deadline))
             if estimate is not None and (best is None or rank(estimate) > rank(best)):
                 best = estimate
     if best is None:
@@ -131,7 +158,19 @@ def fit_regimes(
             f"every start of {K} regimes on {', '.join(names)} ended with an empty or "
             "constant regime; use fewer regimes, more periods, or drop repeated prices."
         )
+    if cut:
+        warnings.warn(
+            f"{K} regimes on {', '.join(names)}: the search was cut short by its limit of {time_limit:g} s, and more "
+            "time may find a likelier fit.",
+            DoubtfulEstimate,
+            stacklevel=2,
+        )
     return in_order(best, order_by, scale, names, days, cold)
+
+
+def _late(estimate: Estimate, max_iterations: int, deadline: float) -> bool:
+    """Whether the deadline, and nothing else, ended a run."""
+    return time.monotonic() >= deadline and not estimate.converged and estimate.iterations < max_iterations
 
 
 def check_days(days: int, K: int, d: int) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerLine2D
 from matplotlib.lines import Line2D
@@ -27,20 +27,22 @@ from proofolio.report.figures import (
     add_tips,
     chart_style,
     inline_svg,
+    is_narrow,
     legend_beside,
     new_figure,
+    shortened,
     without_frame,
 )
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
 
-__all__ = ["BINS", "audit_page", "needed_chart", "ratio_bin", "ratio_chart", "short"]
+__all__ = ["BINS", "audit_page", "needed_chart", "ratio_bin", "ratio_chart"]
 
 
 DRAWN, LISTED, POINTS = 40, 100, 8  # rows in the chart, rows in the table, points that are cut off
 NAMED = 12  # variables of such a point
-LONGEST = 27  # characters of a row's name in the chart
+LONGEST, LONGEST_NARROW = 27, 16  # characters of a row's name in the chart, on a wide and a narrow page
 LARGEST_SPAN = 1e18  # of the chart's logarithmic axis
 # M over what is needed: the bars of the second chart, and where those between 1 and "above" end.
 BINS = (
@@ -58,23 +60,13 @@ BINS = (
 ENDS = (1.01, 2.0, 10.0, 100.0, 1e3, 1e6)
 
 
-def short(name: str, longest: int = LONGEST) -> str:
-    """Return a name cut in the middle to a length that fits.
-
-    Examples
-    --------
-    >>> short("balance[north,2031,winter]", 15)
-    'balance…,winter]'
-    """
-    half = longest // 2
-    return name if len(name) <= longest else f"{name[:half]}…{name[-(longest - half - 1) - 1 :]}"
-
-
 @chart_style
 def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
     """Draw M (a dot) and what is proved to be needed (between two dark marks) of some rows, on a log axis."""
     description = f"M against the proved needed M of {len(rows)} rows on a logarithmic axis, worst first"
     figure = new_figure("needed", description, height=0.75 + 0.225 * max(2, len(rows)))
+    if is_narrow():
+        figure.set_figheight(figure.get_figheight() + 0.6)  # for more lines of the legend
     axes = figure.add_subplot()
     first, last = _span(rows)
     for y, row in enumerate(rows):
@@ -106,19 +98,22 @@ def needed_chart(rows: Sequence[RowVerdict]) -> Figure:
         axes.scatter([at], [y], s=52, color=colour, label=row.verdict, zorder=3)
         axes.text(1.02, y, said, transform=axes.get_yaxis_transform(), va="center")
         if row.safe is False:
-            leaks = {"color": COLOURS["bad"], "weight": "bold", "va": "center"}
-            axes.text(1.16, y, "leaks", transform=axes.get_yaxis_transform(), **leaks)
+            leaks: dict[str, Any] = {"color": COLOURS["bad"], "weight": "bold", "va": "center"}
+            beside: dict[str, Any] = {"xycoords": axes.get_yaxis_transform(), "textcoords": "offset points"}
+            axes.annotate("leaks", (1.02, y), (7 * mpl.rcParams["font.size"], 0), **beside, **leaks)
     axes.text(
         1.02, -1.0, "M / needed", transform=axes.get_yaxis_transform(), va="center", color=COLOURS["muted"]
     )
     axes.set_xscale("log")
     axes.set_xlim(first, last)
     decades = range(round(math.log10(first)), round(math.log10(last)) + 1)
-    ticks = [10.0**k for k in decades][:: max(1, math.ceil(len(decades) / 12))]
+    ticks = [10.0**k for k in decades][:: max(1, math.ceil(len(decades) / (4 if is_narrow() else 12)))]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
     axes.set_xticks([], minor=True)
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [short(row.row) for row in rows])
+    axes.set_yticks(
+        range(len(rows)), shortened([row.row for row in rows], LONGEST_NARROW if is_narrow() else LONGEST)
+    )
     axes.grid(visible=False, axis="y")
     without_frame(axes)
     for name, row in zip(axes.get_yticklabels(), rows, strict=True):
@@ -141,8 +136,8 @@ def _key(figure: Figure, present: Sequence[str]) -> None:
     )  # fmt: skip
     dots = [Line2D([], [], color=COLOURS[VERDICT_TEXTS[verdict].colour], **marks) for verdict in present]
     figure.legend(
-        [needed, *dots], ["M needed: at least, and proved enough", *present],
-        loc="outside upper left", ncols=1 + len(present), columnspacing=1.1,
+        [needed, *dots], ["M needed" if is_narrow() else "M needed: at least, and proved enough", *present],
+        loc="outside upper left", ncols=2 if is_narrow() else 6, columnspacing=1.1,
         handletextpad=0.5, handlelength=1.5, borderpad=0.0,
         handler_map={needed: HandlerLine2D(marker_pad=0.0, numpoints=2)},
     )  # fmt: skip
@@ -192,7 +187,7 @@ def ratio_chart(rows: Sequence[RowVerdict]) -> Figure:
     for k, total in enumerate(below):
         if total:
             axes.annotate(str(total), (k, total), (0, 3), textcoords="offset points", ha="center")
-    axes.set_xticks(range(len(BINS)), BINS)
+    axes.set_xticks(range(len(BINS)), BINS, rotation=90 if is_narrow() else 0)
     axes.set_xlabel("M over what is needed")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=False, axis="x")
@@ -297,7 +292,6 @@ def _points(found: Audit, rows: Sequence[RowVerdict]) -> str:
 
 
 def _rows(found: Audit, rows: Sequence[RowVerdict]) -> str:
-    shown = [replace(row, row=short(row.row, 36), binary=short(row.binary, 24)) for row in rows]
     rest = len(found.rows) - len(rows)
     more = paragraph(f"{rest} more rows, none worse, are in the chart above and in `--json`.") if rest else ""
-    return section("The rows, worst first", rows_table(shown).html(), more)
+    return section("The rows, worst first", rows_table(rows).html("names"), more)

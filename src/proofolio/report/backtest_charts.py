@@ -16,9 +16,12 @@ from proofolio.models.portfolio.risk_budgeting import risk_contributions
 from proofolio.report.figures import (
     COLOURS,
     chart_style,
+    is_narrow,
     legend_beside,
     new_figure,
+    panels_across,
     percent_axis,
+    plain_logarithms,
     without_frame,
 )
 
@@ -73,6 +76,7 @@ def wealth_chart(runs: Sequence[Simulation]) -> Figure:
     marks = _log_marks(float(low), float(high))
     axes.set_yticks(marks, [f"{m:g}" for m in marks], minor=False)
     axes.set_yticks([], minor=True)
+    axes.set_ylabel("wealth, from 1")
     legend_beside(figure, axes)
     return figure
 
@@ -107,9 +111,10 @@ def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bo
     # Ten colours, and the same again paler.
     colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
 
-    lines = -(-len(moving) // 2)
-    figure = new_figure("weights", "Weights of each strategy over time", height=1.0 + 1.55 * lines)
-    grid = figure.subplots(lines, 2, sharex=True, sharey=True, squeeze=False)
+    across = panels_across(2)
+    lines = -(-len(moving) // across)
+    figure = new_figure("weights", "Weights of each strategy over time", height=0.6 + 1.75 * lines)
+    grid = figure.subplots(lines, across, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(moving) :]:
         axes.set_visible(False)
     for run, axes in zip(moving, grid.flat, strict=False):
@@ -122,11 +127,8 @@ def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bo
         axes.set_ylim(0, 1)
         axes.set_xlim(run.dates[0], run.dates[-1])
         axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-        axes.tick_params(axis="x", labelsize=8)
         axes.set_xticks(*_few_dates(run.dates))
-    if len(moving) % 2 and len(moving) > 1:
-        # Nothing is below this one that would have the dates.
-        grid[-2, 1].tick_params(axis="x", labelbottom=True)
+        axes.tick_params(axis="x", labelbottom=True)
     legend_beside(figure, grid.flat[0], squares=True)
     return figure
 
@@ -159,14 +161,17 @@ def regime_chart(context: Context) -> Figure | None:
 
 @chart_style
 def turnover_chart(runs: Sequence[Simulation]) -> Figure:
-    """Draw what each strategy has traded so far, in portfolios (bought and sold)."""
+    """Draw what each strategy has traded so far, in portfolios (bought and sold), from its first trade on."""
     figure = new_figure("turnover", "Cumulative turnover of each strategy, logarithmic", height=3.4)
     axes = figure.add_subplot()
     for run, line in zip(runs, _lines(runs), strict=True):
         rows = _thinned(len(run.dates))
         traded = np.cumsum(np.abs(run.trades).sum(axis=1))
-        axes.plot(run.dates[rows], np.maximum(traded[rows], 1e-3), label=run.name, **line)
+        name = run.name if traded[-1] > 0.0 else f"{run.name} (never traded)"
+        # A logarithm has no place for 0: nothing is drawn before the first trade.
+        axes.plot(run.dates[rows], np.where(traded > 0.0, traded, np.nan)[rows], label=name, **line)
     axes.set_yscale("log")
+    plain_logarithms(axes.yaxis)
     axes.set_ylabel("‖u‖₁, summed")
     legend_beside(figure, axes)
     return figure
@@ -195,11 +200,12 @@ def risk_chart(context: Context, runs: Sequence[Simulation]) -> Figure | None:
             i - 0.47,
             i + 0.47,
             color=colour,
-            alpha=min(1.0, abs(share) / most),
+            alpha=0.5 * min(1.0, abs(share) / most),  # text must be read on it, light and dark
             linewidth=0,
         )
-        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center", fontsize=8)
-    axes.set_xticks(range(shares.shape[1]), context.market.names, rotation=0 if shares.shape[1] < 20 else 90)
+        axes.text(j, i, f"{100 * share:.0f}", ha="center", va="center")
+    upright = sum(len(name) + 2 for name in context.market.names) > (36 if is_narrow() else 110)
+    axes.set_xticks(range(shares.shape[1]), context.market.names, rotation=90 if upright else 0)
     axes.set_yticks(range(len(runs)), [run.name for run in runs])
     axes.invert_yaxis()
     axes.set_xlim(-0.5, shares.shape[1] - 0.5)

@@ -18,7 +18,16 @@ from proofolio.report.benchmark_text import (
     ratios_table,
     runs_table,
 )
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, legend_beside, new_figure, percent_axis
+from proofolio.report.figures import (
+    COLOURS,
+    add_tips,
+    chart_style,
+    inline_svg,
+    legend_beside,
+    new_figure,
+    percent_axis,
+    shortened,
+)
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.words import words_table
 from proofolio.solvers.solution import OPTIMAL
@@ -35,8 +44,9 @@ STEPS = 1200  # places on the axis: one for every half pixel
 # Wide tables: heads and reasons may wrap, so that what went wrong is seen without scrolling.
 STYLE = (
     "<style>main{max-width:1180px}table.bench{font-size:.84rem}table.bench th{white-space:normal;vertical-align:bottom}"
-    "table.bench th,table.bench td{padding-right:9px}table.runs td:first-child,table.runs td:last-child"
-    "{white-space:normal;overflow-wrap:anywhere}table.runs td:last-child{min-width:18em}</style>"
+    "table.bench th,table.bench td{padding-right:7px;white-space:normal}"
+    "table.runs td:first-child,table.runs td:last-child{white-space:normal;overflow-wrap:anywhere}"
+    "table.runs td:last-child{min-width:14em}</style>"
 )
 
 
@@ -50,19 +60,20 @@ def curve_chart(name: str, curves: Mapping[str, Curve], across: str) -> Figure:
     found = [at for curve in curves.values() for at, _ in curve]
     start = min(found, default=1.0)
     stop = 1.05 * max(max(found, default=1.0), start * LEAST_SPAN)
+    names = shortened(curves, LONGEST)
     for k, (solver, curve) in enumerate(curves.items()):
         places = {start: 0.0} | {_rounded(at, start, stop): share for at, share in curve}
         last = curve[-1][1] if curve else 0.0
-        shown = solver if len(solver) <= LONGEST else f"{solver[: LONGEST - 1]}…"
-        axes.step(
+        line = axes.step(
             [start, *places, stop],
             [0.0, *places.values(), last],
             where="post",
             color=COLOURS[f"s{k % SERIES}"],
             linestyle=DASHES[k // SERIES % len(DASHES)],
             linewidth=1.6,
-            label=f"{shown} ({last:.0%})",
+            label=f"{names[k]} ({last:.0%})",
         )
+        add_tips(line, [solver])
     axes.set_xscale("log")
     axes.set_xlim(start, stop)
     axes.set_ylim(-0.01, 1.02)

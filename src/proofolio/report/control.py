@@ -9,7 +9,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from proofolio.models.control.experiments import Experiment
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, legend_beside, new_figure
+from proofolio.report.figures import (
+    COLOURS,
+    chart_style,
+    inline_svg,
+    legend_beside,
+    new_figure,
+    plain_logarithms,
+)
 from proofolio.report.page import chart, page, paragraph, section
 from proofolio.report.table import Table
 
@@ -56,6 +63,7 @@ def series_chart(name: str, lines: pd.DataFrame) -> Figure:
     index = np.asarray(lines.index, dtype=float)
     if index.min() > 0.0 and index.max() / index.min() >= 16.0:
         axes.set_xscale("log")
+        plain_logarithms(axes.xaxis)
     axes.set_xlabel(str(lines.index.name))
     axes.set_title(name)
     legend_beside(figure, axes)

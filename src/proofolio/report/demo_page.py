@@ -19,6 +19,7 @@ from proofolio.report.figures import (
     add_tips,
     chart_style,
     inline_svg,
+    is_narrow,
     new_figure,
     percent_axis,
     without_frame,
@@ -99,7 +100,10 @@ def _market(result: DemoResult) -> str:
             "numbered from the calmest to the wildest. The probabilities are filtered, with the "
             "parameters of the whole sample."
         ),
-        chart(inline_svg(market_chart(history, result.case.months)), "Point at a month to read its numbers."),
+        chart(
+            inline_svg(market_chart(history, result.case.months)),
+            "Probabilities are filtered day by day. Point at a month to read its numbers.",
+        ),
     )
 
 
@@ -258,13 +262,14 @@ def market_chart(history: History, planned: Sequence[str]) -> Figure:
         months, history.probability, colors=[COLOURS[f"r{k % 4}"] for k in regimes], linewidth=0
     )
     price.legend(areas, names, loc="upper left", handlelength=0.9, handleheight=0.9)
-    share.set_title("Probability of each regime, as filtered day by day, monthly mean")
+    share.set_title("Probability of each regime, monthly mean")
     share.set_ylim(0, 1)
     share.set_yticks([0, 0.5, 1])
     percent_axis(share)
     share.set_xlim(-0.5, len(history.months) - 0.5)
     years = [t for t in months if history.months[t].endswith("-01") and int(history.months[t][:4]) % 5 == 0]
     share.set_xticks(years, [history.months[t][:4] for t in years])
+    share.tick_params(axis="x", pad=9)  # the first year stands below 0 %, not on it
     shaded = [history.months.index(month) for month in planned]
     first = min(shaded) - 0.5
     window = {"ymin": 0, "ymax": BOTH_PANELS, "clip_on": False, "linewidth": 0}
@@ -312,7 +317,7 @@ def plan_chart(case: MarketCase, history: History, W: Floats, path: Integers) ->
     )
     held = [i for i in range(len(W)) if float(W[i].max()) > LEAST_WEIGHT]
     assets = [case.settings.assets[i] for i in held]
-    _stack(weights, W[held], assets, [f"s{i % 10}" for i in held], months, ".1%", numbers=True)
+    _stack(weights, W[held], assets, [f"s{i % 10}" for i in held], months, ".1%", numbers=not is_narrow())
     turnover = _turnover(case, W)
     bars = traded.bar(range(len(months)), turnover, BAR, color=COLOURS["s9"])
     add_tips(bars, [f"{month}: {amount:.1%}" for month, amount in zip(months, turnover, strict=True)])
@@ -326,11 +331,12 @@ def plan_chart(case: MarketCase, history: History, W: Floats, path: Integers) ->
         axes.grid(visible=False, axis="x")
         without_frame(axes)
     traded.set_xlim(-0.55, len(months) - 0.45)
-    named = [
-        f"{month[:3]}\n{month[4:]}" if t == 0 or month.startswith("Jan") else month[:3]
+    named = {
+        t: f"{month[:3]}\n{month[4:]}" if t == 0 or month.startswith("Jan") else month[:3]
         for t, month in enumerate(months)
-    ]
-    traded.set_xticks(range(len(months)), named)
+        if not is_narrow() or t % 3 == 0 or month.startswith("Jan")
+    }
+    traded.set_xticks(list(named), list(named.values()))
     for axes in (evidence, weights):
         handles, names = axes.get_legend_handles_labels()
         if axes is weights:  # in the order they are stacked
@@ -359,7 +365,7 @@ def _stack(
             else:
                 bar.remove()
         if numbers:
-            at: dict[str, Any] = {"ha": "center", "va": "center", "color": ON_COLOUR, "fontsize": 8}
+            at: dict[str, Any] = {"ha": "center", "va": "center", "color": ON_COLOUR}
             for t in np.flatnonzero(own > LEAST_NUMBERED).tolist():
                 axes.text(t, below[t] + own[t] / 2, f"{100 * own[t]:.0f}", **at)
         below = below + own

@@ -25,14 +25,14 @@ __all__ = [
 _LIGHT = """
   --ground:#fcfcfb; --panel:#ffffff; --ink:#1c1f24; --muted:#626a75; --rule:#e4e6ea; --grid:#e9ebee;
   --good:#1f7a55; --bad:#b3362b; --accent:#2f5d8c;
-  --s0:#4c78a8; --s1:#e3923b; --s2:#d1605e; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0;
-  --s7:#f09aa2; --s8:#97765f; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#8b6fa8;
+  --s0:#5f8cbd; --s1:#e3923b; --s2:#d56a68; --s3:#6aaea8; --s4:#5f9e54; --s5:#dfbf42; --s6:#a878a0;
+  --s7:#f09aa2; --s8:#a5846d; --s9:#a9a3a0; --r0:#8cbfae; --r1:#e9c978; --r2:#d4674f; --r3:#9d83b8;
 """
 _DARK = """
   --ground:#15171a; --panel:#1c1f23; --ink:#e7e9ec; --muted:#9aa2ad; --rule:#2e3339; --grid:#2a2e34;
   --good:#5fc297; --bad:#f0796b; --accent:#84b4e3;
   --s0:#6a9bd0; --s1:#eba556; --s2:#de7572; --s3:#7fc4bd; --s4:#78b86c; --s5:#e3c95c; --s6:#bd8fb5;
-  --s7:#f2a9b0; --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#cf6148; --r3:#a58bc4;
+  --s7:#f2a9b0; --s8:#b08f77; --s9:#a9a3a0; --r0:#5f9c88; --r1:#cfa94f; --r2:#d46a52; --r3:#a58bc4;
 """
 _RULES = """
 *{box-sizing:border-box}
@@ -48,8 +48,9 @@ code{font:.88em ui-monospace,"SF Mono",Menlo,Consolas,monospace;background:var(-
   border-radius:4px}
 figure{margin:18px 0 8px}
 figcaption{color:var(--muted);font-size:.88rem;max-width:52em;margin-top:6px}
-.drawing,.scroll{overflow-x:auto}
-.drawing svg{display:block;width:100%;min-width:700px;height:auto}
+.drawing svg{display:block;width:100%;height:auto}
+.drawing svg.narrow{display:none;max-width:600px}
+.scroll{overflow-x:auto}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:12px;margin:30px 0 0}
 .tiles div{display:flex;flex-direction:column-reverse;justify-content:flex-end;background:var(--panel);
   border:1px solid var(--rule);border-radius:10px;padding:14px 16px}
@@ -62,17 +63,46 @@ th,td{padding:7px 12px 7px 0;border-bottom:1px solid var(--rule);vertical-align:
 table.compact{width:auto;min-width:26em} table.compact td{padding-top:4px;padding-bottom:4px}
 table.dense{font-size:.84rem} table.dense th{white-space:normal;vertical-align:bottom}
 table.dense th,table.dense td{padding:5px 9px 5px 0} table.dense .number{padding-right:9px}
+table.names td:nth-child(-n+2){white-space:normal;overflow-wrap:anywhere;min-width:7em}
 h3{font-size:1rem;margin:26px 0 6px}
 th.number,td.number{text-align:right;padding-right:18px}
 .good{color:var(--good)} .bad{color:var(--bad)}
 td.good,td.bad{font-weight:600}
-footer{margin-top:56px;color:var(--muted);font-size:.84rem}
+footer{margin-top:56px;color:var(--muted);font-size:.84rem;overflow-wrap:anywhere}
+@media screen and (max-width:899px){
+main{padding:28px 16px}
+h1{font-size:1.6rem}
+.drawing svg.wide{display:none}
+.drawing svg.narrow{display:block}
+thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+table,table.compact,tbody,tr{display:block;width:100%;min-width:0}
+tr{padding:8px 0;border-bottom:1px solid var(--rule)}
+td,table.dense td,table.compact td,table.bench td{display:flex;justify-content:space-between;gap:16px;border:0;
+  padding:1px 0;white-space:normal;overflow-wrap:anywhere;text-align:right}
+td.number,table.dense td.number{padding-right:0}
+td:first-child{font-weight:600}
+td:empty{display:none}
+td::before{content:attr(data-head);color:var(--muted);font-weight:400;text-align:left;flex:none;max-width:60%}
+}
+@media print{
+:root{color-scheme:light}
+main{max-width:none;padding:0}
+section{break-inside:auto;margin-top:28px;padding-top:16px}
+figure,tr,.tiles{break-inside:avoid}
+h2,h3{break-after:avoid}
+.scroll{overflow:visible}
+table,table.dense{font-size:.7rem}
+th,td{white-space:normal;padding-right:6px}
+}
 svg g.tip path,svg g.tip use{pointer-events:all}
 svg g.hover:hover path{fill:var(--ink)!important;opacity:.08}
 """
 LIGHT_COLOURS = dict(re.findall(r"--(\w+):(#\w{6});", _LIGHT))
 
-STYLE = f":root{{{_LIGHT}}}@media (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}".replace("\n", "")
+# Paper is light, whatever the screen is.
+STYLE = f":root{{{_LIGHT}}}@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}{_RULES}".replace(
+    "\n", ""
+)
 
 # By this a command knows a page of its own, which it may write again, from a file of the user's.
 GENERATOR = '<meta name="generator" content="proofolio"/>'

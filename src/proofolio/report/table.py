@@ -92,9 +92,15 @@ class Table:
     def html(self, class_: str = "") -> str:
         """Return ``<table>``; `class_` is its class in the style sheet of `proofolio.report.page`."""
         right = set(self.numbers)
-        top = "".join(_element("th", j in right, "", name) for j, name in enumerate(self.head))
+        top = "".join(_element("th", j in right, "", name, scope="col") for j, name in enumerate(self.head))
         body = "".join(
-            f"<tr>{''.join(_element('td', j in right, *reversed(_parts(cell))) for j, cell in enumerate(row))}</tr>"
+            "<tr>"
+            + "".join(
+                # On a narrow page a row is a list of head and cell.
+                _element("td", j in right, *reversed(_parts(cell)), **{"data-head": name})
+                for j, (name, cell) in enumerate(zip(self.head, row, strict=True))
+            )
+            + "</tr>"
             for row in self.rows
         )
         opening = f"<table class='{class_}'>" if class_ else "<table>"
@@ -123,6 +129,7 @@ def _parts(cell: Cell) -> tuple[str, str]:
     return cell if isinstance(cell, tuple) else (cell, "")
 
 
-def _element(tag: str, right: bool, mark: str, text: str) -> str:
-    classes = " ".join(filter(None, ("number" if right else "", mark)))
-    return f"<{tag} class='{classes}'>{escape(text)}</{tag}>" if classes else f"<{tag}>{escape(text)}</{tag}>"
+def _element(tag: str, right: bool, mark: str, text: str, **attributes: str) -> str:
+    given = {"class": " ".join(filter(None, ("number" if right else "", mark)))} | attributes
+    written = "".join(f" {name}='{escape(value)}'" for name, value in given.items() if value)
+    return f"<{tag}{written}>{escape(text)}</{tag}>"

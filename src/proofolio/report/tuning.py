@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.tuning import FIGURES as CHOSEN_BY
 from proofolio.backtesting.tuning import TuningRecord, parameters
 from proofolio.report.backtest_charts import drawdown_chart, wealth_chart
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
+from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure, panels_across
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
@@ -94,11 +95,12 @@ def grid_chart(result: TuningRecord) -> Figure:
     low, high = np.nanmin(list(values.values())), np.nanmax(list(values.values()))
     best = parameters(result.chosen.strategy)
 
-    rows = -(-len(horizons) // 3)
+    across = min(len(horizons), panels_across(3 if len(trades) <= 8 else 2))
+    rows = -(-len(horizons) // across)
     figure = new_figure(
-        "grid", f"{CHOSEN_BY[result.rule.by]} over the grid", height=rows * (1.1 + 0.26 * len(risks))
+        "grid", f"{CHOSEN_BY[result.rule.by]} over the grid", height=rows * (1.2 + 0.26 * len(risks))
     )
-    panels = figure.subplots(rows, min(3, len(horizons)), squeeze=False, sharey=True)
+    panels = figure.subplots(rows, across, squeeze=False, sharey=True)
     for axes in panels.flat[len(horizons) :]:
         axes.set_visible(False)
     for horizon, axes in zip(horizons, panels.flat, strict=False):
@@ -113,15 +115,26 @@ def grid_chart(result: TuningRecord) -> Figure:
                     i - 0.5,
                     i + 0.5,
                     color=COLOURS["s0"],
-                    alpha=0.9 * strength,
+                    alpha=0.5 * strength,  # text must be read on it, on a light and on a dark page
                     linewidth=0,
                 )
                 chosen = best["horizon"] == horizon and best.get("gamma_risk", 0.0) == risk
                 chosen = chosen and best["gamma_trade"] == trade
-                weight = "bold" if chosen else "normal"
-                text = f"[{value:.2f}]" if chosen else f"{value:.2f}"
-                axes.text(j, i, text, ha="center", va="center", fontsize=7.5, fontweight=weight)
-        axes.set_xticks(range(len(trades)), [f"{t:g}" for t in trades], fontsize=8)
+                axes.text(
+                    j, i, f"{value:.2f}", ha="center", va="center", fontweight="bold" if chosen else "normal"
+                )
+                if chosen:
+                    axes.add_patch(
+                        Rectangle(
+                            (j - 0.48, i - 0.46),
+                            0.96,
+                            0.92,
+                            fill=False,
+                            edgecolor=COLOURS["ink"],
+                            linewidth=1.6,
+                        )
+                    )
+        axes.set_xticks(range(len(trades)), [f"{t:g}" for t in trades], rotation=90 if len(trades) > 6 else 0)
         axes.set_yticks(range(len(risks)), [f"{r:g}" for r in risks] if len(risks) > 1 else [""])
         axes.tick_params(length=0)
         axes.set_xlabel("γ trade")
@@ -157,9 +170,7 @@ def tuning_page(result: TuningRecord) -> str:
             ),
             section(
                 "The grid, on the training span",
-                chart(
-                    inline_svg(grid_chart(result)), f"{CHOSEN_BY[result.rule.by]}; the choice in brackets."
-                ),
+                chart(inline_svg(grid_chart(result)), f"{CHOSEN_BY[result.rule.by]}; the choice is framed."),
                 best_table(result, 15).html("dense"),
             ),
             section(

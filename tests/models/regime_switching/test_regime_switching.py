@@ -7,6 +7,7 @@ import pytest
 
 from proofolio import (
     BadData,
+    DoubtfulEstimate,
     MaxTerm,
     RegimeSwitching,
     UnsupportedProgram,
@@ -223,6 +224,16 @@ def test_a_market_instance_has_the_scale_of_the_market():
     assert -one.costs.c[0].mean() > -one.costs.c[1].mean()  # the friendliest regime first
     with pytest.raises(BadData, match="gamma is 0"):
         market_instance(prices, gamma=0)
+
+
+def test_a_market_instance_keeps_the_limit_of_its_call():
+    heard = []
+    with pytest.warns(DoubtfulEstimate, match=r"cut short by its limit of 0\.3 s"):
+        program = market_instance(
+            load_prices(), R=8, T=2, time_limit=0.3, progress=lambda *news: heard.append(news)
+        )
+    assert program.R == 8
+    assert heard == [("starts of 8 regimes", 1, 5)]
 
 
 # ----------------------------------------------------------------- paths and raw checks
