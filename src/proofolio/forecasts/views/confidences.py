@@ -9,9 +9,8 @@ the view supports it. So the confidences of two opposite views do not add up to 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,7 +27,10 @@ Scale = Literal["view", "published", "error"]
 class Confidence(ABC):
     """A rule for the confidence in views: an increasing function of ``s (r_hat - v)``, times a scale."""
 
-    _share: ClassVar[Callable[[Floats], Floats]]  # increasing, .5 at 0
+    @staticmethod
+    @abstractmethod
+    def _share(argument: Floats) -> Floats:
+        """Return an increasing function from 0 to 1, .5 at 0."""
 
     @abstractmethod
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
@@ -70,7 +72,13 @@ class Confidence(ABC):
         # 0 where nothing is above: also where the scale is infinite.
         told_apart = above != 0
         argument = np.where(told_apart, np.where(told_apart, scale, 1.0) * above, 0.0)
-        return np.asarray(type(self)._share(argument))
+        return self._share(argument)
+
+
+class _Normal(Confidence):
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(ndtr(argument))
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,6 @@ class SigmoidConfidence(Confidence):
         If eta or the scale is none.
     """
 
-    _share = staticmethod(expit)
     eta: float = 1.0
     scale: Scale = "view"
 
@@ -119,6 +126,10 @@ class SigmoidConfidence(Confidence):
             return np.asarray(10.0 ** -np.floor(np.log10(np.abs(values))))
         return np.asarray(1.0 / np.abs(values))
 
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(expit(argument))
+
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         if self.scale == "published" and period != "day":
             raise BadData(
@@ -128,27 +139,23 @@ class SigmoidConfidence(Confidence):
 
 
 @dataclass(frozen=True)
-class CdfConfidence(Confidence):
+class CdfConfidence(_Normal):
     """``Phi(s (r_hat - v) / sqrt(P Sigma P'))``: the probability that one period's return supports the view.
 
     Its argument grows with the root of the period, so it is computed in days.
     """
-
-    _share = staticmethod(ndtr)
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(spread)
 
 
 @dataclass(frozen=True)
-class CalibratedConfidence(Confidence):
+class CalibratedConfidence(_Normal):
     """``Phi(s (r_hat - v) / se)``: how sure the data of the regime make one of the sign of ``r_hat - v``.
 
     ``se^2 = sum_i P_i^2 sd_ik^2 / days_ik`` is the squared standard error of r_hat, k being the regime believed in
     asset i and days_ik the smoothed days it has had in the window.
     """
-
-    _share = staticmethod(ndtr)
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(error)
