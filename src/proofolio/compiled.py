@@ -48,9 +48,9 @@ class Kernel(Generic[Given, Result]):
 
     def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         """Run the machine code, or the source where there is none."""
+        if not active():
+            return self.source(*args, **kwargs)
         if self._compiled is None:
-            if not active():
-                return self.source(*args, **kwargs)
             self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
