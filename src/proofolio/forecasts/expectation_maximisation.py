@@ -160,7 +160,7 @@ def cold_start(scaled: Floats, K: int, number: int, seed: int) -> Parameters:
     days, d = scaled.shape
     score, blend, stay, walk = _ranks(_recent((scaled**2).sum(axis=1), 20.0)), 0.0, 0.95, np.zeros(days)
     for _ in range(number):
-        walk, blend, stay = random.standard_normal(days), random.uniform(), random.uniform(0.7, 0.995)
+        walk, blend, stay = random.standard_normal((days,)), random.uniform(), random.uniform(0.7, 0.995)
     if number:
         score = (1 - blend) * score + blend * _ranks(_recent(walk, 60.0))
     group = _ranks(score) * K // days
