@@ -10,6 +10,7 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 from pathlib import Path
 
 import click
@@ -77,7 +78,7 @@ def folder(tmp_path, monkeypatch):
 def test_every_block_of_a_page_does_what_it_shows(page, folder):
     shown = doctest.OutputChecker()
     names = {}
-    assert {language for language, _ in blocks(page)} <= {"console", "python"}
+    assert {language for language, _ in blocks(page)} <= {"console", "python", "toml"}
     for language, text in blocks(page):
         if language == "python":
             case = doctest.DocTestParser().get_doctest(text, names, page.name, None, None)
@@ -87,6 +88,8 @@ def test_every_block_of_a_page_does_what_it_shows(page, folder):
             names = case.globs
             assert not said, "".join(said)
             continue
+        if language == "toml":
+            tomllib.loads(text)
         for line, expected in commands(text):
             found = run(line)
             assert shown.check_output(settled(expected), settled(found), OPTIONS), (

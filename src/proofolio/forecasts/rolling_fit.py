@@ -12,7 +12,13 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
-from proofolio.forecasts.expectation_maximisation import Estimate, Parameters, ascend, cold_starts
+from proofolio.forecasts.expectation_maximisation import (
+    Estimate,
+    Fitted,
+    Parameters,
+    ascend,
+    cold_starts,
+)
 from proofolio.forecasts.hidden_markov import (
     check_days,
     check_moving,
@@ -112,9 +118,6 @@ SAME = 0.01
 # Other maxima followed beside the best, and nats below the best at which one is let go.
 RIVALS = 2
 HOPELESS = 20.0
-
-# An estimate and the smoothed probabilities of the window under it.
-Fitted = tuple[Estimate, Floats]
 
 
 class RollingFit:

@@ -7,7 +7,7 @@ from proofolio import compiled
 from proofolio.errors import BadData
 from proofolio.models.portfolio import mean_variance_kernel
 from proofolio.models.portfolio.mean_variance import MeanVariance
-from proofolio.models.portfolio.mean_variance_kernel import CompiledSteps, _prove, _settle
+from proofolio.models.portfolio.mean_variance_kernel import CompiledSteps, _prove, _settle, aimed
 from proofolio.models.portfolio.mean_variance_step import step_data
 from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
@@ -74,7 +74,7 @@ def by_numpy(model, mu, S, w0, tolerance=1e-6):
     size, step = model.step.size(mean, covariance), model.step
     plans = model.plan_set
     engine = Multiperiod(plans.n, plans.periods, step.cost, plans.lower, plans.upper, step.power)
-    found = engine.solve(2.0 * step.gamma * covariance, -mean, held, 0.5 * tolerance, size)
+    found = engine.solve(2.0 * step.gamma * covariance, -mean, held, aimed(tolerance), size)
     W = plans.settle(found.W)
     value, kkt = step.measure(mean, covariance, held, W, TradeMultipliers(found.s), size)
     return W, found.iterations, value - float(model.charged.asymmetry @ held), kkt, size
@@ -205,6 +205,8 @@ def test_what_the_kernel_does_not_take_is_refused_in_words_or_solved_by_the_refe
         ({"covariance": 1e-4 * np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])}, "eigenvalue"),
         ({"w0": [0.2, 0.3, 0.4]}, "adds up to"),
         ({"w0": [0.2, np.nan, 0.4]}, "w0 holds NaN"),
+        ({"w0": 1.0 / 3.0}, "w0 has shape"),
+        ({"w0": [w0]}, "w0 has shape"),
     ):
         with pytest.raises(BadData, match=word):
             stepper.solve(**({"mean": mean, "covariance": covariance, "w0": w0} | changed))

@@ -291,7 +291,8 @@ def _relaxed_fixed(fixed: Floats, limits: Limits, held: Floats) -> Floats:
 
     The largest trade is from one limit to the other, or the first, from what is held outside of them.
     """
-    widest = np.maximum(limits.upper, held.max(axis=0)) - np.minimum(limits.lower, held.min(axis=0))
+    lower, upper = limits.reach
+    widest = np.maximum(upper, held.max(axis=0)) - np.minimum(lower, held.min(axis=0))
     return np.where(np.isfinite(widest) & (widest > 0.0), fixed / np.where(widest > 0.0, widest, 1.0), 0.0)
 
 

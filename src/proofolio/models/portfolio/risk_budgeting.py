@@ -35,7 +35,9 @@ from proofolio.models.portfolio.budget_kernels import (
 __all__ = [
     "EqualRisk",
     "budgeted_weights",
+    "compiled_weights",
     "equal_risk",
+    "laid_out",
     "read_budgets",
     "read_covariance",
     "risk_contributions",
@@ -326,15 +328,15 @@ def compiled_weights(
     n = shape[-1] if shape else 0
     if sigma.dtype.kind not in "fiu" or len(shape) not in (2, 3) or shape[-2] != n or not sigma.size:
         return None
-    sigma = _laid_out(sigma)
+    sigma = laid_out(sigma)
     if len(shape) == 2:
         sigma = sigma[None]
     if n >= SMALL and not definite:
         definite = all(_definite(each) for each in sigma)
         if not definite:
             return None
-    budgets = b if b is EMPTY else _laid_out(b).reshape(-1, n)
-    first = EMPTY if start is None else _laid_out(start).reshape(-1, n)
+    budgets = b if b is EMPTY else laid_out(b).reshape(-1, n)
+    first = EMPTY if start is None else laid_out(start).reshape(-1, n)
     w = np.empty((len(sigma), n))
     try:
         if not budgets_kernel(sigma, budgets, first, definite, w):
@@ -344,7 +346,7 @@ def compiled_weights(
     return w if len(shape) == 3 else w[0]
 
 
-def _laid_out(given: Floats) -> Floats:
+def laid_out(given: Floats) -> Floats:
     """Return doubles as they lie in C: machine code is made for one layout of memory."""
     found = np.asarray(given, dtype=float)
     return found if found.flags.carray else found.copy()
