@@ -304,8 +304,8 @@ class RegimeChain:
             read = getattr(fit, "labels", getattr(fit, "predict", None))
             if not callable(read):
                 raise BadData(
-                    f"{type(model).__name__} does not say the regimes of returns (labels or predict): leave returns out, "
-                    "or give switches to from_transition"
+                    f"{type(model).__name__} does not say the regimes of returns (labels or predict): leave "
+                    "returns out, or give switches to from_transition"
                 )
             series = np.asarray(returns, dtype=float) if read is getattr(fit, "predict", None) else returns
             path = read(series[:, None] if isinstance(series, np.ndarray) and series.ndim == 1 else series)
