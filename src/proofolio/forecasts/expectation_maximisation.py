@@ -158,9 +158,10 @@ def cold_start(scaled: Floats, K: int, number: int, seed: int) -> Parameters:
     """
     random = np.random.default_rng(seed)
     days, d = scaled.shape
-    score, blend, stay, walk = _ranks(_recent((scaled**2).sum(axis=1), 20.0)), 0.0, 0.95, np.zeros(days)
+    score, walk = _ranks(_recent((scaled**2).sum(axis=1), 20.0)), np.zeros(days)
+    blend, stay = 0.0, 0.95
     for _ in range(number):
-        walk, blend, stay = random.standard_normal(days), random.uniform(), random.uniform(0.7, 0.995)
+        walk, blend, stay = random.standard_normal((days,)), random.uniform(), random.uniform(0.7, 0.995)
     if number:
         score = (1 - blend) * score + blend * _ranks(_recent(walk, 60.0))
     group = _ranks(score) * K // days
