@@ -1,6 +1,6 @@
 """Control: how far policies are from the best one, at most, and that no path of random problems contradicts it.
 
-``python -m benchmarks control_gaps [--quick] [--rows 1,2] [--problems 100] [--json FILE] [--markdown FILE]``
+``python -m benchmarks control_gaps [--quick] [--rows 1,2] [--no-learned] [--problems 100] [--json FILE]``
 
 The gap table has the rows of `proofolio control --experiment gap` and one of 100 assets, monthly steps for five years.
 All policies of a row are on the same paths, of seed 0; how many steps lookahead plans (6, 12 or 24) is chosen on paths
@@ -110,8 +110,8 @@ class Row:
         return float((judged.lost - self.least).min()) / abs(self.value(judged))
 
 
-def gaps(rows: list[int], learned: bool) -> tuple[list[Sheet], int]:
-    """Return the tables of gaps and how many checks failed."""
+def gaps(rows: list[int], learned: bool | None) -> tuple[list[Sheet], int]:
+    """Return the tables of gaps and how many checks failed; learned is None where there is no PyTorch."""
     each = Sheet(
         "Every policy",
         ("assets", "l1", "box", "paths", "policy", "value", "upper", "gap %", "+-", "least on a path", "s",
@@ -158,12 +158,12 @@ def gaps(rows: list[int], learned: bool) -> tuple[list[Sheet], int]:
         def several(name: str, judged: dict[str, Judged] = judged, row: Row = row) -> str:
             return ", ".join(f"{row.gap(judged[f'{name} {H}'])[0]:.2f}" for H in PLANS)
 
-        network = judged.get("learned")
+        network, without = judged.get("learned"), "no PyTorch" if learned is None else "not trained"
         short.rows.append(
             (f"{d}, {l1:g}, {label} ({paths})", f"{row.upper:.5f} +-{row.error:.5f}",
              f"{row.gap(judged['one'])[0]:.2f}", f"{row.gap(judged['projected'])[0]:.3g}", several("receding"),
              several("lookahead"), f"H = {H}", f"{gap:.2f} +-{half:.2f}", f"{TARGETS[number]:g}",
-             "no PyTorch" if network is None else f"{row.gap(network)[0]:.3g} ({network.trained:.0f} s)",
+             without if network is None else f"{row.gap(network)[0]:.3g} ({network.trained:.0f} s)",
              f"{row.seconds:.1f}", f"{best.seconds:.1f}", "yes" if holds else "NO")
         )  # fmt: skip
         print("  ".join(short.rows[-1]), flush=True)
@@ -183,7 +183,9 @@ def random_problems(count: int, seed: int = 0) -> tuple[Sheet, int]:
         kind = KINDS[number % len(KINDS)]
         case = random_case(np.random.default_rng([seed, number]), kind)
         control, discrete = case.control, in_steps(case.control, case.steps_per_year)
-        z = regime_paths(control, discrete, case.paths, [seed, number], case.steps_per_year)
+        z = regime_paths(
+            control, discrete, case.paths, np.random.default_rng([seed, number, 1]), case.steps_per_year
+        )
         held = np.broadcast_to(case.start, (case.paths, control.d)).copy()
         least, _ = least_losses(control, discrete, z, held, np.full(case.paths, np.inf))
         first = discrete.value(held, z[:, 0])
@@ -221,12 +223,13 @@ def main(arguments: list[str]) -> int:
     )
     add_options(parser, "two rows and 20 random problems")
     parser.add_argument("--rows", help="numbers of the rows, from 1 (all; 0 for none)")
+    parser.add_argument("--no-learned", action="store_true", help="train no policy")
     parser.add_argument("--problems", type=int, default=100, help="random problems (100)")
     asked = parser.parse_args(arguments)
     rows = [0, 2] if asked.quick else list(range(len(ROWS)))
     if asked.rows is not None:
         rows = [int(number) - 1 for number in asked.rows.split(",") if int(number)]
-    learned = find_spec("torch") is not None and not asked.quick
+    learned = None if find_spec("torch") is None else not (asked.quick or asked.no_learned)
     sheets, failed = [], 0
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", Imprecise)

@@ -130,7 +130,7 @@ from proofolio.verification.model import attach as attach
 from proofolio.verification.proofs.catalogue.claims import shipped_claims as shipped_claims
 from proofolio.verification.proofs.claim import Box as Box
 from proofolio.verification.proofs.claim import Claim as Claim
-from proofolio.verification.proofs.proving import Proof as Proof
+from proofolio.verification.proofs.proof import Proof as Proof
 from proofolio.verification.proofs.proving import prove as prove
 from proofolio.verification.proofs.strengths import strength as strength
 from proofolio.verification.solving import solve as solve

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-import proofolio.cli.prove as command
+import proofolio.verification.proofs.proving as proving
 
 CLAIMS = """
 from proofolio import product
@@ -97,7 +97,7 @@ def test_a_claim_is_proved_with_the_keys_that_are_promised(run):
     assert result.stderr == ""
     assert set(claim) >= KEYS
     assert (claim["name"], claim["lowering"], claim["verdict"]) == ("by hand", "big-m", "proved")
-    assert (claim["delta"], claim["witness"], claim["sharp"]) == (0, None, False)
+    assert (claim["delta"], claim["witness"], claim["sharp"]) == (0, None, None)
     assert claim["certificates"] > 4
     summary = json.loads(result.stdout)["summary"]
     assert (summary["proved"], summary["refuted"], summary["undecided"]) == (1, 0, 0)
@@ -132,13 +132,16 @@ def test_forgotten_rows_are_refuted_with_what_they_allow(run):
     assert claims(run("prove", "c.py:forgotten", "--json"))[0]["witness"]["direction"] == "sound"
 
 
-def test_strength_is_said_of_what_is_proved(run):
-    (claim,) = claims(run("prove", "c.py:hull", "--json"))
+def test_strength_is_said_of_what_is_proved_where_it_is_asked_for(run):
+    (claim,) = claims(run("prove", "c.py:hull", "--strength", "--json"))
     assert (claim["sharp"], claim["ideal"]) == (True, True)
     assert claim["name"]
-    (weak,) = claims(run("prove", "c.py:right", "--json"))
+    (weak,) = claims(run("prove", "c.py:right", "--strength", "--json"))
+    assert weak["sharp"] is False
     assert weak["not_sharp_along"]
     assert weak["fractional_vertex"]
+    assert " sharp  ideal " in run("prove", "c.py:hull", "--strength").stdout
+    assert " sharp " not in run("prove", "c.py:hull").stdout
 
 
 def test_several_claims_from_one_function_and_several_names(run):
@@ -173,7 +176,7 @@ def test_names_of_the_catalogue(run, one_sentence):
     ]
     folded = run("prove", "product-tiny/hull", "product-signs/hull").stdout
     assert "product, 2 bounds" in folded
-    assert "2 proved (of several bounds the worst is shown)." in folded
+    assert "2 proved (of several bounds the worst is shown). All by proofs that ship" in folded
     listed = run("prove", "--list")
     assert "maximum-at-least " in listed.stdout
     assert "selected-cost " in listed.stdout
@@ -241,7 +244,7 @@ def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one
 
 
 def test_ctrl_c_shows_what_is_known(run, monkeypatch):
-    prove, done = command.prove, []
+    prove, done = proving.prove, []
 
     def pressed(claim, **options):
         if done:
@@ -249,7 +252,7 @@ def test_ctrl_c_shows_what_is_known(run, monkeypatch):
         done.append(claim)
         return prove(claim, **options)
 
-    monkeypatch.setattr(command, "prove", pressed)
+    monkeypatch.setattr(proving, "prove", pressed)
     result = run("prove", "c.py:several", "--json")
     assert result.exit_code == 130
     assert [claim["verdict"] for claim in claims(result)] == ["proved"]

@@ -10,7 +10,7 @@ LP = "Minimize\n obj: x + 5 y\nSubject To\n big: x - 9 y <= 0\nBounds\n 1 <= x <
 ASKED = {
     "solve": ("solve", "m.lp"),
     "audit": ("audit", "m.lp"),
-    "prove": ("prove", "maximum/hull"),
+    "prove": ("prove", "product-tiny/hull"),
     "bench": ("bench", "models", "--quick", "--solvers", "highs", "--out", "found"),
 }
 

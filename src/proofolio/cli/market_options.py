@@ -426,35 +426,31 @@ def strategies_asked(given: dict[str, Any], names: list[str], market: Market) ->
 
 
 def _refuse_unread(given: dict[str, Any], strategies: Sequence[Strategy]) -> None:
+    """Refuse options of which one may think that the strategies of views read them, and none does."""
+    if not any(isinstance(strategy, ViewControl) for strategy in strategies):
+        return
     kinds = {strategy.name.removesuffix(WITHOUT) for strategy in strategies}
-    plan = (
-        "; the plan of views has its own, in the file of --views"
-        if kinds & {"views", "views-placebo"}
-        else ""
-    )
     for option, readers in READ_BY.items():
         if not kinds & set(readers):
-            refuse_options(
-                [option], f"is of {', '.join(readers)}, and none of them is named{plan}; leave it out"
-            )
+            why = f"is of {', '.join(readers)}; the plan of views has its own, in the file of --views; leave it out"
+            refuse_options([option], why)
     if "sca" not in given.get("experiments", ()):
         refuse_unread_forecasts(strategies)
 
 
 def refuse_unread_forecasts(strategies: Sequence[Strategy]) -> None:
-    """Refuse options of forecasts where no strategy reads forecasts.
+    """Refuse options of forecasts where views are followed and no strategy reads forecasts.
 
     Raises
     ------
     BadData
-        Naming the option and the strategies.
+        Naming the option.
     """
-    if all(strategy.needs == "nothing" for strategy in strategies):
-        named = " and ".join(strategy.name for strategy in strategies)
+    if any(isinstance(s, ViewControl) for s in strategies) and all(s.needs == "nothing" for s in strategies):
         refuse_options(
             FORECASTING,
-            f"is about forecasts, and {named} {'do' if len(strategies) > 1 else 'does'} not "
-            "read them; leave it out",
+            "is about forecasts, which strategies of views do not read (their regimes are those of each asset, see "
+            "--views-example); leave it out",
         )
 
 

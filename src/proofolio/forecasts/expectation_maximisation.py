@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.compiled import active
+from proofolio.compiled import Kernel, active
 from proofolio.forecasts.forward_backward import Expectations, log_densities
 from proofolio.forecasts.regime_kernels import BROKEN, ENDED, PRIOR, climb
 
@@ -142,32 +142,38 @@ def _moved(scaled: Floats, smoothed: Floats, transitions: Floats) -> Parameters:
 
 
 def cold_starts(scaled: Floats, K: int, restarts: int, seed: int) -> Iterator[Parameters]:
-    """Yield `restarts` starting points for K regimes on (T, d) scaled series.
+    """Yield `restarts` starting points for K regimes on (T, d) scaled series, see `cold_start`."""
+    for number in range(restarts):
+        yield cold_start(scaled, K, number, seed)
+
+
+def cold_start(scaled: Floats, K: int, number: int, seed: int) -> Parameters:
+    """Return one of many starting points for K regimes on (T, d) scaled series.
 
     Days are cut into K groups of equal size by an exponentially weighted mean of the
     squared returns (half-life 20 days), since regimes last and differ most in
     volatility; k-means on single returns, hmmlearn's default, separates up days from down
-    days instead. Later starts blend that score with a random walk, and vary how long
-    regimes are first believed to last.
+    days instead. Starts after number 0 blend that score with a random walk, and vary how
+    long regimes are first believed to last.
     """
     random = np.random.default_rng(seed)
-    days = len(scaled)
-    calm = _ranks(_recent((scaled**2).sum(axis=1), half_life=20))
-    for attempt in range(restarts):
-        score, stay = calm, 0.95
-        if attempt:
-            drift = _ranks(_recent(random.standard_normal(days), half_life=60))
-            blend = random.uniform()
-            score = (1 - blend) * calm + blend * drift
-            stay = random.uniform(0.7, 0.995)
-        group = _ranks(score) * K // days
-        means = np.stack([scaled[group == k].mean(axis=0) for k in range(K)])
-        covariances = np.stack([np.atleast_2d(np.cov(scaled[group == k].T)) for k in range(K)])
+    days, d = scaled.shape
+    score, walk = _ranks(_recent((scaled**2).sum(axis=1), 20.0)), np.zeros(days)
+    blend, stay = 0.0, 0.95
+    for _ in range(number):
+        walk, blend, stay = random.standard_normal((days,)), random.uniform(), random.uniform(0.7, 0.995)
+    if number:
+        score = (1 - blend) * score + blend * _ranks(_recent(walk, 60.0))
+    group = _ranks(score) * K // days
+    means, covariances = np.empty((K, d)), np.empty((K, d, d))
+    for k in range(K):
+        members = scaled[group == k]
+        means[k] = members.mean(axis=0)
+        away = members - means[k]
         # A short window of repeated prices can make a group constant.
-        covariances = covariances + 1e-3 * np.eye(scaled.shape[1])
-        uniform = np.full(K, 1 / K)
-        transition = stay * np.eye(K) + (1 - stay) * uniform
-        yield Parameters(uniform, transition, means, covariances)
+        covariances[k] = away.T @ away / (len(members) - 1) + 1e-3 * np.eye(d)
+    uniform = np.full(K, 1 / K)
+    return Parameters(uniform, stay * np.eye(K) + (1 - stay) * uniform, means, covariances)
 
 
 def _ranks(values: Floats) -> Floats:
@@ -176,13 +182,14 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
+@Kernel
 def _recent(values: Floats, half_life: float) -> Floats:
     """Exponentially weighted mean of each day and those before it."""
     keep = 0.5 ** (1 / half_life)
     result = np.empty_like(values)
-    level = float(values[: round(half_life)].mean())
-    for t, value in enumerate(values.tolist()):
-        level = keep * level + (1 - keep) * value
+    level = values[: round(half_life)].mean()
+    for t in range(len(values)):
+        level = keep * level + (1 - keep) * values[t]
         result[t] = level
     return result
 

@@ -17,6 +17,7 @@ from proofolio.forecasts.expectation_maximisation import (
     Fitted,
     Parameters,
     ascend,
+    cold_start,
     cold_starts,
 )
 from proofolio.forecasts.hidden_markov import (
@@ -238,7 +239,7 @@ class RollingFit:
 
     def _another(self, scaled: Floats, number: int) -> Fitted | None:
         """Fit the window from one cold start, the `number`-th tried."""
-        *_, start = cold_starts(scaled, self._K, 1 + number % self._starts, self._seed + number)
+        start = cold_start(scaled, self._K, number % self._starts, self._seed + number)
         return ascend(scaled, start, COLD_ITERATIONS, self._tolerance)
 
     def _cold(self, scaled: Floats) -> Fitted:

@@ -15,9 +15,8 @@ from rich.console import Console
 from proofolio.report.table import STYLES, Cell, Table
 from proofolio.verification.proofs.claim import Claim, build
 from proofolio.verification.proofs.lines import Line
-from proofolio.verification.proofs.proving import Proof
+from proofolio.verification.proofs.proof import Proof, Strength
 from proofolio.verification.proofs.statement import Facet, Statement, facets, parts
-from proofolio.verification.proofs.strengths import Strength
 
 __all__ = [
     "Asked",
@@ -33,10 +32,11 @@ __all__ = [
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """A claim and where it came from; `spec` is empty for one that ships."""
+    """A claim and where it came from: `spec` names a user's, `construct` is that of one that ships."""
 
     claim: Claim
     spec: str = ""
+    construct: str = ""
 
     @property
     def formulation(self) -> str:
@@ -46,12 +46,32 @@ class Asked:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """A claim with its proof, how strong it is when proved, and the file of its certificates."""
+    """A claim with its proof.
+
+    Attributes
+    ----------
+    asked : Asked
+    proof : Proof
+        Of a proved claim without its certificates.
+    strength : Strength or None
+        Where it was asked for.
+    file : Path or None
+        Where the certificates are.
+    leaves : int
+        How many cases they settle.
+    shipped : bool
+        Whether the verdict is that of a proof that ships, checked again.
+    why_anew : str
+        Of a claim that ships: why there is no such proof.
+    """
 
     asked: Asked
     proof: Proof
     strength: Strength | None = None
     file: Path | None = None
+    leaves: int = 0
+    shipped: bool = False
+    why_anew: str = ""
 
     @property
     def seconds(self) -> float:
@@ -263,11 +283,13 @@ def _claim(one: Judged) -> dict[str, Any]:
         "witness": witness,
         "sharp": strong.sharp if strong is not None else None,
         "ideal": strong.ideal if strong is not None else None,
-        "certificates": _leaves(one),
+        "certificates": one.leaves,
         "seconds": one.seconds,
         "total": proof.total,
         "reason": proof.reason,
         "file": str(one.file) if one.file is not None else None,
+        "shipped": one.shipped,
+        "why_anew": one.why_anew,
         "not_sharp_along": _numbers(strong.direction) if strong is not None else {},
         "fractional_vertex": _numbers(strong.vertex) if strong is not None else {},
     }
@@ -275,10 +297,6 @@ def _claim(one: Judged) -> dict[str, Any]:
 
 def _numbers(values: Mapping[str, Fraction]) -> dict[str, Any]:
     return {name: plain_number(value) for name, value in values.items()}
-
-
-def _leaves(one: Judged) -> int:
-    return 0 if one.proof.certificates is None else leaves(one.proof.certificates.document)
 
 
 def leaves(proof: Mapping[str, Any]) -> int:
@@ -305,6 +323,8 @@ def show_proofs(console: Console, found: Sequence[Judged]) -> None:
 
     head = ("claim", "lowering", "verdict", "delta", "sharp", "ideal", "certificates", "seconds")
     table = Table(head, [_line_of(together) for together in _grouped(found)], (3, 6, 7))
+    if all(one.strength is None for one in found):
+        table = table.columns((0, 1, 2, 3, 6, 7))
     console.print(table.terminal(console.width))
     refuted = [one for one in found if one.proof.verdict == "refuted"]
     for one in refuted[:SHOWN]:
@@ -340,7 +360,7 @@ def _line_of(together: Sequence[Judged]) -> list[Cell]:
         "" if not deltas else "0" if max(deltas) == 0 else f"{float(max(deltas)):.0e}",
         _worst([strength.sharp for strength in strengths]),
         _worst([strength.ideal for strength in strengths]),
-        str(sum(map(_leaves, together))) if first.proof.certificates is not None else "",
+        str(sum(one.leaves for one in together)) if first.proof.verdict != "undecided" else "",
         f"{sum(one.seconds for one in together):.2f}",
     ]
 
@@ -379,4 +399,14 @@ def _all_in_all(found: Sequence[Judged]) -> str:
     notes = ["of several bounds the worst is shown"] if several else []
     notes += ["?: no counterexample found, and no proof"] if unknown else []
     noted = f" ({'; '.join(notes)})" if notes else ""
-    return f"{said}{noted}."
+    return f"{said}{noted}.{_shipped(found)}"
+
+
+def _shipped(found: Sequence[Judged]) -> str:
+    """Return what the verdicts rest on where proofs ship."""
+    count = sum(one.shipped for one in found)
+    how = "by proofs that ship, checked again without a solver"
+    said = "" if not count else f" All {how}." if count == len(found) else f" {count} {how}."
+    for reason in dict.fromkeys(one.why_anew for one in found if one.why_anew):
+        said += f" {sum(one.why_anew == reason for one in found)} anew: {reason}."
+    return said

@@ -22,8 +22,9 @@ from proofolio.program.builder import Builder
 from proofolio.program.structure import features
 from proofolio.testing.interfaces import through_cvxpy, through_pyomo
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.proving import Proof, prove
-from proofolio.verification.proofs.strengths import Strength, strength
+from proofolio.verification.proofs.proof import Proof, Strength
+from proofolio.verification.proofs.proving import prove
+from proofolio.verification.proofs.strengths import strength
 
 __all__ = ["Conformance", "conformance"]
 

@@ -16,7 +16,8 @@ from proofolio.formulations.products import product_meaning
 from proofolio.verification.exact.certificate import System, bound, digest, is_basic, written
 from proofolio.verification.proofs.checker import recheck
 from proofolio.verification.proofs.claim import Box, Claim
-from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.proof import Certificates
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.questions import sound_question
 from proofolio.verification.proofs.reading import state
 from proofolio.verification.proofs.statement import parts

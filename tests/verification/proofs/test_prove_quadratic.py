@@ -12,7 +12,8 @@ from proofolio.formulations.implications import implies_meaning
 from proofolio.verification.exact.certificate import digest
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import interval
-from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.proof import Certificates
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.strengths import strength
 
 Q = np.array([[1, 0.25], [0.25, 0.5]])

@@ -11,7 +11,8 @@ from proofolio.formulations.implications import implies_meaning
 from proofolio.verification.exact.certificate import digest, violation
 from proofolio.verification.proofs.claim import Box, Claim
 from proofolio.verification.proofs.lines import Atoms
-from proofolio.verification.proofs.proving import Certificates, prove
+from proofolio.verification.proofs.proof import Certificates
+from proofolio.verification.proofs.proving import prove
 from proofolio.verification.proofs.questions import total_question
 from proofolio.verification.proofs.reading import state
 from proofolio.verification.proofs.statement import parts

@@ -27,9 +27,10 @@ Scale = Literal["view", "published", "error"]
 class Confidence(ABC):
     """A rule for the confidence in views: an increasing function of ``s (r_hat - v)``, times a scale."""
 
+    @staticmethod
     @abstractmethod
-    def _share(self, argument: Floats) -> Floats:
-        """Return increasing shares, .5 at 0."""
+    def _share(argument: Floats) -> Floats:
+        """Return an increasing function from 0 to 1, .5 at 0."""
 
     @abstractmethod
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
@@ -74,6 +75,12 @@ class Confidence(ABC):
         return self._share(argument)
 
 
+class _Normal(Confidence):
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(ndtr(argument))
+
+
 @dataclass(frozen=True)
 class SigmoidConfidence(Confidence):
     """``expit(eta scale s (r_hat - v))``.
@@ -104,9 +111,6 @@ class SigmoidConfidence(Confidence):
         if self.scale not in get_args(Scale):
             raise BadData(f"scale is {self.scale!r}; choose one of {', '.join(map(repr, get_args(Scale)))}.")
 
-    def _share(self, argument: Floats) -> Floats:
-        return np.asarray(expit(argument))
-
     def scales(self, v: ArrayLike, error: ArrayLike) -> Floats:
         """Return the (m,) scales, in one over the unit of v."""
         values = np.atleast_1d(np.asarray(v, dtype=np.float64))
@@ -122,6 +126,10 @@ class SigmoidConfidence(Confidence):
             return np.asarray(10.0 ** -np.floor(np.log10(np.abs(values))))
         return np.asarray(1.0 / np.abs(values))
 
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(expit(argument))
+
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         if self.scale == "published" and period != "day":
             raise BadData(
@@ -131,29 +139,23 @@ class SigmoidConfidence(Confidence):
 
 
 @dataclass(frozen=True)
-class CdfConfidence(Confidence):
+class CdfConfidence(_Normal):
     """``Phi(s (r_hat - v) / sqrt(P Sigma P'))``: the probability that one period's return supports the view.
 
     Its argument grows with the root of the period, so it is computed in days.
     """
-
-    def _share(self, argument: Floats) -> Floats:
-        return np.asarray(ndtr(argument))
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(spread)
 
 
 @dataclass(frozen=True)
-class CalibratedConfidence(Confidence):
+class CalibratedConfidence(_Normal):
     """``Phi(s (r_hat - v) / se)``: how sure the data of the regime make one of the sign of ``r_hat - v``.
 
     ``se^2 = sum_i P_i^2 sd_ik^2 / days_ik`` is the squared standard error of r_hat, k being the regime believed in
     asset i and days_ik the smoothed days it has had in the window.
     """
-
-    def _share(self, argument: Floats) -> Floats:
-        return np.asarray(ndtr(argument))
 
     def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         return _inverse(error)

@@ -148,9 +148,9 @@ def _exchanged(
         count = int(wrong.sum())
         if count == 0:
             before = w0
-            for t in range(h):
-                V[t] = np.where(still[t] | (np.abs(V[t] - before) <= NONE), before, V[t])
-                before = V[t]
+            for k in range(h):
+                V[k] = np.where(still[k] | (np.abs(V[k] - before) <= NONE), before, V[k])
+                before = V[k]
             fine = V.min() > 0.0 and np.abs(V.sum(axis=1) - 1.0).max() <= SUMS
             return (V, s, signs) if fine else None
         if count < lowest:

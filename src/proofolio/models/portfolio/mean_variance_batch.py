@@ -24,6 +24,7 @@ from proofolio.models.portfolio.mean_variance_kernel import (
     PROVED,
     SYMMETRIC,
     CompiledSteps,
+    aimed,
 )
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import ACCEPTED, NEARLY_ZERO
@@ -166,7 +167,7 @@ class MeanVarianceBatch:
         P = sigma * (2.0 * risk)[:, None, None, None]
         # the engine has a price for every trade; where none is asked for the certificate below takes it away
         times = np.maximum(price, FREE * scale / max(dearest, 1e-300))
-        found = self._engine.solve_many(P, -given, held, scale, 0.5 * self._tolerance, times)
+        found = self._engine.solve_many(P, -given, held, scale, aimed(self._tolerance), times)
         W = self._settled(found.W)
         value, gap = self._measured(mu, sigma, held, risk, price, W, found.s)
         relative = np.abs(gap) / np.maximum(np.abs(value), NEARLY_ZERO * np.maximum(size, 1e-300))

@@ -22,12 +22,16 @@ from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.solvers.quadratic.multiperiod_kernel import ITERATIONS, optimise
 from proofolio.solvers.quadratic.small_blocks import factorised, times_matrices
 
-__all__ = ["CONVEX", "FLAT", "NOTHING", "PROVED", "SYMMETRIC", "CompiledSteps", "Found", "steps"]
+__all__ = ["CONVEX", "FLAT", "NOTHING", "PROVED", "SYMMETRIC", "CompiledSteps", "Found", "aimed", "steps"]
 
 SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
 CONVEX = 1e-12  # of the largest entry: far below what a gap of the tolerance could notice
 FLAT = 1e-14  # of the largest mean: differences below it are rounding
 NOTHING = 1e-200  # an objective this small would lose its digits when it is scaled
+
+# Of the tolerance, and no finer than that: one or two iterations more, and weights 10 to 50 times as near to the best
+# plan's, whose objective hardly changes around it. Another plan of the same worth is no error, but looks like one.
+AIM, FINEST = 1e-2, 1e-10
 
 PROVED, DOUBTFUL = 0.0, 1.0  # what `steps` says of a problem
 
@@ -161,7 +165,7 @@ def _prove(
 @Kernel
 def steps(
     mean: Floats, covariance: Floats, held: Floats, own: Floats, costs: Floats, limits: Floats, tolerance: float,
-    most: int, W: Floats, found: Floats,
+    aim: float, most: int, W: Floats, found: Floats,
 ) -> None:  # fmt: skip
     """Plan B steps, each by itself; a first axis of length 1 is the same for all.
 
@@ -174,8 +178,8 @@ def steps(
         Of the size of a trade, of its power 3/2, and of what is bought more than sold.
     limits : ndarray, shape (2, H, n)
         Bounds of the weights; upper ones are infinite on the simplex.
-    tolerance : float
-        Of the proven relative gap.
+    tolerance, aim : float
+        Of the proven relative gap: what is good enough, and what is better still and tried for.
     most : int
         Iterations.
     W : ndarray, shape (B, H, n)
@@ -220,7 +224,7 @@ def steps(
             for t in range(H):
                 q[t, i] = 0.0 if flat else -mu[t, i] / size
         _, iterations = optimise(
-            2.0 * gamma / size, sigma, q, before, cost, power, lower, upper, 0.5 * tolerance, most, W[b], s
+            2.0 * gamma / size, sigma, q, before, cost, power, lower, upper, aim, most, W[b], s
         )
         begun = 0.0  # what the asymmetries take for being here: those of all trades add up to c'(w_H - w_0)
         for i in range(n):
@@ -235,6 +239,11 @@ def steps(
         found[b, 4] = iterations
         if relative <= tolerance and violation <= ACCEPTED:
             found[b, 5] = PROVED
+
+
+def aimed(tolerance: float) -> float:
+    """Return the gap that the interior point tries for where one of `tolerance` is good enough."""
+    return min(0.5 * tolerance, max(AIM * tolerance, FINEST))
 
 
 class Found(NamedTuple):
@@ -259,7 +268,7 @@ class CompiledSteps:
 
     def __init__(self, plan_set: PlanSet, charged: TradeCost, tolerance: float) -> None:
         H, n = plan_set.lower.shape
-        self._shape, self._tolerance = (H, n), tolerance
+        self._shape, self._tolerance, self._aim = (H, n), tolerance, aimed(tolerance)
         self._costs = np.array([charged.half_spread, charged.power_impact, charged.asymmetry])
         self._limits = np.array([plan_set.lower, plan_set.caps])
         # one problem's numbers, copied so that the code sees arrays of one kind
@@ -275,13 +284,13 @@ class CompiledSteps:
     ) -> tuple[Floats, Found] | None:
         """Return one plan (H, n) that is proved, else None: the reference then says what is wrong, or finds another."""
         H, n = self._shape
-        for given, room, shape in (
-            (mean, self._mean, (H, n)),
-            (covariance, self._covariance, (H, n, n)),
-            (w0, self._held, (1, n)),
+        for given, room, shapes in (
+            (mean, self._mean, ((H, n), (n,))),
+            (covariance, self._covariance, ((H, n, n), (n, n))),
+            (w0, self._held, ((n,),)),
         ):
             array = given if type(given) is np.ndarray else np.asarray(given, dtype=float)
-            if array.shape != shape and array.shape != shape[1:]:
+            if array.shape not in shapes:
                 return None
             room[0] = array
         own = self._own[0]
@@ -289,7 +298,7 @@ class CompiledSteps:
         W = np.empty((1, H, n))
         steps(
             self._mean, self._covariance, self._held, self._own, self._costs, self._limits, self._tolerance,
-            ITERATIONS, W, self._found,
+            self._aim, ITERATIONS, W, self._found,
         )  # fmt: skip
         value, gap, relative, violation, _, doubtful = self._found[0].tolist()
         return None if doubtful else (W[0], Found(value, gap, relative, violation))
@@ -302,6 +311,6 @@ class CompiledSteps:
             np.require(each, np.float64, ["C", "W"]) for each in (mean, covariance, w0, own)
         )
         steps(
-            mean, covariance, w0, own, self._costs, self._limits, self._tolerance, ITERATIONS, W, found
+            mean, covariance, w0, own, self._costs, self._limits, self._tolerance, self._aim, ITERATIONS, W, found
         )  # fmt: skip
         return None if np.isnan(found[:, 0]).any() else (W, found)

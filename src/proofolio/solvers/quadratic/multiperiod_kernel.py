@@ -123,11 +123,14 @@ def optimise(
 
     g, dual = np.empty((H, n)), np.empty((H, n))
     barrier, tied = np.empty((H, n)), np.zeros((H, n))
-    blocks, sides = np.empty((H, n, n)), np.empty((2, n))
+    blocks, sides = np.empty((H, n, n)), np.empty((3, n))
     give, off, pushed = np.zeros((2, H, n)), np.zeros((2, H, n)), np.zeros((2, H, n))
     push, right = np.zeros((H, n)), np.empty((H, n))
     dW, dz, dy, ds = np.empty((H, n)), np.empty((H, n)), np.zeros((H, n)), np.zeros((H, n))
     dv, dx = np.zeros((2, H, n)), np.zeros((2, H, n))
+    # one over each of the factors of the products: they are divided by again and again
+    by_low, by_high, by_z, by_y = np.empty((H, n)), np.empty((H, n)), np.empty((H, n)), np.empty((H, n))
+    by_v, by_x = np.empty((2, H, n)), np.empty((2, H, n))
     # what the predictor leaves of each product
     left_z, left_y, left_v = np.zeros((H, n)), np.zeros((H, n)), np.zeros((2, H, n))
     least, steps = math.inf, 0
@@ -186,12 +189,14 @@ def optimise(
             level = 0.0
             for i in range(n):
                 low = W[t, i] - lower[t, i]
-                barrier[t, i] = z[t, i] / low
+                by_low[t, i], by_z[t, i] = 1.0 / low, 1.0 / z[t, i]
+                barrier[t, i] = z[t, i] * by_low[t, i]
                 dual[t, i] = g[t, i] - z[t, i]
                 mean_product += low * z[t, i]
                 if capped:
                     high = cap[t, i] - W[t, i]
-                    barrier[t, i] += y[t, i] / high
+                    by_high[t, i], by_y[t, i] = 1.0 / high, 1.0 / y[t, i]
+                    barrier[t, i] += y[t, i] * by_high[t, i]
                     dual[t, i] += y[t, i]
                     mean_product += high * y[t, i]
                 level += dual[t, i]
@@ -202,6 +207,7 @@ def optimise(
                 i = ties[each]
                 for side in range(2):
                     mean_product += v[side, t, i] * x[side, t, i]
+                    by_v[side, t, i], by_x[side, t, i] = 1.0 / v[side, t, i], 1.0 / x[side, t, i]
                     if powered:
                         pull = power[i] * math.sqrt(v[side, t, i])
                         off[side, t, i] = (
@@ -209,7 +215,7 @@ def optimise(
                         )
                         give[side, t, i] = v[side, t, i] / (0.75 * pull + x[side, t, i])
                     else:
-                        give[side, t, i] = v[side, t, i] / x[side, t, i]
+                        give[side, t, i] = v[side, t, i] * by_x[side, t, i]
                 tied[t, i] = 1.0 / (give[0, t, i] + give[1, t, i])
         mean_product /= count
         if not factor(scale, matrices, barrier, tied, blocks, sides):
@@ -221,18 +227,18 @@ def optimise(
             for t in range(H):
                 for i in range(n):
                     low = W[t, i] - lower[t, i]
-                    right[t, i] = (target - low * z[t, i] - left_z[t, i] * stage) / low - dual[t, i]
+                    right[t, i] = (target - low * z[t, i] - left_z[t, i] * stage) * by_low[t, i] - dual[t, i]
                     if capped:
                         high = cap[t, i] - W[t, i]
-                        right[t, i] -= (target - high * y[t, i] - left_y[t, i] * stage) / high
+                        right[t, i] -= (target - high * y[t, i] - left_y[t, i] * stage) * by_high[t, i]
                 for each in range(tied_count):
                     i = ties[each]
                     for side in range(2):
                         rv = target - v[side, t, i] * x[side, t, i] - left_v[side, t, i] * stage
                         if powered:
-                            pushed[side, t, i] = (rv / v[side, t, i] - off[side, t, i]) * give[side, t, i]
+                            pushed[side, t, i] = (rv * by_v[side, t, i] - off[side, t, i]) * give[side, t, i]
                         else:
-                            pushed[side, t, i] = rv / x[side, t, i]
+                            pushed[side, t, i] = rv * by_x[side, t, i]
                     push[t, i] = tied[t, i] * (pushed[0, t, i] - pushed[1, t, i])
                     right[t, i] += push[t, i]
                     if t > 0:
@@ -243,13 +249,13 @@ def optimise(
                 for i in range(n):
                     low = W[t, i] - lower[t, i]
                     rz = target - low * z[t, i] - left_z[t, i] * stage
-                    dz[t, i] = (rz - z[t, i] * dW[t, i]) / low
-                    blocked = max(blocked, -dW[t, i] / low, -dz[t, i] / z[t, i])
+                    dz[t, i] = (rz - z[t, i] * dW[t, i]) * by_low[t, i]
+                    blocked = max(blocked, -dW[t, i] * by_low[t, i], -dz[t, i] * by_z[t, i])
                     if capped:
                         high = cap[t, i] - W[t, i]
                         ry = target - high * y[t, i] - left_y[t, i] * stage
-                        dy[t, i] = (ry + y[t, i] * dW[t, i]) / high
-                        blocked = max(blocked, dW[t, i] / high, -dy[t, i] / y[t, i])
+                        dy[t, i] = (ry + y[t, i] * dW[t, i]) * by_high[t, i]
+                        blocked = max(blocked, dW[t, i] * by_high[t, i], -dy[t, i] * by_y[t, i])
                 for each in range(tied_count):
                     i = ties[each]
                     du = dW[t, i] - (0.0 if t == 0 else dW[t - 1, i])
@@ -257,10 +263,11 @@ def optimise(
                     dv[0, t, i] = give[0, t, i] * ds[t, i] + pushed[0, t, i]
                     dv[1, t, i] = dv[0, t, i] - du
                     for side in range(2):
-                        amount = v[side, t, i]
-                        rv = target - amount * x[side, t, i] - left_v[side, t, i] * stage
-                        dx[side, t, i] = (rv - x[side, t, i] * dv[side, t, i]) / amount
-                        blocked = max(blocked, -dv[side, t, i] / amount, -dx[side, t, i] / x[side, t, i])
+                        rv = target - v[side, t, i] * x[side, t, i] - left_v[side, t, i] * stage
+                        dx[side, t, i] = (rv - x[side, t, i] * dv[side, t, i]) * by_v[side, t, i]
+                        blocked = max(
+                            blocked, -dv[side, t, i] * by_v[side, t, i], -dx[side, t, i] * by_x[side, t, i]
+                        )
             longest = 1.0 / blocked
             if stage == 0:
                 a, after = min(1.0, longest), 0.0

@@ -22,7 +22,8 @@ what it says:
 Second, that it speaks of your model or claim: for a model its reader in `interfaces` and how numbers are read
 (`lp_bounds.as_decimal`, `ExactRows`; of an optimum `certified.optimum.exact_program`, of an audit
 `certificates._compare`); for a claim `proofs/claim.py`, `proofs/reading.py` and the builder that runs the function
-(`program/builder.py`, `program/expression.py`). Reading a claim with cones asks HiGHS for suggestions, and believes
-what `certificate` accepts. An M of the tier ``interval`` has no certificate: it rests on `program/interval.py`.
+(`program/builder.py`, `program/expression.py`). Reading a claim with cones narrows bounds in fractions, and where
+that does not do asks HiGHS for suggestions and believes what `certificate` accepts. An M of the tier ``interval``
+has no certificate: it rests on `program/interval.py`.
 Digests notice accidents, not forgery.
 """

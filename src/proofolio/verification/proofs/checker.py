@@ -8,7 +8,7 @@ point without a completion a tree over all values of the integers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ from proofolio.verification.proofs.questions import (
 )
 from proofolio.verification.proofs.statement import DELTA, Statement, facets, freed_rows, lent_in_cell, parts
 
-__all__ = ["Recheck", "recheck"]
+__all__ = ["Recheck", "holds", "recheck"]
 
 
 Point = dict[int, Fraction]
@@ -67,19 +67,17 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
     statement : Statement, optional
         What the document must be about; without it the statement in the document is taken at its word.
     """
+    return _answer(lambda: _document(document, statement))
+
+
+def holds(statement: Statement, content: Mapping[str, Any]) -> Recheck:
+    """Check the verdict, trees and points of a document without its digest, as a proof of a given statement."""
+    return _answer(lambda: _verdict(statement, content))
+
+
+def _answer(check: Callable[[], None]) -> Recheck:
     try:
-        _require(document.get("digest") == digest(document), "its digest does not match")
-        _require(document.get("numbers") == NUMBERS, f"its numbers are not {NUMBERS}")
-        said = Statement.read(document["statement"])
-        _require(statement is None or said == statement, "it is about another statement than this claim's")
-        _atoms(said)
-        if document["verdict"] == "proved":
-            _proved(said, document)
-        elif document["verdict"] == "refuted":
-            _refuted(parts(said), document["refutation"])
-            _true_atoms(said, document["refutation"])
-        else:
-            raise _Wrong(f"a verdict {document['verdict']!r} has no certificate")
+        check()
     except _Wrong as wrong:
         return Recheck(False, f"the certificate fails: {wrong}")
     except TimeIsUp:
@@ -95,6 +93,25 @@ def recheck(document: Mapping[str, Any], statement: Statement | None = None) -> 
     ) as error:
         return Recheck(False, f"the certificate cannot be read: {type(error).__name__}: {error}")
     return Recheck(True)
+
+
+def _document(document: Mapping[str, Any], statement: Statement | None) -> None:
+    _require(document.get("digest") == digest(document), "its digest does not match")
+    _require(document.get("numbers") == NUMBERS, f"its numbers are not {NUMBERS}")
+    said = Statement.read(document["statement"])
+    _require(statement is None or said == statement, "it is about another statement than this claim's")
+    _verdict(said, document)
+
+
+def _verdict(statement: Statement, content: Mapping[str, Any]) -> None:
+    _atoms(statement)
+    if content["verdict"] == "proved":
+        _proved(statement, content)
+    elif content["verdict"] == "refuted":
+        _refuted(parts(statement), content["refutation"])
+        _true_atoms(statement, content["refutation"])
+    else:
+        raise _Wrong(f"a verdict {content['verdict']!r} has no certificate")
 
 
 def _require(condition: bool, sentence: str) -> None:

@@ -4,7 +4,8 @@ Cones under a binary, as rows that a proof can read.
 
 With z binary, :math:`\sum Y^2 \le t z,\ t \ge 0` says Y = 0 where z = 0, and :math:`\sum Y^2 \le t` where z = 1.
 The members of Y are copies y of the inputs x; that y = x where z = 1 is a lemma, proved in exact arithmetic
-from the linear rows, after which :math:`\sum Y^2` is a quadratic form of inputs alone: an atom.
+from the linear rows (by one row within the bounds that the others leave, else by the multipliers of a linear program),
+after which :math:`\sum Y^2` is a quadratic form of inputs alone: an atom.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ from proofolio.verification.proofs.claim import (
     rational_terms,
 )
 from proofolio.verification.proofs.lines import Atoms, Line, squares
-from proofolio.verification.proofs.small_lp import SmallLP
-from proofolio.verification.proofs.statement import Statement
+from proofolio.verification.proofs.statement import Statement, narrowed
 
 __all__ = ["AuthorLift", "Stated", "cone_lines", "state"]
 
@@ -127,8 +127,9 @@ class _Copies:
             tuple(lower),
             tuple(upper),
         )
-        self._lp: SmallLP | None = None
+        self._lp: Any = None  # a `SmallLP`, once a claim needs it
         self._known: dict[tuple[int, int | None, int], Row] = {}
+        self._boxes: dict[tuple[int, int | None, int], System] = {}
 
     def of_inputs(self, y: Affine, binary: int | None, on: int) -> Affine:
         """Return an affine function with its copies replaced by the inputs they equal."""
@@ -147,8 +148,6 @@ class _Copies:
         return self._known[key]
 
     def _proved(self, column: int, binary: int | None, on: int) -> Row:
-        if self._lp is None:
-            self._lp = SmallLP(self.system)
         tried: list[Row] = []
         for line in self.rows:
             share = line.terms.get(column)
@@ -160,15 +159,45 @@ class _Copies:
                 continue
             tried.append(candidate)
             body = {column: Fraction(1), **{j: -a for j, a in candidate.items()}}
-            if self._never_above(body, binary, on) and self._never_above(
-                {j: -a for j, a in body.items()}, binary, on
-            ):
+            sides = (body, {j: -a for j, a in body.items()})
+            if all(self._follows(side, column, binary, on) for side in sides):
+                return candidate
+            if all(self._never_above(side, binary, on) for side in sides):
                 return candidate
         raise Undecidable("a cone holds a variable that is not shown to equal inputs while its binary is on")
 
+    def _follows(self, body: Row, column: int, binary: int | None, on: int) -> bool:
+        """Whether one row, in the bounds that the others leave while the binary is on, keeps a function at most 0."""
+        system = self._left(column, binary, on)
+        rows = [(i, row[column]) for i, row in enumerate(system.rows) if column in row]
+        proved = (bound(system, body, {i: body[column] / a}) for i, a in rows)
+        return any(limit is not None and limit <= 0 for limit in proved)
+
+    def _left(self, column: int, binary: int | None, on: int) -> System:
+        """Return the rows that have to do with a column, within the bounds that they leave while the binary is on."""
+        key = column, binary, on
+        if key not in self._boxes:
+            lines: list[Line] = []
+            rest, seen = self.rows, {column}
+            while near := [line for line in rest if not seen.isdisjoint(line.terms)]:
+                lines += near
+                rest = [line for line in rest if seen.isdisjoint(line.terms)]
+                seen.update(j for line in near for j in line.terms)
+            fixed = {} if binary is None else {binary: Fraction(on)}
+            lower = [fixed.get(j, end) for j, end in enumerate(self.system.lower)]
+            upper = [fixed.get(j, end) for j, end in enumerate(self.system.upper)]
+            low, high = narrowed(lines, lower, upper)
+            rows = tuple(line.terms for line in lines)
+            sides = tuple(line.low for line in lines), tuple(line.high for line in lines)
+            self._boxes |= {(j, binary, on): System(rows, *sides, tuple(low), tuple(high)) for j in seen}
+        return self._boxes[key]
+
     def _never_above(self, body: Row, binary: int | None, on: int) -> bool:
         """Whether a linear function is at most zero while the binary is on: proved by exact multipliers."""
-        assert self._lp is not None
+        if self._lp is None:
+            from proofolio.verification.proofs.small_lp import SmallLP  # a solver, which few claims need
+
+            self._lp = SmallLP(self.system)
         system = self._lp.question(fixed={} if binary is None else {binary: Fraction(on)})
         answer = self._lp.maximise(body, system)
         if answer.status != "optimal" or answer.value > 1e-6:

@@ -311,6 +311,10 @@ class SmallLP:
         found, _ = exact_feasible(asked, self.deadline)
         return found
 
+    def has_point(self, system: System, answer: Answer) -> bool:
+        """Whether an exact point of the system lies near what HiGHS said last; False says nothing."""
+        return any(violation(system, point) == 0 for point in self._points(system, answer))
+
     def vertex(self, system: System) -> dict[int, Fraction] | None:
         """Return the exact vertex HiGHS stopped at, None when its basis is not exactly feasible."""
         point = self._basic_point(system)

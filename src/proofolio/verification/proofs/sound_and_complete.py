@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
+from itertools import islice
 from math import inf
 from typing import Any
 
@@ -235,9 +236,10 @@ class Integers:
         system = self.relaxed.question(freed_rows(self.part.rows, pinned), pinned)
         answer = self.relaxed.maximise({}, system)
         column = next((j for j in self.part.chosen if j not in values), None)
-        if (
-            answer.status == "empty" or column is None
-        ):  # what HiGHS calls a point may miss rows by its tolerance
+        # what HiGHS calls a point may miss rows by its tolerance
+        if column is None and answer.status == "optimal" and self.relaxed.has_point(system, answer):
+            return None
+        if answer.status == "empty" or column is None:
             y = self.relaxed.certify_empty(system, answer)
             if y is not None:
                 return {"empty": written(y)}
@@ -358,11 +360,12 @@ class _Cover:
             yield {}
             return
         middle = self._middle(lp, system, lines, exactly=False)
-        for count, values in enumerate(self.integers.working(middle, fixed)):
-            if count == TRIALS:
-                return
+        some = False
+        for values in islice(self.integers.working(middle, fixed), TRIALS):
+            some = True
             yield values
-        self.integers.refute(self._middle(lp, system, lines, exactly=True), fixed)
+        if not some:
+            self.integers.refute(self._middle(lp, system, lines, exactly=True), fixed)
 
     def _middle(self, lp: SmallLP, system: System, lines: tuple[Line, ...], exactly: bool) -> Point:
         """Return a point inside the cell: the mean of points far from each facet in turn."""

@@ -50,6 +50,7 @@ __all__ = [
     "freed_rows",
     "lent",
     "lent_in_cell",
+    "narrowed",
     "parts",
     "reach",
 ]
@@ -351,13 +352,21 @@ def reach(
     lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side], sweeps: int = SWEEPS
 ) -> tuple[Side, ...]:
     """Return the largest absolute value of each column that bounds and rows leave it; None: no limit."""
+    low, high = narrowed(lines, lower, upper, sweeps)
+    return tuple(
+        None if a is None or b is None else max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)
+    )
+
+
+def narrowed(
+    lines: Sequence[Line], lower: Sequence[Side], upper: Sequence[Side], sweeps: int = SWEEPS
+) -> tuple[list[Side], list[Side]]:
+    """Return bounds of columns that hold at every point within bounds that satisfies rows."""
     low, high = list(lower), list(upper)
     for _ in range(sweeps):
         if not sum(_narrowed(line, low, high) for line in lines):
             break
-    return tuple(
-        None if a is None or b is None else max(abs(a), abs(b)) for a, b in zip(low, high, strict=True)
-    )
+    return low, high
 
 
 def lent(rooms: Sequence[Fraction], system: System, terms: Row, multipliers: Row) -> Fraction:

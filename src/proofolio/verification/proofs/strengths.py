@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
 from typing import NamedTuple
@@ -27,43 +26,18 @@ from proofolio.verification.exact.in_time import stopped_when
 from proofolio.verification.exact.vertices import generators
 from proofolio.verification.proofs.claim import Claim
 from proofolio.verification.proofs.lines import Line
+from proofolio.verification.proofs.proof import Strength
 from proofolio.verification.proofs.questions import combinations
 from proofolio.verification.proofs.reading import positive_seconds, state
 from proofolio.verification.proofs.small_lp import SmallLP
 from proofolio.verification.proofs.statement import DELTA, Facet, Statement, facets, freed_rows, parts
 
-__all__ = ["Strength", "strength"]
+__all__ = ["strength"]
 
 
 MOST_COLUMNS = 8  # of a part whose vertices are enumerated
 MOST_CASES = 64  # polyhedra whose convex hull is written down
 Point = dict[int, Fraction]
-
-
-@dataclass(frozen=True)
-class Strength:
-    """Whether a formulation is sharp and ideal; None where no witness was found and no proof either.
-
-    Attributes
-    ----------
-    sharp, ideal : bool or None
-    direction : dict
-        When not sharp: coefficients, by name, of an objective that the relaxation carries beyond the meaning.
-    vertex : dict
-        When not ideal: a vertex of the relaxation with a fractional binary, by name.
-    tried : int
-        Random directions tried in parts too large for their vertices.
-    reason : str
-    seconds : float
-    """
-
-    sharp: bool | None
-    ideal: bool | None
-    direction: dict[str, Fraction]
-    vertex: dict[str, Fraction]
-    tried: int
-    reason: str
-    seconds: float
 
 
 class _Found(NamedTuple):

@@ -89,12 +89,16 @@ def disjunctions(family: str) -> list[Claim]:
 
 
 def _ball(low: Floats, high: Floats) -> Callable[[Any], Rows]:
-    """Return rows x'Qx + a'x <= b around the middle of a box, for every entry: an ellipse of its own."""
+    """Return rows x'Qx + a'x <= b around the middle of a box, for every entry: an ellipse of its own.
+
+    A side of no width counts as one: an ellipse that is a point has no size to measure errors by.
+    """
     Q = np.array([[1.0, 0.25], [0.25, 0.5]])
     middle = np.round((low + high) / 2, 6)
     a = np.round(-2 * np.einsum("ij,j...->i...", Q, middle), 9)
     size = np.round(np.einsum("i...,ij,j...->...", middle, Q, middle), 9)
-    limit = np.round(0.05 * ((high - low) ** 2).sum(0) - size, 9)
+    width = np.where(high > low, high - low, 1.0)
+    limit = np.round(0.05 * (width**2).sum(0) - size, 9)
 
     def rows(x: Any) -> Rows:
         each = concatenate([x[0].reshape((*SHAPE, 1)), x[1].reshape((*SHAPE, 1))], axis=-1)
