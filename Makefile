@@ -13,7 +13,7 @@ installed := $(VENV)/.proofolio-installed
 installed_dev := $(VENV)/.proofolio-installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fuzz bench clean
+.PHONY: help demo test lint fuzz bench docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +36,10 @@ fuzz: $(installed_dev)  ## look for wrong words in thousands of small models (SE
 bench: $(installed)  ## the quick cases of every benchmark suite, with a report (under three minutes)
 	$(VENV)/bin/proofolio bench --quick --out bench-quick
 
+docs: $(installed_dev)  ## the site, as pages that open from disk: build/site/index.html
+	PYTHONPATH=scripts/site NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --config-file scripts/site/mkdocs.yml
+	@echo "The site is in build/site; open build/site/index.html."
+
 clean:  ## remove what builds and tools left behind (the environment stays)
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
@@ -49,7 +53,7 @@ $(installed): constraints.txt pyproject.toml
 
 $(installed_dev): $(installed)
 	@echo "Installing the development tools into $(VENV)."
-	@$(pip_install) --no-build-isolation --editable '.[dask,dev,fast,parquet]'
+	@$(pip_install) --no-build-isolation --editable '.[dask,dev,docs,fast,parquet]'
 	@touch $@
 
 # Each way a machine can fall short is one sentence that says what to do.

@@ -22,7 +22,7 @@ backtest    `backtest`, `BacktestResult`, `StrategyRun`, `strategy`, `DecisionCo
             `TuningResult`, `trades_today`, `Account`
 errors      `ProofolioError` and below it `BadData`, `UnboundedExpression`, `ContradictoryRows`, `UnsupportedProgram`,
             `InvalidBigM`, `SolverFailure`, `NoPlan`, `ContradictoryViews`; the warnings `UnprovenBigM`,
-            `DoubtfulFile`, `DoubtfulViews`, `DoubtfulEstimate`, `Imprecise`
+            `DoubtfulFile`, `DoubtfulUnits`, `DoubtfulViews`, `DoubtfulEstimate`, `Imprecise`
 """
 
 from importlib.metadata import version

@@ -16,6 +16,7 @@ from proofolio.errors import ContradictoryRows as ContradictoryRows
 from proofolio.errors import ContradictoryViews as ContradictoryViews
 from proofolio.errors import DoubtfulEstimate as DoubtfulEstimate
 from proofolio.errors import DoubtfulFile as DoubtfulFile
+from proofolio.errors import DoubtfulUnits as DoubtfulUnits
 from proofolio.errors import DoubtfulViews as DoubtfulViews
 from proofolio.errors import Imprecise as Imprecise
 from proofolio.errors import InvalidBigM as InvalidBigM

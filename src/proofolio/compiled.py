@@ -12,8 +12,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from importlib.util import find_spec
-from typing import Generic, ParamSpec, TypeVar
+from types import FunctionType
+from typing import Any, Generic, ParamSpec, TypeVar
 
 __all__ = ["Kernel", "active"]
 
@@ -44,9 +46,45 @@ class Kernel(Generic[Given, Result]):
         self._compiled: Callable[Given, Result] | None = None
 
     def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
-        """Run the machine code."""
+        """Run the machine code, or the source where there is none."""
+        if not active():
+            return self.source(*args, **kwargs)
         if self._compiled is None:
-            import numba
-
-            self._compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(self.source)
+            self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
+
+
+@cache
+def _dispatcher(kernel: Kernel[Any, Any]) -> Any:
+    """Return numba's form of a kernel, which compiles it, or loads it, for the types it is called with."""
+    import numba
+
+    _known_to_numba()
+    source = kernel.source
+    # numba looks at the date of the kernel's own file alone; by this name code on disk is that of its callees, too
+    named = FunctionType(source.__code__, source.__globals__, source.__name__)
+    named.__module__, named.__qualname__ = source.__module__, f"{source.__name__}_{_digest(kernel)}"
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(named)
+
+
+@cache
+def _digest(kernel: Kernel[Any, Any]) -> str:
+    """Return a name for what a kernel does: its code, the constants it reads, and the kernels it calls."""
+    code, known = kernel.source.__code__, kernel.source.__globals__
+    parts = [code.co_code.hex(), repr(code.co_consts), repr(code.co_varnames)]
+    for name in code.co_names:
+        value = known.get(name)
+        if isinstance(value, Kernel):
+            parts.append(_digest(value))
+        elif isinstance(value, bool | int | float | str):
+            parts.append(repr(value))
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+@cache
+def _known_to_numba() -> None:
+    """Let kernels call kernels: inside of one, the name of another means its machine code."""
+    from numba.core import types
+    from numba.extending import typeof_impl
+
+    typeof_impl.register(Kernel)(lambda kernel, _: types.Dispatcher(_dispatcher(kernel)))

@@ -9,6 +9,7 @@ __all__ = [
     "ContradictoryViews",
     "DoubtfulEstimate",
     "DoubtfulFile",
+    "DoubtfulUnits",
     "DoubtfulViews",
     "Imprecise",
     "InvalidBigM",
@@ -78,6 +79,10 @@ class DoubtfulEstimate(UserWarning):
 
 class DoubtfulFile(UserWarning):
     """A line of a model file may not say what its author meant; the text gives the line and how it is read."""
+
+
+class DoubtfulUnits(UserWarning):
+    """Numbers look as if they were a day's, a month's or percents; the text says which, and how to keep them."""
 
 
 def did_you_mean(name: object, known: Iterable[object]) -> str:

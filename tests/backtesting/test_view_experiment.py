@@ -9,13 +9,9 @@ import pytest
 import proofolio as pf
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.tasks import TaskRunner
-from proofolio.backtesting.view_experiment import (
-    ViewDesign,
-    _difference,
-    horizon_differences,
-    view_experiment,
-)
+from proofolio.backtesting.view_experiment import horizon_differences, view_experiment
 from proofolio.backtesting.view_paths import WeeklyMarket, both_at_once, follow, held
+from proofolio.backtesting.view_trial import ViewDesign, difference_of
 from proofolio.forecasts.views.asset_regimes import AssetRegimes
 
 SMALL = ViewDesign(
@@ -103,11 +99,11 @@ def test_an_interval_of_blocks_is_wider_where_weeks_of_a_block_move_together():
     draws = np.random.default_rng(1).integers(0, 20, (2000, 20))
     alone = random.standard_normal((1, 520))
     together = np.repeat(random.standard_normal(20), 26)[None]
-    narrow, wide = (_difference("", 1e-3 * x, blocks, draws).half_width for x in (alone, together))
+    narrow, wide = (difference_of("", 1e-3 * x, blocks, draws).half_width for x in (alone, together))
     # sd of a mean of 520 and of 20: per year in %, times 1.96
     assert narrow == pytest.approx(5.2 * 1.96 * alone.std() / 520**0.5, rel=0.35)
     assert wide == pytest.approx(5.2 * 1.96 * together.std() / 20**0.5, rel=0.2)
-    same = _difference("", np.full((1, 520), 1e-3), blocks, draws)
+    same = difference_of("", np.full((1, 520), 1e-3), blocks, draws)
     assert (same.mean, same.low, same.high) == pytest.approx((5.2, 5.2, 5.2))
     assert same.decided
 

@@ -68,7 +68,8 @@ def test_help_has_an_example(command):
 def test_the_list_of_commands_is_that_of_their_modules():
     listed = run().stdout.partition("Commands:")[2]
     for name, short in COMMANDS.items():
-        command = getattr(import_module(f"proofolio.cli.{name}"), f"{name}_command")
+        module = name.replace("-", "_")
+        command = getattr(import_module(f"proofolio.cli.{module}"), f"{module}_command")
         assert command.name == name
         assert name in listed
         assert short.endswith(".")

@@ -78,7 +78,7 @@ def test_prices_become_regimes_targets_and_gaps(file):
     [
         ((), "give a table of prices or --experiment, one of the two"),
         (("missing.csv",), "missing.csv"),
-        (("--experiment", "gap", "--costs", -1), "--costs is -1; give basis points"),
+        (("missing.csv", "--costs", -1), "--costs is -1; give basis points"),
     ],
 )
 def test_bad_input_is_a_sentence(arguments, sentence):
@@ -93,3 +93,43 @@ def test_eta_must_be_a_number(file):
     assert result.exit_code == 2
     assert "--eta is 'slow'; give a number above 0, or match" in result.stderr
     assert set(EXPERIMENTS) == {"published", "eta", "anticipation", "gap", "costs"}
+
+
+@pytest.mark.parametrize(
+    "option", [("--gamma", 5), ("--eta", 0.2), ("--regimes", 2), ("--limit", 0.5), ("--costs", 5)], ids=str
+)
+def test_an_experiment_refuses_the_options_that_it_would_not_read(option):
+    result = run("--experiment", "eta", "--paths", 2, *option)
+    assert result.exit_code == 2
+    assert f"{option[0]} is for a table of prices, and --experiment eta has its own" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--gamma", "nan"), "--gamma is nan; give risk aversion, a number above 0"),
+        (("--gamma", -1), "--gamma is -1; give risk"),
+        (("--limit", 0), "--limit is 0; give the largest size of a position"),
+        (("--limit", "inf"), "--limit is inf; give"),
+        (("--eta", "nan"), "--eta is 'nan'; give a number above 0, or match"),
+        (("--eta", 0), "--eta is '0'; give"),
+        (("--costs", "nan"), "--costs is nan; give basis points"),
+        (("--seed", -1), "'--seed': -1 is not in the range x>=0"),
+        (("--regimes", 99), "599 rows are too few for the 9998 parameters of 99 regimes"),
+    ],
+)
+def test_numbers_that_make_no_problem_are_refused_before_the_fit(file, arguments, sentence, monkeypatch):
+    monkeypatch.setattr(
+        "proofolio.studies.controls.RegimeControl", None
+    ) if "--regimes" not in arguments else None
+    result = run(file, *arguments)
+    assert result.exit_code == 2, result.output
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_too_many_paths_are_refused_in_a_sentence():
+    result = run("--experiment", "published", "--paths", 10**12)
+    assert result.exit_code == 2
+    assert "paths of 1,260 steps need" in result.stderr

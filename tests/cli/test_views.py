@@ -102,7 +102,9 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
     assert document["horizon"] == 1
     page = (out / "views.html").read_text()
     assert "Does it help?" in page
-    assert page.count("<svg ") == 3
+    assert page.count('class="wide"') == page.count('class="narrow"') == 3
+    for name in ("differences", "placebos", "confidences"):
+        assert "<svg role=" in (out / f"{name}.svg").read_text()
     assert document["sentence"] in page.replace("&#x27;", "'")
     assert json.loads((out / "views.json").read_text())["rank"] == document["rank"]
 

@@ -6,10 +6,17 @@ from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofolio import compiled
 from proofolio.forecasts import forward_backward
 from proofolio.forecasts.expectation_maximisation import PRIOR, Parameters, ascend
-from proofolio.forecasts.forward_backward import Expectations, _walked, log_densities
+from proofolio.forecasts.forward_backward import (
+    Expectations,
+    filtered,
+    forward,
+    log_densities,
+    log_sum_exp,
+)
+from proofolio.forecasts.forward_backward import smoothed as smooth
+from proofolio.forecasts.regime_kernels import walk
 
 
 def random_start(seed, K, d):
@@ -119,14 +126,14 @@ def test_parts_of_the_window_and_logarithms_give_the_same(monkeypatch):
     start = random_start(5, 4, 2)
     # every regime is far from the next, and no day says which one it is: the guesses are far off
     series = random.standard_normal((600, 2)) * np.repeat([0.3, 3.0, 0.3, 3.0], 150)[:, None]
-    log_b = np.ascontiguousarray(log_densities(series, start.means, start.covariances).T)
-    whole = Expectations(600, 4).by_systems(start.initial, start.transition, log_b)
+    log_b = log_densities(series, start.means, start.covariances)
+    whole = Expectations(600, 4)(start.initial, start.transition, log_b)
     cut = Expectations(600, 4)
     monkeypatch.setattr(forward_backward, "SAFE_RANGE", (1e-3, 1e3))
-    parts = cut.by_systems(start.initial, start.transition, log_b)
+    parts = cut(start.initial, start.transition, log_b)
     assert cut._part < 600
     monkeypatch.setattr(forward_backward, "LEAST_PART", 1000)
-    logarithms = Expectations(600, 4).by_systems(start.initial, start.transition, log_b)
+    logarithms = Expectations(600, 4)(start.initial, start.transition, log_b)
     for found in (parts, logarithms):
         assert found.log_likelihood == pytest.approx(whole.log_likelihood, rel=1e-12)
         np.testing.assert_allclose(found.smoothed, whole.smoothed, atol=1e-11)
@@ -135,15 +142,17 @@ def test_parts_of_the_window_and_logarithms_give_the_same(monkeypatch):
 
 def both_ways(log_b, start):
     """Return the expectations by banded systems, and the kernel's: compiled where numba is, else as it stands."""
-    K, T = log_b.shape
+    T, K = log_b.shape
     smoothed, transitions = np.empty((T, K)), np.empty((K, K))
-    walk = _walked if compiled.active() else _walked.source
-    nats = walk(start.initial, start.transition, log_b, smoothed, transitions)
-    return Expectations(T, K).by_systems(start.initial, start.transition, log_b), (
-        nats,
-        smoothed,
-        transitions,
-    )
+    nats = walk(start.initial, start.transition, log_b.copy(), smoothed, transitions)
+    expected = Expectations(T, K)(start.initial, start.transition, log_b)
+    if not np.isfinite(nats):  # left to the reference, but only where a regime has lost its weight for good
+        with np.errstate(divide="ignore"):
+            alpha = forward(np.log(start.initial), np.log(start.transition), log_b)
+        assert start.transition.min() == 0.0
+        assert (alpha - log_sum_exp(alpha, axis=1)[:, None]).min() < np.log(1e-290)
+        return expected, tuple(expected)
+    return expected, (nats, smoothed, transitions)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -155,7 +164,7 @@ def test_both_back_ends_agree_to_twelve_digits(seed):
         start.transition[0, 1:] = 0.0
         start.transition[0, 0] = 1.0
     series = random.standard_normal((T, d)) * 10.0 ** random.integers(-1, 2)
-    log_b = np.ascontiguousarray(log_densities(series, start.means, start.covariances).T)
+    log_b = log_densities(series, start.means, start.covariances)
     expected, (nats, smoothed, transitions) = both_ways(log_b, start)
     assert nats == pytest.approx(expected.log_likelihood, rel=1e-12)
     np.testing.assert_allclose(smoothed, expected.smoothed, atol=1e-12)
@@ -164,9 +173,25 @@ def test_both_back_ends_agree_to_twelve_digits(seed):
 
 def test_a_day_that_no_regime_can_explain_is_no_answer_of_the_kernel():
     start = random_start(1, 2, 1)
-    log_b = np.zeros((2, 5))
-    log_b[:, 2] = -np.inf
-    walk = _walked if compiled.active() else _walked.source
+    log_b = np.zeros((5, 2))
+    log_b[2] = -np.inf
     with np.errstate(invalid="ignore"):
         nats = walk(start.initial, start.transition, log_b, np.empty((5, 2)), np.empty((2, 2)))
     assert not np.isfinite(nats)
+
+
+@pytest.mark.parametrize("K", [2, 3])
+def test_a_regime_that_cannot_be_entered_keeps_a_weight_no_double_can_hold(K):
+    # regime 0 is likelier by exp(-1000) on ten days, and then less likely by exp(1100) on ten others; none can be left
+    log_b = np.zeros((20, K))
+    log_b[:10, 1:] = -100.0
+    log_b[10:, 0] = -110.0
+    log_b[10:, 2:] = -1000.0
+    initial, transition = np.full(K, 1 / K), np.eye(K)
+    last, nats = filtered(initial, transition, log_b)
+    np.testing.assert_allclose(last[-1], np.eye(K)[1], atol=1e-40)
+    assert nats == pytest.approx(-1000.0 - np.log(K))
+    np.testing.assert_allclose(smooth(initial, transition, log_b), np.eye(K)[[1] * 20], atol=1e-40)
+    found = Expectations(20, K)(initial, transition, log_b)
+    assert found.log_likelihood == pytest.approx(-1000.0 - np.log(K))
+    np.testing.assert_allclose(found.transitions, 19.0 * np.eye(K) * np.eye(K)[1], atol=1e-10)

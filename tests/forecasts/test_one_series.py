@@ -7,19 +7,18 @@ from scipy.stats import norm
 from proofolio.forecasts.expectation_maximisation import (
     PRIOR,
     Parameters,
-    _features,
-    _log_density_coefficients,
-    _maximise,
+    _moved,
     ascend,
 )
+from proofolio.forecasts.forward_backward import log_densities
 
 
 def test_the_density_of_one_series_is_that_of_a_normal():
     rng = np.random.default_rng(0)
     x, means, variances = rng.standard_normal((40, 1)), np.array([[0.3], [-0.2]]), np.array([0.4, 2.5])
-    found = _log_density_coefficients(means, variances[:, None, None]) @ _features(x)
+    found = log_densities(x, means, variances[:, None, None])
     expected = np.stack(
-        [norm.logpdf(x[:, 0], m[0], np.sqrt(v)) for m, v in zip(means, variances, strict=True)]
+        [norm.logpdf(x[:, 0], m[0], np.sqrt(v)) for m, v in zip(means, variances, strict=True)], axis=1
     )
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -36,7 +35,7 @@ def test_new_parameters_are_weighted_moments(d):
     rng = np.random.default_rng(1)
     x, transitions = rng.standard_normal((50, d)), np.array([[30.0, 2.0], [1.0, 16.0]])
     smoothed = rng.dirichlet(np.ones(2), 50)
-    found = _maximise(_features(x), smoothed, transitions, d)
+    found = _moved(x, smoothed, transitions)
     for k in range(2):
         weights, days = smoothed[:, k], smoothed[:, k].sum()
         mean = weights @ x / days

@@ -29,6 +29,7 @@ from proofolio.models.portfolio.way_back import way_back
 
 __all__ = [
     "NAMES",
+    "WITHOUT",
     "BuyAndHold",
     "EqualRiskContributions",
     "FixMix",
@@ -36,6 +37,7 @@ __all__ = [
     "RegimeBudgets",
     "RiskParityControl",
     "keeping_cash",
+    "require_followed",
     "strategies_named",
     "strategies_of",
 ]
@@ -48,7 +50,8 @@ PROVED = (
     "verified-optimal",
 )  # statuses of a solution that more than a solver's word is for
 SINGULAR = 1e-12  # smallest eigenvalue over the largest
-VIEW_NAMES = ("market", "views", "views-static", "views-placebo")
+FOLLOWING = ("views", "views-static", "views-placebo")  # of views that are given
+VIEW_NAMES = ("market", *FOLLOWING)
 NAMES = ("buy-and-hold", "fix-mix", "spo", "mpo", "spo-rp", "mpo-rp", "erc", "regime-erc", "control")
 
 
@@ -505,6 +508,7 @@ def strategies_of(
             raise BadData(
                 f"strategies are names like 'mpo' and what pf.strategy makes, and one is a {type(each).__name__}{hint}."
             )
+    require_followed(views, [each for each in listed if isinstance(each, str)])
     found = [
         s
         for each in listed
@@ -518,6 +522,22 @@ def strategies_of(
     if len(set(names)) < len(names):
         raise BadData(f"two strategies have the same name: {', '.join(names)}; name each its own way.")
     return tuple(found)
+
+
+def require_followed(views: Views | ViewControl | None, names: Sequence[str]) -> None:
+    """Refuse views where no strategy of these names follows them.
+
+    Raises
+    ------
+    BadData
+        Naming those that would.
+    """
+    if views is None or any(name.partition(":")[0] in FOLLOWING for name in names):
+        return
+    raise BadData(
+        "views are given, and no strategy that is named follows them: name views, views-static:C or views-placebo, or "
+        "leave the views out."
+    )
 
 
 def _all() -> tuple[str, ...]:

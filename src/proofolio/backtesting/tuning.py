@@ -25,6 +25,7 @@ from proofolio.backtesting.strategies import (
     FixMix,
     MeanVarianceControl,
     RiskParityControl,
+    require_followed,
     strategies_named,
 )
 from proofolio.backtesting.tasks import TaskRunner
@@ -150,6 +151,7 @@ def tunable(given: Tuned | str, assets: Sequence[str], views: Views | ViewContro
     BadData
         When it has none.
     """
+    require_followed(views, [given] if isinstance(given, str) else [])
     named = strategies_named([given], assets, views=views) if isinstance(given, str) else (given,)
     if len(named) == 1 and isinstance(named[0], Tuned):
         return named[0]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from proofolio.arrays import Floats
-from proofolio.backtesting.view_experiment import ViewDesign, weekly_market
 from proofolio.backtesting.view_paths import follow
+from proofolio.backtesting.view_trial import ViewDesign, weekly_market
 from proofolio.forecasts.prices import load_prices, simple_returns
 from proofolio.forecasts.views.confidences import Scale, SigmoidConfidence
 from proofolio.forecasts.views.formulas import posterior

@@ -10,136 +10,35 @@ move together.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.backtesting.tasks import Task, TaskRunner, digested
-from proofolio.backtesting.view_paths import Followed, WeeklyMarket, both_at_once, follow, held
-from proofolio.errors import BadData
-from proofolio.forecasts.covariance import sample
-from proofolio.forecasts.views.asset_regimes import AssetRegimes, RegimeHistory
-from proofolio.forecasts.views.confidences import (
-    CalibratedConfidence,
-    CdfConfidence,
-    Confidence,
-    Scale,
-    SigmoidConfidence,
+from proofolio.backtesting.view_paths import Followed, both_at_once, follow, held
+from proofolio.backtesting.view_trial import (
+    STATIC,
+    WEEKS_A_YEAR,
+    Difference,
+    Known,
+    ViewDesign,
+    bootstrap_blocks,
+    difference_of,
+    equivalents,
+    kinds_of,
+    known_before,
+    portfolios_of,
+    yearly,
 )
-from proofolio.forecasts.views.formulas import drifted
+from proofolio.errors import BadData
+from proofolio.forecasts.views.asset_regimes import RegimeHistory
 
-__all__ = [
-    "STATIC",
-    "Difference",
-    "ViewDesign",
-    "ViewExperiment",
-    "horizon_differences",
-    "view_experiment",
-    "weekly_market",
-]
+__all__ = ["ViewExperiment", "horizon_differences", "view_experiment"]
 
-STATIC = (0.1, 0.5, 0.9)
-DAYS_A_WEEK, WEEKS_A_YEAR, DAYS_A_YEAR = 5, 52.0, 252.0
-BLOCK = 26  # calendar weeks that are resampled together: a regime lasts months
-DRAWS = 2000
 CHUNK = 10  # pairs of one task
 SATURATED = 0.01
-
-
-@dataclass(frozen=True)
-class ViewDesign:
-    """What is tried.
-
-    Parameters
-    ----------
-    confidence : {"sigmoid", "cdf", "calibrated"}
-        The rule; ``"sigmoid"`` with `eta` and `scale` is the published one by default.
-    eta, scale
-        See `SigmoidConfidence`; returns are daily.
-    yearly : float
-        What each view claims, 0.04 a year.
-    regimes : AssetRegimes
-    pairs, weeks, shifts, seed : int
-        Pairs drawn (each with a window of so many weeks), and placebos a pair.
-    horizon : int
-        Weeks that each plan looks ahead, all with this week's forecast: that divides the price of trading, no more.
-    gamma_risk, gamma_trade : float
-    half_spread, impact : float
-        a, and b of ``k = b sigma / sqrt(volume / value)``, where sigma is an asset's volatility a week over the
-        first window.
-    volume, value : float
-        Money traded in each asset a day, and money held. The data has no volumes: this is an assumption.
-    delta, tau : float
-        Of the prior.
-    covariance_days : int
-        Days behind Sigma.
-    """
-
-    confidence: str = "sigmoid"
-    eta: float = 1.0
-    scale: Scale = "published"
-    yearly: float = 0.04
-    regimes: AssetRegimes = field(default_factory=AssetRegimes)
-    pairs: int = 120
-    weeks: int = 104
-    shifts: int = 19
-    seed: int = 0
-    horizon: int = 1
-    gamma_risk: float = 1.25
-    gamma_trade: float = 1.0
-    half_spread: float = 2.5e-4
-    impact: float = 1.0
-    volume: float = 1e9
-    value: float = 1e6
-    delta: float = 2.5
-    tau: float = 0.05
-    covariance_days: int = 360
-
-    def __post_init__(self) -> None:
-        """Check the numbers."""
-        if min(self.pairs, self.weeks, self.shifts, self.horizon) < 1:
-            raise BadData(
-                f"pairs={self.pairs}, weeks={self.weeks}, shifts={self.shifts} and horizon={self.horizon}; give 1 or "
-                "more of each."
-            )
-        if self.confidence not in ("sigmoid", "cdf", "calibrated"):
-            raise BadData(f"confidence is {self.confidence!r}; choose sigmoid, cdf or calibrated.")
-        if not (self.volume > 0 and self.value > 0):
-            raise BadData("no volume is known: give --volume or --no-impact.")
-
-    @property
-    def rule(self) -> Confidence:
-        """The rule."""
-        if self.confidence == "sigmoid":
-            return SigmoidConfidence(self.eta, self.scale)
-        return CdfConfidence() if self.confidence == "cdf" else CalibratedConfidence()
-
-    @property
-    def name(self) -> str:
-        """What tables call the rule."""
-        return f"sigmoid, {self.scale}" if self.confidence == "sigmoid" else self.confidence
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A mean difference of certainty equivalents, % a year, with the 95 % interval of a block bootstrap."""
-
-    name: str
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def half_width(self) -> float:
-        """Half of the interval's width."""
-        return 0.5 * (self.high - self.low)
-
-    @property
-    def decided(self) -> bool:
-        """Whether the interval leaves 0 out."""
-        return self.low > 0 or self.high < 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +73,8 @@ class ViewExperiment:
         100), unproved (weeks of plans), largest_gap.
     confidence : (2, N, W) array
         In each view.
+    believed : (N, W) booleans
+        Weeks in which today's probability of a regime reaches the threshold in both assets.
     difference_a_pair : (N,) array
         Of certainty equivalents, the rule less its placebos.
     horizons : tuple of Difference
@@ -196,6 +97,7 @@ class ViewExperiment:
     placebo_flattering: float
     said: dict[str, float]
     confidence: Floats
+    believed: Mask
     difference_a_pair: Floats
     horizons: tuple[Difference, ...] = ()
 
@@ -247,19 +149,6 @@ def _said(d: Difference, what: str) -> dict[str, Any]:
     return {what: d.name, "mean": d.mean, "low": d.low, "high": d.high, "decided": d.decided}
 
 
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What every task needs."""
-
-    market: WeeklyMarket
-    up: Floats  # (N, W) confidences in +v
-    down: Floats
-    shifted: Floats  # (2, K, N, W)
-    pairs: Integers
-    starts: Integers
-    v: float
-
-
 def view_experiment(
     returns: Floats, names: tuple[str, ...], design: ViewDesign, runner: TaskRunner | None = None
 ) -> ViewExperiment:
@@ -280,18 +169,18 @@ def view_experiment(
         If there are too few days for one window of weeks after the first fit, or fewer than two assets.
     """
     runner = runner or TaskRunner()
-    known, history, D = _known(returns, design, runner)
+    known, history, D = known_before(returns, design, runner)
     N = design.pairs
     shifts = known.shifted.shape[1]
     chunks = [np.arange(k, min(k + CHUNK, N)) for k in range(0, N, CHUNK)]
     tasks = [Task(digested(known, chunk), f"pairs {chunk[-1] + 1}", chunk) for chunk in chunks]
-    done = runner.run(_followed, known, tasks, Followed)
+    done = runner.run(portfolios_of, known, tasks, Followed)
     placebo = [
         Task(digested("both", known, chunk), f"placebos of pairs {chunk[-1] + 1}", chunk) for chunk in chunks
     ]
     both = runner.run(_both_shifted, known, placebo, Followed)
     both_shifted = np.concatenate([one.net.reshape(shifts, -1, design.weeks) for one in both], axis=1)
-    kinds = _kinds(shifts)
+    kinds = kinds_of(shifts)
     nets, costs, turnovers, gaps, unproved = (
         np.concatenate([getattr(one, name).reshape(len(kinds), -1, design.weeks) for one in done], axis=1)
         for name in ("net", "cost", "turnover", "gap", "unproved")
@@ -324,7 +213,7 @@ def horizon_differences(
     if min(horizons, default=1) < 1:
         raise BadData(f"horizon is {min(horizons)}; give weeks, 1 or more.")
     runner = runner or TaskRunner()
-    known, _, _ = _known(returns, design, runner)
+    known, _, _ = known_before(returns, design, runner)
     longer = sorted(set(horizons) - {1})
     settings = [(1, 1.0), *((H, 1.0) for H in longer), *((1, 1.0 / H) for H in longer)]
     tasks = [
@@ -333,18 +222,18 @@ def horizon_differences(
     ]
     done = runner.run(_rule_followed, known, tasks, Followed)
     ce = {
-        setting: _equivalents(one.net.reshape(2, -1, design.weeks), design.gamma_risk).mean(axis=0)
+        setting: equivalents(one.net.reshape(2, -1, design.weeks), design.gamma_risk).mean(axis=0)
         for setting, one in zip(settings, done, strict=True)
     }
     unproved = {setting: int(one.unproved.sum()) for setting, one in zip(settings, done, strict=True)}
-    blocks, draws = _blocks(known, design)
+    blocks, draws = bootstrap_blocks(known, design)
 
     def named(name: str, *pair: tuple[int, float]) -> str:
         missed = sum(unproved[setting] for setting in pair)
         return name if not missed else f"{name} ({missed:,} plans not proved within 1e-6)"
 
     return tuple(
-        _difference(named(name, (H, 1.0), other), ce[H, 1.0] - ce[other], blocks, draws)
+        difference_of(named(name, (H, 1.0), other), ce[H, 1.0] - ce[other], blocks, draws)
         for H in longer
         for name, other in (
             (f"H = {H} less H = 1", (1, 1.0)),
@@ -353,128 +242,7 @@ def horizon_differences(
     )
 
 
-def _known(returns: Floats, design: ViewDesign, runner: TaskRunner) -> tuple[_Known, RegimeHistory, int]:
-    """Return what all portfolios know, the regimes behind it, and the number of decisions."""
-    n = returns.shape[1]
-    if n < 2:
-        raise BadData("an experiment on pairs needs two assets or more.")
-    window = design.regimes.window
-    decisions = np.arange(window, len(returns) - DAYS_A_WEEK + 1, DAYS_A_WEEK)
-    if len(decisions) < design.weeks + 1:
-        raise BadData(
-            f"{window:,} days are needed before the first decision and {design.weeks} weeks after it: "
-            f"{window + DAYS_A_WEEK * (design.weeks + 1):,} in all; there are {len(returns):,}."
-        )
-    history = _histories(returns, decisions, design.regimes, runner)
-    market = weekly_market(returns, decisions, design)
-    random = np.random.default_rng(design.seed)
-    possible = np.array([(a, b) for a in range(n) for b in range(a + 1, n)])
-    N = design.pairs
-    order = np.concatenate([random.permutation(len(possible)) for _ in range(-(-N // len(possible)))])[:N]
-    pairs, starts = possible[order], random.integers(0, len(decisions) - design.weeks + 1, N)
-    up, down = _confidences(design, history, market, pairs)
-    inside = starts[:, None] + np.arange(design.weeks)
-    D = len(decisions)
-    offsets = np.unique(np.round(D * np.arange(1, design.shifts + 1) / (design.shifts + 1)).astype(np.intp))
-    each = np.arange(N)[:, None]
-    shifted = np.stack([[c[(inside + offset) % D, each] for offset in offsets] for c in (up, down)])
-    known = _Known(
-        market, up[inside, each], down[inside, each], shifted, pairs, starts, design.yearly / WEEKS_A_YEAR
-    )
-    return known, history, D
-
-
-def _asset_history(shared: tuple[Floats, Integers, AssetRegimes], asset: int) -> RegimeHistory:
-    returns, decisions, regimes = shared
-    return regimes.history(returns[:, [asset]], decisions)
-
-
-def _histories(
-    returns: Floats, decisions: Integers, regimes: AssetRegimes, runner: TaskRunner
-) -> RegimeHistory:
-    tasks = [
-        Task(digested(returns[:, i], decisions, regimes), f"regimes of asset {i + 1}", i)
-        for i in range(returns.shape[1])
-    ]
-    found = runner.run(_asset_history, (returns, decisions, regimes), tasks, RegimeHistory)
-    names = [name for name in RegimeHistory.__dataclass_fields__ if name != "rows"]
-    return replace(
-        found[0], **{name: np.concatenate([getattr(one, name) for one in found], axis=1) for name in names}
-    )
-
-
-def weekly_market(returns: Floats, decisions: Integers, design: ViewDesign) -> WeeklyMarket:
-    """Return what each decision knows of prior and risk, and the week after it."""
-    n = returns.shape[1]
-    Sigma = np.stack(
-        [DAYS_A_WEEK * sample(returns[max(0, d - design.covariance_days) : d])[1] for d in decisions]
-    )
-    market = drifted(np.full(n, 1.0 / n), returns)[decisions - 1]
-    later = np.stack([(1.0 + returns[d : d + DAYS_A_WEEK]).prod(axis=0) - 1.0 for d in decisions])
-    sigma = returns[: decisions[0]].std(axis=0) * np.sqrt(DAYS_A_WEEK)
-    return WeeklyMarket(
-        Sigma=Sigma,
-        prior=design.delta * np.einsum("dij,dj->di", Sigma, market),
-        market=market,
-        returns=later,
-        half_spread=np.full(n, design.half_spread),
-        power_impact=design.impact * sigma / np.sqrt(DAYS_A_WEEK * design.volume / design.value),
-        gamma_risk=design.gamma_risk,
-        gamma_trade=design.gamma_trade,
-        tau=design.tau,
-        horizon=design.horizon,
-    )
-
-
-def _confidences(
-    design: ViewDesign, history: RegimeHistory, market: WeeklyMarket, pairs: Integers
-) -> tuple[Floats, Floats]:
-    """Return (D, N) confidences in ``r_a - r_b = +v`` and ``= -v``, in days whatever the plan's period."""
-    a, b = pairs.T
-    r_hat = history.mean[:, a] - history.mean[:, b]
-    error = np.sqrt(history.error[:, a] ** 2 + history.error[:, b] ** 2)
-    Sigma = market.Sigma / DAYS_A_WEEK
-    spread = np.sqrt(Sigma[:, a, a] + Sigma[:, b, b] - 2.0 * Sigma[:, a, b])
-    v = np.full(r_hat.size, design.yearly / DAYS_A_YEAR)
-    sides = [
-        design.rule(r_hat.ravel(), sign * v, spread.ravel(), error.ravel()).reshape(r_hat.shape)
-        for sign in (1, -1)
-    ]
-    return sides[0], sides[1]
-
-
-def _kinds(shifts: int) -> list[str]:
-    """Return the portfolios of a pair, in the order of `_followed`: each of the first kinds for both views."""
-    one_sided = ["rule", *(f"{100 * c:g} %" for c in STATIC), *(f"shift {j + 1}" for j in range(shifts))]
-    return [f"{kind} {side}" for kind in one_sided for side in "+-"] + ["both", "both at 50 %"]
-
-
-def _followed(known: _Known, chunk: Integers) -> Followed:
-    """Return all portfolios of some pairs: kinds in the outer order, pairs in the inner one."""
-    up, down = known.up[chunk], known.down[chunk]
-    shares, values = [], []
-    alternatives = [(up, down), *((np.full_like(up, c), np.full_like(up, c)) for c in STATIC)]
-    alternatives += [
-        (known.shifted[0, j][chunk], known.shifted[1, j][chunk]) for j in range(known.shifted.shape[1])
-    ]
-    for plus, minus in alternatives:
-        shares += [plus, minus]
-        values += [np.full_like(up, known.v), np.full_like(up, -known.v)]
-    for one, other in ((up, down), (np.full_like(up, 0.5), np.full_like(up, 0.5))):
-        share, value = both_at_once(one, other)
-        shares.append(share)
-        values.append(known.v * value)
-    kinds = len(shares)
-    return follow(
-        known.market,
-        np.tile(known.pairs[chunk], (kinds, 1)),
-        np.tile(known.starts[chunk], kinds),
-        np.concatenate(shares),
-        np.concatenate(values),
-    )
-
-
-def _rule_followed(known: _Known, setting: tuple[int, float]) -> Followed:
+def _rule_followed(known: Known, setting: tuple[int, float]) -> Followed:
     """Return the rule's portfolios at a horizon and a share of the costs, views of +v first."""
     H, share = setting
     market = replace(known.market, horizon=H, gamma_trade=share * known.market.gamma_trade)
@@ -485,7 +253,7 @@ def _rule_followed(known: _Known, setting: tuple[int, float]) -> Followed:
     )  # fmt: skip
 
 
-def _both_shifted(known: _Known, chunk: Integers) -> Followed:
+def _both_shifted(known: Known, chunk: Integers) -> Followed:
     """Return the portfolios of both views at once with shifted confidences: shifts in the outer order."""
     up, down = known.shifted[:, :, chunk]
     share, value = both_at_once(up.reshape(-1, up.shape[-1]), down.reshape(-1, up.shape[-1]))
@@ -496,15 +264,10 @@ def _both_shifted(known: _Known, chunk: Integers) -> Followed:
     )  # fmt: skip
 
 
-def _equivalents(net: Floats, gamma: float) -> Floats:
-    """Return certainty equivalents a week, of which the mean over a path is that of the path."""
-    return np.asarray(net - gamma * (net - net.mean(axis=-1, keepdims=True)) ** 2)
-
-
 def _judged(
     design: ViewDesign,
     names: tuple[str, ...],
-    known: _Known,
+    known: Known,
     kinds: list[str],
     followed: tuple[Floats, ...],
     both_shifted: Floats,
@@ -513,7 +276,7 @@ def _judged(
 ) -> ViewExperiment:
     nets, costs, turnovers, gaps, unproved = followed
     W, gamma = design.weeks, design.gamma_risk
-    ce = _equivalents(nets, gamma)
+    ce = equivalents(nets, gamma)
     place = {kind: k for k, kind in enumerate(kinds)}
 
     def mean_of(kind: str, values: Floats) -> Floats:
@@ -522,17 +285,17 @@ def _judged(
     shifts = [kind.removesuffix(" +") for kind in kinds if kind.startswith("shift") and kind.endswith("+")]
     rule = mean_of("rule", ce)
     kept = held(known.market, known.starts, W)
-    market_ce = _equivalents(kept, gamma)
+    market_ce = equivalents(kept, gamma)
     placebo = np.stack([mean_of(kind, ce) for kind in shifts])
-    blocks, draws = _blocks(known, design)
+    blocks, draws = bootstrap_blocks(known, design)
     others = {f"{100 * c:g} %": mean_of(f"{100 * c:g} %", ce) for c in STATIC}
     others |= {"market": market_ce, "shifted confidences": placebo.mean(axis=0)}
-    differences = [_difference(name, rule - other, blocks, draws) for name, other in others.items()]
+    differences = [difference_of(name, rule - other, blocks, draws) for name, other in others.items()]
     both = ce[place["both"]] - ce[place["both at 50 %"]]
-    differences.append(_difference("both views at once less both at 50 %", both, blocks, draws))
-    both_placebo = _equivalents(both_shifted, gamma)
+    differences.append(difference_of("both views at once less both at 50 %", both, blocks, draws))
+    both_placebo = equivalents(both_shifted, gamma)
     both = ce[place["both"]] - both_placebo.mean(axis=0)
-    differences.append(_difference("both views at once less both shifted", both, blocks, draws))
+    differences.append(difference_of("both views at once less both shifted", both, blocks, draws))
     per_both = both_placebo.mean(axis=(1, 2))
     series = (ce, nets, costs, turnovers)
     strategies = {}
@@ -545,7 +308,7 @@ def _judged(
     )
     nothing = np.zeros_like(kept)
     strategies["market"] = _figures([market_ce, kept, nothing, nothing], _risk(kept))
-    per_placebo = _yearly(placebo.mean(axis=(1, 2)))
+    per_placebo = yearly(placebo.mean(axis=(1, 2)))
     came = np.sign(_relative(known.market.returns, known.pairs, known.starts, W))
     higher = np.sign(known.up.mean(axis=1) - known.down.mean(axis=1)) == came
     shifted_higher = np.sign(known.shifted[0].mean(axis=2) - known.shifted[1].mean(axis=2)) == came
@@ -564,7 +327,7 @@ def _judged(
         strategies=strategies,
         placebos=per_placebo,
         both_rank=1 + int((per_both < ce[place["both"]].mean()).sum()),
-        rank=1 + int((per_placebo < _yearly(rule.mean())).sum()),
+        rank=1 + int((per_placebo < yearly(rule.mean())).sum()),
         true_higher=float(higher.mean()),
         placebo_higher=float(shifted_higher.mean()),
         flattering=float((higher & (sharpe["rule"] > constant)).mean()),
@@ -582,12 +345,14 @@ def _judged(
             "largest_gap": float(gaps.max()),
         },
         confidence=confidence,
-        difference_a_pair=np.asarray(_yearly((rule - placebo.mean(axis=0)).mean(axis=1))),
+        believed=_believed(history, known.pairs, known.starts, W),
+        difference_a_pair=np.asarray(yearly((rule - placebo.mean(axis=0)).mean(axis=1))),
     )
 
 
-def _yearly(a_week: Floats) -> Floats:
-    return np.asarray(100.0 * WEEKS_A_YEAR * a_week)
+def _believed(history: RegimeHistory, pairs: Integers, starts: Integers, weeks: int) -> Mask:
+    inside = (starts[:, None] + np.arange(weeks))[:, :, None]
+    return np.asarray(history.believed[inside, pairs[:, None, :]].all(axis=2))
 
 
 def _sharpe(net: Floats) -> Floats:
@@ -601,11 +366,11 @@ def _risk(net: Floats) -> float:
 def _figures(values: Sequence[Floats], risk: float) -> dict[str, float]:
     ce, net, cost, turnover = values
     return {
-        "certainty_equivalent": float(_yearly(ce.mean())),
-        "gross": float(_yearly((net + cost).mean())),
-        "net": float(_yearly(net.mean())),
+        "certainty_equivalent": float(yearly(ce.mean())),
+        "gross": float(yearly((net + cost).mean())),
+        "net": float(yearly(net.mean())),
         "risk": risk,
-        "cost": float(_yearly(cost.mean())),
+        "cost": float(yearly(cost.mean())),
         "turnover": float(WEEKS_A_YEAR * turnover.mean()),
     }
 
@@ -615,20 +380,3 @@ def _relative(returns: Floats, pairs: Integers, starts: Integers, weeks: int) ->
     grown = (1.0 + returns[starts[:, None] + np.arange(weeks)]).prod(axis=1)
     each = np.arange(len(pairs))
     return np.asarray(grown[each, pairs[:, 0]] - grown[each, pairs[:, 1]])
-
-
-def _blocks(known: _Known, design: ViewDesign) -> tuple[Integers, Integers]:
-    """Return the block of each week, and the blocks of each draw."""
-    blocks = (known.starts[:, None] + np.arange(design.weeks)) // BLOCK
-    random = np.random.default_rng(design.seed + 1)
-    return blocks, random.integers(0, blocks.max() + 1, (DRAWS, int(blocks.max()) + 1))
-
-
-def _difference(name: str, difference: Floats, blocks: Integers, draws: Integers) -> Difference:
-    """Return the mean of (N, W) differences a week, % a year, and its interval by resampled blocks."""
-    sums = np.bincount(blocks.ravel(), difference.ravel(), minlength=draws.shape[1])
-    counts = np.bincount(blocks.ravel(), minlength=draws.shape[1])
-    total = counts[draws].sum(axis=1)
-    drawn = sums[draws].sum(axis=1)[total > 0] / total[total > 0]
-    low, high = np.quantile(_yearly(drawn), [0.025, 0.975])
-    return Difference(name, float(_yearly(difference.mean())), float(low), float(high))

@@ -90,6 +90,8 @@ class ViewControl:
         V, money traded in each asset a day, and money held. Tables of prices do not have them: these are assumptions.
     eta, scale, delta, tau, risk, covariance_days
         See `BlackLitterman`.
+    half_life : float, optional
+        Days in which a day's weight in the covariance halves; all have the same by default.
     regimes : AssetRegimes
     lower, upper : float
         Bounds of the weights.
@@ -116,6 +118,7 @@ class ViewControl:
     tau: float = 0.05
     risk: Literal["posterior", "prior"] = "posterior"
     covariance_days: int = 360
+    half_life: float | None = None
     regimes: AssetRegimes = field(default_factory=AssetRegimes)
     lower: float = 0.0
     upper: float = 1.0
@@ -134,11 +137,11 @@ class ViewControl:
         """Refuse options that no plan could have."""
         if self.lag < 1:
             raise BadData(f"lag is {self.lag}; give weeks, 1 or more.")
-        if not (self.volume > 0.0 and self.value > 0.0):
+        if self.impact and not (self.volume > 0.0 and self.value > 0.0):
             raise BadData("no volume is known: give volume and value above 0, or impact=0.")
         if self.placebo and self.static:
             raise BadData("a placebo shifts confidences that change in time; leave confidence to a rule.")
-        TradeCost.of(1, self.half_spread, self.impact, self.asymmetry)
+        self.model(np.ones(len(self.named)))
         self.black_litterman()
 
     @property
@@ -157,6 +160,7 @@ class ViewControl:
         return BlackLitterman(
             market, self.delta, self.tau, confidence=self.confidence, eta=self.eta, scale=self.scale, risk=self.risk,
             covariance_days=self.covariance_days, threshold=self.regimes.threshold, regimes=self.regimes,
+            **halving(self.half_life),
         )  # fmt: skip
 
     def model(self, variance: Floats, days: float = DAYS_A_WEEK) -> MeanVariance:
@@ -170,8 +174,9 @@ class ViewControl:
             Days of a week at which there is trading: a week's volume is so many times that of a day.
         """
         n = len(variance)
+        volume, value = (days * self.volume, self.value) if self.impact else (1.0, 1.0)
         cost = TradeCost.square_root_law(
-            self.half_spread, self.impact, self.asymmetry, np.sqrt(variance), days * self.volume, self.value
+            self.half_spread, self.impact, self.asymmetry, np.sqrt(variance), volume, value
         )
         return MeanVariance(
             n, self.horizon, self.gamma_risk, self.gamma_trade, half_spread=cost.half_spread,
@@ -188,6 +193,11 @@ class ViewControl:
     def start(self, history: Floats) -> Policy:
         """Refuse: an array has no names."""
         raise BadData(f"{self.name} looks for assets by their names; give it to `simulate`.")
+
+
+def halving(half_life: float | None) -> dict[str, Any]:
+    """Return the options of `BlackLitterman` for a covariance whose days fade, or for one whose days do not."""
+    return {} if half_life is None else {"covariance": "ewma", "half_life": half_life}
 
 
 class _HeldMarket:

@@ -26,24 +26,38 @@ views = [
 ]
 confidence = "calibrated"    # read from the regimes of the assets; or "sigmoid", "cdf", or a share like 0.5
 
-# Everything below is optional.
+# Everything below is optional, and these are the defaults.
+eta = 1.0                    # of the sigmoid: its steepness,
+scale = "view"               # and its unit; or "error", "published"
+delta = 2.5                  # risk aversion of the market: the prior is delta Sigma w
+tau = 0.05                   # uncertainty of the prior; moves covariances, not means
+risk = "posterior"           # the covariance of plans; "prior" is Sigma as it is
+covariance_days = 360        # days behind Sigma
+# half_life = 63.0           # days in which a day's weight in Sigma halves; without it all count alike
+
 [regimes]
 window = 1700                # days of each fit
 threshold = 0.975            # least probability at which a regime is believed
+refit = 5                    # days from one fit to the next
+stale = "keep"               # or "mix", "unconditional": what is used once the belief is older than
+stale_after = 13             # so many weeks
 
 [plan]
 horizon = 1                  # weeks
 gamma_risk = 1.25
 gamma_trade = 1.0            # times the costs below; 1 is as charged
 half_spread_bps = 2.5
-asymmetry_bps = 0.0
+asymmetry_bps = 0.0          # what buying costs more than selling, halved
 impact = 1.0                 # b of the square-root law; 0 for none
 volume = 1e9                 # money traded in each asset a day: an assumption
 value = 1e6                  # money held
-upper = 1.0                  # the largest weight
+lower = 0.0                  # the least weight, and
+upper = 1.0                  # the largest
+ahead = false                # whether each week of a plan has a posterior of its own
+lag = 52                     # weeks: how old the confidences of views-placebo are
 """
-BELIEF = ("confidence", "eta", "scale", "delta", "tau", "risk", "covariance_days")
-REGIMES = ("window", "threshold", "refit", "half_life", "stale", "stale_after")
+BELIEF = ("confidence", "eta", "scale", "delta", "tau", "risk", "covariance_days", "half_life")
+REGIMES = ("window", "threshold", "refit", "stale", "stale_after")
 PLAN = (
     "horizon", "gamma_risk", "gamma_trade", "ahead", "lag", "impact", "volume", "value", "lower", "upper",
 )  # fmt: skip

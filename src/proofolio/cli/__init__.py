@@ -1,4 +1,4 @@
-"""The command line, one file a command: audit, backtest, bench, demo, doctor, prove, solve, trade, tune.
+"""The command line, one file a command, which `group` lists.
 
 `watched` runs a command in a process of its own, which ends in time whatever a solver does.
 `group` holds them together: it imports a command when it is called, and turns every error into one sentence.

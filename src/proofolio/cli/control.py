@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import answer_console
@@ -20,6 +22,8 @@ __all__ = ["control_command"]
 
 REPORT, FIGURES = "control.html", "control.json"
 MATCH = "match"
+PATHS = 40  # of prices
+OF_PRICES = ("regimes", "gamma", "eta", "costs", "limit")  # options that experiments do not have
 EXAMPLE = """
 \b
 Examples:
@@ -51,9 +55,11 @@ Examples:
 @click.option("--costs", default=10.0, show_default=True, help="Basis points of what is traded.")
 @click.option("--limit", default=1.0, show_default=True, help="Largest size of a position, for the gaps.")
 @click.option(
-    "--paths", type=click.IntRange(min=2), help="Simulated paths; each experiment has its usual number."
+    "--paths",
+    type=click.IntRange(min=2),
+    help="Simulated paths; each experiment has its usual number (of gaps the most), prices 40.",
 )
-@click.option("--seed", type=int, help="7 for experiments, 0 for prices.")
+@click.option("--seed", type=click.IntRange(min=0), help="7 for experiments, 0 for prices.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder for a report with pictures."
 )
@@ -69,15 +75,20 @@ def control_command(
     """
     if (table is None) == (name is None):
         raise BadData("give a table of prices or --experiment, one of the two.")
+    if name is not None:
+        _refuse_numbers_of_prices(name)
+    _check("--gamma", gamma, "risk aversion")
+    _check("--limit", limit, "the largest size of a position")
     if not 0.0 <= costs < 5000.0:
         raise BadData(f"--costs is {costs:g}; give basis points of what is traded, from 0 to 5000.")
+    speed = _speed(eta)
     if out is not None:
         make_folder(out, (REPORT, FIGURES))
     with stdout_kept_free():
         found = (
             experiment(name, paths, 7 if seed is None else seed)
             if name is not None
-            else _of_prices(table, regimes, gamma, eta, costs, limit, paths, seed)
+            else _of_prices(table, regimes, gamma, speed, costs, limit, paths, seed)
         )
     files = []
     document = found.document()
@@ -93,19 +104,47 @@ def control_command(
     return GOOD
 
 
-def _of_prices(
-    table: Path | None, regimes: int, gamma: float, eta: str, costs: float, limit: float, paths: int | None,
-    seed: int | None,
-) -> Experiment:  # fmt: skip
+def _refuse_numbers_of_prices(name: str) -> None:
+    """Raise BadData where an option was given that an experiment would not read: its numbers are the published ones."""
+    given = click.get_current_context().get_parameter_source
+    for option in OF_PRICES:
+        if given(option) is ParameterSource.COMMANDLINE:
+            raise BadData(
+                f"--{option} is for a table of prices, and --experiment {name} has its own; leave one of them out."
+            )
+
+
+def _check(option: str, value: float, what: str) -> None:
+    if not 0.0 < value < math.inf:
+        raise BadData(f"{option} is {value:g}; give {what}, a number above 0.")
+
+
+def _speed(eta: str) -> float | None:
+    """Return the cost of speed, None for one to be matched."""
+    if eta == MATCH:
+        return None
     try:
-        speed = None if eta == MATCH else float(eta)
+        found = float(eta)
     except ValueError:
-        raise BadData(f"--eta is {eta!r}; give a number above 0, or match.") from None
+        found = math.nan
+    if not 0.0 < found < math.inf:
+        raise BadData(f"--eta is {eta!r}; give a number above 0, or match.")
+    return found
+
+
+def _of_prices(
+    table: Path | None, regimes: int, gamma: float, speed: float | None, costs: float, limit: float,
+    paths: int | None, seed: int | None,
+) -> Experiment:  # fmt: skip
     assert table is not None  # checked by the caller
     prices = read_table(table).frame
+    count, eta = paths or PATHS, MATCH if speed is None else f"{speed:g}"
     return controlled(
-        prices, regimes, gamma=gamma, eta=speed, costs=costs / 1e4, limits=limit, paths=paths or 40, seed=seed or 0,
-        command=f"proofolio control {table.name} --regimes {regimes} --gamma {gamma:g} --eta {eta} --costs {costs:g}",
+        prices, regimes, gamma=gamma, eta=speed, costs=costs / 1e4, limits=limit, paths=count, seed=seed or 0,
+        command=(
+            f"proofolio control {table.name} --regimes {regimes} --gamma {gamma:g} --eta {eta} --costs {costs:g} "
+            f"--limit {limit:g} --paths {count} --seed {seed or 0}"
+        ),
     )  # fmt: skip
 
 

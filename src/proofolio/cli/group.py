@@ -28,7 +28,7 @@ from proofolio.errors import (
 __all__ = ["COMMANDS", "command_line"]
 
 
-# In the order of the help: each is the function `NAME_command` of the module `proofolio.cli.NAME`.
+# In the order of the help: each is the function `NAME_command` of the module `proofolio.cli.NAME`, a hyphen being _.
 COMMANDS = {
     "demo": "Run the main job on real prices, in under a minute.",
     "prove": "Prove that formulations mean what they should.",
@@ -40,6 +40,7 @@ COMMANDS = {
     "control": "Trade at a rate under regimes: targets, gaps, the published claims.",
     "views": "Show what views do today, or try their confidences on the past.",
     "bench": "Compare solvers and lowerings on checked answers.",
+    "sample-data": "Write a table of real prices to try the others on.",
     "doctor": "Show versions and solvers, and try each solver.",
 }
 # The model was read and the answer is bad news; every other error of ours is about the input.
@@ -71,7 +72,8 @@ class _Group(click.Group):
         """Import a command; None for a name that is none."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"proofolio.cli.{cmd_name}"), f"{cmd_name}_command")
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"proofolio.cli.{name}"), f"{name}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -19,15 +19,17 @@ from proofolio.backtesting.policy import Strategy
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules import Features, Rules
 from proofolio.backtesting.rules_file import features_of, rules_example, rules_of
-from proofolio.backtesting.strategies import RegimeBudgets, strategies_named
+from proofolio.backtesting.strategies import WITHOUT, RegimeBudgets, require_followed, strategies_named
 from proofolio.backtesting.view_strategies import ViewControl
 from proofolio.backtesting.views_file import EXAMPLE_VIEWS, views_of
 from proofolio.cli.cost_table import read_costs
+from proofolio.cli.ignored_options import refuse_options
 from proofolio.cli.models import names_in
 from proofolio.cli.output import say
 from proofolio.errors import BadData
+from proofolio.forecasts.prices import load_prices
 from proofolio.forecasts.table_files import read_table
-from proofolio.forecasts.tables import Resample, resampled
+from proofolio.forecasts.tables import Resample, Table, resampled
 from proofolio.forecasts.views.stated_views import Views
 
 __all__ = [
@@ -35,11 +37,13 @@ __all__ = [
     "account_asked",
     "costs_asked",
     "features_asked",
+    "is_bundled",
     "market_asked",
     "market_options",
     "numbers",
     "obeying",
     "plan_asked",
+    "refuse_unread_forecasts",
     "rules_asked",
     "span_rows",
     "strategies_asked",
@@ -50,6 +54,14 @@ __all__ = [
 
 
 PREFERRED = ("VTI", "TLT")
+# Parameters of strategies, and which of these read them.
+READ_BY = {
+    "horizon": ("mpo", "mpo-rp", "control"),
+    "gamma_risk": ("spo", "mpo", "control"),
+    "gamma_trade": ("spo", "mpo", "spo-rp", "mpo-rp", "control"),
+    "kappa": ("regime-erc",),
+}
+FORECASTING = ("regime_assets", "K", "refit", "soft", "hysteresis", "covariance")
 
 
 def _print_example(context: click.Context, option: click.Parameter, asked: bool) -> None:
@@ -85,7 +97,7 @@ VIEWS_EXAMPLE = click.option(
 )
 
 _OPTIONS = (
-    click.argument("table", metavar="PRICES.csv"),
+    click.argument("table", metavar="PRICES.csv|stocks"),
     click.option(
         "--returns", "are_returns", is_flag=True, help="The table holds simple returns, not prices."
     ),
@@ -265,6 +277,11 @@ def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def is_bundled(table: str, names: Sequence[str] = ("stocks",)) -> bool:
+    """Return whether a table is named that comes with the package, and no file is called so."""
+    return table in names and not Path(table).is_file()
+
+
 def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
     """Return the market in the file, whose periods are the window's and at least `spare` more.
 
@@ -280,7 +297,12 @@ def market_asked(given: dict[str, Any], spare: int = 3) -> Market:
         raise BadData(
             f"--risk-free-as is what a column holds, and --risk-free is {rate:g}, a yearly rate; name the column."
         )
-    table = read_table(path, day_first=given["day_first"], decimal_comma=given["decimal_comma"])
+    if is_bundled(given["table"]):
+        of_files = ("are_returns", "day_first", "decimal_comma")
+        refuse_options(of_files, "is about a file, and stocks is none; leave it out")
+        table = Table(load_prices())
+    else:
+        table = read_table(path, day_first=given["day_first"], decimal_comma=given["decimal_comma"])
     if given["resample"]:
         of_rates = isinstance(rate, str) and given["risk_free_as"] == "period-rate" and rate
         table = resampled(table, given["resample"], f"{path}", compounded=are_returns or of_rates)
@@ -380,8 +402,16 @@ def obeying(
 
 
 def strategies_asked(given: dict[str, Any], names: list[str], market: Market) -> tuple[Strategy, ...]:
-    """Return the strategies of these names, with the parameters given."""
-    return strategies_named(
+    """Return the strategies of these names, with the parameters given.
+
+    Raises
+    ------
+    BadData
+        For a name that is none, or an option that none of them reads.
+    """
+    views = views_asked(given, market)
+    require_followed(views, names)
+    made = strategies_named(
         names,
         market.names,
         horizon=given["horizon"],
@@ -389,8 +419,39 @@ def strategies_asked(given: dict[str, Any], names: list[str], market: Market) ->
         gamma_trade=given["gamma_trade"],
         kappa=given["kappa"],
         periods_per_year=market.calendar.periods_per_year,
-        views=views_asked(given, market),
+        views=views,
     )
+    _refuse_unread(given, made)
+    return made
+
+
+def _refuse_unread(given: dict[str, Any], strategies: Sequence[Strategy]) -> None:
+    """Refuse options of which one may think that the strategies of views read them, and none does."""
+    if not any(isinstance(strategy, ViewControl) for strategy in strategies):
+        return
+    kinds = {strategy.name.removesuffix(WITHOUT) for strategy in strategies}
+    for option, readers in READ_BY.items():
+        if not kinds & set(readers):
+            why = f"is of {', '.join(readers)}; the plan of views has its own, in the file of --views; leave it out"
+            refuse_options([option], why)
+    if "sca" not in given.get("experiments", ()):
+        refuse_unread_forecasts(strategies)
+
+
+def refuse_unread_forecasts(strategies: Sequence[Strategy]) -> None:
+    """Refuse options of forecasts where views are followed and no strategy reads forecasts.
+
+    Raises
+    ------
+    BadData
+        Naming the option.
+    """
+    if any(isinstance(s, ViewControl) for s in strategies) and all(s.needs == "nothing" for s in strategies):
+        refuse_options(
+            FORECASTING,
+            "is about forecasts, which strategies of views do not read (their regimes are those of each asset, see "
+            "--views-example); leave it out",
+        )
 
 
 def views_asked(given: dict[str, Any], market: Market) -> Views | ViewControl | None:

@@ -37,6 +37,7 @@ EXAMPLE = """
 Examples:
   proofolio trade prices.csv --holdings shares.csv --strategy mpo-rp --lots --min-trade 500 --cash
   proofolio trade returns.csv --returns --holdings held.csv --strategy mpo --gamma-trade 0.001 --json
+  proofolio trade prices.csv --holdings held.csv --view "AAPL - GE = 4 % a year"
 """
 
 
@@ -78,13 +79,15 @@ Examples:
     metavar="MONEY",
     help="The smallest trade, in whole shares.",
 )
-@click.option("--strategy", default="mpo-rp", show_default=True, help="As for `proofolio backtest`.")
+@click.option(
+    "--strategy", help="As for `proofolio backtest`; mpo-rp by default, and views where views are given."
+)
 @strategy_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def trade_command(
     holdings: Path,
     holdings_in: Unit | None,
-    strategy: str,
+    strategy: str | None,
     cash: bool,
     lot: int | None,
     smallest: float,
@@ -104,6 +107,8 @@ def trade_command(
                 )
         market = market_asked(given, spare=0)
         held = read_holdings(holdings, market.names, holdings_in)
+        if strategy is None:
+            strategy = "views" if given["views_file"] is not None or given["sentences"] else "mpo-rp"
         named = strategies_asked(given, [strategy], market)
         if len(named) > 1:
             raise BadData(

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from proofolio.backtesting.strategies import keeping_cash
+from proofolio.backtesting.strategies import RiskParityControl, keeping_cash
 from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import (
     GAMMA_RISKS,
@@ -21,6 +21,7 @@ from proofolio.backtesting.tuning import (
     tunable,
     tuned,
 )
+from proofolio.cli.ignored_options import refuse_options
 from proofolio.cli.market_options import (
     account_asked,
     cash_option,
@@ -30,6 +31,7 @@ from proofolio.cli.market_options import (
     numbers,
     obeying,
     plan_asked,
+    refuse_unread_forecasts,
     rules_asked,
     span_rows,
     views_asked,
@@ -64,9 +66,9 @@ def _listed(values: Sequence[float]) -> str:
 @market_options
 @click.option(
     "--strategy",
-    type=click.Choice(["mpo", "mpo-rp", "mpo-no-hmm", "mpo-rp-no-hmm", "control"]),
-    default="mpo",
-    show_default=True,
+    metavar="NAME",
+    help="mpo, mpo-rp, these with -no-hmm, control, or of views views, views-static:C; mpo by default, and views where "
+    "such are given.",
 )
 @click.option(
     "--grid",
@@ -170,7 +172,13 @@ def _run(out: Path, given: dict[str, Any]) -> TuningResult:
     rule = Rule(given["choose"], given["max_turnover"], given["max_drawdown"])
     walk = _walk(given["walk_forward"])
     plan, costs = plan_asked(given, market), costs_asked(given, market)
-    candidate: Any = tunable(given["strategy"], market.names, views_asked(given, market))
+    views = views_asked(given, market)
+    name = given["strategy"] or ("mpo" if views is None else "views")
+    candidate: Any = tunable(name, market.names, views)
+    refuse_unread_forecasts([candidate])
+    if isinstance(candidate, RiskParityControl):
+        why = f"is of mpo, control and views, and {candidate.name} has no risk aversion; leave it out"
+        refuse_options(["gamma_risk"], why)
     if given["cash"]:
         (candidate,) = keeping_cash([candidate])
     (candidate,), plan = obeying(

@@ -2,13 +2,13 @@
 
 `ascend` is the daily refit: a few steps from yesterday's parameters. `maximise` is the cold fit of `fit_regimes`, done
 by hmmlearn from `cold_starts`. A step of `ascend` does what a step of hmmlearn's `GaussianHMM` (full covariances,
-``covars_prior = PRIOR I``) does, without validating its arguments each time and without triangular solves: the
-log-densities of all days are one matrix product
+``covars_prior = PRIOR I``) does, without validating its arguments each time. It has two back ends, arrays in numpy
+(`ascend_by_arrays`, the reference) and machine code (`proofolio.forecasts.regime_kernels`): the same steps, as many of
+them. With the smoothed probabilities p of each regime,
 
-    log N(x; mu, Sigma) = f(x) . c(mu, Sigma),    f(x) = (1, x_i, x_i x_j for i <= j)
+    mu' = sum p x / sum p,    Sigma' = (sum p (x - mu')(x - mu')' + PRIOR I) / sum p
 
-and so are the sums that the maximisation step needs, ``sum_t p_tk f(x_t)``. Source: Rabiner (1989), "A tutorial on
-hidden Markov models", section III.C.
+Source: Rabiner (1989), "A tutorial on hidden Markov models", section III.C.
 """
 
 from __future__ import annotations
@@ -20,17 +20,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
-from proofolio.forecasts.forward_backward import Expectations, Expected
-
-# Keeps a covariance positive definite on the way to a collapse, and no more: on series
-# scaled to unit variance it adds 1e-5 / days to the variance of a regime.
-PRIOR = 1e-5
-LOG_2_PI = float(np.log(2 * np.pi))
+from proofolio.arrays import Floats
+from proofolio.compiled import Kernel, active
+from proofolio.forecasts.forward_backward import Expectations, log_densities
+from proofolio.forecasts.regime_kernels import BROKEN, ENDED, PRIOR, climb
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +50,11 @@ class Estimate:
     converged: bool
 
 
-def ascend(
-    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float
-) -> tuple[Estimate, Floats] | None:
+# An estimate and the smoothed probabilities of the window under it.
+Fitted = tuple[Estimate, Floats]
+
+
+def ascend(scaled: Floats, start: Parameters, max_iterations: int, tolerance: float) -> Fitted | None:
     """Climb the likelihood of (T, d) `scaled` from `start`; None where that breaks down.
 
     Returns the estimate and the (T, K) smoothed probabilities under these very parameters, of which the
@@ -64,14 +62,26 @@ def ascend(
     says about the window. Series should have a standard deviation of about one, since `PRIOR` is
     absolute.
     """
-    features, expectations = _features(scaled), Expectations(len(scaled), len(start.initial))
+    if active():
+        ended, found = _ascend_by_machine(scaled, start, max_iterations, tolerance)
+        if ended in (ENDED, BROKEN):
+            return found
+    return ascend_by_arrays(scaled, start, max_iterations, tolerance)
+
+
+def ascend_by_arrays(
+    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float
+) -> Fitted | None:
+    """Do the same in numpy: the reference of the machine code, and where its numbers leave the range of doubles."""
+    expectations, most = Expectations(len(scaled), len(start.initial)), _most(scaled)
     parameters, last = start, -np.inf
-    # A variance is a mean of squares, and the prior is small but for a regime without days.
-    most = float(np.square(scaled).max()) + 1.0
     with np.errstate(all="ignore"):
         for iterations in range(max_iterations + 1):
             try:
-                log_likelihood, smoothed, transitions = _expect(expectations, features, parameters)
+                log_b = log_densities(scaled, parameters.means, parameters.covariances)
+                log_likelihood, smoothed, transitions = expectations(
+                    parameters.initial, parameters.transition, log_b
+                )
             except (ValueError, np.linalg.LinAlgError):
                 # A day no regime can explain, or a covariance no longer positive definite.
                 return None
@@ -79,110 +89,91 @@ def ascend(
                 return None
             converged = log_likelihood - last < tolerance
             if converged or iterations == max_iterations:
-                shares = np.ones(len(smoothed)) @ smoothed / len(smoothed)
-                return Estimate(parameters, log_likelihood, shares, iterations, converged), smoothed
+                return _fitted(parameters, log_likelihood, smoothed, iterations, converged)
             last = log_likelihood
-            parameters = _maximise(features, smoothed, transitions, scaled.shape[1])
+            parameters = _moved(scaled, smoothed, transitions)
             if not parameters.covariances.max() <= most:  # NaN is not
                 return None  # a regime has lost all its days: its moments are sums over nothing
     return None
 
 
-@cache
-def _pairs(d: int) -> tuple[Integers, Integers]:
-    """Return the places i <= j of a symmetric matrix."""
-    return np.triu_indices(d)
+def _ascend_by_machine(
+    scaled: Floats, start: Parameters, max_iterations: int, tolerance: float
+) -> tuple[int, Fitted | None]:
+    """Return how the machine code ended, and what it found."""
+    copies = (start.initial, start.transition, start.means, start.covariances)
+    parameters = Parameters(*(np.array(values, np.float64, order="C") for values in copies))
+    series, smoothed = (
+        np.require(scaled, np.float64, ["C", "W"]),
+        np.empty((len(scaled), len(start.initial))),
+    )
+    ended, nats, iterations, converged = climb(
+        series, parameters.initial, parameters.transition, parameters.means, parameters.covariances,
+        smoothed, max_iterations, float(tolerance), _most(scaled),
+    )  # fmt: skip
+    if ended != ENDED:
+        return ended, None
+    return ended, _fitted(parameters, nats, smoothed, iterations, converged)
 
 
-def _features(scaled: Floats) -> Floats:
-    """Return (p, T): one, the series, and their products, a row each."""
-    i, j = _pairs(scaled.shape[1])
-    series = np.ascontiguousarray(scaled.T)
-    return np.concatenate([np.ones((1, len(scaled))), series, series[i] * series[j]])
+def _most(scaled: Floats) -> float:
+    """Return what no covariance exceeds: it is a mean of squares, and the prior is small but for an empty regime."""
+    return float(np.square(scaled).max()) + 1.0
 
 
-def _log_density_coefficients(means: Floats, covariances: Floats) -> Floats:
-    """Return (K, p): the log-density of each regime as a combination of the features."""
-    d = means.shape[1]
-    if d == 1:
-        return _coefficients_of_one(means[:, 0], covariances[:, 0, 0])
-    factors = np.linalg.cholesky(covariances)
-    precisions = np.linalg.inv(covariances)
-    linear = (precisions @ means[:, :, None])[:, :, 0]
-    log_volumes = np.log(np.diagonal(factors, axis1=1, axis2=2)).sum(axis=1)
-    constant = -0.5 * (linear * means).sum(axis=1) - log_volumes - 0.5 * d * np.log(2 * np.pi)
-    i, j = _pairs(d)
-    # Off the diagonal each product stands for two equal terms of the quadratic form.
-    squares = np.where(i == j, -0.5, -1.0) * precisions[:, i, j]
-    return np.concatenate([constant[:, None], linear, squares], axis=1)
+def _fitted(
+    parameters: Parameters, log_likelihood: float, smoothed: Floats, iterations: int, converged: bool
+) -> Fitted:
+    shares = np.ones(len(smoothed)) @ smoothed / len(smoothed)
+    return Estimate(parameters, log_likelihood, shares, iterations, converged), smoothed
 
 
-def _coefficients_of_one(means: Floats, variances: Floats) -> Floats:
-    """Return the same for one series, whose matrices are numbers: a refit of one asset does little else."""
-    if not variances.min() > 0.0:  # NaN is not
-        raise np.linalg.LinAlgError("a variance is not positive")
-    found = np.empty((len(means), 3))
-    precisions = 1.0 / variances
-    found[:, 1] = linear = precisions * means
-    found[:, 0] = -0.5 * (linear * means + np.log(variances) + LOG_2_PI)
-    found[:, 2] = -0.5 * precisions
-    return found
-
-
-def _expect(expectations: Expectations, features: Floats, parameters: Parameters) -> Expected:
-    """Return what the window says of the regimes under some parameters."""
-    log_b = _log_density_coefficients(parameters.means, parameters.covariances) @ features
-    return expectations(parameters.initial, parameters.transition, log_b)
-
-
-def _maximise(features: Floats, smoothed: Floats, transitions: Floats, d: int) -> Parameters:
+def _moved(scaled: Floats, smoothed: Floats, transitions: Floats) -> Parameters:
     """Return the parameters that the expectations call for."""
-    K = smoothed.shape[1]
-    sums = smoothed.T @ features.T
-    days = sums[:, 0]
-    means = sums[:, 1 : d + 1] / days[:, None]
-    if d == 1:
-        seconds = sums[:, 2:, None] + PRIOR
-    else:
-        i, j = _pairs(d)
-        seconds = np.empty((K, d, d))
-        seconds[:, i, j] = seconds[:, j, i] = sums[:, d + 1 :]
-        seconds += PRIOR * np.eye(d)
-    covariances = seconds / days[:, None, None]
-    covariances -= means[:, :, None] * means[:, None, :]
+    days = smoothed.sum(axis=0)
+    means = smoothed.T @ scaled / days[:, None]
+    away = scaled - means[:, None, :]
+    squares = (smoothed.T[:, :, None] * away).transpose(0, 2, 1) @ away + PRIOR * np.eye(scaled.shape[1])
+    covariances = 0.5 * (squares + squares.transpose(0, 2, 1)) / days[:, None, None]
     left = transitions.sum(axis=1, keepdims=True)
     # A regime visited on the last day only was never seen to be left: nothing is known of its row.
-    transition = np.where(left > 0, transitions / left, 1 / K)
+    transition = np.where(left > 0, transitions / left, 1 / len(days))
     return Parameters(smoothed[0].copy(), transition, means, covariances)
 
 
 def cold_starts(scaled: Floats, K: int, restarts: int, seed: int) -> Iterator[Parameters]:
-    """Yield `restarts` starting points for K regimes on (T, d) scaled series.
+    """Yield `restarts` starting points for K regimes on (T, d) scaled series, see `cold_start`."""
+    for number in range(restarts):
+        yield cold_start(scaled, K, number, seed)
+
+
+def cold_start(scaled: Floats, K: int, number: int, seed: int) -> Parameters:
+    """Return one of many starting points for K regimes on (T, d) scaled series.
 
     Days are cut into K groups of equal size by an exponentially weighted mean of the
     squared returns (half-life 20 days), since regimes last and differ most in
     volatility; k-means on single returns, hmmlearn's default, separates up days from down
-    days instead. Later starts blend that score with a random walk, and vary how long
-    regimes are first believed to last.
+    days instead. Starts after number 0 blend that score with a random walk, and vary how
+    long regimes are first believed to last.
     """
     random = np.random.default_rng(seed)
-    days = len(scaled)
-    calm = _ranks(_recent((scaled**2).sum(axis=1), half_life=20))
-    for attempt in range(restarts):
-        score, stay = calm, 0.95
-        if attempt:
-            drift = _ranks(_recent(random.standard_normal(days), half_life=60))
-            blend = random.uniform()
-            score = (1 - blend) * calm + blend * drift
-            stay = random.uniform(0.7, 0.995)
-        group = _ranks(score) * K // days
-        means = np.stack([scaled[group == k].mean(axis=0) for k in range(K)])
-        covariances = np.stack([np.atleast_2d(np.cov(scaled[group == k].T)) for k in range(K)])
+    days, d = scaled.shape
+    score, walk = _ranks(_recent((scaled**2).sum(axis=1), 20.0)), np.zeros(days)
+    blend, stay = 0.0, 0.95
+    for _ in range(number):
+        walk, blend, stay = random.standard_normal((days,)), random.uniform(), random.uniform(0.7, 0.995)
+    if number:
+        score = (1 - blend) * score + blend * _ranks(_recent(walk, 60.0))
+    group = _ranks(score) * K // days
+    means, covariances = np.empty((K, d)), np.empty((K, d, d))
+    for k in range(K):
+        members = scaled[group == k]
+        means[k] = members.mean(axis=0)
+        away = members - means[k]
         # A short window of repeated prices can make a group constant.
-        covariances = covariances + 1e-3 * np.eye(scaled.shape[1])
-        uniform = np.full(K, 1 / K)
-        transition = stay * np.eye(K) + (1 - stay) * uniform
-        yield Parameters(uniform, transition, means, covariances)
+        covariances[k] = away.T @ away / (len(members) - 1) + 1e-3 * np.eye(d)
+    uniform = np.full(K, 1 / K)
+    return Parameters(uniform, stay * np.eye(K) + (1 - stay) * uniform, means, covariances)
 
 
 def _ranks(values: Floats) -> Floats:
@@ -191,13 +182,14 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
+@Kernel
 def _recent(values: Floats, half_life: float) -> Floats:
     """Exponentially weighted mean of each day and those before it."""
     keep = 0.5 ** (1 / half_life)
     result = np.empty_like(values)
-    level = float(values[: round(half_life)].mean())
-    for t, value in enumerate(values.tolist()):
-        level = keep * level + (1 - keep) * value
+    level = values[: round(half_life)].mean()
+    for t in range(len(values)):
+        level = keep * level + (1 - keep) * values[t]
         result[t] = level
     return result
 

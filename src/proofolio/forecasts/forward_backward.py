@@ -10,11 +10,11 @@ matrix ``P``, the recursions over days ``t = 0..T-1`` are
 
 Filtered probabilities are ``alpha_t / sum(alpha_t)`` (data up to ``t`` only),
 smoothed ones ``alpha_t beta_t / sum(alpha_t beta_t)`` (the whole window), and the
-likelihood is ``sum(alpha_{T-1})``. They are computed in two ways. `forward` and
+likelihood is ``sum(alpha_{T-1})``. They are computed in three ways. `forward` and
 `backward` work with logarithms and hold for any densities. `Expectations` solves two
-banded systems and is many times faster, or with numba walks over the days as machine
-code, faster still; it is what a daily refit uses, and it turns to the logarithms where
-its numbers would leave the range of doubles. Sources: Rabiner
+banded systems and is many times faster. With numba `proofolio.forecasts.regime_kernels`
+walks over the days as machine code, faster still. Both turn to the logarithms where
+their numbers would leave the range of doubles. Sources: Rabiner
 (1989), "A tutorial on hidden Markov models", section III; the halving below is the
 parallel scan of Hassan, Sarkka and Garcia-Fernandez (2021), "Temporal parallelization
 of inference in hidden Markov models", IEEE Transactions on Signal Processing 69.
@@ -29,7 +29,8 @@ import numpy as np
 from scipy.linalg.lapack import dtbtrs
 
 from proofolio.arrays import Floats
-from proofolio.compiled import Kernel, active
+from proofolio.compiled import active
+from proofolio.forecasts.regime_kernels import ENTERED, LOG_2_PI, LOST, OPEN, walk, walk_forward
 
 # Doubles end at 1e308: between these bounds products of a forward and a backward weight are still exact.
 SAFE_RANGE = (1e-140, 1e140)
@@ -66,13 +67,15 @@ def log_densities(returns: Floats, means: Floats, covariances: Floats) -> Floats
     numpy.linalg.LinAlgError
         If a covariance is not positive definite.
     """
-    factors = np.linalg.cholesky(covariances)
     result = np.empty((len(returns), len(means)))
-    for k, (mean, factor) in enumerate(zip(means, factors, strict=True)):
-        distances = np.linalg.solve(factor, (returns - mean).T)
-        log_volume = np.log(np.diagonal(factor)).sum()
-        result[:, k] = -0.5 * (distances**2).sum(axis=0) - log_volume
-    return np.asarray(result - 0.5 * means.shape[1] * np.log(2 * np.pi))
+    whitening = np.linalg.inv(np.linalg.cholesky(covariances))
+    for k, (mean, whiten) in enumerate(zip(means, whitening, strict=True)):
+        away = returns - mean
+        # a product of numbers is that of the machine code to the last bit: far from the mean each bit counts
+        white = away @ whiten.T if len(mean) > 1 else away * whiten
+        constant = -0.5 * len(mean) * LOG_2_PI + np.log(np.diagonal(whiten)).sum()
+        result[:, k] = constant - 0.5 * (white * white).sum(axis=1)
+    return result
 
 
 def _product(left: Floats, right: Floats) -> Floats:
@@ -163,16 +166,8 @@ class Expectations:
         self._part = T
 
     def __call__(self, initial: Floats, transition: Floats, log_b: Floats) -> Expected:
-        """Return the expectations under (K,) `initial`, (K, K) `transition` and (K, T) log-densities."""
-        if active():
-            smoothed, transitions = np.empty(log_b.shape[::-1]), np.empty(transition.shape)
-            nats = _walked(initial, transition, log_b, smoothed, transitions)
-            if math.isfinite(nats) and np.isfinite(transitions).all():
-                return Expected(nats, smoothed, transitions)
-        return self.by_systems(initial, transition, log_b)
-
-    def by_systems(self, initial: Floats, transition: Floats, log_b: Floats) -> Expected:
-        """Return the same from the banded systems, the reference of the machine code."""
+        """Return the expectations under (K,) `initial`, (K, K) `transition` and (T, K) log-densities."""
+        log_b = np.ascontiguousarray(log_b.T)
         # Densities relative to the likeliest regime's: a day far from all of them does not underflow.
         top = np.maximum.reduce(log_b)
         b = np.exp(log_b - top)
@@ -182,13 +177,16 @@ class Expectations:
         together *= b[:, 1:]
         np.divide(self._ones @ together, self._ones @ b[:, :-1], out=guess[1:])
         b /= guess
-        while self._part >= LEAST_PART:
+        found = None
+        while found is None and self._part >= LEAST_PART:
             found = self._solved(initial, transition, b)
-            if found is not None:
-                known = float(np.log(guess).sum() + top.sum())
-                return Expected(found.log_likelihood + known, found.smoothed, found.transitions)
-            self._part = -(-self._part // 4)
-        return _by_logarithms(initial, transition, log_b)
+            if found is None:
+                self._part = -(-self._part // 4)
+        if found is None:  # a guess of none is no help
+            guess[~((guess > 0.0) & (guess < np.inf))] = 1.0
+            found = _by_logarithms(initial, transition, log_b - top - np.log(guess))
+        known = float(np.log(guess).sum() + top.sum())
+        return Expected(found.log_likelihood + known, found.smoothed, found.transitions)
 
     def _solved(self, initial: Floats, transition: Floats, b: Floats) -> Expected | None:
         """Return the expectations under densities over their guesses; None where a sum leaves the range."""
@@ -208,6 +206,11 @@ class Expectations:
             if not (SAFE_RANGE[0] <= carried.min() and carried.max() <= SAFE_RANGE[1]):
                 return None
             totals.append(float(carried[-1]))
+        if transition.min() < OPEN:
+            carried = np.vstack([initial, alpha[:-1] @ transition])
+            lost = (alpha[:-1] < LOST) & (carried[:-1] > 0.0)
+            if (lost[:, :, None] & (transition > 0.0) & (carried[1:, None, :] < ENTERED)).any():
+                return None
         for (start, stop), total in zip(reversed(parts), reversed(totals), strict=False):
             beta[stop - 1] = 1.0 if stop == T else transition @ (b[:, stop] * beta[stop])
             beta[stop - 1] /= total  # now alpha times beta is one on every day
@@ -230,64 +233,8 @@ class Expectations:
         sides[start:stop] = dtbtrs(band, side, "L", transposed, "U", overwrite_b=1)[0].reshape(-1, K)
 
 
-@Kernel
-def _walked(
-    initial: Floats, transition: Floats, log_b: Floats, smoothed: Floats, transitions: Floats
-) -> float:
-    """Fill (T, K) `smoothed` and (K, K) `transitions`, and return the log-likelihood; NaN where a day has no weight.
-
-    The forward weights of a day are divided by their sum, so that the next density is p(r_t | r_0, ..., r_{t-1}); the
-    backward weights by the same numbers.
-    """
-    K, T = log_b.shape
-    b = np.empty((T, K))
-    nats, product = 0.0, 1.0
-    for t in range(T):
-        top = log_b[0, t]
-        for k in range(1, K):
-            top = max(top, log_b[k, t])
-        nats += top
-        total = 0.0
-        for k in range(K):
-            below = log_b[k, t] - top
-            b[t, k] = 1.0 if below == 0.0 else math.exp(below)
-            weight = 0.0
-            if t == 0:
-                weight = initial[k]
-            else:
-                for j in range(K):
-                    weight += smoothed[t - 1, j] * transition[j, k]
-            smoothed[t, k] = weight * b[t, k]
-            total += smoothed[t, k]
-        if not total > 0.0:  # NaN is not above 0 either
-            return math.nan
-        for k in range(K):
-            smoothed[t, k] /= total
-            b[t, k] /= total
-        product *= total
-        if not 1e-200 < product < 1e200:  # one logarithm for many days
-            nats += math.log(product)
-            product = 1.0
-    nats += math.log(product)
-    backward, before = np.ones(K), np.empty(K)
-    transitions[:, :] = 0.0
-    for t in range(T - 2, -1, -1):
-        for k in range(K):
-            backward[k] *= b[t + 1, k]
-        for j in range(K):
-            before[j] = 0.0
-            for k in range(K):
-                step = transition[j, k] * backward[k]
-                before[j] += step
-                transitions[j, k] += smoothed[t, j] * step
-        for j in range(K):
-            backward[j] = before[j]
-            smoothed[t, j] *= before[j]
-    return nats
-
-
 def _by_logarithms(initial: Floats, transition: Floats, log_b: Floats) -> Expected:
-    """Return the expectations where numbers leave the range of doubles."""
+    """Return the expectations where numbers leave the range of doubles, from (K, T) log-densities."""
     with np.errstate(divide="ignore"):
         log_initial, log_transition = np.log(initial), np.log(transition)
     alpha = forward(log_initial, log_transition, log_b.T)
@@ -295,3 +242,32 @@ def _by_logarithms(initial: Floats, transition: Floats, log_b: Floats) -> Expect
     nats = log_sum_exp(alpha[-1], axis=0)
     steps = alpha[:-1, :, None] + log_transition + (log_b.T[1:] + beta[1:])[:, None, :]
     return Expected(float(nats), normalised(alpha + beta), np.exp(steps - nats).sum(axis=0))
+
+
+def filtered(initial: Floats, transition: Floats, log_b: Floats) -> tuple[Floats, float]:
+    """Return ``P(regime on day t | days up to t)``, (T, K), and the log-likelihood, from (T, K) log-densities."""
+    if active():
+        found = np.empty(log_b.shape)
+        nats = walk_forward(_own(initial), _own(transition), _own(log_b), found)
+        if math.isfinite(nats):
+            return found, nats
+    with np.errstate(divide="ignore"):
+        alpha = forward(np.log(initial), np.log(transition), log_b)
+    return normalised(alpha), float(log_sum_exp(alpha[-1], axis=0))
+
+
+def smoothed(initial: Floats, transition: Floats, log_b: Floats) -> Floats:
+    """Return ``P(regime on day t | all days)``, (T, K), from (T, K) log-densities."""
+    if active():
+        found = np.empty(log_b.shape)
+        nats = walk(_own(initial), _own(transition), _own(log_b), found, np.empty(transition.shape))
+        if math.isfinite(nats):
+            return np.asarray(found / found.sum(axis=1, keepdims=True))  # rounding adds up over the days
+    with np.errstate(divide="ignore"):
+        log_initial, log_transition = np.log(initial), np.log(transition)
+    return normalised(forward(log_initial, log_transition, log_b) + backward(log_transition, log_b))
+
+
+def _own(array: Floats) -> Floats:
+    """Return a copy as machine code takes it: it is compiled for each kind of array anew."""
+    return np.array(array, np.float64, order="C")

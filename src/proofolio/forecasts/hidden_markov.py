@@ -246,7 +246,8 @@ def collapsed(estimate: Estimate) -> bool:
     covariances = estimate.parameters.covariances
     if not np.isfinite(covariances).all():  # of a regime without any days
         return True
-    smallest = float(np.linalg.eigvalsh(covariances).min())
+    one = covariances.shape[1] == 1  # a matrix of one number is its eigenvalue
+    smallest = float(covariances.min() if one else np.linalg.eigvalsh(covariances).min())
     # written so that NaN has collapsed too
     return not (float(estimate.shares.min()) >= LEAST_SHARE and smallest >= LEAST_VARIANCE)
 

@@ -11,13 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
-from proofolio.forecasts.forward_backward import (
-    backward,
-    forward,
-    log_densities,
-    log_sum_exp,
-    normalised,
-)
+from proofolio.forecasts.forward_backward import filtered, log_densities, smoothed
 
 OrderBy = Literal["mean", "volatility"]
 
@@ -79,8 +73,7 @@ class RegimeFit:
         BadData
             If a return is missing or infinite, or the series are not those fitted.
         """
-        log_b, log_initial, log_transition = self._logarithms(returns)
-        return normalised(forward(log_initial, log_transition, log_b))
+        return filtered(self.initial, self.transition, self._log_densities(returns))[0]
 
     def smoothed_probabilities(self, returns: pd.DataFrame | ArrayLike) -> Floats:
         """Return ``P(regime on day t | all returns given)``, (T, K).
@@ -93,9 +86,7 @@ class RegimeFit:
         BadData
             If a return is missing or infinite, or the series are not those fitted.
         """
-        log_b, log_initial, log_transition = self._logarithms(returns)
-        alpha = forward(log_initial, log_transition, log_b)
-        return normalised(alpha + backward(log_transition, log_b))
+        return smoothed(self.initial, self.transition, self._log_densities(returns))
 
     def labels(self, returns: pd.DataFrame | ArrayLike) -> NDArray[np.int64]:
         """Return the regime of the largest smoothed probability, (T,) integers from 0.
@@ -116,21 +107,16 @@ class RegimeFit:
         BadData
             If a return is missing or infinite, or the series are not those fitted.
         """
-        log_b, log_initial, log_transition = self._logarithms(returns)
-        last = forward(log_initial, log_transition, log_b)[-1]
-        return float(log_sum_exp(last, axis=0))
+        return filtered(self.initial, self.transition, self._log_densities(returns))[1]
 
-    def _logarithms(self, returns: pd.DataFrame | ArrayLike) -> tuple[Floats, Floats, Floats]:
+    def _log_densities(self, returns: pd.DataFrame | ArrayLike) -> Floats:
         values, names = driving_series(returns)
         if values.shape[1] != len(self.names) or (isinstance(returns, pd.DataFrame) and names != self.names):
             raise BadData(
                 f"the regimes were fitted on {', '.join(self.names)} but the returns "
                 f"are {', '.join(names)}; give the same series in the same order."
             )
-        with np.errstate(divide="ignore"):
-            log_initial, log_transition = np.log(self.initial), np.log(self.transition)
-        log_b = log_densities(values, self.means, self.covariances)
-        return log_b, log_initial, log_transition
+        return log_densities(values, self.means, self.covariances)
 
 
 def driving_series(

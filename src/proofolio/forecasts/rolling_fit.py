@@ -12,7 +12,14 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
-from proofolio.forecasts.expectation_maximisation import Estimate, Parameters, ascend, cold_starts
+from proofolio.forecasts.expectation_maximisation import (
+    Estimate,
+    Fitted,
+    Parameters,
+    ascend,
+    cold_start,
+    cold_starts,
+)
 from proofolio.forecasts.hidden_markov import (
     check_days,
     check_moving,
@@ -112,9 +119,6 @@ SAME = 0.01
 # Other maxima followed beside the best, and nats below the best at which one is let go.
 RIVALS = 2
 HOPELESS = 20.0
-
-# An estimate and the smoothed probabilities of the window under it.
-Fitted = tuple[Estimate, Floats]
 
 
 class RollingFit:
@@ -235,7 +239,7 @@ class RollingFit:
 
     def _another(self, scaled: Floats, number: int) -> Fitted | None:
         """Fit the window from one cold start, the `number`-th tried."""
-        *_, start = cold_starts(scaled, self._K, 1 + number % self._starts, self._seed + number)
+        start = cold_start(scaled, self._K, number % self._starts, self._seed + number)
         return ascend(scaled, start, COLD_ITERATIONS, self._tolerance)
 
     def _cold(self, scaled: Floats) -> Fitted:

@@ -20,6 +20,7 @@ __all__ = [
     "not_negative",
     "number",
     "numbers",
+    "positive",
     "round_lot_sizes",
     "turnover_limits",
     "weight_bounds",
@@ -68,6 +69,14 @@ def number(name: str, value: Any) -> float:
     if found.shape or isinstance(value, (bool, np.bool_)):
         raise BadData(f"{name} is {value!r}; it must be one number")
     return float(found)
+
+
+def positive(name: str, value: Any) -> float:
+    """Return one finite number above 0."""
+    found = number(name, value)
+    if not 0.0 < found < np.inf:
+        raise BadData(f"{name} is {found:g}; it must be a positive number")
+    return found
 
 
 def each_asset(name: str, value: ArrayLike, n: int) -> Floats:

@@ -20,6 +20,7 @@ __all__ = [
     "write_document",
     "write_markdown",
     "write_page",
+    "write_picture",
     "write_tables",
 ]
 
@@ -75,6 +76,11 @@ def write_page(path: Path, page: str, *, named: bool = False) -> None:
 def write_markdown(path: Path, text: str) -> None:
     """Write Markdown, as `write_page`; its first line says who wrote it."""
     _write(path, f"{MARKDOWN_MARK}\n\n{text}", named=False)
+
+
+def write_picture(path: Path, svg: str) -> None:
+    """Write an SVG file, as `write_page`; its first line says who wrote it."""
+    _write(path, f"{MARKDOWN_MARK}\n{svg}\n", named=False)
 
 
 def write_document(path: Path, document: Mapping[str, Any], *, named: bool = False) -> None:

@@ -1,23 +1,53 @@
-"""The report of an experiment with views: differences with their intervals, placebos, confidences over time."""
+"""Reports on views: the posterior of today, the experiment with its placebos, and frontiers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
+from proofolio.backtesting.view_frontier import ViewFrontier
+from proofolio.forecasts.views.view_posterior import ViewPosterior
+from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
+from proofolio.report.view_charts import (
+    confidence_chart,
+    differences_chart,
+    frontier_chart,
+    placebo_chart,
+    posterior_chart,
+    whole_name,
+)
 
-__all__ = ["claims_table", "differences_table", "said_sentences", "strategies_table", "views_page"]
+__all__ = [
+    "claims_table",
+    "differences_table",
+    "frontier_page",
+    "frontier_pictures",
+    "frontier_sentences",
+    "frontier_table",
+    "posterior_page",
+    "posterior_pictures",
+    "posterior_sentences",
+    "posterior_tables",
+    "said_sentences",
+    "strategies_table",
+    "views_page",
+    "views_pictures",
+]
 
-BOTH = "both views at once"
-WHOLE = (BOTH, "H = ")  # how a difference begins whose name says both its sides
+
+CONFIDENCES = (
+    "Shaded: weeks in which a regime is believed in both assets; in others what was believed last is kept."
+)
+FRONTIERS = (
+    "A point for each risk aversion. The halves are those of the calendar: what is picked in the first is worth what "
+    "the second shows."
+)
 
 
 def claims_table(found: Sequence[Claim]) -> Table:
@@ -30,7 +60,7 @@ def differences_table(found: ViewExperiment) -> Table:
     """Return the rule less each alternative, % a year, with the 95 % interval."""
     rows = [
         (
-            d.name if d.name.startswith(WHOLE) else f"the rule less {d.name}",
+            whole_name(d, "the rule less "),
             f"{d.mean:+.2f}",
             f"{d.low:+.2f}",
             f"{d.high:+.2f}",
@@ -80,74 +110,81 @@ def said_sentences(found: ViewExperiment) -> list[str]:
             f"{s['believed']:.0%} of asset-weeks; what is kept is {s['stale_mean']:.1f} weeks old on average, "
             f"{s['stale_95']:.0f} at the 95th of 100; {s['collapsed']:.1%} of fits have collapsed."
         ),
-        (
-            f"{s['plans'] - s['unproved']:,.0f} of {s['plans']:,.0f} plans are proved optimal within 1e-6; the largest "
-            f"proven gap is {s['largest_gap']:.1e}."
-        ),
+        _proved(s["plans"], s["unproved"], s["largest_gap"]),
     ]
 
 
-@chart_style
-def differences_chart(found: ViewExperiment) -> Figure:
-    """Draw the differences with their intervals."""
-    figure = new_figure(
-        "differences",
-        "Differences of certainty equivalents with 95 % intervals",
-        0.9 + 0.36 * len(found.differences),
+def _proved(plans: float, unproved: float, largest_gap: float) -> str:
+    return (
+        f"{plans - unproved:,.0f} of {plans:,.0f} plans are proved optimal within 1e-6; the largest proven gap is "
+        f"{largest_gap:.1e}."
     )
-    axes = figure.add_subplot()
-    for k, d in enumerate(found.differences):
-        colour = COLOURS["s2" if d.decided else "s0"]
-        axes.plot([d.low, d.high], [k, k], color=colour, linewidth=2.2)
-        axes.plot([d.mean], [k], "o", color=colour, markersize=6)
-    axes.axvline(0.0, color=COLOURS["muted"], linewidth=0.9)
-    axes.set_yticks(
-        range(len(found.differences)),
-        [d.name if d.name.startswith(BOTH) else f"less {d.name}" for d in found.differences],
+
+
+def posterior_tables(found: ViewPosterior) -> tuple[Table, Table]:
+    """Return the views and the assets, a row each."""
+    return _frame("view", found.table()), _frame("asset", found.assets())
+
+
+def posterior_sentences(found: ViewPosterior) -> list[str]:
+    """Return Theil's test, and what the columns are where they do not say it."""
+    lines = [f"Surprise (Theil): {found.surprise['statistic']:.3g}, p = {found.surprise['p']:.2g}"]
+    if "r_hat" in found.evidence:
+        lines.append(
+            "r_hat is what the regimes say, with its standard error; bp are basis points a day, age is in weeks."
+        )
+    if found.pull.isna().any():
+        lines.append("A view that says what the prior says has no way to go: its pull is -.")
+    return lines
+
+
+def posterior_pictures(found: ViewPosterior) -> dict[str, Figure]:
+    """Return prior, posterior and views as bars."""
+    return {"posterior": posterior_chart(found)}
+
+
+def posterior_page(found: ViewPosterior, source: str, command: str) -> str:
+    """Return the page of a posterior."""
+    views, assets = posterior_tables(found)
+    return page(
+        "What views do to expected returns",
+        f"{source}: {len(found.mean)} assets, {len(found.pull)} views, {found.periods:g} periods a year.",
+        [
+            section(
+                "Prior, posterior and views",
+                *(chart(inline_svg(figure)) for figure in posterior_pictures(found).values()),
+                views.html("dense"),
+                *(paragraph(sentence) for sentence in posterior_sentences(found)),
+            ),
+            section("Assets", assets.html("compact"), paragraph(f"Made by `{command}`.")),
+        ],
     )
-    axes.invert_yaxis()
-    axes.set_xlabel("% a year")
-    return figure
 
 
-@chart_style
-def placebo_chart(found: ViewExperiment) -> Figure:
-    """Draw the placebos' certainty equivalents and where the rule stands among them."""
-    figure = new_figure(
-        "placebos", "Certainty equivalents with shifted confidences, and that of the rule", 2.6
-    )
-    axes = figure.add_subplot()
-    axes.hist(found.placebos, bins=min(12, max(4, len(found.placebos) // 2)), color=COLOURS["s0"], alpha=0.7)
-    axes.axvline(found.strategies["rule"]["certainty_equivalent"], color=COLOURS["s2"], linewidth=2.0)
-    axes.set_xlabel("certainty equivalent, % a year; the line is the rule")
-    axes.set_ylabel("shifts")
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    return figure
+def _frame(first: str, frame: pd.DataFrame) -> Table:
+    """Return a data frame as a table: three digits, ``-`` where there is no number."""
+
+    def text(value: object) -> str:
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        return "-" if value != value else f"{value:.3g}"
+
+    rows = [(str(name), *(text(value) for value in row)) for name, *row in frame.itertuples()]
+    return Table((first, *frame.columns), rows, range(1, frame.shape[1] + 1))
 
 
-@chart_style
-def confidence_chart(found: ViewExperiment) -> Figure:
-    """Draw the confidences in both views of the pair whose two confidences differ most, and of a usual one."""
-    figure = new_figure("confidences", "Confidence in two opposite views over time", 3.4)
-    up, down = found.confidence
-    spread = np.abs(up.mean(axis=1) - down.mean(axis=1))
-    order = np.argsort(spread, kind="stable")
-    panels = figure.subplots(1, 2, sharey=True)
-    for axes, i, title in zip(panels, (order[-1], order[len(order) // 2]), ("widest", "usual"), strict=True):
-        a, b = (found.names[k] for k in found.pairs[i])
-        axes.plot(up[i], color=COLOURS["s0"], label=f"{a} - {b}")
-        axes.plot(down[i], color=COLOURS["s1"], label=f"{b} - {a}")
-        axes.set_title(f"{title}: {a}, {b}")
-        axes.set_xlabel("week of the window")
-        axes.set_ylim(-0.02, 1.02)
-        axes.legend(loc="upper right")
-    panels[0].set_ylabel("confidence")
-    return figure
+def views_pictures(found: ViewExperiment) -> dict[str, Figure]:
+    """Return the drawings of the experiment by name."""
+    return {
+        "differences": differences_chart(found),
+        "placebos": placebo_chart(found),
+        "confidences": confidence_chart(found),
+    }
 
 
 def views_page(found: ViewExperiment, source: str, command: str) -> str:
     """Return the page."""
-    d = found.design
+    d, drawn = found.design, {name: inline_svg(figure) for name, figure in views_pictures(found).items()}
     best = next(x for x in found.differences if x.name == "shifted confidences")
     return page(
         "Views with confidence from regimes",
@@ -167,7 +204,7 @@ def views_page(found: ViewExperiment, source: str, command: str) -> str:
                 "Does it help?",
                 paragraph(found.sentence()),
                 chart(
-                    inline_svg(differences_chart(found)),
+                    drawn["differences"],
                     "Dots are means, lines the 95 % interval of a bootstrap over blocks of 26 calendar weeks.",
                 ),
                 differences_table(found).html(),
@@ -178,11 +215,11 @@ def views_page(found: ViewExperiment, source: str, command: str) -> str:
                     "A placebo is the rule with its confidences shifted in time: the same numbers, the same "
                     "persistence, and no knowledge of the day."
                 ),
-                chart(inline_svg(placebo_chart(found))),
+                chart(drawn["placebos"]),
                 *(paragraph(sentence) for sentence in said_sentences(found)),
             ),
             section("What was earned", strategies_table(found).html("dense")),
-            section("Confidence over time", chart(inline_svg(confidence_chart(found)))),
+            section("Confidence over time", chart(drawn["confidences"], CONFIDENCES)),
             section(
                 "What this is not",
                 paragraph(
@@ -190,6 +227,60 @@ def views_page(found: ViewExperiment, source: str, command: str) -> str:
                     "invested. The market's weights are equal on the first day and drift. Costs are charged in the "
                     "simulation as the plans expect them. Assets that survived are all there is."
                 ),
+                paragraph(f"Made by `{command}`."),
+            ),
+        ],
+    )
+
+
+def frontier_table(found: ViewFrontier) -> Table:
+    """Return the rule's return at equal risk less that of each alternative, by horizon and half."""
+    rows = [
+        (
+            f"{H}",
+            half,
+            f"the rule less {d.name}",
+            f"{d.mean:+.2f}",
+            f"{d.low:+.2f}",
+            f"{d.high:+.2f}",
+            ("yes", "notable") if d.decided else "no",
+        )
+        for (H, half), differences in found.differences.items()
+        for d in differences
+    ]
+    head = ("H", "weeks", "return at equal risk, % a year", "mean", "from", "to", "0 is outside")
+    return Table(head, rows, (3, 4, 5))
+
+
+def frontier_sentences(found: ViewFrontier) -> list[str]:
+    """Return what is to be known about the plans, and what came out."""
+    return [
+        _proved(found.plans, found.unproved, found.largest_gap),
+        found.sentence(),
+    ]
+
+
+def frontier_pictures(found: ViewFrontier) -> dict[str, Figure]:
+    """Return the drawing of the frontiers."""
+    return {"frontier": frontier_chart(found)}
+
+
+def frontier_page(found: ViewFrontier, source: str, command: str) -> str:
+    """Return the page of frontiers."""
+    d = found.design
+    drawn = [chart(inline_svg(figure), FRONTIERS) for figure in frontier_pictures(found).values()]
+    risks = ", ".join(f"{g:g}" for g in found.gamma_risks)
+    return page(
+        "Views with confidence from regimes: frontiers",
+        f"{source}: {len(found.names)} assets, {d.pairs} pairs drawn at random, each with a window of {d.weeks} weeks "
+        f"drawn from {found.decisions}; both opposite views of {100 * d.yearly:g} % a year at risk aversions of "
+        f"{risks}; rule: {d.name}; {d.shifts} shifts.",
+        [
+            section("Return against risk", *drawn),
+            section(
+                "At equal risk",
+                frontier_table(found).html("dense"),
+                *(paragraph(sentence) for sentence in frontier_sentences(found)),
                 paragraph(f"Made by `{command}`."),
             ),
         ],

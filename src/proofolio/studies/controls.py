@@ -8,8 +8,8 @@ from time import perf_counter
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from proofolio.errors import DoubtfulEstimate, Imprecise
-from proofolio.models.arguments import each_asset
+from proofolio.errors import DoubtfulEstimate, DoubtfulUnits, Imprecise
+from proofolio.models.arguments import each_asset, positive
 from proofolio.models.control.experiments import Experiment
 from proofolio.models.control.regime_control import RegimeControl
 
@@ -51,8 +51,12 @@ def controlled(
         That asked for it.
     """
     began = perf_counter()
+    positive("gamma", gamma), positive("limits", limits)  # before the fit, which takes seconds
+    if eta is not None:
+        positive("eta", eta)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", DoubtfulEstimate)
+        warnings.simplefilter("always", DoubtfulUnits)
         warnings.simplefilter("always", Imprecise)
         control = RegimeControl.fit(prices, regimes, gamma=gamma, eta=0.1 if eta is None else eta)
         found, names = control.calibration, list(map(str, prices.columns))

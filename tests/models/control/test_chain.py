@@ -168,3 +168,21 @@ def test_regimes_that_alternate_are_no_chain_in_continuous_time():
         pf.DoubtfulEstimate, match="off by up to 1; regimes that alternate need shorter periods"
     ):
         pf.RegimeChain.from_transition([[0.0, 1.0], [1.0, 0.0]], 12)
+
+
+def test_times_and_seeds_that_are_none_are_refused_in_a_sentence():
+    chain = pf.RegimeChain([[-1.0, 1.0], [3.0, -3.0]])
+    for call, words in (
+        (lambda: chain.transition("a"), "dt is not an array of numbers"),
+        (lambda: chain.transition(-1.0), "dt is -1; give years, 0 or more"),
+        (lambda: chain.simulate(2, "a", 12), "years is not an array of numbers"),
+        (lambda: chain.simulate(2, 1, 0), "periods_per_year is 0; it must be a positive number"),
+        (lambda: chain.simulate(2, 1, 12, -3), "seed is -3; it must be a whole number from 0"),
+        (lambda: chain.simulate(10**9, 1000, 252), "GB and more: give fewer paths"),
+        (
+            lambda: pf.RegimeChain.from_transition([[0.9, 0.1], [0.1, 0.9]], "a"),
+            "periods_per_year is not an array",
+        ),
+    ):
+        with pytest.raises(pf.BadData, match=words):
+            call()

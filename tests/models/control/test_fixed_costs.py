@@ -8,6 +8,7 @@ from scipy import optimize
 
 from proofolio.models.control.bound import least_losses
 from proofolio.models.control.policies import Lookahead, OneStep, in_steps
+from proofolio.models.portfolio.plan_set import PlanSet
 
 from .policy_problems import random_control
 from .test_bound import quiet
@@ -64,7 +65,7 @@ def test_a_trade_is_made_where_it_pays_over_the_plan():
     assert np.abs(far).max() > 0.01
     settled = theta + far
     assert (Lookahead(control, 2.0).trade(settled, z) == 0.0).all()
-    dear = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=10.0, eta=0.01)
+    dear = random_control(np.random.default_rng(3), 2, 2, limits=0.3, fixed=10.0, eta=0.01, units="year")
     assert (Lookahead(dear, 2.0).trade(theta, z) == 0.0).all()
 
 
@@ -127,3 +128,18 @@ def path_loss(control, discrete, z, held, values, pattern):
         )
         before = y
     return total
+
+
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
+def test_gross_exposure_of_one_asset_is_a_box_for_fixed_costs_too(seconds):
+    gross = PlanSet(1, 1, -5.0, 5.0, net=(-np.inf, np.inf), gross=0.3)
+    z = np.array([[0, 0, 1, 1, 0], [1, 1, 1, 0, 0]])
+    found = []
+    for limits in (0.3, gross):
+        control = random_control(
+            np.random.default_rng(3), 2, 1, horizon=1.0, limits=limits, fixed=0.002, eta=0.01
+        )
+        held, never = np.full((2, 1), 0.1), np.full(2, np.inf)
+        found.append(least_losses(control, in_steps(control, 4), z, held, never, seconds)[0])
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+    assert found[0].min() > 1e-4

@@ -34,6 +34,22 @@ from .problems import market
         ({"l1": [0.1, 0.1, 0.1]}, r"l1 has shape \(3,\)"),
         ({"factors": {"B": np.zeros((2, 1))}}, "factors must have B, Phi, mean, S"),
         ({"units": "daily"}, "units is 'daily'"),
+        ({"horizon": np.inf}, "horizon is infinite: leave it out"),
+        ({"horizon": np.nan}, "horizon holds NaN"),
+        ({"limits": 0.0}, "limits is 0; give the largest size of a position, above 0"),
+        ({"limits": -1.0}, "limits is -1; give the largest size"),
+        ({"limits": np.nan}, "limits holds NaN"),
+        ({"factors": 3}, "factors must be Factors"),
+        ({"fixed": -0.1}, "fixed holds -0.1; it cannot be negative"),
+        (
+            {"Sigma": np.array([np.full((2, 2), 0.04)] * 3)},
+            "some portfolio has no risk, as where an asset repeats",
+        ),
+        (
+            {"chain": [[0.9, 0.1], [0.2, 0.8]]},
+            "row 0 sums to 1, not 0: a matrix of probabilities is read by Regime",
+        ),
+        ({"chain": np.full((3, 3), np.nan)}, "generator holds NaN"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(changed, sentence):
@@ -73,3 +89,67 @@ def test_the_cost_left_out_is_the_mean_covariance():
     control = pf.RegimeControl(**market(3))
     np.testing.assert_allclose(control.Lambda, market(3)["Sigma"].mean(axis=0))
     assert pf.RegimeControl(**market(3, Lambda=np.diag([1.0, 2, 3]))).Lambda_diagonal.tolist() == [1, 2, 3]
+
+
+STEPS = ({"steps_per_year": 0}, "steps_per_year is 0; it must be a positive number")
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "sentence"),
+    [
+        *((name, *STEPS) for name in ("lookahead", "receding", "one_step", "projected")),
+        ("one_step", {"steps_per_year": np.inf}, "steps_per_year is inf"),
+        ("one_step", {"steps_per_year": np.nan}, "steps_per_year holds NaN"),
+        ("lookahead", {"years": "two"}, "years is not an array of numbers"),
+        ("lookahead", {"iterations": 0}, "iterations is 0; it must be a whole number from 1"),
+        ("bound", {"policy": None, **STEPS[0]}, STEPS[1]),
+        ("bound", {"policy": None, "seed": -1}, "seed is -1; it must be a whole number from 0"),
+        ("bound", {"policy": None, "seconds_per_path": -1}, "seconds_per_path is -1; give seconds"),
+        ("choose", {"policies": [], "seed": 0.5}, "seed is 0.5"),
+        ("simulate", {"policies": {"mine": 3}}, "a policy has a method trade"),
+        ("simulate", {"policies": [], "years": np.inf}, "there is no policy"),
+        ("match_costs", {"costs": 0.001, "etas": []}, "etas is empty"),
+        ("policy_iteration", {"theta_grid": None}, "theta_grid is None; give increasing positions"),
+        ("policy_iteration", {"theta_grid": 5}, "theta_grid is 5; give increasing positions"),
+        ("policy_iteration", {"theta_grid": [-1, 0, 1], "tol": "a"}, "tol is not an array of numbers"),
+        ("policy_iteration", {"theta_grid": [-1, 0, 1], "report": 3}, "report is 3; give a function"),
+    ],
+)
+def test_methods_refuse_bad_arguments_in_a_sentence(method, arguments, sentence):
+    control = pf.RegimeControl(**market(2, Lambda=[0.02, 0.03], limits=1.0))
+    with pytest.raises(pf.BadData, match=sentence):
+        getattr(control, method)(**arguments)
+
+
+def test_simulations_refuse_what_they_cannot_hold_or_draw():
+    control = pf.RegimeControl(**market(2))
+    policy = control.one_step()
+    for years, words in (
+        (np.inf, "years is inf"),
+        ("a", "years is not an array"),
+        (0.01, "two periods or more"),
+    ):
+        with pytest.raises(pf.BadData, match=words):
+            control.simulate(policy, 2, years, 52)
+    with pytest.raises(
+        pf.BadData, match=r"1,000,000,000 paths of 1,260 steps need 1.01e\+04 GB and more: give fewer"
+    ):
+        control.simulate(policy, 10**9)
+    with pytest.raises(pf.BadData, match="filtered names one, which is no policy"):
+        control.simulate(policy, 2, 1, 12, filtered="one")
+    flat = pf.RegimeControl(**market(2, Sigma=np.array([np.full((2, 2), 0.04)] * 3), Lambda=[0.02, 0.03]))
+    with pytest.raises(
+        pf.BadData, match="Sigma is not positive definite in some regime, so no returns are drawn"
+    ):
+        flat.simulate(flat.one_step(), 2, 1, 12)
+
+
+def test_values_on_a_grid_refuse_what_is_no_position_or_regime():
+    grid = pf.RegimeControl(**market(1, l1=0.01, limits=1.0)).policy_iteration([-1, 0, 1])
+    for call, words in (
+        (lambda: grid.rate([np.nan], 0), "theta holds NaN"),
+        (lambda: grid.value([np.nan], 0), "theta holds NaN"),
+        (lambda: grid.no_trade_region("calm"), "z is 'calm'"),
+    ):
+        with pytest.raises(pf.BadData, match=words):
+            call()

@@ -5,6 +5,9 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import proofolio as pf
+from proofolio.models.control.equations import Equations
+from proofolio.models.control.power_series import PowerSeries
+from proofolio.models.control.runge_kutta import RungeKutta
 
 from .problems import market, non_diagonal, reward
 
@@ -280,3 +283,71 @@ def test_a_position_without_risk_has_no_target():
     )
     with pytest.raises(pf.BadData, match="carries no risk"):
         control.riccati().targets()
+
+
+def test_power_series_meet_the_tangent_that_one_regime_and_asset_have():
+    """A' = q - A^2 / eta has the solution sqrt(q eta) tanh(s sqrt(q / eta)), also between the steps, and its slope."""
+    q, eta, years = 0.12, 0.002, 0.7
+    equations = Equations(np.zeros((1, 1)), eta, 0.0, np.full((1, 1, 1), q), np.zeros((1, 1)))
+    series = PowerSeries(equations, np.zeros((1, 2, 2)), years)
+    while series.s < years:
+        series.step()
+    speed = np.sqrt(q / eta)
+    for s in (1e-5, 0.01, 0.1234, 0.3, 0.699999, years):
+        Q, slope = series.at(s)
+        assert Q[0, 0, 0] == pytest.approx(np.sqrt(q * eta) * np.tanh(s * speed), rel=1e-12)
+        assert slope[0, 0, 0] == pytest.approx(q / np.cosh(s * speed) ** 2, rel=1e-8, abs=1e-12 * q)
+    assert series.Q[0, 0, 0] == pytest.approx(np.sqrt(q * eta) * np.tanh(years * speed), rel=1e-12)
+
+
+def test_power_series_say_where_the_solution_ends():
+    """A' = -A^2 / eta from -a is -a / (1 - a s / eta): it grows without bound at s = eta / a."""
+    equations = Equations(np.zeros((1, 1)), 0.5, 0.0, np.zeros((1, 1, 1)), np.zeros((1, 1)))
+    start = np.zeros((1, 2, 2))
+    start[0, 0, 0] = -2.0
+    series = PowerSeries(equations, start, 1.0)
+    while not series.failed:
+        series.step()
+    assert series.s == pytest.approx(0.25, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"drift": True},
+        {"factors": {"B": np.full((2, 1), 0.1), "Phi": [[2.0]], "mean": [0.3], "S": [[0.4]]}},
+    ],
+    ids=["plain", "drift", "factors"],
+)
+def test_power_series_and_runge_kutta_meet(options):
+    control = pf.RegimeControl(**market(2, horizon=1.0, **options))
+    equations, _ = Equations.of(control)
+    found = []
+    for method in (PowerSeries, RungeKutta):
+        march = method(equations, np.zeros_like(equations.R), 1.0)
+        while march.s < 1.0:
+            march.step()
+        found.append((march.Q, *march.at(0.37)))
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10 * np.abs(theirs).max())
+
+
+@pytest.mark.parametrize("horizon", [None, 2.0])
+def test_what_the_rate_earns_is_the_value_within_three_standard_errors(horizon):
+    control = pf.RegimeControl(**market(3, rho=1.0, horizon=horizon, eta=0.1))
+    value, start, n, dt = control.riccati(), np.array([2.0, -1.0, 0.5]), 400, 0.04
+    years = 6.0 if horizon is None else horizon  # e^-6 of the value is left
+    rng, theta, z = np.random.default_rng(3), np.tile(start, (n, 1)), np.full(n, 1)
+    earned, P = np.zeros(n), np.cumsum(control.chain.transition(dt), axis=1)
+    for k in range(round(years / dt)):
+        now = value if horizon is None else value.at((k + 0.5) * dt)
+        middle = theta + 0.5 * dt * now.rate(theta, z)  # the rate half a step on: errors of the square of dt
+        u = now.rate(middle, z)
+        earned += np.exp(-control.rho * (k + 0.5) * dt) * dt * reward(control, middle, z, u)
+        theta = theta + dt * u
+        z = (rng.random(n)[:, None] >= P[z]).sum(axis=1).clip(max=control.m - 1)
+    error = earned.std() / np.sqrt(n)
+    expected = value.at(0.0).value(start, 1) if horizon else value.value(start, 1)
+    assert abs(earned.mean() - expected) <= 3 * error + np.exp(-6.0) * abs(expected)
+    assert error < 0.03 * abs(expected)

@@ -29,8 +29,10 @@ def test_weights_that_do_not_add_up_are_refused(w0):
 def test_money_in_no_asset_is_said_and_invested():
     """From cash alone every plan buys as much at first: the best one is that without any price of trading."""
     model = MeanVariance(3, 1, gamma_risk=5.0, gamma_trade=0.05)
-    free = MeanVariance(3, 1, gamma_risk=5.0, gamma_trade=0.0).stepper().solve(MEAN, SIGMA, [1.0, 0.0, 0.0])
-    step = model.stepper().solve(MEAN, SIGMA, np.zeros(3), uninvested=1.0)
+    alone = MeanVariance(3, 1, gamma_risk=5.0, gamma_trade=0.0)
+    # the objective hardly changes around its best plan: weights are as near to it as the root of the gap
+    free = alone.stepper(tolerance=1e-9).solve(MEAN, SIGMA, [1.0, 0.0, 0.0])
+    step = model.stepper(tolerance=1e-9).solve(MEAN, SIGMA, np.zeros(3), uninvested=1.0)
     assert step.ok
     assert pytest.approx(free.W, abs=2e-4) == step.W
     assert step.objective == pytest.approx(free.objective - 0.05, abs=1e-7)

@@ -32,7 +32,7 @@ def utility(W, mu, sigma, w0, costs, risk, price):
 
 @pytest.mark.parametrize("H", [1, 3])
 @pytest.mark.parametrize("bounds", [{}, {"upper": 0.4}, {"lower": -0.2, "upper": 0.8}], ids=str)
-def test_a_batch_proves_what_single_steps_prove(bounds, H):
+def test_a_batch_proves_what_single_steps_prove(bounds, H, back_end):
     B, n = 30, 6
     mu, sigma, w0, costs = days(H, B, n, H)
     g = np.random.default_rng(9)
@@ -57,7 +57,7 @@ def test_a_batch_proves_what_single_steps_prove(bounds, H):
         assert value <= best.objective + best.residuals.gap + rounding
 
 
-def test_what_a_problem_is_beside_does_not_matter():
+def test_what_a_problem_is_beside_does_not_matter(back_end):
     mu, sigma, w0, costs = days(5, 12, 4, 2)
     batch = MeanVariance(4, 2, 1.25, 1.0, **costs).batch()
     together, alone = batch.solve(mu, sigma, w0), batch.solve(mu[7:8], sigma[7:8], w0[7:8])
@@ -76,7 +76,7 @@ def test_more_problems_than_are_solved_at_a_time(monkeypatch):
     np.testing.assert_allclose(whole.W, parts.W, atol=1e-12)
 
 
-def test_one_forecast_for_a_frontier():
+def test_one_forecast_for_a_frontier(back_end):
     mu, sigma, w0, costs = days(7, 1, 5, 1)
     frontier = (
         MeanVariance(5, 1, 1.0, 1.0, **costs)
@@ -88,10 +88,12 @@ def test_one_forecast_for_a_frontier():
     assert (np.diff(risks) <= 1e-6 * risks[0]).all()
 
 
-def test_a_gap_that_is_not_proved_is_said(monkeypatch):
+def test_a_gap_that_is_not_proved_is_said(monkeypatch, back_end):
+    from proofolio.models.portfolio import mean_variance_kernel
     from proofolio.solvers.quadratic import multiperiod_batch
 
-    monkeypatch.setattr(multiperiod_batch, "ITERATIONS", 2)
+    for module in (multiperiod_batch, mean_variance_kernel):
+        monkeypatch.setattr(module, "ITERATIONS", 2)
     mu, sigma, w0, costs = days(8, 10, 5, 1)
     model = MeanVariance(5, 1, 1.25, 1.0, **costs)
     short = model.batch().solve(mu, sigma, w0)
@@ -101,7 +103,7 @@ def test_a_gap_that_is_not_proved_is_said(monkeypatch):
         assert best.objective <= short.objective[b] + short.gap[b] + 1e-13
 
 
-def test_without_any_cost_or_any_difference():
+def test_without_any_cost_or_any_difference(back_end):
     found = (
         MeanVariance(3, 1, 1.0, 0.0)
         .batch()
@@ -111,9 +113,12 @@ def test_without_any_cost_or_any_difference():
     assert found.objective == pytest.approx([0.0, 0.0])
 
 
-def test_refusals_name_the_problem():
+def test_refusals_name_the_problem(back_end):
     mu, sigma, w0, costs = days(2, 3, 4, 1)
     batch = MeanVariance(4, 1, 1.25, 1.0, **costs).batch()
+    for each in (batch, MeanVariance(4, 1, 1.25, 1.0, **costs).batch()):
+        with pytest.raises(BadData, match="w0 of problem 0 adds up to"):
+            each.solve(mu, sigma, 2.0 * w0[:1])  # one for all
     with pytest.raises(BadData, match="w0 of problem 2 adds up to"):
         batch.solve(mu, sigma, np.vstack([w0[:2], w0[2:] * 2]))
     bad = sigma.copy()

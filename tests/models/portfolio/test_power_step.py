@@ -73,7 +73,7 @@ def by_cones(mu, S, w0, costs, cap):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", KINDS)
-def test_hard_kinds_are_proved_and_agree_with_cones(kind, seed):
+def test_hard_kinds_are_proved_and_agree_with_cones(kind, seed, back_end):
     mu, S, w0, costs, cap = day(kind, seed)
     a, c, k = costs
     model = MeanVariance(len(w0), 2, 1.25, 1.0, half_spread=a, asymmetry=c, power_impact=k, upper=cap)

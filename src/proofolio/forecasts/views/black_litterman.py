@@ -29,7 +29,7 @@ from proofolio.forecasts.views.stated_views import Views
 from proofolio.forecasts.views.view import DAYS_A_YEAR, checked_confidence
 from proofolio.forecasts.views.view_posterior import ViewPosterior
 
-__all__ = ["BlackLitterman", "Evidence"]
+__all__ = ["BlackLitterman", "Evidence", "market_weights"]
 
 Rule = Literal["calibrated", "sigmoid", "cdf"]
 # A rule may say how sure data make it, never that it is certain: two certain views may contradict each other.
@@ -193,7 +193,7 @@ class BlackLitterman:
         values = fitted._returns.to_numpy()
         fitted._regimes_now = dict(regimes or {})
         fitted._sigma = estimate(self.covariance, values[-self.covariance_days :], self.half_life)[1]
-        fitted._market = _market(self.market, fitted._returns)
+        fitted._market = market_weights(self.market, fitted._returns)
         return fitted
 
     def posterior(
@@ -345,8 +345,14 @@ class BlackLitterman:
         )
 
 
-def _market(market: object, returns: pd.DataFrame) -> Floats:
-    """Return today's weights, in the order of the assets and of sum 1."""
+def market_weights(market: object, returns: pd.DataFrame) -> Floats:
+    """Return the market's weights of today, in the order of the assets and of sum 1; see `BlackLitterman`.
+
+    Raises
+    ------
+    BadData
+        If they are not those of the assets, or no weights.
+    """
     n = returns.shape[1]
     if market is None:
         return np.asarray(drifted(np.full(n, 1.0 / n), returns.to_numpy())[-1])
@@ -362,8 +368,17 @@ def _market(market: object, returns: pd.DataFrame) -> Floats:
             )
         market = named.reindex(returns.columns)
     weights = np.asarray(market, dtype=np.float64)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or not weights.sum() > 0:
-        raise BadData(f"market has shape {weights.shape}; give {n} finite weights, 1 in all.")
+    if weights.shape != (n,):
+        raise BadData(f"market has shape {weights.shape}; give {n} weights, 1 in all.")
+    if not np.isfinite(weights).all() or not weights.any():
+        raise BadData(
+            "the market's weights are all 0, or one is missing or infinite; give finite ones, 1 in all."
+        )
+    if (weights < 0).any():
+        raise BadData(
+            f"the market's weight of {returns.columns[int(weights.argmin())]} is {weights.min():g}; give 0 or more of "
+            "each."
+        )
     return np.asarray(weights / weights.sum())
 
 

@@ -8,8 +8,9 @@ the view supports it. So the confidences of two opposite views do not add up to 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,8 +24,17 @@ __all__ = ["CalibratedConfidence", "CdfConfidence", "Confidence", "Scale", "Sigm
 Scale = Literal["view", "published", "error"]
 
 
-class Confidence(Protocol):
-    """A rule for the confidence in views."""
+class Confidence(ABC):
+    """A rule for the confidence in views: an increasing function of ``s (r_hat - v)``, times a scale."""
+
+    @staticmethod
+    @abstractmethod
+    def _share(argument: Floats) -> Floats:
+        """Return an increasing function from 0 to 1, .5 at 0."""
+
+    @abstractmethod
+    def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
+        """Return (m,) factors, in one over the unit of v, or refuse numbers of a period the rule is not defined for."""
 
     def __call__(
         self,
@@ -54,12 +64,25 @@ class Confidence(Protocol):
         Raises
         ------
         BadData
-            If a v is 0 and no direction is given.
+            If a v is 0 and no direction is given, or the rule is not defined for such a period.
         """
+        above = _above(r_hat, v, direction)
+        values, spreads, errors = (np.atleast_1d(np.asarray(x, dtype=np.float64)) for x in (v, spread, error))
+        scale = self._scale(values, spreads, errors, period)
+        # 0 where nothing is above: also where the scale is infinite.
+        told_apart = above != 0
+        argument = np.where(told_apart, np.where(told_apart, scale, 1.0) * above, 0.0)
+        return self._share(argument)
+
+
+class _Normal(Confidence):
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(ndtr(argument))
 
 
 @dataclass(frozen=True)
-class SigmoidConfidence:
+class SigmoidConfidence(Confidence):
     """``expit(eta scale s (r_hat - v))``.
 
     Parameters
@@ -103,66 +126,39 @@ class SigmoidConfidence:
             return np.asarray(10.0 ** -np.floor(np.log10(np.abs(values))))
         return np.asarray(1.0 / np.abs(values))
 
-    def __call__(
-        self,
-        r_hat: ArrayLike,
-        v: ArrayLike,
-        spread: ArrayLike,
-        error: ArrayLike,
-        *,
-        period: str = "day",
-        direction: ArrayLike | None = None,
-    ) -> Floats:
-        """Return the (m,) confidences; see `Confidence`."""
+    @staticmethod
+    def _share(argument: Floats) -> Floats:
+        return np.asarray(expit(argument))
+
+    def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
         if self.scale == "published" and period != "day":
             raise BadData(
                 f"scale 'published' needs daily numbers; this plan's period is a {period}: use scale='view'."
             )
-        above = _above(r_hat, v, direction)
-        return np.asarray(expit(_times(self.eta * self.scales(v, error), above)))
+        return self.eta * self.scales(v, error)
 
 
 @dataclass(frozen=True)
-class CdfConfidence:
+class CdfConfidence(_Normal):
     """``Phi(s (r_hat - v) / sqrt(P Sigma P'))``: the probability that one period's return supports the view.
 
     Its argument grows with the root of the period, so it is computed in days.
     """
 
-    def __call__(
-        self,
-        r_hat: ArrayLike,
-        v: ArrayLike,
-        spread: ArrayLike,
-        error: ArrayLike,
-        *,
-        period: str = "day",
-        direction: ArrayLike | None = None,
-    ) -> Floats:
-        """Return the (m,) confidences; see `Confidence`."""
-        return np.asarray(ndtr(_times(_inverse(spread), _above(r_hat, v, direction))))
+    def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
+        return _inverse(spread)
 
 
 @dataclass(frozen=True)
-class CalibratedConfidence:
+class CalibratedConfidence(_Normal):
     """``Phi(s (r_hat - v) / se)``: how sure the data of the regime make one of the sign of ``r_hat - v``.
 
     ``se^2 = sum_i P_i^2 sd_ik^2 / days_ik`` is the squared standard error of r_hat, k being the regime believed in
     asset i and days_ik the smoothed days it has had in the window.
     """
 
-    def __call__(
-        self,
-        r_hat: ArrayLike,
-        v: ArrayLike,
-        spread: ArrayLike,
-        error: ArrayLike,
-        *,
-        period: str = "day",
-        direction: ArrayLike | None = None,
-    ) -> Floats:
-        """Return the (m,) confidences; see `Confidence`."""
-        return np.asarray(ndtr(_times(_inverse(error), _above(r_hat, v, direction))))
+    def _scale(self, v: Floats, spread: Floats, error: Floats, period: str) -> Floats:
+        return _inverse(error)
 
 
 def _above(r_hat: ArrayLike, v: ArrayLike, direction: ArrayLike | None) -> Floats:
@@ -178,12 +174,6 @@ def _above(r_hat: ArrayLike, v: ArrayLike, direction: ArrayLike | None) -> Float
     return np.asarray(signs * (np.atleast_1d(np.asarray(r_hat, dtype=np.float64)) - values))
 
 
-def _inverse(spread: ArrayLike) -> Floats:
-    values = np.atleast_1d(np.asarray(spread, dtype=np.float64))
+def _inverse(spread: Floats) -> Floats:
     with np.errstate(divide="ignore"):
-        return np.asarray(1.0 / values)
-
-
-def _times(scale: Floats, above: Floats) -> Floats:
-    """Return the product, 0 where nothing is above: also where the scale is infinite."""
-    return np.where(above == 0, 0.0, np.where(above == 0, 1.0, scale) * above)
+        return np.asarray(1.0 / spread)

@@ -172,24 +172,33 @@ class ViewPosterior:
         """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
         from matplotlib.figure import Figure  # slow to import, and most posteriors are not drawn
 
-        figure = Figure(
-            figsize=(10, 1.2 + 0.26 * max(len(self.mean), 2 * len(self.pull), 6)), layout="constrained"
-        )
-        left, right = figure.subplots(1, 2)
-        yearly = 100.0 * self.periods
+        figure = Figure(figsize=(10, self.height), layout="constrained")
+        self.draw(figure)
+        return figure
+
+    @property
+    def height(self) -> float:
+        """Of the drawing, in inches, for one row of bars an asset and two a view."""
+        return 1.2 + 0.26 * max(len(self.mean), 2 * len(self.pull), 6)
+
+    def draw(
+        self, figure: Figure, colours: Sequence[str] = ("C0", "C1", "C2"), *, stacked: bool = False
+    ) -> None:
+        """Draw what `plot` does on a figure: prior, posterior, views in these colours; assets above views or beside."""
+        panels = (len(self.mean), 1 + 2 * len(self.pull))
+        left, right = figure.subplots(2, 1, height_ratios=panels) if stacked else figure.subplots(1, 2)
         rows = self.P.to_numpy()
-        _bars(left, list(self.mean.index), {"prior": self.prior, "posterior": self.mean}, yearly)
-        values = self.residual.to_numpy() + rows @ self.mean.to_numpy()
         bars = {
             "prior": rows @ self.prior.to_numpy(),
             "posterior": rows @ self.mean.to_numpy(),
-            "view": values,
+            "view": self.residual.to_numpy() + rows @ self.mean.to_numpy(),
         }
-        _bars(right, list(self.pull.index), bars, yearly)
+        yearly = 100.0 * self.periods
+        _bars(left, list(self.mean.index), {"prior": self.prior, "posterior": self.mean}, yearly, colours)
+        _bars(right, list(self.pull.index), bars, yearly, colours)
         left.set_title("assets, expected return, % a year")
         right.set_title("views, % a year")
         right.legend(loc="best")
-        return figure
 
     @property
     def _to_rows(self) -> float:
@@ -213,12 +222,18 @@ class ViewPosterior:
         )
 
 
-def _bars(axes: Axes, names: list[str], series: Mapping[str, pd.Series | Floats], scale: float) -> None:
+def _bars(
+    axes: Axes,
+    names: list[str],
+    series: Mapping[str, pd.Series | Floats],
+    scale: float,
+    colours: Sequence[str],
+) -> None:
     """Draw horizontal bars, a group a name, the first on top."""
     places = np.arange(len(names), dtype=np.float64)
     height = 0.8 / len(series)
-    for k, (label, values) in enumerate(series.items()):
+    for k, ((label, values), colour) in enumerate(zip(series.items(), colours, strict=False)):
         offset = (k - (len(series) - 1) / 2) * height
-        axes.barh(places + offset, scale * np.asarray(values), height, label=label)
+        axes.barh(places + offset, scale * np.asarray(values), height, label=label, color=colour)
     axes.set_yticks(places, names)
     axes.invert_yaxis()

@@ -7,7 +7,8 @@ With the loss L of `proofolio.models.control.discrete`, for every policy within 
 as a plan that knows the path loses no more than any policy on it; the martingale of the value without limits is
 already taken out, so that where nothing binds the two sides are one. On each path min L is bounded from below by the
 value of the Lagrangian, which holds however far the method got, up to rounding. Both sides are means over the same
-paths: their difference has an interval, and each path's is at least zero.
+paths, with the regimes they begin in at their long-run shares: their difference has an interval, and each path's is at
+least zero.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from proofolio.models.control.policies import Trades, in_steps
 from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.trade_or_not import least_with_fixed_costs
 
-__all__ = ["Gap", "bound_of", "least_losses", "least_lossy", "losses_of", "regime_paths"]
+__all__ = ["Gap", "bound_of", "least_losses", "least_lossy", "long_run_mean", "losses_of", "regime_paths"]
 
 
 CHOICE = 3  # number of the stream of paths on which policies are chosen: never those of a bound
@@ -56,12 +57,15 @@ class Gap:
     policy : str
     value, upper : float
         Means over the paths; value <= optimum <= upper up to the error of these means.
+    upper_interval : (float, float)
+        Of `upper`, 95 %: how well this mean is known.
     gap : float
         ``(upper - value) / |upper|``.
     interval : (float, float)
         Of the gap, 95 %, from the paired differences.
     per_path : (paths,) array
-        ``upper - value`` on each path; at least 0 up to rounding.
+        ``upper - value`` on each path; at least 0 up to rounding. In the means each regime that paths begin in counts
+        by its long-run share.
     inner_error : float
         The part of `gap` at most that better plans of whole paths would take away: upper and lower bounds of min L
         compared.
@@ -75,6 +79,7 @@ class Gap:
     policy: str
     value: float
     upper: float
+    upper_interval: tuple[float, float]
     gap: float
     interval: tuple[float, float]
     per_path: Floats
@@ -102,6 +107,7 @@ class Gap:
             "policy": self.policy,
             "value": self.value,
             "upper": self.upper,
+            "upper_interval": list(self.upper_interval),
             "gap": self.gap,
             "interval": list(self.interval),
             "inner_error": self.inner_error,
@@ -150,7 +156,7 @@ def bound_of(
     end = _end_value(discrete, z)
     if discrete.steps is None and control.rho == 0.0:
         first = first + _earned_without_discount(discrete, z)
-    return _gap(control, policy, first, lost, least, reached, end, filtered, paths, seed, steps_per_year)
+    return _gap(control, policy, first, lost, least, reached, end, filtered, z[:, 0], seed, steps_per_year)
 
 
 def least_lossy(
@@ -285,7 +291,8 @@ def _relaxed_fixed(fixed: Floats, limits: Limits, held: Floats) -> Floats:
 
     The largest trade is from one limit to the other, or the first, from what is held outside of them.
     """
-    widest = np.maximum(limits.upper, held.max(axis=0)) - np.minimum(limits.lower, held.min(axis=0))
+    lower, upper = limits.reach
+    widest = np.maximum(upper, held.max(axis=0)) - np.minimum(lower, held.min(axis=0))
     return np.where(np.isfinite(widest) & (widest > 0.0), fixed / np.where(widest > 0.0, widest, 1.0), 0.0)
 
 
@@ -305,15 +312,38 @@ def _earned_without_discount(discrete: DiscreteControl, z: Integers) -> Floats:
     return total[z[:, 0]]
 
 
+def long_run_mean(values: Floats, began: Integers, shares: Floats) -> tuple[float, float]:
+    """Return the mean of values of paths, and half of its 95 % interval.
+
+    The interval is that of many paths. Where most hold no switch of regimes it is too narrow for few: in a test with
+    one asset and ten months it held the mean 78, 90, 94 times of 100 with 20, 50, 200 paths.
+
+    Parameters
+    ----------
+    values : (paths,) array
+    began : (paths,) integers
+        The regime each path began in. Each regime counts by its share, not by how often it was drawn.
+    shares : (m,) array
+        Of the regimes in the long run. One that no path began in has no say.
+    """
+    n, drawn = len(values), np.bincount(began, minlength=len(shares))
+    weights = shares[began] / drawn[began]
+    weights /= weights.sum()
+    free = n - int((drawn > 0).sum())
+    middle = np.bincount(began, values, len(shares)) / np.maximum(drawn, 1)
+    rest, more = (values - middle[began], n / free) if free else (values - values.mean(), n / (n - 1))
+    return float(weights @ values), 1.96 * float(np.sqrt(more * (weights**2 @ rest**2)))
+
+
 def _gap(
     control: ControlProblem, policy: Trades, first: Floats, lost: Floats, least: Floats, reached: Floats, end: float,
-    filtered: bool, paths: int, seed: int, steps_per_year: float,
+    filtered: bool, began: Integers, seed: int, steps_per_year: float,
 ) -> Gap:  # fmt: skip
-    value, upper = float((first - lost).mean()), float((first - least).mean())
-    apart = lost - least
+    apart, shares = lost - least, control.chain.stationary
+    value, _ = long_run_mean(first - lost, began, shares)
+    upper, error = long_run_mean(first - least, began, shares)
+    middle, half = long_run_mean(apart, began, shares)
     scale = abs(upper) if upper != 0.0 else 1.0
-    half = 1.96 * float(apart.std(ddof=1)) / np.sqrt(paths)
-    middle = float(apart.mean())
     shortest = float(control.chain.mean_length.min()) * steps_per_year
     if shortest < 1.0 / LOOSE and (control.l1.any() or control.fixed.any() or not limits_of(control).none):
         warnings.warn(
@@ -327,13 +357,14 @@ def _gap(
         policy=str(getattr(policy, "name", type(policy).__name__)),
         value=value,
         upper=upper,
+        upper_interval=(upper - error, upper + error),
         gap=middle / scale,
         interval=((middle - half) / scale, (middle + half) / scale),
         per_path=apart,
-        inner_error=float((reached - least).mean()) / scale,
+        inner_error=long_run_mean(reached - least, began, shares)[0] / scale,
         steps_per_shortest_regime=shortest,
         known=not filtered,
-        paths=paths,
+        paths=len(apart),
         seed=seed,
         steps_per_year=steps_per_year,
         end_value=end,

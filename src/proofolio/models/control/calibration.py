@@ -21,8 +21,9 @@ from proofolio.forecasts.hidden_markov import fit_regimes
 from proofolio.forecasts.moments import regime_moments
 from proofolio.forecasts.prices import simple_returns
 from proofolio.forecasts.regime_fit import RegimeFit
-from proofolio.models.arguments import each_asset, finite
+from proofolio.models.arguments import finite, number, whole
 from proofolio.models.control.chain import RegimeChain
+from proofolio.models.control.doubtful_units import fractions
 
 __all__ = ["Calibration", "calibrated"]
 
@@ -111,18 +112,25 @@ def calibrated(
     rate = finite("risk_free", risk_free)
     if rate.shape:
         raise BadData("risk_free must be one number, a rate a year")
-    if not (np.isfinite(prior_sharpe) and prior_sharpe >= 0):
+    prior_sharpe = number("prior_sharpe", prior_sharpe)
+    if not 0.0 <= prior_sharpe < np.inf:
         raise BadData(f"prior_sharpe is {prior_sharpe}; give a number, 0 (one mean for all regimes) or more")
+    seed = whole("seed", seed, 0)
     if periods_per_year is None and not isinstance(prices.index, pd.DatetimeIndex):
         raise BadData("prices have no dates, so give periods_per_year=")
     dates = prices.index if isinstance(prices.index, pd.DatetimeIndex) else pd.DatetimeIndex([])
     year = calendar_of(dates, periods_per_year, "the prices").periods_per_year
     returns = simple_returns(prices)
-    cost = None if costs is None else each_asset("costs", costs, returns.shape[1])
+    cost = None if costs is None else fractions("costs", costs, returns.shape[1])
     if cost is not None and cost.min() <= 0:
         raise BadData(
             f"costs of {returns.columns[int(cost.argmin())]} are 0: an asset that trades for nothing has no best "
             "speed; give every asset a positive cost"
+        )
+    still = [str(name) for name in returns.columns if not returns[name].any()]
+    if still:
+        raise BadData(
+            f"the price of {still[0]} never moves, so it has no risk and no cost of speed: leave it out"
         )
     drive = _driving(returns, driving)
     fit = fit_regimes(drive, regimes, seed=seed)

@@ -17,7 +17,7 @@ from scipy.linalg import expm, logm
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, DoubtfulEstimate
-from proofolio.models.arguments import finite, whole
+from proofolio.models.arguments import finite, number, positive, whole
 
 __all__ = ["RegimeChain"]
 
@@ -30,6 +30,7 @@ FAR = 0.2  # probabilities over a period that differ by more are another chain's
 SINGULAR = 1e-10  # eigenvalues of a transition matrix below this size have no logarithm worth the name
 FEW_SWITCHES = 10  # out of a regime: the standard error of its rate is then a third of it
 MONTH = 1 / 12  # years
+MEMORY = 4e9  # bytes of one array of simulated paths; more is refused
 
 Method = Literal["logarithm", "weighted"]
 
@@ -84,7 +85,11 @@ class RegimeChain:
         sums, scale = G.sum(axis=1), np.abs(G).max()
         if np.abs(sums).max() > ROW_SUM * scale:
             i = int(np.argmax(np.abs(sums) > ROW_SUM * scale))
-            raise BadData(f"generator row {i} sums to {sums[i]:.6g}, not 0")
+            looks = np.abs(sums - 1.0).max() <= PROBABILITY
+            raise BadData(
+                f"generator row {i} sums to {sums[i]:.6g}, not 0"
+                + (": a matrix of probabilities is read by RegimeChain.from_transition" if looks else "")
+            )
         self.generator: Floats = off - np.diag(off.sum(axis=1))
         self.generator.setflags(write=False)
         self.names = _names(names, len(G))
@@ -124,9 +129,10 @@ class RegimeChain:
 
     def transition(self, dt: float) -> Floats:
         """Return the probabilities of the regime `dt` years on, (m, m), a row a present regime."""
-        if not (np.isfinite(dt) and dt >= 0):
-            raise BadData(f"dt is {dt}; give years, 0 or more")
-        P = np.maximum(expm(self.generator * dt), 0.0)
+        years = number("dt", dt)
+        if not 0.0 <= years < np.inf:
+            raise BadData(f"dt is {years:g}; give years, 0 or more")
+        P = np.maximum(expm(self.generator * years), 0.0)
         return np.asarray(P / P.sum(axis=1, keepdims=True))
 
     def simulate(
@@ -149,13 +155,12 @@ class RegimeChain:
             First regimes; drawn from `stationary` when left out.
         """
         paths = whole("paths", paths, 1)
-        for name, value in (("years", years), ("periods_per_year", periods_per_year)):
-            if not (np.isfinite(value) and value > 0):
-                raise BadData(f"{name} is {value}; it must be a positive number")
-        rng = np.random.default_rng(seed)
-        N = round(years * periods_per_year)
+        steps_a_year = positive("periods_per_year", periods_per_year)
+        N = round(positive("years", years) * steps_a_year)
+        rng = seed if isinstance(seed, np.random.Generator) else np.random.default_rng(whole("seed", seed, 0))
         if N < 1:
             raise BadData(f"{years:g} years hold no step of 1/{periods_per_year:g} year: give a longer time")
+        require_memory(paths, N, 1)
         found = np.empty((paths, N + 1), dtype=np.intp)
         found[:, 0] = self._first(start, paths, rng)
         steps = np.cumsum(self.transition(1.0 / periods_per_year), axis=1)
@@ -227,8 +232,7 @@ class RegimeChain:
             Where P is no transition matrix, a regime never leaves, or P is singular.
         """
         given = _probabilities(P)
-        if not (np.isfinite(periods_per_year) and periods_per_year > 0):
-            raise BadData(f"periods_per_year is {periods_per_year}; it must be a positive number")
+        year = positive("periods_per_year", periods_per_year)
         m = len(given)
         stuck = np.flatnonzero(given.sum(axis=1) - np.diag(given) < NEVER)
         if m > 1 and stuck.size:
@@ -245,10 +249,10 @@ class RegimeChain:
         scale = float(np.abs(found).max())
         exact = float(np.abs(found.imag).max()) <= GENERATOR * scale and rates.min() >= -GENERATOR * scale
         rates = np.maximum(rates, 0.0) if exact else _weighted(found.real)
-        G = (rates - np.diag(rates.sum(axis=1))) * periods_per_year
+        G = (rates - np.diag(rates.sum(axis=1))) * year
         chain = cls(G, names)
         chain.method = "logarithm" if exact else "weighted"
-        chain.distance = float(np.abs(expm(G / periods_per_year) - given).max())
+        chain.distance = float(np.abs(expm(G / year) - given).max())
         if switches is not None:
             chain.switches = _counts(switches, m)
         if chain.distance > FAR:
@@ -330,6 +334,16 @@ class RegimeChain:
         )
         how = "" if self.method is None else f", method {self.method!r}, distance {self.distance:.2g}"
         return f"RegimeChain({self.m} regimes, mean years {lengths}{how})"
+
+
+def require_memory(paths: int, steps: int, width: int) -> None:
+    """Raise BadData where an array of so many numbers is beyond `MEMORY`."""
+    size = 8.0 * paths * steps * width
+    if size > MEMORY:
+        raise BadData(
+            f"{paths:,} paths of {steps:,} steps need {size / 1e9:,.3g} GB and more: give fewer paths, fewer years "
+            "or longer steps"
+        )
 
 
 def counted_switches(labels: ArrayLike, m: int) -> Integers:

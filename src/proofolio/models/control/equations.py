@@ -85,21 +85,26 @@ class Equations:
 
     def change(self, Q: Floats) -> Floats:
         """Return the right-hand side, (m, n, n)."""
-        d, m = self.d, self.m
-        n = Q.shape[-1]
-        found = (self.coupling @ Q.reshape(m, n * n)).reshape(m, n, n)
+        d = self.d
+        found = np.empty_like(Q)
+        self.linear(Q, out=found)
         found += self.R
         found -= (Q[:, :, :d] / self.eta) @ Q[:, :d, :]
+        return found
+
+    def linear(self, Q: Floats, out: Floats) -> None:
+        """Write what is linear in Q (m, n, n) of the right-hand side to `out`."""
+        d, m = self.d, self.m
+        np.matmul(self.coupling, Q.reshape(m, -1), out=out.reshape(m, -1))
         if self.moving:
             moved = Q @ self.F
-            found += moved
-            found += moved.swapaxes(1, 2)
+            out += moved
+            out += moved.swapaxes(1, 2)
         if self.Sigma is not None:
-            found[:, :d, :d] += self._shaken(Q[:, :d, :d])
+            out[:, :d, :d] += self._shaken(Q[:, :d, :d])
         if self.S is not None:
             x = slice(d, d + self.k)
-            found[:, -1, -1] += (self.S * Q[:, x, x]).sum(axis=(1, 2))
-        return found
+            out[:, -1, -1] += (self.S * Q[:, x, x]).sum(axis=(1, 2))
 
     def _shaken(self, A: Floats, i: int | None = None) -> Floats:
         """Return what moving with prices adds to A: entrywise, in the coordinates of the positions."""

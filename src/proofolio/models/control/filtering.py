@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from proofolio.arrays import Floats, Integers
+from proofolio.errors import BadData
 from proofolio.forecasts.forward_backward import log_densities
+from proofolio.models.control.chain import require_memory
 from proofolio.models.control.problem import ControlProblem
 
 __all__ = ["filtered_regimes", "simulated_returns"]
@@ -19,7 +21,13 @@ RETURNS = 1  # number of the stream of returns beside that of regimes: one seed,
 def simulated_returns(control: ControlProblem, z: Integers, periods_per_year: float, seed: Any) -> Floats:
     """Return simple returns (paths, N, d) of regimes (paths, N): normal, of mean alpha dt and covariance Sigma dt."""
     dt = 1.0 / periods_per_year
-    root = np.linalg.cholesky(control.Sigma * dt)
+    require_memory(z.shape[0], z.shape[1], control.d)
+    try:
+        root = np.linalg.cholesky(control.Sigma * dt)
+    except np.linalg.LinAlgError:
+        raise BadData(
+            "Sigma is not positive definite in some regime, so no returns are drawn from it: shrink it first"
+        ) from None
     noise = np.random.default_rng([RETURNS, *np.atleast_1d(seed)]).standard_normal(
         (*z.shape, control.alpha.shape[1])
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData, Imprecise, UnsupportedProgram
-from proofolio.models.arguments import whole
+from proofolio.models.arguments import positive, whole
 from proofolio.models.control.grid_value import GridValue, LazyRates
 from proofolio.models.control.grids import (
     MEMORY_LIMIT,
@@ -19,6 +19,7 @@ from proofolio.models.control.grids import (
     affordable,
     estimated,
     read_limit,
+    tell,
 )
 from proofolio.models.control.howard import Lift, PolicyIteration
 from proofolio.models.control.problem import ControlProblem
@@ -71,8 +72,7 @@ def policy_iteration(
     _check(problem, lift)
     asked = grid_estimate(problem, theta_grid, n_steps, lift=lift)
     affordable(asked, read_limit(memory_limit), _advice(problem))
-    if report is not None:
-        report(str(asked))
+    tell(report, asked)
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), lift)
     W, U, history = run.start()
     if not run.converged:
@@ -110,12 +110,11 @@ def values_in_time(
         raise BadData(f'keep is {keep!r}; choose "first" or "all"')
     asked = grid_estimate(problem, theta_grid, n_steps, keep=keep)
     first = grid_estimate(problem, theta_grid, n_steps)
-    advice = _advice(problem)
-    if keep == "all" and first.memory <= memory_limit:
+    advice, limit = _advice(problem), read_limit(memory_limit)
+    if keep == "all" and first.memory <= limit:
         advice = f"keep='first' gives V at the start alone ({first})"
-    affordable(asked, read_limit(memory_limit), advice)
-    if report is not None:
-        report(str(asked))
+    affordable(asked, limit, advice)
+    tell(report, asked)
     run = _Run(problem, Grid.of(problem, theta_grid), tol, max_iter, _steps(problem, n_steps), True)
     m, shape = problem.m, run.grid.shape
     if keep == "first":
@@ -146,10 +145,8 @@ class _Run:
     def __init__(
         self, problem: ControlProblem, grid: Grid, tol: float, max_iter: int, steps: int, lifted: bool
     ) -> None:
-        if not (np.isfinite(tol) and tol > 0):
-            raise BadData(f"tol is {tol}; it must be a positive number")
         self.problem, self.grid, self.steps, self.lifted = problem, grid, steps, lifted
-        self.tol, self.max_iter = tol, whole("max_iter", max_iter, 1)
+        self.tol, self.max_iter = positive("tol", tol), whole("max_iter", max_iter, 1)
         self.value = riccati(problem)
         self.exact = lifted and problem.linear_quadratic
         self.iterations, self.converged = 0, True

@@ -12,6 +12,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from proofolio.arrays import Floats, Mask
 from proofolio.errors import BadData
+from proofolio.models.arguments import finite, whole
 from proofolio.models.control.grids import Grid, GridEstimate
 from proofolio.models.control.problem import ControlProblem
 
@@ -106,7 +107,7 @@ class GridValue:
         BadData
             For a position outside of the grid.
         """
-        position = np.asarray(theta, dtype=float)
+        position = finite("theta", theta)
         for k, axis in enumerate(self.axes):
             part = position[..., k] if position.ndim and position.shape[-1] == len(self.axes) else axis
             if part.size and (part.min() < axis[0] or part.max() > axis[-1]):
@@ -118,7 +119,7 @@ class GridValue:
     def _interpolated(
         self, found: list[RegularGridInterpolator], theta: ArrayLike, z: ArrayLike, tail: tuple[int, ...]
     ) -> Floats:
-        position, regime = np.asarray(theta, dtype=float), np.asarray(z)
+        position, regime = finite("theta", theta), np.asarray(z)
         d, m = self._grid.d, len(found)
         if not position.ndim or position.shape[-1] != d:
             raise BadData(f"theta has shape {position.shape}; it must be (..., {d})")
@@ -138,7 +139,7 @@ class GridValue:
     def no_trade_region(self, z: int) -> NoTradeRegion:
         """Return the positions from which nothing is traded in regime z."""
         m = self._problem.m
-        if not 0 <= z < m:
+        if whole("z", z, 0) >= m:
             raise BadData(f"z is {z}; regimes are numbered 0 to {m - 1}")
         mask = np.asarray(~self.U[z].any(axis=0))
         d = self._grid.d

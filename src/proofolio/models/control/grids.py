@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Mask
-from proofolio.errors import BadData
+from proofolio.errors import BadData, shown_value
 from proofolio.models.arguments import finite
 from proofolio.models.control.problem import ControlProblem
 
@@ -58,9 +58,16 @@ class Grid:
         becomes a node.
         """
         d = problem.d
-        given = list(theta_grid) if not isinstance(theta_grid, np.ndarray) else theta_grid
-        one = len(given) > 0 and all(np.ndim(part) == 0 for part in given)
-        parts = [given] * d if one else list(given)
+        try:
+            given = list(theta_grid)
+        except TypeError:
+            given = []
+        if not given or isinstance(theta_grid, str):
+            raise BadData(
+                f"theta_grid is {shown_value(theta_grid)}; give increasing positions, or such an axis each asset"
+            )
+        one = all(np.ndim(part) == 0 for part in given)
+        parts = [given] * d if one else given
         if len(parts) != d:
             raise BadData(
                 f"theta_grid has {len(parts)} axes; it must be one axis for all, or {d}, one an asset"
@@ -188,6 +195,15 @@ def affordable(asked: GridEstimate, limit: float, advice: str) -> None:
     """Raise BadData where the memory needed is above the limit."""
     if asked.memory > limit:
         raise BadData(f"{asked}: the memory limit is {_bytes(limit)}; {advice}")
+
+
+def tell(report: Callable[[str], object] | None, asked: GridEstimate) -> None:
+    """Call `report` with the estimate, where there is one."""
+    if report is None:
+        return
+    if not callable(report):
+        raise BadData(f"report is {shown_value(report)}; give a function of a sentence, such as print")
+    report(str(asked))
 
 
 def read_limit(memory_limit: ArrayLike) -> float:

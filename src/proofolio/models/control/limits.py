@@ -54,6 +54,12 @@ class Limits:
         """Whether everything is allowed."""
         return not (self.boxed or len(self.rows) or self.gross is not None)
 
+    @property
+    def reach(self) -> tuple[Floats, Floats]:
+        """The ends of what each position may be, (d,) each: of the box, and of gross exposure in one asset alone."""
+        most = np.inf if self.gross is None else self.gross
+        return np.maximum(self.lower, -most), np.minimum(self.upper, most)
+
     def violation(self, y: Floats) -> float:
         """Return by how much positions (..., d) miss a limit at most."""
         missed = [0.0, float((self.lower - y).max()), float((y - self.upper).max())]

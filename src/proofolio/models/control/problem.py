@@ -20,6 +20,7 @@ from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.models.arguments import each_asset, finite, numbers
 from proofolio.models.control.chain import RegimeChain
+from proofolio.models.control.doubtful_units import check_fixed, check_units, fractions
 from proofolio.models.portfolio.plan_set import PlanSet
 
 __all__ = ["ControlProblem", "FactorCovariance", "Factors", "Terminal"]
@@ -27,7 +28,6 @@ __all__ = ["ControlProblem", "FactorCovariance", "Factors", "Terminal"]
 
 SYMMETRIC = 1e-9  # of the largest entry: matrices computed in another order differ by less
 DEFINITE = 1e-12  # of the largest eigenvalue: a smallest one below this share is zero
-DAILY = 0.025  # a yearly volatility; where half of the assets stay below it, the covariance is taken for a daily one
 
 Units = Literal["guess", "year"]
 
@@ -144,20 +144,22 @@ class ControlProblem:
         self.covariance = _factor_covariance(Sigma, m, d) if isinstance(Sigma, FactorCovariance) else None
         self._dense = None if isinstance(Sigma, FactorCovariance) else _covariances(Sigma, m, d)
         if units == "guess":
-            _check_units(self.variances)
+            check_units(self.alpha, self.variances, self.chain.mean_length)
         self.gamma = _number("gamma", gamma, "positive")
         self.eta = _number("eta", eta, "positive")
         self.rho = _number("rho", rho, "not negative")
         self._Lambda, self.Lambda_diagonal = self._impact(Lambda, d)
-        self.horizon = None if horizon is None else _number("horizon", horizon, "positive")
+        self.horizon = None if horizon is None else _years(horizon)
         self.terminal = _terminal(terminal, m, d)
         if self.terminal is not None and self.horizon is None:
             raise BadData("terminal is the reward at the end of a horizon, and horizon is None: give both")
         self.plan_set, self.low, self.high = _limits(limits, d)
-        self.l1 = each_asset("l1", l1, d)
+        self.l1 = fractions("l1", l1, d)
         self.fixed = each_asset("fixed", fixed, d)
         self.factors = None if factors is None else _factors(factors, m, d)
         self.drift = bool(drift)
+        if units == "guess":
+            check_fixed(self.fixed, self.high - self.low)
         if self.drift and self.factors is not None:
             raise BadData(
                 "drift and factors together have a value that is no longer quadratic: leave one of them out"
@@ -216,7 +218,11 @@ class ControlProblem:
             if self._dense is None:
                 return None, None
             mean = self._dense.mean(axis=0)
-            _check_definite("Lambda, the mean of Sigma,", mean)
+            _check_definite(
+                "Lambda, the mean of Sigma,",
+                mean,
+                ": some portfolio has no risk, as where an asset repeats others; leave it out or give Lambda",
+            )
             return mean, _diagonal_alone(mean)
         given = finite("Lambda", Lambda)
         if given.shape == (d,):
@@ -246,12 +252,18 @@ def _number(name: str, value: Any, kind: str) -> float:
     return number
 
 
+def _years(horizon: Any) -> float:
+    if horizon == np.inf:
+        raise BadData("horizon is infinite: leave it out, or give None, which is an infinite one")
+    return _number("horizon", horizon, "positive")
+
+
 def _check_symmetric(name: str, matrix: Floats) -> None:
     if np.abs(matrix - matrix.swapaxes(-1, -2)).max() > SYMMETRIC * np.abs(matrix).max():
         raise BadData(f"{name} is not symmetric")
 
 
-def _check_definite(name: str, matrix: Floats) -> None:
+def _check_definite(name: str, matrix: Floats, advice: str = "") -> None:
     """Raise BadData unless every eigenvalue is positive beyond rounding."""
     try:
         np.linalg.cholesky(matrix)
@@ -262,7 +274,7 @@ def _check_definite(name: str, matrix: Floats) -> None:
         return
     found = np.linalg.eigvalsh(matrix)
     if found[0] <= DEFINITE * found[-1]:
-        raise BadData(f"{name} is not positive definite (smallest eigenvalue {found[0]:.4g})")
+        raise BadData(f"{name} is not positive definite (smallest eigenvalue {found[0]:.4g}){advice}")
 
 
 def _covariances(Sigma: ArrayLike, m: int, d: int) -> Floats:
@@ -302,16 +314,6 @@ def _factor_covariance(given: FactorCovariance, m: int, d: int) -> FactorCovaria
     return FactorCovariance(B, F, D)
 
 
-def _check_units(variances: Floats) -> None:
-    """Raise BadData where half of the assets move less than any but short bonds do in a year."""
-    volatility = np.sqrt(np.median(np.maximum(variances, 0.0), axis=1))
-    for i in np.flatnonzero(volatility < DAILY):
-        raise BadData(
-            f"Sigma[{i}] looks daily (volatility {100 * volatility[i]:.2g} %): give yearly; where it is, as of "
-            "short bonds, say units='year'"
-        )
-
-
 def _terminal(terminal: Any, m: int, d: int) -> Terminal | None:
     if terminal is None:
         return None
@@ -348,6 +350,10 @@ def _limits(limits: Any, d: int) -> tuple[PlanSet | None, Floats, Floats]:
         low, high = numbers("limits", limits[0]), numbers("limits", limits[1])
     else:
         size = numbers("limits", limits)
+        if np.any(size <= 0):
+            raise BadData(
+                f"limits is {size.min():g}; give the largest size of a position, above 0, or (low, high)"
+            )
         low, high = -size, size
     if low.shape not in ((), (d,)) or high.shape not in ((), (d,)):
         raise BadData(f"limits must be one number, (low, high) of one number or {d} each, or a PlanSet")
@@ -366,7 +372,8 @@ def _factors(factors: Factors | Mapping[str, ArrayLike], m: int, d: int) -> Fact
             )
         parts: tuple[Any, ...] = tuple(factors[name] for name in Factors._fields)
     else:
-        parts = tuple(factors)
+        given: Any = factors
+        parts = tuple(given) if isinstance(given, tuple | list) else ()
         if len(parts) != len(Factors._fields):
             raise BadData(f"factors must be Factors({', '.join(Factors._fields)})")
     B = finite("factors.B", parts[0])

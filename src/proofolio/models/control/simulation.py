@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
 from proofolio.errors import BadData
-from proofolio.models.arguments import each_asset, whole
+from proofolio.models.arguments import positive, whole
+from proofolio.models.control.doubtful_units import fractions
 from proofolio.models.control.filtering import filtered_regimes, simulated_returns
 from proofolio.models.control.policies import OneStep, Trades
 from proofolio.models.control.problem import ControlProblem
@@ -107,12 +108,14 @@ def simulated(
 ) -> SimulationTable:
     """Return figures of policies; see `RegimeControl.simulate`."""
     paths, named = whole("paths", paths, 2), _named(policies)
-    cost = each_asset("costs", costs, control.alpha.shape[1])
-    if not (years > 0.0 and periods_per_year > 0.0 and round(years * periods_per_year) >= 2):
+    cost = fractions("costs", costs, control.d)
+    if round(positive("years", years) * positive("periods_per_year", periods_per_year)) < 2:
         raise BadData("a simulation needs two periods or more: check years and periods_per_year")
+    seed = whole("seed", seed, 0)
     z = control.chain.simulate(paths, years, periods_per_year, seed)[:, :-1]
     returns = simulated_returns(control, z, periods_per_year, seed)
-    unsure = set(named) if filtered is True else set(filtered or ())
+    asked = {filtered} if isinstance(filtered, str) else set(filtered or ()) if filtered is not True else None
+    unsure = set(named) if asked is None else asked
     if unsure - set(named):
         raise BadData(f"filtered names {', '.join(sorted(unsure - set(named)))}, which is no policy")
     beliefs = filtered_regimes(control, returns, periods_per_year) if unsure else None
@@ -152,7 +155,10 @@ def best_eta(
     etas: Sequence[float], filtered: bool,
 ) -> tuple[float, dict[float, float]]:  # fmt: skip
     """Return the eta whose exact policy without limits is worth most at real costs, and the value a year of each."""
-    cost = each_asset("costs", costs, control.alpha.shape[1])
+    cost = fractions("costs", costs, control.d)
+    if not len(etas):
+        raise BadData("etas is empty: give the costs of speed to try")
+    seed = whole("seed", seed, 0)
     z = control.chain.simulate(paths, years, periods_per_year, np.random.default_rng([2, seed]))[:, :-1]
     returns = simulated_returns(control, z, periods_per_year, [2, seed])
     beliefs = filtered_regimes(control, returns, periods_per_year) if filtered else None
@@ -165,13 +171,14 @@ def best_eta(
 
 def _named(policies: Any) -> dict[str, Trades]:
     if isinstance(policies, Mapping):
-        return {str(name): policy for name, policy in policies.items()}
-    listed = list(policies) if isinstance(policies, Sequence) else [policies]
+        pairs = [(str(name), policy) for name, policy in policies.items()]
+    else:
+        listed = list(policies) if isinstance(policies, Sequence) else [policies]
+        pairs = [(str(getattr(policy, "name", type(policy).__name__)), policy) for policy in listed]
     named: dict[str, Trades] = {}
-    for policy in listed:
-        if not hasattr(policy, "trade"):
+    for name, policy in pairs:
+        if not callable(getattr(policy, "trade", None)):
             raise BadData(f"a policy has a method trade(theta, z, t), and {policy!r} has none")
-        name = str(getattr(policy, "name", type(policy).__name__))
         if name in named:
             raise BadData(f"two policies are called {name}; give a mapping from names to policies")
         named[name] = policy

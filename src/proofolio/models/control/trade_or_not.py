@@ -3,8 +3,8 @@ r"""Fixed costs on one path: the least loss as a mixed-integer program, whose so
 .. math:: \min \tfrac12 y'Hy + g'y + \sum_k r^k (l's_k + f'b_k), \quad -s_k \le y_k - y_{k-1} \le s_k \le w\,b_k, \quad
     b_k \in \{0, 1\}^d
 
-with w the width of the limits: no trade is larger, so nothing is cut off. A limit of gross exposure is left out, which
-can only lower the bound.
+with w the width of the limits: no trade is larger, so nothing is cut off. Of a limit of gross exposure only what it
+leaves each asset alone is kept, which can only lower the bound.
 """
 
 from __future__ import annotations
@@ -44,11 +44,12 @@ def least_with_fixed_costs(
         Where positions have no limits, as then trades have none.
     """
     N, d = linear.shape
-    width = np.tile(limits.upper - limits.lower, (N, 1))
+    lower, upper = limits.reach
+    width = np.tile(upper - lower, (N, 1))
     if not np.isfinite(width).all():
         raise BadData("fixed costs are bounded path by path only where every position has limits")
     # the first trade may come from outside the limits
-    width[0] = np.maximum(limits.upper, held) - np.minimum(limits.lower, held)
+    width[0] = np.maximum(upper, held) - np.minimum(lower, held)
     H = np.zeros((N, d, N, d))
     for k in range(N):
         H[k, :, k] = diagonal[k]
@@ -58,7 +59,7 @@ def least_with_fixed_costs(
     g[0] += coupling[0] @ held
     whole = H.reshape(N * d, N * d)
     model = Model("trade or not")
-    y = model.variable("y", (N, d), np.tile(limits.lower, (N, 1)), np.tile(limits.upper, (N, 1)))
+    y = model.variable("y", (N, d), np.tile(lower, (N, 1)), np.tile(upper, (N, 1)))
     size = model.variable("size", (N, d), 0.0, width)
     traded = model.variable("traded", (N, d), binary=True)
     for k in range(N):

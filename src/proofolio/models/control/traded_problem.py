@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from proofolio.errors import BadData
+from proofolio.models.arguments import number, positive, whole
 from proofolio.models.control.bound import Gap, bound_of, least_lossy
 from proofolio.models.control.learned import Learned, trained
 from proofolio.models.control.policies import Lookahead, OneStep, Projected, Receding, Trades
@@ -17,6 +20,7 @@ from proofolio.models.control.simulation import ETAS, SimulationTable, best_eta,
 __all__ = ["TradedProblem"]
 
 
+STEPS = "steps_per_year"
 ONE_THREAD = 1  # of BLAS: its threads wait for each other longer than batches of small matrices take
 T = TypeVar("T", bound="TradedProblem")
 
@@ -47,22 +51,28 @@ class TradedProblem(ControlProblem):
             For a length that is not above 0 or another number of switches; when it first trades, for a control with
             drifting positions, with factors, or with limits that are not convex.
         """
-        return Lookahead(self, years, switches, steps_per_year=steps_per_year, iterations=iterations)
+        return Lookahead(
+            self,
+            number("years", years),
+            switches,
+            steps_per_year=positive(STEPS, steps_per_year),
+            iterations=whole("iterations", iterations, 1),
+        )
 
     def receding(self, H: int = 6, *, steps_per_year: float = 12.0) -> Receding:
         """Return the policy that plans H steps with expected drifts and covariances.
 
         It does not approach the optimum as H grows: the plan forgets that regimes are random. See `lookahead`.
         """
-        return Receding(self, H, steps_per_year=steps_per_year)
+        return Receding(self, H, steps_per_year=positive(STEPS, steps_per_year))
 
     def projected(self, *, steps_per_year: float = 12.0) -> Projected:
         """Return the exact step without limits, thresholded and clipped asset by asset: for comparison only."""
-        return Projected(self, steps_per_year=steps_per_year)
+        return Projected(self, steps_per_year=positive(STEPS, steps_per_year))
 
     def one_step(self, *, steps_per_year: float = 12.0) -> OneStep:
         """Return the policy whose step loses least now; exact where there are no limits and linear costs."""
-        return OneStep(self, steps_per_year=steps_per_year)
+        return OneStep(self, steps_per_year=positive(STEPS, steps_per_year))
 
     def learned(
         self, steps: int = 200, paths: int = 128, seed: int = 0, *, steps_per_year: float = 12.0
@@ -96,7 +106,7 @@ class TradedProblem(ControlProblem):
         The first of equals. What `bound` says of the choice is then not flattered by having chosen.
         """
         with threadpool_limits(ONE_THREAD):
-            return least_lossy(self, policies, paths, seed, steps_per_year)
+            return least_lossy(self, policies, paths, whole("seed", seed, 0), positive(STEPS, steps_per_year))
 
     # ------------------------------------------------------------------ judgement
     def bound(
@@ -139,16 +149,19 @@ class TradedProblem(ControlProblem):
         Imprecise
             When a step is longer than a tenth of the shortest regime: part of the gap is then the bound's own.
         """
+        seconds = number("seconds_per_path", seconds_per_path)
+        if not 0.0 <= seconds < np.inf:
+            raise BadData(f"seconds_per_path is {seconds:g}; give seconds, 0 for none")
         with threadpool_limits(ONE_THREAD):
             return bound_of(
                 self,
                 policy,
                 paths,
-                seed,
-                steps_per_year,
+                whole("seed", seed, 0),
+                positive(STEPS, steps_per_year),
                 filtered=filtered,
                 theta=theta,
-                seconds_per_path=seconds_per_path,
+                seconds_per_path=seconds,
             )
 
     def simulate(

@@ -237,7 +237,7 @@ class MeanVariance:
                 else "gross exposure of plans with shorts has no rows of its own in the step"
             )
             raise UnsupportedProgram(f"{what}, which the direct solvers cannot take: use .solve()")
-        return MeanVarianceStepper(self.step, solver, tolerance, self.charged.asymmetry, **options)
+        return MeanVarianceStepper(self.step, solver, tolerance, self.charged, **options)
 
     def batch(self, *, tolerance: float = TOLERANCE) -> MeanVarianceBatch:
         """Return the solver of many steps at once, for frontiers and for paths beside each other.
@@ -304,9 +304,7 @@ class MeanVariance:
 
         def solved(merged: PlanSet, mean: Floats, covariance: Floats, w0: Floats) -> MeanVarianceStep:
             step = QuadraticStep(merged, self.step.cost, self.gamma_risk, power)
-            return MeanVarianceStepper(step, "auto", tolerance, self.charged.asymmetry).solve(
-                mean, covariance, w0
-            )
+            return MeanVarianceStepper(step, "auto", tolerance, self.charged).solve(mean, covariance, w0)
 
         return trading_periods(plans, solved, self.gamma_risk, mu, sigma, held, fee)
 

@@ -8,15 +8,24 @@ here from the data for all problems together.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers, Mask
+from proofolio.compiled import active
 from proofolio.errors import BadData
 from proofolio.models.arguments import FEASIBLE, finite
-from proofolio.models.portfolio.mean_variance_step import CONVEX, FLAT, NOTHING, SYMMETRIC
+from proofolio.models.portfolio.mean_variance_kernel import (
+    CONVEX,
+    FLAT,
+    NOTHING,
+    PROVED,
+    SYMMETRIC,
+    CompiledSteps,
+    aimed,
+)
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import ACCEPTED, NEARLY_ZERO
 from proofolio.models.portfolio.trade_cost import TradeCost
@@ -85,6 +94,7 @@ class MeanVarianceBatch:
             )
         self._plans, self._charged, self._tolerance = plan_set, charged, tolerance
         self._gammas = gamma_risk, gamma_trade
+        self._compiled = CompiledSteps(plan_set, charged, tolerance) if active() else None
         self._engine = MultiperiodBatch(
             plan_set.n,
             plan_set.periods,
@@ -124,7 +134,26 @@ class MeanVarianceBatch:
             As for `MeanVarianceStepper.solve`, naming the problem.
         """
         started = time.perf_counter()
-        mu, sigma, held, risk, price = self._read(mean, covariance, w0, gamma_risk, gamma_trade, uninvested)
+        mu, sigma, held, own = self._read(mean, covariance, w0, gamma_risk, gamma_trade, uninvested)
+        at_once = None if self._compiled is None else self._compiled.many(mu, sigma, held, own)
+        if at_once is not None:
+            W, said = at_once
+            value, gap, relative, violation, iterations, doubtful = np.ascontiguousarray(said.T)
+            ok = doubtful == PROVED
+            found = MeanVarianceSteps(
+                W, -value, gap, relative, violation, ok, iterations.astype(np.intp), 0.0
+            )
+        else:
+            found = self._by_numpy(mu, sigma, held, own)
+        return replace(found, seconds=time.perf_counter() - started)
+
+    def _by_numpy(self, mu: Floats, sigma: Floats, held: Floats, own: Floats) -> MeanVarianceSteps:
+        """Plan without machine code, and its reference; the seconds are left open."""
+        risk, price = own[:, 0], own[:, 1]
+        mu, held = (
+            np.broadcast_to(mu, (len(own), *mu.shape[1:])),
+            np.broadcast_to(held, (len(own), held.shape[1])),
+        )
         sigma = np.broadcast_to(_checked(sigma), (len(mu), *sigma.shape[1:]))
         shift = price[:, None] * self._charged.asymmetry
         mu = mu.copy()
@@ -138,7 +167,7 @@ class MeanVarianceBatch:
         P = sigma * (2.0 * risk)[:, None, None, None]
         # the engine has a price for every trade; where none is asked for the certificate below takes it away
         times = np.maximum(price, FREE * scale / max(dearest, 1e-300))
-        found = self._engine.solve_many(P, -given, held, scale, 0.5 * self._tolerance, times)
+        found = self._engine.solve_many(P, -given, held, scale, aimed(self._tolerance), times)
         W = self._settled(found.W)
         value, gap = self._measured(mu, sigma, held, risk, price, W, found.s)
         relative = np.abs(gap) / np.maximum(np.abs(value), NEARLY_ZERO * np.maximum(size, 1e-300))
@@ -146,13 +175,11 @@ class MeanVarianceBatch:
         ok = (violation <= ACCEPTED) & (relative <= self._tolerance)
         # the asymmetries of all trades add up to c'(w_H - w_0): the end is in the means, the beginning is a constant
         objective = -value + (shift * held).sum(axis=1)
-        return MeanVarianceSteps(
-            W, objective, gap, relative, violation, ok, found.iterations, time.perf_counter() - started
-        )
+        return MeanVarianceSteps(W, objective, gap, relative, violation, ok, found.iterations, 0.0)
 
     def _read(
         self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, *others: ArrayLike | None
-    ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    ) -> tuple[Floats, Floats, Floats, Floats]:
         n, H = self._plans.n, self._plans.periods
         mu, sigma, held = finite("mean", mean), finite("covariance", covariance), finite("w0", w0)
         if H == 1:
@@ -180,14 +207,13 @@ class MeanVarianceBatch:
         for name, each in (("gamma_risk", risk), ("gamma_trade", price)):
             if each.min() < 0.0:
                 raise BadData(f"{name} of problem {int(each.argmin())} is {each.min():g}; it is 0 or more")
-        held = np.broadcast_to(held, (B, n))
         missed = np.abs(held.sum(axis=1) + loose - 1.0)
         if missed.max() > FEASIBLE:
             b = int(missed.argmax())
             raise BadData(
-                f"w0 of problem {b} adds up to {held[b].sum():.9g}; with what is uninvested it must be 1"
+                f"w0 of problem {b} adds up to {held[b % len(held)].sum():.9g}; with what is uninvested it must be 1"
             )
-        return np.broadcast_to(mu, (B, H, n)), sigma, held, risk, price
+        return mu, sigma, held, np.stack([risk, price, loose], axis=1)
 
     def _settled(self, W: Floats) -> Floats:
         B, H, n = W.shape

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.compiled import active
 from proofolio.errors import BadData, NoPlan, SolverFailure
+from proofolio.models.portfolio.mean_variance_kernel import (
+    CONVEX,
+    FLAT,
+    NOTHING,
+    SYMMETRIC,
+    CompiledSteps,
+    aimed,
+)
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import (
     ACCEPTED,
@@ -21,6 +30,8 @@ from proofolio.models.portfolio.quadratic_step import (
     QuadraticStep,
     TradeMultipliers,
 )
+from proofolio.models.portfolio.step_sizes import compiled_up_to, sparse_up_to
+from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
 from proofolio.solvers.quadratic.table import QP_SOLVERS
@@ -29,16 +40,9 @@ __all__ = ["SOLVERS", "MeanVarianceStep", "MeanVarianceStepper", "step_data"]
 
 
 SOLVERS = ("auto", "riccati", *QP_SOLVERS)
-# From MANY + MORE / H assets one block a period is cheaper than a general sparse factorisation: where the times of
-# "riccati" and "piqp" cross in `proofolio bench mpc`.
-MANY, MORE = 30, 70
 # The solvers' own tolerances, as parts of the tolerance asked for: theirs are absolute, of an objective whose
 # largest coefficient is 1. OSQP's first-order steps do not reach a thousandth.
 SHARE, SHARES = 1e-3, {"osqp": 1e-1}
-SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
-FLAT = 1e-14  # of the largest mean: differences below it are rounding
-NOTHING = 1e-200  # an objective this small would lose its digits when it is scaled
-CONVEX = 1e-12  # of the largest entry: far below what a gap of the tolerance could notice
 
 Solve = Callable[[Floats, Floats, Floats, float], "tuple[Floats, TradeMultipliers] | None"]
 
@@ -77,14 +81,16 @@ class MeanVarianceStepper:
     ----------
     step : QuadraticStep
     solver : "auto", "riccati", or a name in `QP_SOLVERS`
-        ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit). ``"auto"`` takes it
-        for many assets and PIQP for few, and where the first answer is not proved to be good enough, PIQP and
-        Clarabel after it; with costs of the power 3/2 ours and Clarabel, which alone take them. A solver that is
+        ``"riccati"`` is our own interior point (bounds only, no groups, no turnover limit), as machine code where
+        numba is installed and the blocks are not large. ``"auto"`` takes it where it is the quickest (`step_sizes`;
+        without machine code PIQP is for few assets), and where the first answer is not proved to be good enough, PIQP
+        and Clarabel after it; with costs of the power 3/2 ours and Clarabel, which alone take them. A solver that is
         named answers alone.
     tolerance : float
         Of the proven gap, relative (see `Kkt`).
-    asymmetry : ndarray, shape (n,), optional
-        c: what buying costs more, and selling less. Over the horizon it adds up to c'(w_H - w_0).
+    charged : TradeCost, optional
+        The costs of `step` with their asymmetry c: what buying costs more, and selling less. Over the horizon it adds
+        up to c'(w_H - w_0).
     **options
         Of the solver that is named.
     """
@@ -94,7 +100,7 @@ class MeanVarianceStepper:
         step: QuadraticStep,
         solver: str,
         tolerance: float,
-        asymmetry: Floats | None = None,
+        charged: TradeCost | None = None,
         **options: Any,
     ) -> None:
         if solver not in SOLVERS:
@@ -111,19 +117,26 @@ class MeanVarianceStepper:
             raise BadData(
                 "solver 'riccati' takes bounds with room between them, no groups and no turnover limit"
             )
+        compiled = inner and active() and n <= compiled_up_to(H)
         names: tuple[str, ...] = (solver,)
-        if solver == "auto":
-            names = (
-                ("riccati", "piqp", "clarabel") if inner and n >= MANY + MORE / H else ("piqp", "clarabel")
-            )
         if step.power is not None:
             if solver not in ("auto", "riccati", "clarabel"):
                 raise BadData(
                     f"solver {solver!r} takes no costs of the power 3/2: leave it out, or name riccati or clarabel"
                 )
-            names = (solver,) if solver != "auto" else ("riccati", "clarabel") if inner else ("clarabel",)
-        self._asymmetry = asymmetry if asymmetry is not None and asymmetry.any() else None
+            if solver == "auto":
+                names = ("riccati", "clarabel") if inner else ("clarabel",)
+        elif solver == "auto":
+            own = inner and (compiled or n > sparse_up_to(H))
+            names = ("riccati", "piqp", "clarabel") if own else ("piqp", "clarabel")
+        if charged is None:
+            nothing = np.zeros(n)
+            charged = TradeCost(step.cost, nothing if step.power is None else step.power, nothing)
+        self._asymmetry = charged.asymmetry if charged.asymmetry.any() else None
         self._names = names
+        self._compiled = (
+            CompiledSteps(plans, charged, tolerance) if compiled and names[0] == "riccati" else None
+        )
         self._solvers: dict[str, Solve] = {}
         self._shift = np.eye(n)
 
@@ -159,6 +172,12 @@ class MeanVarianceStepper:
         """
         started = time.perf_counter()
         step, plans = self._step, self._step.plan_set
+        if self._compiled is not None:
+            at_once = self._compiled.one(mean, covariance, w0, step.gamma, uninvested)
+            if at_once is not None:
+                W, proved = at_once
+                kkt = Kkt(proved.violation, proved.gap, proved.gap_relative)
+                return MeanVarianceStep(W, -proved.value, kkt, time.perf_counter() - started, "riccati", True)
         mu, sigma, held = step_data(plans, mean, covariance, w0, uninvested)
         if self._asymmetry is not None:
             mu = mu.copy()
@@ -214,7 +233,7 @@ class MeanVarianceStepper:
             mean: Floats, covariance: Floats, w0: Floats, size: float
         ) -> tuple[Floats, TradeMultipliers]:
             with one_blas_thread():
-                found = engine.solve(2.0 * step.gamma * covariance, -mean, w0, 0.5 * self._tolerance, size)
+                found = engine.solve(2.0 * step.gamma * covariance, -mean, w0, aimed(self._tolerance), size)
             return found.W, TradeMultipliers(found.s)
 
         return solve

@@ -16,31 +16,39 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg.lapack import dposv
+from scipy.linalg.lapack import dposv, dpotrf
 
 from proofolio.arrays import Floats
+from proofolio.compiled import active
 from proofolio.errors import BadData, Imprecise, SolverFailure, UnsupportedProgram
 from proofolio.models.arguments import finite
+from proofolio.models.portfolio.budget_kernels import (
+    ERROR,
+    INDEFINITE,
+    ROUNDING,
+    SMALL,
+    STEPS,
+    SYMMETRIC,
+    budgets_kernel,
+)
 
 __all__ = [
     "EqualRisk",
     "budgeted_weights",
+    "compiled_weights",
     "equal_risk",
+    "laid_out",
     "read_budgets",
     "read_covariance",
     "risk_contributions",
 ]
 
 
-SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
-ERROR = 1e-12  # of a risk contribution
-INDEFINITE = 1e-10  # of the trace of the correlations: what rounding leaves below zero is less
 UNIT = 2.0**-53  # rounding of one operation
 COARSE = 1e-2  # of the smallest budget: contributions further from their budgets are no answer
-ROUNDING = 4e-16  # of a risk contribution: two units in the last place of 1
-STEPS = 60  # of Newton: far more than it needs, unless the covariance is close to singular
 # Where two ways take the same time; to measure again: `equal_risk` on either side of them, with either branch.
 LARGE = 150  # from so many assets on, conjugate gradients are tried before a factorisation
+EMPTY = np.empty((0, 0))
 ALONE = 40  # from so many assets on, a stack is solved one by one: LAPACK is then busy enough
 
 
@@ -87,6 +95,10 @@ def equal_risk(
     >>> equal_risk([[1.0, 0.0], [0.0, 4.0]]).round(6)
     array([0.666667, 0.333333])
     """
+    if active() and budgets is None and start is None:
+        found = compiled_weights(covariance)
+        if found is not None:
+            return found
     sigma = read_covariance(covariance)
     b = read_budgets(budgets, sigma.shape[-1])
     first = None if start is None else _start(start, sigma.shape[:-1])
@@ -290,6 +302,65 @@ class EqualRisk:
 # ------------------------------------------------------------------ Newton's method, for one covariance or a stack
 def budgeted_weights(sigma: Floats, b: Floats, start: Floats | None = None) -> Floats:
     """Return what `equal_risk` does, for arrays that `read_covariance` and `read_budgets` have passed."""
+    if active():
+        found = compiled_weights(sigma, b, start, definite=True)
+        if found is not None:
+            return found
+    return weights_by_numpy(sigma, b, start)
+
+
+def compiled_weights(
+    covariance: ArrayLike, b: Floats = EMPTY, start: Floats | None = None, *, definite: bool = False
+) -> Floats | None:
+    """Return the weights by machine code, or None where anything about the covariance, or the answer, is not plain.
+
+    Parameters
+    ----------
+    covariance : array_like, shape (n, n) or (m, n, n)
+    b : ndarray, shape (n,) or (m, n), optional
+        As `read_budgets` returns them, one row for each covariance; equal when left out.
+    start : ndarray, shape (n,) or (m, n), optional
+    definite : bool
+        Whether `read_covariance` has passed the covariance.
+    """
+    sigma = np.asarray(covariance)
+    shape = sigma.shape
+    n = shape[-1] if shape else 0
+    if sigma.dtype.kind not in "fiu" or len(shape) not in (2, 3) or shape[-2] != n or not sigma.size:
+        return None
+    sigma = laid_out(sigma)
+    if len(shape) == 2:
+        sigma = sigma[None]
+    if n >= SMALL and not definite:
+        definite = all(_definite(each) for each in sigma)
+        if not definite:
+            return None
+    budgets = b if b is EMPTY else laid_out(b).reshape(-1, n)
+    first = EMPTY if start is None else laid_out(start).reshape(-1, n)
+    w = np.empty((len(sigma), n))
+    try:
+        if not budgets_kernel(sigma, budgets, first, definite, w):
+            return None
+    except np.linalg.LinAlgError:
+        return None
+    return w if len(shape) == 3 else w[0]
+
+
+def laid_out(given: Floats) -> Floats:
+    """Return doubles as they lie in C: machine code is made for one layout of memory."""
+    found = np.asarray(given, dtype=float)
+    return found if found.flags.carray else found.copy()
+
+
+def _definite(sigma: Floats) -> bool:
+    """Return whether LAPACK finds no portfolio of negative variance beyond rounding; it reads one triangle."""
+    F = sigma.copy()
+    F.ravel()[:: len(F) + 1] *= 1.0 + INDEFINITE * len(F)
+    return bool(dpotrf(F.T, clean=0, overwrite_a=1)[1] == 0)
+
+
+def weights_by_numpy(sigma: Floats, b: Floats, start: Floats | None = None) -> Floats:
+    """Return what `budgeted_weights` does by numpy and LAPACK, the reference of the machine code."""
     if sigma.ndim == 2:
         return _alone(sigma, b, start)
     if sigma.shape[-1] >= ALONE or sigma.shape[0] < 3:
@@ -316,7 +387,7 @@ def _alone(sigma: Floats, b: Floats, start: Floats | None) -> Floats:
             best, error, wasted = y, now, 0
         else:
             wasted += 1
-        if error <= ROUNDING or (error <= 0.1 * ERROR and (wasted or error <= 1e-13 / n)):
+        if error <= ROUNDING or (error <= 0.1 * ERROR and (wasted or error <= 0.01 * ERROR)):
             break
         p = _inexact_direction(C, b, y, rest, now) if n >= LARGE else None
         if p is None:
@@ -330,7 +401,7 @@ def _alone(sigma: Floats, b: Floats, start: Floats | None) -> Floats:
 
 
 def _inexact_direction(C: Floats, b: Floats, y: Floats, rest: Floats, error: float) -> Floats | None:
-    """Return Newton's direction by conjugate gradients, as exact as the distance asks; None where that is slow.
+    """Return Newton's direction by conjugate gradients, as exact as it is worth; None where that is slow.
 
     A product with C costs a sixtieth of its factors at n = 500, and the diagonal, which holds the barrier's
     curvature, is a good preconditioner unless C is close to singular.
@@ -340,7 +411,7 @@ def _inexact_direction(C: Floats, b: Floats, y: Floats, rest: Floats, error: flo
     r = rest / y
     z = r / diagonal
     p, u, size = np.zeros_like(r), z, float(r @ z)
-    enough = min(0.1, error / float(b.min())) ** 2 * size
+    enough = max(min(0.1, error / float(b.min())), 1e-3 * ERROR / error) ** 2 * size
     for _ in range(b.size // 5):
         Hu = C @ u + barrier * u
         curvature = float(u @ Hu)

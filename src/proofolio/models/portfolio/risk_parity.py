@@ -30,19 +30,28 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers, Mask
+from proofolio.compiled import active
 from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite, whole
+from proofolio.models.portfolio.active_trades import best_by_trades
 from proofolio.models.portfolio.quadratic_step import DirectSolver, QuadraticStep, TradeMultipliers
-from proofolio.models.portfolio.risk_budgeting import budgeted_weights
+from proofolio.models.portfolio.risk_budgeting import budgeted_weights, compiled_weights, laid_out
 from proofolio.models.portfolio.risk_parity_certificate import BOXES, Certificate, certificate
 from proofolio.models.portfolio.risk_parity_descent import Descent, Periods, gauss_newton, published, solved
+from proofolio.models.portfolio.risk_parity_kernels import DEAD, FULL, LEAST, descent_kernel, measure_kernel
 from proofolio.models.portfolio.risk_parity_problem import (
     RiskParityProblem,
     approximation,
     errors_and_jacobian,
 )
 from proofolio.models.portfolio.risk_parity_starts import POOL, STARTS, neighbours, wanted_starts
-from proofolio.models.portfolio.risk_parity_step import DEAD, RiskParityStep, checked_step
+from proofolio.models.portfolio.risk_parity_step import (
+    Iteration,
+    Measured,
+    RiskParityStep,
+    checked_step,
+    measured,
+)
 from proofolio.models.portfolio.trade_cost import TradeCost
 from proofolio.models.portfolio.trading import add_plan
 from proofolio.program.builder import Builder
@@ -51,12 +60,11 @@ from proofolio.program.program import Program
 __all__ = ["RiskParity", "RiskParityStepper"]
 
 
+ACTIVE_SET = "active set"
 METHODS = ("gauss-newton", "published")
-LEAST = 3e-10  # of a gap that rounding allows to ask for
 EXACT = 1e-12  # tolerance of a quadratic program
 HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
-FULL = 1e-9  # holdings that add up to 1 within this are a plan
 SHARP = 1e-7  # of the objective: the gap to first order of descents whose ends are compared
 ELSEWHERE = 1e-6  # relative: an end that is worse by more is another one
 SAME = 1e-4  # ends with all weights nearer than this are one
@@ -197,8 +205,10 @@ class RiskParityStepper:
     ----------
     program : RiskParityProblem
     method : {"gauss-newton", "published"}
-    solver : a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
-        Of the quadratic programs.
+    solver : "auto", or a name in `QP_SOLVERS` ("piqp", "osqp", "clarabel")
+        Of the quadratic programs. "auto" is piqp, but where one start is asked for and no more than weights from 0 that
+        add up to 1: there it is an active set over trades (`proofolio.models.portfolio.active_trades`), many times
+        faster, with piqp behind it.
     tolerance : float
         The iterations end where `first_order_gap` is at most this part of the ERC start's objective, or 3e-10.
     limit : int
@@ -216,7 +226,7 @@ class RiskParityStepper:
         method: str = "gauss-newton",
         *,
         starts: str = "all",
-        solver: str = "piqp",
+        solver: str = "auto",
         tolerance: float = 1e-5,
         limit: int = 200,
         boxes: int = BOXES,
@@ -225,9 +235,16 @@ class RiskParityStepper:
             raise BadData(f"method is {method!r}; it must be one of {', '.join(METHODS)}")
         if starts not in STARTS:
             raise BadData(f"starts is {starts!r}; it must be one of {', '.join(STARTS)}")
-        self.program, self.method, self.solver, self.starts = program, method, solver, starts
+        self.program, self.method, self.asked, self.starts = program, method, solver, starts
+        self.solver = "piqp" if solver == "auto" else solver
         self.tolerance, self.limit, self.boxes = tolerance, limit, whole("boxes", boxes, 1)
         plans = program.plan_set
+        self._plain = (
+            (solver, method, starts) == ("auto", "gauss-newton", "erc")
+            and plans.only_long
+            and plans.cash is None
+            and not program.certify
+        )
         same = plans.lower[1:] == plans.lower[:-1], plans.upper[1:] == plans.upper[:-1]
         steady = np.all(same[0] & same[1], axis=1) & np.all(
             program.budgets[1:] == program.budgets[:-1], axis=1
@@ -270,7 +287,12 @@ class RiskParityStepper:
             When a quadratic program has no answer.
         """
         began = time.perf_counter()
-        program = self.program
+        program, solver_name = self.program, self.solver
+        compiled = self._plain and active() and start is None and uninvested == 0.0
+        if compiled:
+            step = self._compiled(covariance, w0, began)
+            if step is not None:
+                return step
         sigma, held = program.read(covariance, w0, uninvested)
         runs = self._runs(sigma)
         quadratic, solver = self._solver(runs)
@@ -284,11 +306,17 @@ class RiskParityStepper:
             begun = "erc" if given is None else "given"
             found = published(periods, solver, erc if given is None else given, begun, self.limit)
         else:
-            found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
-            if self.starts == "all":
-                found, begun_from, elsewhere = self._best(periods, solver, erc, found, enough)
+            alone = None
+            if self._plain and not compiled:
+                alone = best_by_trades(periods, erc, enough, self.limit)
+            if alone is not None:
+                found, solver_name = alone, ACTIVE_SET
             else:
-                found = self._from_holdings(periods, solver, found, enough)
+                found = gauss_newton(periods, solver, erc, "erc", enough, self.limit)
+                if self.starts == "all":
+                    found, begun_from, elsewhere = self._best(periods, solver, erc, found, enough)
+                else:
+                    found = self._from_holdings(periods, solver, found, enough)
         found, alternative = self._revived(periods, solver, erc, found, enough)
         known = None
         if program.certify:
@@ -299,12 +327,60 @@ class RiskParityStepper:
         unruled = None
         if self.method != "published" and np.any((found.W <= DEAD) & (periods.budgets > 0.0)):
             unruled = self._unruled(sigma, held)
-        step = checked_step(
-            program, sigma, held, *self._spread(found, periods), found.iterations, begun=found.begun,
-            start_objective=start_objective, alternative=alternative, unruled=unruled, tolerance=enough,
-            solver=self.solver, method=self.method, searched=begun_from > 1, known=known,
+        W, multipliers = self._spread(found, periods.times)
+        return checked_step(
+            program, held, W, measured(program, sigma, held, W, multipliers, enough), found.iterations,
+            begun=found.begun, start_objective=start_objective, alternative=alternative, unruled=unruled,
+            tolerance=enough, solver=solver_name, method=self.method, starts=begun_from, elsewhere=elsewhere,
+            certificate=known, since=began,
         )  # fmt: skip
-        return replace(step, starts=begun_from, elsewhere=elsewhere, seconds=time.perf_counter() - began)
+
+    def _compiled(self, covariance: ArrayLike, w0: ArrayLike, began: float) -> RiskParityStep | None:
+        """Return the step by machine code; None where the data, or the way to the answer, are not plain."""
+        program = self.program
+        n, H, b, price = program.n, program.H, program.budgets, program.gamma_trade
+        sigma, held = np.asarray(covariance), np.asarray(w0)
+        if sigma.dtype.kind not in "fiu" or held.dtype.kind not in "fiu" or held.shape != (n,):
+            return None
+        if sigma.shape not in ((n, n), (H, n, n)):
+            return None
+        sigma, held, times = laid_out(sigma), laid_out(held), self._once
+        if sigma.ndim == 2:
+            sigma = np.repeat(sigma[None], H, axis=0)
+        given, budgets = sigma, b
+        if H > 1 and (sigma[1:, 0, 0] == sigma[:-1, 0, 0]).any():
+            runs = self._runs(sigma)
+            if len(runs) < H:
+                given, budgets = sigma[runs], b[runs]
+                times = np.diff(runs, append=H).astype(float)
+        erc = compiled_weights(given, budgets)
+        if erc is None:
+            return None
+        W, s, log, numbers = (
+            np.empty(erc.shape),
+            np.empty(erc.shape),
+            np.empty((self.limit + 2, 5)),
+            np.empty(4),
+        )
+        rows = descent_kernel(
+            given, budgets, times, price, held, self.tolerance, self.limit, erc, W, s, log, numbers
+        )
+        if not rows:
+            return None
+        start_objective, enough, stayed, _ = numbers.tolist()
+        iterations = tuple(map(Iteration._make, log[:rows].tolist()))
+        begun = "holdings" if stayed else "erc"
+        if len(W) < H:
+            found = Descent(W, 0.0, TradeMultipliers(s), iterations, begun)
+            W, (s, _, _) = self._spread(found, times)
+        contributions = np.empty((H, n))
+        measure_kernel(sigma, b, held, W, s, price, enough, contributions, numbers)
+        gap, missed, objective, smallest = numbers.tolist()
+        return checked_step(
+            program, held, W, Measured(contributions, gap, missed, objective, smallest), iterations, begun=begun,
+            start_objective=start_objective, alternative=np.nan, tolerance=enough, solver=ACTIVE_SET,
+            method=self.method, since=began,
+        )  # fmt: skip
 
     # ------------------------------------------------------------------ periods
     def _runs(self, sigma: Floats) -> Integers:
@@ -330,24 +406,22 @@ class RiskParityStepper:
             self._solvers[key] = step, DirectSolver(step, self.solver, tolerance=EXACT)
         return self._solvers[key]
 
-    def _spread(self, found: Descent, periods: Periods) -> tuple[Floats, TradeMultipliers]:
+    def _spread(self, found: Descent, counts: Floats) -> tuple[Floats, TradeMultipliers]:
         """Return weights and multipliers of all H periods.
 
         Within a run the gradient is the same in each period, so the trades' multipliers go in equal steps from one
         end to the other and stay between them.
         """
         held = found.multipliers
-        if len(periods.times) == self.program.H:
+        if len(counts) == self.program.H:
             return found.W, held
-        times = periods.times.astype(int)
+        times = counts.astype(int)
         W = np.repeat(found.W, times, axis=0)
         ends = np.vstack([held.s[1:], np.zeros((1, W.shape[1]))])
         first = np.repeat(np.cumsum(times) - times, times)
         part = ((np.arange(len(W)) - first) / np.repeat(times, times))[:, None]
         s = (1.0 - part) * np.repeat(held.s, times, axis=0) + part * np.repeat(ends, times, axis=0)
-        groups = (
-            None if held.groups is None else np.repeat(held.groups / periods.times[:, None], times, axis=0)
-        )
+        groups = None if held.groups is None else np.repeat(held.groups / counts[:, None], times, axis=0)
         return W, TradeMultipliers(s, None, groups)
 
     # ------------------------------------------------------------------- starts
@@ -454,7 +528,7 @@ class RiskParityStepper:
                 program.n, program.H, program.gamma_trade, budgets=program.budgets, cash=program.cash
             )
             self._free = RiskParityStepper(
-                alone, starts=self.starts, solver=self.solver, tolerance=self.tolerance, limit=self.limit
+                alone, starts=self.starts, solver=self.asked, tolerance=self.tolerance, limit=self.limit
             )
         step = self._free.solve(sigma, w0, uninvested=1.0 - float(w0.sum()))
         return step.W if step.ok else None

@@ -24,8 +24,8 @@ import numpy as np
 from proofolio.arrays import Floats, Mask
 from proofolio.errors import NoPlan, SolverFailure
 from proofolio.models.portfolio.quadratic_step import DirectSolver, QuadraticStep, TradeMultipliers
+from proofolio.models.portfolio.risk_parity_kernels import ARMIJO, HALVINGS, PROXIMAL, ROUNDING, STILL
 from proofolio.models.portfolio.risk_parity_problem import (
-    PROXIMAL,
     curvature,
     diagonals,
     errors_and_jacobian,
@@ -33,7 +33,7 @@ from proofolio.models.portfolio.risk_parity_problem import (
 )
 from proofolio.models.portfolio.risk_parity_step import Iteration, first_order_gap
 
-__all__ = ["Descent", "Periods", "gauss_newton", "polished", "published", "solved"]
+__all__ = ["Descent", "Periods", "gauss_newton", "polished", "published", "solved", "step_length"]
 
 
 DUST = 1e-6  # a trade smaller than this may be the solver's inaccuracy
@@ -44,13 +44,9 @@ ROUNDS = 4  # corrections of the signs of trades
 MOST = 400  # free levels; more take longer than they are worth
 FIRST_STEP, SHRINKING = 0.8, 1e-7  # the published rule
 PATIENCE = 5  # iterations of the published rule without a better objective
-ARMIJO = 1e-4  # part of the predicted descent that a step must keep: the usual number
-HALVINGS = 40  # a step of 1e-12 is none
 SHORT = (
     0.01  # a part of the way to the subproblem's answer: below it a first step is polished and tried again
 )
-ROUNDING = 1e-15  # errors are differences of numbers near 1
-STILL = 1e-11  # a step that moves every weight less than this is the last
 NO_BETTER = 1e-13  # a lower objective by less is no improvement
 INFEASIBLE = 1e-6  # an answer that misses its rules by more is none
 
@@ -205,7 +201,7 @@ def gauss_newton(
                 V = polished(periods, Q, q, V, held)
             d = V - W
             predicted = float((slope * d).sum()) + periods.trading(V) - periods.trading(W)
-            a, after = _length(periods, W, d, objective, min(predicted, 0.0))
+            a, after = step_length(periods, W, d, objective, min(predicted, 0.0))
             if a >= SHORT or k > 1:
                 break
         if a == 0.0:
@@ -217,7 +213,7 @@ def gauss_newton(
     return Descent(W, objective, held, tuple(log), begun)
 
 
-def _length(
+def step_length(
     periods: Periods, W: Floats, d: Floats, objective: float, predicted: float
 ) -> tuple[float, float]:
     """Return the longest of the steps 1, 1/2, ... that lowers the objective enough, or 0, and its objective."""

@@ -11,6 +11,7 @@ g does not change when w is scaled: the Jacobian takes w to 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +22,7 @@ from proofolio.models.arguments import finite, not_negative, whole
 from proofolio.models.portfolio.plan_set import Group, PlanSet, plan_set_of
 from proofolio.models.portfolio.quadratic_step import QuadraticStep
 from proofolio.models.portfolio.risk_budgeting import read_budgets, read_covariance
+from proofolio.models.portfolio.risk_parity_kernels import CONVEX, PROXIMAL
 
 __all__ = [
     "PROXIMAL",
@@ -34,11 +36,7 @@ __all__ = [
 ]
 
 
-PROXIMAL = (
-    1e-9  # of the proximal term: a subproblem is strictly convex, its answer moved by less than a solver does
-)
 CERTIFIED = 5  # the most assets; boxes grow in number like a power of n - 1
-CONVEX = 1e-9  # of the trace: a Hessian with an eigenvalue below this is not taken for convex
 
 
 class RiskParityProblem:
@@ -85,6 +83,11 @@ class RiskParityProblem:
         self.certify = bool(certify)
         if self.certify:
             _require_small(self.n, self.H)
+
+    @cached_property
+    def harmless(self) -> float:
+        """An objective below which no asset with a budget can be at 0 (see `death_threshold`)."""
+        return death_threshold(self.budgets)
 
     @property
     def cash(self) -> int | None:
@@ -197,11 +200,12 @@ def curvature(W: Floats, sigma: Floats, g: Floats, A: Floats) -> Floats:
     )
     hessian += gauss + 2.0 * (half + half.swapaxes(1, 2))
     size = np.trace(gauss, axis1=1, axis2=2)[:, None, None]
+    shifted = hessian + size
+    diagonals(shifted)[:] -= CONVEX * size[:, 0]
     try:
-        np.linalg.cholesky(hessian + size)
+        np.linalg.cholesky(shifted)
     except np.linalg.LinAlgError:
-        lowest = np.linalg.eigvalsh(hessian + size)[:, 0]
-        convex = lowest > CONVEX * size[:, 0, 0]
+        convex = np.linalg.eigvalsh(shifted)[:, 0] > 0.0
         hessian = np.where(convex[:, None, None], hessian, gauss)
     return hessian
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,13 +12,13 @@ from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.quadratic_step import Kkt, QuadraticStep, TradeMultipliers
 from proofolio.models.portfolio.risk_parity_certificate import Certificate
-from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem, death_threshold
+from proofolio.models.portfolio.risk_parity_kernels import DEAD
+from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem
 from proofolio.solvers.solution import Check
 
-__all__ = ["Iteration", "RiskParityStep", "checked_step", "first_order_gap"]
+__all__ = ["DEAD", "Iteration", "Measured", "RiskParityStep", "checked_step", "first_order_gap", "measured"]
 
 
-DEAD = 1e-6  # a weight of at most this size is taken for none
 KKT = 1e-7  # violation and gap of a quadratic program that is called solved; they are asked for to 1e-12
 NOT_ABOVE = 1e-12  # relative, or absolute below 1: rounding of two objectives
 ABSOLUTE = 1.0  # the size that relative gaps refer to; here gaps are read as they are
@@ -191,43 +192,25 @@ def _asked(cost: Floats, slope: Floats, w0: Floats, W: Floats, s: Floats) -> Flo
     return np.where((W > DEAD).all(axis=0), level[:, None] - ahead, s)
 
 
-def checked_step(
+class Measured(NamedTuple):
+    """What is recomputed of a plan from the raw data."""
+
+    contributions: Floats
+    stationarity: float
+    missed: float
+    objective: float
+    smallest: float
+
+
+def measured(
     program: RiskParityProblem,
     sigma: Floats,
     w0: Floats,
     W: Floats,
     multipliers: TradeMultipliers,
-    iterations: tuple[Iteration, ...],
-    *,
-    start_objective: float,
-    alternative: float,
-    unruled: Floats | None = None,
-    begun: str,
     tolerance: float,
-    solver: str,
-    method: str,
-    searched: bool = False,
-    known: Certificate | None = None,
-) -> RiskParityStep:
-    """Return the answer with all that is claimed of it recomputed from the raw data.
-
-    Parameters
-    ----------
-    program : RiskParityProblem
-    sigma : ndarray, shape (H, n, n)
-    w0 : ndarray, shape (n,)
-    W : ndarray, shape (H, n)
-    multipliers : TradeMultipliers
-        For all H periods.
-    iterations : tuple of Iteration
-    unruled : ndarray, shape (H, n), optional
-        The weights without bounds, groups and limits, to tell what these keep out.
-    start_objective, alternative, begun, tolerance, solver, method
-    searched : bool
-        Whether W is the best end of many starts.
-    known : Certificate, optional
-        Of W.
-    """
+) -> Measured:
+    """Recompute what is claimed of a plan; no better multipliers are looked for than prove a gap of `tolerance`."""
     b = program.budgets
     m = np.matmul(sigma, W[..., None])[..., 0]
     part = W * m
@@ -239,36 +222,78 @@ def checked_step(
     slope = g * m + pulled - 2.0 * (g * contributions).sum(axis=1, keepdims=True) * m
     slope *= 2.0 / variance
     found = _first_order(program.step, slope, w0, W, multipliers, tolerance)
-    stationarity, missed = found.gap, found.violation
     u = W - np.concatenate([w0[None], W[:-1]])
     objective = float((g * g).sum()) + float((np.abs(u) @ program.step.cost).sum())
-    budgeted = b > 0.0
-    smallest = float(W[budgeted].min())
-    cannot_die = bool(start_objective < death_threshold(b))
+    smallest = float(W[b > 0.0].min())
+    return Measured(contributions, found.gap, found.violation, objective, smallest)
+
+
+def checked_step(
+    program: RiskParityProblem,
+    w0: Floats,
+    W: Floats,
+    known: Measured,
+    iterations: tuple[Iteration, ...],
+    *,
+    start_objective: float,
+    alternative: float,
+    unruled: Floats | None = None,
+    begun: str,
+    tolerance: float,
+    solver: str,
+    method: str,
+    starts: int = 1,
+    elsewhere: int = 0,
+    certificate: Certificate | None = None,
+    since: float,
+) -> RiskParityStep:
+    """Return the answer with its checks.
+
+    Parameters
+    ----------
+    program : RiskParityProblem
+    w0 : ndarray, shape (n,)
+    W : ndarray, shape (H, n)
+    known : Measured
+        Of W.
+    iterations : tuple of Iteration
+    unruled : ndarray, shape (H, n), optional
+        The weights without bounds, groups and limits, to tell what these keep out.
+    start_objective, alternative, begun, tolerance, solver, method, starts, elsewhere
+    certificate : Certificate, optional
+        Of W.
+    since : float
+        Reading of `time.perf_counter` at which the work began.
+    """
+    stationarity, objective = known.stationarity, known.objective
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
     holds = below >= 0.0 and stationarity <= tolerance
     looked = bool(alternative >= objective)  # NaN: not known
-    dead, penalty, shut = _dead(program, W, w0, holds and looked, unruled)
-    lost = tuple(i for i in dead if i not in {*penalty, *shut})
-    given_up = lost if searched and holds and looked else ()
-    lost = () if given_up else lost
+    dead: tuple[int, ...] = ()
+    penalty = shut = given_up = lost = dead
+    if known.smallest <= DEAD:
+        dead, penalty, shut = _dead(program, W, w0, holds and looked, unruled)
+        lost = tuple(i for i in dead if i not in {*penalty, *shut})
+        given_up = lost if starts > 1 and holds and looked else ()
+        lost = () if given_up else lost
     kkt = max((i.kkt for i in iterations if i.kkt == i.kkt), default=0.0)
     checks = (
-        Check("weights allowed", missed <= FEASIBLE, missed, FEASIBLE),
+        Check("weights allowed", known.missed <= FEASIBLE, known.missed, FEASIBLE),
         Check("quadratic programs solved", kkt <= KKT, kkt, KKT),
-        Check("stationary", bool(stationarity <= tolerance), stationarity, tolerance),
+        Check("stationary", stationarity <= tolerance, stationarity, tolerance),
         Check("objective not above the ERC start's", below >= 0.0, max(0.0, -below), 0.0),
         Check("no asset dead", not lost, float(len(lost)), 0.0, _explained(penalty, shut, given_up, lost)),
     )
-    step = RiskParityStep(
-        W, objective, start_objective, begun, contributions, smallest, stationarity, cannot_die, dead, penalty, shut,
-        given_up, alternative, iterations, checks, 0.0, solver, method,
+    bound, gap, certified, boxes = np.nan, np.nan, False, 0
+    if certificate is not None:
+        bound, boxes = certificate.bound, certificate.boxes
+        gap = float(np.nextafter(certificate.value - bound, np.inf))
+        certified = certificate.certified and known.missed <= FEASIBLE
+    return RiskParityStep(
+        W, objective, start_objective, begun, known.contributions, known.smallest, stationarity,
+        start_objective < program.harmless, dead, penalty, shut, given_up, alternative, iterations, checks,
+        time.perf_counter() - since, solver, method, starts, elsewhere, bound, gap, certified, boxes,
     )  # fmt: skip
-    if known is None:
-        return step
-    gap = float(np.nextafter(known.value - known.bound, np.inf))
-    certified = known.certified and missed <= FEASIBLE
-    return replace(step, bound=known.bound, gap=gap, certified=certified, boxes=known.boxes)
 
 
 def _dead(

@@ -23,6 +23,9 @@ sparse factorisation pays several times that.
 Source: Mehrotra's predictor-corrector (Nocedal & Wright, *Numerical Optimization*, 2nd ed., algorithm 16.4); the
 elimination in time follows Rao, Wright, Rawlings, "Application of interior-point methods to model predictive
 control", JOTA 99 (1998).
+
+`multiperiod_kernel` has the same method as machine code; this form in numpy is its reference, and is quicker where the
+blocks are large.
 """
 
 from __future__ import annotations
@@ -34,15 +37,17 @@ import numpy as np
 from scipy.linalg import blas, lapack
 
 from proofolio.arrays import Floats
+from proofolio.solvers.quadratic.multiperiod_kernel import (
+    ITERATIONS,
+    LEAST,
+    NEARLY_ZERO,
+    OF_HELD,
+    SHORTEST,
+    TO_THE_BOUNDARY,
+    UNBLOCKED,
+)
 
 __all__ = ["Iterate", "Multiperiod", "MultiperiodAnswer", "Prices", "trade_balance"]
-
-
-ITERATIONS = 60
-TO_THE_BOUNDARY = 0.99
-NEARLY_ZERO = 1e-3  # of an objective whose largest coefficient is 1
-SHORTEST = 1e-9  # a step shorter than this goes nowhere
-LEAST = 0.05  # of a multiplier at the start, where the objective's largest number is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +186,7 @@ class Multiperiod:
 
     def _start(self, prices: Prices, before: Floats) -> Iterate:
         W = self._centre.copy()
-        if self._all and abs(before.sum() - 1.0) < 1e-3:
+        if self._all and abs(before.sum() - 1.0) < OF_HELD:
             # halfway to what is held: most of it is kept
             W += 0.5 * (np.clip(before, self._lower, self._upper) - W)
             excess = W.sum(axis=1, keepdims=True) - 1.0
@@ -223,7 +228,7 @@ class Multiperiod:
     @staticmethod
     def _longest(ratios: list[Floats]) -> Any:
         """Return how far a step may go before a ratio of what it takes from something and that reaches 1."""
-        return 1.0 / max(max(float(ratio.max(initial=0.0)) for ratio in ratios), 1e-12)
+        return 1.0 / max(max(float(ratio.max(initial=0.0)) for ratio in ratios), UNBLOCKED)
 
     def _gap(self, now: Iterate, PW: Floats, q: Floats, g: Floats, prices: Prices, before: Floats) -> Any:
         """Return the objective less what its linearisation and the multipliers prove, relative to it."""

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from proofolio.arrays import Floats, Integers
-from proofolio.solvers.quadratic.multiperiod import ITERATIONS, Iterate, Multiperiod, Prices, trade_balance
+from proofolio.solvers.quadratic.multiperiod import Iterate, Multiperiod, Prices, trade_balance
+from proofolio.solvers.quadratic.multiperiod_kernel import ITERATIONS, OF_HELD, UNBLOCKED
 
 __all__ = ["MultiperiodAnswers", "MultiperiodBatch"]
 
@@ -141,7 +142,7 @@ class MultiperiodBatch(Multiperiod):
             excess = moved.sum(axis=1, keepdims=True) - 1.0
             low = self._lower
             moved -= excess * (moved - low) / (1.0 - low.sum(axis=1, keepdims=True) + excess)
-            near = np.abs(before.sum(axis=0) - 1.0) < 1e-3
+            near = np.abs(before.sum(axis=0) - 1.0) < OF_HELD
             if self._capped:
                 near &= (moved < self._upper).all(axis=(0, 1))
             W = np.where(near, moved, W)
@@ -153,7 +154,7 @@ class MultiperiodBatch(Multiperiod):
 
     @staticmethod
     def _longest(ratios: list[Floats]) -> Any:
-        most = np.full(ratios[0].shape[-1], 1e-12)
+        most = np.full(ratios[0].shape[-1], UNBLOCKED)
         for ratio in ratios:
             np.maximum(most, ratio.reshape(-1, ratio.shape[-1]).max(axis=0, initial=0.0), out=most)
         return 1.0 / most

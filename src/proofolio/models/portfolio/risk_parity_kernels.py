@@ -1,0 +1,578 @@
+"""The risk-parity step as machine code: descents by `active_trades`, and what is checked of their ends.
+
+The forms in numpy are `active_trades.best_by_trades` and `risk_parity_step.measured`; the mathematics is there and
+in `risk_parity_problem`. Where something does not go as it mostly does, a kernel says so and answers nothing.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from proofolio.arrays import Floats, Integers
+from proofolio.compiled import Kernel
+
+__all__ = ["descent_kernel", "measure_kernel"]
+
+
+PROXIMAL = (
+    1e-9  # of the proximal term: a subproblem is strictly convex, its answer moved by less than a solver does
+)
+CONVEX = 1e-9  # of the trace: a Hessian with an eigenvalue below this is not taken for convex
+DEAD = 1e-6  # a weight of at most this size is taken for none
+ARMIJO = 1e-4  # part of the predicted descent that a step must keep: the usual number
+HALVINGS = 40  # a step of 1e-12 is none
+ROUNDING = 1e-15  # errors are differences of numbers near 1
+STILL = 1e-11  # a step that moves every weight less than this is the last
+LEAST = 3e-10  # of a gap that rounding allows to ask for
+FULL = 1e-9  # holdings that add up to 1 within this are a plan
+ROUNDS = 100  # exchanges of one quadratic program: more are slower than the interior point
+TOGETHER = 20  # exchanges that may leave as many trades wrong, before one is exchanged at a time
+SLACK = 1e-9  # of the price: a multiplier beyond it by less is rounding
+SUMS = 1e-12  # weights whose sum is off by more come of equations that rounding has spoilt
+
+
+@Kernel
+def descent_kernel(
+    sigma: Floats, b: Floats, times: Floats, price: float, w0: Floats, tolerance: float, limit: int, erc: Floats,
+    W: Floats, s: Floats, log: Floats, numbers: Floats,
+) -> int:  # fmt: skip
+    """Descend from the ERC, and from the holdings where these alone are better than its end.
+
+    Parameters
+    ----------
+    sigma, b, times, w0, erc : ndarray, shapes (h, n, n), (h, n), (h,), (n,), (h, n)
+    price, tolerance, limit
+        The cost of a trade, and as for `RiskParityStepper`.
+    W, s : ndarray, shape (h, n)
+        Filled with the weights and the multipliers of the trades.
+    log : ndarray, shape (limit + 2, 5)
+        Filled with the iterations.
+    numbers : ndarray, shape (3,) or more
+        Its first three are the objective at the ERC, the gap that is enough, and 1 where the holdings were the start,
+        else 0.
+
+    Returns
+    -------
+    int
+        How many rows of `log` are filled; 0 where the holdings do not add up to 1, an asset came to nothing, or the
+        exchanges did not end.
+    """
+    h, n = erc.shape
+    total, lowest = 0.0, math.inf
+    for i in range(n):
+        total += w0[i]
+        lowest = min(lowest, w0[i])
+    if not abs(total - 1.0) <= FULL:  # NaN is not within it either
+        return 0
+    start = _objective(erc, sigma, b, times, w0, price)
+    enough = max(tolerance * start, LEAST)
+    numbers[0], numbers[1], numbers[2] = start, enough, 0.0
+    W[:] = erc
+    rows = _descend(sigma, b, times, price, w0, enough, limit, W, s, log)
+    if rows == 0:
+        return 0
+    if lowest >= 0.0:
+        stay = np.empty((h, n))
+        for t in range(h):
+            stay[t] = w0
+        objective = log[rows - 1, 0]
+        if _objective(stay, sigma, b, times, w0, price) < objective:
+            others, found = np.zeros((h, n)), np.zeros(log.shape)
+            count = _descend(sigma, b, times, price, w0, enough, limit, stay, others, found)
+            if count == 0:
+                return 0
+            if found[count - 1, 0] < objective:
+                W[:], s[:], log[:] = stay, others, found
+                rows, numbers[2] = count, 1.0
+    for t in range(h):
+        for i in range(n):
+            if not W[t, i] > DEAD:
+                return 0
+    return rows
+
+
+@Kernel
+def _descend(
+    sigma: Floats, b: Floats, times: Floats, price: float, w0: Floats, enough: float, limit: int,
+    W: Floats, s: Floats, log: Floats,
+) -> int:  # fmt: skip
+    """Descend from W to where the gap to first order is small enough; return the rows of `log`, 0 where it gave up."""
+    h, n = W.shape
+    P, slope, Q = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n, n))
+    V, gradient, U, work = np.empty((h, n)), np.empty((h, n)), np.empty((h, n)), np.empty((2, n, n))
+    signs = np.empty((h, n), np.int64)
+    for t in range(h):
+        for i in range(n):
+            u = W[t, i] - (W[t - 1, i] if t else w0[i])
+            signs[t, i] = 1 if u > 0.0 else -1 if u < 0.0 else 0
+    s[:] = 0.0
+    objective = _objective(W, sigma, b, times, w0, price)
+    log[0] = math.nan
+    log[0, 0], log[0, 1], log[0, 2] = objective, 0.0, 0.0
+    rows = 1
+    for k in range(limit + 1):
+        for t in range(h):
+            _linearised(W[t], sigma[t], b[t], times[t], slope[t], Q[t], work)
+        if k:
+            gap = _first_order_gap(slope, W, w0, s, price, enough, gradient)
+            log[rows - 1, 3] = gap
+            if gap <= enough or k == limit or log[rows - 1, 2] <= STILL:
+                break
+        for t in range(h):
+            if not _inverse(Q[t], P[t], work):
+                return 0
+        if not _exchanged(P, slope, W, w0, price, signs, V, s):
+            return 0
+        missed, moved, predicted = 0.0, 0.0, _trading(V, w0, price) - _trading(W, w0, price)
+        for t in range(h):
+            total = 0.0
+            for i in range(n):
+                total += V[t, i]
+                d = V[t, i] - W[t, i]
+                predicted += slope[t, i] * d
+                moved = max(moved, abs(d))
+                bent = slope[t, i]
+                for j in range(n):
+                    bent += Q[t, i, j] * (V[t, j] - W[t, j])
+                gradient[t, i] = bent
+            missed = max(missed, abs(total - 1.0))
+        kkt = max(missed, _gap(gradient, V, w0, s, price))
+        a, after = 1.0, objective
+        noise = ROUNDING * (objective + math.sqrt(objective))
+        halvings = 0
+        while halvings < HALVINGS:
+            for t in range(h):
+                for i in range(n):
+                    U[t, i] = V[t, i] if a == 1.0 else W[t, i] + a * (V[t, i] - W[t, i])
+            after = _objective(U, sigma, b, times, w0, price)
+            if after <= objective + ARMIJO * a * min(predicted, 0.0) + noise:
+                break
+            a *= 0.5
+            halvings += 1
+        log[rows] = math.nan
+        log[rows, 4] = kkt
+        if halvings == HALVINGS:
+            log[rows, 0], log[rows, 1], log[rows, 2] = objective, 0.0, 0.0
+            log[rows, 3] = _first_order_gap(slope, W, w0, s, price, enough, gradient)
+            rows += 1
+            break
+        W[:] = U
+        objective = after
+        log[rows, 0], log[rows, 1], log[rows, 2] = objective, a, a * moved
+        rows += 1
+    return rows
+
+
+# ------------------------------------------------------------------ the errors of risk contributions
+@Kernel
+def _objective(W: Floats, sigma: Floats, b: Floats, times: Floats, w0: Floats, price: float) -> float:
+    h, n = W.shape
+    total = _trading(W, w0, price)
+    part = np.empty(n)
+    for t in range(h):
+        variance, squares = 0.0, 0.0
+        for i in range(n):
+            product = 0.0
+            for j in range(n):
+                product += sigma[t, i, j] * W[t, j]
+            part[i] = W[t, i] * product
+            variance += part[i]
+        for i in range(n):
+            error = part[i] / variance - b[t, i]
+            squares += error * error
+        total += times[t] * squares
+    return total
+
+
+@Kernel
+def _trading(W: Floats, w0: Floats, price: float) -> float:
+    h, n = W.shape
+    total = 0.0
+    for t in range(h):
+        for i in range(n):
+            total += abs(W[t, i] - (W[t - 1, i] if t else w0[i]))
+    return price * total
+
+
+@Kernel
+def _linearised(
+    w: Floats, sigma: Floats, b: Floats, times: float, slope: Floats, Q: Floats, work: Floats
+) -> None:
+    """Fill `slope` and Q (see `curvature`) with the derivatives of a period's squares, those counted `times` over."""
+    n = len(w)
+    A, F = work[0], work[1]
+    u, g, pulled, Kw = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    variance, phi = 0.0, 0.0
+    flat = True
+    for i in range(n):
+        u[i] = 0.0
+        for j in range(n):
+            u[i] += sigma[i, j] * w[j]
+        variance += w[i] * u[i]
+    for i in range(n):
+        u[i] /= variance
+        g[i] = w[i] * u[i] - b[i]
+        flat = flat and g[i] == 0.0
+        phi += g[i] * w[i] * u[i]
+    for i in range(n):
+        for j in range(n):
+            A[i, j] = w[i] / variance * sigma[i, j] - 2.0 * (w[i] * u[i]) * u[j]
+        A[i, i] += u[i]
+    for j in range(n):
+        pulled[j] = 0.0
+    for i in range(n):
+        for j in range(n):
+            pulled[j] += g[i] * A[i, j]
+    size = 0.0
+    for j in range(n):
+        slope[j] = 2.0 * times * pulled[j]
+        for k in range(n):
+            Q[j, k] = 0.0
+    for i in range(n):
+        for j in range(n):
+            for k in range(n):
+                Q[j, k] += 2.0 * A[i, j] * A[i, k]
+    for j in range(n):
+        size += Q[j, j]
+    if not flat:
+        for i in range(n):
+            Kw[i] = 0.0
+            for j in range(n):
+                Kw[i] += (g[i] + g[j]) * sigma[i, j] * w[j]
+            Kw[i] /= variance
+        for j in range(n):
+            for k in range(n):
+                half = pulled[j] + pulled[k] - 2.0 * (u[j] * Kw[k] + u[k] * Kw[j])
+                bent = (g[j] + g[k] - 2.0 * phi) * sigma[j, k] * (2.0 / variance)
+                A[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
+                F[j, k] = A[j, k] + size
+            F[j, j] -= CONVEX * size
+        if _factored(F):
+            for j in range(n):
+                for k in range(n):
+                    Q[j, k] = A[j, k]
+    for j in range(n):
+        for k in range(n):
+            Q[j, k] *= times
+        Q[j, j] += PROXIMAL
+
+
+@Kernel
+def _factored(F: Floats) -> bool:
+    """Put the U with U'U = F into the upper triangle; return whether F is positive definite."""
+    n = len(F)
+    for j in range(n):
+        if not F[j, j] > 0.0:
+            return False
+        inverse = 1.0 / math.sqrt(F[j, j])
+        for k in range(j, n):
+            F[j, k] *= inverse
+        for i in range(j + 1, n):
+            part = F[j, i]
+            for k in range(i, n):
+                F[i, k] -= part * F[j, k]
+    return True
+
+
+# ------------------------------------------------------------------ the quadratic programs
+@Kernel
+def _inverse(Q: Floats, P: Floats, work: Floats) -> bool:
+    """Fill P with the inverse of Q on the directions whose sum is 0; return whether there is one."""
+    n = len(Q)
+    F, G = work[0], work[1]
+    level = 0.0
+    for i in range(n):
+        level += Q[i, i]
+    for i in range(n):
+        for j in range(n):
+            F[i, j] = Q[i, j] + level
+            G[i, j] = 0.0
+    if not _factored(F):
+        return False
+    for j in range(n):  # row j of G solves U'x = e_j: G'G... is the inverse, as UU^-1 = I
+        G[j, j] = 1.0 / F[j, j]
+        for i in range(j + 1, n):
+            total = 0.0
+            for k in range(j, i):
+                total -= F[k, i] * G[j, k]
+            G[j, i] = total / F[i, i]
+    whole = 0.0
+    ones = F[0]  # of no more use
+    for i in range(n):
+        for j in range(n):
+            total = 0.0
+            for k in range(max(i, j), n):
+                total += G[i, k] * G[j, k]
+            P[i, j] = total
+    for i in range(n):
+        ones[i] = 0.0
+        for j in range(n):
+            ones[i] += P[i, j]
+        whole += ones[i]
+    for i in range(n):
+        for j in range(n):
+            P[i, j] -= ones[i] * ones[j] / whole
+    return True
+
+
+@Kernel
+def _exchanged(
+    P: Floats, slope: Floats, W: Floats, w0: Floats, price: float, signs: Integers, V: Floats, s: Floats
+) -> bool:
+    """Fill V, s and signs by exchanges of active trades; return whether they ended at weights above 0."""
+    h, n = W.shape
+    base, r, wrong = np.empty((h, n)), np.empty((h, n)), np.empty((h, n), np.int64)
+    L, first, place = np.empty((h * n, 2 * n)), np.empty(h * n, np.int64), np.empty((h * n, 2), np.int64)
+    for t in range(h):
+        for i in range(n):
+            total = 0.0
+            for j in range(n):
+                total += P[t, i, j] * slope[t, j]
+            base[t, i] = W[t, i] - total
+            r[t, i] = base[t, i] - (base[t - 1, i] if t else w0[i])
+    lowest, patience = h * n + 1, TOGETHER
+    for _ in range(ROUNDS):
+        for t in range(h):
+            for i in range(n):
+                s[t, i] = price * signs[t, i]
+        if not _levelled(P, r, signs, s, L, first, place):
+            return False
+        for t in range(h):
+            for i in range(n):
+                total = base[t, i]
+                for j in range(n):
+                    total -= P[t, i, j] * (s[t, j] - (s[t + 1, j] if t + 1 < h else 0.0))
+                V[t, i] = total
+        count = 0
+        for t in range(h):
+            for i in range(n):
+                wrong[t, i] = 0
+                u = V[t, i] - (V[t - 1, i] if t else w0[i])
+                if signs[t, i] == 0:
+                    if not abs(s[t, i]) <= price * (1.0 + SLACK):
+                        wrong[t, i] = 1 if s[t, i] > 0.0 else -1
+                elif price > 0.0 and signs[t, i] * u < 0.0:
+                    wrong[t, i] = 2
+                if wrong[t, i]:
+                    count += 1
+        if count == 0:
+            return _settled(V, w0, signs)
+        if count < lowest:
+            lowest, patience = count, TOGETHER
+        elif patience > 0:
+            patience -= 1
+            _farthest(wrong, s, V, w0)
+        else:
+            _last(wrong)
+        for t in range(h):
+            for i in range(n):
+                if wrong[t, i]:
+                    signs[t, i] = wrong[t, i] if wrong[t, i] != 2 else 0
+    return False
+
+
+@Kernel
+def _levelled(
+    P: Floats, r: Floats, signs: Integers, s: Floats, L: Floats, first: Integers, place: Integers
+) -> bool:
+    """Fill s where signs are 0 so that nothing is traded there; return whether the equations have an answer."""
+    h, n = r.shape
+    m, before = 0, 0
+    for t in range(h):
+        begun = m
+        for i in range(n):
+            if signs[t, i] == 0:
+                place[m, 0], place[m, 1], first[m] = t, i, before
+                m += 1
+        before = begun
+    for a in range(m):
+        t, i = place[a, 0], place[a, 1]
+        right = r[t, i]
+        for j in range(n):
+            if signs[t, j]:
+                right -= (P[t, i, j] + (P[t - 1, i, j] if t else 0.0)) * s[t, j]
+            if t + 1 < h and signs[t + 1, j]:
+                right += P[t, i, j] * s[t + 1, j]
+            if t and signs[t - 1, j]:
+                right += P[t - 1, i, j] * s[t - 1, j]
+        begun = first[a]
+        for c in range(begun, a + 1):
+            if place[c, 0] == t:
+                total = P[t, i, place[c, 1]] + (P[t - 1, i, place[c, 1]] if t else 0.0)
+                if _all_still(signs[t]):  # only differences of multipliers matter
+                    total += P[t, 0, 0] + (P[t - 1, 0, 0] if t else 0.0)
+            else:
+                total = -P[t - 1, i, place[c, 1]]
+            for k in range(max(begun, first[c]), c):
+                total -= L[a, k - begun] * L[c, k - first[c]]
+            if c < a:
+                L[a, c - begun] = total / L[c, c - first[c]]
+            elif total > 0.0:
+                L[a, a - begun] = math.sqrt(total)
+            else:
+                return False
+        for k in range(begun, a):
+            right -= L[a, k - begun] * s[place[k, 0], place[k, 1]]
+        s[t, i] = right / L[a, a - begun]
+    for a in range(m - 1, -1, -1):
+        t, i = place[a, 0], place[a, 1]
+        s[t, i] /= L[a, a - first[a]]
+        for k in range(first[a], a):
+            s[place[k, 0], place[k, 1]] -= L[a, k - first[a]] * s[t, i]
+    for t in range(h):
+        if _all_still(signs[t]):
+            low, high = math.inf, -math.inf
+            for i in range(n):
+                low, high = min(low, s[t, i]), max(high, s[t, i])
+            for i in range(n):
+                s[t, i] -= 0.5 * (low + high)
+    return True
+
+
+@Kernel
+def _all_still(signs: Integers) -> bool:
+    count = 0
+    for sign in signs:
+        count += abs(sign)
+    return count == 0
+
+
+@Kernel
+def _farthest(wrong: Integers, s: Floats, V: Floats, w0: Floats) -> None:
+    """Of an asset's trades that are wrong in the same way in periods one after the other, leave only the most wrong."""
+    h, n = s.shape
+    for i in range(n):
+        t = 0
+        while t < h:
+            kind, best, most = wrong[t, i], t, -1.0
+            while t < h and wrong[t, i] == kind:
+                far = abs(V[t, i] - (V[t - 1, i] if t else w0[i])) if kind == 2 else abs(s[t, i])
+                if far > most:
+                    wrong[best, i], most, best = 0, far, t
+                    wrong[t, i] = kind
+                else:
+                    wrong[t, i] = 0
+                t += 1
+
+
+@Kernel
+def _last(wrong: Integers) -> None:
+    """Leave only the last of the trades that are wrong."""
+    h, n = wrong.shape
+    seen = False
+    for t in range(h - 1, -1, -1):
+        for i in range(n - 1, -1, -1):
+            if seen:
+                wrong[t, i] = 0
+            elif wrong[t, i]:
+                seen = True
+
+
+@Kernel
+def _settled(V: Floats, w0: Floats, signs: Integers) -> bool:
+    """Make weights that are not traded the very same; return whether all are above 0 and add up to 1."""
+    h, n = V.shape
+    for t in range(h):
+        total = 0.0
+        for i in range(n):
+            if signs[t, i] == 0:
+                V[t, i] = V[t - 1, i] if t else w0[i]
+            if not V[t, i] > 0.0:
+                return False
+            total += V[t, i]
+        if not abs(total - 1.0) <= SUMS:
+            return False
+    return True
+
+
+# ------------------------------------------------------------------ what is known of a plan
+@Kernel
+def _gap(G: Floats, W: Floats, w0: Floats, s: Floats, price: float) -> float:
+    """Bound by how much a plan is better where the smooth part has the gradient G: see `QuadraticStep.measure`."""
+    h, n = W.shape
+    gap = 0.0
+    for t in range(h):
+        least, held = math.inf, 0.0
+        for i in range(n):
+            now = min(max(s[t, i], -price), price)
+            ahead = min(max(s[t + 1, i], -price), price) if t + 1 < h else 0.0
+            g = G[t, i] + now - ahead
+            least = min(least, g)
+            held += g * W[t, i]
+            u = W[t, i] - (W[t - 1, i] if t else w0[i])
+            gap += price * abs(u) - now * u
+        gap += held - least
+    return gap
+
+
+@Kernel
+def _first_order_gap(
+    slope: Floats, W: Floats, w0: Floats, s: Floats, price: float, enough: float, asked: Floats
+) -> float:
+    """Return the gap with these multipliers or, where it is not enough, with those that the weights ask for."""
+    h, n = W.shape
+    gap = _gap(slope, W, w0, s, price)
+    if gap <= enough:
+        return gap
+    asked[:] = s
+    ahead, level = np.zeros((h, n)), np.empty(h)
+    for t in range(h - 1, -1, -1):
+        total, known, mean = 0.0, 0.0, 0.0
+        for i in range(n):
+            ahead[t, i] = slope[t, i] + (ahead[t + 1, i] if t + 1 < h else 0.0)
+            u = W[t, i] - (W[t - 1, i] if t else w0[i])
+            total += abs(u)
+            known += abs(u) * ahead[t, i] + price * u
+            mean += (ahead[t, i] + s[t, i]) / n
+        level[t] = known / total if total > 0.0 else mean
+    for i in range(n):
+        lowest = math.inf
+        for t in range(h):
+            lowest = min(lowest, W[t, i])
+        if lowest > DEAD:
+            for t in range(h):
+                asked[t, i] = level[t] - ahead[t, i]
+    return min(gap, _gap(slope, W, w0, asked, price))
+
+
+@Kernel
+def measure_kernel(
+    sigma: Floats, b: Floats, w0: Floats, W: Floats, s: Floats, price: float, enough: float,
+    contributions: Floats, numbers: Floats,
+) -> None:  # fmt: skip
+    """Fill the risk contributions (H, n), and in `numbers` gap, violation, objective and smallest weight.
+
+    All of it is recomputed from the raw data; the derivatives by another formula than the descent's.
+    """
+    h, n = W.shape
+    slope, m, asked = np.empty((h, n)), np.empty(n), np.empty((h, n))
+    missed, squares, smallest = 0.0, 0.0, math.inf
+    for t in range(h):
+        variance, total = 0.0, 0.0
+        for i in range(n):
+            m[i] = 0.0
+            for j in range(n):
+                m[i] += sigma[t, i, j] * W[t, j]
+            variance += W[t, i] * m[i]
+            total += W[t, i]
+            missed = max(missed, -W[t, i])
+            smallest = min(smallest, W[t, i])
+        missed = max(missed, abs(total - 1.0))
+        inner = 0.0
+        for i in range(n):
+            contributions[t, i] = W[t, i] * m[i] / variance
+            g = contributions[t, i] - b[t, i]
+            inner += g * contributions[t, i]
+            squares += g * g
+        for i in range(n):
+            pulled = 0.0
+            for j in range(n):
+                pulled += sigma[t, i, j] * (contributions[t, j] - b[t, j]) * W[t, j]
+            g = contributions[t, i] - b[t, i]
+            slope[t, i] = (g * m[i] + pulled - 2.0 * inner * m[i]) * 2.0 / variance
+    numbers[0] = _first_order_gap(slope, W, w0, s, price, enough, asked)
+    numbers[1] = missed
+    numbers[2] = squares + _trading(W, w0, price)
+    numbers[3] = smallest
