@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -30,6 +32,7 @@ __all__ = [
 
 WHOLE = ("both views at once", "H = ")  # how a difference begins whose name says both its sides
 LIMITS = (-0.02, 1.02)  # of confidences, so that lines at 0 and 1 are seen
+WIDE_NAME, NARROW_NAME = 60, 24  # characters of a line of a name
 
 
 def whole_name(d: Difference, less: str) -> str:
@@ -54,6 +57,7 @@ def differences_chart(found: ViewExperiment) -> Figure:
         "differences",
         "Differences of certainty equivalents with 95 % intervals",
         0.9 + 0.36 * len(shown),
+        narrow_height=0.9 + 0.6 * len(shown),
     )
     axes = figure.add_subplot()
     for k, d in enumerate(shown):
@@ -61,7 +65,8 @@ def differences_chart(found: ViewExperiment) -> Figure:
         axes.plot([d.low, d.high], [k, k], color=colour, linewidth=2.2)
         axes.plot([d.mean], [k], "o", color=colour, markersize=6)
     axes.axvline(0.0, color=COLOURS["muted"], linewidth=0.9)
-    axes.set_yticks(range(len(shown)), [whole_name(d, "the rule less ") for d in shown])
+    names = [fill(whole_name(d, "the rule less "), NARROW_NAME if is_narrow() else WIDE_NAME) for d in shown]
+    axes.set_yticks(range(len(shown)), names)
     axes.invert_yaxis()
     axes.set_xlabel("% a year")
     return figure

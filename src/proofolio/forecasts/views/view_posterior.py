@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["ViewPosterior"]
+
+NAME = 32  # characters of a line of a view's name in a drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,7 +198,7 @@ class ViewPosterior:
         }
         yearly = 100.0 * self.periods
         _bars(left, list(self.mean.index), {"prior": self.prior, "posterior": self.mean}, yearly, colours)
-        _bars(right, list(self.pull.index), bars, yearly, colours)
+        _bars(right, [fill(str(name), NAME) for name in self.pull.index], bars, yearly, colours)
         left.set_title("assets, expected return, % a year")
         right.set_title("views, % a year")
         right.legend(loc="best")
