@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-QUICK = ("regime_switching", "mpc", "risk_parity", "backtest", "control")
+QUICK = ("regime_switching", "mpc", "risk_parity", "backtest", "control", "control_grids")
 
 
 def main(arguments: list[str]) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 import numpy as np
@@ -142,15 +143,28 @@ def skfolio_budgets() -> Callable[[Floats], Floats] | None:
     return solve
 
 
-def riskparityportfolio_budgets() -> Callable[[Floats], Floats] | None:
-    """Return riskparityportfolio's ERC of one covariance, or None where it is not installed."""
-    if find_spec("riskparityportfolio") is None:
+def riskparityportfolio_budgets(**options: Any) -> Callable[[Floats], Floats] | None:
+    """Return riskparityportfolio's ERC of one covariance, or None where it is not installed.
+
+    The ERC is an extension module of its own; the package around it opens JAX, which it does not need.
+
+    Parameters
+    ----------
+    **options
+        Of its `design`: ``tol`` and ``maxiter``.
+    """
+    package = find_spec("riskparityportfolio")
+    places = None if package is None else package.submodule_search_locations
+    found = None if places is None else PathFinder.find_spec("vanilla", list(places))
+    if found is None or found.loader is None:
         return None
-    design = import_module("riskparityportfolio").vanilla.design
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    design: Any = module.design
 
     def solve(sigma: Floats) -> Floats:
         n = sigma.shape[0]
-        weights: Floats = np.asarray(design(sigma, np.full(n, 1.0 / n)))
+        weights: Floats = np.asarray(design(sigma, np.full(n, 1.0 / n), **options))
         return weights
 
     return solve

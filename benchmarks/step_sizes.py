@@ -34,7 +34,7 @@ from proofolio.models.portfolio.mean_variance_kernel import CompiledSteps
 
 TABLE = Path(step_sizes.__file__)
 PERIODS = (1, 5, 30)
-SIZES = {"COMPILED": (35, 50, 70, 100, 140, 200), "SPARSE": (10, 20, 30, 45, 65, 100, 150)}
+SIZES = {"COMPILED": (35, 50, 70, 100, 140, 200, 300), "SPARSE": (10, 20, 30, 45, 65, 100, 150)}
 ENOUGH, SLOWER = 1.6, 1.1  # a ratio beyond which no larger size is tried; what a choice may lose
 GAMMA_RISK, GAMMA_TRADE = 5.0, 1e-3
 COLUMNS = ("choice", "H", "n", "first: CPU ms", "then: CPU ms", "ratio", "chosen", "at most 10 % slower")
@@ -92,7 +92,7 @@ def timed(steps: Sequence[Step], given: Sequence[Day], rounds: int) -> list[floa
 
 def crossing(ratios: Sequence[tuple[int, float]]) -> int:
     """Return the n at which the ratio passes 1 for the last time, by interpolation; the ends where it never does."""
-    for (n, ratio), (further, beyond) in reversed(list(pairwise(ratios))):
+    for (n, ratio), (further, beyond) in reversed(tuple(pairwise(ratios))):
         if ratio <= 1.0 < beyond:
             share = math.log(ratio) / (math.log(ratio) - math.log(beyond))
             return round(math.exp(math.log(n) + share * (math.log(further) - math.log(n))))

@@ -2,7 +2,8 @@
 
 numpy is quick on long arrays and slow on loops over arrays of ten numbers. A `Kernel` is such a loop, written in the
 part of Python that numba compiles; whoever has one keeps the form in numpy beside it as the reference, and a test holds
-the two together to 1e-12. Compiled code is kept on disk, so that a fresh process only loads it.
+the two together to 1e-12. Compiled code is kept on disk, so that a fresh process only loads it. Kernels may call
+kernels: a change of one, or of a constant it reads, makes those that call it compile anew.
 
 ``PROOFOLIO_COMPILED=0`` in the environment keeps to numpy, as does a machine without numba.
 """

@@ -181,8 +181,9 @@ def parameters(strategy: Tuned) -> dict[str, Any]:
 # ------------------------------------------------------------------ how is chosen
 FIGURES = {"sharpe": "Sharpe ratio", "return": "return", "calmar": "Calmar ratio"}
 TIE = 1e-9  # relative: figures that differ by less are of the same trades, up to rounding
-# A close counts as one with a trade when more than this share of the portfolio is traded; less is rounding of a solver.
-NO_TRADE = 1e-6
+# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
+# objective, which leaves smaller trades open.
+NO_TRADE = 1e-4
 
 
 @dataclass(frozen=True)

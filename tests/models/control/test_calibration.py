@@ -105,6 +105,11 @@ def test_weekly_prices_are_weekly():
         ({"driving": "C"}, r"driving names \['C'\]; the assets are A, B"),
         ({"prior_sharpe": -1.0}, "prior_sharpe is -1"),
         ({"gamma": 0.0}, "gamma is 0"),
+        ({"risk_free": 2.0}, "risk_free is 2 a year; give a decimal"),
+        ({"periods_per_year": "a"}, "periods_per_year is not an array of numbers"),
+        ({"periods_per_year": 0}, "periods_per_year is 0; it must be a positive number"),
+        ({"driving": 3}, r"driving names \[3\]"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_bad_options_are_refused(options, sentence):
@@ -118,8 +123,63 @@ def test_bad_prices_are_refused():
     prices = simulated(years=5)
     with pytest.raises(pf.BadData, match="periods_per_year="):
         pf.RegimeControl.fit(prices.reset_index(drop=True), 2)
+    for given in (
+        prices[::-1],
+        pd.concat([prices, prices.iloc[-1:]]),
+    ):  # the past would be read from the future
+        for year in (None, 252):
+            with pytest.raises(pf.BadData, match="must go forward, each once"):
+                pf.RegimeControl.fit(given, 2, periods_per_year=year)
+    with pytest.raises(pf.BadData, match="two columns are called A"):
+        pf.RegimeControl.fit(prices.set_axis(["A", "A"], axis=1), 2)
+    with pytest.raises(pf.BadData, match=r"regimes is 2\.5"):
+        pf.RegimeControl.fit(prices, 2.5)
     with pytest.raises(pf.BadData, match="DataFrame"):
         pf.RegimeControl.fit(prices.to_numpy(), 2)
     prices.iloc[7, 1] = np.nan
     with pytest.raises(pf.BadData, match="in column 'B'"):
         pf.RegimeControl.fit(prices, 2)
+
+
+def test_a_rate_of_rows_that_the_dates_deny_is_doubted():
+    prices = simulated(years=12, seed=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pf.DoubtfulEstimate)
+        with pytest.warns(
+            pf.DoubtfulUnits, match=r"the dates have 261 rows a year and periods_per_year is 52"
+        ):
+            wrong = pf.RegimeControl.fit(prices, 2, periods_per_year=52)
+        right = pf.RegimeControl.fit(prices, 2, periods_per_year=252)
+    np.testing.assert_allclose(wrong.Sigma * 252 / 52, right.Sigma, rtol=1e-10)
+
+
+def test_what_is_known_of_the_next_regime_is_what_bayes_says_of_the_prices_so_far(fitted):
+    """Told again by multiplying out, from the model alone; a price later changes nothing of it."""
+    found, prices = fitted.calibration, simulated().to_numpy()
+    model, basket = found.regimes, (prices[1:] / prices[:-1] - 1).mean(axis=1)
+    p = model.initial
+    for k, r in enumerate(basket):
+        p = p if k == 0 else p @ model.transition
+        variance = model.covariances[:, 0, 0]
+        p = p * np.exp(-((r - model.means[:, 0]) ** 2) / (2 * variance)) / np.sqrt(variance)
+        p /= p.sum()
+    np.testing.assert_allclose(found.next_regime, p @ model.transition, rtol=1e-8)
+    trade = fitted.one_step(steps_per_year=252).trade(np.zeros((1, 2)), found.next_regime[None])
+    assert np.isfinite(trade).all()
+
+
+def test_three_known_regimes_are_found_within_their_errors():
+    """Well apart in volatility, weekly, 120 years: generator, lengths, shares and units are those that made them."""
+    truth = pf.RegimeChain([[-1.5, 1.2, 0.3], [1.0, -2.0, 1.0], [0.4, 2.6, -3.0]])
+    path = truth.simulate(1, 120, 52, seed=5)[0][1:]
+    volatility = np.array([0.05, 0.20, 0.80])[path]
+    returns = 0.05 / 52 + volatility / np.sqrt(52) * np.random.default_rng(6).standard_normal(path.size)
+    dates = pd.date_range("1900-01-05", periods=path.size + 1, freq="W-FRI")
+    prices = pd.DataFrame({"A": 100 * np.append(1.0, np.cumprod(1 + returns))}, index=dates)
+    control = pf.RegimeControl.fit(prices, 3)
+    chain = control.chain
+    off = ~np.eye(3, dtype=bool)
+    assert np.all(np.abs(chain.generator - truth.generator)[off] <= 4 * chain.standard_error[off] + 0.1)
+    np.testing.assert_allclose(chain.mean_length, truth.mean_length, rtol=0.3)
+    np.testing.assert_allclose(chain.stationary, truth.stationary, atol=0.06)
+    np.testing.assert_allclose(np.sqrt(control.Sigma[:, 0, 0]), [0.05, 0.20, 0.80], rtol=0.08)

@@ -186,3 +186,22 @@ def test_times_and_seeds_that_are_none_are_refused_in_a_sentence():
     ):
         with pytest.raises(pf.BadData, match=words):
             call()
+
+
+def test_a_model_of_another_package_is_read_by_what_it_has():
+    class Fitted:
+        transmat_ = np.array([[0.99, 0.01], [0.02, 0.98]])
+
+        def predict(self, X):
+            assert X.ndim == 2  # what hmmlearn asks for
+            return np.repeat([0, 1] * 12, 5)
+
+    chain = pf.RegimeChain.from_hmm(Fitted(), np.zeros(120), periods_per_year=12)
+    assert chain.switches.tolist() == [[0, 12], [11, 0]]
+
+    class Silent:
+        transmat_ = Fitted.transmat_
+
+    with pytest.raises(pf.BadData, match="Silent does not say the regimes of returns"):
+        pf.RegimeChain.from_hmm(Silent(), np.zeros(120))
+    assert pf.RegimeChain.from_hmm(Silent(), periods_per_year=12).switches is None

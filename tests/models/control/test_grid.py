@@ -275,3 +275,42 @@ def test_a_matrix_of_volatilities_is_no_covariance():
     given = market(2)
     with pytest.raises(pf.BadData, match=r"s @ s\.T"):
         pf.HJBSolver(given["alpha"], np.linalg.cholesky(given["Sigma"]), given["chain"])
+
+
+@pytest.mark.parametrize(("d", "n"), [(1, 161), (2, 41)])
+def test_with_one_regime_the_no_trade_zone_is_known(d, n):
+    """Nobody moves inside it, so V is the reward over rho there, and its slope is within the linear cost."""
+    rho, l1 = 0.5, 0.05
+    given = market(d, Lambda=np.full(d, 0.05))
+    Sigma = given["Sigma"][:1]
+    alpha = 3.0 * Sigma[0] @ np.full(d, 0.1)
+    control = pf.RegimeControl(
+        [[0.0]], alpha[None], Sigma, Lambda=np.full(d, 0.05), rho=rho, limits=1.0, l1=l1
+    )
+    grid = control.policy_iteration(np.linspace(-1, 1, n))
+    points = np.stack(np.meshgrid(*grid.axes, indexing="ij"), axis=-1)
+    over = np.abs(alpha - 3.0 * points @ Sigma[0]) - rho * l1  # above 0 in some position: outside
+    step = 3.0 * np.abs(Sigma[0]).sum(axis=1) * 2.0 / (n - 1)
+    mask = grid.no_trade_region(0).mask
+    assert mask.sum() > 5
+    assert not mask.all()
+    assert not mask[np.any(over > step, axis=-1)].any()
+    assert mask[np.all(over < -step, axis=-1)].all()
+
+
+def test_with_costs_the_error_of_grids_moved_by_parts_of_a_step_is_of_order_two():
+    """One grid alone says little: where the no-trade zone lies between two nodes decides over a factor of ten."""
+    control = pf.RegimeControl(**market(1, Lambda=[0.03], limits=1.0, l1=0.01))
+    fine = control.policy_iteration(np.linspace(-1, 1, 1281))
+    errors = []
+    for n in (11, 21, 41, 81):
+        h, moved = 2.0 / (n - 1), []
+        for part in (1.0, 0.25, 0.5, 0.75):
+            axis = np.concatenate([[-1.0], np.arange(-1 + part * h, 1 - 1e-9, h), [1.0]])
+            found = control.policy_iteration(axis)
+            expected = np.stack([fine.value(axis[:, None], i) for i in range(3)])
+            moved.append(np.abs(found.V - expected).max())
+        errors.append(np.mean(moved))
+    orders = np.log2(np.divide(errors[:-1], errors[1:]))
+    assert orders.min() > 1.5
+    assert np.log2(errors[0] / errors[-1]) / 3 == pytest.approx(2.0, abs=0.4)

@@ -351,3 +351,24 @@ def test_what_the_rate_earns_is_the_value_within_three_standard_errors(horizon):
     expected = value.at(0.0).value(start, 1) if horizon else value.value(start, 1)
     assert abs(earned.mean() - expected) <= 3 * error + np.exp(-6.0) * abs(expected)
     assert error < 0.03 * abs(expected)
+
+
+def test_factors_that_grow_faster_than_the_discount_have_no_value():
+    """With one regime x grows as e^(-Phi t), and its square is discounted to nothing where 2 Phi + rho > 0."""
+
+    def made(Phi, rho=0.02, G=((0.0,),)):
+        m = len(G)
+        factors = {"B": np.full((2, 1), 0.1), "Phi": Phi, "mean": [0.0], "S": [[0.1]]}
+        given = {**market(2, m=max(m, 2), rho=rho, factors=factors), "chain": np.array(G)}
+        given["alpha"], given["Sigma"] = given["alpha"][:m], given["Sigma"][:m]
+        return pf.RegimeControl(**given).riccati()
+
+    assert made([[-0.009]]).residual < 1e-12
+    for Phi in (-0.011, -1.0):
+        with pytest.raises(pf.SolverFailure, match="grow faster than rho discounts them"):
+            made([[Phi]])
+    # a regime in which they grow is no harm where it is left soon enough: 2 Phi + rho + G must keep them, together
+    fast, slow = [[-3.0, 3.0], [3.0, -3.0]], [[-0.1, 0.1], [0.1, -0.1]]
+    assert made([[[-0.5]], [[2.0]]], G=fast).residual < 1e-12
+    with pytest.raises(pf.SolverFailure, match="grow faster"):
+        made([[[-0.5]], [[2.0]]], G=slow)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from benchmarks import step_sizes as measured
 from proofolio import compiled
 from proofolio.errors import BadData
-from proofolio.models.portfolio import mean_variance_kernel
+from proofolio.models.portfolio import mean_variance_kernel, step_sizes
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.mean_variance_kernel import CompiledSteps, _prove, _settle, aimed
 from proofolio.models.portfolio.mean_variance_step import step_data
@@ -226,3 +227,42 @@ def test_what_is_not_proved_goes_to_the_next(monkeypatch):
     assert np.isfinite(plans).all()
     step = model.stepper().solve(mu, S, w0)  # the reference has sixty
     assert step.ok
+
+
+def test_the_measured_sizes_choose(monkeypatch, back_end):
+    monkeypatch.setattr(step_sizes, "SPARSE", {1: 8, 4: 6})
+    monkeypatch.setattr(step_sizes, "COMPILED", {1: 12, 4: 10})
+    assert step_sizes.sparse_up_to(2) == pytest.approx(
+        7.0
+    )  # halfway from 1 to 4, as counts of periods grow by factors
+    assert step_sizes.compiled_up_to(9) == 10.0
+    numpy = back_end == "numpy"
+    seen = []
+    one = CompiledSteps.one
+    monkeypatch.setattr(CompiledSteps, "one", lambda self, *given: seen.append(1) or one(self, *given))
+    for n, H, solver, machine in (
+        (8, 1, "piqp" if numpy else "riccati", not numpy),
+        (9, 1, "riccati", not numpy),
+        (12, 1, "riccati", not numpy),
+        (13, 1, "riccati", False),
+        (7, 4, "riccati", not numpy),
+        (11, 4, "riccati", False),
+    ):
+        step = (
+            MeanVariance(n, H, 5.0, 1e-3).stepper().solve(np.zeros(n), 1e-4 * np.eye(n), np.full(n, 1.0 / n))
+        )
+        assert (step.ok, step.solver, bool(seen)) == (True, solver, machine)
+        seen.clear()
+
+
+def test_the_command_writes_the_sizes_it_measured():
+    assert measured.crossing([(10, 0.5), (40, 2.0)]) == 20
+    assert measured.crossing([(10, 0.5), (40, 0.8)]) == 40
+    assert measured.crossing([(10, 1.5), (40, 2.0)]) == 10
+    assert measured.crossing([(10, 1.5), (20, 0.5), (80, 2.0)]) == 40  # the first was noise
+    text = measured.TABLE.read_text(encoding="utf-8")
+    changed = measured.written(text, {"COMPILED": {1: 7, 5: 3}, "SPARSE": {1: 2}})
+    space = {}
+    exec(compile(changed, "step_sizes", "exec"), space)
+    assert (space["COMPILED"], space["SPARSE"]) == ({1: 7, 5: 3}, {1: 2})
+    assert len(changed.splitlines()) == len(text.splitlines())

@@ -14,6 +14,7 @@ from proofolio.interfaces.pyomo.reading import from_pyomo
 from proofolio.models.portfolio.mean_variance import MeanVariance
 from proofolio.models.portfolio.plan_set import Group
 from proofolio.models.portfolio.quadratic_step import TradeMultipliers
+from proofolio.models.portfolio.step_sizes import compiled_up_to, sparse_up_to
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.solution import Settings
 
@@ -270,8 +271,9 @@ def test_singular_covariances_and_one_for_all_periods_are_taken():
     assert made.problem.value == pytest.approx(step.objective, rel=1e-3)
 
 
-def test_many_assets_take_the_interior_point_by_blocks():
-    mpc, data = MeanVariance(60, 5, 5.0, 1e-3), day(8, n=60, H=5)
+def test_many_assets_take_the_interior_point_by_blocks(back_end):
+    n = 2 + int(max(sparse_up_to(5), 0.0 if back_end == "numpy" else compiled_up_to(5)))
+    mpc, data = MeanVariance(n, 5, 5.0, 1e-3), day(8, n=n, H=5)
     steps = [mpc.stepper(solver).solve(*data) for solver in ("auto", "piqp")]
     assert [step.solver for step in steps] == ["riccati", "piqp"]
     assert all(step.ok for step in steps)

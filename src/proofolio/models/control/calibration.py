@@ -15,13 +15,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData, DoubtfulEstimate
+from proofolio.errors import BadData, DoubtfulEstimate, DoubtfulUnits
 from proofolio.forecasts.calendars import calendar_of
 from proofolio.forecasts.hidden_markov import fit_regimes
 from proofolio.forecasts.moments import regime_moments
 from proofolio.forecasts.prices import simple_returns
 from proofolio.forecasts.regime_fit import RegimeFit
-from proofolio.models.arguments import finite, number, whole
+from proofolio.models.arguments import number, positive, whole
 from proofolio.models.control.chain import RegimeChain
 from proofolio.models.control.doubtful_units import fractions
 
@@ -32,6 +32,7 @@ __all__ = ["Calibration", "calibrated"]
 # believed before any data: the means of regimes that a hidden Markov model finds differ by -138 to +39 % a year,
 # and no one earns that. A regime of n days then keeps n / (n + 4 years of days) of its own mean.
 PRIOR_SHARPE = 0.5
+RATE = 1.25  # rows a year that are given may differ from those counted by this factor: holidays, and gaps
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +61,8 @@ class Calibration:
         Of these.
     kept : ndarray, shape (m,)
         Share of its own mean that each regime keeps.
+    next_regime : ndarray, shape (m,)
+        Probabilities of the period after the last price, given all prices: what a policy is asked with at that close.
     """
 
     regimes: RegimeFit
@@ -73,6 +76,7 @@ class Calibration:
     means: Floats
     standard_error: Floats
     kept: Floats
+    next_regime: Floats
 
     def table(self) -> pd.DataFrame:
         """Return what is known of each regime, a row each: lengths in years, rates a year, and their errors."""
@@ -109,17 +113,18 @@ def calibrated(
     """Return the numbers of a control problem from prices; see `RegimeControl.fit`."""
     if not isinstance(prices, pd.DataFrame):
         raise BadData("prices must be a DataFrame, by date, a column an asset")
-    rate = finite("risk_free", risk_free)
-    if rate.shape:
-        raise BadData("risk_free must be one number, a rate a year")
+    rate = number("risk_free", risk_free)
+    if not -0.5 < rate < 1.0:
+        raise BadData(f"risk_free is {rate:g} a year; give a decimal, 0.02 for two percent")
+    regimes = whole("regimes", regimes, 1)
     prior_sharpe = number("prior_sharpe", prior_sharpe)
     if not 0.0 <= prior_sharpe < np.inf:
         raise BadData(f"prior_sharpe is {prior_sharpe}; give a number, 0 (one mean for all regimes) or more")
     seed = whole("seed", seed, 0)
-    if periods_per_year is None and not isinstance(prices.index, pd.DatetimeIndex):
-        raise BadData("prices have no dates, so give periods_per_year=")
-    dates = prices.index if isinstance(prices.index, pd.DatetimeIndex) else pd.DatetimeIndex([])
-    year = calendar_of(dates, periods_per_year, "the prices").periods_per_year
+    year = _periods_per_year(prices, periods_per_year)
+    repeated = prices.columns[prices.columns.duplicated()]
+    if len(repeated):
+        raise BadData(f"two columns are called {repeated[0]}: give every asset a name of its own")
     returns = simple_returns(prices)
     cost = None if costs is None else fractions("costs", costs, returns.shape[1])
     if cost is not None and cost.min() <= 0:
@@ -153,7 +158,7 @@ def calibrated(
     believed = prior_sharpe**2 * effective / year
     kept = believed / (1.0 + believed)
     common = values.mean(axis=0)
-    alpha = (kept[:, None] * means + (1.0 - kept[:, None]) * common) * year - float(rate)
+    alpha = (kept[:, None] * means + (1.0 - kept[:, None]) * common) * year - rate
     Sigma = covariances * year
     variances = np.diagonal(Sigma, axis1=1, axis2=2)
     return Calibration(
@@ -168,14 +173,45 @@ def calibrated(
         means=means * year,
         standard_error=np.sqrt(variances * year / effective[:, None]),
         kept=kept,
+        next_regime=fit.filtered_probabilities(drive)[-1] @ fit.transition,
     )
+
+
+def _periods_per_year(prices: pd.DataFrame, given: float | None) -> float:
+    """Return the rows a year, as given or read from the dates, which must go forward."""
+    dates = prices.index
+    if given is not None:
+        given = positive("periods_per_year", given)
+    if not isinstance(dates, pd.DatetimeIndex):
+        if given is None:
+            raise BadData("prices have no dates, so give periods_per_year=")
+        return given
+    if not (dates.is_monotonic_increasing and dates.is_unique):
+        raise BadData(
+            "the dates of the prices must go forward, each once: sort them (sort_index) and drop repeats"
+        )
+    calendar = calendar_of(dates, given, "the prices")
+    if calendar.doubt:
+        warnings.warn(DoubtfulUnits(f"the prices: {calendar.doubt}"), stacklevel=5)
+    years = (dates[-1] - dates[0]).days / 365.25 if len(dates) > 1 else 0.0
+    if given is not None and years > 0.0:
+        counted = (len(dates) - 1) / years
+        if not 1 / RATE < given / counted < RATE:
+            warnings.warn(
+                DoubtfulUnits(
+                    f"the dates have {counted:.3g} rows a year and periods_per_year is {given:g}: every drift, "
+                    "covariance and rate is multiplied by it"
+                ),
+                stacklevel=5,
+            )
+    return calendar.periods_per_year
 
 
 def _driving(returns: pd.DataFrame, driving: str | Sequence[str] | None) -> pd.DataFrame:
     """Return the series that regimes are read from: the named ones, or a basket of all assets."""
     if driving is None:
         return returns.mean(axis=1).to_frame("basket")
-    columns = [driving] if isinstance(driving, str) else list(driving)
+    columns = list(driving) if isinstance(driving, tuple | list) else [driving]
     unknown = [name for name in columns if name not in returns.columns]
     if unknown or not columns:
         raise BadData(

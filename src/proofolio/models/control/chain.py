@@ -301,8 +301,15 @@ class RegimeChain:
             )
         switches = None
         if returns is not None:
-            read = fit.labels if hasattr(fit, "labels") else fit.predict
-            switches = counted_switches(read(returns), len(np.asarray(P)))
+            read = getattr(fit, "labels", getattr(fit, "predict", None))
+            if not callable(read):
+                raise BadData(
+                    f"{type(model).__name__} does not say the regimes of returns (labels or predict): leave "
+                    "returns out, or give switches to from_transition"
+                )
+            series = np.asarray(returns, dtype=float) if read is getattr(fit, "predict", None) else returns
+            path = read(series[:, None] if isinstance(series, np.ndarray) and series.ndim == 1 else series)
+            switches = counted_switches(path, len(np.asarray(P)))
         return cls.from_transition(P, periods_per_year, names=names, switches=switches)
 
     def _doubt(self) -> None:

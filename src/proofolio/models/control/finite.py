@@ -21,8 +21,7 @@ __all__ = ["Trajectory"]
 
 FEW = 16  # rows of Q up to which power series are the faster (measured); their sums grow with the cube
 REACHED = 3e-11  # of the largest entry: so near the stationary solution is there
-PATIENCE = 16  # steps before it is looked for, and then every EVERY
-EVERY = 8
+EVERY = 2  # steps between looks for it, once the method has taken so many as make it likely
 
 
 class Trajectory:
@@ -56,7 +55,7 @@ class Trajectory:
                     f"the value grows without bound {march.s:.3g} years before the end: the terminal reward asks "
                     "for ever larger positions"
                 )
-            if self.steps >= PATIENCE and self.steps % EVERY == 0 and self._there(march.Q):
+            if self.steps >= march.PATIENCE and self.steps % EVERY == 0 and self._there(march.Q):
                 self._reached = march.s
                 break
 

@@ -48,6 +48,8 @@ class PowerSeries:
         Whether the solution ends here: it grows without bound.
     """
 
+    PATIENCE = 14  # steps after which it may have settled: a year at a usual speed takes 12
+
     def __init__(self, equations: Equations, start: Floats, T: float) -> None:
         self._equations, self._T = equations, T
         self._least = ABSOLUTE * max(float(np.abs(equations.R).max()), float(np.abs(start).max()), 1e-300)

@@ -26,6 +26,8 @@ class RungeKutta:
     Parameters and attributes are those of `PowerSeries`.
     """
 
+    PATIENCE = 48  # steps after which it may have settled: a year at a usual speed takes 28
+
     def __init__(self, equations: Equations, start: Floats, T: float) -> None:
         self._equations, self._shape = equations, start.shape
         scale = max(float(np.abs(equations.R).max()), float(np.abs(start).max()), 1e-300)

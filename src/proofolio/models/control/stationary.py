@@ -107,23 +107,44 @@ def _factor_blocks(e: Equations, Q: Floats) -> None:
         Q[:, x, x] = np.nan
         return
     half = Phi + (rate / 2.0)[:, None, None] * np.eye(k)
+    if not _fade(half, e):
+        raise SolverFailure(
+            "the factors grow faster than rho discounts them, so the value of an infinite horizon is infinite: check "
+            "the sign of Phi, or give a horizon"
+        )
     H = _coupled_sylvester(half.swapaxes(1, 2), half, e.R[:, x, x] - C.swapaxes(1, 2) @ C / eta, e.G)
     Q[:, x, x] = (H + H.swapaxes(1, 2)) / 2.0
+
+
+def _fade(half: Floats, e: Equations) -> bool:
+    """Return whether discounted squares of the factors die out, with half = Phi + (rho - G_ii) / 2."""
+    own = half + (np.diag(e.G) / 2.0)[:, None, None] * np.eye(half.shape[-1])  # Phi + rho / 2
+    if np.linalg.eigvalsh((own + own.swapaxes(1, 2)) / 2.0).min() > 0.0:
+        return True
+    if half.size * half.shape[-1] > DIRECT:  # what grows does not settle in the sweeps
+        return True
+    system = _coupled_system(half.swapaxes(1, 2), half, e.G)
+    return bool(np.linalg.eigvals(system).real.min() > 0.0)
+
+
+def _coupled_system(left: Floats, right: Floats, G: Floats) -> Floats:
+    """Return the matrix of ``left_i X_i + X_i right_i - sum over j != i of G_ij X_j``, (m p q, m p q)."""
+    m, p, q = len(G), left.shape[-1], right.shape[-1]
+    system = np.zeros((m, p * q, m, p * q))
+    for i in range(m):
+        for j in range(m):
+            if i == j:
+                system[i, :, i, :] = np.kron(left[i], np.eye(q)) + np.kron(np.eye(p), right[i].T)
+            else:
+                system[i, :, j, :] = -G[i, j] * np.eye(p * q)
+    return system.reshape(m * p * q, m * p * q)
 
 
 def _coupled_sylvester(left: Floats, right: Floats, given: Floats, G: Floats) -> Floats:
     """Return X (m, p, q) with left_i X_i + X_i right_i - sum over j != i of G_ij X_j = given_i."""
     m, p, q = given.shape
     if m * p * q <= DIRECT:
-        system = np.zeros((m, p * q, m, p * q))
-        for i in range(m):
-            for j in range(m):
-                if i == j:
-                    own = np.kron(left[i], np.eye(q)) + np.kron(np.eye(p), right[i].T)
-                    system[i, :, i, :] = own
-                else:
-                    system[i, :, j, :] = -G[i, j] * np.eye(p * q)
-        solved = np.linalg.solve(system.reshape(m * p * q, m * p * q), given.ravel())
+        solved = np.linalg.solve(_coupled_system(left, right, G), given.ravel())
         return np.asarray(solved.reshape(given.shape))
     found = np.zeros_like(given)
     for _ in range(SWEEPS):

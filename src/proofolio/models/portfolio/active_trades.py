@@ -32,6 +32,7 @@ from proofolio.models.portfolio.risk_parity_descent import Descent, Periods, ste
 from proofolio.models.portfolio.risk_parity_kernels import (
     DEAD,
     FULL,
+    NONE,
     PROXIMAL,
     ROUNDS,
     SLACK,
@@ -139,7 +140,7 @@ def _exchanged(
         ahead = s.copy()
         ahead[:-1] -= s[1:]
         V = W + base - np.matmul(P, ahead[..., None])[..., 0]
-        turned = signs * np.diff(V, axis=0, prepend=w0[None]) < 0.0
+        turned = signs * np.diff(V, axis=0, prepend=w0[None]) < -NONE
         if price == 0.0:
             turned[:] = False
         beyond = still & ~(np.abs(s) <= price * (1.0 + SLACK))  # NaN is beyond it
@@ -148,7 +149,7 @@ def _exchanged(
         if count == 0:
             before = w0
             for k in range(h):
-                V[k] = np.where(still[k], before, V[k])
+                V[k] = np.where(still[k] | (np.abs(V[k] - before) <= NONE), before, V[k])
                 before = V[k]
             fine = V.min() > 0.0 and np.abs(V.sum(axis=1) - 1.0).max() <= SUMS
             return (V, s, signs) if fine else None
@@ -158,9 +159,12 @@ def _exchanged(
             patience -= 1
             wrong = _farthest(turned, beyond, s, np.abs(np.diff(V, axis=0, prepend=w0[None])))
         else:
-            alone = np.zeros(h * n, dtype=bool)
-            alone[np.flatnonzero(wrong)[-1]] = True
-            wrong = alone.reshape(h, n)
+            alone = np.zeros_like(wrong)
+            t, i = np.argwhere(wrong)[-1]
+            if still[t].all():  # one trade of a period cannot be made alone
+                alone[t] = wrong[t]
+            alone[t, i] = True
+            wrong = alone
         signs = np.where(wrong, np.where(beyond, np.sign(s), 0.0), signs)
     return None
 

@@ -30,6 +30,7 @@ FULL = 1e-9  # holdings that add up to 1 within this are a plan
 ROUNDS = 100  # exchanges of one quadratic program: more are slower than the interior point
 TOGETHER = 20  # exchanges that may leave as many trades wrong, before one is exchanged at a time
 SLACK = 1e-9  # of the price: a multiplier beyond it by less is rounding
+NONE = 1e-13  # a trade of less is rounding
 SUMS = 1e-12  # weights whose sum is off by more come of equations that rounding has spoilt
 
 
@@ -353,7 +354,7 @@ def _exchanged(
                 if signs[t, i] == 0:
                     if not abs(s[t, i]) <= price * (1.0 + SLACK):
                         wrong[t, i] = 1 if s[t, i] > 0.0 else -1
-                elif price > 0.0 and signs[t, i] * u < 0.0:
+                elif price > 0.0 and signs[t, i] * u < -NONE:
                     wrong[t, i] = 2
                 if wrong[t, i]:
                     count += 1
@@ -365,7 +366,7 @@ def _exchanged(
             patience -= 1
             _farthest(wrong, s, V, w0)
         else:
-            _last(wrong)
+            _last(wrong, signs)
         for t in range(h):
             for i in range(n):
                 if wrong[t, i]:
@@ -458,16 +459,17 @@ def _farthest(wrong: Integers, s: Floats, V: Floats, w0: Floats) -> None:
 
 
 @Kernel
-def _last(wrong: Integers) -> None:
-    """Leave only the last of the trades that are wrong."""
+def _last(wrong: Integers, signs: Integers) -> None:
+    """Leave only the last of the wrong trades, or all of its period where none is made: none can be made alone."""
     h, n = wrong.shape
-    seen = False
+    last, together = -1, False
     for t in range(h - 1, -1, -1):
         for i in range(n - 1, -1, -1):
-            if seen:
-                wrong[t, i] = 0
-            elif wrong[t, i]:
-                seen = True
+            if wrong[t, i]:
+                if last < 0:
+                    last, together = t, _all_still(signs[t])
+                elif not (together and t == last):
+                    wrong[t, i] = 0
 
 
 @Kernel
@@ -477,8 +479,9 @@ def _settled(V: Floats, w0: Floats, signs: Integers) -> bool:
     for t in range(h):
         total = 0.0
         for i in range(n):
-            if signs[t, i] == 0:
-                V[t, i] = V[t - 1, i] if t else w0[i]
+            before = V[t - 1, i] if t else w0[i]
+            if signs[t, i] == 0 or abs(V[t, i] - before) <= NONE:
+                V[t, i] = before
             if not V[t, i] > 0.0:
                 return False
             total += V[t, i]

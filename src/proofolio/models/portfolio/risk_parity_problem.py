@@ -280,4 +280,4 @@ def _budgets(budgets: ArrayLike | None, n: int, H: int, cash: int | None) -> Flo
         b = np.insert(read_budgets(np.delete(given, cash, axis=-1), n - 1), cash, 0.0, axis=-1)
     if b.ndim == 2 and b.shape[0] != H:
         raise BadData(f"budgets have shape {b.shape}; they must be ({n},) or ({H}, {n})")
-    return np.array(np.broadcast_to(b, (H, n)))
+    return np.array(np.broadcast_to(b, (H, n)), order="C")  # a copy in the order of a broadcast lies across
