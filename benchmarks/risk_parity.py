@@ -43,7 +43,7 @@ from proofolio.models.portfolio.risk_parity import RiskParity
 Floats = NDArray[np.float64]
 TARGETS = {1: 1.0, 5: 3.0, 15: 6.0, 30: 12.0}  # milliseconds
 FASTER = 30.0  # times SLSQP from 1/n
-ERC_TARGETS = {10: 0.1, 50: None, 200: None, 500: 15.0}  # milliseconds
+ERC_TARGETS = {10: 0.1, 50: 0.5, 200: 2.0, 500: 15.0}  # milliseconds
 BETTER = 1e-9
 DEAD = 1e-6
 GAMMA = 1e-3
