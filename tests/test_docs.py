@@ -228,3 +228,23 @@ def test_a_page_that_shows_something_else_is_caught(folder):
     found = run("proofolio solve docs/examples/machines.py:large_enough")
     assert "objective  200" in found
     assert not shown.check_output(found.replace("200", "201"), found, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["solve", "docs/examples/machines.py:large_enough"],
+        ["audit", "docs/examples/machines.py:too_small"],
+        ["sample-data", "prices.csv"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_key_of_the_json_is_described(folder, arguments):
+    page = (DOCS / "reference" / "json.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {arguments[0]}\n")[2].partition("\n## ")[0]
+    described = set(re.findall(r"`(\w+)`", section))
+    document = json.loads(CliRunner().invoke(command_line, [*arguments, "--json"]).stdout)
+    keys = set(document)
+    if arguments[0] == "audit":
+        keys |= {key for row in document["rows"] for key in row}
+    assert keys - described == set()

@@ -91,6 +91,9 @@ class Gap:
     steps_per_year: float
     end_value: float
 
+    def __repr__(self) -> str:
+        return f"Gap({self})"
+
     def __str__(self) -> str:
         """Return one line."""
         # what rounding leaves of a gap of zero may be below it; -0.000% is no news

@@ -165,6 +165,10 @@ class ControlProblem:
                 "drift and factors together have a value that is no longer quadratic: leave one of them out"
             )
 
+    def __repr__(self) -> str:
+        years = "without end" if self.horizon is None else f"{self.horizon:g} years"
+        return f"{type(self).__name__}({self.d} assets, {self.m} regimes, {years})"
+
     @property
     def m(self) -> int:
         """Regimes."""

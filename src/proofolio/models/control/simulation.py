@@ -81,6 +81,13 @@ class SimulationTable:
         apart = self.paths[first][figure] - self.paths[second][figure]
         return float(apart.mean()), float(1.96 * apart.std() / np.sqrt(len(apart)))
 
+    def __repr__(self) -> str:
+        runs = len(next(iter(self.paths.values()))) if self.paths else 0
+        return f"SimulationTable({len(self.paths)} policies on {runs} paths of {self.years:g} years)"
+
+    def _repr_html_(self) -> str:
+        return str(self.frame.round(4).to_html())
+
     def __str__(self) -> str:
         """Return the table."""
         return self.frame.round(4).to_string()

@@ -145,6 +145,9 @@ class MeanVariance:
         power = self.charged.power_impact if self.charged.power_impact.any() else None
         self.step = QuadraticStep(self.plan_set, self.charged.half_spread, self.gamma_risk, power)
 
+    def __repr__(self) -> str:
+        return f"MeanVariance(n={self.n}, H={self.H}, gamma_risk={self.gamma_risk:g}, gamma_trade={self.gamma_trade:g})"
+
     @property
     def cash(self) -> int | None:
         """The asset traded for nothing, or None."""

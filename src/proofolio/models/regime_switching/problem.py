@@ -83,6 +83,9 @@ class RegimeProblem:
         """The number of assets."""
         return int(self.costs.Q.shape[-1])
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.n} assets, {self.R} regimes, {self.T} periods)"
+
     @property
     def R(self) -> int:
         """The number of regimes."""

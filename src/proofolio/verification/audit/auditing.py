@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,9 @@ from proofolio.verification.audit.verdicts import (
 )
 from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 from proofolio.verification.exact.lp_bounds import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
@@ -98,6 +101,42 @@ class Audit:
     opened: Opened = field(repr=False)
     judged: tuple[tuple[Candidate, Finding], ...] = field(repr=False)
     search: Search = field(repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the program, not the model of another package that it was read from."""
+        opened = self.opened
+        plain = replace(opened, kind="program", native=opened.program, load=None, variables=())
+        return vars(self) | {"opened": plain}
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count} {word}" for word, count in self.summary.items() if count)
+        found = counts.replace("safe_unknown", "not known to be safe") or "none"
+        ended = ", interrupted" if self.interrupted else ""
+        return f"Audit({self.model!r}, {self.rows_total} rows, judged: {found}, {self.seconds:.2f} s{ended})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        place = {id(row): k for k, row in enumerate(self.rows)}
+        worst = [place[id(row)] for row in self.worst()]
+        return f"<p>{escape(repr(self))}</p>{self.to_frame().iloc[worst].to_html()}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each candidate, in the order of the model's rows.
+
+        Columns: row, binary, side, big_m, needed_from, needed_to, ratio, verdict, leak, safe, suggested_big_m.
+        """
+        import pandas as pd  # slow to import, and of no use to an audit itself
+
+        names = ["row", "binary", "side", "big_m"]
+        listed = [
+            {name: getattr(row, name) for name in names}
+            | dict(zip(("needed_from", "needed_to"), row.needed, strict=True))
+            | {name: getattr(row, name) for name in ("ratio", "verdict", "leak", "safe", "suggested_big_m")}
+            for row in self.rows
+        ]
+        columns = [*names, "needed_from", "needed_to", "ratio", "verdict", "leak", "safe", "suggested_big_m"]
+        return pd.DataFrame(listed, columns=columns)
 
     @property
     def summary(self) -> dict[str, int]:

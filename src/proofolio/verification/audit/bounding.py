@@ -295,6 +295,12 @@ class Bounding:
         self.integers = np.flatnonzero(program.integer)
         self.ends = math.inf  # time of `time.perf_counter` by which everything has to be back
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what solvers hold in memory, which is made again when it is asked for, and the time limit."""
+        kinds = type(self).__mro__
+        made = {k for kind in kinds for k, v in vars(kind).items() if isinstance(v, cached_property)}
+        return {k: v for k, v in vars(self).items() if k not in made} | {"ends": math.inf}
+
     @property
     def left(self) -> float:
         """Seconds left."""

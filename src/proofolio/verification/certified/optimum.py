@@ -78,6 +78,11 @@ class Certificate:
     cuts: tuple[Cut, ...] = ()
     gap: Fraction | None = None
 
+    def __repr__(self) -> str:
+        ends = "" if self.value is None else f", value {float(self.value):.10g}"
+        ends += "" if self.bound is None else f", bound {float(self.bound):.10g}"
+        return f"Certificate({self.says}{ends}, {len(self.nodes)} nodes, {len(self.cuts)} cuts)"
+
     @property
     def proved_gap(self) -> Fraction | None:
         """How far the bound lies below the value, as a part of the value's size; None without both."""

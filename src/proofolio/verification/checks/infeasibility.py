@@ -58,6 +58,9 @@ class Iis:
     proved: str
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"Iis({self.sentence})"
+
     @property
     def names(self) -> tuple[str, ...]:
         """The members' names."""

@@ -127,6 +127,10 @@ class Proof:
     certificates: Certificates | None = None
     seconds: float = 0.0
 
+    def __repr__(self) -> str:
+        why = f": {self.reason}" if self.reason else ""
+        return f"Proof({self.name!r}, {self.lowering!r}, {self.verdict}{why}, {self.seconds:.2f} s)"
+
 
 @dataclass(frozen=True)
 class Strength:
