@@ -6,8 +6,9 @@ Every solver gets the same days: means and covariances that change from period t
 posterior of views does, and the holdings a reference plan led to. Times are medians over the days after the first, in
 milliseconds; ours include checking the data and proving the gap, those of the peers are updating and solving. "x L1"
 is the CPU time beside that of our step without the power 3/2, for ours in pairs on the same days; the target is 1.3.
-Every answer is held against the reference, ours with a proved relative gap of at most 1e-8: "gap" is the worst difference of the objectives,
-of their size or of a thousandth of the largest coefficient, "violation" the worst miss of budget and bounds.
+Every answer is held against the reference, ours with a proved relative gap of at most 1e-8: "gap" is the worst
+difference of the objectives, of their size or of a thousandth of the largest coefficient, "violation" the worst miss of
+budget and bounds.
 
 The second table plans many paths at once, week after week, each from the holdings of its own past: microseconds of a
 step, the worst gap and how many steps were not proved within 1e-6, and what 1,000 paths of 500 weeks would take.
