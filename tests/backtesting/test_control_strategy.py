@@ -71,3 +71,18 @@ def test_it_refuses_forecasts_without_regimes():
     policy = ControlStrategy().start(np.zeros((5, 2)))
     with pytest.raises(BadData, match="control needs forecasts with regimes"):
         policy.decide(3, np.zeros(2), None, np.full(2, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"gamma_risk": float("nan")}, "gamma_risk of control is nan; give a positive number"),
+        ({"gamma_risk": 0.0}, "gamma_risk of control is 0"),
+        ({"gamma_trade": -1.0}, "gamma_trade of control is -1; give 0 or a positive number"),
+        ({"shrinkage": 1.5}, "shrinkage of control is 1.5"),
+        ({"horizon": 0}, "horizon of control is 0"),
+    ],
+)
+def test_numbers_that_make_no_strategy_are_refused(given, said):
+    with pytest.raises(pf.BadData, match=said):
+        ControlStrategy(**given)

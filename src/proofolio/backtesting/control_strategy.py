@@ -51,6 +51,17 @@ class ControlStrategy:
     periods_per_year: float = DAILY.periods_per_year
     needs: Needs = field(default="regimes", init=False)
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        if not 0.0 < self.gamma_risk < np.inf:
+            raise BadData(f"gamma_risk of {self.name} is {self.gamma_risk:g}; give a positive number.")
+        if not 0.0 <= self.gamma_trade < np.inf:
+            raise BadData(f"gamma_trade of {self.name} is {self.gamma_trade:g}; give 0 or a positive number.")
+        if not 0.0 <= self.shrinkage <= 1.0:
+            raise BadData(f"shrinkage of {self.name} is {self.shrinkage:g}; it must lie between 0 and 1.")
+        if self.horizon < 1:
+            raise BadData(f"horizon of {self.name} is {self.horizon}; give 1 period or more.")
+
     def start(self, history: Floats) -> Policy:
         """Begin; no past is needed."""
         return _ControlPolicy(self)

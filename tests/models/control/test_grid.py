@@ -262,8 +262,24 @@ def test_what_it_will_take_is_reported_before_it_begins():
     assert said[0].endswith("; V at one time has 264 bytes")
 
 
+def test_a_grid_that_stops_short_of_a_limit_is_refused():
+    """Its edge would be a limit that nobody asked for."""
+    with pytest.raises(pf.BadData, match=r"theta_grid\[0\] ends at -0\.5, short of the limit -1 of asset 0"):
+        costly(1).policy_iteration(np.linspace(-0.5, 0.5, 11))
+
+
+@pytest.mark.parametrize(("limits", "width", "n"), [(0.8, 2, 41), (0.3, 1, 21)])
+def test_a_node_that_rounding_parts_from_a_limit_is_the_limit(limits, width, n):
+    grid = costly(1, limits=limits).policy_iteration(np.linspace(-width, width, n))
+    (axis,) = grid.axes
+    assert (axis[0], axis[-1]) == (-limits, limits)
+    assert np.diff(axis).min() > 0.4 * np.diff(axis).max()
+    finer = costly(1, limits=limits).policy_iteration(np.linspace(-limits, limits, 161))
+    assert grid.value([0.0], 0) == pytest.approx(finer.value([0.0], 0), abs=0.02 * np.ptp(finer.V[0]))
+
+
 def test_positions_outside_of_the_grid_have_a_rate_and_no_value():
-    grid = costly(1).policy_iteration(np.linspace(-0.5, 0.5, 11))
+    grid = costly(1, limits=0.5).policy_iteration(np.linspace(-0.5, 0.5, 11))
     np.testing.assert_array_equal(grid.rate([0.9], 0), grid.rate([0.5], 0))
     with pytest.raises(
         pf.BadData, match=r"theta leaves the grid: asset 0 has values from -0\.5 to 0\.5 only"

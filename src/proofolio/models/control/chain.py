@@ -177,7 +177,8 @@ class RegimeChain:
         if first.dtype.kind not in "iu" or first.shape not in ((), (paths,)):
             raise BadData(f"start must be one regime or {paths} of them, counted from 0")
         if first.min() < 0 or first.max() >= self.m:
-            raise BadData(f"start holds regime {first.max()}; they are numbered 0 to {self.m - 1}")
+            wrong = first.min() if first.min() < 0 else first.max()
+            raise BadData(f"start holds regime {wrong}; they are numbered 0 to {self.m - 1}")
         return np.broadcast_to(first, (paths,)).astype(np.intp)
 
     @cached_property

@@ -134,7 +134,7 @@ class GridValue:
             here = regimes == i
             if here.any():
                 out[here] = found[i](points[here])
-        return out.reshape(*shape, *tail)
+        return out.reshape((*shape, *tail))
 
     def no_trade_region(self, z: int) -> NoTradeRegion:
         """Return the positions from which nothing is traded in regime z."""

@@ -25,6 +25,9 @@ STEP_ITERATIONS = 2  # of one step of a finite horizon
 RESTART = 30  # vectors that GMRES keeps
 
 
+SAME = 1e-9  # of an axis: a node as near to a limit as this is the limit, or rounding would make two of it
+
+
 class Grid:
     """A product of one axis an asset.
 
@@ -78,8 +81,15 @@ class Grid:
             if axis.ndim != 1 or len(axis) < 3 or np.any(np.diff(axis) <= 0):
                 raise BadData(f"theta_grid[{k}] must be 3 or more increasing numbers")
             low, high = problem.low[k], problem.high[k]
-            inside = axis[(axis > low) & (axis < high)]
-            ends = [[low] if axis[0] <= low else [], [high] if axis[-1] >= high else []]
+            near = SAME * (axis[-1] - axis[0])
+            for end, limit in ((axis[0], low), (axis[-1], high)):
+                if np.isfinite(limit) and abs(end - limit) > near and low < end < high:
+                    raise BadData(
+                        f"theta_grid[{k}] ends at {end:g}, short of the limit {limit:g} of asset {k}, and positions "
+                        "between them would have no value: let it reach the limit"
+                    )
+            inside = axis[(axis > low + near) & (axis < high - near)]
+            ends = [[low] if axis[0] <= low + near else [], [high] if axis[-1] >= high - near else []]
             axis = np.concatenate([ends[0], inside, ends[1]])
             if len(axis) < 3:
                 raise BadData(f"theta_grid[{k}] has fewer than 3 nodes within the limits of asset {k}")
