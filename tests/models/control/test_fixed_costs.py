@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+import proofolio as pf
 from proofolio.models.control.bound import least_losses
 from proofolio.models.control.policies import Lookahead, OneStep, in_steps
 from proofolio.models.portfolio.plan_set import PlanSet
@@ -143,3 +144,17 @@ def test_gross_exposure_of_one_asset_is_a_box_for_fixed_costs_too(seconds):
         found.append(least_losses(control, in_steps(control, 4), z, held, never, seconds)[0])
     assert found[1] == pytest.approx(found[0], rel=1e-4)
     assert found[0].min() > 1e-4
+
+
+def test_the_inner_error_pays_fixed_costs_in_full():
+    """What better plans could take away from the gap: a plan that pays a part of the fixed costs is none."""
+    chain = pf.RegimeChain([[-0.5, 0.5], [0.7, -0.7]])
+    control = pf.RegimeControl(
+        chain, [[0.08], [-0.05]], [[[0.04]], [[0.09]]], eta=0.01, horizon=1.0, limits=0.5, fixed=0.01
+    )
+    policy = control.lookahead(1.0)
+    loose = control.bound(policy, paths=4, seed=1, steps_per_year=8)
+    tight = control.bound(policy, paths=4, seed=1, steps_per_year=8, seconds_per_path=4)
+    assert tight.upper < loose.upper
+    # As much as the programs took away was open before, and no more than was said to be.
+    assert loose.inner_error * abs(loose.upper) >= 0.99 * (loose.upper - tight.upper)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proofolio.errors import BadData
+from proofolio.errors import BadData, DoubtfulEstimate
 from proofolio.models.control.filtering import simulated_returns
 from proofolio.models.control.policies import OneStep, in_steps
 from proofolio.models.control.published import EqualWeights, Jump, Scaled, Static, published_control
@@ -89,7 +89,8 @@ def test_a_filter_costs_and_the_matched_eta_is_best_on_its_list():
     known, half = table.paired("known", "filtered", "utility")
     assert known > -half
     assert table.paths["known"]["turnover"].mean() != table.paths["filtered"]["turnover"].mean()
-    free = control.match_costs(0.0, paths=10, years=1.0, etas=(1e-4, 1e-1, 10.0))
+    with pytest.warns(DoubtfulEstimate, match=r"eta 0\.0001 is at the end of those tried"):
+        free = control.match_costs(0.0, paths=10, years=1.0, etas=(1e-4, 1e-1, 10.0))
     dear = control.match_costs(0.05, paths=10, years=1.0, etas=(1e-4, 1e-1, 10.0))
     assert free == 1e-4
     assert dear > free

@@ -255,7 +255,7 @@ def _least_of(
     l1 = control.l1 + _relaxed_fixed(control.fixed, limits, held)
     program = PathProgram(chain(N), diagonal, coupling, weights[..., None] * l1, limits)
     best = np.full(len(z), -np.inf)
-    reached = np.full(len(z), np.inf)
+    least, reached = np.full((2, len(z)), np.inf)  # of the relaxed program, and with the fixed costs paid
     state, scale = None, np.abs(discrete.value(held, z[:, 0])).mean()
     for _ in range(ROUNDS):
         found = program.solve(linear, held, ITERATIONS, bound=True, state=state)
@@ -263,18 +263,18 @@ def _least_of(
         assert found.bound is not None  # asked for
         best = np.maximum(best, found.bound + constant)
         plan, before = found.y, held
-        loss = np.zeros(len(z))
+        relaxed, paid = np.zeros(len(z)), np.zeros(len(z))
         for k in range(N):
             y = limits.project(plan[k])
             if found.u is not None:
                 y = np.where((found.u[k] == 0.0) & _inside(before, limits), before, y)
-            loss += discrete.r**k * discrete.loss(before, y, z[:, k], k, l1, np.zeros_like(l1))
+            relaxed += discrete.r**k * discrete.loss(before, y, z[:, k], k, l1, np.zeros_like(l1))
+            paid += discrete.r**k * discrete.loss(before, y, z[:, k], k, control.l1, control.fixed)
             before = y
-        reached = np.minimum(reached, loss)
-        if (reached - best).mean() <= NEAR_ENOUGH * scale:
+        least, reached = np.minimum(least, relaxed), np.minimum(reached, paid)
+        if (least - best).mean() <= NEAR_ENOUGH * scale:
             break
     if control.fixed.any() and seconds_per_path > 0.0:
-        reached = np.full(len(z), np.inf)  # the plans above pay a part of the fixed costs only
         for b in range(len(z)):
             proved = least_with_fixed_costs(
                 diagonal[:, b], coupling[:, b], linear[:, b], weights[:, b], held[b], control.l1, control.fixed, limits,

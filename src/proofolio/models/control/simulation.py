@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
-from proofolio.errors import BadData
+from proofolio.errors import BadData, DoubtfulEstimate
 from proofolio.models.arguments import positive, whole
 from proofolio.models.control.doubtful_units import fractions
 from proofolio.models.control.filtering import filtered_regimes, simulated_returns
@@ -19,6 +20,9 @@ from proofolio.models.control.policies import OneStep, Trades
 from proofolio.models.control.problem import ControlProblem
 
 __all__ = ["ETAS", "SimulationTable", "best_eta", "run", "simulated"]
+
+
+FLAT = 0.01  # of the value: by less two costs of speed are as good as each other
 
 
 ETAS = (
@@ -173,7 +177,16 @@ def best_eta(
     for eta in etas:
         done = run(control, OneStep(make(eta)), z, returns, cost, periods_per_year, beliefs)
         values[float(eta)] = float((done.expected - 0.5 * control.gamma * done.risk).mean()) / years
-    return max(values, key=lambda eta: values[eta]), values
+    best = max(values, key=lambda eta: values[eta])
+    tried = sorted(values, reverse=best == max(values))
+    if len(tried) > 2 and best == tried[0] and values[best] - values[tried[1]] > FLAT * abs(values[best]):
+        warnings.warn(
+            f"eta {best:g} is at the end of those tried, and the best may lie beyond: give etas that reach further, "
+            "or look at the costs (fractions of what is traded)",
+            DoubtfulEstimate,
+            stacklevel=3,
+        )
+    return best, values
 
 
 def _named(policies: Any) -> dict[str, Trades]:
