@@ -77,7 +77,7 @@ def test_the_page_is_one_file_without_anything_from_outside():
     assert len(page.encode()) < 500_000
     # url(#...) and href="#..." lead to another part of the same drawing
     assert not re.search(r"(?:src|href)=(?!\"#)|@import|url\((?!#)|<script", page)
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 4  # two charts, each for a wide and for a narrow page
     assert "http" not in page.replace("http://www.w3.org/2000/svg", "")
 
 
@@ -132,7 +132,7 @@ def test_all_failed_and_one_way_only_are_reported():
     lines = {line.name: line for line in summary.fields[0].lines}
     assert lines["a"].mean == pytest.approx(10.0)
     assert lines["a"].par10 == 100.0
-    assert bench_page(summary, "t").count("<svg") == 2
+    assert bench_page(summary, "t").count("<svg") == 4
     alone = summarise([record("x", "only", 0.5)])
     assert alone.fields[0].ratios == ()
     assert "only" in bench_page(alone, "t")

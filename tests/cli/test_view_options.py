@@ -212,3 +212,11 @@ def test_a_table_may_be_weekly_but_not_of_a_few_rows(run, one_sentence, tmp_path
         one_sentence(short)
         == f"{file}: 39 returns, and 60 are needed behind a covariance; give a longer history."
     )
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_a_view_that_is_stated_twice_is_answered(run, table, more):
+    found = run("views", table, "--view", VIEW, "--view", VIEW, "--confidence", "0.5", *more)
+    assert found.exit_code == 0, found.output
+    if more:
+        assert [row["view"] for row in json.loads(found.stdout)["views"]] == ["A - B = +4 %"] * 2

@@ -179,7 +179,9 @@ def test_copies_are_warned_of_and_merged_and_opposite_views_are_neither():
 
 def test_a_yearly_number_in_a_weekly_model_surprises():
     model = pf.BlackLitterman(confidence=0.9).fit(R)
-    wrong = pf.Views(ASSETS, periods=52).relative("AAPL", "GE", 0.04, per="week")
+    with pytest.warns(pf.DoubtfulViews, match=r"view 1: \+4 % a week is \+208 % a year; if a year was meant"):
+        wrong = pf.Views(ASSETS, periods=52).relative("AAPL", "GE", 0.04, per="week")
+    assert wrong.names == ["AAPL - GE = +4 % a week"]
     with pytest.warns(pf.DoubtfulViews, match=r"v is 0.04 a period, 208 % a year .*use View.annual"):
         model.posterior(wrong)
 
@@ -229,3 +231,37 @@ def test_what_is_not_fitted_or_does_not_fit_is_said():
         pf.BlackLitterman().fit(R.replace(R.iloc[3, 1], np.nan))
     with pytest.raises(pf.BadData, match="there are 2 confidences for 1 views"):
         pf.BlackLitterman(confidence=[0.5, 0.5]).fit(R).posterior(pf.Views(ASSETS).absolute("GE", 0.1))
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: pf.BlackLitterman(confidence=None), "confidence is None; give a rule"),
+        (
+            lambda: pf.Views(ASSETS).relative("AAPL", "GE", 0.04, confidence="30%"),
+            "its confidence is '30%'; give a share",
+        ),
+        (lambda: pf.Views(ASSETS).relative("AAPL", "GE", "4 %"), "v is '4 %'; give a finite return"),
+        (
+            lambda: pf.Views(ASSETS).group(["AAPL"], by=0.04),
+            "view 1: a group is .*; give a mapping of assets to weights",
+        ),
+        (
+            lambda: pf.BlackLitterman(confidence=0.5).fit(R).posterior(one_view(), periods=0),
+            "periods is 0; give how many",
+        ),
+        (
+            lambda: pf.BlackLitterman(confidence=0.5).fit(R).posterior(one_view(), periods="week"),
+            "periods is 'week'",
+        ),
+        (lambda: pf.Views.parse("-GE = 4 % a year", ASSETS), "turn it around: 'GE = -4 % a year'"),
+        (lambda: pf.Views.parse("GE = 4", ASSETS), "write '4 % a year', say"),
+    ],
+)
+def test_wrong_arguments_are_sentences(make, said):
+    with pytest.raises(pf.BadData, match=said):
+        make()
+
+
+def one_view():
+    return pf.Views(ASSETS).relative("AAPL", "GE", 0.04)

@@ -26,7 +26,7 @@ from proofolio.forecasts.views.confidences import (
 )
 from proofolio.forecasts.views.formulas import copies, drifted, equilibrium, posterior
 from proofolio.forecasts.views.stated_views import Views
-from proofolio.forecasts.views.view import DAYS_A_YEAR, checked_confidence
+from proofolio.forecasts.views.view import DAYS_A_YEAR, checked_confidence, checked_periods
 from proofolio.forecasts.views.view_posterior import ViewPosterior
 
 __all__ = ["BlackLitterman", "Evidence", "market_weights"]
@@ -125,8 +125,9 @@ class BlackLitterman:
                     f"confidence is {confidence!r}{did_you_mean(confidence, get_args(Rule))}; choose one of "
                     f"{', '.join(map(repr, get_args(Rule)))}, or give a share from 0 to 1."
                 )
-        elif isinstance(confidence, int | float):
-            checked_confidence(confidence, "the model")
+        elif confidence is None or isinstance(confidence, int | float):
+            if checked_confidence(confidence, "the model") is None:
+                raise BadData("confidence is None; give a rule, a share from 0 to 1, or one share a view.")
         else:
             for number, share in enumerate(confidence, 1):
                 checked_confidence(share, f"view {number}")
@@ -230,7 +231,8 @@ class BlackLitterman:
         if self._returns is None:
             raise BadData("this BlackLitterman has seen no returns; call fit first and use what it returns.")
         assets = list(self._returns.columns)
-        a_year = periods or views.periods or self._calendar.periods_per_year
+        given = views.periods if periods is None else checked_periods(periods)
+        a_year = self._calendar.periods_per_year if given is None else given
         days = 365.0 if self._calendar.name == "every day" else DAYS_A_YEAR
         longer = self._calendar.periods_per_year / a_year
         Sigma = self._sigma * longer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Self, cast
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from proofolio.arrays import Floats
-from proofolio.errors import BadData, did_you_mean
+from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.views.view import (
     DAYS_A_YEAR,
     Per,
@@ -26,6 +27,7 @@ __all__ = ["Views"]
 
 # Weights of a side are typed by hand: 0.333 three times is meant to be a third each.
 SIDE = 2e-3
+LARGEST = 1.0  # a year: a view of more, stated for a shorter time, is likely a yearly one
 
 
 class Views:
@@ -132,6 +134,11 @@ class Views:
         """
         checked_per(per)
         number = len(self.views) + 1
+        for side in (weights, over):
+            if side is not None and not isinstance(side, Mapping | str):
+                raise BadData(
+                    f"view {number}: a group is {side!r}; give a mapping of assets to weights, {{'KO': 1}}."
+                )
         sides = [weights] if over is None else [weights, {over: 1.0} if isinstance(over, str) else over]
         row = np.zeros(len(self.assets))
         for sign, side in zip((1.0, -1.0), sides, strict=False):
@@ -202,8 +209,12 @@ class Views:
 
     @property
     def names(self) -> list[str]:
-        """What messages and tables call the views, ``AAPL - GE = +4 %``."""
-        return [f"{view.name or f'view {i}'} = {amount_text(view.v)}" for i, view in enumerate(self.views, 1)]
+        """What messages and tables call the views, ``AAPL - GE = +4 %``; what they are per is said if not a year."""
+        per = ["" if view.per in ("year", "period") else f" a {view.per}" for view in self.views]
+        return [
+            f"{view.name or f'view {i}'} = {amount_text(view.v)}{said}"
+            for i, (view, said) in enumerate(zip(self.views, per, strict=True), 1)
+        ]
 
     def table(self) -> pd.DataFrame:
         """Return the views, a row each."""
@@ -225,6 +236,14 @@ class Views:
 
     # --------------------------------------------------------------------- inside
     def _with(self, view: View) -> Self:
+        a_year = 0.0 if view.per in ("period", "year") else view.value(1.0)
+        if abs(a_year) > LARGEST:
+            warnings.warn(
+                f"view {len(self.views) + 1}: {amount_text(view.v)} a {view.per} is {amount_text(a_year)} a year; if "
+                'a year was meant, say per="year" or "a year"',
+                DoubtfulViews,
+                stacklevel=4,
+            )
         return type(self)(self.assets, (*self.views, view), periods=self.periods)
 
     def _listed(self) -> str:
@@ -266,7 +285,10 @@ def _parsed(views: Views, line: str) -> Views:
         raise BadData(f"{quoted}: the amount {right.strip()!r} is not understood; write it as '4 % a year'.")
     per = "year" if amount["adverb"] else amount["per"]
     if per is None:
-        raise BadData(f"{quoted}, does not say what its amount is per; write '{right.strip()} a year', say.")
+        percent = "" if amount["unit"] or abs(float(amount["amount"])) < 1 else " %"
+        raise BadData(
+            f"{quoted}, does not say what its amount is per; write '{right.strip()}{percent} a year', say."
+        )
     confidence = amount["confidence"]
     sure = None if confidence is None else float(confidence) / (100.0 if amount["share"] else 1.0)
     sides: tuple[dict[str, float], dict[str, float]] = ({}, {})
@@ -274,7 +296,9 @@ def _parsed(views: Views, line: str) -> Views:
         side = sides[0 if sign > 0 else 1]
         side[asset] = side.get(asset, 0.0) + weight
     if not sides[0]:
-        raise BadData(f"{quoted}, has no asset with a plus; turn it around: 'AAPL = -4 % a year'.")
+        raise BadData(
+            f"{quoted}, has no asset with a plus; turn it around: '{_side(sides[1])} = -4 % a year'."
+        )
     value = float(amount["amount"]) / _UNITS[amount["unit"]]
     return views.group(sides[0], over=sides[1] or None, by=value, per=checked_per(per), confidence=sure)
 

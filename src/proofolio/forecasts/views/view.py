@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Literal, Self, cast, get_args
 
 import numpy as np
@@ -63,8 +64,8 @@ class View:
             raise BadData(f"{called}: P has shape {weights.shape}; give one finite weight an asset.")
         if not weights.any():
             raise BadData(f"{called} has no asset: all its weights are zero; name one, or drop the view.")
-        if not math.isfinite(self.v):
-            raise BadData(f"{called}: v is {self.v}; give a finite return, 0.04 for 4 %.")
+        if not isinstance(self.v, Real) or isinstance(self.v, bool) or not math.isfinite(self.v):
+            raise BadData(f"{called}: v is {self.v!r}; give a finite return, 0.04 for 4 %.")
         checked_per(self.per)
         if self.direction not in (None, 1, -1):
             raise BadData(f"{called}: direction is {self.direction!r}; give 1 for more than v, -1 for less.")
@@ -129,8 +130,8 @@ def checked_confidence(confidence: float | None, called: str = "the view") -> fl
     """Return a confidence as a float, or raise BadData where it is no share."""
     if confidence is None:
         return None
-    if isinstance(confidence, bool) or not 0 <= float(confidence) <= 1:
-        raise BadData(f"{called}: its confidence is {confidence}; give a share from 0 to 1, 0.5 for 50 %.")
+    if not isinstance(confidence, Real) or isinstance(confidence, bool) or not 0 <= confidence <= 1:
+        raise BadData(f"{called}: its confidence is {confidence!r}; give a share from 0 to 1, 0.5 for 50 %.")
     return float(confidence)
 
 
@@ -146,6 +147,6 @@ def checked_per(per: str) -> Per:
 
 def checked_periods(periods: float) -> float:
     """Return periods a year, or raise BadData where it is no positive number."""
-    if not 0 < periods < math.inf:
-        raise BadData(f"periods is {periods}; give how many a year has: 252 for days, 52 for weeks.")
+    if not isinstance(periods, Real) or isinstance(periods, bool) or not 0 < periods < math.inf:
+        raise BadData(f"periods is {periods!r}; give how many a year has: 252 for days, 52 for weeks.")
     return float(periods)

@@ -164,7 +164,10 @@ class ViewPosterior:
         """Return the views, the assets and Theil's test, as JSON holds them."""
         return {
             "periods_per_year": self.periods,
-            "views": [{"view": str(name), **row} for name, row in self.table().to_dict("index").items()],
+            "views": [
+                {"view": str(name), **row}
+                for name, row in zip(self.table().index, self.table().to_dict("records"), strict=True)
+            ],
             "assets": [{"asset": str(name), **row} for name, row in self.assets().to_dict("index").items()],
             "surprise": self.surprise.to_dict(),
             "rank": self.rank,
