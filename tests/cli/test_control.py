@@ -79,6 +79,7 @@ def test_prices_become_regimes_targets_and_gaps(file):
         ((), "give a table of prices or --experiment, one of the two"),
         (("missing.csv",), "missing.csv"),
         (("missing.csv", "--costs", -1), "--costs is -1; give basis points"),
+        (("missing.csv", "--costs", 0.0005), "--costs is 0.0005 basis points, less than any trade costs"),
     ],
 )
 def test_bad_input_is_a_sentence(arguments, sentence):

@@ -23,6 +23,7 @@ __all__ = ["control_command"]
 REPORT, FIGURES = "control.html", "control.json"
 MATCH = "match"
 PATHS = 40  # of prices
+LEAST_COSTS = 0.01  # basis points; below it a fraction was meant
 OF_PRICES = ("regimes", "gamma", "eta", "costs", "limit")  # options that experiments do not have
 EXAMPLE = """
 \b
@@ -81,6 +82,8 @@ def control_command(
     _check("--limit", limit, "the largest size of a position")
     if not 0.0 <= costs < 5000.0:
         raise BadData(f"--costs is {costs:g}; give basis points of what is traded, from 0 to 5000.")
+    if 0.0 < costs < LEAST_COSTS:
+        raise BadData(f"--costs is {costs:g} basis points, less than any trade costs: 0.0005 of what is traded is 5.")
     speed = _speed(eta)
     if out is not None:
         make_folder(out, (REPORT, FIGURES))
