@@ -83,7 +83,9 @@ def control_command(
     if not 0.0 <= costs < 5000.0:
         raise BadData(f"--costs is {costs:g}; give basis points of what is traded, from 0 to 5000.")
     if 0.0 < costs < LEAST_COSTS:
-        raise BadData(f"--costs is {costs:g} basis points, less than any trade costs: 0.0005 of what is traded is 5.")
+        raise BadData(
+            f"--costs is {costs:g} basis points, less than any trade costs: 0.0005 of what is traded is 5."
+        )
     speed = _speed(eta)
     if out is not None:
         make_folder(out, (REPORT, FIGURES))
