@@ -63,6 +63,7 @@ __all__ = ["RiskParity", "RiskParityStepper"]
 ACTIVE_SET = "active set"
 METHODS = ("gauss-newton", "published")
 EXACT = 1e-12  # tolerance of a quadratic program
+ROUNDING = 1e-12  # weights that add up to 1 within this are invested in full
 HELD = 0.1  # of its weight in the ERC: a dead asset is tried again with at least so much
 NEAR = 1e3  # weight of the distance to the ERC against the cost of trading, where bounds keep it out
 SHARP = 1e-7  # of the objective: the gap to first order of descents whose ends are compared
@@ -288,7 +289,7 @@ class RiskParityStepper:
         """
         began = time.perf_counter()
         program, solver_name = self.program, self.solver
-        compiled = self._plain and active() and start is None and uninvested == 0.0
+        compiled = self._plain and active() and start is None and abs(uninvested) <= ROUNDING
         if compiled:
             step = self._compiled(covariance, w0, began)
             if step is not None:
