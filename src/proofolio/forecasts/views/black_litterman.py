@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Literal, Self, get_args
@@ -125,9 +125,12 @@ class BlackLitterman:
                     f"confidence is {confidence!r}{did_you_mean(confidence, get_args(Rule))}; choose one of "
                     f"{', '.join(map(repr, get_args(Rule)))}, or give a share from 0 to 1."
                 )
-        elif confidence is None or isinstance(confidence, int | float):
-            if checked_confidence(confidence, "the model") is None:
-                raise BadData("confidence is None; give a rule, a share from 0 to 1, or one share a view.")
+        elif isinstance(confidence, int | float):
+            checked_confidence(confidence, "the model")
+        elif not isinstance(confidence, Iterable):
+            raise BadData(
+                f"confidence is {confidence!r}; give a rule, a share from 0 to 1, or one share a view."
+            )
         else:
             for number, share in enumerate(confidence, 1):
                 checked_confidence(share, f"view {number}")

@@ -64,7 +64,7 @@ class View:
             raise BadData(f"{called}: P has shape {weights.shape}; give one finite weight an asset.")
         if not weights.any():
             raise BadData(f"{called} has no asset: all its weights are zero; name one, or drop the view.")
-        if not isinstance(self.v, Real) or isinstance(self.v, bool) or not math.isfinite(self.v):
+        if not _is_number(self.v) or not math.isfinite(self.v):
             raise BadData(f"{called}: v is {self.v!r}; give a finite return, 0.04 for 4 %.")
         checked_per(self.per)
         if self.direction not in (None, 1, -1):
@@ -130,7 +130,7 @@ def checked_confidence(confidence: float | None, called: str = "the view") -> fl
     """Return a confidence as a float, or raise BadData where it is no share."""
     if confidence is None:
         return None
-    if not isinstance(confidence, Real) or isinstance(confidence, bool) or not 0 <= confidence <= 1:
+    if not _is_number(confidence) or not 0 <= confidence <= 1:
         raise BadData(f"{called}: its confidence is {confidence!r}; give a share from 0 to 1, 0.5 for 50 %.")
     return float(confidence)
 
@@ -147,6 +147,10 @@ def checked_per(per: str) -> Per:
 
 def checked_periods(periods: float) -> float:
     """Return periods a year, or raise BadData where it is no positive number."""
-    if not isinstance(periods, Real) or isinstance(periods, bool) or not 0 < periods < math.inf:
+    if not _is_number(periods) or not 0 < periods < math.inf:
         raise BadData(f"periods is {periods!r}; give how many a year has: 252 for days, 52 for weeks.")
     return float(periods)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
