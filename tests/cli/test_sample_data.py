@@ -72,6 +72,7 @@ def test_the_same_again_changes_nothing_and_a_file_of_the_users_own_stays(tmp_pa
         (["prices.csv", "--assets", "KO,VTI"], "'VTI' is none of the bundled stocks"),
         (["prices.csv", "--since", "yesterday-ish"], "no date"),
         (["prices.csv", "--since", "2030-01-01"], "end on 2022-12-28"),
+        (["nowhere/prices.csv"], "there is no folder nowhere; make it first"),
     ],
 )
 def test_what_cannot_be_written_is_said(tmp_path, monkeypatch, arguments, said):

@@ -100,6 +100,8 @@ def _chosen(prices: pd.DataFrame, assets: str | None, since: str | None) -> pd.D
 
 def _write(file: Path, text: str) -> None:
     """Write the table; a file that holds something else is somebody's own, and stays."""
+    if not file.parent.is_dir():
+        raise BadData(f"{file}: there is no folder {file.parent}; make it first, or name another one.")
     if file.exists() and file.read_bytes() != text.encode():
         raise BadData(f"{file}: there is a file of this name that holds something else; name another one.")
     write_whole(file, text)

@@ -17,7 +17,7 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.compiled import Kernel
 
-__all__ = ["ERROR", "INDEFINITE", "ROUNDING", "SMALL", "STEPS", "SYMMETRIC", "budgets_kernel"]
+__all__ = ["ERROR", "INDEFINITE", "ROUNDING", "SMALL", "STEPS", "SYMMETRIC", "budgets_kernel", "factored"]
 
 
 SYMMETRIC = 1e-9  # of the largest entry: covariances computed in another order differ by less
@@ -59,7 +59,7 @@ def budgets_kernel(sigma: Floats, b: Floats, start: Floats, definite: bool, w: F
             F[:] = C
             for i in range(n):
                 F[i, i] += INDEFINITE * n
-            if not _factored(F):
+            if not factored(F):
                 return False
         if len(b):
             budget[:] = b[k]
@@ -107,7 +107,7 @@ def _standardised(sigma: Floats, scale: Floats, C: Floats) -> bool:
 
 
 @Kernel
-def _factored(F: Floats) -> bool:
+def factored(F: Floats) -> bool:
     """Put the U with U'U = F into the upper triangle; return whether F is positive definite."""
     n = len(F)
     for j in range(n):
@@ -209,7 +209,7 @@ def _newton(C: Floats, b: Floats, y: Floats, F: Floats, work: Floats) -> bool:
                 F[:] = C
                 for i in range(n):
                     F[i, i] += b[i] / (y[i] * y[i])
-                if n < SMALL and not _factored(F):
+                if n < SMALL and not factored(F):
                     return False
             if n < SMALL:
                 _solve(F, p)

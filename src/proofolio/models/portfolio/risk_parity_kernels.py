@@ -12,6 +12,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers
 from proofolio.compiled import Kernel
+from proofolio.models.portfolio.budget_kernels import factored
 
 __all__ = ["descent_kernel", "measure_kernel"]
 
@@ -250,7 +251,7 @@ def _linearised(
                 A[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
                 F[j, k] = A[j, k] + size
             F[j, j] -= CONVEX * size
-        if _factored(F):
+        if factored(F):
             for j in range(n):
                 for k in range(n):
                     Q[j, k] = A[j, k]
@@ -258,23 +259,6 @@ def _linearised(
         for k in range(n):
             Q[j, k] *= times
         Q[j, j] += PROXIMAL
-
-
-@Kernel
-def _factored(F: Floats) -> bool:
-    """Put the U with U'U = F into the upper triangle; return whether F is positive definite."""
-    n = len(F)
-    for j in range(n):
-        if not F[j, j] > 0.0:
-            return False
-        inverse = 1.0 / math.sqrt(F[j, j])
-        for k in range(j, n):
-            F[j, k] *= inverse
-        for i in range(j + 1, n):
-            part = F[j, i]
-            for k in range(i, n):
-                F[i, k] -= part * F[j, k]
-    return True
 
 
 # ------------------------------------------------------------------ the quadratic programs
@@ -290,7 +274,7 @@ def _inverse(Q: Floats, P: Floats, work: Floats) -> bool:
         for j in range(n):
             F[i, j] = Q[i, j] + level
             G[i, j] = 0.0
-    if not _factored(F):
+    if not factored(F):
         return False
     for j in range(n):  # row j of G solves U'x = e_j: G'G... is the inverse, as UU^-1 = I
         G[j, j] = 1.0 / F[j, j]
