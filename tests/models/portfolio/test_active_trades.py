@@ -207,3 +207,12 @@ def test_multipliers_that_prove_too_little_are_replaced_by_those_that_the_weight
     measure_kernel(periods(2), program.budgets, w0, step.W, none, 1e-3, 1e-9, contributions, numbers)
     expected = measured(program, periods(2), w0, step.W, TradeMultipliers(none), 1e-9)
     assert numbers[0] == pytest.approx(expected.stationarity, abs=1e-14)
+
+
+def test_a_rounding_of_what_is_uninvested_leaves_the_step_to_machine_code(monkeypatch):
+    """Holdings of a backtest add up to 1 but for rounding in half of its closes."""
+    if not compiled.active():
+        pytest.skip("numba is not installed")
+    stepper = RiskParity(N, 1, 0.1).stepper(starts="erc")
+    monkeypatch.setattr(RiskParity, "read", None)  # what the form in numpy begins with
+    assert stepper.solve(CALM, np.full(N, 1.0 / N), uninvested=1.1e-16).ok
