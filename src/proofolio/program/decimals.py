@@ -128,8 +128,15 @@ def sparse_sum(a: Sparse, b: Sparse) -> Sparse:
 
 def merged_sum(matrix: Sparse) -> Sparse:
     """Return a matrix whose equal entries are added as decimals, without zeros."""
-    row = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
-    return entries_sum(matrix.data, row, matrix.indices.astype(np.int64), matrix.shape)
+    found = matrix.copy()
+    found.sum_duplicates()
+    rows = np.flatnonzero(np.diff(found.indptr) != np.diff(matrix.indptr))
+    if rows.size and np.any(broken(matrix.data)):
+        some = matrix[rows]
+        row = np.repeat(np.arange(rows.size), np.diff(some.indptr))
+        found = _with_rows(found, rows, entries_sum(some.data, row, some.indices, some.shape))
+    found.eliminate_zeros()
+    return found
 
 
 def entries_sum(data: Floats, row: Integers, column: Integers, shape: tuple[int, int]) -> Sparse:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Integers
 from proofolio.program.quadratic import Form
 
 __all__ = ["affine_bounds", "quadratic_bounds"]
@@ -68,10 +68,13 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
     careful = np.zeros(result.size, dtype=bool)
     careful[row_of[unsafe]] = True
     careful |= np.abs(result) > _SAFE[1]
-    products, errors = product.tolist(), error.tolist()
     inexact = np.zeros(result.size, dtype=bool)
     inexact[row_of[error != 0]] = True
-    for k in np.flatnonzero(~infinite & (np.diff(pointer) > 0)):
+    pairs = _pairs(product, row_of, result, sign)
+    few = ~(infinite | careful | inexact) & np.isfinite(pairs)
+    result[few] = pairs[few]
+    products, errors = product.tolist(), error.tolist()
+    for k in np.flatnonzero(~infinite & ~few & (np.diff(pointer) > 0)):
         a, b = pointer[k], pointer[k + 1]
         if careful[k]:
             total = sum(
@@ -91,6 +94,25 @@ def _directed(matrix: Any, constant: Floats, point: Floats, sign: float) -> Floa
         result[k] = math.nextafter(nearest, sign * math.inf) if math.fsum(terms) * sign > 0 else nearest
     result[infinite] = sign * np.inf
     return result
+
+
+def _pairs(product: Floats, row_of: Integers, constant: Floats, sign: float) -> Floats:
+    """Return the sums of rows with at most two terms that are not zero, rounded to the safe side; NaN for others."""
+    at = np.flatnonzero(product)
+    row = row_of[at]
+    begins = np.concatenate([[True], row[1:] != row[:-1]])[: row.size]
+    first, second = np.zeros(constant.size), np.array(constant, dtype=float)
+    first[row[begins]] = product[at[begins]]
+    count = np.bincount(row, minlength=constant.size)
+    others, alone = ~begins, constant[row] == 0.0
+    second[row[others & alone]] = product[at[others & alone]]
+    # the sum of two doubles and what its rounding lost (Knuth, volume 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = first + second
+        part = total - first
+        lost = (first - (total - part)) + (second - part)
+    rounded = np.where(lost * sign > 0, np.nextafter(total, sign * np.inf), total)
+    return np.where(count + (constant != 0.0) <= 2, rounded, np.nan)
 
 
 def _product_error(a: Floats, b: Floats, product: Floats) -> Floats:
