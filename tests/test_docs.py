@@ -17,9 +17,9 @@ from pathlib import Path
 
 import click
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -206,7 +206,7 @@ def test_the_example_of_a_file_is_read(tmp_path):
 
 @pytest.mark.filterwarnings("ignore::proofolio.errors.DoubtfulViews")
 def test_an_asset_that_cannot_be_held_leaves_no_answer():
-    returns = pd.DataFrame(market().returns, index=pd.DatetimeIndex(market().dates), columns=NAMES)
+    returns = pd.DataFrame(market().returns.copy(), index=pd.DatetimeIndex(market().dates), columns=NAMES)
     returns.loc[returns.index[190] :, "C"] = np.nan
     made = Market.from_returns(returns)
     run = pf.simulate(made, ALL["static"], 0.0, start=160, rebalance="weekly")

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 MODELS = Path(__file__).with_name("models_for_solve.py")
 

@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from proofolio.backtesting.backtests import prepare, simulate_all
 from proofolio.backtesting.costs import LinearCost
@@ -15,6 +14,7 @@ from proofolio.backtesting.market import Market
 from proofolio.backtesting.strategies import strategies_named
 from proofolio.cli.group import command_line
 from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
+from tests.command_line import CliRunner
 
 DAYS, FEWER = 160, 135
 SMALL = ("--window", "100", "--regime-assets", "US,BONDS")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import proofolio as pf
 from proofolio.benchmarking import open_suite
 from proofolio.cli.group import command_line
 from proofolio.errors import BadData
+from tests.command_line import CliRunner
 
 MODELS = """
 import cvxpy as cp

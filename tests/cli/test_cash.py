@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 import proofolio as pf
 from proofolio.backtesting.strategies import MeanVarianceControl
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 WINDOW = 60
 PLAN = ("--horizon", "1", "--gamma-trade", "0.0001")

@@ -5,11 +5,11 @@ import sys
 from importlib import import_module
 
 import pytest
-from click.testing import CliRunner
 
 import proofolio
 import proofolio.cli.solve
 from proofolio.cli.group import COMMANDS, command_line
+from tests.command_line import CliRunner
 
 
 def run(*arguments):

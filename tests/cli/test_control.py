@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
 from proofolio.models.control.experiments import EXPERIMENTS
+from tests.command_line import CliRunner
 
 
 def run(*arguments):

@@ -6,9 +6,9 @@ import tomllib
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 NAMES = ["US", "BONDS", "GOLD"]
 RULES = """

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 import proofolio
 from proofolio.cli.group import command_line
 from proofolio.forecasts.prices import read_returns
+from tests.command_line import CliRunner
 
 
 def run(*arguments):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 PERIODS = 130
 NAMES = ["US", "BONDS", "GOLD"]

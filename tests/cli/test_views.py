@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from proofolio.backtesting.planted_regimes import planted_returns
 from proofolio.backtesting.view_claims import Claim
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 
 def run(*arguments):

@@ -22,7 +22,9 @@ def milp_optimum(program: Program) -> float:
         program.q,
         integrality=program.integer,
         bounds=Bounds(program.lower, program.upper),
-        constraints=LinearConstraint(program.A, program.row_lower, program.row_upper) if program.m else (),
+        constraints=LinearConstraint(program.A.toarray(), program.row_lower, program.row_upper)
+        if program.m
+        else (),
     )
     assert found.success
     return program.objective(found.x)

@@ -3,11 +3,11 @@
 import gzip
 
 import pytest
-from click.testing import CliRunner
 
 from proofolio import BadData, solve
 from proofolio.cli.group import command_line
 from proofolio.interfaces.files.model_files import read_program
+from tests.command_line import CliRunner
 
 # name: suffix, text, solver, optimum, values that matter
 CASES = {

@@ -225,7 +225,7 @@ def test_other_readers_find_the_same_optimum(tmp_path, suffix, maximise, seed):
         program.q,
         integrality=program.integer,
         bounds=(program.lower, program.upper),
-        constraints=LinearConstraint(program.A, program.row_lower, program.row_upper),
+        constraints=LinearConstraint(program.A.toarray(), program.row_lower, program.row_upper),
     )
     truth = program.objective(ours.x)
     assert scip_optimum(path) == pytest.approx(truth, abs=1e-6)
@@ -570,7 +570,7 @@ def test_large_files_are_read_in_little_time(tmp_path, suffix):
     rng = np.random.default_rng(0)
     model = Builder()
     x = model.variable("x", 2000, upper=rng.uniform(1, 9, 2000))
-    matrix = sparse.random_array((2000, 2000), density=0.01, rng=rng, format="csr")
+    matrix = sparse.csr_array(sparse.random(2000, 2000, density=0.01, random_state=rng))
     model.add("r", Expression(matrix, np.zeros(2000), model) <= rng.normal(size=2000))
     model.minimise(x.sum())
     (file, *_) = write_program(model.freeze(), tmp_path / f"m{suffix}")

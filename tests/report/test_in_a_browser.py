@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 import proofolio as pf
 from proofolio.cli.group import command_line
@@ -24,6 +23,7 @@ from proofolio.report.demo import run_demo
 from proofolio.report.demo_case import CaseSettings
 from proofolio.report.demo_page import regime_page
 from proofolio.report.figures import ON_COLOUR, chart_style, inline_svg, legend_beside, new_figure, shortened
+from tests.command_line import CliRunner
 from tests.report.models_for_audit import every_verdict
 
 RECORDS = Path(__file__).parents[2] / "benchmarks" / "results" / "peers"

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from proofolio.cli.group import command_line
 from proofolio.forecasts.hidden_markov import fit_regimes
@@ -22,6 +21,7 @@ from proofolio.report.figures import add_tips, chart_style, inline_svg, new_figu
 from proofolio.report.page import page, paragraph
 from proofolio.report.table import Table
 from proofolio.solvers.solution import VERIFIED
+from tests.command_line import CliRunner
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -40,7 +40,7 @@ def by_scipy(program: Program) -> float | None:
             program.q,
             integrality=program.integer,
             bounds=Bounds(program.lower, program.upper),
-            constraints=LinearConstraint(program.A, program.row_lower, program.row_upper),
+            constraints=LinearConstraint(program.A.toarray(), program.row_lower, program.row_upper),
         )
     else:
         low, high = np.isfinite(program.row_lower), np.isfinite(program.row_upper)
