@@ -233,7 +233,7 @@ def mixed_moments(q: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> tup
     mean = rows @ mu
     apart = mu - mean[:, None, :]
     between = (rows[:, :, None] * apart).transpose(0, 2, 1) @ apart
-    covariance = np.tensordot(rows, sigma, axes=1) + between
+    covariance = (rows @ sigma.reshape(len(sigma), -1)).reshape(between.shape) + between
     covariance = 0.5 * (covariance + covariance.transpose(0, 2, 1))
     if probabilities.ndim == 1:
         return mean[0], covariance[0]
