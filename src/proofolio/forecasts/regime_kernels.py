@@ -1,13 +1,12 @@
 """A Gaussian hidden Markov model as machine code: filter, smoother and expectation maximisation, day after day.
 
 The same numbers as the forms in numpy, `proofolio.forecasts.forward_backward` and
-`proofolio.forecasts.expectation_maximisation`, which are the reference; a test holds them together to 1e-12. All of it
-is in one file, since what is kept on disk is made anew where the file of the function has changed. Two regimes, the
-usual number, have loops of their own: their weights stay in registers, which halves the time.
+`proofolio.forecasts.expectation_maximisation`, which are the reference; a test holds them together to 1e-12. Two
+regimes and one or two series, the usual numbers, have loops of their own: what they carry stays in registers. Where a
+whole row is filled or summed, the loop is written out: array expressions take numba seconds to compile.
 
-Forward weights of a day are divided by their sum, so that the next density is :math:`p(r_t | r_0, ..., r_{t-1})`, and
-backward weights by the same numbers. Where that leaves the range of doubles the answer is NaN, and logarithms are left
-to the caller.
+Forward weights are divided by their sum where that is small, and backward weights by the same numbers, so that their
+product adds up to one on every day. Beyond the range of doubles the answer is NaN, and the caller takes logarithms.
 """
 
 from __future__ import annotations
@@ -36,10 +35,9 @@ ENDED, BROKEN, UNKNOWN = 0, 1, 2
 
 @Kernel
 def whiten(covariances: Floats, factors: Floats) -> bool:
-    """Fill the (K, d, d) inverses of the lower Cholesky factors; False where a covariance is not positive definite."""
+    """Fill the lower halves of (K, d, d) inverse Cholesky factors; False where one is not positive definite."""
     K, d, _ = covariances.shape
     lower = np.zeros((d, d))
-    factors[:, :, :] = 0.0
     for k in range(K):
         for i in range(d):
             for j in range(i + 1):
@@ -102,7 +100,11 @@ def walk_forward(initial: Floats, transition: Floats, densities: Floats, filtere
     nats = _forward(initial, transition, densities, filtered)
     if math.isfinite(nats):
         for t in range(len(filtered)):
-            filtered[t] /= filtered[t].sum()
+            total = 0.0
+            for k in range(len(initial)):
+                total += filtered[t, k]
+            for k in range(len(initial)):
+                filtered[t, k] /= total
     return nats
 
 
@@ -114,7 +116,7 @@ def walk(
 
     `densities` come as logarithms and are used up.
     """
-    if len(initial) == 2 and transition.min() >= OPEN:
+    if len(initial) == 2 and _open(transition):
         nats = _two_forward(initial, transition, densities, smoothed)
         if math.isfinite(nats):
             _two_backward(transition, densities, smoothed, transitions)
@@ -122,7 +124,20 @@ def walk(
         nats = _forward(initial, transition, densities, smoothed)
         if math.isfinite(nats):
             _backward(transition, densities, smoothed, transitions)
-    return nats if math.isfinite(transitions.sum()) else math.nan
+    for j in range(len(initial)):
+        for k in range(len(initial)):
+            nats = nats if math.isfinite(transitions[j, k]) else math.nan
+    return nats
+
+
+@Kernel
+def _open(transition: Floats) -> bool:
+    """Return whether no step is rarer than OPEN."""
+    rare = 0
+    for j in range(len(transition)):
+        for k in range(len(transition)):
+            rare += transition[j, k] < OPEN
+    return rare == 0
 
 
 @Kernel
@@ -132,7 +147,7 @@ def _forward(initial: Floats, transition: Floats, densities: Floats, weights: Fl
     Densities come as logarithms, and are left over the largest of their day and over what its weights are divided by.
     """
     T, K = densities.shape
-    closed = transition.min() < OPEN
+    closed = not _open(transition)
     carried, next_weights = initial.copy(), np.empty(K)
     nats, total = 0.0, 1.0
     for t in range(T):
@@ -155,9 +170,9 @@ def _forward(initial: Floats, transition: Floats, densities: Floats, weights: Fl
                 weights[t, k] /= total
             nats += math.log(total)
             total = 1.0
-        next_weights[:] = 0.0
-        for j in range(K):
-            for k in range(K):
+        for k in range(K):
+            next_weights[k] = 0.0
+            for j in range(K):
                 next_weights[k] += weights[t, j] * transition[j, k]
         if closed:
             for j in range(K):
@@ -165,7 +180,7 @@ def _forward(initial: Floats, transition: Floats, densities: Floats, weights: Fl
                     for k in range(K):
                         if transition[j, k] > 0.0 and next_weights[k] < ENTERED * total:
                             return math.nan
-        carried[:] = next_weights
+        carried, next_weights = next_weights, carried
     return nats + math.log(total)
 
 
@@ -202,10 +217,15 @@ def _two_forward(initial: Floats, transition: Floats, densities: Floats, weights
 def _backward(transition: Floats, densities: Floats, smoothed: Floats, transitions: Floats) -> None:
     """Turn the weights and densities of `_forward` into smoothed probabilities, and fill the expected transitions."""
     T, K = densities.shape
-    after, before = np.empty(K), np.empty(K)
-    after[:] = 1.0 / smoothed[T - 1].sum()  # now weights before and after a day add up to one on every day
-    transitions[:, :] = 0.0
-    smoothed[T - 1] *= after
+    after, before, total = np.empty(K), np.empty(K), 0.0
+    for k in range(K):
+        total += smoothed[T - 1, k]
+    for j in range(K):
+        # now the products of weights before and after a day add up to one, on every day
+        after[j] = 1.0 / total
+        smoothed[T - 1, j] /= total
+        for k in range(K):
+            transitions[j, k] = 0.0
     for t in range(T - 2, -1, -1):
         for k in range(K):
             after[k] *= densities[t + 1, k]
@@ -227,7 +247,8 @@ def _two_backward(transition: Floats, densities: Floats, smoothed: Floats, trans
     leave1, stay1 = transition[1, 0], transition[1, 1]
     last, stayed0, left0, left1, stayed1 = len(densities) - 1, 0.0, 0.0, 0.0, 0.0
     after0 = after1 = 1.0 / (smoothed[last, 0] + smoothed[last, 1])
-    smoothed[last] *= after0
+    smoothed[last, 0] *= after0
+    smoothed[last, 1] *= after1
     for t in range(last - 1, -1, -1):
         after0 *= densities[t + 1, 0]
         after1 *= densities[t + 1, 1]
@@ -245,60 +266,62 @@ def _two_backward(transition: Floats, densities: Floats, smoothed: Floats, trans
 
 
 @Kernel
-def _series(scaled: Floats, weights: Floats, mean: Floats, squares: Floats) -> float:
-    """Fill (d,) means and the lower half of (d, d) sums of squares under (T,) weights; return the sum of these."""
+def _series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
+    """Fill means and the lower halves of sums of squares of regime k; return its days."""
     T, d = scaled.shape
     days, away = 0.0, np.empty(d)
-    mean[:] = 0.0
-    squares[:, :] = 0.0
-    for t in range(T):
-        days += weights[t]
-        for i in range(d):
-            mean[i] += weights[t] * scaled[t, i]
     for i in range(d):
-        mean[i] /= days
+        means[k, i] = 0.0
+        for j in range(d):
+            squares[k, i, j] = 0.0
+    for t in range(T):
+        days += smoothed[t, k]
+        for i in range(d):
+            means[k, i] += smoothed[t, k] * scaled[t, i]
+    for i in range(d):
+        means[k, i] /= days
     for t in range(T):
         for i in range(d):
-            away[i] = scaled[t, i] - mean[i]
-            weighted = weights[t] * away[i]
+            away[i] = scaled[t, i] - means[k, i]
+            weighted = smoothed[t, k] * away[i]
             for j in range(i + 1):
-                squares[i, j] += weighted * away[j]
+                squares[k, i, j] += weighted * away[j]
     return days
 
 
 @Kernel
-def _one_series(series: Floats, weights: Floats, mean: Floats, squares: Floats) -> float:
+def _one_series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
     """Do the same for one series."""
-    days = total = square = 0.0
-    for t in range(len(series)):
-        days += weights[t]
-        total += weights[t] * series[t]
+    days, total, square = 0.0, 0.0, 0.0
+    for t in range(len(scaled)):
+        days += smoothed[t, k]
+        total += smoothed[t, k] * scaled[t, 0]
     middle = total / days
-    for t in range(len(series)):
-        away = series[t] - middle
-        square += weights[t] * away * away
-    mean[0], squares[0, 0] = middle, square
+    for t in range(len(scaled)):
+        away = scaled[t, 0] - middle
+        square += smoothed[t, k] * away * away
+    means[k, 0], squares[k, 0, 0] = middle, square
     return days
 
 
 @Kernel
-def _two_series(scaled: Floats, weights: Floats, mean: Floats, squares: Floats) -> float:
+def _two_series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
     """Do the same for two."""
     days = total0 = total1 = square0 = square1 = across = 0.0
     for t in range(len(scaled)):
-        weight = weights[t]
+        weight = smoothed[t, k]
         days += weight
         total0 += weight * scaled[t, 0]
         total1 += weight * scaled[t, 1]
     middle0, middle1 = total0 / days, total1 / days
     for t in range(len(scaled)):
         away0, away1 = scaled[t, 0] - middle0, scaled[t, 1] - middle1
-        weighted0, weighted1 = weights[t] * away0, weights[t] * away1
+        weighted0, weighted1 = smoothed[t, k] * away0, smoothed[t, k] * away1
         square0 += weighted0 * away0
         across += weighted1 * away0
         square1 += weighted1 * away1
-    mean[0], mean[1] = middle0, middle1
-    squares[0, 0], squares[1, 0], squares[1, 1] = square0, across, square1
+    means[k, 0], means[k, 1] = middle0, middle1
+    squares[k, 0, 0], squares[k, 1, 0], squares[k, 1, 1] = square0, across, square1
     return days
 
 
@@ -316,11 +339,11 @@ def move(
     largest = -math.inf
     for k in range(K):
         if d == 1:
-            days = _one_series(scaled[:, 0], smoothed[:, k], means[k], covariances[k])
+            days = _one_series(scaled, smoothed, k, means, covariances)
         elif d == 2:
-            days = _two_series(scaled, smoothed[:, k], means[k], covariances[k])
+            days = _two_series(scaled, smoothed, k, means, covariances)
         else:
-            days = _series(scaled, smoothed[:, k], means[k], covariances[k])
+            days = _series(scaled, smoothed, k, means, covariances)
         for i in range(d):
             covariances[k, i, i] += PRIOR
             for j in range(i + 1):
@@ -328,7 +351,9 @@ def move(
                 covariances[k, j, i] = covariances[k, i, j]
                 if not covariances[k, i, j] <= largest:  # NaN stays
                     largest = covariances[k, i, j]
-        left = transitions[k].sum()
+        left = 0.0
+        for j in range(K):
+            left += transitions[k, j]
         for j in range(K):
             # A regime visited on the last day only was never seen to be left: nothing is known of its row.
             transition[k, j] = transitions[k, j] / left if left > 0.0 else 1.0 / K
@@ -367,7 +392,8 @@ def climb(
         if converged or iterations == max_iterations:
             return ENDED, nats, iterations, converged
         last = nats
-        initial[:] = smoothed[0]
+        for k in range(K):
+            initial[k] = smoothed[0, k]
         largest = move(scaled, smoothed, transitions, transition, means, covariances)
         if not largest <= most:  # NaN is not
             return BROKEN, math.nan, iterations, False
