@@ -36,6 +36,7 @@ from proofolio.models.portfolio.risk_parity_kernels import (
     PROXIMAL,
     ROUNDS,
     SLACK,
+    SPOILT,
     STILL,
     SUMS,
     TOGETHER,
@@ -147,12 +148,7 @@ def _exchanged(
         wrong = turned | beyond
         count = int(wrong.sum())
         if count == 0:
-            before = w0
-            for k in range(h):
-                V[k] = np.where(still[k] | (np.abs(V[k] - before) <= NONE), before, V[k])
-                before = V[k]
-            fine = V.min() > 0.0 and np.abs(V.sum(axis=1) - 1.0).max() <= SUMS
-            return (V, s, signs) if fine else None
+            return (V, s, signs) if _settled(V, w0, still) else None
         if count < lowest:
             lowest, patience = count, TOGETHER
         elif patience > 0:
@@ -167,6 +163,23 @@ def _exchanged(
             wrong = alone
         signs = np.where(wrong, np.where(beyond, np.sign(s), 0.0), signs)
     return None
+
+
+def _settled(V: Floats, w0: Floats, still: Mask) -> bool:
+    """Make weights that are not traded the very same, and the others add up to 1 with them; return whether all is well.
+
+    Rounding of sums would else be carried from one quadratic program to the next, and grow.
+    """
+    before = w0
+    for k in range(len(V)):
+        kept = still[k] | (np.abs(V[k] - before) <= NONE)
+        V[k, kept] = before[kept]
+        excess = float(V[k].sum()) - 1.0
+        if not abs(excess) <= (SUMS if kept.all() else SPOILT):
+            return False
+        V[k, ~kept] -= excess / max(np.count_nonzero(~kept), 1)
+        before = V[k]
+    return bool(V.min() > 0.0)
 
 
 def _farthest(turned: Mask, beyond: Mask, s: Floats, traded: Floats) -> Mask:

@@ -32,7 +32,8 @@ ROUNDS = 100  # exchanges of one quadratic program: more are slower than the int
 TOGETHER = 20  # exchanges that may leave as many trades wrong, before one is exchanged at a time
 SLACK = 1e-9  # of the price: a multiplier beyond it by less is rounding
 NONE = 1e-13  # a trade of less is rounding
-SUMS = 1e-12  # weights whose sum is off by more come of equations that rounding has spoilt
+SUMS = 1e-12  # weights that are all held add up to 1 within this
+SPOILT = 1e-9  # weights whose sum is off by more come of equations that rounding has spoilt
 
 
 @Kernel
@@ -458,19 +459,28 @@ def _last(wrong: Integers, signs: Integers) -> None:
 
 @Kernel
 def _settled(V: Floats, w0: Floats, signs: Integers) -> bool:
-    """Make weights that are not traded the very same; return whether all are above 0 and add up to 1."""
+    """Make weights that are not traded the very same, and the others add up to 1 with them; return whether all is well.
+
+    Rounding of sums would else be carried from one quadratic program to the next, and grow.
+    """
     h, n = V.shape
     for t in range(h):
-        total = 0.0
+        total, traded = 0.0, 0
         for i in range(n):
             before = V[t - 1, i] if t else w0[i]
             if signs[t, i] == 0 or abs(V[t, i] - before) <= NONE:
                 V[t, i] = before
+            else:
+                traded += 1
+            total += V[t, i]
+        excess = total - 1.0
+        if not abs(excess) <= (SPOILT if traded else SUMS):
+            return False
+        for i in range(n):
+            if traded and V[t, i] != (V[t - 1, i] if t else w0[i]):
+                V[t, i] -= excess / traded
             if not V[t, i] > 0.0:
                 return False
-            total += V[t, i]
-        if not abs(total - 1.0) <= SUMS:
-            return False
     return True
 
 
