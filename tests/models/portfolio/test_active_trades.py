@@ -14,6 +14,7 @@ from proofolio.models.portfolio.risk_budgeting import weights_by_numpy
 from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.models.portfolio.risk_parity_descent import Periods
 from proofolio.models.portfolio.risk_parity_kernels import descent_kernel, measure_kernel
+from proofolio.models.portfolio.risk_parity_problem import PROXIMAL, curvature, errors_and_jacobian
 from proofolio.models.portfolio.risk_parity_step import measured
 
 from .trap_market import CALM, N, periods
@@ -44,6 +45,12 @@ def by_numpy(program, sigma, w0):
     return erc, found, enough, known
 
 
+def condition(program, sigma, W):
+    """Return how far weights move at most where a derivative changes by 1: what is rounded off moves them so."""
+    Q = curvature(W, sigma, *errors_and_jacobian(W, sigma, program.budgets))
+    return np.abs(active_trades._inverses(Q + PROXIMAL * np.eye(program.n))).sum(axis=2).max()
+
+
 def agree(seed):
     """Compare the back ends; return whether both gave an answer. Without numba the kernel runs as it stands."""
     program, sigma, w0 = drawn(seed)
@@ -62,15 +69,16 @@ def agree(seed):
     assert bool(stayed) == (expected.begun == "holdings")
     assert rows == len(expected.iterations)
     assert log[rows - 1, 0] == pytest.approx(expected.objective, rel=1e-12, abs=1e-18)
-    assert np.abs(W - expected.W).max() <= 1e-12
+    apart = np.abs(W - expected.W).max()
+    assert apart <= 1e-12 or apart <= 2.0**-52 * condition(program, sigma, W)
     contributions = np.empty_like(W)
     measure(sigma, program.budgets, w0, W, s, program.gamma_trade, enough, contributions, numbers)
     gap, missed, objective, smallest = numbers
-    assert np.abs(contributions - known.contributions).max() <= 1e-12
+    assert np.abs(contributions - known.contributions).max() <= max(1e-12, 10.0 * apart)
     assert objective == pytest.approx(known.objective, rel=1e-12, abs=1e-18)
     assert gap <= enough or gap == pytest.approx(known.stationarity, rel=1e-6)
     assert missed <= 1e-12
-    assert smallest == pytest.approx(known.smallest, abs=1e-12)
+    assert smallest == pytest.approx(known.smallest, abs=max(1e-12, apart))
     return True
 
 
@@ -120,7 +128,9 @@ def test_a_quadratic_program_is_solved_as_enumeration_solves_it(price):
     root = random.standard_normal((H, n, n))
     Q = root @ root.swapaxes(1, 2) + 0.3 * np.eye(n)
     slope, at, w0 = 0.1 * random.standard_normal((H, n)), np.full((H, n), 1 / 3), np.array([0.3, 0.45, 0.25])
-    found = active_trades._exchanged(active_trades._inverses(Q), slope, at, w0, price, np.sign(at - w0))
+    P = active_trades._inverses(Q)
+    assert P is not None
+    found = active_trades._exchanged(P, slope, at, w0, price, np.sign(at - w0))
     assert found is not None
     W, s, signs = found
     best = np.inf
