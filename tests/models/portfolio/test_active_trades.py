@@ -1,6 +1,9 @@
 """Steps by an active set over trades: the interior point's answers, the same in both back ends, and all proved."""
 
+import copy
+import dataclasses
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -97,6 +100,54 @@ def test_rounding_of_sums_is_not_carried_from_one_quadratic_program_to_the_next(
     assert found is not None
     assert np.abs(found.W.sum(axis=1) - 1.0).max() <= 1e-15
     assert agree(seed)
+
+
+@pytest.mark.parametrize("repeated", [1, 3])
+def test_the_whole_step_is_the_same_in_both_back_ends(repeated, monkeypatch):
+    """Runs of equal periods, checks and what is known of the answer, too."""
+    for seed in range(1, 41 if compiled.active() else 5):
+        program, sigma, w0 = drawn(seed)
+        sigma, b = np.repeat(sigma, repeated, axis=0), np.repeat(program.budgets, repeated, axis=0)
+        program = RiskParity(program.n, repeated * program.H, program.gamma_trade, budgets=b)
+        step = program.stepper(starts="erc").solve(sigma, w0)
+        with monkeypatch.context() as only:
+            only.setattr(compiled, "active", lambda: False)
+            only.setattr(risk_parity, "active", lambda: False)
+            other = program.stepper(starts="erc").solve(sigma, w0)
+        assert (step.ok, step.solver, step.begun) == (other.ok, other.solver, other.begun)
+        assert [check.ok for check in step.checks] == [check.ok for check in other.checks]
+        if step.solver == "active set":
+            assert np.abs(step.W - other.W).max() <= 1e-12
+            assert np.abs(step.contributions - other.contributions).max() <= 1e-11
+            assert step.objective == pytest.approx(other.objective, rel=1e-12, abs=1e-18)
+            assert step.stationarity <= step.checks[2].tolerance or not step.ok
+            assert len(step.iterations) == len(other.iterations)
+
+
+def test_a_step_is_whole_however_it_is_looked_at(back_end):
+    def made():
+        return RiskParity(N, 2, 1e-3).stepper(starts="erc").solve(periods(2), np.full(N, 0.1))
+
+    looked = made()
+    assert looked.ok
+    assert all(check.ok for check in looked.checks)
+    names = [field.name for field in dataclasses.fields(looked) if field.name != "seconds"]
+    for other in (pickle.loads(pickle.dumps(made())), copy.copy(made()), dataclasses.replace(made()), made()):
+        assert other.ok
+        for name in names:
+            np.testing.assert_array_equal(getattr(other, name), getattr(looked, name))
+    assert repr(made()).startswith("RiskParityStep(W=array(")
+    assert made().seconds > 0.0
+    with pytest.raises(AttributeError, match="weights"):
+        made().weights  # noqa: B018
+
+
+@pytest.mark.parametrize("limit", [1, 200])
+def test_a_step_by_machine_code_is_ok_where_all_its_checks_hold(limit):
+    program, w0 = RiskParity(N, 3, 1e-2), np.full(N, 0.1)
+    step = program.stepper(starts="erc", limit=limit).solve(periods(3), w0)
+    assert step.solver == "active set"
+    assert step.ok == (limit > 1) == all(check.ok for check in step.checks)
 
 
 def test_never_worse_than_the_interior_point(pytestconfig):

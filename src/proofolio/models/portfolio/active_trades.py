@@ -17,8 +17,8 @@ wrong guesses are exchanged all at once while they become fewer, else of neighbo
 does not help the last of all alone (Judice & Pires, "A block principal pivoting algorithm for large-scale strictly
 monotone linear complementarity problems", 1994).
 
-With numba all of it is machine code (`active_trades_kernel`, `risk_parity_kernels`); what is here is the reference. Where it gives up, the
-interior point answers.
+With numba all of it is machine code (`active_trades_kernel`, `risk_parity_kernels`); what is here is the reference.
+Where it gives up, the interior point answers.
 """
 
 from __future__ import annotations

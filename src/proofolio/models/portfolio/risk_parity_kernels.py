@@ -10,12 +10,13 @@ import math
 
 import numpy as np
 
-from proofolio.arrays import Floats
+from proofolio.arrays import Floats, Mask
 from proofolio.compiled import Kernel
+from proofolio.models.arguments import FEASIBLE
 from proofolio.models.portfolio.active_trades_kernel import exchanged, inverse
 from proofolio.models.portfolio.budget_kernels import budgets_kernel, factored
 
-__all__ = ["descent_kernel", "measure_kernel"]
+__all__ = ["descent_kernel", "measure_kernel", "step_kernel"]
 
 
 PROXIMAL = (
@@ -29,7 +30,85 @@ ROUNDING = 1e-15  # errors are differences of numbers near 1
 STILL = 1e-11  # a step that moves every weight less than this is the last
 LEAST = 3e-10  # of a gap that rounding allows to ask for
 FULL = 1e-9  # holdings that add up to 1 within this are a plan
+KKT = 1e-7  # violation and gap of a quadratic program that is called solved; they are asked for to 1e-12
+NOT_ABOVE = 1e-12  # relative, or absolute below 1: rounding of two objectives
 TIED = 1e-12  # relative: an objective that is lower by less is as good
+
+
+@Kernel
+def step_kernel(
+    sigma: Floats, b: Floats, steady: Mask, definite: bool, price: float, w0: Floats, tolerance: float, limit: int,
+    W: Floats, contributions: Floats, log: Floats, numbers: Floats,
+) -> int:  # fmt: skip
+    """Make a whole step: each period's ERC, the descent over runs of equal periods, and what is measured of its end.
+
+    Parameters
+    ----------
+    sigma, b, w0 : ndarray, shapes (H, n, n), (H, n), (n,)
+        Anything; what is not a covariance, or holdings, is not plain.
+    steady : ndarray of bool, shape (H - 1,)
+        Whether a period has the budgets of the one before.
+    definite : bool
+        As for `budgets_kernel`.
+    price, tolerance, limit
+        As for `descent_kernel`.
+    W, contributions : ndarray, shape (H, n)
+        Filled with the weights and the risk contributions.
+    log : ndarray, shape (limit + 2, 5)
+        Filled with the iterations.
+    numbers : ndarray, shape (8,)
+        Filled with the three of `descent_kernel`, the four of `measure_kernel`, and 1 where all checks hold, else 0.
+
+    Returns
+    -------
+    int
+        How many rows of `log` are filled; 0 where something is not plain.
+    """
+    H, n = W.shape
+    first, h = np.empty(H, np.int64), 0
+    for t in range(H):
+        if t == 0 or not (steady[t - 1] and _same(sigma[t], sigma[t - 1])):
+            first[h] = t
+            h += 1
+    times, s = np.ones(h), np.empty((H, n))
+    given, budgets, V, held, erc = sigma, b, W, s, np.empty((h, n))
+    if h < H:
+        given, budgets, V, held = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n)), np.empty((h, n))
+        for k in range(h):
+            given[k], budgets[k] = sigma[first[k]], b[first[k]]
+            times[k] = (first[k + 1] if k + 1 < h else H) - first[k]
+    if not budgets_kernel(given, budgets, np.empty((0, 0)), definite, erc):
+        return 0
+    rows = descent_kernel(given, budgets, times, price, w0, tolerance, limit, erc, V, held, log, numbers)
+    if rows == 0:
+        return 0
+    if h < H:
+        for k in range(h):
+            count = int(times[k])
+            for j in range(count):
+                part = j / times[k]  # multipliers go in equal steps from one end of a run to the other
+                for i in range(n):
+                    W[first[k] + j, i] = V[k, i]
+                    s[first[k] + j, i] = (1.0 - part) * held[k, i] + (
+                        part * held[k + 1, i] if k + 1 < h else 0.0
+                    )
+    measure_kernel(sigma, b, w0, W, s, price, numbers[1], contributions, numbers[3:])
+    kkt = 0.0
+    for k in range(1, rows):
+        kkt = max(kkt, log[k, 4])
+    start, enough, gap, missed, objective = numbers[0], numbers[1], numbers[3], numbers[4], numbers[5]
+    above = objective > start + NOT_ABOVE * max(1.0, start)
+    numbers[7] = gap <= enough and missed <= FEASIBLE and kkt <= KKT and not above
+    return rows
+
+
+@Kernel
+def _same(one: Floats, other: Floats) -> bool:
+    for i in range(len(one)):
+        for j in range(len(one)):
+            if one[i, j] != other[i, j]:
+                return False
+    return True
 
 
 @Kernel
@@ -101,11 +180,13 @@ def _descend(
     h, n = W.shape
     P, slope, Q = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n, n))
     V, gradient, U, work = np.empty((h, n)), np.empty((h, n)), np.empty((h, n)), np.empty((2, n, n))
+    A, u, g, pulled = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n)), np.empty((h, n))
+    variance = np.empty(h)
     signs = np.empty((h, n), np.int64)
     for t in range(h):
         for i in range(n):
-            u = W[t, i] - (W[t - 1, i] if t else w0[i])
-            signs[t, i] = 1 if u > 0.0 else -1 if u < 0.0 else 0
+            traded = W[t, i] - (W[t - 1, i] if t else w0[i])
+            signs[t, i] = 1 if traded > 0.0 else -1 if traded < 0.0 else 0
     s[:] = 0.0
     objective = _objective(W, sigma, b, times, w0, price)
     log[0] = math.nan
@@ -113,13 +194,16 @@ def _descend(
     rows = 1
     for k in range(limit + 1):
         for t in range(h):
-            _linearised(W[t], sigma[t], b[t], times[t], slope[t], Q[t], work)
+            variance[t] = _differentiated(
+                W[t], sigma[t], b[t], times[t], slope[t], A[t], u[t], g[t], pulled[t]
+            )
         if k:
             gap = _first_order_gap(slope, W, w0, s, price, enough, gradient)
             log[rows - 1, 3] = gap
             if gap <= enough or k == limit or log[rows - 1, 2] <= STILL:
                 break
         for t in range(h):
+            _curved(W[t], sigma[t], times[t], variance[t], A[t], u[t], g[t], pulled[t], Q[t], work)
             if not inverse(Q[t], P[t], work):
                 return 0
         if not exchanged(P, slope, W, w0, price, signs, V, s):
@@ -196,62 +280,84 @@ def _trading(W: Floats, w0: Floats, price: float) -> float:
 
 
 @Kernel
-def _linearised(
-    w: Floats, sigma: Floats, b: Floats, times: float, slope: Floats, Q: Floats, work: Floats
-) -> None:
-    """Fill `slope` and Q (see `curvature`) with the derivatives of a period's squares, those counted `times` over."""
+def _differentiated(
+    w: Floats,
+    sigma: Floats,
+    b: Floats,
+    times: float,
+    slope: Floats,
+    A: Floats,
+    u: Floats,
+    g: Floats,
+    pulled: Floats,
+) -> float:
+    """Fill the derivatives of a period's squares, counted `times` over, and what they are made of; return w'Cw."""
     n = len(w)
-    A, F = work[0], work[1]
-    u, g, pulled, Kw = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    variance, phi = 0.0, 0.0
-    flat = True
+    variance = 0.0
     for i in range(n):
-        u[i] = 0.0
+        total = 0.0
         for j in range(n):
-            u[i] += sigma[i, j] * w[j]
-        variance += w[i] * u[i]
+            total += sigma[i, j] * w[j]
+        u[i] = total
+        variance += w[i] * total
     for i in range(n):
         u[i] /= variance
         g[i] = w[i] * u[i] - b[i]
-        flat = flat and g[i] == 0.0
-        phi += g[i] * w[i] * u[i]
+        pulled[i] = 0.0
     for i in range(n):
+        scale, share = w[i] / variance, 2.0 * (w[i] * u[i])
         for j in range(n):
-            A[i, j] = w[i] / variance * sigma[i, j] - 2.0 * (w[i] * u[i]) * u[j]
+            A[i, j] = scale * sigma[i, j] - share * u[j]
         A[i, i] += u[i]
-    for j in range(n):
-        pulled[j] = 0.0
-    for i in range(n):
         for j in range(n):
             pulled[j] += g[i] * A[i, j]
-    size = 0.0
     for j in range(n):
         slope[j] = 2.0 * times * pulled[j]
-        for k in range(n):
-            Q[j, k] = 0.0
+    return variance
+
+
+@Kernel
+def _curved(
+    w: Floats, sigma: Floats, times: float, variance: float, A: Floats, u: Floats, g: Floats, pulled: Floats,
+    Q: Floats, work: Floats,
+) -> None:  # fmt: skip
+    """Fill Q (see `curvature`), counted `times` over, from what `_differentiated` leaves."""
+    n = len(w)
+    N, F, Kw = work[0], work[1], np.empty(n)
+    phi, size = 0.0, 0.0
+    flat = True
+    for i in range(n):
+        flat = flat and g[i] == 0.0
+        phi += g[i] * w[i] * u[i]
+        for j in range(i, n):
+            Q[i, j] = 0.0
     for i in range(n):
         for j in range(n):
-            for k in range(n):
-                Q[j, k] += 2.0 * A[i, j] * A[i, k]
+            part = 2.0 * A[i, j]
+            for k in range(j, n):
+                Q[j, k] += part * A[i, k]
     for j in range(n):
         size += Q[j, j]
+        for k in range(j):
+            Q[j, k] = Q[k, j]
     if not flat:
         for i in range(n):
-            Kw[i] = 0.0
+            total = 0.0
             for j in range(n):
-                Kw[i] += (g[i] + g[j]) * sigma[i, j] * w[j]
-            Kw[i] /= variance
+                total += (g[i] + g[j]) * sigma[i, j] * w[j]
+            Kw[i] = total / variance
+        twice = 2.0 / variance
         for j in range(n):
             for k in range(n):
                 half = pulled[j] + pulled[k] - 2.0 * (u[j] * Kw[k] + u[k] * Kw[j])
-                bent = (g[j] + g[k] - 2.0 * phi) * sigma[j, k] * (2.0 / variance)
-                A[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
-                F[j, k] = A[j, k] + size
+                bent = (g[j] + g[k] - 2.0 * phi) * sigma[j, k] * twice
+                N[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
+                F[j, k] = N[j, k] + size
             F[j, j] -= CONVEX * size
         if factored(F):
             for j in range(n):
                 for k in range(n):
-                    Q[j, k] = A[j, k]
+                    Q[j, k] = N[j, k]
     for j in range(n):
         for k in range(n):
             Q[j, k] *= times
