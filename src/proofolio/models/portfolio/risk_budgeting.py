@@ -349,7 +349,7 @@ def compiled_weights(
 
 
 def laid_out(given: ArrayLike) -> Floats | None:
-    """Return numbers as doubles that lie as in C: machine code is made for one layout of memory; None for no numbers."""
+    """Return doubles in the order of C, the one layout that machine code is made for; None for what is no numbers."""
     array = given if type(given) is np.ndarray else np.asarray(given)
     if array.dtype is not DOUBLE:
         if array.dtype.kind not in "fiu":
