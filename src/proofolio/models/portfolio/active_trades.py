@@ -182,7 +182,8 @@ def _settled(V: Floats, w0: Floats, still: Mask) -> bool:
         excess = float(V[k].sum()) - 1.0
         if not abs(excess) <= (SUMS if kept.all() else SPOILT):
             return False
-        V[k, ~kept] -= excess / max(np.count_nonzero(~kept), 1)
+        if not kept.all():
+            V[k, ~kept] -= excess / int((~kept).sum())
         before = V[k]
     return bool(V.min() > 0.0)
 

@@ -37,8 +37,8 @@ __all__ = [
     "budgeted_weights",
     "compiled_weights",
     "definite",
+    "doubles",
     "equal_risk",
-    "laid_out",
     "read_budgets",
     "read_covariance",
     "risk_contributions",
@@ -325,7 +325,7 @@ def compiled_weights(
     known : bool
         Whether `read_covariance` has passed the covariance.
     """
-    sigma = laid_out(covariance)
+    sigma = doubles(covariance)
     if sigma is None or sigma.ndim not in (2, 3) or not sigma.size:
         return None
     alone = sigma.ndim == 2
@@ -334,28 +334,30 @@ def compiled_weights(
     m, rows, n = sigma.shape
     if rows != n:
         return None
-    known = True if known else definite(sigma)
-    if known is None:
+    judged = True if known else definite(sigma)
+    if judged is None:
         return None
     budgets = b if b is EMPTY else laid_out(b.reshape(-1, n))
     first = EMPTY if start is None else laid_out(start.reshape(-1, n))
     w = np.empty((m, n))
     try:
-        if not budgets_kernel(sigma, budgets, first, known, w):
+        if not budgets_kernel(sigma, budgets, first, judged, w):
             return None
     except np.linalg.LinAlgError:
         return None
     return w[0] if alone else w
 
 
-def laid_out(given: ArrayLike) -> Floats | None:
-    """Return doubles in the order of C, the one layout that machine code is made for; None for what is no numbers."""
+def laid_out(given: Floats) -> Floats:
+    """Return doubles as they lie in C: machine code is made for one layout of memory."""
+    found = given if given.dtype is DOUBLE else given.astype(float, order="C")
+    return found if found.flags.carray else found.copy()
+
+
+def doubles(given: ArrayLike) -> Floats | None:
+    """Return numbers so laid out; None for what is no numbers."""
     array = given if type(given) is np.ndarray else np.asarray(given)
-    if array.dtype is not DOUBLE:
-        if array.dtype.kind not in "fiu":
-            return None
-        array = array.astype(float, order="C")
-    return array if array.flags.carray else array.copy()
+    return laid_out(array) if array.dtype.kind in "fiu" else None
 
 
 def definite(sigma: Floats) -> bool | None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Mask
-from proofolio.models.portfolio.risk_budgeting import definite, laid_out
+from proofolio.models.portfolio.risk_budgeting import definite, doubles
 from proofolio.models.portfolio.risk_parity_kernels import step_kernel
 from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem
 from proofolio.models.portfolio.risk_parity_step import Iteration, Measured, RiskParityStep, checked_step
@@ -46,7 +46,7 @@ class CompiledStep:
         """
         program = self._program
         n, H = program.n, program.H
-        sigma, held = laid_out(covariance), laid_out(w0)
+        sigma, held = doubles(covariance), doubles(w0)
         if sigma is None or held is None or held.shape != (n,):
             return None
         if sigma.shape == (n, n):
