@@ -211,7 +211,7 @@ def fresh(name: str, file: Path, solver: str, rounds: int) -> list[Sequence[str]
 def main(arguments: Sequence[str] = ()) -> int:
     """Run everything and return how many answers were wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks solve_overhead")
-    parser.add_argument("models", nargs="*", type=Path, help="linear model files, instead of generated ones")
+    parser.add_argument("models", nargs="*", type=Path, help="linear model files as well")
     parser.add_argument("--rounds", type=int, help=f"runs of each side (default {ROUNDS})")
     parser.add_argument("--solvers", default="highs,scip", help="separated by commas (default: both)")
     add_options(parser, "two generated models, two rounds")
@@ -220,7 +220,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     solvers = asked.solvers.split(",")
     lines, begun, failed, over, counted = [], [], 0, 0, 0
     with TemporaryDirectory() as folder:
-        files = {file.name: file for file in asked.models} or generated(Path(folder), asked.quick)
+        files = {file.name: file for file in asked.models} | generated(Path(folder), asked.quick)
         for name, file in files.items():
             for solver in solvers:
                 cells, right, met = line(name, file, solver, rounds)
