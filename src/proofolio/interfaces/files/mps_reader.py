@@ -147,6 +147,7 @@ class _Reader:
         self.column_place: dict[str, int] = {}
         self.costs: dict[str, dict[int, float]] = {}  # N row -> column -> value
         self.open_marker = False
+        self.seen: set[int | str] = set()  # rows of the last column
         self.marked: set[int] = set()
         self.rhs: dict[int, float] = {}
         self.constants: dict[str, float] = {}
@@ -363,16 +364,18 @@ class _Reader:
         place.update(zip(stretch.columns, range(begin, begin + len(stretch.columns)), strict=True))
         if self.open_marker:
             self.marked.update(range(begin, begin + len(stretch.columns)))
-        numbers = [place[name] for name in stretch.names]
-        triples = stretch.places, numbers, stretch.values
-        if -1 in stretch.places:
-            for at, column, value, row in zip(*triples, stretch.rows, strict=True):
+        numbers, places, values = [place[name] for name in stretch.names], stretch.places, stretch.values
+        if -1 in places:
+            for at, column, value, row in zip(places, numbers, values, stretch.rows, strict=True):
                 if at < 0:
                     self.costs.setdefault(row, {})[column] = value
-            kept = [at >= 0 for at in stretch.places]
-            triples = tuple(list(compress(part, kept)) for part in triples)  # type: ignore[assignment]
-        for whole, part in zip(found.entries, triples, strict=True):
-            whole.extend(part)  # type: ignore[arg-type]
+            kept = [at >= 0 for at in places]
+            numbers, values = list(compress(numbers, kept)), list(compress(values, kept))
+            places = list(compress(places, kept))
+        rows, columns, entries = found.entries
+        rows += places
+        columns += numbers
+        entries += values
         last = stretch.names.index(stretch.columns[-1])
         ends = zip(stretch.places[last:], stretch.rows[last:], strict=True)
         self.seen = {at if at >= 0 else row for at, row in ends}
@@ -388,7 +391,7 @@ class _Reader:
         column = self.column_place.get(name)
         if column is None:
             column = self.column_place[name] = found.add_column(name)
-            self.seen: set[int | str] = set()  # rows of this column
+            self.seen = set()
             if self.open_marker:
                 found.integer[column] = True
                 self.marked.add(column)
