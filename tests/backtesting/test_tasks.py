@@ -154,7 +154,7 @@ def test_what_a_task_raises_on_a_cluster_is_raised(monkeypatch):
         runner.run(lambda shared, k: Number(k), None, tasks(1), Number)
     failure = distributed.KilledWorker("task", SimpleNamespace(address="tcp://worker:2"), 3)
     with pytest.raises(
-        LostCluster, match="every worker that took a task was lost.* 0 of 1 tasks are done; look"
+        LostCluster, match=r"every worker that took a task was lost.* 0 of 1 tasks are done; look"
     ):
         runner.run(lambda shared, k: Number(k), None, tasks(1), Number)
 
