@@ -13,7 +13,7 @@ import proofolio
 # Packages that share a layer must not import each other.
 LAYERS = (
     {"errors", "arrays", "compiled", "processes", "public_names", "whole_files"},
-    {"watching"},
+    {"watching", "cluster"},
     {"program", "forecasts"},
     {"formulations", "solvers"},
     {"interfaces"},

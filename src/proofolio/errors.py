@@ -17,6 +17,7 @@ __all__ = [
     "NoPlan",
     "ProofolioError",
     "SolverFailure",
+    "StalledCluster",
     "UnboundedExpression",
     "UnprovenBigM",
     "UnsupportedProgram",
@@ -75,6 +76,10 @@ class Imprecise(UserWarning):
 
 class DoubtfulEstimate(UserWarning):
     """A number was estimated from too little data or time, or tells little where it is used; the text says so."""
+
+
+class StalledCluster(UserWarning):
+    """A cluster has given no result for half a minute; the text says what its workers do."""
 
 
 class DoubtfulFile(UserWarning):

@@ -1,7 +1,7 @@
 """Pieces of work: kept, found again, the same in several processes and on a cluster."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -117,74 +117,46 @@ def test_a_dask_cluster_finds_what_one_process_finds(market):
     same(simulate_all(context, strategies(market), LinearCost()), found)
 
 
-class LostWorkers(TaskRunner):
-    """A runner on a cluster whose connection is lost after some results."""
+def losing(results, error):
+    """A cluster that gives some results and is then lost."""
 
-    def _worked(self, work, shared, tasks, waiting):
-        attempt = self.lost.pop(0) if self.lost else len(waiting)
-        for k in waiting[:attempt]:
-            yield k, work(shared, tasks[k].inputs)
-        if attempt < len(waiting):
-            raise ConnectionError("Stream is closed")
+    def on_cluster(address, work, shared, inputs):
+        for k in range(min(results, len(inputs))):
+            yield k, work(shared, inputs[k]), None
+        if results < len(inputs):
+            raise error
 
-
-def test_what_a_lost_worker_had_is_done_again(tmp_path):
-    done = []
-
-    def work(shared, k):
-        done.append(k)
-        return Number(k)
-
-    runner = LostWorkers(folder=tmp_path, scheduler="tcp://nowhere:1")
-    object.__setattr__(runner, "lost", [2, 0, 0, 1, 0])
-    assert runner.run(work, None, tasks(5), Number) == [Number(k) for k in range(5)]
-    assert sorted(done) == [0, 1, 2, 3, 4]  # nothing twice
+    return on_cluster
 
 
-def test_workers_lost_again_and_again_are_no_bad_input(tmp_path):
-    runner = LostWorkers(folder=tmp_path, scheduler="tcp://nowhere:1")
-    object.__setattr__(runner, "lost", [2, 0, 0, 0, 0])
+def test_a_cluster_that_is_lost_is_no_bad_input_and_what_is_done_is_kept(tmp_path, monkeypatch):
+    lost = LostCluster("the dask scheduler at tcp://gone:1 was lost 3 times without a result (closed)")
+    monkeypatch.setattr("proofolio.backtesting.tasks.on_cluster", losing(2, lost))
+    runner = TaskRunner(folder=tmp_path, scheduler="tcp://gone:1")
     with pytest.raises(
-        LostCluster, match=r"lost 3 times .*Stream is closed.* 2 of 5 tasks are done and kept"
-    ):
-        runner.run(lambda shared, k: Number(k), None, tasks(5), Number)
-    here = LostWorkers()
-    object.__setattr__(here, "lost", [2])
-    with pytest.raises(ConnectionError):  # without a cluster there is nothing to lose
-        here.run(lambda shared, k: Number(k), None, tasks(5), Number)
-
-
-def test_a_scheduler_that_vanishes_is_no_bad_input(tmp_path, monkeypatch):
-    """It answers, gives two results and is gone: every later connection is refused, as by a real one."""
-    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
-    answers = [nullcontext()]
-
-    def client(address, timeout):
-        if answers:
-            return answers.pop()
-        raise OSError("Timed out trying to connect")
-
-    monkeypatch.setattr(distributed, "Client", client)
-
-    class Vanishing(TaskRunner):
-        def _worked(self, work, shared, tasks, waiting):
-            with self._backend(shared):
-                for k in waiting[:2]:
-                    yield k, work(shared, tasks[k].inputs)
-                raise ConnectionError("Stream is closed")
-
-    monkeypatch.setattr("joblib.parallel_config", lambda **_: nullcontext())
-    runner = Vanishing(folder=tmp_path, scheduler="tcp://gone:1")
-    with pytest.raises(
-        LostCluster, match=r"answers no more.* 2 of 5 tasks are done and kept; look at the cluster"
+        LostCluster, match=r"lost 3 times .*closed.* 2 of 5 tasks are done and kept; look at the cluster"
     ):
         runner.run(lambda shared, k: Number(k), None, tasks(5), Number)
     again = TaskRunner(folder=tmp_path).run(lambda shared, k: Number(10 + k), None, tasks(5), Number)
     assert again == [Number(k) for k in (0, 1, 12, 13, 14)]
+
+
+def test_what_a_task_raises_on_a_cluster_is_raised(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
+
+    def on_cluster(address, work, shared, inputs):
+        yield 0, None, failure
+
+    monkeypatch.setattr("proofolio.backtesting.tasks.on_cluster", on_cluster)
+    runner = TaskRunner(scheduler="tcp://somewhere:1")
+    failure = BadData("no root")
+    with pytest.raises(BadData, match="no root"):
+        runner.run(lambda shared, k: Number(k), None, tasks(1), Number)
+    failure = distributed.KilledWorker("task", SimpleNamespace(address="tcp://worker:2"), 3)
     with pytest.raises(
-        BadData, match="no dask scheduler answers"
-    ):  # never answered: the address is the fault
-        Vanishing(scheduler="tcp://gone:1").run(lambda shared, k: Number(k), None, tasks(5), Number)
+        LostCluster, match=r"every worker that took a task was lost.* 0 of 1 tasks are done; look"
+    ):
+        runner.run(lambda shared, k: Number(k), None, tasks(1), Number)
 
 
 def test_everything_that_decides_a_result_is_in_its_name():

@@ -1,6 +1,5 @@
 """Runs on a cluster: each in a Python of its own, in the order given; without dask a sentence says what is missing."""
 
-import contextlib
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,57 +25,40 @@ def test_a_python_of_its_own_answers_for_every_run_in_order(runs):
     assert [record["status"] for record in found] == expected
 
 
-class Client:
-    """As much of dask's client as is used: it does the work at once, or loses it."""
-
-    lost = False
-
-    def __init__(self, address, **_):
-        if address == "nobody":
-            raise OSError("refused")
-
-    def as_current(self):
-        return contextlib.nullcontext()
-
-    def submit(self, function, lines, **_):
-        failure = RuntimeError("worker gone") if self.lost else None
-        return SimpleNamespace(
-            exception=lambda: failure, result=lambda: [{"status": "limit", "line": line} for line in lines]
-        )
-
-    def close(self):
-        pass
-
-
 @pytest.fixture
-def dask(monkeypatch):
-    client = type("Lossy", (Client,), {})
-    # futures of dask can be keys; these namespaces cannot
-    submit = Client.submit
-    client.submit = lambda self, *a, **k: type("Future", (), dict(vars(submit(self, *a, **k))))
-    monkeypatch.setitem(
-        sys.modules, "distributed", SimpleNamespace(Client=client, as_completed=lambda f: list(f))
-    )
-    return client
+def worker(monkeypatch):
+    """A cluster that does the work at once, or loses it."""
+    found = SimpleNamespace(lost=False)
+
+    def on_cluster(address, work, shared, inputs):
+        for k, lines in enumerate(inputs):
+            if found.lost:
+                yield k, None, RuntimeError("worker gone")
+            else:
+                yield k, [{"status": "limit", "line": line} for line in lines], None
+
+    monkeypatch.setattr("proofolio.benchmarking.benchmark.on_cluster", on_cluster)
+    return found
 
 
-def test_every_run_comes_back_with_its_own_measures(dask, runs):
+def test_every_run_comes_back_with_its_own_measures(worker, runs):
     many = [*runs, *runs, *runs, *runs]
     found = list(measure_on_cluster(many, "somewhere"))
     assert [run for run, _ in found] == many
     assert all(record["line"] == run.to_json() for run, record in found)
 
 
-def test_what_the_cluster_loses_is_recorded(dask, runs):
-    dask.lost = True
+def test_what_the_cluster_loses_is_recorded(worker, runs):
+    worker.lost = True
     found = list(measure_on_cluster(runs, "somewhere"))
     assert [record["status"] for _, record in found] == ["crash"] * len(runs)
     assert all("worker gone" in record["message"] for _, record in found)
 
 
-def test_no_scheduler_and_no_dask_are_one_sentence_each(dask, runs, monkeypatch):
+def test_no_scheduler_and_no_dask_are_one_sentence_each(runs, monkeypatch):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
     with pytest.raises(BadData, match="no dask scheduler answers at nobody"):
         list(measure_on_cluster(runs, "nobody"))
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(BadData, match="install the package distributed"):
+    with pytest.raises(BadData, match=r"needs distributed: pip install .proofolio\[dask\]"):
         list(measure_on_cluster(runs, "somewhere"))

@@ -143,6 +143,18 @@ def test_list_shows_suites_problems_and_solvers(folder, monkeypatch):
     assert "_private" not in result.stdout
 
 
+def test_a_wheel_has_no_suites_to_list_and_says_so(monkeypatch):
+    monkeypatch.setattr("proofolio.cli.bench.find_suites", dict)
+    listed = bench("--list")
+    assert listed.exit_code == 0
+    assert "scip" in listed.stdout
+    assert "there are no suites here" in listed.stderr
+    document = json.loads(bench("--list", "--json").stdout)
+    assert document["suites"] == []
+    assert {"highs", "scip"} <= document["solvers"].keys()
+    assert bench("--quick").exit_code == 2
+
+
 def test_a_folder_of_models_comes_before_a_suite_of_its_name(folder, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "audit").mkdir()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from proofolio.arrays import Floats, Mask
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, require_plausible, yearly_rate
 from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
@@ -186,9 +187,15 @@ class Market:
 
         They have a price at this close and returns in the last `window` rows: nothing later is looked at.
         """
-        rows = self.returns[max(0, row + 1 - window) : row + 1]
-        found: Mask = np.logical_and.reduce(np.isfinite(rows), axis=0) & (row + 1 >= window)
+        found: Mask = self._unbroken[row] >= window
         return found
+
+    @cached_property
+    def _unbroken(self) -> Integers:
+        """How many returns without a gap an asset has had up to each row, (T, n)."""
+        rows = np.arange(1, len(self.returns) + 1)[:, None]
+        gaps = np.where(np.isfinite(self.returns), 0, rows)
+        return np.asarray(rows - np.maximum.accumulate(gaps, axis=0))
 
     def of(self, members: Mask) -> Market:
         """Return the market of some of the assets; the rows stay."""

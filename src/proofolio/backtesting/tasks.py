@@ -5,14 +5,11 @@ A result is a data class of arrays in an .npz file, written whole or not at all.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,6 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.lib.npyio import NpzFile
 
+from proofolio.cluster import on_cluster
 from proofolio.errors import BadData, LostCluster
 from proofolio.whole_files import whole_file
 
@@ -120,8 +118,6 @@ def _feed(hashed: Any, part: Any) -> None:
 
 
 S = TypeVar("S")
-VAIN = 3  # times that workers, or the scheduler, may be lost without a result in between
-PATIENCE = 10.0  # seconds in which a scheduler has to answer
 
 
 @dataclass(frozen=True)
@@ -147,8 +143,8 @@ class TaskRunner:
     folder : Path, optional
         Results are kept here as they come, and what is found here is not done again.
     scheduler : str, optional
-        Address of a dask scheduler (``tcp://host:8786``): the tasks then go to its workers, through joblib's
-        dask backend; needs ``proofolio[dask]``.
+        Address of a dask scheduler (``tcp://host:8786``): the tasks then go to its workers; needs
+        ``proofolio[dask]``.
     progress : function of (what, done, total), optional
     """
 
@@ -156,9 +152,6 @@ class TaskRunner:
     folder: Path | None = None
     scheduler: str | None = None
     progress: Progress | None = None
-    _met: set[str] = field(
-        default_factory=set, init=False, repr=False, compare=False
-    )  # schedulers that answered
 
     def __post_init__(self) -> None:
         if self.jobs < 1:
@@ -182,8 +175,8 @@ class TaskRunner:
         BadData
             When no scheduler answers at the address.
         LostCluster
-            When a scheduler that has answered is lost, or its workers are, again and again. What is lost once is done
-            again, and what is done is kept.
+            When a scheduler that has answered is lost, or has no workers, or loses every worker that takes a task. What
+            is lost once is done again, and what is done is kept.
         """
         done: dict[int, T] = {}
         for k, task in enumerate(tasks):
@@ -191,26 +184,17 @@ class TaskRunner:
             if found is not None:
                 done[k] = found
         self._say("found", len(done), len(tasks))
-        vain = 0
-        while len(done) < len(tasks):
-            before = len(done)
-            try:
-                waiting = [k for k in range(len(tasks)) if k not in done]
-                for k, result in self._worked(work, shared, tasks, waiting):
-                    done[k] = result
-                    self.keep(tasks[k].key, result)
-                    self._say(tasks[k].title, len(done), len(tasks))
-            except _lost_workers() as error:
-                if self.scheduler is None:
-                    raise
-                vain = vain + 1 if len(done) == before else 0
-                if vain == VAIN:
-                    kept = " and kept" if self.folder is not None else ""
-                    raise LostCluster(
-                        f"the dask scheduler at {self.scheduler} or its workers were lost {vain} times without a "
-                        f"result ({error}), and {len(done)} of {len(tasks)} tasks are done{kept}; look at the "
-                        "cluster, and call again."
-                    ) from error
+        waiting = [k for k in range(len(tasks)) if k not in done]
+        try:
+            for k, result in self._worked(work, shared, tasks, waiting):
+                done[k] = result
+                self.keep(tasks[k].key, result)
+                self._say(tasks[k].title, len(done), len(tasks))
+        except LostCluster as error:
+            kept = " and kept" if self.folder is not None else ""
+            raise LostCluster(
+                f"{error}, and {len(done)} of {len(tasks)} tasks are done{kept}; look at the cluster, and call again."
+            ) from error
         return [done[k] for k in range(len(tasks))]
 
     def found(self, key: str | None, kind: type[T]) -> T | None:
@@ -236,54 +220,37 @@ class TaskRunner:
     def _worked(
         self, work: Callable[[S, Any], T], shared: S, tasks: Sequence[Task], waiting: Sequence[int]
     ) -> Iterator[tuple[int, T]]:
-        if self.scheduler is None and (self.jobs == 1 or len(waiting) < 2):
+        if self.scheduler is not None:
+            found = on_cluster(self.scheduler, work, shared, [tasks[k].inputs for k in waiting])
+            for number, result, failure in found:
+                if failure is not None:
+                    raise _lost(failure)
+                yield waiting[number], result
+            return
+        if self.jobs == 1 or len(waiting) < 2:
             for k in waiting:
                 yield k, work(shared, tasks[k].inputs)
             return
         import joblib
 
-        with self._backend(shared):
+        with joblib.parallel_config(backend="loky"):
             parallel = joblib.Parallel(
-                n_jobs=-1 if self.scheduler else min(self.jobs, len(waiting)),
-                return_as="generator_unordered",
-                batch_size=1,
+                n_jobs=min(self.jobs, len(waiting)), return_as="generator_unordered", batch_size=1
             )
             yield from parallel(joblib.delayed(_numbered)(work, shared, k, tasks[k].inputs) for k in waiting)
-
-    @contextmanager
-    def _backend(self, shared: Any) -> Iterator[None]:
-        import joblib
-
-        if self.scheduler is None:
-            with joblib.parallel_config(backend="loky"):
-                yield
-            return
-        try:
-            from distributed import Client
-        except ImportError:
-            raise BadData('a dask scheduler needs distributed: pip install "proofolio[dask]".') from None
-        try:
-            client = Client(self.scheduler, timeout=PATIENCE)  # type: ignore[no-untyped-call,unused-ignore]
-        except (TimeoutError, OSError, ValueError) as error:  # one of OSError from Python 3.11 on
-            if self.scheduler in self._met:
-                raise ConnectionError(f"it answers no more: {error}") from None
-            raise BadData(f"no dask scheduler answers at {self.scheduler} ({error}).") from None
-        self._met.add(self.scheduler)
-        with client, joblib.parallel_config(backend="dask", scatter=[shared]):
-            yield
 
     def _say(self, what: str, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(what, done, total)
 
 
-def _lost_workers() -> tuple[type[BaseException], ...]:
-    """Return what is raised when a dask worker, or the connection to it, is lost: no fault of the tasks."""
-    if "distributed" not in sys.modules:
-        return (OSError,)
-    from distributed import CancelledError, KilledWorker
+def _lost(failure: BaseException) -> BaseException:
+    """Return what a task raised on a cluster; a task whose workers are killed each time is no bad input."""
+    from distributed import KilledWorker
 
-    return OSError, asyncio.TimeoutError, KilledWorker, CancelledError  # a closed stream is an OSError
+    if isinstance(failure, KilledWorker):
+        return LostCluster(f"every worker that took a task was lost ({failure})")
+    return failure
 
 
 def _numbered(work: Callable[[S, Any], T], shared: S, k: int, inputs: Any) -> tuple[int, T]:

@@ -12,14 +12,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from proofolio.benchmarking.pool import Pool
 from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run
-from proofolio.errors import BadData, SolverFailure
+from proofolio.cluster import on_cluster
+from proofolio.errors import SolverFailure
 
 __all__ = ["benchmark", "measure_on_cluster", "measured_apart"]
 
@@ -99,36 +99,19 @@ def measure_on_cluster(runs: Sequence[Run], address: str) -> Iterator[tuple[Run,
     ------
     BadData
         When dask.distributed is not installed, or nothing answers at the address.
+    LostCluster
+        When the scheduler is lost, or has no workers.
     """
-    try:
-        distributed = import_module("distributed")
-    except ImportError:
-        raise BadData("--scheduler needs dask.distributed: install the package distributed") from None
-    try:
-        client = distributed.Client(address, timeout="10s", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
-        raise BadData(f"no dask scheduler answers at {address}: {error}") from None
-    try:
-        with client.as_current():
-            yield from _gathered(client, distributed.as_completed, _together(runs))
-    finally:
-        client.close()
-
-
-def _gathered(
-    client: Any, as_completed: Any, together: Sequence[list[Run]]
-) -> Iterator[tuple[Run, dict[str, Any]]]:
-    futures = [
-        client.submit(measured_apart, [run.to_json() for run in some], pure=False, retries=0)
-        for some in together
-    ]
-    waiting = dict(zip(futures, together, strict=True))
-    for future in as_completed(futures):
-        some = waiting.pop(future)
-        failure = future.exception()
-        # a worker of the cluster that is lost takes a handful of runs with it, and they are recorded
+    together = _together(runs)
+    inputs = [[run.to_json() for run in some] for some in together]
+    for k, found, failure in on_cluster(address, _measured, None, inputs):
+        # a handful of runs whose workers are lost each time is recorded
         lost = {"status": "crash", "message": f"the cluster lost it: {failure}", "seconds": None}
-        yield from zip(some, [lost] * len(some) if failure else future.result(), strict=True)
+        yield from zip(together[k], found if failure is None else [lost] * len(together[k]), strict=True)
+
+
+def _measured(_: None, lines: Sequence[str]) -> list[dict[str, Any]]:
+    return measured_apart(lines)
 
 
 def _together(runs: Sequence[Run]) -> list[list[Run]]:

@@ -204,7 +204,13 @@ def bench_command(
     with stdout_kept_free():
         names = targets or tuple(name.replace("_", "-") for name in find_suites())
         if not names:
-            raise BadData("there are no suites here; give a .py file, or a folder of .mps or .lp files.")
+            none = (
+                "there are no suites here (a clone has them, in benchmarks/suites); give a .py file, or a folder "
+                "of .mps or .lp files."
+            )
+            if not listed:
+                raise BadData(none)
+            complain(none)
         suites = [open_suite(name) for name in names]
     if listed:
         document = suites_document(suites)

@@ -23,6 +23,7 @@ from proofolio.errors import (
     InvalidBigM,
     ProofolioError,
     SolverFailure,
+    StalledCluster,
 )
 
 __all__ = ["COMMANDS", "command_line"]
@@ -45,7 +46,7 @@ COMMANDS = {
 }
 # The model was read and the answer is bad news; every other error of ours is about the input.
 NEWS = (ContradictoryRows, InvalidBigM, SolverFailure)
-DOUBTFUL = (DoubtfulFile, DoubtfulViews)  # warnings that are sentences for the user
+DOUBTFUL = (DoubtfulFile, DoubtfulViews, StalledCluster)  # warnings that are sentences for the user
 JSON = "--json"
 TRACEBACK = "PROOFOLIO_TRACEBACK"
 EXAMPLE = """

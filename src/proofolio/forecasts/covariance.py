@@ -43,8 +43,7 @@ def sample(returns: ArrayLike, weights: ArrayLike | None = None) -> tuple[Floats
     BadData
         If the shapes disagree, a number is missing, or no weight is above zero.
     """
-    values, shares = _checked(returns, weights)
-    mean, _, covariance = _moments(values, shares)
+    mean, _, covariance = _moments(*_counting(*_checked(returns, weights)))
     return mean, covariance
 
 
@@ -114,7 +113,7 @@ def ledoit_wolf(returns: ArrayLike, weights: ArrayLike | None = None) -> tuple[F
     BadData
         If the shapes disagree, a number is missing, or no weight is above zero.
     """
-    values, shares = _checked(returns, weights)
+    values, shares = _counting(*_checked(returns, weights))
     mean, centred, covariance = _moments(values, shares)
     n = values.shape[1]
     level = np.trace(covariance) / n
@@ -179,6 +178,12 @@ def _checked(returns: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Flo
     if not (np.isfinite(total) and total > 0 and shares.min() >= 0):
         raise BadData("weights must not be negative, and one at least must be above 0; correct them.")
     return values, shares / total
+
+
+def _counting(values: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Return the days that count at all, and their shares: of a regime's labels, often less than half."""
+    days = np.flatnonzero(shares)
+    return (values, shares) if len(days) == len(shares) else (values.take(days, axis=0), shares[days])
 
 
 def _moments(values: Floats, shares: Floats) -> tuple[Floats, Floats, Floats]:

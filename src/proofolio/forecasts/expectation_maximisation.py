@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,6 +28,11 @@ from proofolio.arrays import Floats
 from proofolio.compiled import Kernel, active
 from proofolio.forecasts.forward_backward import Expectations, log_densities
 from proofolio.forecasts.regime_kernels import BROKEN, ENDED, PRIOR, climb
+
+# A regime with a smaller share of the days, or on scaled series a covariance with a
+# smaller eigenvalue, describes a few outliers or a run of repeated prices.
+LEAST_SHARE = 0.01
+LEAST_VARIANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +54,22 @@ class Estimate:
     shares: Floats
     iterations: int
     converged: bool
+
+    @cached_property
+    def collapsed(self) -> bool:
+        """Whether a regime has less than 1 % of the days or a singular covariance."""
+        covariances = self.parameters.covariances
+        if not np.isfinite(covariances).all():  # of a regime without any days
+            return True
+        one = covariances.shape[1] == 1  # a matrix of one number is its eigenvalue
+        smallest = float(covariances.min() if one else np.linalg.eigvalsh(covariances).min())
+        # written so that NaN has collapsed too
+        return not (float(self.shares.min()) >= LEAST_SHARE and smallest >= LEAST_VARIANCE)
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """A key by which a real regime is preferred to a likelier collapsed one."""
+        return not self.collapsed, self.log_likelihood
 
 
 # An estimate and the smoothed probabilities of the window under it.

@@ -25,10 +25,6 @@ from proofolio.forecasts.regime_fit import OrderBy, RegimeFit, driving_series
 __all__ = ["RegimeFit", "fit_regimes"]
 
 
-# A regime with a smaller share of the days, or on scaled series a covariance with a
-# smaller eigenvalue, describes a few outliers or a run of repeated prices.
-LEAST_SHARE = 0.01
-LEAST_VARIANCE = 1e-5
 # A standard deviation of at most this part of the largest size is rounding.
 CONSTANT = 1e-12
 
@@ -140,7 +136,7 @@ def fit_regimes(
     if start is not None and _alike(start, scale):
         best = maximise(scaled, _resumed(start, scale), max_iterations, tolerance, deadline)
         cut = best is not None and _late(best, max_iterations, deadline)
-    cold = best is None or (collapsed(best) and not cut)
+    cold = best is None or (best.collapsed and not cut)
     if cold:
         best = None
         for attempt, first in enumerate(cold_starts(scaled, K, restarts, seed)):
@@ -151,7 +147,7 @@ def fit_regimes(
             if progress is not None:
                 progress(f"starts of {K} regimes", attempt + 1, restarts)
             cut = cut or (estimate is not None and _late(estimate, max_iterations, deadline))
-            if estimate is not None and (best is None or rank(estimate) > rank(best)):
+            if estimate is not None and (best is None or estimate.rank > best.rank):
                 best = estimate
     if best is None:
         raise BadData(
@@ -241,22 +237,6 @@ def regime_order(found: Parameters, order_by: OrderBy) -> Integers:
     return np.lexsort(keys)
 
 
-def collapsed(estimate: Estimate) -> bool:
-    """Return whether a regime has less than 1 % of the days or a singular covariance."""
-    covariances = estimate.parameters.covariances
-    if not np.isfinite(covariances).all():  # of a regime without any days
-        return True
-    one = covariances.shape[1] == 1  # a matrix of one number is its eigenvalue
-    smallest = float(covariances.min() if one else np.linalg.eigvalsh(covariances).min())
-    # written so that NaN has collapsed too
-    return not (float(estimate.shares.min()) >= LEAST_SHARE and smallest >= LEAST_VARIANCE)
-
-
-def rank(estimate: Estimate) -> tuple[bool, float]:
-    """Return a key by which a real regime is preferred to a likelier collapsed one."""
-    return not collapsed(estimate), estimate.log_likelihood
-
-
 def in_order(
     estimate: Estimate,
     order_by: OrderBy,
@@ -280,6 +260,6 @@ def in_order(
         order_by=order_by,
         names=names,
         shares=estimate.shares[order],
-        collapsed=collapsed(estimate),
+        collapsed=estimate.collapsed,
         cold=cold,
     )

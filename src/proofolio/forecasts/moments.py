@@ -127,6 +127,8 @@ def _weights(weights_or_labels: ArrayLike, days: int, regimes: int | None) -> Fl
 
 def _check_distributions(rows: Floats, what: str) -> None:
     """Raise BadData unless every row is a probability distribution."""
+    if rows.min() >= 0.0 and np.abs(rows.sum(axis=1) - 1.0).max() < 1e-6:
+        return
     wrong = ~((rows >= 0).all(axis=1) & (np.abs(rows.sum(axis=1) - 1) < 1e-6))
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -231,7 +233,7 @@ def mixed_moments(q: ArrayLike, means: ArrayLike, covariances: ArrayLike) -> tup
     mean = rows @ mu
     apart = mu - mean[:, None, :]
     between = (rows[:, :, None] * apart).transpose(0, 2, 1) @ apart
-    covariance = np.tensordot(rows, sigma, axes=1) + between
+    covariance = (rows @ sigma.reshape(len(sigma), -1)).reshape(between.shape) + between
     covariance = 0.5 * (covariance + covariance.transpose(0, 2, 1))
     if probabilities.ndim == 1:
         return mean[0], covariance[0]

@@ -1,13 +1,12 @@
 """A Gaussian hidden Markov model as machine code: filter, smoother and expectation maximisation, day after day.
 
 The same numbers as the forms in numpy, `proofolio.forecasts.forward_backward` and
-`proofolio.forecasts.expectation_maximisation`, which are the reference; a test holds them together to 1e-12. All of it
-is in one file, since what is kept on disk is made anew where the file of the function has changed. Two regimes, the
-usual number, have loops of their own: their weights stay in registers, which halves the time.
+`proofolio.forecasts.expectation_maximisation`, which are the reference; a test holds them together to 1e-12. Two
+regimes and one or two series, the usual numbers, have loops of their own: what they carry stays in registers. Where a
+whole row is filled or summed, the loop is written out: array expressions take numba seconds to compile.
 
-Forward weights of a day are divided by their sum, so that the next density is :math:`p(r_t | r_0, ..., r_{t-1})`, and
-backward weights by the same numbers. Where that leaves the range of doubles the answer is NaN, and logarithms are left
-to the caller.
+Forward weights are divided by their sum where that is small, and backward weights by the same numbers, so that their
+product adds up to one on every day. Beyond the range of doubles the answer is NaN, and the caller takes logarithms.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ PRIOR = 1e-5
 # A weight below LOST is lost to rounding. That is no matter where the regimes it leads to are entered from others by
 # ENTERED at least, as they are wherever no step is rarer than OPEN.
 LOST, ENTERED, OPEN = 1e-290, 1e-250, 1e-200
+# Weights that add up to less are divided by their sum: far from where doubles end, and one logarithm for many days.
+SMALL = 1e-10
 LOG_2_PI = math.log(2.0 * math.pi)
 # How a climb ended: at a result, at a covariance that is none, at numbers that leave the range of doubles.
 ENDED, BROKEN, UNKNOWN = 0, 1, 2
@@ -34,10 +35,9 @@ ENDED, BROKEN, UNKNOWN = 0, 1, 2
 
 @Kernel
 def whiten(covariances: Floats, factors: Floats) -> bool:
-    """Fill the (K, d, d) inverses of the lower Cholesky factors; False where a covariance is not positive definite."""
+    """Fill the lower halves of (K, d, d) inverse Cholesky factors; False where one is not positive definite."""
     K, d, _ = covariances.shape
     lower = np.zeros((d, d))
-    factors[:, :, :] = 0.0
     for k in range(K):
         for i in range(d):
             for j in range(i + 1):
@@ -73,6 +73,13 @@ def log_densities(scaled: Floats, means: Floats, factors: Floats, log_b: Floats)
             for t in range(T):
                 white = (scaled[t, 0] - mean) * root
                 log_b[t, k] = constant - 0.5 * (white * white)
+        elif d == 2:
+            mean0, mean1 = means[k, 0], means[k, 1]
+            root0, across, root1 = factors[k, 0, 0], factors[k, 1, 0], factors[k, 1, 1]
+            for t in range(T):
+                away0, away1 = scaled[t, 0] - mean0, scaled[t, 1] - mean1
+                white0, white1 = root0 * away0, across * away0 + root1 * away1
+                log_b[t, k] = constant - 0.5 * (white0 * white0 + white1 * white1)
         else:
             for t in range(T):
                 square = 0.0
@@ -86,97 +93,19 @@ def log_densities(scaled: Floats, means: Floats, factors: Floats, log_b: Floats)
 
 @Kernel
 def walk_forward(initial: Floats, transition: Floats, densities: Floats, filtered: Floats) -> float:
-    """Fill (T, K) `filtered` and return the log-likelihood.
+    """Fill (T, K) `filtered` and return the log-likelihood; NaN out of range.
 
-    `densities` come as logarithms, and are left as densities over the likelihood of their day given those before.
+    `densities` come as logarithms and are used up.
     """
-    T, K = densities.shape
-    if K == 2:
-        return _two_forward(initial, transition, densities, filtered)
-    closed = transition.min() < OPEN
-    carried, next_weights = initial.copy(), np.empty(K)
-    nats, product = 0.0, 1.0
-    for t in range(T):
-        top = densities[t, 0]
-        for k in range(1, K):
-            top = max(top, densities[t, k])
-        nats += top
-        total = 0.0
-        for k in range(K):
-            below = densities[t, k] - top
-            density = 1.0 if below == 0.0 else math.exp(below)
-            densities[t, k] = density
-            filtered[t, k] = carried[k] * density
-            total += filtered[t, k]
-        if not total > LOST:  # NaN is not above 0 either
-            return math.nan
-        next_weights[:] = 0.0
-        for j in range(K):
-            densities[t, j] /= total
-            filtered[t, j] /= total
-            for k in range(K):
-                next_weights[k] += filtered[t, j] * transition[j, k]
-        if closed:
-            for j in range(K):
-                if filtered[t, j] < LOST and carried[j] > 0.0:
-                    for k in range(K):
-                        if transition[j, k] > 0.0 and next_weights[k] < ENTERED:
-                            return math.nan
-        carried[:] = next_weights
-        product *= total
-        if product < 1e-10:  # one logarithm for many days; no product is below 1e-10 LOST
-            nats += math.log(product)
-            product = 1.0
-    return nats + math.log(product)
-
-
-@Kernel
-def _two_forward(initial: Floats, transition: Floats, densities: Floats, filtered: Floats) -> float:
-    """Do the same for two regimes."""
-    stay0, leave0 = transition[0, 0], transition[0, 1]
-    leave1, stay1 = transition[1, 0], transition[1, 1]
-    closed = transition.min() < OPEN
-    carried0, carried1 = initial[0], initial[1]
-    nats, product = 0.0, 1.0
-    for t in range(len(densities)):
-        log0, log1 = densities[t, 0], densities[t, 1]
-        density0 = density1 = 1.0
-        if log0 >= log1:
-            nats += log0
-            density1 = math.exp(log1 - log0)
-        else:
-            nats += log1
-            density0 = math.exp(log0 - log1)
-        weight0, weight1 = carried0 * density0, carried1 * density1
-        total = weight0 + weight1
-        if not total > LOST:  # NaN is not above 0 either
-            return math.nan
-        weight0 /= total
-        weight1 /= total
-        next0 = weight0 * stay0 + weight1 * leave1
-        next1 = weight0 * leave0 + weight1 * stay1
-        if closed:
-            needed0, needed1 = next0 < ENTERED, next1 < ENTERED
-            if (
-                weight0 < LOST
-                and carried0 > 0.0
-                and ((needed0 and stay0 > 0.0) or (needed1 and leave0 > 0.0))
-            ):
-                return math.nan
-            if (
-                weight1 < LOST
-                and carried1 > 0.0
-                and ((needed0 and leave1 > 0.0) or (needed1 and stay1 > 0.0))
-            ):
-                return math.nan
-        filtered[t, 0], filtered[t, 1] = weight0, weight1
-        densities[t, 0], densities[t, 1] = density0 / total, density1 / total
-        carried0, carried1 = next0, next1
-        product *= total
-        if product < 1e-10:  # one logarithm for many days; no product is below 1e-10 LOST
-            nats += math.log(product)
-            product = 1.0
-    return nats + math.log(product)
+    nats = _forward(initial, transition, densities, filtered)
+    if math.isfinite(nats):
+        for t in range(len(filtered)):
+            total = 0.0
+            for k in range(len(initial)):
+                total += filtered[t, k]
+            for k in range(len(initial)):
+                filtered[t, k] /= total
+    return nats
 
 
 @Kernel
@@ -187,23 +116,116 @@ def walk(
 
     `densities` come as logarithms and are used up.
     """
-    nats = walk_forward(initial, transition, densities, smoothed)
-    if math.isfinite(nats):
-        if len(initial) == 2:
+    if len(initial) == 2 and _open(transition):
+        nats = _two_forward(initial, transition, densities, smoothed)
+        if math.isfinite(nats):
             _two_backward(transition, densities, smoothed, transitions)
-        else:
+    else:
+        nats = _forward(initial, transition, densities, smoothed)
+        if math.isfinite(nats):
             _backward(transition, densities, smoothed, transitions)
-        if math.isfinite(transitions.sum()):
-            return nats
-    return math.nan
+    for j in range(len(initial)):
+        for k in range(len(initial)):
+            nats = nats if math.isfinite(transitions[j, k]) else math.nan
+    return nats
+
+
+@Kernel
+def _open(transition: Floats) -> bool:
+    """Return whether no step is rarer than OPEN."""
+    rare = 0
+    for j in range(len(transition)):
+        for k in range(len(transition)):
+            rare += transition[j, k] < OPEN
+    return rare == 0
+
+
+@Kernel
+def _forward(initial: Floats, transition: Floats, densities: Floats, weights: Floats) -> float:
+    """Fill (T, K) `weights` with what the filtered probabilities are proportional to, and return the log-likelihood.
+
+    Densities come as logarithms, and are left over the largest of their day and over what its weights are divided by.
+    """
+    T, K = densities.shape
+    closed = not _open(transition)
+    carried, next_weights = initial.copy(), np.empty(K)
+    nats, total = 0.0, 1.0
+    for t in range(T):
+        top = densities[t, 0]
+        for k in range(1, K):
+            top = max(top, densities[t, k])
+        nats += top
+        total = 0.0
+        for k in range(K):
+            below = densities[t, k] - top
+            density = 1.0 if below == 0.0 else math.exp(below)
+            densities[t, k] = density
+            weights[t, k] = carried[k] * density
+            total += weights[t, k]
+        if not total >= SMALL:  # NaN is not above it either
+            if not total > LOST * SMALL:
+                return math.nan
+            for k in range(K):
+                densities[t, k] /= total
+                weights[t, k] /= total
+            nats += math.log(total)
+            total = 1.0
+        for k in range(K):
+            next_weights[k] = 0.0
+            for j in range(K):
+                next_weights[k] += weights[t, j] * transition[j, k]
+        if closed:
+            for j in range(K):
+                if weights[t, j] < LOST * total and carried[j] > 0.0:
+                    for k in range(K):
+                        if transition[j, k] > 0.0 and next_weights[k] < ENTERED * total:
+                            return math.nan
+        carried, next_weights = next_weights, carried
+    return nats + math.log(total)
+
+
+@Kernel
+def _two_forward(initial: Floats, transition: Floats, densities: Floats, weights: Floats) -> float:
+    """Do the same for two regimes, with no step rarer than OPEN."""
+    stay0, leave0 = transition[0, 0], transition[0, 1]
+    leave1, stay1 = transition[1, 0], transition[1, 1]
+    carried0, carried1 = initial[0], initial[1]
+    nats, total = 0.0, 1.0
+    for t in range(len(densities)):
+        log0, log1 = densities[t, 0], densities[t, 1]
+        nats += max(log0, log1)
+        less = math.exp(-abs(log0 - log1))
+        density0 = 1.0 if log0 >= log1 else less
+        density1 = less if log0 >= log1 else 1.0
+        weight0, weight1 = carried0 * density0, carried1 * density1
+        total = weight0 + weight1
+        if not total >= SMALL:  # NaN is not above it either
+            if not total > LOST * SMALL:
+                return math.nan
+            density0, density1 = density0 / total, density1 / total
+            weight0, weight1 = weight0 / total, weight1 / total
+            nats += math.log(total)
+            total = 1.0
+        densities[t, 0], densities[t, 1] = density0, density1
+        weights[t, 0], weights[t, 1] = weight0, weight1
+        carried0 = weight0 * stay0 + weight1 * leave1
+        carried1 = weight0 * leave0 + weight1 * stay1
+    return nats + math.log(total)
 
 
 @Kernel
 def _backward(transition: Floats, densities: Floats, smoothed: Floats, transitions: Floats) -> None:
-    """Turn the filtered probabilities into smoothed ones, and fill the expected transitions."""
+    """Turn the weights and densities of `_forward` into smoothed probabilities, and fill the expected transitions."""
     T, K = densities.shape
-    after, before = np.ones(K), np.empty(K)
-    transitions[:, :] = 0.0
+    after, before, total = np.empty(K), np.empty(K), 0.0
+    for k in range(K):
+        total += smoothed[T - 1, k]
+    for j in range(K):
+        # now the products of weights before and after a day add up to one, on every day
+        after[j] = 1.0 / total
+        smoothed[T - 1, j] /= total
+        for k in range(K):
+            transitions[j, k] = 0.0
     for t in range(T - 2, -1, -1):
         for k in range(K):
             after[k] *= densities[t + 1, k]
@@ -223,9 +245,11 @@ def _two_backward(transition: Floats, densities: Floats, smoothed: Floats, trans
     """Do the same for two regimes."""
     stay0, leave0 = transition[0, 0], transition[0, 1]
     leave1, stay1 = transition[1, 0], transition[1, 1]
-    stayed0 = left0 = left1 = stayed1 = 0.0
-    after0 = after1 = 1.0
-    for t in range(len(densities) - 2, -1, -1):
+    last, stayed0, left0, left1, stayed1 = len(densities) - 1, 0.0, 0.0, 0.0, 0.0
+    after0 = after1 = 1.0 / (smoothed[last, 0] + smoothed[last, 1])
+    smoothed[last, 0] *= after0
+    smoothed[last, 1] *= after1
+    for t in range(last - 1, -1, -1):
         after0 *= densities[t + 1, 0]
         after1 *= densities[t + 1, 1]
         weight0, weight1 = smoothed[t, 0], smoothed[t, 1]
@@ -242,6 +266,66 @@ def _two_backward(transition: Floats, densities: Floats, smoothed: Floats, trans
 
 
 @Kernel
+def _series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
+    """Fill means and the lower halves of sums of squares of regime k; return its days."""
+    T, d = scaled.shape
+    days, away = 0.0, np.empty(d)
+    for i in range(d):
+        means[k, i] = 0.0
+        for j in range(d):
+            squares[k, i, j] = 0.0
+    for t in range(T):
+        days += smoothed[t, k]
+        for i in range(d):
+            means[k, i] += smoothed[t, k] * scaled[t, i]
+    for i in range(d):
+        means[k, i] /= days
+    for t in range(T):
+        for i in range(d):
+            away[i] = scaled[t, i] - means[k, i]
+            weighted = smoothed[t, k] * away[i]
+            for j in range(i + 1):
+                squares[k, i, j] += weighted * away[j]
+    return days
+
+
+@Kernel
+def _one_series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
+    """Do the same for one series."""
+    days, total, square = 0.0, 0.0, 0.0
+    for t in range(len(scaled)):
+        days += smoothed[t, k]
+        total += smoothed[t, k] * scaled[t, 0]
+    middle = total / days
+    for t in range(len(scaled)):
+        away = scaled[t, 0] - middle
+        square += smoothed[t, k] * away * away
+    means[k, 0], squares[k, 0, 0] = middle, square
+    return days
+
+
+@Kernel
+def _two_series(scaled: Floats, smoothed: Floats, k: int, means: Floats, squares: Floats) -> float:
+    """Do the same for two."""
+    days = total0 = total1 = square0 = square1 = across = 0.0
+    for t in range(len(scaled)):
+        weight = smoothed[t, k]
+        days += weight
+        total0 += weight * scaled[t, 0]
+        total1 += weight * scaled[t, 1]
+    middle0, middle1 = total0 / days, total1 / days
+    for t in range(len(scaled)):
+        away0, away1 = scaled[t, 0] - middle0, scaled[t, 1] - middle1
+        weighted0, weighted1 = smoothed[t, k] * away0, smoothed[t, k] * away1
+        square0 += weighted0 * away0
+        across += weighted1 * away0
+        square1 += weighted1 * away1
+    means[k, 0], means[k, 1] = middle0, middle1
+    squares[k, 0, 0], squares[k, 1, 0], squares[k, 1, 1] = square0, across, square1
+    return days
+
+
+@Kernel
 def move(
     scaled: Floats,
     smoothed: Floats,
@@ -251,33 +335,15 @@ def move(
     covariances: Floats,
 ) -> float:
     """Fill in the parameters that the expectations call for; return the largest covariance, NaN where one is none."""
-    T, d = scaled.shape
-    K = len(means)
+    d, K = scaled.shape[1], len(means)
     largest = -math.inf
-    away = np.empty(d)
     for k in range(K):
-        days = 0.0
-        for t in range(T):
-            days += smoothed[t, k]
-        for i in range(d):
-            total = 0.0
-            for t in range(T):
-                total += smoothed[t, k] * scaled[t, i]
-            means[k, i] = total / days
-        covariances[k, :, :] = 0.0
         if d == 1:
-            mean, total = means[k, 0], 0.0
-            for t in range(T):
-                away0 = scaled[t, 0] - mean
-                total += smoothed[t, k] * away0 * away0
-            covariances[k, 0, 0] = total
+            days = _one_series(scaled, smoothed, k, means, covariances)
+        elif d == 2:
+            days = _two_series(scaled, smoothed, k, means, covariances)
         else:
-            for t in range(T):
-                for i in range(d):
-                    away[i] = scaled[t, i] - means[k, i]
-                    weighted = smoothed[t, k] * away[i]
-                    for j in range(i + 1):
-                        covariances[k, i, j] += weighted * away[j]
+            days = _series(scaled, smoothed, k, means, covariances)
         for i in range(d):
             covariances[k, i, i] += PRIOR
             for j in range(i + 1):
@@ -285,7 +351,9 @@ def move(
                 covariances[k, j, i] = covariances[k, i, j]
                 if not covariances[k, i, j] <= largest:  # NaN stays
                     largest = covariances[k, i, j]
-        left = transitions[k].sum()
+        left = 0.0
+        for j in range(K):
+            left += transitions[k, j]
         for j in range(K):
             # A regime visited on the last day only was never seen to be left: nothing is known of its row.
             transition[k, j] = transitions[k, j] / left if left > 0.0 else 1.0 / K
@@ -324,7 +392,8 @@ def climb(
         if converged or iterations == max_iterations:
             return ENDED, nats, iterations, converged
         last = nats
-        initial[:] = smoothed[0]
+        for k in range(K):
+            initial[k] = smoothed[0, k]
         largest = move(scaled, smoothed, transitions, transition, means, covariances)
         if not largest <= most:  # NaN is not
             return BROKEN, math.nan, iterations, False

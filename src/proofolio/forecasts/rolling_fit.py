@@ -23,9 +23,7 @@ from proofolio.forecasts.expectation_maximisation import (
 from proofolio.forecasts.hidden_markov import (
     check_days,
     check_moving,
-    collapsed,
     in_order,
-    rank,
     regime_order,
     scale_of,
     without_zeros,
@@ -203,7 +201,7 @@ class RollingFit:
         self._refits += 1
         warm = self._resume(scaled, self._held, days)
         rivals = [self._resume(scaled, rival, days) for rival in self._rivals]
-        broken = warm is None or collapsed(warm[0])
+        broken = warm is None or warm[0].collapsed
         # A collapse that cold starts could not repair is not tried again every day.
         if warm is None or (broken and not self._unrepaired):
             rivals.append(self._cold(scaled))
@@ -217,9 +215,9 @@ class RollingFit:
             best = warm
         reach = best[0].log_likelihood - HOPELESS
         self._rivals = [
-            other for other in others if other[0].log_likelihood > reach and not collapsed(other[0])
+            other for other in others if other[0].log_likelihood > reach and not other[0].collapsed
         ][:RIVALS]
-        self._unrepaired = collapsed(best[0])
+        self._unrepaired = best[0].collapsed
         if best is warm:
             return self._take(warm, cold=False)
         self.restarts += 1
@@ -254,13 +252,16 @@ class RollingFit:
                 f"every start of {self._K} regimes ended with an empty or constant regime; use fewer "
                 "regimes, a longer window, or drop repeated prices."
             )
-        return max(sound, key=lambda one: rank(one[0]))
+        return max(sound, key=lambda one: one[0].rank)
 
     def _take(self, fitted: Fitted, *, cold: bool) -> Integers:
         """Number the regimes by the rule, and keep them."""
         estimate, smoothed = fitted
         found = estimate.parameters
         order = regime_order(found, self._order_by)
+        self._held, self._was_cold = fitted, cold
+        if (order == np.arange(self._K)).all():
+            return order
         ordered = Parameters(
             found.initial[order],
             found.transition[np.ix_(order, order)],
@@ -271,7 +272,6 @@ class RollingFit:
             replace(estimate, parameters=ordered, shares=estimate.shares[order]),
             smoothed[:, order],
         )
-        self._was_cold = cold
         return order
 
     @property
@@ -287,7 +287,7 @@ class RollingFit:
     @property
     def collapsed(self) -> bool:
         """Whether a regime has collapsed, and could not be repaired, in the last window."""
-        return collapsed(self._held[0])
+        return self._held[0].collapsed
 
     @property
     def fit(self) -> RegimeFit:
@@ -300,7 +300,7 @@ def _different(found: list[Fitted], warm: Fitted | None) -> list[Fitted]:
     """Return the maxima among `found`, each once and without that of `warm`, best first."""
     taken = [] if warm is None else [warm]
     others: list[Fitted] = []
-    for one in sorted(found, key=lambda fitted: rank(fitted[0]), reverse=True):
+    for one in sorted(found, key=lambda fitted: fitted[0].rank, reverse=True):
         if all(abs(one[0].log_likelihood - other[0].log_likelihood) > SAME for other in taken + others):
             others.append(one)
     return others
@@ -308,6 +308,6 @@ def _different(found: list[Fitted], warm: Fitted | None) -> list[Fitted]:
 
 def _better(other: Estimate, held: Estimate) -> bool:
     """Return whether to give up `held` for `other`."""
-    if collapsed(other) != collapsed(held):
-        return collapsed(held)
+    if other.collapsed != held.collapsed:
+        return held.collapsed
     return other.log_likelihood > held.log_likelihood + SHORT

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,9 @@ class Block:
 
     def element_names(self) -> Iterator[str]:
         """Yield ``name`` for a scalar, ``name[i,t]`` for arrays."""
-        return (element_name(self.name, index) for index in np.ndindex(self.shape))
+        if not self.shape:
+            return iter((self.name,))
+        return (f"{self.name}[{index}]" for index in index_texts(self.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +111,15 @@ class RowBlock:
 
     def element_names(self) -> Iterator[str]:
         """Yield ``name`` for a scalar, ``name[r,t]`` for arrays."""
-        for position in self.positions:
-            yield element_name(self.name, tuple(int(i) for i in np.unravel_index(position, self.shape)))
+        if not self.shape:
+            return iter((self.name,) * self.size)
+        axes = [axis.tolist() for axis in np.unravel_index(self.positions, self.shape)]
+        return (f"{self.name}[{','.join(map(str, index))}]" for index in zip(*axes, strict=True))
+
+
+def index_texts(shape: tuple[int, ...]) -> Iterator[str]:
+    """Yield ``"0,0", "0,1", ...``, what stands between the brackets of an array's names, in row-major order."""
+    return map(",".join, product(*([str(i) for i in range(size)] for size in shape)))
 
 
 def element_name(name: str, index: tuple[int, ...]) -> str:

@@ -18,6 +18,7 @@ from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
 from proofolio.report.table import Cell, Table
 from proofolio.report.words import words_table
+from proofolio.solvers.capabilities import SOLVERS
 
 __all__ = [
     "LINE_NOTE",
@@ -367,23 +368,25 @@ def suites_document(suites: Sequence[Suite]) -> dict[str, Any]:
                 "solvers": {name: sorted(entry.can) for name, entry in suite.solvers.items()},
             }
             for suite in suites
-        ]
+        ],
+        "solvers": {name: sorted(entry.can) for name, entry in SOLVERS.items()},
     }
 
 
 def show_suites(console: Console, document: Mapping[str, Any]) -> None:
     """Print what `suites_document` holds."""
     problems: list[Sequence[Cell]] = []
-    solvers: dict[str, list[str]] = {}
+    solvers: dict[str, list[str]] = dict(document["solvers"])
     for suite in document["suites"]:
         problems += [
             (suite["suite"], p["name"], str(p["cases"]), ", ".join(p["grid"]), ", ".join(p["solvers"]))
             for p in suite["problems"]
         ]
         solvers |= suite["solvers"]
-    head = ("suite", "problem", "cases", "over", "solvers of its own")
-    console.print(Table(head, problems, (2,)).terminal(console.width))
-    console.print()
+    if problems:
+        head = ("suite", "problem", "cases", "over", "solvers of its own")
+        console.print(Table(head, problems, (2,)).terminal(console.width))
+        console.print()
     able = [(name, ", ".join(can)) for name, can in solvers.items()]
     console.print(Table(("solver", "can take"), able).terminal(console.width))
 

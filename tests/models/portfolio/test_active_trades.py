@@ -1,6 +1,9 @@
 """Steps by an active set over trades: the interior point's answers, the same in both back ends, and all proved."""
 
+import copy
+import dataclasses
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from proofolio.models.portfolio.risk_budgeting import weights_by_numpy
 from proofolio.models.portfolio.risk_parity import RiskParity
 from proofolio.models.portfolio.risk_parity_descent import Periods
 from proofolio.models.portfolio.risk_parity_kernels import descent_kernel, measure_kernel
+from proofolio.models.portfolio.risk_parity_problem import PROXIMAL, curvature, errors_and_jacobian
 from proofolio.models.portfolio.risk_parity_step import measured
 
 from .trap_market import CALM, N, periods
@@ -44,6 +48,12 @@ def by_numpy(program, sigma, w0):
     return erc, found, enough, known
 
 
+def condition(program, sigma, W):
+    """Return how far weights move at most where a derivative changes by 1: what is rounded off moves them so."""
+    Q = curvature(W, sigma, *errors_and_jacobian(W, sigma, program.budgets))
+    return np.abs(active_trades._inverses(Q + PROXIMAL * np.eye(program.n))).sum(axis=2).max()
+
+
 def agree(seed):
     """Compare the back ends; return whether both gave an answer. Without numba the kernel runs as it stands."""
     program, sigma, w0 = drawn(seed)
@@ -62,16 +72,16 @@ def agree(seed):
     assert bool(stayed) == (expected.begun == "holdings")
     assert rows == len(expected.iterations)
     assert log[rows - 1, 0] == pytest.approx(expected.objective, rel=1e-12, abs=1e-18)
-    # the objective is flat at its least: a rounding of 1e-16 in it leaves 1e-8 in weights, seen are 1e-15
-    assert np.abs(W - expected.W).max() <= 1e-10
+    apart = np.abs(W - expected.W).max()
+    assert apart <= 1e-12 or apart <= 2.0**-52 * condition(program, sigma, W)
     contributions = np.empty_like(W)
     measure(sigma, program.budgets, w0, W, s, program.gamma_trade, enough, contributions, numbers)
     gap, missed, objective, smallest = numbers
-    assert np.abs(contributions - known.contributions).max() <= 1e-10
+    assert np.abs(contributions - known.contributions).max() <= max(1e-12, 10.0 * apart)
     assert objective == pytest.approx(known.objective, rel=1e-12, abs=1e-18)
     assert gap <= enough or gap == pytest.approx(known.stationarity, rel=1e-6)
     assert missed <= 1e-12
-    assert smallest == pytest.approx(known.smallest, abs=1e-10)
+    assert smallest == pytest.approx(known.smallest, abs=max(1e-12, apart))
     return True
 
 
@@ -80,6 +90,64 @@ def test_both_back_ends_agree_to_twelve_digits(part, pytestconfig):
     each = 1_000 if pytestconfig.getoption("full") and compiled.active() else 20 if compiled.active() else 2
     unlike = sum(not agree(seed) for seed in range(part * each, (part + 1) * each))
     assert unlike == 0
+
+
+@pytest.mark.parametrize("seed", [1846, 1958, 3446, 4421, 5418, 6337])
+def test_rounding_of_sums_is_not_carried_from_one_quadratic_program_to_the_next(seed):
+    """Here it grew to 1e-12, and one back end gave up where the other did not."""
+    program, sigma, w0 = drawn(seed)
+    _, found, _, _ = by_numpy(program, sigma, w0)
+    assert found is not None
+    assert np.abs(found.W.sum(axis=1) - 1.0).max() <= 1e-15
+    assert agree(seed)
+
+
+@pytest.mark.parametrize("repeated", [1, 3])
+def test_the_whole_step_is_the_same_in_both_back_ends(repeated, monkeypatch):
+    """Runs of equal periods, checks and what is known of the answer, too."""
+    for seed in range(1, 41 if compiled.active() else 5):
+        program, sigma, w0 = drawn(seed)
+        sigma, b = np.repeat(sigma, repeated, axis=0), np.repeat(program.budgets, repeated, axis=0)
+        program = RiskParity(program.n, repeated * program.H, program.gamma_trade, budgets=b)
+        step = program.stepper(starts="erc").solve(sigma, w0)
+        with monkeypatch.context() as only:
+            only.setattr(compiled, "active", lambda: False)
+            only.setattr(risk_parity, "active", lambda: False)
+            other = program.stepper(starts="erc").solve(sigma, w0)
+        assert (step.ok, step.solver, step.begun) == (other.ok, other.solver, other.begun)
+        assert [check.ok for check in step.checks] == [check.ok for check in other.checks]
+        if step.solver == "active set":
+            assert np.abs(step.W - other.W).max() <= 1e-12
+            assert np.abs(step.contributions - other.contributions).max() <= 1e-11
+            assert step.objective == pytest.approx(other.objective, rel=1e-12, abs=1e-18)
+            assert step.stationarity <= step.checks[2].tolerance or not step.ok
+            assert len(step.iterations) == len(other.iterations)
+
+
+def test_a_step_is_whole_however_it_is_looked_at(back_end):
+    def made():
+        return RiskParity(N, 2, 1e-3).stepper(starts="erc").solve(periods(2), np.full(N, 0.1))
+
+    looked = made()
+    assert looked.ok
+    assert all(check.ok for check in looked.checks)
+    names = [field.name for field in dataclasses.fields(looked) if field.name != "seconds"]
+    for other in (pickle.loads(pickle.dumps(made())), copy.copy(made()), dataclasses.replace(made()), made()):
+        assert other.ok
+        for name in names:
+            np.testing.assert_array_equal(getattr(other, name), getattr(looked, name))
+    assert repr(made()).startswith("RiskParityStep(W=array(")
+    assert made().seconds > 0.0
+    with pytest.raises(AttributeError, match="weights"):
+        made().weights  # noqa: B018
+
+
+@pytest.mark.parametrize("limit", [1, 200])
+def test_a_step_by_machine_code_is_ok_where_all_its_checks_hold(limit):
+    program, w0 = RiskParity(N, 3, 1e-2), np.full(N, 0.1)
+    step = program.stepper(starts="erc", limit=limit).solve(periods(3), w0)
+    assert step.solver == "active set"
+    assert step.ok == (limit > 1) == all(check.ok for check in step.checks)
 
 
 def test_never_worse_than_the_interior_point(pytestconfig):
@@ -111,7 +179,9 @@ def test_a_quadratic_program_is_solved_as_enumeration_solves_it(price):
     root = random.standard_normal((H, n, n))
     Q = root @ root.swapaxes(1, 2) + 0.3 * np.eye(n)
     slope, at, w0 = 0.1 * random.standard_normal((H, n)), np.full((H, n), 1 / 3), np.array([0.3, 0.45, 0.25])
-    found = active_trades._exchanged(active_trades._inverses(Q), slope, at, w0, price, np.sign(at - w0))
+    P = active_trades._inverses(Q)
+    assert P is not None
+    found = active_trades._exchanged(P, slope, at, w0, price, np.sign(at - w0))
     assert found is not None
     W, s, signs = found
     best = np.inf

@@ -59,6 +59,13 @@ class FileNumbers:
             value = self._known[word] = self._read(word)
         return value
 
+    def all(self, words: Sequence[str]) -> list[float]:
+        """Return the numbers of many words, in order; raises as one of them does."""
+        for word in {*words} - self._known.keys():
+            self(word)
+        known = self._known
+        return [known[word] for word in words]
+
     def bound(self, word: str) -> float:
         """Return a bound: also ``inf`` and ``infinity``, and infinite from 1e20 on."""
         if _INFINITY.fullmatch(word):
@@ -137,12 +144,17 @@ class Contents:
 
     def add_column(self, name: str) -> int:
         """Add a column with the bounds every format gives: zero and infinity."""
-        self.columns.append(name)
-        self.lower.append(0.0)
-        self.upper.append(inf)
-        self.integer.append(False)
-        self.cost.append(0.0)
-        return len(self.columns) - 1
+        return self.add_columns([name])
+
+    def add_columns(self, names: Sequence[str], *, integer: bool = False) -> int:
+        """Add columns with the same bounds, and return the place of the first."""
+        count = len(names)
+        self.columns.extend(names)
+        self.lower.extend([0.0] * count)
+        self.upper.extend([inf] * count)
+        self.integer.extend([integer] * count)
+        self.cost.extend([0.0] * count)
+        return len(self.columns) - count
 
     def program(self, names: NameMap, map_file: Path, default_name: str) -> Program:
         """Return the program, with the names the map gives.

@@ -48,10 +48,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import compress
 from math import inf
 
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.interfaces.files.mps_columns import MARKER, Stretch, indented, markers, stretch_of
 from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_mps"]
@@ -83,6 +85,8 @@ _FOREIGN = frozenset({"CSECTION", "GENCONS", "PWLOBJ", "SCENARIOS", "MODELCUTS",
 _SENSES = {f"{m}{rest}": m == "MAX" for m in ("MAX", "MIN") for rest in ("", "IMIZE", "IMISE", "IMUM")}
 _BOUND_TYPES = frozenset({"LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI"})
 _WITHOUT_NUMBER = frozenset({"FR", "MI", "PL", "BV"})
+_LOWER, _UPPER = {"FR": -inf, "MI": -inf, "BV": 0.0}, {"FR": inf, "PL": inf, "BV": 1.0}
+_SET_LOWER, _SET_UPPER = frozenset({"LO", "LI", "FX"}), frozenset({"UP", "UI", "FX", "SC", "SI"})
 _FIELDS = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
 _GAPS = ((0, 1), (3, 4), (12, 14), (22, 24), (36, 39), (47, 49))
 _SENSE_COMMENT = re.compile(r"\*\s*sense\s*:\s*(max|min)", re.IGNORECASE)
@@ -141,8 +145,9 @@ class _Reader:
         self.objective: str | None = None
         self.cuts: set[int] = set()
         self.column_place: dict[str, int] = {}
-        self.costs: list[tuple[int, str, float]] = []
+        self.costs: dict[str, dict[int, float]] = {}  # N row -> column -> value
         self.open_marker = False
+        self.seen: set[int | str] = set()  # rows of the last column
         self.marked: set[int] = set()
         self.rhs: dict[int, float] = {}
         self.constants: dict[str, float] = {}
@@ -179,8 +184,10 @@ class _Reader:
     # ---------------------------------------------------------------- lines
     def read(self, lines: Sequence[str]) -> Contents:
         handle: _Handler = self._stray
-        fixed = self.fixed
+        fixed, taken = self.fixed, 0
         for number, line in enumerate(lines, 1):
+            if number <= taken:
+                continue
             self.reached = number
             if line.startswith("*"):
                 self._comment(line, number)
@@ -201,6 +208,8 @@ class _Reader:
                         break
                     self._begin(head, words[1:], line, number)
                     handle = self.handlers[head]
+                    if head == "COLUMNS" and not fixed:
+                        self.reached = taken = number + self._columns(indented(lines, number))
                     continue
             handle(_columns_of(line, self.section) if fixed else words, number)
         for needed in ("ROWS", "COLUMNS", "ENDATA"):
@@ -333,9 +342,47 @@ class _Reader:
         self.found.rows.append(name)
         self.found.row_lines.append(line)
 
+    def _columns(self, lines: Sequence[str]) -> int:
+        """Take as many lines as can be taken many at a time, and return how many; a line each for what is left."""
+        first = self.begun["COLUMNS"] + 1
+        start = 0
+        for stop in (*markers(lines), len(lines)):
+            if stop > start:
+                stretch = stretch_of(lines[start:stop], self.column_place, self.row_place, self.number.all)
+                if stretch is None:
+                    return start
+                self._take(stretch)
+            if stop < len(lines):
+                self.reached = first + stop
+                self._marker(lines[stop].split(), first + stop)
+            start = stop + 1
+        return len(lines)
+
+    def _take(self, stretch: Stretch) -> None:
+        found, place = self.found, self.column_place
+        begin = found.add_columns(stretch.columns, integer=self.open_marker)
+        place.update(zip(stretch.columns, range(begin, begin + len(stretch.columns)), strict=True))
+        if self.open_marker:
+            self.marked.update(range(begin, begin + len(stretch.columns)))
+        numbers, places, values = [place[name] for name in stretch.names], stretch.places, stretch.values
+        if -1 in places:
+            for at, column, value, row in zip(places, numbers, values, stretch.rows, strict=True):
+                if at < 0:
+                    self.costs.setdefault(row, {})[column] = value
+            kept = [at >= 0 for at in places]
+            numbers, values = list(compress(numbers, kept)), list(compress(values, kept))
+            places = list(compress(places, kept))
+        rows, columns, entries = found.entries
+        rows += places
+        columns += numbers
+        entries += values
+        last = stretch.names.index(stretch.columns[-1])
+        ends = zip(stretch.places[last:], stretch.rows[last:], strict=True)
+        self.seen = {at if at >= 0 else row for at, row in ends}
+
     def _column(self, words: list[str], line: int) -> None:
         count = len(words)
-        if count == 3 and words[1] == "'MARKER'":
+        if count == 3 and words[1] == MARKER:
             self._marker(words, line)
             return
         if count != 3 and count != 5:
@@ -344,7 +391,7 @@ class _Reader:
         column = self.column_place.get(name)
         if column is None:
             column = self.column_place[name] = found.add_column(name)
-            self.seen: set[int | str] = set()  # rows of this column
+            self.seen = set()
             if self.open_marker:
                 found.integer[column] = True
                 self.marked.add(column)
@@ -368,7 +415,7 @@ class _Reader:
                 columns.append(column)
                 values.append(value)
             else:
-                self.costs.append((column, row_name, value))
+                self.costs.setdefault(row_name, {})[column] = value
 
     def _marker(self, words: list[str], line: int) -> None:
         opens = {"'INTORG'": True, "'INTEND'": False}.get(words[2].upper())
@@ -460,10 +507,8 @@ class _Reader:
                     f"the upper limit of the semi-continuous column {name!r} is {word}: give a positive one",
                 )
             found.semicontinuous[column] = line
-        low = {"LO": value, "LI": value, "FX": value, "FR": -inf, "MI": -inf, "BV": 0.0}.get(kind)
-        high = {
-            "UP": value, "UI": value, "FX": value, "FR": inf, "PL": inf, "BV": 1.0, "SC": value, "SI": value
-        }.get(kind)  # fmt: skip
+        low = _LOWER.get(kind, value if kind in _SET_LOWER else None)
+        high = _UPPER.get(kind, value if kind in _SET_UPPER else None)
         if low == inf or high == -inf:
             raise found.error(line, f"column {name!r} cannot have the bound {word}")
         for side, which, bound in (("lower", 0, low), ("upper", 1, high)):
@@ -541,9 +586,8 @@ class _Reader:
         objective = next(iter(self.free_rows), None) if self.objective is None else self.objective
         if self.objective is not None and self.objective not in self.free_rows:
             raise found.error(self.begun["OBJNAME"], f"{self.objective!r} is not a row of kind N")
-        for column, row, value in self.costs:
-            if row == objective:
-                found.cost[column] = value
+        for column, value in self.costs.get(objective or "", {}).items():
+            found.cost[column] = value
         if objective is not None and objective in self.constants:
             found.constant = 0.0 - self.constants[objective]
         self._sides_of_rows()

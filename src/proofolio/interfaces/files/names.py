@@ -7,14 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from math import prod
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from proofolio.errors import BadData
-from proofolio.program.program import Block, RowBlock, element_name
+from proofolio.program.program import Block, RowBlock, index_texts
 from proofolio.whole_files import write_whole
 
 __all__ = [
@@ -31,7 +31,9 @@ __all__ = [
 
 
 _LONGEST = 200  # readers keep names in buffers of 255 bytes
-_INDEXED = re.compile(r"(?s)(.+)\[(\d+(?:,\d+)*)\]")
+# indices as `Block` spells them, and small enough for numpy
+_INDEX = "(?:0|[1-9][0-9]{0,17})"
+_INDEXED = re.compile(rf"(?s)(.+)\[({_INDEX}(?:,{_INDEX})*)\]")
 # HiGHS loses its way when a name is a word of the format
 _MPS_WORDS = re.compile(
     r"(?i)name|objsense:?|rows|columns|rhs|ranges|bounds|quadobj|q?c?matrix|[qc]section|sos[12]?|indicators|endata"
@@ -135,31 +137,40 @@ class NameMap:
             raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it")
 
 
-def _indexed(name: str) -> tuple[str, tuple[int, ...]] | None:
-    found = _INDEXED.fullmatch(name)
-    if found is None:
-        return None
-    index = tuple(int(i) for i in found[2].split(","))
-    return (found[1], index) if element_name(found[1], index) == name else None
+class _Run(NamedTuple):
+    """Neighbours of one array, with what stands between their brackets; or a single name, with None."""
+
+    base: str
+    indices: list[str] | None
+    start: int
+
+    def is_whole(self, shape: tuple[int, ...]) -> bool:
+        """Whether the indices are all of an array of this shape, in row-major order."""
+        indices = self.indices or []
+        return len(indices) == prod(shape) and indices == list(index_texts(shape))
 
 
-def _runs(names: Sequence[str]) -> list[tuple[str, list[tuple[int, ...]] | None, int]]:
-    """Cut names into runs: (base, indices) of neighbours of one array, (name, None) for single names."""
-    found = [_indexed(name) for name in names]
-    runs: list[tuple[str, list[tuple[int, ...]] | None, int]] = []
-    keys = [(f[0], len(f[1])) if f else (k, -1) for k, f in enumerate(found)]
-    for _, group in groupby(range(len(names)), key=lambda k: keys[k]):
-        members = list(group)
-        first = found[members[0]]
-        if first is None:
-            runs.append((names[members[0]], None, members[0]))
-        else:
-            runs.append((first[0], [found[k][1] for k in members], members[0]))  # type: ignore[index]
+def _runs(names: Sequence[str]) -> list[_Run]:
+    """Cut names into runs of one array, as far as they stand together."""
+    runs: list[_Run] = []
+    base, axes = "", -1
+    for k, name in enumerate(names):
+        found = _INDEXED.fullmatch(name)
+        if found is None:
+            runs.append(_Run(name, None, k))
+            axes = -1
+            continue
+        array, index = found.groups()
+        if array != base or index.count(",") != axes:
+            base, axes = array, index.count(",")
+            indices: list[str] = []
+            runs.append(_Run(base, indices, k))
+        indices.append(index)
     return runs
 
 
-def _unique(runs: list[tuple[str, list[tuple[int, ...]] | None, int]]) -> Counter[str]:
-    return Counter(base for base, _, _ in runs)
+def _unique(runs: Iterable[_Run]) -> Counter[str]:
+    return Counter(run.base for run in runs)
 
 
 def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
@@ -167,16 +178,15 @@ def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
     runs = _runs(names)
     seen = _unique(runs)
     blocks: list[Block] = []
-    for base, indices, start in runs:
-        if indices is None:
-            blocks.append(Block(base, (), start))
+    for run in runs:
+        if run.indices is None:
+            blocks.append(Block(run.base, (), run.start))
             continue
-        shape = tuple(max(axis) + 1 for axis in zip(*indices, strict=True))
-        whole = seen[base] == 1 and len(indices) == prod(shape) and indices == list(np.ndindex(shape))
-        if whole:
-            blocks.append(Block(base, shape, start))
+        shape = tuple(int(last) + 1 for last in run.indices[-1].split(","))
+        if seen[run.base] == 1 and run.is_whole(shape):
+            blocks.append(Block(run.base, shape, run.start))
         else:
-            blocks += [Block(names[start + k], (), start + k) for k in range(len(indices))]
+            blocks += [Block(names[k], (), k) for k in range(run.start, run.start + len(run.indices))]
     return tuple(blocks)
 
 
@@ -185,15 +195,16 @@ def row_blocks(names: Sequence[str]) -> tuple[RowBlock, ...]:
     runs = _runs(names)
     seen = _unique(runs)
     blocks: list[RowBlock] = []
-    for base, indices, start in runs:
-        if indices is not None and seen[base] == 1:
-            shape = tuple(max(axis) + 1 for axis in zip(*indices, strict=True))
+    for run in runs:
+        if run.indices is not None and seen[run.base] == 1:
+            numbers = np.array([list(map(int, index.split(","))) for index in run.indices], dtype=np.intp)
+            shape = tuple(int(last) + 1 for last in numbers.max(axis=0))
             if prod(shape) < 2**62:
-                positions = np.ravel_multi_index(tuple(np.array(indices, dtype=np.intp).T), shape)
+                positions = np.ravel_multi_index(tuple(numbers.T), shape)
                 if np.all(np.diff(positions) > 0):
-                    blocks.append(RowBlock(base, shape, start, positions.astype(np.intp)))
+                    blocks.append(RowBlock(run.base, shape, run.start, positions.astype(np.intp)))
                     continue
-        count = 1 if indices is None else len(indices)
+        count = 1 if run.indices is None else len(run.indices)
         one = np.zeros(1, dtype=np.intp)
-        blocks += [RowBlock(names[start + k], (), start + k, one) for k in range(count)]
+        blocks += [RowBlock(names[k], (), k, one) for k in range(run.start, run.start + count)]
     return tuple(blocks)

@@ -17,8 +17,8 @@ wrong guesses are exchanged all at once while they become fewer, else of neighbo
 does not help the last of all alone (Judice & Pires, "A block principal pivoting algorithm for large-scale strictly
 monotone linear complementarity problems", 1994).
 
-With numba all of it is machine code (`risk_parity_kernels`); what is here is the reference. Where it gives up, the
-interior point answers.
+With numba all of it is machine code (`active_trades_kernel`, `risk_parity_kernels`); what is here is the reference.
+Where it gives up, the interior point answers.
 """
 
 from __future__ import annotations
@@ -27,19 +27,10 @@ import numpy as np
 from scipy.linalg.lapack import dpbsv
 
 from proofolio.arrays import Floats, Mask
+from proofolio.models.portfolio.active_trades_kernel import NONE, ROUNDS, SLACK, SPOILT, SUMS, TOGETHER
 from proofolio.models.portfolio.quadratic_step import TradeMultipliers
 from proofolio.models.portfolio.risk_parity_descent import Descent, Periods, step_length
-from proofolio.models.portfolio.risk_parity_kernels import (
-    DEAD,
-    FULL,
-    NONE,
-    PROXIMAL,
-    ROUNDS,
-    SLACK,
-    STILL,
-    SUMS,
-    TOGETHER,
-)
+from proofolio.models.portfolio.risk_parity_kernels import DEAD, FULL, PROXIMAL, STILL, TIED
 from proofolio.models.portfolio.risk_parity_problem import curvature, diagonals, errors_and_jacobian
 from proofolio.models.portfolio.risk_parity_step import Iteration, first_order_gap
 
@@ -55,11 +46,11 @@ def best_by_trades(periods: Periods, erc: Floats, enough: float, limit: int) -> 
         stay: Floats = np.array(np.broadcast_to(periods.w0, erc.shape))
         with np.errstate(invalid="ignore", divide="ignore"):
             value = periods.objective(stay)
-        if value < found.objective:
+        if value < found.objective * (1.0 - TIED):
             other = descent_by_trades(periods, stay, "holdings", enough, limit)
             if other is None:
                 return None
-            found = other if other.objective < found.objective else found
+            found = other if other.objective < found.objective * (1.0 - TIED) else found
     return found if found.W.min() > DEAD else None
 
 
@@ -88,7 +79,8 @@ def descent_by_trades(periods: Periods, W: Floats, begun: str, enough: float, li
                 break
         Q = times[:, :, None] * curvature(W, periods.sigma, g, A)
         diagonals(Q)[:] += PROXIMAL
-        found = _exchanged(_inverses(Q), slope, W, periods.w0, price, signs)
+        P = _inverses(Q)
+        found = None if P is None else _exchanged(P, slope, W, periods.w0, price, signs)
         if found is None:
             return None
         V, s, signs = found
@@ -108,10 +100,15 @@ def descent_by_trades(periods: Periods, W: Floats, begun: str, enough: float, li
     return Descent(W, objective, held, tuple(log), begun)
 
 
-def _inverses(Q: Floats) -> Floats:
-    """Return the inverses of matrices (h, n, n) on the directions whose sum is 0, and 0 on the others."""
+def _inverses(Q: Floats) -> Floats | None:
+    """Return the inverses of matrices (h, n, n) on the directions whose sum is 0, and 0 on the others; or None."""
     level = np.trace(Q, axis1=1, axis2=2)[:, None, None]
-    found: Floats = np.linalg.inv(Q + level)  # what is added changes nothing where the sum is 0
+    try:
+        # what is added changes nothing where the sum is 0; an inverse by factors is symmetric to the last digit
+        root = np.linalg.inv(np.linalg.cholesky(Q + level))
+    except np.linalg.LinAlgError:
+        return None
+    found: Floats = np.matmul(root.swapaxes(1, 2), root)
     ones = found.sum(axis=2)
     found -= ones[:, :, None] * (ones / ones.sum(axis=1, keepdims=True))[:, None, :]
     return found
@@ -135,8 +132,7 @@ def _exchanged(
             if levels is None:
                 return None
             s = np.where(still, levels, s)
-            for t in np.flatnonzero(still.all(axis=1)):
-                s[t] -= 0.5 * (s[t].max() + s[t].min())
+            _centre(s, still.all(axis=1))
         ahead = s.copy()
         ahead[:-1] -= s[1:]
         V = W + base - np.matmul(P, ahead[..., None])[..., 0]
@@ -147,26 +143,49 @@ def _exchanged(
         wrong = turned | beyond
         count = int(wrong.sum())
         if count == 0:
-            before = w0
-            for k in range(h):
-                V[k] = np.where(still[k] | (np.abs(V[k] - before) <= NONE), before, V[k])
-                before = V[k]
-            fine = V.min() > 0.0 and np.abs(V.sum(axis=1) - 1.0).max() <= SUMS
-            return (V, s, signs) if fine else None
+            # a trade that would be made alone is none, whatever sign rounding has left it
+            alone: Mask = np.count_nonzero(signs, axis=1) == 1
+            _centre(s, alone)
+            signs = np.where(alone[:, None], 0.0, signs)
+            return (V, s, signs) if _settled(V, w0, signs == 0.0) else None
         if count < lowest:
             lowest, patience = count, TOGETHER
         elif patience > 0:
             patience -= 1
             wrong = _farthest(turned, beyond, s, np.abs(np.diff(V, axis=0, prepend=w0[None])))
         else:
-            alone = np.zeros_like(wrong)
+            last = np.zeros_like(wrong)
             t, i = np.argwhere(wrong)[-1]
             if still[t].all():  # one trade of a period cannot be made alone
-                alone[t] = wrong[t]
-            alone[t, i] = True
-            wrong = alone
+                last[t] = wrong[t]
+            last[t, i] = True
+            wrong = last
         signs = np.where(wrong, np.where(beyond, np.sign(s), 0.0), signs)
     return None
+
+
+def _centre(s: Floats, periods: Mask) -> None:
+    """Put the multipliers of some periods, of which only differences matter, as near to 0 as can be."""
+    for t in np.flatnonzero(periods):
+        s[t] -= 0.5 * (s[t].max() + s[t].min())
+
+
+def _settled(V: Floats, w0: Floats, still: Mask) -> bool:
+    """Make weights that are not traded the very same, and the others add up to 1 with them; return whether all is well.
+
+    Rounding of sums would else be carried from one quadratic program to the next, and grow.
+    """
+    before = w0
+    for k in range(len(V)):
+        kept = still[k] | (np.abs(V[k] - before) <= NONE)
+        V[k, kept] = before[kept]
+        excess = float(V[k].sum()) - 1.0
+        if not abs(excess) <= (SUMS if kept.all() else SPOILT):
+            return False
+        if not kept.all():
+            V[k, ~kept] -= excess / int((~kept).sum())
+        before = V[k]
+    return bool(V.min() > 0.0)
 
 
 def _farthest(turned: Mask, beyond: Mask, s: Floats, traded: Floats) -> Mask:

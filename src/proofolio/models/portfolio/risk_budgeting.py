@@ -36,8 +36,9 @@ __all__ = [
     "EqualRisk",
     "budgeted_weights",
     "compiled_weights",
+    "definite",
+    "doubles",
     "equal_risk",
-    "laid_out",
     "read_budgets",
     "read_covariance",
     "risk_contributions",
@@ -49,6 +50,7 @@ COARSE = 1e-2  # of the smallest budget: contributions further from their budget
 # Where two ways take the same time; to measure again: `equal_risk` on either side of them, with either branch.
 LARGE = 150  # from so many assets on, conjugate gradients are tried before a factorisation
 EMPTY = np.empty((0, 0))
+DOUBLE = np.dtype(float)
 ALONE = 40  # from so many assets on, a stack is solved one by one: LAPACK is then busy enough
 
 
@@ -303,14 +305,14 @@ class EqualRisk:
 def budgeted_weights(sigma: Floats, b: Floats, start: Floats | None = None) -> Floats:
     """Return what `equal_risk` does, for arrays that `read_covariance` and `read_budgets` have passed."""
     if active():
-        found = compiled_weights(sigma, b, start, definite=True)
+        found = compiled_weights(sigma, b, start, known=True)
         if found is not None:
             return found
     return weights_by_numpy(sigma, b, start)
 
 
 def compiled_weights(
-    covariance: ArrayLike, b: Floats = EMPTY, start: Floats | None = None, *, definite: bool = False
+    covariance: ArrayLike, b: Floats = EMPTY, start: Floats | None = None, *, known: bool = False
 ) -> Floats | None:
     """Return the weights by machine code, or None where anything about the covariance, or the answer, is not plain.
 
@@ -320,36 +322,52 @@ def compiled_weights(
     b : ndarray, shape (n,) or (m, n), optional
         As `read_budgets` returns them, one row for each covariance; equal when left out.
     start : ndarray, shape (n,) or (m, n), optional
-    definite : bool
+    known : bool
         Whether `read_covariance` has passed the covariance.
     """
-    sigma = np.asarray(covariance)
-    shape = sigma.shape
-    n = shape[-1] if shape else 0
-    if sigma.dtype.kind not in "fiu" or len(shape) not in (2, 3) or shape[-2] != n or not sigma.size:
+    sigma = doubles(covariance)
+    if sigma is None or sigma.ndim not in (2, 3) or not sigma.size:
         return None
-    sigma = laid_out(sigma)
-    if len(shape) == 2:
+    alone = sigma.ndim == 2
+    if alone:
         sigma = sigma[None]
-    if n >= SMALL and not definite:
-        definite = all(_definite(each) for each in sigma)
-        if not definite:
-            return None
-    budgets = b if b is EMPTY else laid_out(b).reshape(-1, n)
-    first = EMPTY if start is None else laid_out(start).reshape(-1, n)
-    w = np.empty((len(sigma), n))
+    m, rows, n = sigma.shape
+    if rows != n:
+        return None
+    judged = True if known else definite(sigma)
+    if judged is None:
+        return None
+    budgets = b if b is EMPTY else laid_out(b.reshape(-1, n))
+    first = EMPTY if start is None else laid_out(start.reshape(-1, n))
+    w = np.empty((m, n))
     try:
-        if not budgets_kernel(sigma, budgets, first, definite, w):
+        if not budgets_kernel(sigma, budgets, first, judged, w):
             return None
     except np.linalg.LinAlgError:
         return None
-    return w if len(shape) == 3 else w[0]
+    return w[0] if alone else w
 
 
 def laid_out(given: Floats) -> Floats:
     """Return doubles as they lie in C: machine code is made for one layout of memory."""
-    found = np.asarray(given, dtype=float)
+    found = given if given.dtype is DOUBLE else given.astype(float, order="C")
     return found if found.flags.carray else found.copy()
+
+
+def doubles(given: ArrayLike) -> Floats | None:
+    """Return numbers so laid out; None for what is no numbers."""
+    array = given if type(given) is np.ndarray else np.asarray(given)
+    return laid_out(array) if array.dtype.kind in "fiu" else None
+
+
+def definite(sigma: Floats) -> bool | None:
+    """Return whether covariances (m, n, n) are known to be semidefinite; None where one is not.
+
+    Where they are small it is not known: the kernel looks itself.
+    """
+    if sigma.shape[-1] < SMALL:
+        return False
+    return True if all(_definite(each) for each in sigma) else None
 
 
 def _definite(sigma: Floats) -> bool:

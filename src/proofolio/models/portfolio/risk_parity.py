@@ -35,10 +35,11 @@ from proofolio.errors import BadData, SolverFailure
 from proofolio.models.arguments import finite, whole
 from proofolio.models.portfolio.active_trades import best_by_trades
 from proofolio.models.portfolio.quadratic_step import DirectSolver, QuadraticStep, TradeMultipliers
-from proofolio.models.portfolio.risk_budgeting import budgeted_weights, compiled_weights, laid_out
+from proofolio.models.portfolio.risk_budgeting import budgeted_weights
 from proofolio.models.portfolio.risk_parity_certificate import BOXES, Certificate, certificate
+from proofolio.models.portfolio.risk_parity_compiled import ACTIVE_SET, CompiledStep
 from proofolio.models.portfolio.risk_parity_descent import Descent, Periods, gauss_newton, published, solved
-from proofolio.models.portfolio.risk_parity_kernels import DEAD, FULL, LEAST, descent_kernel, measure_kernel
+from proofolio.models.portfolio.risk_parity_kernels import DEAD, FULL, LEAST
 from proofolio.models.portfolio.risk_parity_problem import (
     RiskParityProblem,
     approximation,
@@ -46,8 +47,6 @@ from proofolio.models.portfolio.risk_parity_problem import (
 )
 from proofolio.models.portfolio.risk_parity_starts import POOL, STARTS, neighbours, wanted_starts
 from proofolio.models.portfolio.risk_parity_step import (
-    Iteration,
-    Measured,
     RiskParityStep,
     checked_step,
     measured,
@@ -60,7 +59,6 @@ from proofolio.program.program import Program
 __all__ = ["RiskParity", "RiskParityStepper"]
 
 
-ACTIVE_SET = "active set"
 METHODS = ("gauss-newton", "published")
 EXACT = 1e-12  # tolerance of a quadratic program
 ROUNDING = 1e-12  # weights that add up to 1 within this are invested in full
@@ -256,6 +254,7 @@ class RiskParityStepper:
         self._once = np.ones(program.H)
         self._solvers: dict[tuple[int, ...], tuple[QuadraticStep, DirectSolver]] = {}
         self._free: RiskParityStepper | None = None
+        self._machine: CompiledStep | None = None
 
     def solve(
         self,
@@ -289,9 +288,11 @@ class RiskParityStepper:
         """
         began = time.perf_counter()
         program, solver_name = self.program, self.solver
-        compiled = self._plain and active() and start is None and abs(uninvested) <= ROUNDING
+        compiled = self._plain and start is None and abs(uninvested) <= ROUNDING and active()
         if compiled:
-            step = self._compiled(covariance, w0, began)
+            if self._machine is None:
+                self._machine = CompiledStep(program, self._steady, self.tolerance, self.limit, self.method)
+            step = self._machine.solve(covariance, w0, began)
             if step is not None:
                 return step
         sigma, held = program.read(covariance, w0, uninvested)
@@ -333,54 +334,7 @@ class RiskParityStepper:
             program, held, W, measured(program, sigma, held, W, multipliers, enough), found.iterations,
             begun=found.begun, start_objective=start_objective, alternative=alternative, unruled=unruled,
             tolerance=enough, solver=solver_name, method=self.method, starts=begun_from, elsewhere=elsewhere,
-            certificate=known, since=began,
-        )  # fmt: skip
-
-    def _compiled(self, covariance: ArrayLike, w0: ArrayLike, began: float) -> RiskParityStep | None:
-        """Return the step by machine code; None where the data, or the way to the answer, are not plain."""
-        program = self.program
-        n, H, b, price = program.n, program.H, program.budgets, program.gamma_trade
-        sigma, held = np.asarray(covariance), np.asarray(w0)
-        if sigma.dtype.kind not in "fiu" or held.dtype.kind not in "fiu" or held.shape != (n,):
-            return None
-        if sigma.shape not in ((n, n), (H, n, n)):
-            return None
-        sigma, held, times = laid_out(sigma), laid_out(held), self._once
-        if sigma.ndim == 2:
-            sigma = np.repeat(sigma[None], H, axis=0)
-        given, budgets = sigma, b
-        if H > 1 and (sigma[1:, 0, 0] == sigma[:-1, 0, 0]).any():
-            runs = self._runs(sigma)
-            if len(runs) < H:
-                given, budgets = sigma[runs], b[runs]
-                times = np.diff(runs, append=H).astype(float)
-        erc = compiled_weights(given, budgets)
-        if erc is None:
-            return None
-        W, s, log, numbers = (
-            np.empty(erc.shape),
-            np.empty(erc.shape),
-            np.empty((self.limit + 2, 5)),
-            np.empty(4),
-        )
-        rows = descent_kernel(
-            given, budgets, times, price, held, self.tolerance, self.limit, erc, W, s, log, numbers
-        )
-        if not rows:
-            return None
-        start_objective, enough, stayed, _ = numbers.tolist()
-        iterations = tuple(map(Iteration._make, log[:rows].tolist()))
-        begun = "holdings" if stayed else "erc"
-        if len(W) < H:
-            found = Descent(W, 0.0, TradeMultipliers(s), iterations, begun)
-            W, (s, _, _) = self._spread(found, times)
-        contributions = np.empty((H, n))
-        measure_kernel(sigma, b, held, W, s, price, enough, contributions, numbers)
-        gap, missed, objective, smallest = numbers.tolist()
-        return checked_step(
-            program, held, W, Measured(contributions, gap, missed, objective, smallest), iterations, begun=begun,
-            start_objective=start_objective, alternative=np.nan, tolerance=enough, solver=ACTIVE_SET,
-            method=self.method, since=began,
+            certificate=known, seconds=time.perf_counter() - began,
         )  # fmt: skip
 
     # ------------------------------------------------------------------ periods

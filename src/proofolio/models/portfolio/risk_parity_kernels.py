@@ -10,11 +10,13 @@ import math
 
 import numpy as np
 
-from proofolio.arrays import Floats, Integers
+from proofolio.arrays import Floats, Mask
 from proofolio.compiled import Kernel
-from proofolio.models.portfolio.budget_kernels import factored
+from proofolio.models.arguments import FEASIBLE
+from proofolio.models.portfolio.active_trades_kernel import exchanged, inverse
+from proofolio.models.portfolio.budget_kernels import budgets_kernel, factored
 
-__all__ = ["descent_kernel", "measure_kernel"]
+__all__ = ["descent_kernel", "measure_kernel", "step_kernel"]
 
 
 PROXIMAL = (
@@ -28,11 +30,85 @@ ROUNDING = 1e-15  # errors are differences of numbers near 1
 STILL = 1e-11  # a step that moves every weight less than this is the last
 LEAST = 3e-10  # of a gap that rounding allows to ask for
 FULL = 1e-9  # holdings that add up to 1 within this are a plan
-ROUNDS = 100  # exchanges of one quadratic program: more are slower than the interior point
-TOGETHER = 20  # exchanges that may leave as many trades wrong, before one is exchanged at a time
-SLACK = 1e-9  # of the price: a multiplier beyond it by less is rounding
-NONE = 1e-13  # a trade of less is rounding
-SUMS = 1e-12  # weights whose sum is off by more come of equations that rounding has spoilt
+KKT = 1e-7  # violation and gap of a quadratic program that is called solved; they are asked for to 1e-12
+NOT_ABOVE = 1e-12  # relative, or absolute below 1: rounding of two objectives
+TIED = 1e-12  # relative: an objective that is lower by less is as good
+
+
+@Kernel
+def step_kernel(
+    sigma: Floats, b: Floats, steady: Mask, definite: bool, price: float, w0: Floats, tolerance: float, limit: int,
+    W: Floats, contributions: Floats, log: Floats, numbers: Floats,
+) -> int:  # fmt: skip
+    """Make a whole step: each period's ERC, the descent over runs of equal periods, and what is measured of its end.
+
+    Parameters
+    ----------
+    sigma, b, w0 : ndarray, shapes (H, n, n), (H, n), (n,)
+        Anything; what is not a covariance, or holdings, is not plain.
+    steady : ndarray of bool, shape (H - 1,)
+        Whether a period has the budgets of the one before.
+    definite : bool
+        As for `budgets_kernel`.
+    price, tolerance, limit
+        As for `descent_kernel`.
+    W, contributions : ndarray, shape (H, n)
+        Filled with the weights and the risk contributions.
+    log : ndarray, shape (limit + 2, 5)
+        Filled with the iterations.
+    numbers : ndarray, shape (8,)
+        Filled with the three of `descent_kernel`, the four of `measure_kernel`, and 1 where all checks hold, else 0.
+
+    Returns
+    -------
+    int
+        How many rows of `log` are filled; 0 where something is not plain.
+    """
+    H, n = W.shape
+    first, h = np.empty(H, np.int64), 0
+    for t in range(H):
+        if t == 0 or not (steady[t - 1] and _same(sigma[t], sigma[t - 1])):
+            first[h] = t
+            h += 1
+    times, s = np.ones(h), np.empty((H, n))
+    given, budgets, V, held, erc = sigma, b, W, s, np.empty((h, n))
+    if h < H:
+        given, budgets, V, held = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n)), np.empty((h, n))
+        for k in range(h):
+            given[k], budgets[k] = sigma[first[k]], b[first[k]]
+            times[k] = (first[k + 1] if k + 1 < h else H) - first[k]
+    if not budgets_kernel(given, budgets, np.empty((0, 0)), definite, erc):
+        return 0
+    rows = descent_kernel(given, budgets, times, price, w0, tolerance, limit, erc, V, held, log, numbers)
+    if rows == 0:
+        return 0
+    if h < H:
+        for k in range(h):
+            count = int(times[k])
+            for j in range(count):
+                part = j / times[k]  # multipliers go in equal steps from one end of a run to the other
+                for i in range(n):
+                    W[first[k] + j, i] = V[k, i]
+                    s[first[k] + j, i] = (1.0 - part) * held[k, i] + (
+                        part * held[k + 1, i] if k + 1 < h else 0.0
+                    )
+    measure_kernel(sigma, b, w0, W, s, price, numbers[1], contributions, numbers[3:])
+    kkt = 0.0
+    for k in range(1, rows):
+        kkt = max(kkt, log[k, 4])
+    start, enough, gap, missed, objective = numbers[0], numbers[1], numbers[3], numbers[4], numbers[5]
+    above = objective > start + NOT_ABOVE * max(1.0, start)
+    numbers[7] = gap <= enough and missed <= FEASIBLE and kkt <= KKT and not above
+    return rows
+
+
+@Kernel
+def _same(one: Floats, other: Floats) -> bool:
+    for i in range(len(one)):
+        for j in range(len(one)):
+            if one[i, j] != other[i, j]:
+                return False
+    return True
 
 
 @Kernel
@@ -79,7 +155,7 @@ def descent_kernel(
         stay = np.empty((h, n))
         for t in range(h):
             stay[t] = w0
-        objective = log[rows - 1, 0]
+        objective = log[rows - 1, 0] * (1.0 - TIED)
         if _objective(stay, sigma, b, times, w0, price) < objective:
             others, found = np.zeros((h, n)), np.zeros(log.shape)
             count = _descend(sigma, b, times, price, w0, enough, limit, stay, others, found)
@@ -104,11 +180,13 @@ def _descend(
     h, n = W.shape
     P, slope, Q = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n, n))
     V, gradient, U, work = np.empty((h, n)), np.empty((h, n)), np.empty((h, n)), np.empty((2, n, n))
+    A, u, g, pulled = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n)), np.empty((h, n))
+    variance = np.empty(h)
     signs = np.empty((h, n), np.int64)
     for t in range(h):
         for i in range(n):
-            u = W[t, i] - (W[t - 1, i] if t else w0[i])
-            signs[t, i] = 1 if u > 0.0 else -1 if u < 0.0 else 0
+            traded = W[t, i] - (W[t - 1, i] if t else w0[i])
+            signs[t, i] = 1 if traded > 0.0 else -1 if traded < 0.0 else 0
     s[:] = 0.0
     objective = _objective(W, sigma, b, times, w0, price)
     log[0] = math.nan
@@ -116,16 +194,19 @@ def _descend(
     rows = 1
     for k in range(limit + 1):
         for t in range(h):
-            _linearised(W[t], sigma[t], b[t], times[t], slope[t], Q[t], work)
+            variance[t] = _differentiated(
+                W[t], sigma[t], b[t], times[t], slope[t], A[t], u[t], g[t], pulled[t]
+            )
         if k:
             gap = _first_order_gap(slope, W, w0, s, price, enough, gradient)
             log[rows - 1, 3] = gap
             if gap <= enough or k == limit or log[rows - 1, 2] <= STILL:
                 break
         for t in range(h):
-            if not _inverse(Q[t], P[t], work):
+            _curved(W[t], sigma[t], times[t], variance[t], A[t], u[t], g[t], pulled[t], Q[t], work)
+            if not inverse(Q[t], P[t], work):
                 return 0
-        if not _exchanged(P, slope, W, w0, price, signs, V, s):
+        if not exchanged(P, slope, W, w0, price, signs, V, s):
             return 0
         missed, moved, predicted = 0.0, 0.0, _trading(V, w0, price) - _trading(W, w0, price)
         for t in range(h):
@@ -199,279 +280,88 @@ def _trading(W: Floats, w0: Floats, price: float) -> float:
 
 
 @Kernel
-def _linearised(
-    w: Floats, sigma: Floats, b: Floats, times: float, slope: Floats, Q: Floats, work: Floats
-) -> None:
-    """Fill `slope` and Q (see `curvature`) with the derivatives of a period's squares, those counted `times` over."""
+def _differentiated(
+    w: Floats,
+    sigma: Floats,
+    b: Floats,
+    times: float,
+    slope: Floats,
+    A: Floats,
+    u: Floats,
+    g: Floats,
+    pulled: Floats,
+) -> float:
+    """Fill the derivatives of a period's squares, counted `times` over, and what they are made of; return w'Cw."""
     n = len(w)
-    A, F = work[0], work[1]
-    u, g, pulled, Kw = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    variance, phi = 0.0, 0.0
-    flat = True
+    variance = 0.0
     for i in range(n):
-        u[i] = 0.0
+        total = 0.0
         for j in range(n):
-            u[i] += sigma[i, j] * w[j]
-        variance += w[i] * u[i]
+            total += sigma[i, j] * w[j]
+        u[i] = total
+        variance += w[i] * total
     for i in range(n):
         u[i] /= variance
         g[i] = w[i] * u[i] - b[i]
-        flat = flat and g[i] == 0.0
-        phi += g[i] * w[i] * u[i]
+        pulled[i] = 0.0
     for i in range(n):
+        scale, share = w[i] / variance, 2.0 * (w[i] * u[i])
         for j in range(n):
-            A[i, j] = w[i] / variance * sigma[i, j] - 2.0 * (w[i] * u[i]) * u[j]
+            A[i, j] = scale * sigma[i, j] - share * u[j]
         A[i, i] += u[i]
-    for j in range(n):
-        pulled[j] = 0.0
-    for i in range(n):
         for j in range(n):
             pulled[j] += g[i] * A[i, j]
-    size = 0.0
     for j in range(n):
         slope[j] = 2.0 * times * pulled[j]
-        for k in range(n):
-            Q[j, k] = 0.0
+    return variance
+
+
+@Kernel
+def _curved(
+    w: Floats, sigma: Floats, times: float, variance: float, A: Floats, u: Floats, g: Floats, pulled: Floats,
+    Q: Floats, work: Floats,
+) -> None:  # fmt: skip
+    """Fill Q (see `curvature`), counted `times` over, from what `_differentiated` leaves."""
+    n = len(w)
+    N, F, Kw = work[0], work[1], np.empty(n)
+    phi, size = 0.0, 0.0
+    flat = True
+    for i in range(n):
+        flat = flat and g[i] == 0.0
+        phi += g[i] * w[i] * u[i]
+        for j in range(i, n):
+            Q[i, j] = 0.0
     for i in range(n):
         for j in range(n):
-            for k in range(n):
-                Q[j, k] += 2.0 * A[i, j] * A[i, k]
+            part = 2.0 * A[i, j]
+            for k in range(j, n):
+                Q[j, k] += part * A[i, k]
     for j in range(n):
         size += Q[j, j]
+        for k in range(j):
+            Q[j, k] = Q[k, j]
     if not flat:
         for i in range(n):
-            Kw[i] = 0.0
+            total = 0.0
             for j in range(n):
-                Kw[i] += (g[i] + g[j]) * sigma[i, j] * w[j]
-            Kw[i] /= variance
+                total += (g[i] + g[j]) * sigma[i, j] * w[j]
+            Kw[i] = total / variance
+        twice = 2.0 / variance
         for j in range(n):
             for k in range(n):
                 half = pulled[j] + pulled[k] - 2.0 * (u[j] * Kw[k] + u[k] * Kw[j])
-                bent = (g[j] + g[k] - 2.0 * phi) * sigma[j, k] * (2.0 / variance)
-                A[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
-                F[j, k] = A[j, k] + size
+                bent = (g[j] + g[k] - 2.0 * phi) * sigma[j, k] * twice
+                N[j, k] = Q[j, k] + bent + 16.0 * phi * u[j] * u[k] + 2.0 * half
+                F[j, k] = N[j, k] + size
             F[j, j] -= CONVEX * size
         if factored(F):
             for j in range(n):
                 for k in range(n):
-                    Q[j, k] = A[j, k]
+                    Q[j, k] = N[j, k]
     for j in range(n):
         for k in range(n):
             Q[j, k] *= times
         Q[j, j] += PROXIMAL
-
-
-# ------------------------------------------------------------------ the quadratic programs
-@Kernel
-def _inverse(Q: Floats, P: Floats, work: Floats) -> bool:
-    """Fill P with the inverse of Q on the directions whose sum is 0; return whether there is one."""
-    n = len(Q)
-    F, G = work[0], work[1]
-    level = 0.0
-    for i in range(n):
-        level += Q[i, i]
-    for i in range(n):
-        for j in range(n):
-            F[i, j] = Q[i, j] + level
-            G[i, j] = 0.0
-    if not factored(F):
-        return False
-    for j in range(n):  # row j of G solves U'x = e_j: G'G... is the inverse, as UU^-1 = I
-        G[j, j] = 1.0 / F[j, j]
-        for i in range(j + 1, n):
-            total = 0.0
-            for k in range(j, i):
-                total -= F[k, i] * G[j, k]
-            G[j, i] = total / F[i, i]
-    whole = 0.0
-    ones = F[0]  # of no more use
-    for i in range(n):
-        for j in range(n):
-            total = 0.0
-            for k in range(max(i, j), n):
-                total += G[i, k] * G[j, k]
-            P[i, j] = total
-    for i in range(n):
-        ones[i] = 0.0
-        for j in range(n):
-            ones[i] += P[i, j]
-        whole += ones[i]
-    for i in range(n):
-        for j in range(n):
-            P[i, j] -= ones[i] * ones[j] / whole
-    return True
-
-
-@Kernel
-def _exchanged(
-    P: Floats, slope: Floats, W: Floats, w0: Floats, price: float, signs: Integers, V: Floats, s: Floats
-) -> bool:
-    """Fill V, s and signs by exchanges of active trades; return whether they ended at weights above 0."""
-    h, n = W.shape
-    base, r, wrong = np.empty((h, n)), np.empty((h, n)), np.empty((h, n), np.int64)
-    L, first, place = np.empty((h * n, 2 * n)), np.empty(h * n, np.int64), np.empty((h * n, 2), np.int64)
-    for t in range(h):
-        for i in range(n):
-            total = 0.0
-            for j in range(n):
-                total += P[t, i, j] * slope[t, j]
-            base[t, i] = W[t, i] - total
-            r[t, i] = base[t, i] - (base[t - 1, i] if t else w0[i])
-    lowest, patience = h * n + 1, TOGETHER
-    for _ in range(ROUNDS):
-        for t in range(h):
-            for i in range(n):
-                s[t, i] = price * signs[t, i]
-        if not _levelled(P, r, signs, s, L, first, place):
-            return False
-        for t in range(h):
-            for i in range(n):
-                total = base[t, i]
-                for j in range(n):
-                    total -= P[t, i, j] * (s[t, j] - (s[t + 1, j] if t + 1 < h else 0.0))
-                V[t, i] = total
-        count = 0
-        for t in range(h):
-            for i in range(n):
-                wrong[t, i] = 0
-                u = V[t, i] - (V[t - 1, i] if t else w0[i])
-                if signs[t, i] == 0:
-                    if not abs(s[t, i]) <= price * (1.0 + SLACK):
-                        wrong[t, i] = 1 if s[t, i] > 0.0 else -1
-                elif price > 0.0 and signs[t, i] * u < -NONE:
-                    wrong[t, i] = 2
-                if wrong[t, i]:
-                    count += 1
-        if count == 0:
-            return _settled(V, w0, signs)
-        if count < lowest:
-            lowest, patience = count, TOGETHER
-        elif patience > 0:
-            patience -= 1
-            _farthest(wrong, s, V, w0)
-        else:
-            _last(wrong, signs)
-        for t in range(h):
-            for i in range(n):
-                if wrong[t, i]:
-                    signs[t, i] = wrong[t, i] if wrong[t, i] != 2 else 0
-    return False
-
-
-@Kernel
-def _levelled(
-    P: Floats, r: Floats, signs: Integers, s: Floats, L: Floats, first: Integers, place: Integers
-) -> bool:
-    """Fill s where signs are 0 so that nothing is traded there; return whether the equations have an answer."""
-    h, n = r.shape
-    m, before = 0, 0
-    for t in range(h):
-        begun = m
-        for i in range(n):
-            if signs[t, i] == 0:
-                place[m, 0], place[m, 1], first[m] = t, i, before
-                m += 1
-        before = begun
-    for a in range(m):
-        t, i = place[a, 0], place[a, 1]
-        right = r[t, i]
-        for j in range(n):
-            if signs[t, j]:
-                right -= (P[t, i, j] + (P[t - 1, i, j] if t else 0.0)) * s[t, j]
-            if t + 1 < h and signs[t + 1, j]:
-                right += P[t, i, j] * s[t + 1, j]
-            if t and signs[t - 1, j]:
-                right += P[t - 1, i, j] * s[t - 1, j]
-        begun = first[a]
-        for c in range(begun, a + 1):
-            if place[c, 0] == t:
-                total = P[t, i, place[c, 1]] + (P[t - 1, i, place[c, 1]] if t else 0.0)
-                if _all_still(signs[t]):  # only differences of multipliers matter
-                    total += P[t, 0, 0] + (P[t - 1, 0, 0] if t else 0.0)
-            else:
-                total = -P[t - 1, i, place[c, 1]]
-            for k in range(max(begun, first[c]), c):
-                total -= L[a, k - begun] * L[c, k - first[c]]
-            if c < a:
-                L[a, c - begun] = total / L[c, c - first[c]]
-            elif total > 0.0:
-                L[a, a - begun] = math.sqrt(total)
-            else:
-                return False
-        for k in range(begun, a):
-            right -= L[a, k - begun] * s[place[k, 0], place[k, 1]]
-        s[t, i] = right / L[a, a - begun]
-    for a in range(m - 1, -1, -1):
-        t, i = place[a, 0], place[a, 1]
-        s[t, i] /= L[a, a - first[a]]
-        for k in range(first[a], a):
-            s[place[k, 0], place[k, 1]] -= L[a, k - first[a]] * s[t, i]
-    for t in range(h):
-        if _all_still(signs[t]):
-            low, high = math.inf, -math.inf
-            for i in range(n):
-                low, high = min(low, s[t, i]), max(high, s[t, i])
-            for i in range(n):
-                s[t, i] -= 0.5 * (low + high)
-    return True
-
-
-@Kernel
-def _all_still(signs: Integers) -> bool:
-    count = 0
-    for sign in signs:
-        count += abs(sign)
-    return count == 0
-
-
-@Kernel
-def _farthest(wrong: Integers, s: Floats, V: Floats, w0: Floats) -> None:
-    """Of an asset's trades that are wrong in the same way in periods one after the other, leave only the most wrong."""
-    h, n = s.shape
-    for i in range(n):
-        t = 0
-        while t < h:
-            kind, best, most = wrong[t, i], t, -1.0
-            while t < h and wrong[t, i] == kind:
-                far = abs(V[t, i] - (V[t - 1, i] if t else w0[i])) if kind == 2 else abs(s[t, i])
-                if far > most:
-                    wrong[best, i], most, best = 0, far, t
-                    wrong[t, i] = kind
-                else:
-                    wrong[t, i] = 0
-                t += 1
-
-
-@Kernel
-def _last(wrong: Integers, signs: Integers) -> None:
-    """Leave only the last of the wrong trades, or all of its period where none is made: none can be made alone."""
-    h, n = wrong.shape
-    last, together = -1, False
-    for t in range(h - 1, -1, -1):
-        for i in range(n - 1, -1, -1):
-            if wrong[t, i]:
-                if last < 0:
-                    last, together = t, _all_still(signs[t])
-                elif not (together and t == last):
-                    wrong[t, i] = 0
-
-
-@Kernel
-def _settled(V: Floats, w0: Floats, signs: Integers) -> bool:
-    """Make weights that are not traded the very same; return whether all are above 0 and add up to 1."""
-    h, n = V.shape
-    for t in range(h):
-        total = 0.0
-        for i in range(n):
-            before = V[t - 1, i] if t else w0[i]
-            if signs[t, i] == 0 or abs(V[t, i] - before) <= NONE:
-                V[t, i] = before
-            if not V[t, i] > 0.0:
-                return False
-            total += V[t, i]
-        if not abs(total - 1.0) <= SUMS:
-            return False
-    return True
 
 
 # ------------------------------------------------------------------ what is known of a plan

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,13 @@ from proofolio.arrays import Floats
 from proofolio.models.portfolio.plan_set import FEASIBLE
 from proofolio.models.portfolio.quadratic_step import Kkt, QuadraticStep, TradeMultipliers
 from proofolio.models.portfolio.risk_parity_certificate import Certificate
-from proofolio.models.portfolio.risk_parity_kernels import DEAD
+from proofolio.models.portfolio.risk_parity_kernels import DEAD, KKT, NOT_ABOVE
 from proofolio.models.portfolio.risk_parity_problem import RiskParityProblem
 from proofolio.solvers.solution import Check
 
 __all__ = ["DEAD", "Iteration", "Measured", "RiskParityStep", "checked_step", "first_order_gap", "measured"]
 
 
-KKT = 1e-7  # violation and gap of a quadratic program that is called solved; they are asked for to 1e-12
-NOT_ABOVE = 1e-12  # relative, or absolute below 1: rounding of two objectives
 ABSOLUTE = 1.0  # the size that relative gaps refer to; here gaps are read as they are
 
 
@@ -126,6 +124,27 @@ class RiskParityStep:
     certified: bool = False
     boxes: int = 0
 
+    @classmethod
+    def later(cls, W: Floats, finish: Callable[[], RiskParityStep]) -> RiskParityStep:
+        """Return a step whose checks all hold; `finish` makes it with all the rest when that is first asked for."""
+        step = cls.__new__(cls)
+        vars(step).update(W=W, _finish=finish)
+        return step
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Finish the step, if it is one for later, and return what was asked for."""
+            finish = vars(self).get("_finish")
+            if finish is None or name not in self.__dataclass_fields__:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            vars(self).update(vars(finish()))
+            return vars(self)[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all fields: a copy, or a file, has no machine code behind it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
     @property
     def ok(self) -> bool:
         """Whether every check holds: allowed, stationary, not above the ERC start, no asset dead unexplained.
@@ -134,7 +153,7 @@ class RiskParityStep:
         hold, or trading costs, a better plan may exist beside the best of those that were descended to, unless the
         step is `certified`.
         """
-        return all(check.ok for check in self.checks)
+        return "_finish" in vars(self) or all(check.ok for check in self.checks)
 
 
 def first_order_gap(
@@ -245,7 +264,7 @@ def checked_step(
     starts: int = 1,
     elsewhere: int = 0,
     certificate: Certificate | None = None,
-    since: float,
+    seconds: float,
 ) -> RiskParityStep:
     """Return the answer with its checks.
 
@@ -259,11 +278,9 @@ def checked_step(
     iterations : tuple of Iteration
     unruled : ndarray, shape (H, n), optional
         The weights without bounds, groups and limits, to tell what these keep out.
-    start_objective, alternative, begun, tolerance, solver, method, starts, elsewhere
+    start_objective, alternative, begun, tolerance, solver, method, starts, elsewhere, seconds
     certificate : Certificate, optional
         Of W.
-    since : float
-        Reading of `time.perf_counter` at which the work began.
     """
     stationarity, objective = known.stationarity, known.objective
     below = start_objective + NOT_ABOVE * max(1.0, start_objective) - objective
@@ -292,7 +309,7 @@ def checked_step(
     return RiskParityStep(
         W, objective, start_objective, begun, known.contributions, known.smallest, stationarity,
         start_objective < program.harmless, dead, penalty, shut, given_up, alternative, iterations, checks,
-        time.perf_counter() - since, solver, method, starts, elsewhere, bound, gap, certified, boxes,
+        seconds, solver, method, starts, elsewhere, bound, gap, certified, boxes,
     )  # fmt: skip
 
 

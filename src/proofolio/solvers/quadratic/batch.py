@@ -4,10 +4,11 @@ r"""Many small quadratic programs over a budget and a box, solved together.
     \phi(c) = \min\ w'Qw + c'w \quad\text{s.t.}\quad \textstyle\sum_i w_i = 1,\ \ \ell \le w \le u
 
 A primal active-set method (Nocedal & Wright, *Numerical Optimization*, 2nd ed., algorithm 16.3) runs on all
-programs at once in numpy. With the free weights F and the projection :math:`C = I - 11'/|F|`, the step is
-:math:`p = -Hg_F` with :math:`H = C(2CQ_{FF}C + \delta I + s(I - C))^{-1}C`, kept from call to call: a program
-whose active set survives a change of c costs one product. The :math:`\delta` makes a singular Q no special case: a
-direction without curvature becomes a long step, which the ratio test stops at a bound.
+programs at once, in numpy or as machine code (`simplex_kernel`). With the free weights F and the projection
+:math:`C = I - 11'/|F|`, the step is :math:`p = -Hg_F` with :math:`H = C(2CQ_{FF}C + \delta I + s(I - C))^{-1}C`, in
+numpy kept from call to call: a program whose active set survives a change of c costs one product. The :math:`\delta`
+makes a singular Q no special case: a direction without curvature becomes a long step, which the ratio test stops at a
+bound.
 
 Whatever the weights are, convexity gives the bound of Frank & Wolfe (1956)
 
@@ -24,17 +25,18 @@ from copy import copy
 import numpy as np
 
 from proofolio.arrays import Floats, Integers, Mask
+from proofolio.compiled import active
 from proofolio.errors import SolverFailure
 from proofolio.program.builder import Builder
 from proofolio.solvers.continuous import solve_continuous
 from proofolio.solvers.limits import NEVER, Deadline
+from proofolio.solvers.quadratic.simplex_kernel import RESIDUAL, ROUGH, step_kernel
 from proofolio.solvers.solution import Settings
 
 __all__ = ["SimplexQPs", "cheapest_point", "convexity_defect"]
 
 
 PROXIMAL = 1e-11
-RESIDUAL = 1e-11
 # A gap beyond this part of the value's terms is handed to an interior-point method.
 GAP = 1e-9
 DEFECT = 1e-12
@@ -90,7 +92,7 @@ class SimplexQPs:
         D, S, n = Q.shape[:3]
         T = lower.shape[0]
         self.shape = (D, T, n)
-        self._curved = np.ascontiguousarray(Q).reshape(D * S, n, n)
+        self._curved = np.require(Q, np.float64, ["C", "W"]).reshape(D * S, n, n)
         self._which = (np.arange(D)[:, None] * S + (np.arange(T) if S > 1 else np.zeros(T, int))).ravel()
         self.lower = np.tile(lower, (D, 1))
         self.upper = np.tile(upper, (D, 1))
@@ -107,6 +109,7 @@ class SimplexQPs:
         self._count = np.zeros(B, dtype=np.intp)
         self._H: Floats = np.zeros((B, 1, 1))
         self._started = np.zeros(B, dtype=bool)
+        self._compiled = active()
         size = np.trace(self._curved, axis1=1, axis2=2) / n
         self._delta = PROXIMAL * np.maximum(size, 1e-6 * max(float(size.max()), 1e-12))[self._which]
 
@@ -135,7 +138,7 @@ class SimplexQPs:
             When it has passed the weights stay where they have come to: feasible, their bounds true but weak.
         """
         D, T, n = self.shape
-        slope = c.reshape(D * T, n)
+        slope = np.require(c.reshape(D * T, n), np.float64, ["C", "W"])
         asked = np.arange(D * T) if only is None else np.flatnonzero(only.ravel())
         fresh = asked[~self._started[asked]]
         if fresh.size:
@@ -190,7 +193,8 @@ class SimplexQPs:
         self._free[which] = False
         self._free[which, first] = inside[np.arange(which.size), first]
         self._started[which] = True
-        self._factor(which)
+        if not self._compiled:
+            self._factor(which)
 
     def _factor(self, which: Integers) -> None:
         """Renew the step matrices of programs whose free weights changed."""
@@ -226,7 +230,14 @@ class SimplexQPs:
         open_, passes = asked, 0
         while open_.size and passes < 20 + 10 * n and not deadline.passed:
             passes += 1
-            open_ = self._step(open_, slope)
+            if not self._compiled:
+                open_ = self._step(open_, slope)
+                continue
+            left = np.empty(open_.size, dtype=bool)
+            step_kernel(
+                self._curved, self._which, self.lower, self.upper, self._delta, slope, open_, self.w, self._free, left
+            )  # fmt: skip
+            open_ = open_[left]
 
     def _step(self, which: Integers, slope: Floats) -> Integers:
         """Take one step in every program and return those that are not optimal yet."""
@@ -248,7 +259,7 @@ class SimplexQPs:
         step = np.take_along_axis(ratio, blocking[:, None], 1)[:, 0]
         blocked = step < 1.0
         step = np.clip(step, 0.0, 1.0)
-        moved = np.where(held, w + step[:, None] * p, 0.0)
+        moved = np.where(held, np.clip(w + step[:, None] * p, low, high), 0.0)  # rounding may lead out
         hit = np.flatnonzero(blocked)
         moved[hit, blocking[hit]] = side[hit, blocking[hit]]
         full = self.w[which]
@@ -279,7 +290,7 @@ class SimplexQPs:
         gain = np.where(free | ~self._movable[which], 0.0, gain)
         best = gain.argmax(axis=1)
         found = np.where(gain[np.arange(which.size), best] > tolerance, best, -1)
-        rough = np.where(free, np.abs(off), 0.0).max(axis=1) > 1e3 * tolerance
+        rough = np.where(free, np.abs(off), 0.0).max(axis=1) > ROUGH * tolerance
         chosen: Integers = np.where(rough, -2, np.where(free.any(axis=1), found, -1))
         return chosen
 

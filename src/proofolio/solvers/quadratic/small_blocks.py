@@ -14,7 +14,7 @@ from __future__ import annotations
 from proofolio.arrays import Floats
 from proofolio.compiled import Kernel
 
-__all__ = ["factor", "factorised", "substitute", "times_matrices"]
+__all__ = ["factor", "factorised", "solve", "substitute", "times_matrices"]
 
 
 @Kernel
@@ -57,7 +57,7 @@ def factorised(A: Floats) -> bool:
 
 
 @Kernel
-def _solve(A: Floats, x: Floats) -> None:
+def solve(A: Floats, x: Floats) -> None:
     """Solve in place with the factors of `factorised`."""
     n = A.shape[0]
     for k in range(n):
@@ -156,7 +156,7 @@ def factor(
             return False
     for i in range(n):
         sides[0, i] = 1.0
-    _solve(blocks[H - 1], sides[0])
+    solve(blocks[H - 1], sides[0])
     return True
 
 
@@ -176,7 +176,7 @@ def substitute(blocks: Floats, tied: Floats, sides: Floats, right: Floats, found
                 for i in range(n):
                     found[t, i] += blocks[t, j, i] * each
     last = right[H - 1]
-    _solve(blocks[H - 1], last)
+    solve(blocks[H - 1], last)
     total = whole = 0.0
     for i in range(n):
         total += last[i]

@@ -21,9 +21,12 @@ which is a relaxation.
 
 from __future__ import annotations
 
+import gc
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import numpy as np
@@ -89,7 +92,20 @@ def without_small_terms(
 # SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
 # always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0
+AT_ONCE = 1000  # columns, some milliseconds, between two looks at the clock
 SURELY = 0.5  # of a side that a row must reach: it stays below this part of it whatever the rounding
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep Python from looking for cycles, of which a model has none: with 60,000 columns that took half the time."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 class OutOfTime(Exception):
@@ -139,15 +155,16 @@ class ScipModel:
         units = [float(power_of_two(size)) for size in sizes]
         largest = max([float(np.max(np.abs(p.q) * self.unit, initial=0.0)), *units])
         self.objective_unit = float(power_of_two(largest)) if largest > 0.0 else 1.0
-        self._columns()
-        for (columns, H), unit in zip(components, units, strict=True):
-            self._epigraph(columns, H, unit)
-        self.model.addObjoffset(p.c / self.objective_unit)
-        self._linear_rows()
-        self._quadratic_rows()
-        self._cones()
-        self._indicators()
-        self._special_ordered_sets()
+        with _collector_paused():
+            self._columns()
+            for (columns, H), unit in zip(components, units, strict=True):
+                self._epigraph(columns, H, unit)
+            self.model.addObjoffset(p.c / self.objective_unit)
+            self._linear_rows()
+            self._quadratic_rows()
+            self._cones()
+            self._indicators()
+            self._special_ordered_sets()
 
     # ---------------------------------------------------------------- columns
     def _columns(self) -> None:
@@ -159,17 +176,21 @@ class ScipModel:
                 raise _too_large(f"the bound of {p.column_names[j]}")
             self.relaxed |= -np.inf < low <= -INFINITE or INFINITE <= high < np.inf
         kind = np.where(p.binary, "B", np.where(p.integer, "I", "C")).tolist()
-        self.variables = [self._variable(*each) for each in zip(lower, upper, cost, kind, strict=True)]
+        each = zip(lower, upper, cost, kind, strict=True)
+        while some := list(islice(each, AT_ONCE)):
+            if self.deadline.passed:
+                raise OutOfTime
+            self.variables += [self._variable(*column) for column in some]
         self._terms = [Term(v) for v in self.variables]
 
     def _variable(self, low: float, high: float, obj: float = 0.0, vtype: str = "C") -> Any:
-        if self.deadline.passed:
-            raise OutOfTime
         lb, ub = low if low > -INFINITE else None, high if high < INFINITE else None
         return self.model.addVar(lb=lb, ub=ub, obj=obj, vtype=vtype)
 
     def _new(self, low: float, value: Any, obj: float = 0.0) -> Any:
         """Add a variable of ours; `value` gives it at a point of the program's columns."""
+        if self.deadline.passed:
+            raise OutOfTime
         self._made.append((self._variable(low, np.inf, obj), value))
         return self._made[-1][0]
 
