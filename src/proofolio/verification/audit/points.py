@@ -78,6 +78,12 @@ class Search(Bounding):
         return Relaxation(self.program)
 
     @property
+    def solved(self) -> int:
+        """How many linear programs were solved for bounds and points."""
+        made = [vars(self).get(name) for name in ("relaxation", "_drawn")]
+        return sum(relaxation.solved for relaxation in made if relaxation is not None)
+
+    @property
     def points(self) -> list[Floats]:
         """The points known of the whole model, in floating numbers."""
         return [*self._by_integers.values()]
