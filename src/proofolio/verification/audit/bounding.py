@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -30,6 +30,7 @@ __all__ = ["Answer", "Bounding", "Relaxation"]
 
 
 Freed = tuple[int, str]
+Boxes = Mapping[int, tuple[float, float]]
 
 # Bounds are made exact afterwards, so this decides how often that works and not whether they hold.
 TOLERANCE = 1e-9
@@ -44,6 +45,10 @@ NO_LIMIT = 2**31 - 1
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
+# Every solve otherwise factorises its last basis anew where a check of its own finds an error of 1e-8, a sixth of its
+# time; what comes out is checked in exact arithmetic here, and asked again from scratch where that fails.
+WARM = {"rebuild_refactor_solution_error_tolerance": -1.0}
+FRESH = {"rebuild_refactor_solution_error_tolerance": 1e-8}
 # scaling anew costs a few iterations after every change; it returns where something fails without it
 UNSCALED = {"simplex_scale_strategy": 0}
 SCALED = {"simplex_scale_strategy": 2}
@@ -62,17 +67,31 @@ class Answer:
         The optimum; infinite where there is none.
     duals : ndarray (m,) or None
         Multipliers of the rows, positive where upper sides push; for ``"infeasible"`` a Farkas vector.
-    x : ndarray (n,) or None
-        The optimal point.
     message : str
         The solver's own words when it failed.
+    point : function, optional
+        Reads the optimal point, which most who ask for a bound have no use for.
     """
 
     status: str
     value: float = math.inf
     duals: Floats | None = None
-    x: Floats | None = None
     message: str = ""
+    point: Callable[[], Floats] | None = None
+
+    @cached_property
+    def x(self) -> Floats | None:
+        """The optimal point, or None."""
+        return None if self.point is None else self.point()
+
+
+@dataclass(frozen=True, eq=False)
+class _Posed:
+    """What a question changed: the columns with costs, the side set free, and the columns' other bounds."""
+
+    columns: NDArray[np.int32]
+    freed: Freed | None
+    boxes: Boxes
 
 
 class Relaxation:
@@ -84,7 +103,8 @@ class Relaxation:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._linear = _loaded(program, OPTIONS | PRIMAL_SIMPLEX | UNSCALED)
+        self._linear = _loaded(program, OPTIONS | PRIMAL_SIMPLEX | UNSCALED | WARM)
+        self._posed = _Posed(np.zeros(0, dtype=np.int32), None, {})  # what HiGHS has beside the program
         self._discrete: Session | None = None
         self.solved = 0
 
@@ -98,10 +118,11 @@ class Relaxation:
         time_limit: float = math.inf,
         margin: float = 0.0,
         point_only: bool = False,
+        afresh: bool = False,
     ) -> Answer:
         """Maximise a linear body with one side set free and some columns given other bounds.
 
-        Everything is as before afterwards, except for the basis, from which the next question starts.
+        The next question starts from the last basis, and changes only what is not as in this one.
 
         Parameters
         ----------
@@ -117,21 +138,35 @@ class Relaxation:
             How far to stay from the sides of ranges and bounds, relative to their size.
         point_only : bool
             Whether a Farkas vector is of no use where nothing satisfies the question.
+        afresh : bool
+            Whether to forget the last basis.
         """
         at = np.asarray(columns, dtype=np.int32)
         if margin:
+            self._pose(np.zeros(0, dtype=np.int32), np.zeros(0), None, {}, math.inf)
             self._all_sides(margin)
-        self._change(self._linear, at, -np.asarray(values, dtype=float), freed, boxes or {}, cap)
         try:
-            answer = self._run(time_limit, point_only)
+            self._pose(at, -np.asarray(values, dtype=float), freed, boxes or {}, cap)
+            answer = Answer("failed") if afresh else self._run(time_limit, point_only)
             if answer.status == "failed":
                 answer = self._from_scratch(time_limit)
         finally:
-            self._restore(self._linear, at, freed, boxes or {})
             if margin:
+                self._pose(np.zeros(0, dtype=np.int32), np.zeros(0), None, {}, math.inf)
                 self._all_sides(0.0)
         self.solved += 1
         return answer
+
+    def _pose(
+        self, columns: NDArray[np.int32], cost: Floats, freed: Freed | None, boxes: Boxes, cap: float
+    ) -> None:
+        """Take back what the last question changed and this one does not, and change what this one does."""
+        last, session = self._posed, self._linear
+        same = boxes == last.boxes
+        left = last.columns if not np.array_equal(last.columns, columns) else columns[:0]
+        self._restore(session, left, last.freed, {} if same else last.boxes)
+        self._posed = _Posed(columns, freed, dict(boxes))
+        self._change(session, columns, cost, freed, {} if same else boxes, cap)
 
     def maximise_integer(
         self,
@@ -165,7 +200,7 @@ class Relaxation:
             x = session.point() if found else None
             bound = -math.inf if status == "infeasible" else -float(info.mip_dual_bound)
             value = -float(info.objective_function_value) if found else -math.inf
-            return Answer(status, value, None, x, session.message), bound
+            return Answer(status, value, None, session.message, None if x is None else lambda: x), bound
         finally:
             self._restore(session, at, freed, boxes)
 
@@ -179,7 +214,8 @@ class Relaxation:
         boxes: Mapping[int, tuple[float, float]],
         cap: float,
     ) -> None:
-        session.change_cost(columns, cost)
+        if columns.size:
+            session.change_cost(columns, cost)
         if freed is not None:
             i, side = freed
             low, high = float(self.program.row_lower[i]), float(self.program.row_upper[i])
@@ -198,7 +234,8 @@ class Relaxation:
         boxes: Mapping[int, tuple[float, float]],
     ) -> None:
         p = self.program
-        session.change_cost(columns, np.zeros(columns.size))
+        if columns.size:
+            session.change_cost(columns, np.zeros(columns.size))
         if freed is not None:
             i = freed[0]
             session.change_row(i, float(p.row_lower[i]), float(p.row_upper[i]))
@@ -219,7 +256,7 @@ class Relaxation:
         except SolverFailure:
             status = "failed"
         if status == "optimal":
-            return Answer(status, -session.value, -session.row_duals(), session.point())
+            return Answer(status, -session.value, -session.row_duals(), "", session.later_point())
         if status == "infeasible":
             return Answer(status, -math.inf, None if point_only else self._dual_ray())
         status = "failed" if status in ("either", "unknown") else status
@@ -228,11 +265,11 @@ class Relaxation:
     def _from_scratch(self, time_limit: float) -> Answer:
         """Try once more without the last basis, by the dual simplex method with its perturbations."""
         self._linear.forget()
-        self._linear.configure(DUAL_SIMPLEX | SCALED)
+        self._linear.configure(DUAL_SIMPLEX | SCALED | FRESH)
         try:
             return self._run(time_limit)
         finally:
-            self._linear.configure(PRIMAL_SIMPLEX | UNSCALED)
+            self._linear.configure(PRIMAL_SIMPLEX | UNSCALED | WARM)
 
     def _dual_ray(self) -> Floats | None:
         try:
@@ -278,8 +315,8 @@ def _loaded(program: Program, options: Mapping[str, Any], discrete: bool = False
     return session
 
 
-Boxes = Mapping[int, tuple[float, float]]
 INTEGRAL = 1e-6  # distance from an integer at which a column of a relaxation counts as one
+GROWN = 1e-7  # relative growth of a bound in becoming exact, beyond which it is asked for once more
 NEARLY = 1e-7  # violation of a row in a guess that no verdict rests on
 UNBOUNDED = (
     "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
@@ -367,11 +404,16 @@ class Bounding:
         seconds: float = math.inf,
         margin: float = 0.0,
         point_only: bool = False,
+        inactive: bool = False,
+        afresh: bool = False,
     ) -> Answer:
-        """Maximise the body over the rest of the relaxation with the binary at a value."""
-        held = _boxes(candidate, value, boxes)
+        """Maximise the body over the rest of the relaxation with the binary at a value.
+
+        Where the side is known to be `inactive`, never reached by what is left, it need not be set free.
+        """
+        held, freed = _boxes(candidate, value, boxes), None if inactive else candidate.freed
         return self.relaxation.maximise(
-            candidate.columns, candidate.values, candidate.freed, held, cap, seconds, margin, point_only
+            candidate.columns, candidate.values, freed, held, cap, seconds, margin, point_only, afresh
         )
 
     def prove(
@@ -415,7 +457,8 @@ class Bounding:
 
     def by_lp(self, candidate: Candidate, finding: Finding, seconds: float) -> Answer:
         """Sharpen a finding by the linear program with the binary off."""
-        answer = self.solve(candidate, candidate.off, seconds=seconds)
+        ends, inactive = time.perf_counter() + seconds, finding.top < candidate.loose
+        answer = self.solve(candidate, candidate.off, seconds=seconds, inactive=inactive)
         if answer.status in ("limit", "failed"):
             said = (
                 "the time limit was reached"
@@ -429,6 +472,12 @@ class Bounding:
                 finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
+        if proof is None or _misses(proof, answer):
+            left = max(ends - time.perf_counter(), 1e-3)
+            again = self.solve(candidate, candidate.off, seconds=left, afresh=True)
+            better = self.prove(candidate, candidate.off, again)
+            if better is not None and (proof is None or better.bound < proof.bound):
+                answer, proof = again, better
         if proof is None:
             what = "that nothing satisfies the rest" if answer.status == "infeasible" else "of its bound"
             finding.reason = f"no proof {what} was found in exact arithmetic"
@@ -495,6 +544,11 @@ def _most(forms: Sequence[Form], lower: Floats, upper: Floats) -> Fraction | Non
             a = as_decimal(float(q))
             total += max(a * c for c in corners)
     return total
+
+
+def _misses(proof: Certified, answer: Answer) -> bool:
+    """Whether a proved bound is worse than what the solver reached: its multipliers are not quite the best."""
+    return answer.status == "optimal" and float(proof.bound) - answer.value > GROWN * max(1.0, abs(answer.value))
 
 
 def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:

@@ -41,6 +41,7 @@ FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
 FIRST_SECONDS = 10.0  # for the first point of the whole model
 WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
+TURNED = 4  # known points in which one binary alone is turned
 STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 
@@ -91,6 +92,31 @@ class Search(Bounding):
     def shown(self, column: int, value: int) -> bool:
         """Whether an exact point of the whole model is known in which a binary has a value."""
         return bool(self._shown[value, column])
+
+    def show(self, column: int, value: int, seconds: float) -> bool:
+        """Look for an exact point of the whole model in which a binary has a value.
+
+        A known point is tried with this binary alone turned, then a point of the relaxation with its integers rounded.
+        """
+        for x in self.points[: -TURNED - 1 : -1]:
+            turned = x.copy()
+            turned[column] = value
+            if self._shows(turned):
+                return True
+        nothing = np.zeros(0, dtype=np.int32)
+        held = {column: (float(value), float(value))}
+        answer = self._drawn.maximise(nothing, np.zeros(0), None, held, time_limit=seconds, point_only=True)
+        if answer.status != "optimal" or answer.x is None:
+            return False
+        rounded = self._rounded_by_locks(answer.x)
+        return rounded[column] == value and self._shows(rounded)
+
+    def _shows(self, x: Floats) -> bool:
+        """Whether a point is one of the whole model, exactly; its binaries then are known to have their values."""
+        if not self._near(x, None, {}) or whole_point(self.program, self.exact, x, None, {}) is None:
+            return False
+        self._shown |= [x == 0, x == 1]
+        return True
 
     # ------------------------------------------------------------ many candidates
     def watch(self, candidates: Sequence[Candidate], findings: Sequence[Finding]) -> None:
