@@ -29,12 +29,12 @@ from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.solvers.limits import one_blas_thread
-from proofolio.verification.audit.bounding import Answer
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import FINER_PULL, Search
+from proofolio.verification.audit.relaxation import Answer
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
     Finding,

@@ -2,8 +2,8 @@
 
 Forcing: nothing satisfies the rest of the model with the binary off. Dead: nothing satisfies the row with the binary
 on, though the rest of the model has points, as when an if-then is written the wrong way round. Exact points rule both
-out: a few do for most switches, or known ones with this switch alone turned, or a point of the relaxation rounded; where
-none is known a tree proves that there is none, or comes upon one.
+out: a few do for most switches, or known ones with this switch alone turned, or a point of the relaxation rounded;
+where none is known a tree proves that there is none, or comes upon one.
 """
 
 from __future__ import annotations

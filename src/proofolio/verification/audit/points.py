@@ -21,8 +21,9 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
-from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding, Relaxation
+from proofolio.verification.audit.bounding import INTEGRAL, Bounding
 from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.relaxation import Answer, Relaxation
 from proofolio.verification.audit.verdicts import CLOSE, Finding
 from proofolio.verification.certified.maximum import Maxima
 from proofolio.verification.exact.points import Nearness, exact_point
