@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.growth import command, main, portfolio_jobs, program_jobs
+from benchmarks.growth.fitting import fitted
+from benchmarks.growth.measuring import Job, Limits, Part, Stopped, Task, Verdict, judged, measured
+from benchmarks.growth.page import growth_page
+from benchmarks.growth.record import exponents_table, markdown, points_table, record_of
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from benchmarks.growth import command, main, portfolio_jobs, program_jobs  # noqa: E402
-from benchmarks.growth.fitting import fitted  # noqa: E402
-from benchmarks.growth.measuring import Job, Limits, Part, Stopped, Task, Verdict, judged, measured  # noqa: E402
-from benchmarks.growth.page import growth_page  # noqa: E402
-from benchmarks.growth.record import exponents_table, markdown, points_table, record_of  # noqa: E402
-
 SIZES = (5, 10, 20, 50, 100, 200)
 LIMITS = Limits(run=5.0, curve=20.0, settled=0.0)
 RESULTS = ROOT / "benchmarks" / "results" / "growth"
