@@ -98,7 +98,7 @@ def exponents_table(job: Mapping[str, Any]) -> Table:
         right = right_points(curve)
         last = right[-1] if right else None
         common = [point for point in right if point["size"] in ours]
-        times = f"{common[-1]['seconds'] / ours[common[-1]['size']]:.2g}" if common else ""
+        times = figure(common[-1]["seconds"] / ours[common[-1]["size"]]) if common else ""
         if common and common[-1] is not last:
             times += f" at {common[-1]['size']}"
         fit, remembered = (None if curve[what] is None else Fit(**curve[what]) for what in ("time", "memory"))
