@@ -38,7 +38,8 @@ MARKS, DASHES = "os^Dv", ("-", "--", "-.", ":", (0, (6, 2, 1, 2)))
 MOST = 6  # labels of an axis
 APART = 0.055  # of the height, between marks of curves that stopped at one size
 STYLE = (
-    "<style>table.growth th{white-space:normal;vertical-align:bottom}table.growth td{padding-right:9px}"
+    "<style>table.growth th{white-space:normal;vertical-align:bottom}"
+    "@media screen and (min-width:900px){table.growth td{padding-right:9px}}"
     "table.growth td:last-child{white-space:normal;min-width:13em;overflow-wrap:anywhere}"
     "@media screen and (max-width:899px){table.dense td:empty{display:none}}"
     "details{margin:6px 0}summary{cursor:pointer;color:var(--muted);font-size:.92rem}</style>"

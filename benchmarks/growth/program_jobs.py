@@ -137,7 +137,7 @@ _COUPLED: dict[str, Callable[[pf.RegimeSwitching], Any]] = {
 
 
 def _switching(T: int, R: int, work: Callable[[pf.RegimeSwitching], Any]) -> Task:
-    return _programmed(pf.random_instance(5, T, R), work)
+    return _programmed(pf.random_instance(5, T, R, varying=True), work)
 
 
 def _coupled(work: Callable[[pf.RegimeSwitching], Any], T: int) -> Task:
