@@ -73,3 +73,21 @@ def test_a_constant_is_written_and_one_that_is_missing_is_named(tmp_path):
     assert Path(module.__file__).read_text(encoding="utf-8") == "OTHER = 7\nFEW = 18  # why\n"
     with pytest.raises(SystemExit, match="NONE"):
         replaced(module, "NONE", 1)
+
+
+@pytest.mark.skipif(not compiled.active(), reason="it builds machine code")
+def test_a_constant_in_machine_code_is_forced_in_processes_of_their_own(tmp_path):
+    choice = next(each for each in CHOICES if each.built)
+    before = getattr(choice.module, choice.constant)
+    log = tmp_path / "seen"
+
+    def make(size):
+        def job():
+            with log.open("a", encoding="utf-8") as file:
+                file.write("first\n" if size <= getattr(choice.module, choice.constant) else "then\n")
+
+        return job
+
+    timed(choice._replace(make=make), 20, step_sizes.without_machine_code, 0.0)
+    assert set(log.read_text(encoding="utf-8").split()) == {"first", "then"}
+    assert getattr(choice.module, choice.constant) == before
