@@ -234,7 +234,7 @@ def measured(job: Job, solver: str, sizes: Sequence[int], limits: Limits) -> Cur
 
 def _crowded() -> float:
     """Return how many times longer than on a quiet machine CPU seconds take."""
-    return max(1.0, 1.5 * os.getloadavg()[0] / cores())
+    return min(5.0, max(1.0, 1.5 * os.getloadavg()[0] / cores()))
 
 
 def judged(curves: Sequence[Curve], tolerance: float, *, same: bool = False) -> list[Curve]:
