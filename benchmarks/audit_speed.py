@@ -169,21 +169,18 @@ class Beside(NamedTuple):
     same: bool
 
 
-def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
-    """Compute the M's of one model by gdp.mbigm, and those of its gdp.bigm form by the audit.
-
-    Of gdp.mbigm only the calculation of M's is timed, not the rest of the transformation.
-    """
-    model, theirs_seconds = build(), 0.0
+def mbigm_values(model: pyo.ConcreteModel) -> tuple[list[float], float]:
+    """Transform a model by gdp.mbigm: its M's, and the CPU seconds of calculating them, not those of the rest."""
+    seconds = 0.0
     calculate = multiple_bigm._calc_M
 
     def timed(*arguments: object) -> object:
-        nonlocal theirs_seconds
+        nonlocal seconds
         started = time.process_time()
         try:
             return calculate(*arguments)
         finally:
-            theirs_seconds += time.process_time() - started
+            seconds += time.process_time() - started
 
     multiple_bigm._calc_M = timed
     try:
@@ -193,7 +190,15 @@ def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
         )
     finally:
         multiple_bigm._calc_M = calculate
-    theirs = [max(float(upper), 0.0) for _, upper in transformation.get_all_M_values(model).values()]
+    return [max(float(upper), 0.0) for _, upper in transformation.get_all_M_values(model).values()], seconds
+
+
+def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
+    """Compute the M's of one model by gdp.mbigm, and those of its gdp.bigm form by the audit.
+
+    Of gdp.mbigm only the calculation of M's is timed, not the rest of the transformation.
+    """
+    theirs, theirs_seconds = mbigm_values(build())
     loose = build()
     pyo.TransformationFactory("gdp.bigm").apply_to(loose, bigM=1e4)
     opened = open_model(loose)
