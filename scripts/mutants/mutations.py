@@ -2,7 +2,8 @@
 
 Mistakes are made in the syntax tree and written back into the text, so that the lines of a mutant are those of the
 module. What no answer depends on is left alone: texts and what is raised, annotations, docstrings, how objects are
-shown, and the questions for the time (`check_time`), which the tests of time limits answer for.
+shown, whether `zip` insists on equal lengths, and the questions for the time (`check_time`), which the tests of time
+limits answer for.
 """
 
 from __future__ import annotations
@@ -124,6 +125,8 @@ def _changes(node: ast.AST, function: str, statement: range | None, returns: str
     if isinstance(node, ast.ClassDef):
         for child in node.body:
             yield from _changes(child, f"{function}.{node.name}" if function else node.name, None)
+        return
+    if isinstance(node, ast.keyword) and node.arg == "strict":
         return
     if isinstance(node, ast.stmt):
         if _is_silent(node):
