@@ -221,7 +221,7 @@ def test_the_step_divides_every_value_of_the_objective():
         ({}, {0}, None),
     ):
         assert replace(program, linear=linear, integer=frozenset(integer), matrix={}).step == step
-    assert replace(program, matrix={(0, 0): F(2)}, linear={}).step is None
+    assert replace(program, matrix={(0, 0): F(2)}, linear={0: F(4)}, integer=frozenset({0})).step is None
 
 
 def test_a_point_holds_where_all_of_it_does():
@@ -270,6 +270,12 @@ def test_branches_of_a_box_leave_out_only_what_has_no_integers():
     upward = replace(program, system=replace(system, upper=(None,)))
     assert proved_bound(upward, (), (Branch(0, 7, 1, 2), leaf, leaf)) == 1
     assert proved_bound(upward, (), (Branch(0, 7, 1, 9), leaf, leaf)) is None
+    # x >= 3 by a row alone: nothing is at most 1, and what is above is at least 2 by the branch
+    row = replace(
+        half_line, linear={0: F(1)}, system=System(({0: F(1)},), (F(3),), (None,), (None,), (None,))
+    )
+    empty = Leaf({0: F(-1)}, True)
+    assert proved_bound(row, (), (Branch(0, 1, 1, 2), empty, leaf)) == 2
     # continuous: no branch at all
     assert proved_bound(replace(program, integer=frozenset()), (), (Branch(0, 1, 1, 2), leaf, leaf)) is None
     assert proved_bound(program, (), (Branch(0, F(1, 2), 1, 2), leaf, leaf)) is None
@@ -303,6 +309,17 @@ def test_sums_of_integers_are_split_without_a_gap():
     assert proved_bound(low, (), (Split({0: 1, 1: 1}, 1, 1, 2), Leaf({0: F(-1), 1: F(2)}, True), above)) == 2
 
 
+def test_a_split_at_a_fraction_would_leave_an_integer_out():
+    """y <= x and y <= 2 - x: y is 1 at x = 1, between x <= 1/2 and x >= 3/2."""
+    rows = ({1: F(1), 0: F(-1)}, {1: F(1), 0: F(1)})
+    program = ExactProgram(
+        System(rows, (None,) * 2, (F(0), F(2)), (F(0),) * 2, (F(2),) * 2), frozenset({0}), {1: F(-1)}
+    )
+    leaves = Leaf({0: F(1), 2: F(1)}, False), Leaf({1: F(1), 2: F(-1)}, False)
+    assert proved_bound(program, (), (Split({0: 1}, 0, 1, 2), *leaves)) == -1
+    assert proved_bound(program, (), (Split({0: 1}, F(1, 2), 1, 2), *leaves)) is None
+
+
 def test_a_cut_counts_where_a_tree_proves_it():
     system = System(({0: F(2), 1: F(2)},), (None,), (F(3),), (F(0),) * 2, (F(2),) * 2)
     program = ExactProgram(system, frozenset({0, 1}), {0: F(-1), 1: F(-1)})
@@ -328,6 +345,10 @@ def test_a_cut_counts_where_a_tree_proves_it():
     assert both.system.upper == (F(3, 2), 2)
     assert both.system.lower == (0, 0)
     assert strengthened(program, (replace(down, side=F(-1)),)) is None
+    half, loose = Cut({0: F(1, 2)}, F(1), down.nodes), replace(down, side=F(1))
+    both = strengthened(program, (half, loose))
+    assert both is not None
+    assert (both.system.lower, both.system.upper) == ((0, F(-1, 2)), (2, 2))
     # of an empty system everything holds
     nothing = replace(program, system=replace(system, high=(F(-1),)))
     anything = Cut({0: F(1), 1: F(1)}, F(-5), (Leaf({0: F(1)}, True),))
@@ -366,6 +387,12 @@ def test_rows_with_two_sides_or_none_and_curves_that_are_none_have_no_tangents()
         program = ExactProgram(box, frozenset(), {0: F(1)}, {}, F(0), (row,))
         assert proved_bound(program, (), leaf) == -1
         assert proved_bound(program, (Tangent(0, {}),), leaf) is None
+    curve = {(0, 0): F(2), (0, 1): F(1), (1, 0): F(1), (1, 1): F(1)}
+    row = QuadraticRow(curve, {}, None, F(1))
+    plane = ExactProgram(
+        System((), (), (), (F(-1),) * 2, (F(1),) * 2), frozenset(), {0: F(1)}, {}, F(0), (row,)
+    )
+    assert proved_bound(plane, (Tangent(0, {}),), leaf) == -1
     straight = ExactProgram(box, frozenset(), {0: F(1)})
     assert proved_bound(straight, (Tangent(None, {}),), leaf) is None  # no curve, no column of its own
 

@@ -169,6 +169,9 @@ def test_basic_multipliers_are_on_independent_rows_and_bounds():
         c = {j: F(rng.randint(-2, 2)) for j in range(n) if rng.random() < 0.7}
         y = {i: F(rng.randint(-2, 2)) for i in range(m) if rng.random() < 0.8}
         dense = [[row.get(j, F(0)) for j in range(n)] for row in system.rows]
+        for j in range(n):
+            if rng.random() < 0.6:  # nothing is left to the bound of the column
+                c[j] = sum((y.get(i, F(0)) * dense[i][j] for i in range(m)), F(0))
         left = [
             c.get(j, F(0)) - sum((y.get(i, F(0)) * dense[i][j] for i in range(m)), F(0)) for j in range(n)
         ]

@@ -96,6 +96,9 @@ def test_equations_that_may_stay_unsolved_give_way_to_the_others():
     assert solve_exactly(x_is, frozenset({0})) == {0: 2}
     assert solve_exactly(x_is, frozenset({1})) == {0: 1}
     assert solve_exactly([*x_is, ({1: one}, two)], frozenset({1})) == {0: 1, 1: 2}
+    # also where they were changed on the way: y = 2 after x = 1 gives way to y = 3
+    changed = [({0: one}, one), ({0: one, 1: one}, F(3)), ({0: one, 1: one}, F(4))]
+    assert solve_exactly(changed, frozenset({1})) == {0: 1, 1: 3}
     # both may go unsolved, but what does not contradict is solved
     assert solve_exactly([({0: one, 1: one}, two), ({1: two}, one)], frozenset({0, 1})) == {
         0: F(3, 2),
@@ -199,6 +202,8 @@ def test_rays_are_the_directions_of_what_has_no_end():
     assert points == [(0,)]
     assert {r[0] > 0 for r in rays} == {True, False}
     assert generators([((F(0),), F(-1))], 1)[0] == []  # 0 <= -1
+    assert generators([], 0) == ([()], [])
+    assert generators([((), F(-1))], 0)[0] == []
 
 
 def test_points_and_rays_are_all_of_an_unbounded_polyhedron_and_nothing_else():

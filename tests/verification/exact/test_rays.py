@@ -72,6 +72,9 @@ def test_nothing_is_curved_along_a_direction():
     assert (
         falls_for_ever(replace(program, matrix={(0, 1): F(1), (1, 0): F(1)}), {0: F(1)}) is False
     )  # Pd moves y
+    leaning = {(0, 0): F(4), (0, 1): F(-2), (1, 0): F(-2), (1, 1): F(1)}  # (2x - y)^2 / 2
+    assert falls_for_ever(replace(program, matrix=leaning), {0: F(1), 1: F(2)})
+    assert falls_for_ever(replace(program, matrix=leaning), {0: F(2), 1: F(1)}) is False
     for matrix, linear, right in (
         (flat, {}, True),
         (bent, {}, False),
