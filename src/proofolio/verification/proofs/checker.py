@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from proofolio.verification.exact.certificate import (
     NUMBERS,
+    UNREADABLE,
     Row,
     System,
     Undecidable,
@@ -82,15 +83,7 @@ def _answer(check: Callable[[], None]) -> Recheck:
         return Recheck(False, f"the certificate fails: {wrong}")
     except TimeIsUp:
         raise
-    except (
-        KeyError,
-        IndexError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ZeroDivisionError,
-        Undecidable,
-    ) as error:
+    except (*UNREADABLE, Undecidable) as error:
         return Recheck(False, f"the certificate cannot be read: {type(error).__name__}: {error}")
     return Recheck(True)
 
