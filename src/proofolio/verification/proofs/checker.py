@@ -154,6 +154,7 @@ def _proved(statement: Statement, document: Mapping[str, Any]) -> None:
     found = parts(statement)
     _require(len(found) == len(document["parts"]), "it has another number of parts")
     delta, total = Fraction(0), document["total"]
+    _require(total is None or isinstance(total, bool), "total is neither true, false nor unknown")
     for part, proof in zip(found, document["parts"], strict=True):
         _require(len(proof["sound"]) == len(part.entries), "an entry has no soundness proof")
         for entry, tree in enumerate(proof["sound"]):
@@ -174,7 +175,6 @@ def _proved(statement: Statement, document: Mapping[str, Any]) -> None:
         # the parts do not say what atoms stand for, so a point of theirs need not be true
         _require(not statement.atoms, "a point without outputs says nothing beside quadratic parts")
         _without_output(found, document["gap"])
-    _require(total in (True, False, None), "total is neither true, false nor unknown")
 
 
 def _outside(part: Statement, question: Question, tree: Mapping[str, Any]) -> Fraction:
