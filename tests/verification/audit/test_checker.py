@@ -110,6 +110,11 @@ def drawn_rows():
         yield Row(
             rng.choice((-2, -1, 1, 3)), rng.choice((-9, -4, -1, 1, 2, 5)), rng.randint(-4, 9), box, side
         )
+    yield Row(1, HALF, 4, (0, 4), "upper")
+    yield Row(1, -HALF, 4, (0, 4), "lower")
+    yield Row(1, 0, 4, (0, 4), "upper")  # an M of zero, and zero is needed
+    yield Row(1, 0, 4, (0, 3), "upper")
+    yield Row(1, -4, 2, (0, 2), "upper")  # with y on, x reaches the side
     # needed M of 4, and M around it
     for M, side, flip in itertools.product(
         (3, 4, F(403, 100), F(404, 100), F(405, 100), 5), ("upper", "lower"), (0, 1)
@@ -286,6 +291,7 @@ def test_the_units_that_a_term_lends_are_limited():
     assert found(large, 4 * term)
     assert not found(large, 5 * term)
     assert not found(large, 5 * unit, half=F(1))  # integers times integers lend nothing
+    assert found(F(515, 2), 4 * F(ulp(257.5)), half=F(1))
     huge = F(2**40) + 1
     assert found(huge, 4 * 1024 * unit)
     assert not found(huge, 4 * 1024 * unit + unit)
@@ -328,6 +334,11 @@ def test_redundant_may_be_that_nothing_is_left_where_the_row_is_on():
     assert "with the binary on" in check(book, entry | {"empty_on": 1}).reason
     assert "with the binary on" in check(book, entry | {"multipliers_on": {}}).reason
     assert not check(FOUR.book, entry | {"multipliers_on": {}, "bound_on": "0"}).ok
+    # what is left there is nothing, however large the bound: on, x <= -3, and a fifth of s proves it
+    rows["r"] = ({0: F(1), 1: F(-4)}, None, F(-3))
+    below = system(rows, [(F(0), F(0)), (F(0), F(1))])
+    fifth = {"bound": "0", "multipliers": {}, "multipliers_on": {"1": "1/5"}, "bound_on": "-1"}
+    assert check(below, entry | fifth).ok
     short = book | {"rows": [book["rows"][0] | {"terms": [[0, "1"], [1, "-3"]]}, book["rows"][1]]}
     assert "never binds" in check(short, entry | {"big_m": "3"}).reason
 
@@ -340,7 +351,7 @@ def test_a_tree_proves_what_multipliers_do_not():
         "s": ({0: F(1), 2: F(-2)}, None, F(0)),
         "half": ({2: F(2)}, None, F(3)),
     }
-    book = system(rows, [(F(0), F(9)), (F(0), F(1)), (F(0), F(5))], (1, 2))
+    book = system(rows, [(F(1), F(9)), (F(0), F(1)), (F(0), F(5))], (1, 2))
     tree = written_tree((Branch(2, 1, 1, 2), Leaf({1: F(1)}, False), Leaf({2: F(1)}, True)))
     entry = Row(1, -2, 0, (0, 2), "upper").entry("tight")
     del entry["multipliers"]
@@ -389,6 +400,8 @@ def test_certificates_are_of_candidates_and_candidates_have_certificates():
     # a certificate that does not hold is not said twice
     (wrong,) = found([side], [sealed | {"digest": "0"}])
     assert wrong.reason == "its fields are not those that were saved"
+    (stranger,) = found([], [sealed | {"digest": "0"}])
+    assert stranger.reason == "its fields are not those that were saved"
 
 
 def test_the_declaration_is_that_of_the_candidate():
@@ -396,6 +409,10 @@ def test_the_declaration_is_that_of_the_candidate():
     for verdict, declared in (("binding", False), ("invalid", True)):
         entry = row.entry(verdict)
         assert check(row.book, entry).ok
-        assert "declared otherwise" in check(row.book, entry, {"declared": not declared}).reason
+        swapped = check(row.book, entry, {"declared": not declared})
+        assert not swapped.ok
+        assert "declared otherwise" in swapped.reason
+        without = {key: value for key, value in entry.items() if key not in ("point", "reached")}
+        assert check(row.book, without).reason == "its point is not cut off"
         other = entry | {"declared": not declared}
         assert "does not fit its declaration" in check(row.book, other).reason

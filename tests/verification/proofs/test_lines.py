@@ -94,7 +94,9 @@ def test_no_value_of_a_form_lies_outside_its_interval():
     assert met > 50
 
 
-@pytest.mark.parametrize(("lower", "upper"), [((None, 0), (1, 1)), ((0, 0), (1, None)), ((0, None), (1, 1))])
+@pytest.mark.parametrize(
+    ("lower", "upper"), [((None, 0), (1, 1)), ((0, 0), (1, None)), ((0, None), (1, 1)), ((0, 0), (None, 1))]
+)
 def test_a_form_without_a_bound_has_no_interval(lower, upper):
     assert interval({(0, 1): F(1)}, lower, upper) is None
     assert interval({(0, 0): F(1), (1, 1): F(1)}, lower, upper) is None
@@ -184,6 +186,11 @@ def test_a_form_close_to_a_known_one_is_that_and_a_rest():
     assert edge.near_terms({(0, 0): F(2), (1, 1): F(2, 10**6) + F(1, 10**12)}) == {-3: 2}
     assert edge.near_terms({(0, 0): F(2)}) == {-1: 2}
     assert edge.near_terms({(0, 0): F(2), (0, 1): F(0)}) == {-1: 2}
+    uneven = Atoms(2)
+    uneven.terms({(1, 1): F(5)})
+    uneven.terms({(0, 0): F(1), (1, 1): F(100)})
+    rest = {(0, 0): F(1), (1, 1): F(100), (0, 1): F(1, 20000)}
+    assert uneven.near_terms(rest) == {-2: 100, -3: 1}
     # what is a known form by another factor is that atom, not one and a rest
     assert edge.near_terms({(0, 0): F(8)}) == {-1: 8}
     assert edge.near_terms({}) == {}
@@ -196,6 +203,24 @@ def test_a_rest_that_is_a_known_atom_adds_to_it():
     assert row == {-1: 1, -2: 1}
     written_out = sum((a * atoms.forms[-1 - j][0, 0] for j, a in row.items()), F(0))
     assert written_out == F(1) + F(1, 10**8)
+
+
+def test_a_rest_that_is_the_known_form_adds_to_it():
+    atoms = Atoms(1)
+    atoms.terms({(0, 0): F(10**7)})
+    assert atoms.near_terms({(0, 0): F(10**7) + 1}) == {-1: 10**7 + 1}
+    several = Atoms(2)
+    several.terms({(1, 1): F(1)})
+    several.terms({(0, 0): F(10**7)})
+    assert several.near_terms({(0, 0): F(10**7) + 1}) == {-2: 10**7 + 1}
+
+
+def test_atoms_that_do_not_make_up_a_form_are_noticed():
+    atoms = Atoms(2)
+    form = {(0, 0): F(1), (1, 1): F(2)}
+    atoms.terms(form)
+    with pytest.raises(Undecidable, match="not the sum of its atoms"):
+        atoms._confirmed({-1: F(2)}, {(0, 0): F(1), (1, 1): F(3)})
 
 
 # ------------------------------------------------------------------ sizes beside quadratic parts
@@ -232,6 +257,7 @@ def test_every_side_of_every_quadratic_row_counts_and_straight_ones_do_not():
     sizes = CurvedSizes.of([SQUARE], (F(-1),) * 3, (F(1),) * 3, lines)
     assert sizes.curved == 3000
     assert sizes.straight == 3000
+    assert sizes.sizes == {2: 2}  # a box within one counts as one
     none = CurvedSizes.of([SQUARE], (F(-1),) * 3, (F(1),) * 3, lines[1:])
     assert none.curved is None
     assert none.straight is None
@@ -250,6 +276,10 @@ def test_columns_that_are_only_linear_move_the_limit():
     shut = (F(-9), F(-9), F(0), F(0)), (F(9), F(9), F(99), F(0))
     assert CurvedSizes.of([SQUARE], *shut, [line]).curved == 1000  # N = 3, rho = 3/2
     assert CurvedSizes.of([SQUARE], *shut, [Line({2: F(1)}, None, F(0))]).curved == 0
+    both = CurvedSizes.of(
+        [SQUARE], *((*ends, F(0)) for ends in shut), [Line({2: F(1), 3: F(1, 2), 4: F(3)}, None, F(0))]
+    )
+    assert both.curved == 1000  # N = 3
 
 
 def test_a_form_with_a_flat_direction_has_its_own_limit():
@@ -271,6 +301,9 @@ def test_room_for_a_row_is_measured_by_its_largest_coefficient():
     assert sizes.most({0: F(3), 1: F(-40)}, columns) == 4000 * 10  # columns count for at most one
     assert sizes.most({0: F(-30), 1: F(8)}, columns) == 4000 * 30
     assert sizes.most({}, columns) is None
+    two = CurvedSizes.of([SQUARE, Atom(3, ((0, 0, F(1)),))], (F(-1),) * 4, (F(1),) * 4, [line])
+    assert two.most({2: F(3), 3: F(-7)}, (*columns, F(1))) == 4000 * 7
+    assert two.most({2: F(3), 3: F(-5)}, (*columns, F(1))) == 4000 * 6
     free = CurvedSizes.of([SQUARE], (F(-1),) * 3, (F(1),) * 3, [])
     assert free.most({2: F(3)}, columns) is None
     assert free.most({0: F(3)}, columns) is None
@@ -292,6 +325,8 @@ def test_rows_of_a_form_and_its_rest_are_moved_by_rounded_roots():
     whole = CurvedSizes.of([SQUARE, Atom(3, ((0, 0, F(1)),))], (F(-1),) * 4, (F(1),) * 4, [])
     assert whole.whole == frozenset({2, 3})
     assert whole.roots({2: F(1), 3: F(1)}) == 0
+    half = Atom(3, ((0, 0, F(1)), (1, 1, F(1, 2))))
+    assert CurvedSizes.of([SQUARE, half], (F(-1),) * 4, (F(1),) * 4, []).whole == frozenset({2})
     mixed = CurvedSizes.of([SQUARE, Atom(3, ((0, 0, F(1, 3)),))], (F(-1),) * 4, (F(1),) * 4, [])
     assert mixed.roots({2: F(1), 3: F(1)}) > 0
 

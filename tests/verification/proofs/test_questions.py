@@ -29,6 +29,7 @@ from proofolio.verification.proofs.questions import (
 from proofolio.verification.proofs.statement import Statement, facets
 
 F = Fraction
+HALF = F(1, 2)
 
 
 def unit(number):
@@ -164,6 +165,22 @@ def test_the_total_question_is_about_the_box_of_the_inputs():
     assert second == ()  # some v is between 1 and 4
 
 
+def test_what_says_nothing_is_no_facet():
+    """0 = 0 and 0 <= 1/2 are left out, 0 <= -1/2 is not; a row without sides is none."""
+
+    def rows(low, high):
+        return [
+            Line({3: F(1), 0: F(-1)}, F(0), F(0)),
+            Line({3: F(2), 0: F(-2)}, low, high),
+            Line({3: F(1)}, None, None),
+        ]
+
+    assert projected(PART, rows(F(0), F(0))) == ()
+    assert projected(PART, rows(None, HALF)) == ()
+    (never,) = projected(PART, rows(None, -HALF))
+    assert (never.terms, never.limit) == ({}, -HALF)
+
+
 def test_a_projection_that_grows_is_undecidable(monkeypatch):
     lines = [Line({3: F(s), 0: F(k)}, None, F(1)) for k in range(4) for s in (1, -1)]
     assert len(projected(PART, lines)) == 15  # and 0 <= 2, which says nothing
@@ -259,6 +276,7 @@ def test_the_corners_of_a_cell():
     corners = {(x, y, v) for x, y, v in (tuple(p[j] for j in (0, 1, 3)) for p in points)}
     assert corners == {(-2, 1, -2), (-2, 1, 3), (2, 1, 2), (2, 1, 3)}
     assert all(set(p) == {0, 1, 3} for p in points)
+    assert max(p[3] for p in cell_generators(PART, lines, {2: F(2)})[0]) == 4
     points, rays = cell_generators(PART, lines[::2], {2: F(0)})
     assert {p[3] for p in points} == {-2, 2}  # outputs have no bounds here
     assert len(rays) == 1

@@ -67,6 +67,7 @@ def test_columns_by_what_they_are():
         (F(1, 2), F(2), [1, 2]),
         (F(4), F(4), [4]),
         (F(2), F(1), []),
+        (F(-5, 2), F(-1, 2), [-2, -1]),
     ],
 )
 def test_the_values_of_an_integer_are_those_within_its_bounds(low, high, values):
@@ -104,6 +105,7 @@ def test_the_size_of_a_row_is_how_far_its_terms_reach():
     assert STATEMENT.scale({0: F(2), 2: F(-5), 1: F(100)}) == 6
     assert STATEMENT.scale({0: F(2), 3: F(50)}) == F(11, 5)  # how far w reaches is not known
     assert STATEMENT.scale({3: F(-50)}) == 50
+    assert STATEMENT.scale({3: F(-50), 4: F(1000)}) == 50
     assert STATEMENT.scale({1: F(-7), 4: F(3)}) == 7  # integers alone
     assert STATEMENT.scale({}) == 1
 
@@ -168,6 +170,8 @@ def test_the_program_is_relaxed_by_the_rounding_of_its_rows_and_bounds():
     assert excused.low[2] == 0 - third - 2 * 7 * unit(1.1)
     assert excused.upper[:2] == STATEMENT.upper[:2]
     assert excused.upper[3] == relaxed.upper[3]
+    second = replace(STATEMENT, entries=((MEANING[0][1],),))
+    assert second.excused.upper[2] == 3 + unit(0.1)  # of a row of 2 v
 
 
 def test_a_statement_survives_its_document():
@@ -246,6 +250,9 @@ def test_bounds_follow_from_one_row_after_the_other():
     assert (low, high) == ([None, -1], [17, 5])
     low, high = narrowed([Line({0: F(1), 1: F(-3)}, F(2), None)], [None, F(-1)], [None, F(5)])
     assert (low, high) == ([-1, -1], [None, 5])
+    # of one side two ends are missing, of the other none
+    low, high = narrowed([Line({0: F(1), 1: F(1)}, F(0), F(5))], [None, None], [F(1), F(2)])
+    assert (low, high) == ([-2, -1], [1, 2])
     # an end that rows contradict stays within the other one
     assert narrowed([Line({0: F(2)}, None, F(-8))], [F(1)], [F(3)]) == ([1], [1])
     assert narrowed([Line({0: F(-2)}, None, F(-8))], [F(1)], [F(3)]) == ([3], [3])
@@ -281,6 +288,8 @@ def test_in_a_cell_the_bounds_of_inputs_lend_as_well():
     assert lent_in_cell(ROOMS, SYSTEM, {1: F(6)}, {}) == 0  # 5 is an integer
     assert lent_in_cell(ROOMS, SYSTEM, {0: F(3), 1: F(2)}, {0: F(2)}) == 4 + 2 * unit(0.7)
     assert lent_in_cell(ROOMS, SYSTEM, {0: F(1), 1: F(1)}, {0: F(2), 1: F(-1)}) == 0
+    double = replace(SYSTEM, rows=({0: F(2), 1: F(1)}, *SYSTEM.rows[1:]))
+    assert lent_in_cell(ROOMS, double, {0: F(7), 1: F(3)}, {0: F(3)}) == 6 + 2 * unit(0.7)
     fixed = replace(SYSTEM, fixed={0: F(1, 10)})
     assert lent_in_cell(ROOMS, fixed, {0: F(4)}, {}) == 0
     free = replace(SYSTEM, upper=(None, F(5)))
@@ -333,6 +342,10 @@ def test_parts_share_no_column_and_keep_their_rows_and_entries():
     assert second.rows == (Line({1: F(1), 0: F(-1)}, None, F(5)),)
     assert second.entries == (((Line({1: F(1)}, None, F(8)),),),)
     assert first.given_sizes is None
+    rows_only = replace(statement, entries=statement.entries[:1])
+    assert [part.entries for part in parts(rows_only)] == [first.entries, ()]
+    entries_only = replace(statement, rows=statement.rows[:2])
+    assert [part.rows for part in parts(entries_only)] == [first.rows, ()]
 
 
 # ------------------------------------------------------------------ beside quadratic parts
@@ -360,6 +373,8 @@ def test_quadratic_rows_count_no_more_than_the_set_they_describe():
     assert wide.scale({1: F(3)}) == 6000
     assert wide.scale({0: F(3)}) == 6000
     assert curved(F(4)).scale({0: F(1, 100)}) == 1
+    far = replace(statement, lower=(F(-100), F(0), F(-5000)), upper=(F(100), F(10000), F(5000)))
+    assert far.sizes == (100, 100, 100)  # the ends of an atom are those of its form, and no input's
     # rounding of a quadratic row is at most delta of its size
     assert statement.rounding({1: F(1)}, F(1, 10)) == 2 * unit(0.1)
     assert wide.rounding({1: F(1, 3)}, F(1, 10)) == 2 * 4 * unit(1 / 3)  # the row leaves t no more than 4
