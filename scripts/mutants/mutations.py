@@ -115,7 +115,9 @@ def _changes(node: ast.AST, function: str, statement: range | None, returns: str
             return
         function = f"{function}.{node.name}" if function else node.name
         returns = ast.unparse(node.returns) if node.returns else ""
-        lines = range(node.lineno, (node.end_lineno or node.lineno) + 1)  # a default counts wherever it is called
+        lines = range(
+            node.lineno, (node.end_lineno or node.lineno) + 1
+        )  # a default counts wherever it is called
         for default in [*node.args.defaults, *node.args.kw_defaults]:
             if default is not None:
                 yield from _changes(default, function, lines, returns)

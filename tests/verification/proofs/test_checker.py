@@ -3,14 +3,16 @@
 import copy
 from dataclasses import replace
 from fractions import Fraction
+from math import ulp
 
 import pytest
 
 from proofolio.verification.exact.certificate import NUMBERS, digest
+from proofolio.verification.exact.in_time import TimeIsUp, stopped_when
 from proofolio.verification.proofs.checker import holds, recheck
 from proofolio.verification.proofs.lines import Atom, Line
-from proofolio.verification.proofs.questions import sound_question
-from proofolio.verification.proofs.statement import Statement, parts
+from proofolio.verification.proofs.questions import cell_generators, sound_question
+from proofolio.verification.proofs.statement import DELTA, Statement, parts
 
 F = Fraction
 
@@ -652,3 +654,298 @@ def test_a_refutation_gives_atoms_the_values_of_their_forms():
     assert not holds(whole, half).ok
     named = replace(loose, names=("u", "t", "u"))
     assert "share a name" in holds(named, document).reason
+
+
+# ------------------------------------------------------------------ edges
+def test_a_document_with_a_wrong_proof_and_a_right_digest_is_refused():
+    document = {**COPIED, "numbers": NUMBERS, "statement": COPY.document(), "delta": "1"}
+    assert "the delta it states" in recheck({**document, "digest": digest(document)}).reason
+
+
+def test_a_check_that_is_stopped_says_nothing():
+    with pytest.raises(TimeIsUp), stopped_when(lambda: True):
+        holds(COPY, COPIED)
+
+
+def test_an_atom_may_be_all_that_there_is():
+    whole = squared()
+    pair = replace(
+        whole, **{name: getattr(whole, name)[:2] for name in ("names", "kinds", "lower", "upper", "integer")}
+    )
+    pair = replace(pair, rows=(), entries=())
+    assert "has no certificate" in holds(pair, {"verdict": "undecided"}).reason
+
+
+def test_inputs_of_forms_alone_stay_in_their_boxes_too():
+    """u stands in no row, only in t = uu; w in nothing."""
+    loose = squared(high=20, rows=(Line({2: F(1), 1: F(-1)}, F(0), F(1)),))
+    loose = replace(loose, **columns(*zip_columns(loose), ("w", "input", None, None, False)))
+    assert [part.names for part in parts(loose)] == [("t", "v")]
+
+    def found(u, t, w="0", statement=loose):
+        refutation = {
+            "direction": "sound",
+            "part": 0,
+            "entry": 0,
+            "points": [{"0": t, "1": str(F(t) + 1)}],
+            "inputs": {"0": u, "1": t, "3": w},
+        }
+        return holds(statement, {"verdict": "refuted", "refutation": refutation})
+
+    for u, w in (("2", "-100"), ("-2", "100"), ("1/2", "0")):
+        assert found(u, str(F(u) ** 2), w) == (True, "")
+    for u in ("3", "-3"):
+        assert "outside its box" in found(u, "9").reason
+    whole = replace(loose, integer=(True, False, False, False))
+    assert found("1", "1", statement=whole) == (True, "")
+    assert "outside its box" in found("1/2", "1/4", statement=whole).reason
+
+
+def test_no_input_without_outputs_beside_quadratic_parts():
+    unit = 1 / F(sound_question(parts(squared())[0], 0).pieces[0][0].scale)
+    content = {**COPIED, "gap": {"part": 0, "entry": 0, "point": {}}}
+    for facet, rows in enumerate(((("0", unit), ("1", -unit)), (("0", -unit), ("2", -unit)))):
+        multipliers = {row: str(factor) for row, factor in rows}
+        content = changed(content, (*SOUND, 0, "facets", facet, "multipliers"), multipliers)
+    assert holds(squared(), content) == (True, "")
+    assert "says nothing beside quadratic parts" in holds(squared(), {**content, "total": False}).reason
+
+
+def ulps(k):
+    return k * F(ulp(0.3))
+
+
+def beside(program, meaning, sound, complete, delta, integer=True, **options):
+    """v - u at most a number in the program, another in the meaning; b in {0, 1} may stand in both rows."""
+    rows = [
+        Line({1: F(1), 0: F(-1), 2: -b} if b else {1: F(1), 0: F(-1)}, None, limit)
+        for b, limit in (program, meaning)
+    ]
+    statement = Statement(
+        **columns(
+            ("u", "input", 0, 1, False), ("v", "output", None, None, False), ("b", "input", 0, 1, integer)
+        ),
+        rows=(rows[0], Line({2: F(1), 1: F(1)}, None, F(99))),
+        entries=(((rows[1], Line({2: F(1), 1: F(1)}, None, F(99))),),),
+    )
+    part = {"sound": [sound], "complete": [complete]}
+    document = {"verdict": "proved", "delta": str(delta), "total": None, "parts": [part]}
+    return holds(replace(statement, **options), document)
+
+
+def inside(bound_):
+    """The two facets of the meaning: rows 2 and 3; each follows from its row of the program."""
+    leaves = [{"bound": str(bound_), "multipliers": {"0": "1", "2": "-1"}}]
+    return {"piece": 0, "facets": [*leaves, {"bound": "0", "multipliers": {"1": "1", "3": "-1"}}]}
+
+
+FROM_THE_CELL = {"values": {}, "lift": {}, "multipliers": {"0": {"0": "1"}, "1": {"1": "1"}}}
+THREE = F(3, 10)
+
+
+@pytest.mark.parametrize(("k", "fine"), [(0, True), (1, True), (4, True), (5, False)])
+def test_rows_may_be_missed_by_what_both_are_rounded_by(k, fine):
+    """Two units in the last place for the row of the program, and two for that of the meaning."""
+    cases = {"column": 2, "cases": [FROM_THE_CELL] * 2}
+    found = beside((0, THREE + ulps(k)), (0, THREE), inside(ulps(k)), cases, ulps(k))
+    assert found.ok is fine
+    assert fine or "inside the pieces" in found.reason
+    found = beside((0, THREE), (0, THREE + ulps(k)), inside(-ulps(k)), cases, ulps(k))
+    assert found.ok is fine
+    assert fine or "a row fails on a cell" in found.reason
+
+
+def test_the_worst_case_of_an_integer_counts():
+    """With b on, the limit is one unit higher."""
+    cases = {"column": 2, "cases": [FROM_THE_CELL] * 2}
+    sound = {"column": 2, "cases": [inside(0), inside(ulps(1))]}
+    assert beside((ulps(1), THREE), (0, THREE), sound, cases, ulps(1)) == (True, "")
+    assert "the delta" in beside((ulps(1), THREE), (0, THREE), sound, cases, 0).reason
+    sound = {"column": 2, "cases": [inside(0), inside(-ulps(1))]}
+    assert beside((0, THREE), (ulps(1), THREE), sound, cases, ulps(1)) == (True, "")
+    assert "the delta" in beside((0, THREE), (ulps(1), THREE), sound, cases, 0).reason
+    # and so does that of a cut's halves
+    cut = {
+        "cut": {"0": "1", "1": "1"},
+        "limit": "999",
+        "inside": FROM_THE_CELL,
+        "beyond": {"empty": {"0": "1", "2": "-1"}},
+    }
+    cases = {"column": 2, "cases": [cut] * 2}
+    assert beside((0, THREE), (ulps(1), THREE), sound, cases, ulps(1)) == (True, "")
+    cut = {**cut, "limit": "-999", "inside": {"empty": {"2": "1"}}, "beyond": FROM_THE_CELL}
+    assert not beside((0, THREE), (ulps(1), THREE), sound, {"column": 2, "cases": [cut] * 2}, ulps(1)).ok
+
+
+def test_an_integer_without_values_has_no_cases():
+    none = {"column": 2, "cases": []}
+    bounds = {"lower": (F(0), None, F(1, 3)), "upper": (F(1), None, F(2, 3))}
+    assert beside((0, THREE), (0, F(9)), none, none, 0, **bounds) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("delta", "fine"), [(DELTA, True), (DELTA + F(1, 10**20), False), (100 * DELTA, False)]
+)
+def test_no_rounding_excuses_more_than_a_billionth(delta, fine):
+    """Limits around 1e9 are rounded by 1e-7, an integer as large takes them back, and the row is of size one."""
+    large = 10**9
+    limit = F(1, 10) - large
+    statement = Statement(
+        **columns(("b", "input", large, large, True), ("v", "output", None, None, False)),
+        rows=(Line({1: F(1), 0: F(-1)}, None, limit + delta),),
+        entries=(((Line({1: F(1), 0: F(-1)}, None, limit),),),),
+    )
+    leaf = {"values": {}, "lift": {}, "multipliers": {"0": {"0": "1"}}}
+    sound = {"piece": 0, "facets": [{"bound": str(delta), "multipliers": {"0": "1", "1": "-1"}}]}
+    part = {"sound": [sound], "complete": [{"column": 0, "cases": [leaf]}]}
+    found = holds(statement, {"verdict": "proved", "delta": str(delta), "total": None, "parts": [part]})
+    assert found.ok is fine
+    assert fine or "a delta beyond 1e-9" in found.reason
+
+
+def test_an_input_at_a_rounded_end_has_outputs():
+    """u may be one unit above what the meaning lets it be."""
+    narrow = Line({0: F(1)}, None, THREE)
+    statement = replace(
+        COPY, upper=(THREE + ulps(1), None), rows=(EQUAL, narrow), entries=(((EQUAL, narrow),),)
+    )
+    size = parts(statement)[0].scale({0: F(1)})
+    wide = parts(statement)[0].scale(EQUAL.terms)
+    missed = ulps(1) / size
+    sound = {
+        "piece": 0,
+        "facets": [
+            {"bound": "0", "multipliers": {"0": str(1 / wide), "2": str(-1 / wide)}},
+            {"bound": "0", "multipliers": {"0": str(-1 / wide), "3": str(-1 / wide)}},
+            {"bound": "0", "multipliers": {"1": str(1 / size), "4": str(-1 / size)}},
+        ],
+    }
+    leaf = {"values": {}, "lift": {}, "multipliers": {"0": {"0": "1"}, "1": {"0": "-1"}, "2": {"1": "1"}}}
+    total = {"piece": 0, "facets": [{"bound": str(missed), "multipliers": {"0": str(-1 / size)}}]}
+    document = {
+        "verdict": "proved",
+        "delta": str(missed),
+        "total": True,
+        "parts": [{"sound": [sound], "complete": [leaf], "total": [total]}],
+    }
+    assert holds(statement, document) == (True, "")
+    assert "the delta" in holds(statement, {**document, "delta": "0"}).reason
+
+
+def test_cuts_and_lifts_speak_of_inputs_and_outputs():
+    """w is an auxiliary beside u and v: w + v <= 9."""
+    statement = replace(
+        COPY,
+        **columns(*zip_columns(COPY), ("w", "auxiliary", 0, 1, False)),
+        rows=(EQUAL, Line({2: F(1), 1: F(1)}, None, F(9))),
+    )
+    sound = {
+        "piece": 0,
+        "facets": [
+            {"bound": "0", "multipliers": {"0": "1", "2": "-1"}},
+            {"bound": "0", "multipliers": {"0": "-1", "3": "-1"}},
+        ],
+    }
+    leaf = {
+        "values": {},
+        "lift": {"2": {"terms": {}, "constant": "0"}},
+        "multipliers": {"0": {"0": "1"}, "1": {"0": "-1"}, "2": {"0": "1"}, "3": {}, "4": {}},
+    }
+    document = {
+        "verdict": "proved",
+        "delta": "0",
+        "total": None,
+        "parts": [{"sound": [sound], "complete": [leaf]}],
+    }
+    assert holds(statement, document) == (True, "")
+    cut = {"cut": {"0": "1", "1": "1"}, "limit": "1/2", "inside": leaf, "beyond": leaf}
+    assert holds(statement, changed(document, (*COMPLETE, 0), cut)) == (True, "")
+    stranger = changed(document, (*COMPLETE, 0), {**cut, "cut": {"2": "1"}})
+    assert "a cut speaks of more" in holds(statement, stranger).reason
+    # w = 2 v - u is v, so between 0 and 1; it uses both points
+    both = {"2": {"terms": {"0": "-1", "1": "2"}, "constant": "0"}}
+    multipliers = {"0": {"0": "1"}, "1": {"0": "-1"}, "2": {"0": "3"}, "3": {"0": "2"}, "4": {"0": "-2"}}
+    lifted = {**leaf, "lift": both, "multipliers": multipliers}
+    assert holds(statement, changed(document, (*COMPLETE, 0), lifted)) == (True, "")
+
+
+def upward(**options):
+    """v at least u, w at least v + 1/10 - z, with z in {0, 1} chosen."""
+    rows = (Line({1: F(1), 0: F(-1)}, F(0), None), Line({2: F(1), 1: F(-1), 3: F(1)}, F(1, 10), None))
+    statement = Statement(
+        **columns(
+            ("u", "input", 0, 1, False),
+            ("v", "output", None, None, False),
+            ("w", "auxiliary", None, None, False),
+            ("z", "auxiliary", 0, 1, True),
+        ),
+        rows=rows,
+        entries=(((rows[0],),),),
+    )
+    return replace(statement, **options)
+
+
+def test_vertices_may_be_completed_up_to_rounding_and_rays_keep_integers_still():
+    sound = {"piece": 0, "facets": [{"bound": "0", "multipliers": {"0": "-1", "2": "-1"}}]}
+    short = F(ulp(0.1))
+
+    def found(missing, delta):
+        points = [{"2": str(v + F(1, 10) - missing)} for v in (0, 1)]
+        (first, second), _ = cell_generators(upward(), upward().entries[0][0], {})
+        points = points if first[1] < second[1] else points[::-1]
+        leaf = {"values": {"3": "0"}, "points": points, "rays": [{"2": "1"}]}
+        part = {"sound": [sound], "complete": [leaf]}
+        return holds(upward(), {"verdict": "proved", "delta": str(delta), "total": None, "parts": [part]})
+
+    assert found(F(0), 0) == (True, "")
+    assert found(short, short) == (True, "")
+    assert found(2 * short, 2 * short) == (True, "")
+    assert "the delta" in found(short, 0).reason
+    assert "less than its rows ask for" in found(3 * short, 3 * short).reason
+
+
+def test_a_ray_of_an_integer_output_is_refused():
+    whole = Statement(
+        **columns(("u", "input", 0, 0, False), ("v", "output", 0, 3, True)),
+        rows=(Line({1: F(1), 0: F(-1)}, F(0), None),),
+        entries=(((Line({1: F(1), 0: F(-1)}, F(0), None),),),),
+    )
+    leaf = {"values": {"1": "0"}, "points": [{}], "rays": [{}]}
+    unit = str(-1 / F(sound_question(whole, 0).pieces[0][0].scale))
+    sound = {"piece": 0, "facets": [{"bound": "0", "multipliers": {"0": unit, "1": unit}}]}
+    part = {"sound": [sound], "complete": [leaf]}
+    document = {"verdict": "proved", "delta": "0", "total": None, "parts": [part]}
+    assert "a ray moves an integer" in holds(whole, document).reason
+
+
+def test_an_integer_input_without_outputs_is_one():
+    """u in {0, 1} and v = u where u is at least 1/2."""
+    half = Line({0: F(1)}, F(1, 2), None)
+    gap = replace(COPY, integer=(True, False), rows=(EQUAL, half), entries=(((EQUAL, half),),))
+    one = {"values": {}, "lift": {}, "multipliers": {"0": {"0": "1"}, "1": {"0": "-1"}, "2": {"1": "-1"}}}
+    scales = [f.scale for f in sound_question(gap, 0).pieces[0]]
+    signs = [("0", "1", "2"), ("0", "-1", "3"), ("1", "-1", "4")]
+    facets_ = [
+        {"bound": "0", "multipliers": {row: str(F(sign) / s), own: str(-1 / F(s))}}
+        for (row, sign, own), s in zip(signs, scales, strict=True)
+    ]
+    document = {
+        "verdict": "proved",
+        "delta": "0",
+        "total": False,
+        "parts": [
+            {
+                "sound": [{"piece": 0, "facets": facets_}],
+                "complete": [{"column": 0, "cases": [{"empty": {"1": "-1"}}, one]}],
+            }
+        ],
+        "gap": {"part": 0, "entry": 0, "point": {"0": "0"}},
+    }
+    assert holds(gap, document) == (True, "")
+    for value, reason in (("1/4", "is not integer"), ("1", "has some"), ("-1", "is not in its box")):
+        assert reason in holds(gap, changed(document, ("gap", "point"), {"0": value})).reason
+
+
+def test_only_outputs_clash():
+    tree = {"column": 2, "cases": [{"clash": 2}] * 3}
+    assert "an output does not clash" in holds(HALVES, incomplete("1/3", tree)).reason
