@@ -57,7 +57,7 @@ def test_far():
     assert not far(1)
 
 def test_box():
-    assert Box([1, 3, 4]).total == 4
+    assert Box([1, 3, 4, 9]).total == 4
 """
 
 pytest.importorskip("coverage", reason="coverage is not installed")
