@@ -9,6 +9,7 @@ from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.experiments import regime_summary
 from proofolio.backtesting.results import BacktestRecord, closes_asked
 from proofolio.backtesting.simulator import Simulation
+from proofolio.charts.figures import inline_svg
 from proofolio.report.backtest_charts import (
     cost_chart,
     drawdown_chart,
@@ -19,7 +20,6 @@ from proofolio.report.backtest_charts import (
     weights_chart,
 )
 from proofolio.report.environment import machine, package_versions
-from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
 

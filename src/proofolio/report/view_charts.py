@@ -11,8 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import HALVES, ViewFrontier
 from proofolio.backtesting.view_trial import Difference
-from proofolio.forecasts.views.view_posterior import ViewPosterior
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     chart_style,
     is_narrow,
@@ -20,6 +19,7 @@ from proofolio.report.figures import (
     new_figure,
     panels_across,
 )
+from proofolio.forecasts.views.view_posterior import ViewPosterior
 
 __all__ = [
     "confidence_chart",
