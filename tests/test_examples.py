@@ -1,4 +1,4 @@
-"""Notebooks and gallery: each notebook is its script of today, runs from an empty folder, and each example does what it says."""
+"""Notebooks and gallery: each notebook is its script of today and runs, and each example does what it says."""
 
 import os
 import re

@@ -1,8 +1,8 @@
 """The pages of the notebooks and of the gallery.
 
-A notebook's page is made from the .ipynb, which holds what it printed when it was last run (``python scripts/notebooks.py``); the
-file itself can be downloaded. A script of the gallery is run when the site is built, and makes its own picture; what it printed and
-drew is kept in build/gallery until the script changes.
+A notebook's page is made from the .ipynb, which holds what it printed when it was last run
+(``python scripts/notebooks.py``); the file itself can be downloaded. A script of the gallery is run when the site is
+built, and makes its own picture; what it printed and drew is kept in build/gallery until the script changes.
 """
 
 import ast
