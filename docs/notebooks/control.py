@@ -43,7 +43,7 @@ axes.plot(probabilities, trades, marker="o", label=["first asset", "second asset
 axes.set_xlabel("probability of the wild regime")
 axes.set_ylabel("bought this month")
 axes.axhline(0, color="grey", linewidth=0.8)
-axes.legend()
+legend = axes.legend()
 
 # %% [markdown]
 # ## How far from the best?
