@@ -30,6 +30,7 @@ def notebook_pages() -> dict[str, str | bytes]:
     found: dict[str, str | bytes] = {}
     for file in sorted(NOTEBOOKS.glob("*.ipynb")):
         notebook = read(file, NO_CONVERT)
+        notebook.metadata["language_info"] = {"name": "python"}
         for cell in notebook.cells:
             for output in cell.get("outputs", ()):
                 data = output.get("data", {})
@@ -39,7 +40,9 @@ def notebook_pages() -> dict[str, str | bytes]:
         text, resources = MarkdownExporter().from_notebook_node(
             notebook, {"output_files_dir": folder, "unique_key": file.stem}
         )
-        text = TERMINAL.sub("", STYLE.sub("", text)).replace("<div>\n", '<div class="notebook-table">\n')
+        text = TERMINAL.sub("", STYLE.sub("", text)).replace(
+            '<table border="1" class="dataframe">', "<table>"
+        )
         title, _, rest = text.partition("\n")
         links = f"[Download the notebook]({file.name}) or [the script]({file.stem}.py)."
         found[f"notebooks/{file.stem}.md"] = f"{title}\n\n{links}\n{rest}"

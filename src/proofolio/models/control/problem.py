@@ -50,7 +50,8 @@ class FactorCovariance(NamedTuple):
     F: Floats
     D: Floats
 
-    __repr__ = brief
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Factors(NamedTuple):
@@ -73,7 +74,8 @@ class Factors(NamedTuple):
     mean: Floats
     S: Floats
 
-    __repr__ = brief
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Terminal(NamedTuple):
