@@ -207,7 +207,8 @@ def image(figure: Figure) -> str:
     """Return a figure made by `new_figure` as an HTML image that brings its picture along, for a notebook."""
     data = base64.b64encode(picture(figure).encode()).decode()
     described = escape(str(figure.get_label()))
-    return f'<img alt="{described}" style="max-width:100%" src="data:image/svg+xml;base64,{data}"/>'
+    source = f"data:image/svg+xml;base64,{data}"
+    return f'<div><img alt="{described}" style="max-width:100%" src="{source}"/></div>'
 
 
 def _drawn(figure: Figure) -> str:
