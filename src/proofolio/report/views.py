@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import ViewFrontier
+from proofolio.charts.figures import inline_svg
+from proofolio.forecasts.views.picture import posterior_chart
 from proofolio.forecasts.views.view_posterior import ViewPosterior
-from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 from proofolio.report.view_charts import (
@@ -19,7 +20,6 @@ from proofolio.report.view_charts import (
     differences_chart,
     frontier_chart,
     placebo_chart,
-    posterior_chart,
     whole_name,
 )
 

@@ -48,6 +48,7 @@ from proofolio.verification.exact.lp_bounds import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
@@ -120,9 +121,18 @@ class Audit:
     def _repr_html_(self) -> str:
         from html import escape
 
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
         place = {id(row): k for k, row in enumerate(self.rows)}
         worst = [place[id(row)] for row in self.worst()]
-        return f"<p>{escape(repr(self))}</p>{self.to_frame().iloc[worst].to_html()}"
+        picture = image(self.plot()) if self.rows else ""
+        return f"<p>{escape(repr(self))}</p>{self.to_frame().iloc[worst].to_html()}{picture}"
+
+    def plot(self, most: int = 40) -> Figure:
+        """Draw M of the worst rows against what is proved to be needed."""
+        from proofolio.verification.audit.chart import needed_chart  # matplotlib is slow to import
+
+        return needed_chart(self.worst(most))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each candidate, in the order of the model's rows.
