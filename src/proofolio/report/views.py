@@ -11,7 +11,6 @@ from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import ViewFrontier
 from proofolio.charts.figures import inline_svg
-from proofolio.forecasts.views.picture import posterior_chart
 from proofolio.forecasts.views.view_posterior import ViewPosterior
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
@@ -140,7 +139,7 @@ def posterior_sentences(found: ViewPosterior) -> list[str]:
 
 def posterior_pictures(found: ViewPosterior) -> dict[str, Figure]:
     """Return prior, posterior and views as bars."""
-    return {"posterior": posterior_chart(found)}
+    return {"posterior": found.plot()}
 
 
 def posterior_page(found: ViewPosterior, source: str, command: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -14,9 +13,6 @@ from matplotlib.figure import Figure
 from proofolio.arrays import Floats
 from proofolio.charts.figures import COLOURS, chart_style, is_narrow, new_figure
 
-if TYPE_CHECKING:
-    from proofolio.forecasts.views.view_posterior import ViewPosterior
-
 __all__ = ["posterior_chart"]
 
 
@@ -24,22 +20,24 @@ NAME = 32  # characters of a line of a view's name in a drawing
 
 
 @chart_style
-def posterior_chart(found: ViewPosterior) -> Figure:
+def posterior_chart(
+    prior: pd.Series, mean: pd.Series, rows_of_views: pd.DataFrame, residual: pd.Series, periods: float
+) -> Figure:
     """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
-    said, stacked = "Expected returns before and after the views, in % a year", 2.5 + 0.3 * len(found.mean)
-    height = 1.2 + 0.26 * max(len(found.mean), 2 * len(found.pull), 6)  # a row of bars an asset, two a view
-    figure = new_figure("posterior", said, height, narrow_height=stacked + 0.6 * len(found.pull))
-    panels = (len(found.mean), 1 + 2 * len(found.pull))
+    said, stacked = "Expected returns before and after the views, in % a year", 2.5 + 0.3 * len(mean)
+    height = 1.2 + 0.26 * max(len(mean), 2 * len(residual), 6)  # a row of bars an asset, two a view
+    figure = new_figure("posterior", said, height, narrow_height=stacked + 0.6 * len(residual))
+    panels = (len(mean), 1 + 2 * len(residual))
     left, right = figure.subplots(2, 1, height_ratios=panels) if is_narrow() else figure.subplots(1, 2)
-    rows, colours = found.P.to_numpy(), [COLOURS[name] for name in ("s9", "s0", "s1")]
+    rows, colours = rows_of_views.to_numpy(), [COLOURS[name] for name in ("s9", "s0", "s1")]
     bars = {
-        "prior": rows @ found.prior.to_numpy(),
-        "posterior": rows @ found.mean.to_numpy(),
-        "view": found.residual.to_numpy() + rows @ found.mean.to_numpy(),
+        "prior": rows @ prior.to_numpy(),
+        "posterior": rows @ mean.to_numpy(),
+        "view": residual.to_numpy() + rows @ mean.to_numpy(),
     }
-    yearly = 100.0 * found.periods
-    _bars(left, list(found.mean.index), {"prior": found.prior, "posterior": found.mean}, yearly, colours)
-    _bars(right, [fill(str(name), NAME) for name in found.pull.index], bars, yearly, colours)
+    yearly = 100.0 * periods
+    _bars(left, list(mean.index), {"prior": prior, "posterior": mean}, yearly, colours)
+    _bars(right, [fill(str(name), NAME) for name in residual.index], bars, yearly, colours)
     left.set_title("assets, expected return, % a year")
     right.set_title("views, % a year")
     right.legend(loc="best")

@@ -175,7 +175,7 @@ class ViewPosterior:
         """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
         from proofolio.forecasts.views.picture import posterior_chart  # matplotlib is slow to import
 
-        return posterior_chart(self)
+        return posterior_chart(self.prior, self.mean, self.P, self.residual, self.periods)
 
     def to_frame(self) -> pd.DataFrame:
         """Return `assets`: a row an asset."""
