@@ -5,6 +5,7 @@ PYTEST_ARGS ?=
 SEED ?=
 SECONDS ?=
 FUZZ_ARGS ?=
+MUTANTS_ARGS ?=
 
 python := $(VENV)/bin/python
 pip_install := $(python) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -13,11 +14,11 @@ installed := $(VENV)/.proofolio-installed
 installed_dev := $(VENV)/.proofolio-installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fuzz bench docs clean
+.PHONY: help demo test coverage lint fuzz mutants bench docs clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@echo "Variables: VENV (now $(VENV)), PYTHON (now $(PYTHON)), PYTEST_ARGS (for make test), SEED, SECONDS, FUZZ_ARGS (for make fuzz)."
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo "Variables: VENV (now $(VENV)), PYTHON (now $(PYTHON)), PYTEST_ARGS (for make test and coverage), SEED, SECONDS, FUZZ_ARGS (for make fuzz), MUTANTS_ARGS."
 
 demo: $(installed)  ## the main job on real prices, with a report at the end
 	$(VENV)/bin/proofolio demo
@@ -25,13 +26,22 @@ demo: $(installed)  ## the main job on real prices, with a report at the end
 test: $(installed_dev)  ## the tests and every example in the docstrings
 	$(python) -m pytest -q -n 2 $(PYTEST_ARGS)
 
-lint: $(installed_dev)  ## ruff (rules and format) and mypy --strict on src
+coverage: $(installed_dev)  ## the tests again, with the branches they take; fails where the verification has less than 95 %
+	$(python) -m pytest -q -n 2 --cov --cov-report= $(PYTEST_ARGS)
+	$(python) scripts/coverage_floor.py
+
+lint: $(installed_dev)  ## ruff (rules and format), mypy --strict on src, vulture, names in docstrings
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(python) -m vulture
+	$(python) scripts/docstrings.py
 	$(python) -m mypy
 
 fuzz: $(installed_dev)  ## look for wrong words in thousands of small models (SEED, SECONDS; half an hour)
 	$(python) -m tests.fuzzing $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(FUZZ_ARGS)
+
+mutants: $(installed_dev)  ## put small mistakes into the exact checkers and see that a test fails for each
+	$(python) scripts/mutants $(MUTANTS_ARGS)
 
 bench: $(installed)  ## the quick cases of every benchmark suite, with a report (under three minutes)
 	$(VENV)/bin/proofolio bench --quick --out bench-quick
@@ -41,7 +51,7 @@ docs: $(installed_dev)  ## the site, as pages that open from disk: build/site/in
 	@echo "The site is in build/site; open build/site/index.html."
 
 clean:  ## remove what builds and tools left behind (the environment stays)
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 $(installed): constraints.txt pyproject.toml

@@ -1,12 +1,10 @@
 """How fast the audit is: rows per CPU second with certificates, and beside gdp.mbigm on the same model.
 
-``python -m benchmarks audit_speed``, or ``python -m benchmarks.audit_speed [MODEL.mps ...] [--arcs N]
-[--units N] [--periods N]``
-
-Every model given is audited, and so is a generated network design model; every verdict is checked against the
-exact checker. Then two Pyomo models with disjunctions are handed to gdp.mbigm, which solves a program of its
-own for every M, and to the audit, which is asked for the M's of the same disjunctions written with a loose M;
-both must come to the same numbers.
+Every model given is audited, and so is a generated network design model; every verdict is certified, and every
+certificate is read by the checker, fractions alone. Then two Pyomo models with disjunctions are handed to gdp.mbigm,
+which solves a program of its own for every M, and to the audit, which is asked for the M's of the same disjunctions
+written with a loose M; both must come to the same numbers. What gdp.mbigm computes is the column "certified M" (the
+needed M of every row, with a proof). The whole audit does more: a verdict, a point, and whether a leak can matter.
 """
 
 from __future__ import annotations
@@ -16,30 +14,29 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import pyomo.environ as pyo
 from pyomo.gdp import Disjunct, Disjunction
 from pyomo.gdp.plugins import multiple_bigm
-from rich.console import Console
-from rich.table import Table
 from scipy import sparse
 
+from benchmarks.record import Sheet, add_options, keep
 from proofolio import Model, read_program
 from proofolio.interfaces.opening import open_model
 from proofolio.program.expression import apply_matrix
 from proofolio.program.program import Program
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import candidates
+from proofolio.verification.audit.certificates import check_certificates, save_certificates
 from proofolio.verification.audit.points import Search
-from proofolio.verification.exact.certificate import bound, proves_empty, violation
-from proofolio.verification.exact.lp_bounds import system_of
 
 REPEATS = 3
+COLUMNS = ("model", "rows", "M", "certified M", "audit", "audit s", "LPs a verdict", "verdicts", "checked")
+BESIDE = ("model", "M's", "gdp.mbigm", "M", "certified M", "audit", "same")
 
 
 def network_design(arcs: int, seed: int = 1) -> Program:
@@ -114,24 +111,15 @@ def needed_big_m(program: Program, lp: bool) -> list[float]:
 
 
 def wrong_answers(found: Audit) -> str:
-    """Check every verdict by the exact checker alone; says what is wrong, if anything."""
-    system = system_of(found.opened.program)
-    wrong = []
-    for row, (c, f) in zip(found.rows, found.judged, strict=True):
-        if row.verdict == "undecided":
-            wrong.append(f"{row.row} is undecided")
-            continue
-        rest = replace(
-            system, freed=frozenset({(c.place.row, c.place.side)}), fixed={c.place.binary: Fraction(c.off)}
-        )
-        if f.point is not None:
-            holds = violation(rest, f.point) == 0 and c.value(f.point) > c.loose
-        elif f.top == -math.inf:
-            holds = proves_empty(rest, f.multipliers or {})
-        else:
-            holds = bound(rest, c.body, f.multipliers or {}) == f.top and f.top <= c.limit
-        if not (holds and row.certified):
-            wrong.append(f"{row.row} has no proof that holds")
+    """Check every verdict by the checker of certificates alone; says what is wrong, if anything."""
+    with TemporaryDirectory() as folder:
+        save_certificates(found, folder)
+        certificates = check_certificates(folder, found.opened.program)
+    wrong = [f"{one.row}: {one.reason}" for one in certificates if not one.ok]
+    if certificates.uncertified:
+        wrong.append(f"{certificates.uncertified} rows have no certificate")
+    if len(certificates) + certificates.uncertified != len(found.rows):
+        wrong.append(f"{len(certificates)} certificates for {len(found.rows)} rows")
     return "; ".join(wrong[:3])
 
 
@@ -181,21 +169,18 @@ class Beside(NamedTuple):
     same: bool
 
 
-def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
-    """Compute the M's of one model by gdp.mbigm, and those of its gdp.bigm form by the audit.
-
-    Of gdp.mbigm only the calculation of M's is timed, not the rest of the transformation.
-    """
-    model, theirs_seconds = build(), 0.0
+def mbigm_values(model: pyo.ConcreteModel) -> tuple[list[float], float]:
+    """Transform a model by gdp.mbigm: its M's, and the CPU seconds of calculating them, not those of the rest."""
+    seconds = 0.0
     calculate = multiple_bigm._calc_M
 
     def timed(*arguments: object) -> object:
-        nonlocal theirs_seconds
+        nonlocal seconds
         started = time.process_time()
         try:
             return calculate(*arguments)
         finally:
-            theirs_seconds += time.process_time() - started
+            seconds += time.process_time() - started
 
     multiple_bigm._calc_M = timed
     try:
@@ -205,7 +190,15 @@ def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
         )
     finally:
         multiple_bigm._calc_M = calculate
-    theirs = [max(float(upper), 0.0) for _, upper in transformation.get_all_M_values(model).values()]
+    return [max(float(upper), 0.0) for _, upper in transformation.get_all_M_values(model).values()], seconds
+
+
+def beside_mbigm(build: Callable[[], pyo.ConcreteModel], lp: bool) -> Beside:
+    """Compute the M's of one model by gdp.mbigm, and those of its gdp.bigm form by the audit.
+
+    Of gdp.mbigm only the calculation of M's is timed, not the rest of the transformation.
+    """
+    theirs, theirs_seconds = mbigm_values(build())
     loose = build()
     pyo.TransformationFactory("gdp.bigm").apply_to(loose, bigM=1e4)
     opened = open_model(loose)
@@ -231,23 +224,21 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser.add_argument("--arcs", type=int, default=600)
     parser.add_argument("--units", type=int, default=150)
     parser.add_argument("--periods", type=int, default=168)
+    add_options(parser, "small models")
     options = parser.parse_args(arguments)
+    if options.quick:
+        options.arcs, options.units, options.periods = 120, 30, 24
     programs = {path: read_program(path) for path in options.models}
     programs[f"network design, {options.arcs} arcs"] = network_design(options.arcs)
-    console, failed = Console(), 0
-    table = Table(
-        "model", "rows", "M", "certified M", "audit", "seconds", "checked", title="Rows a CPU second"
-    )
-    verdicts = []
+    failed, lines, beside = 0, [], []
     for name, program in programs.items():
         r = rates(program)
         failed += bool(r.wrong)
-        short, n = Path(name).name, len(r.found.rows)
+        n = len(r.found.rows)
         speeds = (f"{v:.0f}" for v in (r.bounds, r.certified, r.audit))
-        table.add_row(short, str(n), *speeds, f"{n / r.audit:.3f}", r.wrong or "all")
-        verdicts.append(f"{short}: " + ", ".join(f"{v} {k}" for k, v in r.found.summary.items() if v))
-    console.print(table, *verdicts, "", sep="\n")
-    table = Table("model", "M's", "gdp.mbigm", "M", "certified M", "audit", "same", title="M's a CPU second")
+        said = ", ".join(f"{v} {k}" for k, v in r.found.summary.items() if v)
+        each = f"{r.found.search.solved / n:.2f}"
+        lines.append((Path(name).name, str(n), *speeds, f"{n / r.audit:.2f}", each, said, r.wrong or "all"))
     for name, build, lp in (
         (f"{options.units} units", lambda: units(options.units), False),
         (f"plant, {options.periods} periods", lambda: disjunctions(options.periods), True),
@@ -255,8 +246,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         b = beside_mbigm(build, lp)
         failed += not b.same
         speeds = (f"{v:.0f} ({v / b.theirs:.0f} x)" for v in (b.bounds, b.certified, b.audit))
-        table.add_row(name, str(b.count), f"{b.theirs:.0f}", *speeds, "yes" if b.same else "NO")
-    console.print(table)
+        beside.append((name, str(b.count), f"{b.theirs:.0f}", *speeds, "yes" if b.same else "NO"))
+    sheets = [Sheet("Rows a CPU second", COLUMNS, lines), Sheet("M's a CPU second", BESIDE, beside)]
+    keep("audit_speed", sheets, options)
     return failed
 
 

@@ -39,19 +39,24 @@ FAR = 25.0  # of the slowest time constant: e^-25 is 1e-11
 STOPPED = 60.0  # seconds of scipy
 
 
-def market(d: int, seed: int = 0, **options: Any) -> RegimeControl:
-    """Return a random problem of d assets."""
+def market(d: int, seed: int = 0, regimes: int = 3, **options: Any) -> RegimeControl:
+    """Return a random problem of d assets; other than three regimes switch at random rates."""
     rng = np.random.default_rng((seed, d))
     Sigma = []
-    for i in range(3):
+    for i in range(regimes):
         X = rng.standard_normal((d, d + 3))
         C = X @ X.T
-        scale = rng.uniform(0.1, 0.3, d) * (0.8 + 0.5 * i) / np.sqrt(np.diag(C))
+        scale = rng.uniform(0.1, 0.3, d) * (0.8 + 0.5 * i * 2.0 / max(2, regimes - 1)) / np.sqrt(np.diag(C))
         Sigma.append(C * np.outer(scale, scale))
-    alpha = rng.normal(0.04, 0.06, (3, d))
+    alpha = rng.normal(0.04, 0.06, (regimes, d))
+    generator = GENERATOR
+    if regimes != len(GENERATOR):
+        generator = rng.uniform(0.0, 0.3 / regimes, (regimes, regimes))
+        np.fill_diagonal(generator, 0.0)
+        np.fill_diagonal(generator, -generator.sum(axis=1))
     if options.pop("diagonal", False):
         options["Lambda"] = np.mean(Sigma, axis=0).diagonal()
-    return RegimeControl(GENERATOR, alpha, np.array(Sigma), **options)
+    return RegimeControl(generator, alpha, np.array(Sigma), **options)
 
 
 def few_factors(d: int, k: int = 8, **options: Any) -> tuple[RegimeControl, RegimeControl]:

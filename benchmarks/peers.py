@@ -66,10 +66,11 @@ def gdp(program: pf.RegimeSwitching, transformation: str, time_limit: float) -> 
 
 
 def _send_gdp(send: Any, *arguments: Any) -> None:
-    send.send(_gdp(*arguments))
+    send.send(solve_gdp(*arguments))
 
 
-def _gdp(program: pf.RegimeSwitching, transformation: str, time_limit: float) -> Answer:
+def solve_gdp(program: pf.RegimeSwitching, transformation: str, time_limit: float) -> Answer:
+    """Solve the disjunctive model as `gdp` does, in this process: what transforms it has no time limit then."""
     model = gdp_model(program)
     own = {"solver": pyo.SolverFactory("scip_direct")} if transformation == "mbigm" else {}
     pyo.TransformationFactory(f"gdp.{transformation}").apply_to(model, **own)

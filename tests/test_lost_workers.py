@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from tests.command_line import CliRunner
 
 import proofolio as pf
 from proofolio.benchmarking import open_suite, plan

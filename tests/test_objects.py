@@ -1,12 +1,15 @@
 """What a notebook and a process pool ask of public results: a `repr` of a line or two, a table, and pickling."""
 
 import pickle
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import proofolio as pf
+from proofolio.verification.proofs.catalogue.claims import CONSTRUCTS
 
 
 def small_model():
@@ -53,28 +56,97 @@ def table():
     return problem.simulate({"one": problem.one_step()}, paths=4)
 
 
+def fitted():
+    return pf.Historical(window=200, H=2).fit(returns().to_numpy())
+
+
+def context():
+    table = returns()
+    return pf.DecisionContext(table.index[-1], table, pd.Series(1 / 3, index=table.columns))
+
+
+def saved_certificate():
+    answer = pf.solve(small_model(), confirm="certificate")
+    with TemporaryDirectory() as folder:
+        pf.save_certificate(answer, Path(folder) / "small.json")
+        return pf.check_certificate(Path(folder) / "small.json", small_model())
+
+
+def approximation():
+    model = pf.Model()
+    u = model.variable("u", lower=0, upper=1)
+    return pf.piecewise_linear_of(model, "v", np.square, u, np.linspace(0, 1, 5))
+
+
+def tuned():
+    grid = {"horizon": [1], "gamma_risk": [1.0, 5.0], "gamma_trade": [0.001, 0.01]}
+    return pf.tune(prices(), "mpo-no-hmm", grid, window=100)
+
+
+def formula_posterior():
+    return pf.posterior(np.zeros(3), np.eye(3), np.array([[1.0, -1.0, 0.0]]), np.array([0.02]), 0.5)
+
+
 MADE = {
+    "Account": lambda: pf.Account(borrow=0.01),
+    "Approximation": approximation,
+    "AssetRegimes": lambda: pf.AssetRegimes(window=300),
     "Audit": lambda: pf.audit(small_model()),
-    "BacktestResult": lambda: pf.backtest(prices(), ["fix-mix"], window=250),
+    "BacktestResult": lambda: pf.backtest(prices(), ["fix-mix", "erc"], window=250),
+    "BlackLitterman": lambda: pf.BlackLitterman(confidence=0.5).fit(returns()),
+    "Box": lambda: pf.Box((40, 3), np.zeros((40, 3)), 1.0),
+    "CalibratedConfidence": pf.CalibratedConfidence,
+    "CdfConfidence": pf.CdfConfidence,
     "Certificate": lambda: pf.solve(small_model(), confirm="certificate").certificate,
     "Check": lambda: pf.solve(small_model(), confirm="none").checks[0],
+    "CheckedOptimum": saved_certificate,
+    "Claim": lambda: pf.shipped_claims("implies")[0],
+    "ConditionalCap": lambda: pf.ConditionalCap(asset=1, limit=0.1, held=0),
+    "Covered": lambda: pf.Covered(np.full((4, 100), 0.25), 0.1),
+    "DecisionContext": context,
+    "Expression": lambda: pf.Model().variable("x", (40, 30)).sum(0),
+    "FactorCovariance": lambda: pf.FactorCovariance(np.ones((40, 1)), np.full((3, 1, 1), 0.02), np.ones(40)),
+    "Factors": lambda: pf.Factors(
+        np.ones((2, 9, 1)), np.ones((2, 1, 1)), np.ones((2, 1)), np.ones((2, 1, 1))
+    ),
+    "Forecast": lambda: fitted().predict(),
     "Gap": gap,
+    "Group": lambda: pf.Group(range(100), upper=0.3),
+    "HJBSolver": lambda: pf.HJBSolver([[0.08], [-0.04]], [[[0.04]], [[0.09]]], [[-0.2, 0.2], [0.2, -0.2]]),
+    "Historical": fitted,
     "Iis": lambda: pf.explain_infeasible(no_model()),
+    "MaxTerm": lambda: pf.MaxTerm(0, 1, np.ones(50), 0.0, 0.1),
     "MeanVariance": lambda: pf.MeanVariance(n=3, H=2, gamma_risk=5.0, gamma_trade=0.001),
     "Model": small_model,
+    "PlanSet": lambda: pf.PlanSet(30, 5, upper=0.6, turnover_limit=0.2),
     "Posterior": lambda: pf.BlackLitterman(confidence=0.5).fit(returns()).posterior(views()),
+    "Posterior of formulas": formula_posterior,
     "Program": lambda: small_model().freeze(),
-    "Proof": lambda: pf.prove(next(c for c in pf.shipped_claims() if c.name.startswith("implies"))),
+    "Proof": lambda: pf.prove(pf.shipped_claims("implies")[0]),
     "RegimeChain": lambda: pf.RegimeChain([[-0.2, 0.2], [0.4, -0.4]]),
     "RegimeControl": control,
+    "RegimeEqualRisk": lambda: pf.RegimeEqualRisk(0.4),
     "RegimeSolution": lambda: regime_switching().solve(),
     "RegimeSwitching": regime_switching,
+    "RiskParity": lambda: pf.RiskParity(30, 5, 1e-3),
+    "RollingRegimes": lambda: pf.RollingRegimes(window=200),
+    "Settings": lambda: pf.Settings(time_limit=5.0),
+    "SigmoidConfidence": pf.SigmoidConfidence,
     "SimulationTable": table,
     "Solution": lambda: pf.solve(small_model(), confirm="none"),
     "StrategyRun": lambda: pf.backtest(prices(), ["fix-mix"], window=250)["fix-mix"],
+    "Tolerances": pf.Tolerances,
+    "TuningResult": tuned,
+    "View": lambda: views().views[0],
+    "ViewControl": lambda: pf.ViewControl.of(views(), regimes=pf.AssetRegimes(window=300)),
     "Views": views,
 }
-LONG = {"Posterior": 900}  # it prints its two small tables
+RESULTS = {  # what shows itself as more than a line
+    "Audit", "BacktestResult", "Gap", "Iis", "Posterior", "Proof", "RegimeSolution", "SimulationTable", "Solution",
+    "StrategyRun", "TuningResult",
+}  # fmt: skip
+TABLES = RESULTS - {"Proof"}
+PICTURES = RESULTS - {"Iis", "Proof", "Solution"}
 
 
 @pytest.fixture(scope="module", params=sorted(MADE))
@@ -82,20 +154,56 @@ def made(request):
     return request.param, MADE[request.param]()
 
 
-def test_repr_is_short_and_says_more_than_an_address(made):
-    name, thing = made
-    text = repr(thing)
-    assert len(text) <= LONG.get(name, 320)
-    assert name in LONG or text.count("\n") <= 1
-    assert name == "Model" or " object at 0x" not in text
+def test_every_public_class_is_made_here():
+    named = {name: getattr(pf, name) for name in pf.__all__}
+    classes = {n for n, v in named.items() if isinstance(v, type) and not issubclass(v, BaseException)}
+    assert classes - set(MADE) == set()
+
+
+def test_a_repr_is_three_lines_at_most_and_says_more_than_an_address(made):
+    text = repr(made[1])
+    assert len(text) <= 300
+    assert text.count("\n") <= 2
+    assert " at 0x" not in text
+    assert made[0].partition(" ")[0].lower() in text.lower() or made[0] in {"Expression", "View"}
 
 
 def test_pickled_and_read_back_it_says_the_same(made):
+    again = pickle.loads(pickle.dumps(made[1]))
+    assert type(again) is type(made[1])
+    assert repr(again) == repr(made[1])
+
+
+def test_a_result_shows_itself_in_a_notebook(made):
     name, thing = made
-    again = pickle.loads(pickle.dumps(thing))
-    assert type(again) is type(thing)
-    if name != "Model":
-        assert repr(again) == repr(thing)
+    assert hasattr(thing, "_repr_html_") >= (name in RESULTS)
+    if name in RESULTS:
+        page = thing._repr_html_()
+        assert "<table" in page or name == "RegimeSolution"
+        assert ("data:image/svg+xml;base64," in page) == (name in PICTURES)
+        assert len(page) < 300_000
+
+
+def test_a_result_has_a_table_and_a_picture(made):
+    name, thing = made
+    if name in TABLES:
+        assert len(thing.to_frame()) > 0
+    if name in PICTURES:
+        figure = thing.plot()
+        assert figure.axes
+        assert figure._repr_svg_().startswith("<svg")
+
+
+@pytest.mark.parametrize("construct", CONSTRUCTS)
+def test_the_last_shipped_claim_of_a_construct_is_found_again(construct):
+    claim = pf.shipped_claims(construct)[-1]
+    again = pickle.loads(pickle.dumps(claim))
+    assert (again.name, again.lowering, again.output_names) == (
+        claim.name,
+        claim.lowering,
+        claim.output_names,
+    )
+    assert repr(again) == repr(claim)
 
 
 def test_a_pickled_audit_still_tightens_and_writes_its_certificates(tmp_path):

@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import click
+from examples import example_pages, said, scripts
 from mathematics import Mathematics
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
@@ -112,6 +113,8 @@ def on_config(config):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     config.site_description = project["description"]
     config.extra["repository"] = project["urls"]["Repository"]
+    gallery = next(part["Gallery"] for part in config.nav if "Gallery" in part)
+    gallery += [{said(script)[0]: f"gallery/{script.stem}.md"} for script in scripts()]
     reference = next(part["Reference"] for part in config.nav if "Reference" in part)
     commands = ["reference/commands/index.md", *(f"reference/commands/{name}.md" for name in COMMANDS)]
     reference.append({"Commands": commands})
@@ -123,7 +126,7 @@ def on_config(config):
 
 def on_files(files, config):
     """Add the pages that are made here."""
-    for place, text in pages().items():
+    for place, text in (pages() | example_pages()).items():
         files.append(File.generated(config, place, content=text))
     return files
 

@@ -54,6 +54,12 @@ class Kernel(Generic[Given, Result]):
             self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
+    def forget(self) -> None:
+        """Let the kernel, and what it calls, be compiled anew when it is next called: its constants have changed."""
+        self._compiled = None
+        _dispatcher.cache_clear()
+        _digest.cache_clear()
+
 
 @cache
 def _dispatcher(kernel: Kernel[Any, Any]) -> Any:

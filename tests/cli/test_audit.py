@@ -178,7 +178,7 @@ def test_the_model_that_is_read_is_not_overwritten_unless_asked(run, audited):
     for out in ("plan.mps", "link.mps", "./plan.mps"):
         result = run("audit", "plan.mps", "--tighten", out)
         assert result.exit_code == 2
-        assert "would overwrite the model that is read" in result.output
+        assert "would overwrite the model that is read" in result.stderr
     assert Path("plan.mps").read_text() == before
     assert run("audit", "plan.mps", "--tighten", "plan.mps", "--in-place").exit_code == 0
 

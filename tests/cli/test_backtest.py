@@ -12,8 +12,8 @@ from proofolio.backtesting.costs import LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.strategies import strategies_named
+from proofolio.charts.figures import COLOURS, chart_style, inline_svg, new_figure
 from proofolio.cli.group import command_line
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure
 from tests.command_line import CliRunner
 
 DAYS, FEWER = 160, 135

@@ -5,6 +5,7 @@ GLPK comes from `swiglpk`, which the development extras do not hold; without it 
 
 import itertools
 import math
+from importlib.metadata import version
 from pathlib import Path
 
 import highspy
@@ -202,6 +203,11 @@ def of_glpk(file: Path):
 
 
 READERS = {"highs": of_highs, "scip": of_scip}
+# The releases that are compared, faults and all; others are looked at when constraints.txt moves to them.
+RELEASES = {
+    "highs": version("highspy").startswith("1.15."),
+    "scip": version("pyscipopt").startswith("6.3."),
+}
 NO_GLPK = "swiglpk is not installed: pip install swiglpk compares with GLPK too"
 
 
@@ -341,7 +347,8 @@ def compare(file: Path, text: str, readers) -> None:
     mine = ours(file)
     assert mine is not None, text
     for name, read in readers.items():
-        assert read(file) == mine, f"{name} reads another model:\n{text}"
+        if RELEASES.get(name, True):
+            assert read(file) == mine, f"{name} reads another model:\n{text}"
 
 
 @QUICK
@@ -542,7 +549,9 @@ def test_where_readers_differ_it_is_decided_by_hand(case, tmp_path, capfd):
         return REFUSED if theirs is None else SAME if theirs == mine else OTHER
 
     # a release that reads the file otherwise is worth a look: is the difference still one?
-    assert [verdict(read(file)) for read in READERS.values()] == said
+    for (name, read), expected in zip(READERS.items(), said, strict=True):
+        if RELEASES[name]:
+            assert verdict(read(file)) == expected, name
 
 
 GLPK_DIFFERS = {

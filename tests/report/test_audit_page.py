@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from proofolio.report.audit import BINS, audit_page, needed_chart, ratio_bin, ratio_chart
-from proofolio.report.audit_text import VERDICT_TEXTS
+from proofolio.report.audit import BINS, audit_page, ratio_bin, ratio_chart
 from proofolio.verification.audit.auditing import audit
+from proofolio.verification.audit.chart import needed_chart
 from proofolio.verification.audit.verdicts import VERDICTS
+from proofolio.verification.audit.words import VERDICT_TEXTS
 
 MODELS = Path(__file__).with_name("models_for_audit.py")
 

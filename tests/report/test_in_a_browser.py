@@ -16,13 +16,13 @@ import pandas as pd
 import pytest
 
 import proofolio as pf
+from proofolio.charts.figures import ON_COLOUR, chart_style, inline_svg, legend_beside, new_figure, shortened
 from proofolio.cli.group import command_line
 from proofolio.report import page as pages
 from proofolio.report.audit import audit_page
 from proofolio.report.demo import run_demo
 from proofolio.report.demo_case import CaseSettings
 from proofolio.report.demo_page import regime_page
-from proofolio.report.figures import ON_COLOUR, chart_style, inline_svg, legend_beside, new_figure, shortened
 from tests.command_line import CliRunner
 from tests.report.models_for_audit import every_verdict
 

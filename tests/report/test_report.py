@@ -11,13 +11,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from proofolio.charts.figures import add_tips, chart_style, inline_svg, new_figure
 from proofolio.cli.group import command_line
 from proofolio.forecasts.hidden_markov import fit_regimes
 from proofolio.forecasts.prices import load_market, load_prices, simple_returns
 from proofolio.report.demo import Refutation, agreement, run_demo
 from proofolio.report.demo_case import CaseSettings, market_case
 from proofolio.report.demo_page import refutation_chart, regime_page
-from proofolio.report.figures import add_tips, chart_style, inline_svg, new_figure
 from proofolio.report.page import page, paragraph
 from proofolio.report.table import Table
 from proofolio.solvers.solution import VERIFIED

@@ -16,7 +16,7 @@ from proofolio import Model
 from proofolio.errors import BadData, SolverFailure
 from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.auditing import audit
-from proofolio.verification.audit.bounding import Relaxation
+from proofolio.verification.audit.relaxation import Relaxation
 from proofolio.verification.exact.certificate import System
 from proofolio.verification.proofs.small_lp import SmallLP
 

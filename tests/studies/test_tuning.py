@@ -106,7 +106,7 @@ def test_it_says_the_same_everywhere(found, tmp_path):
     assert document["worth"]["text"] == found.verdict()
     page = found.to_html(tmp_path / "tuning.html").read_text(encoding="utf-8")
     for sentence in (*found.verdict(), *found.warnings):
-        assert sentence in repr(found)
+        assert sentence in str(found)
         assert sentence in page.replace("&#x27;", "'")
         assert sentence in found._repr_html_().replace("&#x27;", "'")
     again = pickle.loads(pickle.dumps(found))

@@ -18,6 +18,7 @@ from proofolio.arrays import Floats
 from proofolio.backtesting.arguments import require_flag
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy
+from proofolio.brief import brief
 from proofolio.errors import BadData, SolverFailure, did_you_mean, shown_value
 from proofolio.forecasts.forecast import Forecast
 
@@ -48,6 +49,8 @@ class DecisionContext:
     returns: pd.DataFrame
     holdings: pd.Series
     forecast: Forecast | None = None
+
+    __repr__ = brief
 
     @property
     def assets(self) -> list[str]:

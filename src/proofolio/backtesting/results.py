@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,11 @@ from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Needs
 from proofolio.backtesting.simulator import Simulation, trading_days
 from proofolio.backtesting.solver_comparison import SolverRow
+from proofolio.brief import facts
 from proofolio.errors import BadData, did_you_mean
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of", "short_span"]
 
@@ -50,6 +55,45 @@ class StrategyRun:
             f"StrategyRun({self.name!r}, {dates[0]} to {dates[-1]}, return {m.annual_return:.1%} a year, Sharpe "
             f"{m.sharpe:.2f})"
         )
+
+    def _repr_html_(self) -> str:
+        """Return figures and the picture of wealth, for a notebook."""
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
+        m = self.metrics
+        said = {
+            "return a year": f"{m.annual_return:.1%}",
+            "volatility": f"{m.volatility:.1%}",
+            "Sharpe": f"{m.sharpe:.2f}",
+            "max drawdown": f"{m.max_drawdown:.1%}",
+            "turnover": f"{m.turnover:.2f}",
+        }
+        return f"<p>{escape(repr(self))}</p>{facts(said)}{image(self.plot())}"
+
+    def plot(self) -> Figure:
+        """Draw what one unit became, on a logarithmic scale."""
+        from proofolio.backtesting.charts import wealth_chart  # matplotlib is slow to import
+
+        return wealth_chart([self.simulation])
+
+    def plot_weights(self) -> Figure:
+        """Draw the weights over time."""
+        from proofolio.backtesting.charts import weights_chart  # matplotlib is slow to import
+
+        figure = weights_chart([self.simulation], self.context.market.names, still=True)
+        assert figure is not None  # asked for whether they move or not
+        return figure
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a period: return and wealth after costs, turnover, costs and cash."""
+        columns = {
+            "return": self.returns,
+            "wealth": self.wealth.iloc[1:],
+            "turnover": self.turnover,
+            "cost": self.costs,
+            "cash": self.cash,
+        }
+        return pd.DataFrame(columns)
 
     @property
     def name(self) -> str:

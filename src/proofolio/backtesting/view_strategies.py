@@ -17,6 +17,7 @@ import pandas as pd
 from proofolio.arrays import Floats
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Decision, Needs, Policy
+from proofolio.brief import brief
 from proofolio.errors import BadData, DoubtfulViews, SolverFailure
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
@@ -123,6 +124,8 @@ class ViewControl:
     lower: float = 0.0
     upper: float = 1.0
     needs: Needs = field(default="nothing", init=False)
+
+    __repr__ = brief
 
     @classmethod
     def of(cls, views: Views, **options: Any) -> Self:

@@ -16,13 +16,13 @@ from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.view_experiment import ViewExperiment, horizon_differences, view_experiment
 from proofolio.backtesting.view_frontier import GAMMA_RISKS, ViewFrontier, view_frontier
 from proofolio.backtesting.view_trial import ViewDesign
+from proofolio.charts.figures import picture
 from proofolio.cli.market_options import numbers
 from proofolio.cli.output import print_document, say
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.cli.view_options import regimes_asked
 from proofolio.errors import BadData
 from proofolio.forecasts.views.black_litterman import market_weights
-from proofolio.report.figures import picture
 from proofolio.report.files import make_folder, write_document, write_page, write_picture
 from proofolio.report.views import (
     differences_table,

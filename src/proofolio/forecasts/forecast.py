@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.brief import brief
 from proofolio.errors import BadData
 
 
@@ -53,6 +54,8 @@ class Forecast:
     covariances: Floats | None = None
     collapsed: bool = False
     transition: Floats | None = None
+
+    __repr__ = brief
 
     def __post_init__(self) -> None:
         """Compare the shapes."""

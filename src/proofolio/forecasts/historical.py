@@ -8,6 +8,7 @@ from typing import Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
 from proofolio.forecasts.forecast import Forecast, Options
@@ -44,6 +45,8 @@ class Historical(Options):
            [0.02, 0.01],
            [0.02, 0.01]])
     """
+
+    __repr__ = brief
 
     def __init__(
         self, window: int = 2000, H: int = 5, *, covariance: Covariance = "sample", half_life: float = 63.0

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.forecasts.covariance import Covariance, estimate
 from proofolio.forecasts.forecast import Forecast, Options
@@ -87,6 +88,8 @@ class RollingRegimes(Options):
     A regime whose effective number of days (Kish) is below ``n + 1``, the least for a covariance of n
     assets, borrows that many average days of the window, as in `regime_moments`.
     """
+
+    __repr__ = brief
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from proofolio.arrays import Floats
+from proofolio.brief import brief
 from proofolio.program.interval import affine_bounds
 
 __all__ = ["MaxTerm", "RegimeCosts", "difference_rounding", "quadratic_range", "settled"]
@@ -127,6 +128,8 @@ class MaxTerm:
     alpha: Floats
     beta: float
     floor: float
+
+    __repr__ = brief
 
     def value(self, w: Floats) -> Floats:
         """Return the maximum (without its sign) at weights of shape (..., n)."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.formulations.big_m import check_lowering
 from proofolio.formulations.exclusive_pairs import member_name
@@ -253,6 +254,8 @@ class Approximation:
     errors: Floats
     breakpoints: Floats
     values: Floats
+
+    __repr__ = brief
 
 
 def piecewise_linear_of(

@@ -137,6 +137,17 @@ class Builder:
         self._maximise = False
         self._n = 0
 
+    def __repr__(self) -> str:
+        rows = sum(len(part.lower) for part in self._linear)
+        kinds = {
+            "integer": sum(int(part.sum()) for part in self._integer),
+            "quadratic blocks": len(self._quadratic),
+            "cone blocks": len(self._cones),
+            "indicator blocks": len(self._indicators),
+        }
+        more = "".join(f", {count} {kind}" for kind, count in kinds.items() if count)
+        return f"{type(self).__name__}({self.name!r}, {self.n} columns, {rows} linear rows{more})"
+
     # -------------------------------------------------------------- variables
     @property
     def n(self) -> int:

@@ -134,7 +134,9 @@ def merged_sum(matrix: Sparse) -> Sparse:
     if rows.size and np.any(broken(matrix.data)):
         some = matrix[rows]
         row = np.repeat(np.arange(rows.size), np.diff(some.indptr))
-        found = _with_rows(found, rows, entries_sum(some.data, row, some.indices, some.shape))
+        found = _with_rows(
+            found, rows, entries_sum(some.data, row, some.indices.astype(np.int64), some.shape)
+        )
     found.eliminate_zeros()
     return found
 

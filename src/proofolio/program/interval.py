@@ -111,7 +111,7 @@ def _pairs(product: Floats, row_of: Integers, constant: Floats, sign: float) -> 
         total = first + second
         part = total - first
         lost = (first - (total - part)) + (second - part)
-    rounded = np.where(lost * sign > 0, np.nextafter(total, sign * np.inf), total)
+        rounded = np.where(lost * sign > 0, np.nextafter(total, sign * np.inf), total)
     return np.where(count + (constant != 0.0) <= 2, rounded, np.nan)
 
 

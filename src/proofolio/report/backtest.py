@@ -6,10 +6,7 @@ import math
 from collections.abc import Sequence
 
 from proofolio.backtesting.backtests import Context
-from proofolio.backtesting.experiments import regime_summary
-from proofolio.backtesting.results import BacktestRecord, closes_asked
-from proofolio.backtesting.simulator import Simulation
-from proofolio.report.backtest_charts import (
+from proofolio.backtesting.charts import (
     cost_chart,
     drawdown_chart,
     regime_chart,
@@ -18,8 +15,11 @@ from proofolio.report.backtest_charts import (
     wealth_chart,
     weights_chart,
 )
+from proofolio.backtesting.experiments import regime_summary
+from proofolio.backtesting.results import BacktestRecord, closes_asked
+from proofolio.backtesting.simulator import Simulation
+from proofolio.charts.figures import inline_svg
 from proofolio.report.environment import machine, package_versions
-from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
 

@@ -10,15 +10,7 @@ from matplotlib.figure import Figure
 
 from proofolio.benchmarking.measures import Curve, performance_profile, solved_within
 from proofolio.benchmarking.summary import Field, Summary
-from proofolio.report.benchmark_text import (
-    LINE_NOTE,
-    OWN_STATUSES,
-    environments_table,
-    lines_table,
-    ratios_table,
-    runs_table,
-)
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     add_tips,
     chart_style,
@@ -27,6 +19,14 @@ from proofolio.report.figures import (
     new_figure,
     percent_axis,
     shortened,
+)
+from proofolio.report.benchmark_text import (
+    LINE_NOTE,
+    OWN_STATUSES,
+    environments_table,
+    lines_table,
+    ratios_table,
+    runs_table,
 )
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.words import words_table

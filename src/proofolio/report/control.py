@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from proofolio.models.control.experiments import Experiment
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     chart_style,
     inline_svg,
@@ -17,6 +16,7 @@ from proofolio.report.figures import (
     new_figure,
     plain_logarithms,
 )
+from proofolio.models.control.experiments import Experiment
 from proofolio.report.page import chart, page, paragraph, section
 from proofolio.report.table import Table
 

@@ -11,9 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from proofolio.arrays import Floats, Integers
-from proofolio.report.demo import DemoResult, Refutation, Run, runs_table, small
-from proofolio.report.demo_case import History, MarketCase
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     ON_COLOUR,
     add_tips,
@@ -24,6 +22,8 @@ from proofolio.report.figures import (
     percent_axis,
     without_frame,
 )
+from proofolio.report.demo import DemoResult, Refutation, Run, runs_table, small
+from proofolio.report.demo_case import History, MarketCase
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
 from proofolio.report.words import words_table

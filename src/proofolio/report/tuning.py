@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from proofolio.backtesting.charts import drawdown_chart, wealth_chart
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.tuning import FIGURES as CHOSEN_BY
 from proofolio.backtesting.tuning import TuningRecord, parameters
-from proofolio.report.backtest_charts import drawdown_chart, wealth_chart
-from proofolio.report.figures import COLOURS, chart_style, inline_svg, new_figure, panels_across
+from proofolio.charts.figures import COLOURS, chart_style, inline_svg, new_figure, panels_across
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 

@@ -11,8 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import HALVES, ViewFrontier
 from proofolio.backtesting.view_trial import Difference
-from proofolio.forecasts.views.view_posterior import ViewPosterior
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     chart_style,
     is_narrow,
@@ -26,7 +25,6 @@ __all__ = [
     "differences_chart",
     "frontier_chart",
     "placebo_chart",
-    "posterior_chart",
     "whole_name",
 ]
 
@@ -38,15 +36,6 @@ WIDE_NAME, NARROW_NAME = 60, 24  # characters of a line of a name
 def whole_name(d: Difference, less: str) -> str:
     """Return what a difference is called, `less` before one whose name is that of the alternative."""
     return d.name if d.name.startswith(WHOLE) else f"{less}{d.name}"
-
-
-@chart_style
-def posterior_chart(found: ViewPosterior) -> Figure:
-    """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
-    said, stacked = "Expected returns before and after the views, in % a year", 2.5 + 0.3 * len(found.mean)
-    figure = new_figure("posterior", said, found.height, narrow_height=stacked + 0.6 * len(found.pull))
-    found.draw(figure, [COLOURS[name] for name in ("s9", "s0", "s1")], stacked=is_narrow())
-    return figure
 
 
 @chart_style

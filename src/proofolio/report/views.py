@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from proofolio.backtesting.view_claims import Claim
 from proofolio.backtesting.view_experiment import ViewExperiment
 from proofolio.backtesting.view_frontier import ViewFrontier
+from proofolio.charts.figures import inline_svg
 from proofolio.forecasts.views.view_posterior import ViewPosterior
-from proofolio.report.figures import inline_svg
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 from proofolio.report.view_charts import (
@@ -19,7 +19,6 @@ from proofolio.report.view_charts import (
     differences_chart,
     frontier_chart,
     placebo_chart,
-    posterior_chart,
     whole_name,
 )
 
@@ -140,7 +139,7 @@ def posterior_sentences(found: ViewPosterior) -> list[str]:
 
 def posterior_pictures(found: ViewPosterior) -> dict[str, Figure]:
     """Return prior, posterior and views as bars."""
-    return {"posterior": posterior_chart(found)}
+    return {"posterior": found.plot()}
 
 
 def posterior_page(found: ViewPosterior, source: str, command: str) -> str:

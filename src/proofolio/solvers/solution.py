@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from html import escape
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from proofolio.arrays import Floats
+from proofolio.brief import facts
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.expression import Expression
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Quadratic
 from proofolio.solvers.limits import Deadline
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "BROKEN",
@@ -48,6 +53,10 @@ CANCELLED = 1e-3
 # A millisecond: solvers refuse a time limit of nothing.
 LEAST = 1e-3
 Progress = Callable[[float, "float | None", "float | None"], None]
+
+
+LISTED = 12  # values that a notebook shows
+ZERO = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,6 +254,34 @@ class Solution:
             else f"objective {self.objective:.10g}, gap {self.gap:.1e}"
         )
         return f"<{type(self).__name__} {self.status}: {known} ({self.made_by}, {self.seconds:.2f} s)>"
+
+    def _repr_html_(self) -> str:
+        """Return status, objective and the first values that are not zero, for a notebook."""
+        said = f"<p>{escape(repr(self))}</p>"
+        if self.x is None:
+            return said
+        moved = [(name, value) for name, value in self.values.items() if abs(value) > ZERO]
+        more = f"<p>and {len(moved) - LISTED} more that are not 0</p>" if len(moved) > LISTED else ""
+        return said + facts({name: f"{value:.6g}" for name, value in moved[:LISTED]}) + more
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a column of the program: its value, bounds, and whether it is an integer.
+
+        Raises
+        ------
+        SolverFailure
+            Without a point.
+        """
+        import pandas as pd  # slow to import, and of no use to a solve itself
+
+        program = self.program
+        columns = {
+            "value": self.point,
+            "lower": program.lower,
+            "upper": program.upper,
+            "integer": program.integer,
+        }
+        return pd.DataFrame(columns, index=pd.Index(program.column_names, name="column"))
 
     @property
     def ok(self) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,14 @@ from matplotlib.figure import Figure
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.backtests import prepare, simulate_all
+from proofolio.backtesting.charts import (
+    drawdown_chart,
+    regime_chart,
+    risk_chart,
+    turnover_chart,
+    wealth_chart,
+    weights_chart,
+)
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.experiments import (
     BASIS_POINTS,
@@ -35,16 +44,9 @@ from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import keeping_cash, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
+from proofolio.charts.figures import image
 from proofolio.errors import BadData
 from proofolio.report.backtest import backtest_page, figures_table
-from proofolio.report.backtest_charts import (
-    drawdown_chart,
-    regime_chart,
-    risk_chart,
-    turnover_chart,
-    wealth_chart,
-    weights_chart,
-)
 from proofolio.report.files import write_page, write_tables
 from proofolio.studies.given import costs_given, market_given, plan_given
 
@@ -61,13 +63,22 @@ class BacktestResult(BacktestRecord):
     """
 
     def __repr__(self) -> str:
-        """Return a few lines: span, a line a strategy, how many warnings."""
+        """Return two lines: span, and the names of the strategies; `str` has a line of figures for each."""
+        named = ", ".join(self.names[:LINES]) + (", ..." if len(self) > LINES else "")
+        return f"{self._span}\n  {shorten(named, 120, placeholder=', ...')}"
+
+    @property
+    def _span(self) -> str:
         market, warned = self.context.market, len(self.warnings)
-        lines = [
+        return (
             f"BacktestResult: {len(self)} strategies on {len(market.names)} assets, "
             f"{market.dates[self.context.start]} to {market.dates[self.context.stop - 1]}"
             + (f"; {warned} warnings" if warned else "")
-        ]
+        )
+
+    def __str__(self) -> str:
+        """Return the span and a line a strategy."""
+        lines = [self._span]
         for run in self.runs[:LINES]:
             m = run.metrics
             lines.append(
@@ -79,11 +90,15 @@ class BacktestResult(BacktestRecord):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """Return the table of figures and the warnings, for a notebook."""
+        """Return the table of figures, the picture of wealth and the warnings, for a notebook."""
         from html import escape
 
         warned = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.warnings)
-        return figures_table(self).html() + warned
+        return figures_table(self).html() + image(self.plot()) + warned
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the figures, a row a strategy."""
+        return self.figures
 
     # ------------------------------------------------------------------ tables
     def regimes(self) -> pd.DataFrame | None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.arguments import require_arguments
+from proofolio.backtesting.charts import wealth_chart
 from proofolio.backtesting.costs import Costs
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
@@ -34,7 +35,7 @@ from proofolio.backtesting.tuning import (
     tuned,
 )
 from proofolio.backtesting.views_file import GivenViews, views_of
-from proofolio.report.backtest_charts import wealth_chart
+from proofolio.charts.figures import image
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
 from proofolio.studies.given import costs_given, market_given, plan_given
@@ -51,18 +52,25 @@ class TuningResult(TuningRecord):
     """
 
     def __repr__(self) -> str:
-        """Return a few lines: what was chosen, and what it is worth."""
+        """Return two lines: what was chosen, and of how many trials; `str` says what it is worth."""
         chosen = ", ".join(f"{k}={v:g}" for k, v in parameters(self.chosen.strategy).items())
-        return "\n".join(
-            [f"TuningResult: {self.test_run.name} with {chosen}", *self.verdict(), *self.warnings]
-        )
+        tried = f"{len(self.trials)} trials; Sharpe ratio {self.test_run.metrics.sharpe:.2f} in the test"
+        return f"TuningResult: {self.test_run.name} with {chosen}\n  {tried}"
+
+    def __str__(self) -> str:
+        """Return a few lines: what was chosen, and what it is worth."""
+        return "\n".join([repr(self), *self.verdict(), *self.warnings])
 
     def _repr_html_(self) -> str:
         """Return the choice on both spans and what it is worth, for a notebook."""
         from html import escape
 
         said = "".join(f"<p>{escape(line)}</p>" for line in (*self.verdict(), *self.warnings))
-        return said + compared_table(self).html()
+        return said + compared_table(self).html() + image(self.plot())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `trials_table`: a row a combination."""
+        return self.trials_table
 
     @property
     def trials_table(self) -> pd.DataFrame:

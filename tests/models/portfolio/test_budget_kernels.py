@@ -6,7 +6,7 @@ import pytest
 from proofolio import compiled
 from proofolio.errors import BadData, Imprecise
 from proofolio.models.portfolio import risk_budgeting
-from proofolio.models.portfolio.budget_kernels import budgets_kernel
+from proofolio.models.portfolio.budget_kernels import SMALL, budgets_kernel
 from proofolio.models.portfolio.risk_budgeting import equal_risk, risk_contributions, weights_by_numpy
 
 
@@ -49,7 +49,7 @@ def test_both_back_ends_agree_to_twelve_digits(part, request):
         agree(seed)
 
 
-@pytest.mark.parametrize("n", [30, 99, 100, 180])
+@pytest.mark.parametrize("n", [30, SMALL - 1, SMALL, 100, 180])
 def test_both_back_ends_agree_on_many_assets(n):
     random = np.random.default_rng(n)
     loads = random.standard_normal((n, 3)) + 1.0

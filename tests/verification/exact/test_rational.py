@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proofolio import Model, between
-from proofolio.verification.audit.bounding import Relaxation
+from proofolio.verification.audit.relaxation import Relaxation
 from proofolio.verification.exact.certificate import bound, proves_empty, violation
 from proofolio.verification.exact.elimination import solve_exactly
 from proofolio.verification.exact.lp_bounds import ExactRows, Question, as_decimal, outward, system_of

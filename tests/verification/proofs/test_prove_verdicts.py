@@ -62,10 +62,6 @@ def piece(point):
     return lambda x, y, v: [x == x0, y == y0, v == v0]
 
 
-def box_piece(x0, low, high):
-    return lambda x, y, v: [x == x0, v >= low, v <= high]
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_verdicts_agree_with_enumeration(seed):
     rng = np.random.default_rng(seed)

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.brief import brief
 from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
 from proofolio.forecasts.covariance import Covariance, estimate
@@ -101,6 +102,8 @@ class BlackLitterman:
     >>> float(found.pull.iloc[0].round(12))
     0.5
     """
+
+    __repr__ = brief
 
     def __init__(
         self,

@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike
 from scipy.special import chdtrc
 
 from proofolio.arrays import Floats, Integers
+from proofolio.brief import brief
 from proofolio.errors import BadData, ContradictoryViews
 
 __all__ = ["Posterior", "copies", "drifted", "equilibrium", "posterior"]
@@ -84,6 +85,8 @@ class Posterior:
     rank: int
     dropped: Integers
     repaired: bool
+
+    __repr__ = brief
 
 
 def equilibrium(Sigma: ArrayLike, w_mkt: ArrayLike, delta: float) -> Floats:

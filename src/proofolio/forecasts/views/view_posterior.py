@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from textwrap import fill
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -14,12 +14,9 @@ from proofolio.arrays import Floats
 from proofolio.forecasts.views.formulas import Posterior
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 __all__ = ["ViewPosterior"]
-
-NAME = 32  # characters of a line of a view's name in a drawing
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,35 +173,13 @@ class ViewPosterior:
 
     def plot(self) -> Figure:
         """Draw prior and posterior of every asset, and of every view beside its value, in % a year."""
-        from matplotlib.figure import Figure  # slow to import, and most posteriors are not drawn
+        from proofolio.forecasts.views.picture import posterior_chart  # matplotlib is slow to import
 
-        figure = Figure(figsize=(10, self.height), layout="constrained")
-        self.draw(figure)
-        return figure
+        return posterior_chart(self.prior, self.mean, self.P, self.residual, self.periods)
 
-    @property
-    def height(self) -> float:
-        """Of the drawing, in inches, for one row of bars an asset and two a view."""
-        return 1.2 + 0.26 * max(len(self.mean), 2 * len(self.pull), 6)
-
-    def draw(
-        self, figure: Figure, colours: Sequence[str] = ("C0", "C1", "C2"), *, stacked: bool = False
-    ) -> None:
-        """Draw what `plot` does on a figure: prior, posterior, views in these colours; assets above views or beside."""
-        panels = (len(self.mean), 1 + 2 * len(self.pull))
-        left, right = figure.subplots(2, 1, height_ratios=panels) if stacked else figure.subplots(1, 2)
-        rows = self.P.to_numpy()
-        bars = {
-            "prior": rows @ self.prior.to_numpy(),
-            "posterior": rows @ self.mean.to_numpy(),
-            "view": self.residual.to_numpy() + rows @ self.mean.to_numpy(),
-        }
-        yearly = 100.0 * self.periods
-        _bars(left, list(self.mean.index), {"prior": self.prior, "posterior": self.mean}, yearly, colours)
-        _bars(right, [fill(str(name), NAME) for name in self.pull.index], bars, yearly, colours)
-        left.set_title("assets, expected return, % a year")
-        right.set_title("views, % a year")
-        right.legend(loc="best")
+    def to_frame(self) -> pd.DataFrame:
+        """Return `assets`: a row an asset."""
+        return self.assets()
 
     @property
     def _to_rows(self) -> float:
@@ -212,6 +187,12 @@ class ViewPosterior:
         return self.periods / self.rows_a_year
 
     def __repr__(self) -> str:
+        surprise = f"surprise {self.surprise['statistic']:.3g} (p = {self.surprise['p']:.2g})"
+        views = shorten("; ".join(map(str, self.pull.index)) or "none", 160, placeholder=" ...")
+        return f"{type(self).__name__}({len(self.mean)} assets, {self.periods:g} periods a year; {surprise}; {views})"
+
+    def __str__(self) -> str:
+        """Return the tables of views and assets."""
         lines = [self.table().round(3).to_string()] if len(self.pull) else ["no views"]
         text = (
             f"Posterior of {len(self.pull)} views on {len(self.mean)} assets, {self.periods:g} periods a year"
@@ -221,25 +202,10 @@ class ViewPosterior:
         return "\n".join([f"{text}; {surprise}", *lines, *dropped, self.assets().round(2).to_string()])
 
     def _repr_html_(self) -> str:
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
         surprise = f"surprise {self.surprise['statistic']:.3g} (p = {self.surprise['p']:.2g})"
         return (
             f"<p>Posterior of {len(self.pull)} views on {len(self.mean)} assets, {self.periods:g} periods a year; "
-            f"{surprise}</p>{self.table().round(3).to_html()}{self.assets().round(2).to_html()}"
+            f"{surprise}</p>{self.table().round(3).to_html()}{self.assets().round(2).to_html()}{image(self.plot())}"
         )
-
-
-def _bars(
-    axes: Axes,
-    names: list[str],
-    series: Mapping[str, pd.Series | Floats],
-    scale: float,
-    colours: Sequence[str],
-) -> None:
-    """Draw horizontal bars, a group a name, the first on top."""
-    places = np.arange(len(names), dtype=np.float64)
-    height = 0.8 / len(series)
-    for k, ((label, values), colour) in enumerate(zip(series.items(), colours, strict=False)):
-        offset = (k - (len(series) - 1) / 2) * height
-        axes.barh(places + offset, scale * np.asarray(values), height, label=label, color=colour)
-    axes.set_yticks(places, names)
-    axes.invert_yaxis()

@@ -16,11 +16,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from proofolio.arrays import Floats, Integers
+from proofolio.brief import facts
 from proofolio.errors import BadData, Imprecise
 from proofolio.models.arguments import finite, whole
 from proofolio.models.control.discrete import DiscreteControl
@@ -30,6 +31,10 @@ from proofolio.models.control.plans import PathProgram, chain, loss_terms
 from proofolio.models.control.policies import Trades, in_steps
 from proofolio.models.control.problem import ControlProblem
 from proofolio.models.control.trade_or_not import least_with_fixed_costs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Gap", "bound_of", "least_losses", "least_lossy", "long_run_mean", "losses_of", "regime_paths"]
 
@@ -103,6 +108,32 @@ class Gap:
             f"{self.policy}: {self.value:.6g} of at most {self.upper:.6g}, gap {gap:.3%} "
             f"({low:.3%} to {high:.3%}){part}"
         )
+
+    def _repr_html_(self) -> str:
+        """Return the figures and the picture of the paths, for a notebook."""
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
+        low, high = self.interval
+        said = {
+            "policy": self.policy,
+            "value": f"{self.value:.6g}",
+            "upper bound": f"{self.upper:.6g}",
+            "gap": f"{self.gap:.3%} ({low:.3%} to {high:.3%})",
+            "paths": self.paths,
+        }
+        return facts(said) + image(self.plot())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a path: the upper bound less the value."""
+        import pandas as pd  # slow to import
+
+        return pd.DataFrame({"gap": self.per_path}, index=pd.RangeIndex(len(self.per_path), name="path"))
+
+    def plot(self) -> Figure:
+        """Draw how far the policy is from the bound on each path."""
+        from proofolio.models.control.picture import gap_chart  # matplotlib is slow to import
+
+        return gap_chart(self.per_path, self.policy)
 
     def document(self) -> dict[str, Any]:
         """Return the figures for JSON."""

@@ -276,7 +276,7 @@ class RegimeChain:
         periods_per_year: float = 252.0,
         names: Sequence[str] | None = None,
     ) -> RegimeChain:
-        """Return the chain of a fitted hidden Markov model.
+        """Return the chain of a fitted hidden Markov model; warnings and errors are those of `from_transition`.
 
         Parameters
         ----------
@@ -287,10 +287,6 @@ class RegimeChain:
         periods_per_year : float
             252 for daily returns.
         names : sequence of str, optional
-
-        Warns, Raises
-        -------------
-        See `from_transition`.
         """
         fit = getattr(model, "regime_fit", model)
         P = getattr(fit, "transition", None)

@@ -31,8 +31,6 @@ class Equations:
     G : ndarray, shape (m, m)
     eta, rho : float
     R, F : ndarray, shape (m, n, n) with n = d + k + 1
-    root_of_cost : ndarray, shape (d, d) or (d,)
-        L with Lambda = L L', or its diagonal.
     """
 
     def __init__(

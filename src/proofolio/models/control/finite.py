@@ -19,7 +19,8 @@ from proofolio.models.control.stationary import stationary
 __all__ = ["Trajectory"]
 
 
-FEW = 16  # rows of Q up to which power series are the faster (measured); their sums grow with the cube
+# Rows of Q up to which power series are the faster (`python -m benchmarks step_sizes`): their sums grow with the cube.
+FEW = 16
 REACHED = 3e-11  # of the largest entry: so near the stationary solution is there
 EVERY = 2  # steps between looks for it, once the method has taken so many as make it likely
 

@@ -80,6 +80,9 @@ class HJBSolver:
         )
         self.n_steps = whole("n_steps", n_steps, 1)
 
+    def __repr__(self) -> str:
+        return f"HJBSolver({self.control.d} assets, {self.control.m} regimes, {self.n_steps} steps)"
+
     def estimate(self, theta_grid: Any, *, keep: Keep = "all") -> GridEstimate:
         """Return what `policy_iteration` would take, without doing it."""
         return grid_estimate(self.control, theta_grid, self.n_steps, keep=keep)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.models.arguments import each_asset, finite, numbers
 from proofolio.models.control.chain import RegimeChain
@@ -49,6 +50,9 @@ class FactorCovariance(NamedTuple):
     F: Floats
     D: Floats
 
+    def __repr__(self) -> str:
+        return brief(self)
+
 
 class Factors(NamedTuple):
     r"""Forecasts that fade: :math:`\alpha = \alpha_z + B_z x,\ dx = -\Phi_z (x - \bar x_z) dt + noise`.
@@ -69,6 +73,9 @@ class Factors(NamedTuple):
     Phi: Floats
     mean: Floats
     S: Floats
+
+    def __repr__(self) -> str:
+        return brief(self)
 
 
 class Terminal(NamedTuple):

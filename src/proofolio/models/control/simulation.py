@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from proofolio.models.control.doubtful_units import fractions
 from proofolio.models.control.filtering import filtered_regimes, simulated_returns
 from proofolio.models.control.policies import OneStep, Trades
 from proofolio.models.control.problem import ControlProblem
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["ETAS", "SimulationTable", "best_eta", "run", "simulated"]
 
@@ -90,7 +93,19 @@ class SimulationTable:
         return f"SimulationTable({len(self.paths)} policies on {runs} paths of {self.years:g} years)"
 
     def _repr_html_(self) -> str:
-        return str(self.frame.round(4).to_html())
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
+        return str(self.frame.round(4).to_html()) + image(self.plot())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return `frame`: a row a policy."""
+        return self.frame
+
+    def plot(self) -> Figure:
+        """Draw the mean Sharpe ratio of each policy with its interval, and its turnover."""
+        from proofolio.models.control.picture import policies_chart  # matplotlib is slow to import
+
+        return policies_chart(self.frame)
 
     def __str__(self) -> str:
         """Return the table."""

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from scipy import optimize, sparse
 
 from proofolio.arrays import Floats, Integers, Mask, Sparse
+from proofolio.brief import brief
 from proofolio.errors import BadData, UnsupportedProgram
 from proofolio.formulations.positions import cardinality as at_most
 from proofolio.formulations.positions import round_lot, semicontinuous
@@ -63,6 +64,8 @@ class Group:
     members: Sequence[int]
     lower: float = -np.inf
     upper: float = np.inf
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +196,19 @@ class PlanSet:
         self.group_upper = np.array([group.upper for group in self.groups])
         # on the simplex an upper bound of 1 cuts nothing off, and solvers are quicker without it
         self.caps = np.full_like(self.upper, np.inf) if self.simplex else self.upper
+
+    def __repr__(self) -> str:
+        rules = {
+            "groups": bool(self.groups),
+            "cardinality": self.few,
+            "minimum positions": bool(self.minimum_position.any()),
+            "round lots": self.round_lots is not None,
+            "gross exposure": self.gross is not None,
+            "turnover limit": self.limited,
+            "cash": self.cash is not None,
+        }
+        asked = ", ".join(name for name, given in rules.items() if given)
+        return f"PlanSet(n={self.n}, periods={self.periods}, net={self.net}{asked and f'; {asked}'})"
 
     @property
     def n(self) -> int:

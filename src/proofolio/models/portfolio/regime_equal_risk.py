@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.models.arguments import finite, not_negative, whole
 from proofolio.models.portfolio.risk_budgeting import equal_risk, read_covariance
@@ -95,6 +96,8 @@ class RegimeEqualRisk:
     >>> model.weights([0.9, 0.1], means, covariances).round(4)
     array([0.2972, 0.7028])
     """
+
+    __repr__ = brief
 
     def __init__(
         self,

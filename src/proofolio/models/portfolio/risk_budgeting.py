@@ -47,7 +47,7 @@ __all__ = [
 
 UNIT = 2.0**-53  # rounding of one operation
 COARSE = 1e-2  # of the smallest budget: contributions further from their budgets are no answer
-# Where two ways take the same time; to measure again: `equal_risk` on either side of them, with either branch.
+# Where two ways take the same time, measured by `python -m benchmarks step_sizes`.
 LARGE = 150  # from so many assets on, conjugate gradients are tried before a factorisation
 EMPTY = np.empty((0, 0))
 DOUBLE = np.dtype(float)

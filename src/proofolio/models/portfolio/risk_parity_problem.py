@@ -84,6 +84,9 @@ class RiskParityProblem:
         if self.certify:
             _require_small(self.n, self.H)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n={self.n}, H={self.H}, gamma_trade={self.gamma_trade:g})"
+
     @cached_property
     def harmless(self) -> float:
         """An objective below which no asset with a budget can be at 0 (see `death_threshold`)."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats, Integers, Mask
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.formulations.paths import dwell as keep_for
 from proofolio.formulations.paths import switches
@@ -46,6 +47,8 @@ class Covered:
 
     probability: ArrayLike
     epsilon: float
+
+    __repr__ = brief
 
 
 class RegimePath:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from proofolio.program.expression import between
 from proofolio.program.program import Program
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Check, Settings, Solution
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["RELATIVE", "SLACK", "RegimeSolution", "declared_answer", "declared_form", "raw_data_checks"]
 
@@ -79,6 +84,18 @@ class RegimeSolution(Solution):
         known = {f.name: getattr(answer, f.name) for f in fields(Solution)}
         known |= {"objective": objective, "bound": bound}
         return cls(**known, cut_off=cut_off, covered=covered, impact_error=impact_error)
+
+    def _repr_html_(self) -> str:
+        """Return status and objective with the picture of the path, for a notebook."""
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
+        return f"<p>{escape(repr(self))}</p>" + ("" if self.x is None else image(self.plot()))
+
+    def plot(self) -> Figure:
+        """Draw weights and regimes, period by period."""
+        from proofolio.models.regime_switching.picture import path_chart
+
+        return path_chart(self.W, self.Z)
 
     @property
     def W(self) -> Floats:

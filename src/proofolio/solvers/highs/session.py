@@ -454,6 +454,11 @@ class Session:
         """Return the last point, shape (n,)."""
         return np.array(self._solution().col_value, dtype=float)
 
+    def later_point(self) -> Callable[[], Floats]:
+        """Return what reads the last point, even after another solve."""
+        found = self._solution()
+        return lambda: np.array(found.col_value, dtype=float)
+
     def row_duals(self) -> Floats:
         """Return the multipliers of the rows as they were given, shape (m,), positive at a lower side."""
         duals = np.array(self._solution().row_dual, dtype=float)

@@ -31,7 +31,8 @@ CAN = frozenset({"quadratic-objective"})
 WHO = ("piqp", VERSION, "proximal interior point")
 # As far as PIQP comes on programs in natural size; answers are checked to 1e-7.
 TOLERANCE = 1e-9
-# Up to this many columns dense factors are faster than sparse ones, whatever the program's pattern.
+# Up to this many columns dense factors are faster than sparse ones, whatever the program's pattern
+# (`python -m benchmarks step_sizes`).
 DENSE = 150
 # Iterations that a solve takes, about; and how many times as long as setting it up it may take with much fill-in.
 ITERATIONS, SETUPS = 20, 50.0

@@ -4,8 +4,8 @@ candidates -> bounds -> verdicts -> tightening -> certificates. Read it in this 
 
 - `candidates`: the sides of rows that a binary may switch off.
 - `auditing`: `audit` and `assert_valid`; the tiers (intervals, linear programs, integers) in their order.
-- `bounding`: the linear relaxation in HiGHS, asked many questions, and upper bounds of what a side needs, each made
-  exact; `integers`: the same over the integers.
+- `relaxation`: the linear relaxation in HiGHS, asked many questions; `bounding`: upper bounds of what a side needs,
+  each made exact; `integers`: the same over the integers.
 - `points`: lower bounds: points that reach what a side needs, made exact where they are cut off.
 - `emptiness`: switches that are forcing or dead; `leaks`: whether the leak of a row can change the answer.
 - `verdicts`: what the two bounds say about M, as a row of the audit.

@@ -34,10 +34,12 @@ from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip
 from proofolio.verification.audit.leaks import Leaks
 from proofolio.verification.audit.points import FINER_PULL, Search
+from proofolio.verification.audit.relaxation import Answer
 from proofolio.verification.audit.verdicts import (
     VERDICTS,
     Finding,
     RowVerdict,
+    family_of,
     judge,
     row_verdict,
 )
@@ -46,6 +48,7 @@ from proofolio.verification.exact.lp_bounds import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
 
@@ -62,6 +65,7 @@ SAMPLE = 32  # verdicts that are written to see how long all of them take
 TELLING = 5.0  # times what writing takes must be left for what is known to be told in between
 WRITING = 2.0  # times as long, because what is known later takes longer to write
 TIERS = ("interval", "lp", "mip")
+UNSETTLED = ("undecided", "valid")  # the verdicts that a point may change
 Progress = Callable[[str, int, int], None]
 
 
@@ -117,9 +121,18 @@ class Audit:
     def _repr_html_(self) -> str:
         from html import escape
 
+        from proofolio.charts.figures import image  # matplotlib is slow to import
+
         place = {id(row): k for k, row in enumerate(self.rows)}
         worst = [place[id(row)] for row in self.worst()]
-        return f"<p>{escape(repr(self))}</p>{self.to_frame().iloc[worst].to_html()}"
+        picture = image(self.plot()) if self.rows else ""
+        return f"<p>{escape(repr(self))}</p>{self.to_frame().iloc[worst].to_html()}{picture}"
+
+    def plot(self, most: int = 40) -> Figure:
+        """Draw M of the worst rows against what is proved to be needed."""
+        from proofolio.verification.audit.chart import needed_chart  # matplotlib is slow to import
+
+        return needed_chart(self.worst(most))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each candidate, in the order of the model's rows.
@@ -406,6 +419,7 @@ class Tiers:
     reserve: float = 0.0
     each: float = 0.0
     tell: Callable[[], None] | None = None
+    bounded: set[str] = field(default_factory=set)  # families whose last member its bound decided
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -545,6 +559,10 @@ class Tiers:
 
     def _by_lp(self, candidate: Candidate, finding: Finding) -> None:
         """Decide by the relaxation, or a point near its solution."""
+        self._reach(candidate, finding, self._bound(candidate, finding))
+
+    def _bound(self, candidate: Candidate, finding: Finding) -> Answer:
+        """Bound by the relaxation."""
         answer = self.search.by_lp(candidate, finding, max(self.left, 1e-3))
         if answer.status == "unbounded" and candidate.declared:
             answer = self.search.solve(
@@ -552,16 +570,36 @@ class Tiers:
             )
         if answer.status == "optimal" and answer.x is not None and self.left > 0:
             finding.binds_on = candidate.kind == "row" and self.search.binds_on(candidate, answer.x)
-            if judge(candidate, finding) in ("undecided", "valid"):
-                self.search.reach(candidate, finding, answer.x, self.left)
+        return answer
+
+    def _reach(self, candidate: Candidate, finding: Finding, answer: Answer) -> None:
+        """Look for a point near the solution of the relaxation, where its bound alone does not decide."""
+        open_ = answer.status == "optimal" and answer.x is not None and self.left > 0
+        if open_ and answer.x is not None and judge(candidate, finding) in UNSETTLED:
+            self.search.reach(candidate, finding, answer.x, self.left)
 
     def _by_point(self, candidate: Candidate, finding: Finding) -> None:
-        """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once."""
+        """Decide by a point next to a known one; where none can need more than M, ask the relaxation at once.
+
+        Of a family whose last member was decided by its bound the relaxation is asked first, and most often alone.
+        """
+        family, answer = family_of(candidate.place.name), None
+        if family in self.bounded:
+            answer = self._bound(candidate, finding)
+            if judge(candidate, finding) not in UNSETTLED or self.left <= 0:
+                return
+            self.bounded.discard(family)
         near = self.search.near_known(candidate, finding, self.left)
+        if answer is not None:
+            self._reach(candidate, finding, answer)
+            return
         if near is None or near.x is None or judge(candidate, finding) != "undecided":
             return
         if float(candidate.values @ near.x[candidate.columns]) <= float(candidate.limit):
-            self._by_lp(candidate, finding)
+            answer = self._bound(candidate, finding)
+            if judge(candidate, finding) not in UNSETTLED:
+                self.bounded.add(family)
+            self._reach(candidate, finding, answer)
 
     def _by_finer_point(self, candidate: Candidate, finding: Finding) -> None:
         if judge(candidate, finding) == "valid":  # a point found since may have settled it

@@ -1,285 +1,30 @@
-"""Bounds on what a candidate needs, by intervals and by linear programs, each made exact.
-
-One linear relaxation in memory, asked many questions: each starts from the basis of the last.
-"""
+"""Bounds on what a candidate needs, by intervals and by linear programs, each made exact."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from proofolio.arrays import Floats
-from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
-from proofolio.solvers.highs.session import Session
 from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.relaxation import Answer, Boxes, Relaxation
 from proofolio.verification.audit.verdicts import Finding, Number
 from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal
 
-__all__ = ["Answer", "Bounding", "Relaxation"]
+__all__ = ["Bounding"]
 
 
-Freed = tuple[int, str]
-
-# Bounds are made exact afterwards, so this decides how often that works and not whether they hold.
-TOLERANCE = 1e-9
-OPTIONS = {
-    "primal_feasibility_tolerance": TOLERANCE,
-    "dual_feasibility_tolerance": TOLERANCE,
-    "small_matrix_value": 1e-12,  # the least that HiGHS keeps when asked
-    "large_matrix_value": 1e300,
-}
-DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}
-NO_LIMIT = 2**31 - 1
-# a question changes the cost and two bounds: from the last basis the primal method takes half the time
-PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
-DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
-# scaling anew costs a few iterations after every change; it returns where something fails without it
-UNSCALED = {"simplex_scale_strategy": 0}
-SCALED = {"simplex_scale_strategy": 2}
-_NARROW = 4.0  # ranges narrower than so many margins are left as they are
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What became of one question.
-
-    Attributes
-    ----------
-    status : str
-        ``"optimal"``, ``"infeasible"``, ``"unbounded"``, ``"limit"`` or ``"failed"``.
-    value : float
-        The optimum; infinite where there is none.
-    duals : ndarray (m,) or None
-        Multipliers of the rows, positive where upper sides push; for ``"infeasible"`` a Farkas vector.
-    x : ndarray (n,) or None
-        The optimal point.
-    message : str
-        The solver's own words when it failed.
-    """
-
-    status: str
-    value: float = math.inf
-    duals: Floats | None = None
-    x: Floats | None = None
-    message: str = ""
-
-
-class Relaxation:
-    """The linear rows and bounds of a program, without integrality and objective, held by HiGHS.
-
-    Quadratic rows, cones, indicators and special ordered sets are left out, so a maximum found here is at
-    least the true one.
-    """
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self._linear = _loaded(program, OPTIONS | PRIMAL_SIMPLEX | UNSCALED)
-        self._discrete: Session | None = None
-        self.solved = 0
-
-    def maximise(
-        self,
-        columns: NDArray[Any],
-        values: Floats,
-        freed: Freed | None = None,
-        boxes: Mapping[int, tuple[float, float]] | None = None,
-        cap: float = math.inf,
-        time_limit: float = math.inf,
-        margin: float = 0.0,
-        point_only: bool = False,
-    ) -> Answer:
-        """Maximise a linear body with one side set free and some columns given other bounds.
-
-        Everything is as before afterwards, except for the basis, from which the next question starts.
-
-        Parameters
-        ----------
-        columns, values : ndarray
-            The body; each column once.
-        freed : (row, "lower" or "upper"), optional
-        boxes : mapping from column to (lower, upper), optional
-        cap : float
-            Where the freed side is moved to, as an amount of ``sign * row`` (infinite: away).
-        time_limit : float
-            Seconds.
-        margin : float
-            How far to stay from the sides of ranges and bounds, relative to their size.
-        point_only : bool
-            Whether a Farkas vector is of no use where nothing satisfies the question.
-        """
-        at = np.asarray(columns, dtype=np.int32)
-        if margin:
-            self._all_sides(margin)
-        self._change(self._linear, at, -np.asarray(values, dtype=float), freed, boxes or {}, cap)
-        try:
-            answer = self._run(time_limit, point_only)
-            if answer.status == "failed":
-                answer = self._from_scratch(time_limit)
-        finally:
-            self._restore(self._linear, at, freed, boxes or {})
-            if margin:
-                self._all_sides(0.0)
-        self.solved += 1
-        return answer
-
-    def maximise_integer(
-        self,
-        columns: NDArray[Any],
-        values: Floats,
-        freed: Freed | None,
-        boxes: Mapping[int, tuple[float, float]],
-        time_limit: float,
-        first: bool = False,
-    ) -> tuple[Answer, float]:
-        """Maximise over the integers; returns the answer with its point, and the solver's upper bound.
-
-        With `first` it ends at the first point found.
-        """
-        if self._discrete is None:
-            self._discrete = _loaded(self.program, OPTIONS | DISCRETE, discrete=True)
-            self._discrete.listen()  # otherwise a Ctrl-C would wait for the end of the solve
-        session = self._discrete
-        at = np.asarray(columns, dtype=np.int32)
-        self._change(session, at, -np.asarray(values, dtype=float), freed, boxes, math.inf)
-        try:
-            session.forget()
-            session.configure({"mip_max_improving_sols": 1 if first else NO_LIMIT})
-            try:
-                status = session.solve(max(time_limit, 0.0))
-            except SolverFailure:
-                status = "failed"
-            status = "failed" if status in ("either", "unknown") else status
-            info = session.info
-            found = session.has_point and math.isfinite(info.objective_function_value)
-            x = session.point() if found else None
-            bound = -math.inf if status == "infeasible" else -float(info.mip_dual_bound)
-            value = -float(info.objective_function_value) if found else -math.inf
-            return Answer(status, value, None, x, session.message), bound
-        finally:
-            self._restore(session, at, freed, boxes)
-
-    # -------------------------------------------------------------- the solver
-    def _change(
-        self,
-        session: Session,
-        columns: NDArray[np.int32],
-        cost: Floats,
-        freed: Freed | None,
-        boxes: Mapping[int, tuple[float, float]],
-        cap: float,
-    ) -> None:
-        session.change_cost(columns, cost)
-        if freed is not None:
-            i, side = freed
-            low, high = float(self.program.row_lower[i]), float(self.program.row_upper[i])
-            low, high = (-cap, high) if side == "lower" else (low, cap)
-            session.change_row(i, low, high)
-        if boxes:
-            at = np.fromiter(boxes, dtype=np.int32, count=len(boxes))
-            ends = np.array(list(boxes.values()), dtype=float)
-            session.change_box(at, ends[:, 0].copy(), ends[:, 1].copy())
-
-    def _restore(
-        self,
-        session: Session,
-        columns: NDArray[np.int32],
-        freed: Freed | None,
-        boxes: Mapping[int, tuple[float, float]],
-    ) -> None:
-        p = self.program
-        session.change_cost(columns, np.zeros(columns.size))
-        if freed is not None:
-            i = freed[0]
-            session.change_row(i, float(p.row_lower[i]), float(p.row_upper[i]))
-        if boxes:
-            at = np.fromiter(boxes, dtype=np.int32, count=len(boxes))
-            session.change_box(at, p.lower[at], p.upper[at])
-
-    def _all_sides(self, margin: float) -> None:
-        p, session = self.program, self._linear
-        rows, columns = np.arange(p.m, dtype=np.int32), np.arange(p.n, dtype=np.int32)
-        session.change_rows(rows, *_shrunk(p.row_lower, p.row_upper, margin))
-        session.change_box(columns, *_shrunk(p.lower, p.upper, margin))
-
-    def _run(self, time_limit: float, point_only: bool = False) -> Answer:
-        session = self._linear
-        try:
-            status = session.solve_decided(time_limit)
-        except SolverFailure:
-            status = "failed"
-        if status == "optimal":
-            return Answer(status, -session.value, -session.row_duals(), session.point())
-        if status == "infeasible":
-            return Answer(status, -math.inf, None if point_only else self._dual_ray())
-        status = "failed" if status in ("either", "unknown") else status
-        return Answer(status, math.inf, message=session.message)
-
-    def _from_scratch(self, time_limit: float) -> Answer:
-        """Try once more without the last basis, by the dual simplex method with its perturbations."""
-        self._linear.forget()
-        self._linear.configure(DUAL_SIMPLEX | SCALED)
-        try:
-            return self._run(time_limit)
-        finally:
-            self._linear.configure(PRIMAL_SIMPLEX | UNSCALED)
-
-    def _dual_ray(self) -> Floats | None:
-        try:
-            return self._linear.dual_ray()
-        except SolverFailure:
-            return None
-
-    def elastic(
-        self,
-        freed: Freed | None,
-        boxes: Mapping[int, tuple[float, float]],
-        time_limit: float = math.inf,
-    ) -> Floats | None:
-        r"""Return a Farkas vector: the multipliers of :math:`\min \sum s,\ \ell \le Ax + s_1 - s_2 \le u`."""
-        p, unit = self.program, sparse.eye_array(self.program.m, format="csr")
-        slack, far = np.zeros(2 * p.m), np.full(2 * p.m, math.inf)
-        session = Session(OPTIONS | PRIMAL_SIMPLEX | UNSCALED)
-        try:
-            session.load(
-                np.concatenate([np.zeros(p.n), slack + 1.0]),
-                (np.concatenate([p.lower, slack]), np.concatenate([p.upper, far])),
-                sparse.csr_array(sparse.hstack([p.A, unit, -unit], format="csr")),
-                (p.row_lower, p.row_upper),
-            )
-            self._change(session, np.zeros(0, dtype=np.int32), np.zeros(0), freed, boxes, math.inf)
-            if session.solve(max(time_limit, 1e-3)) != "optimal" or session.value <= TOLERANCE:
-                return None
-        except SolverFailure:
-            return None
-        return -session.row_duals()
-
-
-def _shrunk(low: Floats, high: Floats, margin: float) -> tuple[Floats, Floats]:
-    size = np.maximum(1.0, np.maximum(*(np.where(np.isfinite(v), np.abs(v), 0.0) for v in (low, high))))
-    inward = np.where(high - low > _NARROW * margin * size, margin * size, 0.0)
-    return low + inward, high - inward
-
-
-def _loaded(program: Program, options: Mapping[str, Any], discrete: bool = False) -> Session:
-    session = Session(options)
-    box, sides = (program.lower, program.upper), (program.row_lower, program.row_upper)
-    session.load(np.zeros(program.n), box, program.A, sides, program.integer if discrete else None)
-    return session
-
-
-Boxes = Mapping[int, tuple[float, float]]
 INTEGRAL = 1e-6  # distance from an integer at which a column of a relaxation counts as one
+GROWN = 1e-7  # relative growth of a bound in becoming exact, beyond which it is asked for once more
 NEARLY = 1e-7  # violation of a row in a guess that no verdict rests on
 UNBOUNDED = (
     "nothing else in the model bounds the row's body: give finite bounds to its variables to have M judged"
@@ -367,11 +112,16 @@ class Bounding:
         seconds: float = math.inf,
         margin: float = 0.0,
         point_only: bool = False,
+        inactive: bool = False,
+        afresh: bool = False,
     ) -> Answer:
-        """Maximise the body over the rest of the relaxation with the binary at a value."""
-        held = _boxes(candidate, value, boxes)
+        """Maximise the body over the rest of the relaxation with the binary at a value.
+
+        Where the side is known to be `inactive`, never reached by what is left, it need not be set free.
+        """
+        held, freed = _boxes(candidate, value, boxes), None if inactive else candidate.freed
         return self.relaxation.maximise(
-            candidate.columns, candidate.values, candidate.freed, held, cap, seconds, margin, point_only
+            candidate.columns, candidate.values, freed, held, cap, seconds, margin, point_only, afresh
         )
 
     def prove(
@@ -415,7 +165,8 @@ class Bounding:
 
     def by_lp(self, candidate: Candidate, finding: Finding, seconds: float) -> Answer:
         """Sharpen a finding by the linear program with the binary off."""
-        answer = self.solve(candidate, candidate.off, seconds=seconds)
+        ends, inactive = time.perf_counter() + seconds, finding.top < candidate.loose
+        answer = self.solve(candidate, candidate.off, seconds=seconds, inactive=inactive)
         if answer.status in ("limit", "failed"):
             said = (
                 "the time limit was reached"
@@ -429,6 +180,12 @@ class Bounding:
                 finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
         proof = self.prove(candidate, candidate.off, answer)
+        if proof is None or _misses(proof, answer):
+            left = max(ends - time.perf_counter(), 1e-3)
+            again = self.solve(candidate, candidate.off, seconds=left, afresh=True)
+            better = self.prove(candidate, candidate.off, again)
+            if better is not None and (proof is None or better.bound < proof.bound):
+                answer, proof = again, better
         if proof is None:
             what = "that nothing satisfies the rest" if answer.status == "infeasible" else "of its bound"
             finding.reason = f"no proof {what} was found in exact arithmetic"
@@ -495,6 +252,13 @@ def _most(forms: Sequence[Form], lower: Floats, upper: Floats) -> Fraction | Non
             a = as_decimal(float(q))
             total += max(a * c for c in corners)
     return total
+
+
+def _misses(proof: Certified, answer: Answer) -> bool:
+    """Whether a proved bound is worse than what the solver reached: its multipliers are not quite the best."""
+    return answer.status == "optimal" and float(proof.bound) - answer.value > GROWN * max(
+        1.0, abs(answer.value)
+    )
 
 
 def _boxes(candidate: Candidate, value: int, boxes: Boxes | None) -> dict[int, tuple[float, float]]:

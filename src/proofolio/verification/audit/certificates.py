@@ -24,7 +24,7 @@ from proofolio.verification.audit.auditing import Audit, declared_rows
 from proofolio.verification.audit.candidates import Candidate, candidates
 from proofolio.verification.audit.checker import CheckedCertificate, checked, written_tree
 from proofolio.verification.audit.verdicts import Finding
-from proofolio.verification.exact.certificate import NUMBERS, digest, side_text, written
+from proofolio.verification.exact.certificate import NUMBERS, UNREADABLE, digest, side_text, written
 from proofolio.verification.exact.lp_bounds import ExactRows, Question
 from proofolio.verification.exact.trees import ExactProgram, Node, proved_bound
 from proofolio.whole_files import write_whole
@@ -212,7 +212,7 @@ def check_certificates(
         document = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise BadData(f"{file} cannot be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BadData(f"{file} is no file of certificates: it is not JSON") from None
     try:
         rows = document["system"]
@@ -228,7 +228,7 @@ def check_certificates(
         if model is not None:
             _compare(document, model, big_m, file)
         return CheckedCertificates(checked(document), sum(not side["certified"] for side in sides))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError) as error:
+    except UNREADABLE as error:
         if isinstance(error, BadData):
             raise
         raise BadData(f"{file} is no file of certificates: {type(error).__name__} {error}") from None

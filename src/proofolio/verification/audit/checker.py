@@ -16,6 +16,7 @@ from math import ulp
 from typing import Any
 
 from proofolio.verification.exact.certificate import (
+    UNREADABLE,
     System,
     bound,
     digest,
@@ -106,7 +107,7 @@ def _checked(book: _Book, entry: Mapping[str, Any]) -> CheckedCertificate:
         wrong = _wrong(book, said) or (
             "" if entry["digest"] == digest(said) else "its fields are not those that were saved"
         )
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError) as error:
+    except UNREADABLE as error:
         wrong = f"it cannot be read: {type(error).__name__} {error}"
     row, side, binary, verdict = (str(entry.get(key, "")) for key in ("row", "side", "binary", "verdict"))
     return CheckedCertificate(row, side, binary, verdict, not wrong, wrong)

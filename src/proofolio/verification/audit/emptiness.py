@@ -2,7 +2,8 @@
 
 Forcing: nothing satisfies the rest of the model with the binary off. Dead: nothing satisfies the row with the binary
 on, though the rest of the model has points, as when an if-then is written the wrong way round. Exact points rule both
-out, and a few rule it out for most switches; where none is known a tree proves that there is none, or comes upon one.
+out: a few do for most switches, or known ones with this switch alone turned, or a point of the relaxation rounded;
+where none is known a tree proves that there is none, or comes upon one.
 """
 
 from __future__ import annotations
@@ -39,6 +40,10 @@ def find_empty(
     """
     ends = time.perf_counter() + seconds
 
+    def shown(column: int, value: int) -> bool:
+        left = max(ends - time.perf_counter(), 0.0)
+        return search.shown(column, value) or search.show(column, value, left)
+
     def anything(candidate: Candidate, freed: Freed | None, value: int) -> Maximum:
         limit = min(SECONDS, max(ends - time.perf_counter(), 0.0))
         held = candidate.held(value)
@@ -48,17 +53,17 @@ def find_empty(
         if candidate.kind != "row":
             continue
         y, off, on = candidate.place.binary, candidate.off, candidate.on
-        off_open = finding.point is None and not search.shown(y, off) and finding.top > -math.inf
         if time.perf_counter() > ends:
             return
-        if off_open:
+        off_open = finding.point is None and finding.top > -math.inf
+        if off_open and not shown(y, off):
             rest = anything(candidate, candidate.freed, off)
             if rest.status == "empty":
                 finding.top, finding.tree = -math.inf, rest.nodes
                 finding.tier, finding.certified = "mip", True
             elif rest.point is not None:
                 search.take_exact(candidate, finding, rest.point)
-        if search.shown(y, on) or finding.top_on == -math.inf or judge(candidate, finding) == "forcing":
+        if finding.top_on == -math.inf or judge(candidate, finding) == "forcing" or shown(y, on):
             continue
         whole = anything(candidate, None, on)
         if whole.point is not None:

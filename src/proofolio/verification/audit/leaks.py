@@ -31,9 +31,9 @@ from proofolio.arrays import Floats, Mask
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
-from proofolio.verification.audit.bounding import DISCRETE, OPTIONS
 from proofolio.verification.audit.candidates import Candidate
 from proofolio.verification.audit.points import Search
+from proofolio.verification.audit.relaxation import DISCRETE, OPTIONS
 from proofolio.verification.audit.tolerances import NearlyWhole
 from proofolio.verification.audit.verdicts import Finding, Safety, leak_of
 from proofolio.verification.exact.certificate import violation

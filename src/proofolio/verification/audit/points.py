@@ -21,8 +21,9 @@ from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.program.program import Program
-from proofolio.verification.audit.bounding import INTEGRAL, Answer, Bounding, Relaxation
+from proofolio.verification.audit.bounding import INTEGRAL, Bounding
 from proofolio.verification.audit.candidates import Candidate
+from proofolio.verification.audit.relaxation import Answer, Relaxation
 from proofolio.verification.audit.verdicts import CLOSE, Finding
 from proofolio.verification.certified.maximum import Maxima
 from proofolio.verification.exact.points import Nearness, exact_point
@@ -38,9 +39,11 @@ PULL = (
     1e-4  # of M, the cost of leaving a known point's integers; never more than a tenth of M over all of them
 )
 FINER_PULL = 1e-6  # the same where the most that is needed counts, and not only that it is more than M
+LIKE = 1e3  # times as much or as little, to which M's are of a like size
 ROUNDS = 3  # linear programs in which the integers next to a known point are made whole
 FIRST_SECONDS = 10.0  # for the first point of the whole model
 WIDE_SECONDS = 1.0  # for an integer program that looks for a point of many candidates
+TURNED = 4  # known points in which one binary alone is turned
 STARS = 1e-12  # of its size: a known point has to need so much more to be looked at exactly
 INEXACT = "a point that satisfies the rest to 1e-9 is cut off, but none was found that satisfies it exactly"
 
@@ -64,6 +67,8 @@ class Search(Bounding):
         super().__init__(program)
         self._by_integers: dict[bytes, Floats] = {}  # exact points of the whole model, the last found last
         self._near = Nearness(program)
+        self._anchor: Floats | None = None  # the known point that all questions are drawn to
+        self._unit = 0.0  # the M that their costs are written for
         self._watched: _Watched | None = None
         self._shown = np.zeros((2, program.n), dtype=bool)
 
@@ -77,6 +82,17 @@ class Search(Bounding):
         """A second relaxation, so that costs of integers do not cost the first one its basis."""
         return Relaxation(self.program)
 
+    @cached_property
+    def _fixing(self) -> Relaxation:
+        """A third one, in which integers are fixed: going to and fro would cost the second one its basis."""
+        return Relaxation(self.program)
+
+    @property
+    def solved(self) -> int:
+        """How many linear programs were solved for bounds and points."""
+        made = [vars(self).get(name) for name in ("relaxation", "_drawn", "_fixing")]
+        return sum(relaxation.solved for relaxation in made if relaxation is not None)
+
     @property
     def points(self) -> list[Floats]:
         """The points known of the whole model, in floating numbers."""
@@ -85,6 +101,31 @@ class Search(Bounding):
     def shown(self, column: int, value: int) -> bool:
         """Whether an exact point of the whole model is known in which a binary has a value."""
         return bool(self._shown[value, column])
+
+    def show(self, column: int, value: int, seconds: float) -> bool:
+        """Look for an exact point of the whole model in which a binary has a value.
+
+        A known point is tried with this binary alone turned, then a point of the relaxation with its integers rounded.
+        """
+        for x in self.points[: -TURNED - 1 : -1]:
+            turned = x.copy()
+            turned[column] = value
+            if self._shows(turned):
+                return True
+        nothing = np.zeros(0, dtype=np.int32)
+        held = {column: (float(value), float(value))}
+        answer = self._drawn.maximise(nothing, np.zeros(0), None, held, time_limit=seconds, point_only=True)
+        if answer.status != "optimal" or answer.x is None:
+            return False
+        rounded = self._rounded_by_locks(answer.x)
+        return rounded[column] == value and self._shows(rounded)
+
+    def _shows(self, x: Floats) -> bool:
+        """Whether a point is one of the whole model, exactly; its binaries then are known to have their values."""
+        if not self._near(x, None, {}) or whole_point(self.program, self.exact, x, None, {}) is None:
+            return False
+        self._shown |= [x == 0, x == 1]
+        return True
 
     # ------------------------------------------------------------ many candidates
     def watch(self, candidates: Sequence[Candidate], findings: Sequence[Finding]) -> None:
@@ -183,7 +224,8 @@ class Search(Bounding):
 
         None where no point is known. The answer's value is not the body's, and its multipliers prove nothing.
         """
-        base = self._base(candidate)
+        # one for all: to be drawn to another costs a thousand iterations, a body alone a quarter of that
+        base = self._anchor = self._anchor if self._anchor is not None else self._base(candidate)
         if base is None:
             return None
         ends, boxes = time.perf_counter() + seconds, dict[int, tuple[float, float]]()
@@ -243,19 +285,24 @@ class Search(Bounding):
     ) -> Answer:
         """Raise the body, drawn to the integers of a known point that lie on a bound."""
         p, at = self.program, self.integers
-        weight = max(float(candidate.big_m), 1e-9) * min(pull, 0.1 / max(1, at.size))
+        # in one unit for candidates with M's of a like size: the next one then changes the costs of its body alone
+        M = max(float(candidate.big_m), 1e-9)
+        if not self._unit / LIKE <= M <= self._unit * LIKE:
+            self._unit = M
+        weight = self._unit * min(pull, 0.1 / max(1, at.size))
         cost = np.zeros(p.n)
         cost[at] = np.where(base[at] <= p.lower[at], -weight, np.where(base[at] >= p.upper[at], weight, 0.0))
-        cost[candidate.columns] += candidate.values
+        cost[candidate.columns] += candidate.values * (self._unit / M)
         some = np.flatnonzero(cost).astype(np.int32)
         held = {**boxes, **_box(candidate)}
-        answer = self._drawn.maximise(
+        relaxation = self._fixing if boxes else self._drawn
+        answer = relaxation.maximise(
             some, cost[some], candidate.freed, held, math.inf, max(seconds, 1e-3), point_only=True
         )
         if answer.status == "unbounded" and candidate.declared:
             # a body that nothing bounds is cut only where M was meant for it
             cap = self.cap(candidate)
-            return self._drawn.maximise(
+            return relaxation.maximise(
                 some, cost[some], candidate.freed, held, cap, max(seconds, 1e-3), point_only=True
             )
         return answer

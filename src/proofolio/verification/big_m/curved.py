@@ -31,7 +31,7 @@ from proofolio.program.program import Program
 from proofolio.program.quadratic import Form
 from proofolio.solvers.capabilities import SOLVERS
 from proofolio.solvers.solution import Settings
-from proofolio.verification.audit.bounding import Answer, Relaxation
+from proofolio.verification.audit.relaxation import Answer, Relaxation
 from proofolio.verification.exact.lp_bounds import Certified, ExactRows, Question, as_decimal, outward
 
 __all__ = ["Curved", "curved"]

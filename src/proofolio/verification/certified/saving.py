@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_args
 
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
@@ -76,6 +77,8 @@ class CheckedOptimum:
     gap: Fraction | None
     values: Mapping[str, Fraction]
     nodes: int
+
+    __repr__ = brief
 
 
 def save_certificate(answer: Solution, file: str | Path) -> Path:

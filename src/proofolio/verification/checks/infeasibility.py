@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from html import escape
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +25,9 @@ from proofolio.solvers.solution import INFEASIBLE, Settings, Solution
 from proofolio.verification.certified.confirming import confirm
 from proofolio.verification.checks.elements import Element, Member, elements, members, part_of
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Iis", "Member", "explain_infeasible", "has_point"]
 
 
@@ -31,6 +36,9 @@ SHOWN, ALIKE = 8, 3
 LEAST_PROOF = 0.5
 CURVED = ("quadratic", "cone")
 DISCRETE = ("integer", "indicator", "sos")
+
+
+LONGEST = 280  # characters of a repr
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +67,19 @@ class Iis:
     seconds: float
 
     def __repr__(self) -> str:
-        return f"Iis({self.sentence})"
+        return f"Iis({shorten(self.sentence, LONGEST, placeholder=' ...')})"
+
+    def _repr_html_(self) -> str:
+        """Return the members, for a notebook."""
+        return f"<p>{escape(self.sentence)}</p>{self.to_frame().to_html(index=False)}"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row a member: its kind, name, and what it says."""
+        import pandas as pd  # slow to import, and of no use to a search
+
+        return pd.DataFrame(
+            [(m.kind, m.name, m.says) for m in self.members], columns=["kind", "name", "says"]
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ It imports nothing of ours but `program`. Read it in this order:
 What must be right for a certificate to be believed (the one list; other places point here). First, that it proves
 what it says:
 
-- of an optimum: `exact/trees.py` and `exact/certificate.py`;
+- of an optimum: `exact/trees.py` and `exact/certificate.py`; that there is none, because the objective falls for
+  ever: `exact/rays.py` as well;
 - of an audit: `audit/checker.py`, `exact/certificate.py` and `exact/trees.py`;
 - of a proof: `proofs/checker.py`, `proofs/questions.py`, `proofs/statement.py`, `proofs/lines.py`,
   `exact/certificate.py`, `exact/elimination.py` and `exact/vertices.py`. All of these use fractions only: no

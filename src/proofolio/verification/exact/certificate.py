@@ -26,6 +26,7 @@ from proofolio.verification.exact.in_time import Undecidable, check_time
 
 __all__ = [
     "NUMBERS",
+    "UNREADABLE",
     "ZERO",
     "Row",
     "Side",
@@ -49,6 +50,8 @@ ZERO = Fraction(0)
 Row = Mapping[int, Fraction]
 Side = Fraction | None
 RATIONAL = re.compile(r"-?[0-9]+(/[0-9]+)?")
+# What reading a document may raise that somebody else wrote: other types, missing keys, numbers beyond doubles.
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 NUMBERS = "decimals as written"  # how documents say that a model's double x is meant as Fraction(repr(x))
 
 

@@ -64,7 +64,7 @@ GOOD = 1e-9  # relative growth of the bound at which no further attempt is made
 DUAL_TIGHT = 1e-6  # an unbounded column with a reduced cost below this is meant to have none
 NEARLY = 1e-6  # relative distance from a goal at which a bound is worth being made that of its basis
 LOCAL = 400  # rows of a local repair: beyond them elimination fills in
-FEW = 4  # multipliers up to which plain Python is faster than arrays
+FEW = 12  # multipliers up to which plain Python is faster than arrays
 FITS = 2.0**61  # sums of absolute values below this leave room for the rounding of the test itself
 
 
@@ -106,21 +106,25 @@ def _near(x: float, largest: int) -> tuple[int, int]:
 class Multipliers(Mapping[int, Fraction]):
     """Nonzero rational multipliers by row, kept as integers over one denominator."""
 
-    __slots__ = ("denominator", "numerators", "rows", "whole")
+    __slots__ = ("denominator", "numerators", "rows")
 
     def __init__(self, rows: Rows, numerators: list[int], denominator: int) -> None:
         self.rows, self.numerators, self.denominator = rows.astype(np.int32), numerators, denominator
-        largest = max((abs(v) for v in numerators), default=0)
-        self.whole = np.array(numerators, dtype=np.int64) if largest < 2**62 else None
+
+    @property
+    def whole(self) -> Whole | None:
+        """The numerators in 64 bits, None where they do not fit."""
+        largest = max(map(abs, self.numerators), default=0)
+        return np.array(self.numerators, dtype=np.int64) if largest < 2**62 else None
 
     @staticmethod
     def near(rows: Rows, values: Floats, largest: int | None) -> Multipliers:
         """Read floating multipliers as fractions with small denominators, or as what they are (None)."""
-        if largest is not None:
-            near = np.round(values)
-            if np.all(np.abs(values - near) <= INTEGERS) and np.max(np.abs(near), initial=0.0) < 2.0**53:
-                return Multipliers(rows[near != 0], near[near != 0].astype(np.int64).tolist(), 1)
-        pairs = [v.as_integer_ratio() if largest is None else _near(v, largest) for v in values.tolist()]
+        floats = values.tolist()
+        if largest is not None and all(abs(v) < 2.0**53 and abs(v - round(v)) <= INTEGERS for v in floats):
+            pairs = [(round(v), 1) for v in floats]
+        else:
+            pairs = [v.as_integer_ratio() if largest is None else _near(v, largest) for v in floats]
         L = math.lcm(1, *{q for _, q in pairs})
         numbers = [p * (L // q) for p, q in pairs]
         keep = [k for k, p in enumerate(numbers) if p]
@@ -432,15 +436,19 @@ class ExactRows:
             if found is not None:
                 return found
         D, E = self.scale, self.side_scale
-        L = math.lcm(1, *(v.denominator for v in y.values()))
+        if isinstance(y, Multipliers):
+            pairs, L = zip(y.rows.tolist(), y.numerators, strict=True), y.denominator
+        else:
+            L = math.lcm(1, *(v.denominator for v in y.values()))
+            pairs = zip(y, [v.numerator * (L // v.denominator) for v in y.values()], strict=True)
         body_scale = math.lcm(1, *(c.denominator for c in body.values()))
-        if D % body_scale:
-            L *= body_scale // math.gcd(D, body_scale)
+        finer = body_scale // math.gcd(D, body_scale)
+        L *= finer
         reduced = {j: c.numerator * (D * L // c.denominator) for j, c in body.items()}
         total = 0
-        for i, v in y.items():
+        for i, v in pairs:
             check_time()
-            factor = v.numerator * (L // v.denominator)
+            factor = v * finer
             side, which = (self.high[i], "upper") if factor > 0 else (self.low[i], "lower")
             if side is None or (i, which) in question.freed:
                 return None, []
@@ -458,7 +466,7 @@ class ExactRows:
                 end = boxes[j][1] if r > 0 else boxes[j][0]
                 if end is None:
                     bad.append(j)
-                else:
+                elif end:
                     rest += r * end
                 continue
             limit = upper[j] if r > 0 else lower[j]
@@ -468,7 +476,8 @@ class ExactRows:
                 mixed += r * limit
         if bad:
             return None, bad
-        return Fraction(total * D + mixed, D * L * E) + rest / (D * L), []
+        bound = Fraction(total * D + mixed, D * L * E)
+        return bound + rest / (D * L) if rest else bound, []
 
     def certify(
         self,
@@ -543,10 +552,11 @@ class ExactRows:
 
     def _projected(self, duals: Floats, question: Question) -> tuple[Rows, Floats]:
         """Return the rows and multipliers that push a side which is there."""
-        size = np.abs(duals)
-        rows = np.flatnonzero(size > NOISE * max(1.0, float(np.max(size, initial=0.0))))
+        rows = np.flatnonzero(duals)
         y = duals[rows]
-        keep = np.isfinite(np.where(y > 0, self._sides[1][rows], self._sides[0][rows]))
+        size = np.abs(y)
+        keep = size > NOISE * max(1.0, float(np.max(size, initial=0.0)))
+        keep &= np.isfinite(np.where(y > 0, self._sides[1][rows], self._sides[0][rows]))
         for i, which in question.freed:
             keep &= (rows != i) | ((y > 0) != (which == "upper"))
         return rows[keep], y[keep]

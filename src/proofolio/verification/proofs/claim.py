@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from proofolio.arrays import Mask
+from proofolio.brief import brief
 from proofolio.errors import BadData
 from proofolio.program.builder import Builder
 from proofolio.program.expression import Expression, Rows, as_expression, broadcast_to
@@ -46,6 +47,8 @@ class Box:
     lower: ArrayLike
     upper: ArrayLike
     integer: bool = False
+
+    __repr__ = brief
 
     def variable(self, model: Builder, name: str) -> Expression:
         """Add the input to a model."""
@@ -105,6 +108,11 @@ class Claim:
         names = self.output_names
         if set(self.inputs) & set(names) or len(set(names)) < len(names):
             raise BadData(f"claim {self.title!r} names an output twice, or as an input: names must differ")
+
+    def __repr__(self) -> str:
+        lowering = f", {self.lowering!r}" if self.lowering else ""
+        names = f"{', '.join(self.inputs)} -> {', '.join(self.output_names) or 'rows'}"
+        return f"{type(self).__name__}({self.title!r}{lowering}, {names}, {len(self.meaning)} pieces)"
 
     @property
     def output_names(self) -> tuple[str, ...]:

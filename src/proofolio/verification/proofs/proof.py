@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from proofolio.brief import facts
 from proofolio.errors import BadData
 from proofolio.verification.exact.certificate import NUMBERS, Undecidable, digest
 from proofolio.verification.proofs.checker import Recheck, recheck
@@ -25,6 +26,9 @@ __all__ = ["ALLOWED", "MEANT", "Certificates", "Proof", "Strength", "Witness"]
 
 MEANT = "the rows cut off a point that the meaning allows"
 ALLOWED = "the rows allow a point that lies in no piece of the meaning"
+
+
+LONGEST = 280  # characters of a repr
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,19 @@ class Proof:
 
     def __repr__(self) -> str:
         why = f": {self.reason}" if self.reason else ""
-        return f"Proof({self.name!r}, {self.lowering!r}, {self.verdict}{why}, {self.seconds:.2f} s)"
+        said = f"Proof({self.name!r}, {self.lowering!r}, {self.verdict}{why}, {self.seconds:.2f} s)"
+        return said if len(said) <= LONGEST else f"{said[: LONGEST - 5]}, ...)"
+
+    def _repr_html_(self) -> str:
+        """Return the verdict and the point that refutes the claim, for a notebook."""
+        said: dict[str, object] = {"claim": self.name, "lowering": self.lowering, "verdict": self.verdict}
+        if self.delta is not None:
+            said["delta"] = f"{float(self.delta):.3g}"
+        if self.reason:
+            said["reason"] = self.reason
+        if self.witness is not None:
+            said |= {name: f"{float(value):.6g}" for name, value in self.witness.values.items()}
+        return facts(said)
 
 
 @dataclass(frozen=True)

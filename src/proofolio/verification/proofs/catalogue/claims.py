@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from proofolio.errors import BadData
 from proofolio.verification.proofs.catalogue.families import FAMILIES, bounds
@@ -49,7 +50,29 @@ def shipped_claims(
     for word, known in [*((c, CONSTRUCTS) for c in wanted), *((f, FAMILIES) for f in chosen)]:
         if word not in known:
             raise BadData(f"no shipped claim is called {word!r}: there are {', '.join(known)}")
-    return [claim for construct in wanted for family in chosen for claim in CONSTRUCTS[construct](family)]
+    return [
+        ShippedClaim(**vars(claim), construct=construct, family=family, place=place)
+        for construct in wanted
+        for family in chosen
+        for place, claim in enumerate(CONSTRUCTS[construct](family))
+    ]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ShippedClaim(Claim):
+    """A claim of the catalogue, which is pickled as its place there: its functions are no module's names."""
+
+    construct: str = ""
+    family: str = ""
+    place: int = 0
+
+    def __reduce__(self) -> tuple[Callable[..., Claim], tuple[str, str, int]]:
+        """Return what finds it again."""
+        return _shipped, (self.construct, self.family, self.place)
+
+
+def _shipped(construct: str, family: str, place: int) -> Claim:
+    return shipped_claims(construct, [family])[place]
 
 
 CONSTRUCTS: dict[str, Callable[[str], list[Claim]]] = {

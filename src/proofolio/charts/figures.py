@@ -8,6 +8,7 @@ panels side by side asks `panels_across` how many fit.
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import re
@@ -25,13 +26,14 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 
-from proofolio.report.page import LIGHT_COLOURS
+from proofolio.charts.colours import LIGHT_COLOURS
 
 __all__ = [
     "COLOURS",
     "ON_COLOUR",
     "add_tips",
     "chart_style",
+    "image",
     "inline_svg",
     "is_narrow",
     "legend_beside",
@@ -99,6 +101,10 @@ class _Picture(Figure):
     """A figure that can be drawn once more, for a narrow page."""
 
     redraw: Callable[[], Figure | None] | None = None
+
+    def _repr_svg_(self) -> str:
+        """Show itself in a notebook, whether pyplot was imported or not."""
+        return picture(self)
 
 
 def chart_style(chart: Callable[P, Drawn]) -> Callable[P, Drawn]:
@@ -195,6 +201,14 @@ def picture(figure: Figure) -> str:
     )
     described = f'<svg role="img" aria-label="{escape(str(figure.get_label()))}" '
     return re.sub(r"[ \t]+$", "", svg.replace("<svg ", described, 1), flags=re.MULTILINE).strip()
+
+
+def image(figure: Figure) -> str:
+    """Return a figure made by `new_figure` as an HTML image that brings its picture along, for a notebook."""
+    data = base64.b64encode(picture(figure).encode()).decode()
+    described = escape(str(figure.get_label()))
+    source = f"data:image/svg+xml;base64,{data}"
+    return f'<div><img alt="{described}" style="max-width:100%" src="{source}"/></div>'
 
 
 def _drawn(figure: Figure) -> str:

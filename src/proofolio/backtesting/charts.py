@@ -12,8 +12,7 @@ from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
 from proofolio.backtesting.simulator import Simulation
-from proofolio.models.portfolio.risk_budgeting import risk_contributions
-from proofolio.report.figures import (
+from proofolio.charts.figures import (
     COLOURS,
     chart_style,
     is_narrow,
@@ -24,6 +23,7 @@ from proofolio.report.figures import (
     plain_logarithms,
     without_frame,
 )
+from proofolio.models.portfolio.risk_budgeting import risk_contributions
 
 __all__ = [
     "cost_chart",
