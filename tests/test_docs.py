@@ -208,15 +208,12 @@ def benchmark_wrong(words):
     """What `python -m benchmarks` does not have of a name and options, which are read from its source."""
     if not words or words[0].startswith("-"):
         return []
-    file = ROOT / "benchmarks" / f"{words[0]}.py"
-    if not file.exists():
+    folder = ROOT / "benchmarks"
+    files = [folder / f"{words[0]}.py", folder / words[0] / "command.py"]
+    if not any(file.exists() for file in files):
         return [words[0]]
-    texts = {n.value for n in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(n, ast.Constant)}
-    texts |= {
-        n.value
-        for n in ast.walk(ast.parse((file.parent / "record.py").read_text("utf-8")))
-        if isinstance(n, ast.Constant)
-    }
+    read = [file.read_text("utf-8") for file in (*files, folder / "record.py") if file.exists()]
+    texts = {n.value for text in read for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Constant)}
     return [word for word in words[1:] if word.startswith("--") and word not in texts]
 
 

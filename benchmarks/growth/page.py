@@ -8,16 +8,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from proofolio.report.figures import (
-    COLOURS,
-    add_tips,
-    chart_style,
-    inline_svg,
-    is_narrow,
-    legend_beside,
-    new_figure,
-    panels_across,
-)
 
 from benchmarks.growth.record import (
     FLOOR,
@@ -28,6 +18,16 @@ from benchmarks.growth.record import (
     made_on,
     points_table,
     right_points,
+)
+from proofolio.charts.figures import (
+    COLOURS,
+    add_tips,
+    chart_style,
+    inline_svg,
+    is_narrow,
+    legend_beside,
+    new_figure,
+    panels_across,
 )
 from proofolio.report.page import chart, page, paragraph, section, tiles
 
