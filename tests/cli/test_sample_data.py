@@ -61,7 +61,7 @@ def test_the_same_again_changes_nothing_and_a_file_of_the_users_own_stays(tmp_pa
     file.write_text("mine", encoding="utf-8")
     refused = CliRunner().invoke(command_line, ["sample-data", str(file)])
     assert refused.exit_code == 2
-    assert "holds something else" in refused.output
+    assert "holds something else" in refused.stderr
     assert file.read_text(encoding="utf-8") == "mine"
 
 
@@ -79,5 +79,5 @@ def test_what_cannot_be_written_is_said(tmp_path, monkeypatch, arguments, said):
     monkeypatch.chdir(tmp_path)
     refused = run(*arguments)
     assert refused.exit_code == 2
-    assert said in refused.output
+    assert said in refused.stderr
     assert not list(tmp_path.iterdir())

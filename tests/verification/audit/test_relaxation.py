@@ -17,9 +17,9 @@ from proofolio.verification.audit.relaxation import Relaxation
 def random_program(rng: np.random.Generator, n: int = 7, binaries: int = 3, m: int = 8) -> Program:
     model = Model()
     x, y = model.variable("x", n, lower=0, upper=9), model.variable("y", binaries, binary=True)
-    A = sparse.random_array((m, n), density=0.5, rng=rng, data_sampler=lambda size: rng.integers(-4, 5, size))
+    A = sparse.csr_array(rng.integers(-4, 5, (m, n)) * (rng.random((m, n)) < 0.5).astype(float))
     B = rng.integers(-6, 7, (m, binaries)).astype(float)
-    model.add("rows", apply_matrix(A.tocsr().astype(float), x) + B @ y <= rng.integers(2, 20, m))
+    model.add("rows", apply_matrix(A, x) + B @ y <= rng.integers(2, 20, m))
     model.minimise(x.sum())
     return model.freeze()
 
