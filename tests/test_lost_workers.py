@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.command_line import CliRunner
 
 import proofolio as pf
 from proofolio.benchmarking import open_suite, plan
 from proofolio.benchmarking.benchmark import benchmark
 from proofolio.cli.group import command_line
+from tests.command_line import CliRunner
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 from tests.dask_processes import cluster  # it imports distributed
