@@ -1,5 +1,7 @@
 """Kernels call kernels, and code on disk is known by all that it is made from."""
 
+import io
+import threading
 from types import FunctionType
 
 import pytest
@@ -47,3 +49,68 @@ def test_a_kernel_that_calls_an_edited_one_is_compiled_anew():
     pytest.importorskip("numba")
     assert remade(_outer)(2.0) == 7.0
     assert remade(_outer, inner=remade(_inner, TIMES=5.0))(2.0) == 11.0
+
+
+class Terminal(io.StringIO):
+    """A stderr that is a terminal, or a pipe."""
+
+    def __init__(self, terminal: bool = True) -> None:
+        super().__init__()
+        self.terminal, self.written = terminal, threading.Event()
+
+    def isatty(self) -> bool:
+        return self.terminal
+
+    def write(self, text: str) -> int:
+        self.written.set()
+        return super().write(text)
+
+
+@pytest.fixture
+def news(monkeypatch, tmp_path):
+    """A call that has a kernel of this name compiled or loaded, and returns what stderr then holds."""
+    numba = pytest.importorskip("numba")
+    from numba.core import event
+
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    compiled._known_to_numba()
+    compilations = event.RecordingListener()
+    event.register("numba:compile", compilations)
+
+    def made(quiet: float, terminal: bool = True, module: str = "proofolio.somewhere") -> tuple[str, int]:
+        stderr = Terminal(terminal)
+        monkeypatch.setattr("sys.stderr", stderr)
+        monkeypatch.setattr(compiled, "QUIET", quiet)
+        compilations.buffer.clear()
+        kernel = Kernel(FunctionType(_inner.__code__, _inner.__globals__, _inner.__name__))
+        kernel.source.__module__ = module
+        slow = compiled._dispatcher(kernel)
+        compile_it = slow._compiler.compile
+
+        def waiting(*args, **kwargs):
+            stderr.written.wait(0.5)  # a compilation that is long enough for the news, and a second at most
+            return compile_it(*args, **kwargs)
+
+        slow._compiler.compile = waiting
+        assert kernel(2.0) == 6.0
+        return stderr.getvalue(), len(compilations.buffer)
+
+    yield made
+    event.unregister("numba:compile", compilations)
+
+
+def test_a_long_compilation_is_announced_on_a_terminal_once(news):
+    assert news(0.0) == (compiled.NEWS + "\n", 2)
+    assert news(0.0) == ("", 0)  # it is on disk
+
+
+def test_a_compilation_that_is_over_soon_says_nothing(news):
+    assert news(60.0) == ("", 2)
+
+
+def test_a_compilation_says_nothing_in_a_pipe(news):
+    assert news(0.0, terminal=False) == ("", 2)
+
+
+def test_another_packages_compilation_is_not_ours_to_announce(news):
+    assert news(0.0, module="another") == ("", 2)

@@ -3,7 +3,10 @@
 numpy is quick on long arrays and slow on loops over arrays of ten numbers. A `Kernel` is such a loop, written in the
 part of Python that numba compiles; whoever has one keeps the form in numpy beside it as the reference, and a test holds
 the two together to 1e-12. Compiled code is kept on disk, so that a fresh process only loads it. Kernels may call
-kernels: a change of one, or of a constant it reads, makes those that call it compile anew.
+kernels: a change of one, or of a constant it reads, makes those that call it compile anew. Array expressions and
+assignments of slices take numba several times as long to compile as the loops that do the same.
+
+Where there is nothing on disk, as after installing, a line on stderr says after two seconds what is being waited for.
 
 ``PROOFOLIO_COMPILED=0`` in the environment keeps to numpy, as does a machine without numba.
 """
@@ -11,6 +14,8 @@ kernels: a change of one, or of a constant it reads, makes those that call it co
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -19,6 +24,9 @@ from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 __all__ = ["Kernel", "active"]
+
+QUIET = 2.0  # seconds of compilation until the news
+NEWS = "proofolio: compiling short loops for this machine, once (up to half a minute)"
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -90,8 +98,35 @@ def _digest(kernel: Kernel[Any, Any]) -> str:
 
 @cache
 def _known_to_numba() -> None:
-    """Let kernels call kernels: inside of one, the name of another means its machine code."""
-    from numba.core import types
+    """Let kernels call kernels, inside of one the name of another means its machine code; and hear of compilations."""
+    from numba.core import event, types
     from numba.extending import typeof_impl
 
     typeof_impl.register(Kernel)(lambda kernel, _: types.Dispatcher(_dispatcher(kernel)))
+    event.Listener.register(_News)
+    event.register("numba:compile", _News())
+
+
+class _News:
+    """Hears from numba when it compiles, one function at a time with all that it calls, and has nothing on disk."""
+
+    def __init__(self) -> None:
+        self._inside = 0  # compilations that are on their way, one in the other
+        self._timer: threading.Timer | None = None
+
+    def notify(self, event: Any) -> None:
+        """Take the start, or the end, of a compilation."""
+        self._inside += 1 if event.is_start else -1
+        if event.is_start and self._inside == 1:
+            if event.data["dispatcher"].py_func.__module__.partition(".")[0] == __name__.partition(".")[0]:
+                self._timer = threading.Timer(QUIET, self._say)
+                self._timer.daemon = True
+                self._timer.start()
+        elif self._inside == 0 and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _say(self) -> None:
+        if sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(NEWS + "\n")
+            sys.stderr.flush()

@@ -208,8 +208,10 @@ def _ranks(values: Floats) -> Floats:
 def _recent(values: Floats, half_life: float) -> Floats:
     """Exponentially weighted mean of each day and those before it."""
     keep = 0.5 ** (1 / half_life)
-    result = np.empty_like(values)
-    level = values[: round(half_life)].mean()
+    result = np.empty(len(values))
+    first, level = min(round(half_life), len(values)), 0.0
+    for t in range(first):
+        level += values[t] / first
     for t in range(len(values)):
         level = keep * level + (1 - keep) * values[t]
         result[t] = level

@@ -52,19 +52,18 @@ def budgets_kernel(sigma: Floats, b: Floats, start: Floats, definite: bool, w: F
     m, n = w.shape
     C, F, work = np.empty((n, n)), np.empty((n, n)), np.empty((5, n))
     scale, budget, y = np.empty(n), np.empty(n), np.empty(n)
-    budget[:] = 1.0 / n
     for k in range(m):
         if not _standardised(sigma[k], scale, C):
             return False
         if not definite:
-            F[:] = C
             for i in range(n):
+                for j in range(n):
+                    F[i, j] = C[i, j]
                 F[i, i] += INDEFINITE * n
             if not factored(F):
                 return False
-        if len(b):
-            budget[:] = b[k]
         for i in range(n):
+            budget[i] = b[k, i] if len(b) else 1.0 / n
             if len(start):
                 y[i] = start[k, i] * scale[i]
             elif k:
@@ -144,7 +143,9 @@ def _times(C: Floats, x: Floats, product: Floats) -> None:
     """Fill `product` with Cx."""
     n = len(x)
     if n >= SMALL:
-        product[:] = np.dot(C, x)
+        by_blas = np.dot(C, x)
+        for i in range(n):
+            product[i] = by_blas[i]
         return
     for i in range(n):
         total = 0.0
@@ -197,7 +198,8 @@ def _newton(C: Floats, b: Floats, y: Floats, F: Floats, work: Floats) -> bool:
             rest[i] = b[i] - y[i] * Cy[i]
             now = max(now, abs(rest[i]))
         if now < error:
-            best[:] = y
+            for i in range(n):
+                best[i] = y[i]
             error, wasted = now, 0
         else:
             wasted += 1
@@ -207,18 +209,17 @@ def _newton(C: Floats, b: Floats, y: Floats, F: Floats, work: Floats) -> bool:
             for i in range(n):
                 p[i] = rest[i] / y[i]
             if n >= SMALL or not now <= KEPT * before:
-                F[:] = C
                 for i in range(n):
+                    for j in range(n):
+                        F[i, j] = C[i, j]
                     F[i, i] += b[i] / (y[i] * y[i])
-                if n < SMALL and not factored(F):
+                if not factored(F):
                     return False
-            if n < SMALL:
-                _solve(F, p)
-            else:
-                p[:] = np.linalg.solve(F, p)
+            _solve(F, p)
         _move(C, b, y, Cy, p, rest, now, work[4])
         before = now
-    y[:] = best
+    for i in range(n):
+        y[i] = best[i]
     return True
 
 
@@ -228,11 +229,10 @@ def _inexact_direction(
 ) -> bool:
     """Fill p with Newton's direction by conjugate gradients; return whether few of them did."""
     n = len(b)
-    barrier = b / (y * y)
-    r = rest / y
-    p[:] = 0.0
+    barrier, r = np.empty(n), np.empty(n)
     size, least = 0.0, math.inf
     for i in range(n):
+        barrier[i], r[i], p[i] = b[i] / (y[i] * y[i]), rest[i] / y[i], 0.0
         u[i] = r[i] / (1.0 + barrier[i])
         size += r[i] * u[i]
         least = min(least, b[i])

@@ -209,8 +209,11 @@ def steps(
                 high, low = max(high, mu[t, i]), min(low, mu[t, i])
         found[b, 4], found[b, 5] = 0.0, DOUBTFUL
         if not (abs(total - 1.0) <= FEASIBLE and far < math.inf and largest < math.inf):
-            found[b, :4] = math.nan
-            W[b] = math.nan
+            for i in range(4):
+                found[b, i] = math.nan
+            for t in range(H):
+                for i in range(n):
+                    W[b, t, i] = math.nan
             continue
         size = max(high - low, 2.0 * gamma * largest, 1e-300)
         for i in range(n):

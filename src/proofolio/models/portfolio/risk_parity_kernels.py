@@ -75,7 +75,10 @@ def step_kernel(
     if h < H:
         given, budgets, V, held = np.empty((h, n, n)), np.empty((h, n)), np.empty((h, n)), np.empty((h, n))
         for k in range(h):
-            given[k], budgets[k] = sigma[first[k]], b[first[k]]
+            for i in range(n):
+                budgets[k, i] = b[first[k], i]
+                for j in range(n):
+                    given[k, i, j] = sigma[first[k], i, j]
             times[k] = (first[k + 1] if k + 1 < h else H) - first[k]
     if not budgets_kernel(given, budgets, np.empty((0, 0)), definite, erc):
         return 0
@@ -100,6 +103,13 @@ def step_kernel(
     above = objective > start + NOT_ABOVE * max(1.0, start)
     numbers[7] = gap <= enough and missed <= FEASIBLE and kkt <= KKT and not above
     return rows
+
+
+@Kernel
+def _copy(source: Floats, target: Floats) -> None:
+    for i in range(source.shape[0]):
+        for j in range(source.shape[1]):
+            target[i, j] = source[i, j]
 
 
 @Kernel
@@ -147,14 +157,15 @@ def descent_kernel(
     start = _objective(erc, sigma, b, times, w0, price)
     enough = max(tolerance * start, LEAST)
     numbers[0], numbers[1], numbers[2] = start, enough, 0.0
-    W[:] = erc
+    _copy(erc, W)
     rows = _descend(sigma, b, times, price, w0, enough, limit, W, s, log)
     if rows == 0:
         return 0
     if lowest >= 0.0:
         stay = np.empty((h, n))
         for t in range(h):
-            stay[t] = w0
+            for i in range(n):
+                stay[t, i] = w0[i]
         objective = log[rows - 1, 0] * (1.0 - TIED)
         if _objective(stay, sigma, b, times, w0, price) < objective:
             others, found = np.zeros((h, n)), np.zeros(log.shape)
@@ -162,7 +173,9 @@ def descent_kernel(
             if count == 0:
                 return 0
             if found[count - 1, 0] < objective:
-                W[:], s[:], log[:] = stay, others, found
+                _copy(stay, W)
+                _copy(others, s)
+                _copy(found, log)
                 rows, numbers[2] = count, 1.0
     for t in range(h):
         for i in range(n):
@@ -187,10 +200,9 @@ def _descend(
         for i in range(n):
             traded = W[t, i] - (W[t - 1, i] if t else w0[i])
             signs[t, i] = 1 if traded > 0.0 else -1 if traded < 0.0 else 0
-    s[:] = 0.0
+            s[t, i] = 0.0
     objective = _objective(W, sigma, b, times, w0, price)
-    log[0] = math.nan
-    log[0, 0], log[0, 1], log[0, 2] = objective, 0.0, 0.0
+    log[0, 0], log[0, 1], log[0, 2], log[0, 3], log[0, 4] = objective, 0.0, 0.0, math.nan, math.nan
     rows = 1
     for k in range(limit + 1):
         for t in range(h):
@@ -234,14 +246,13 @@ def _descend(
                 break
             a *= 0.5
             halvings += 1
-        log[rows] = math.nan
-        log[rows, 4] = kkt
+        log[rows, 3], log[rows, 4] = math.nan, kkt
         if halvings == HALVINGS:
             log[rows, 0], log[rows, 1], log[rows, 2] = objective, 0.0, 0.0
             log[rows, 3] = _first_order_gap(slope, W, w0, s, price, enough, gradient)
             rows += 1
             break
-        W[:] = U
+        _copy(U, W)
         objective = after
         log[rows, 0], log[rows, 1], log[rows, 2] = objective, a, a * moved
         rows += 1
@@ -393,7 +404,7 @@ def _first_order_gap(
     gap = _gap(slope, W, w0, s, price)
     if gap <= enough:
         return gap
-    asked[:] = s
+    _copy(s, asked)
     ahead, level = np.zeros((h, n)), np.empty(h)
     for t in range(h - 1, -1, -1):
         total, known, mean = 0.0, 0.0, 0.0
