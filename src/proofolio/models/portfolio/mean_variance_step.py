@@ -240,8 +240,10 @@ class MeanVarianceStepper:
 
     def _check_convex(self, sigma: Floats) -> None:
         """Refuse a covariance that is not positive semidefinite: no gap would be a bound."""
+        shift = (CONVEX * float(sigma.max())) * self._shift
         try:
-            np.linalg.cholesky(sigma + (CONVEX * float(sigma.max())) * self._shift)
+            for each in sigma:  # one by one they stay in the cache
+                np.linalg.cholesky(each + shift)
         except np.linalg.LinAlgError:
             largest = float(np.abs(sigma).max())
             worst = np.linalg.eigvalsh(sigma)[:, 0]
