@@ -114,3 +114,11 @@ def test_a_compilation_says_nothing_in_a_pipe(news):
 
 def test_another_packages_compilation_is_not_ours_to_announce(news):
     assert news(0.0, module="another") == ("", 2)
+
+
+def test_machine_code_is_not_loaded_for_one_question(back_end):
+    kernel, machine = Kernel(_inner), back_end != "numpy"
+    assert [kernel.worth_loading() for _ in range(3)] == [False, machine, machine]
+    used = Kernel(_inner)
+    used(1.0)
+    assert used.worth_loading() is machine

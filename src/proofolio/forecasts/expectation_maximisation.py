@@ -23,9 +23,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.linalg.lapack import dtbtrs
 
 from proofolio.arrays import Floats
-from proofolio.compiled import Kernel, active
+from proofolio.compiled import active
 from proofolio.forecasts.forward_backward import Expectations, log_densities
 from proofolio.forecasts.regime_kernels import BROKEN, ENDED, PRIOR, climb
 
@@ -204,18 +205,14 @@ def _ranks(values: Floats) -> Floats:
     return ranks
 
 
-@Kernel
 def _recent(values: Floats, half_life: float) -> Floats:
-    """Exponentially weighted mean of each day and those before it."""
+    """Exponentially weighted mean of each day and those before it: ``x_t = keep x_{t-1} + (1 - keep) v_t``."""
     keep = 0.5 ** (1 / half_life)
-    result = np.empty(len(values))
-    first, level = min(round(half_life), len(values)), 0.0
-    for t in range(first):
-        level += values[t] / first
-    for t in range(len(values)):
-        level = keep * level + (1 - keep) * values[t]
-        result[t] = level
-    return result
+    band = np.ones((2, len(values)), order="F")
+    band[1] = -keep
+    side = (1 - keep) * values
+    side[0] += keep * values[: round(half_life)].mean()
+    return np.asarray(dtbtrs(band, side[:, None], "L", "N", "U", overwrite_b=1)[0][:, 0])
 
 
 def maximise(

@@ -258,7 +258,7 @@ def filtered(initial: Floats, transition: Floats, log_b: Floats) -> tuple[Floats
 
 def smoothed(initial: Floats, transition: Floats, log_b: Floats) -> Floats:
     """Return ``P(regime on day t | all days)``, (T, K), from (T, K) log-densities."""
-    if active():
+    if walk.worth_loading():
         found = np.empty(log_b.shape)
         nats = walk(_own(initial), _own(transition), _own(log_b), found, np.empty(transition.shape))
         if math.isfinite(nats):

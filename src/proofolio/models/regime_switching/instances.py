@@ -98,6 +98,7 @@ def market_instance(
         Of the regime fit.
     time_limit, progress : optional
         Of the regime fit, as in `fit_regimes`: eight regimes on thirty years of days take half a minute.
+        The first fit in a process also imports hmmlearn, for a second or two, which no limit can cut short.
     **changes
         Passed on to `RegimeSwitching`.
     """
