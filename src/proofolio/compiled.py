@@ -113,7 +113,8 @@ def _known_to_numba() -> None:
 
     typeof_impl.register(Kernel)(lambda kernel, _: types.Dispatcher(_dispatcher(kernel)))
     event.Listener.register(_News)
-    event.register("numba:compile", _News())
+    listen: Any = event.register  # numba has no annotations
+    listen("numba:compile", _News())
 
 
 class _News:
