@@ -11,7 +11,6 @@ import pytest
 
 from proofolio import Model, check_certificate, save_certificate, solve, stack
 from proofolio.solvers.limits import Deadline
-from proofolio.verification.certified import cuts
 from proofolio.verification.certified.cuts import with_cuts
 from proofolio.verification.certified.optimum import certify, exact_program
 from proofolio.verification.certified.search import OPTIONS
@@ -143,16 +142,3 @@ def test_splits_need_integers_and_whole_numbers():
         assert strengthened(program, (Cut(row, side, (split, half, half)),)) is None
     assert strengthened(program, (Cut(row, side, (Branch(0, Fraction(1, 2), 1, 2), half, half)),)) is None
     assert strengthened(program, (Cut(row, side, ()),)) is None
-
-
-@pytest.mark.parametrize(
-    ("limit", "value"), [("ROUNDS", 1), ("STALLED", 0), ("PASSES", 1), ("LONG", 0), ("ASKED", 10**9)]
-)
-def test_cuts_may_end_at_any_limit_and_are_proved_all_the_same(monkeypatch, limit, value):
-    monkeypatch.setattr(cuts, limit, value)
-    program = lot_sizing(items=2, periods=5)
-    free = solve(program, confirm="none")
-    outcome = certify(program, free.x, 1e-6, Deadline.after(30.0))
-    assert outcome.status == "optimal"
-    assert outcome.certificate.holds(exact_program(program))
-    assert float(outcome.value) == pytest.approx(free.objective, rel=1e-6)
