@@ -106,3 +106,26 @@ def test_a_second_run_vouches_only_where_an_exact_point_has_the_pattern(kind, ho
     answer = solve(nearly(2e-10, kind=kind), "scip", confirm=how)  # no solver sees what is missing
     assert answer.status == "solver-optimal"
     assert "satisfies the model exactly" in answer.message
+
+
+def sets_of(integer=False, upper=2.0):
+    model = Model()
+    x = model.variable("x", 3, lower=0, upper=upper, integer=integer)
+    model.sos1("one", x)
+    model.sos2("pair", stack([x[0], x[1]]))
+    model.maximise(x.sum())
+    return model.freeze()
+
+
+@pytest.mark.parametrize(
+    ("integer", "x", "best"),
+    [
+        (False, (0.0, 1.0, 0.0), {1: Fraction(2)}),
+        (True, (0.0, 1.0, 0.0), {1: Fraction(1)}),
+        (True, (0.0, 1.0, 1.0), None),  # integers that a set leaves at zero
+        (True, (0.0, 3.0, 0.0), None),  # beyond its bound
+    ],
+)
+def test_integers_that_a_pattern_cannot_hold_have_no_point(integer, x, best):
+    program = sets_of(integer)
+    assert best_with_pattern(program, ExactRows(program), np.array(x), FOR_EVER) == best

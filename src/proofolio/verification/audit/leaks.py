@@ -80,7 +80,7 @@ class Leaks:
         self.upward = {j: -a for j, a in self.cost.items()}
         self.columns = p.A.tocsc()
         self.curved = p.P.nnz > 0
-        self._linear = _loaded(p, np.zeros(p.n, dtype=bool), {})
+        self._linear = _loaded(p, np.zeros(p.n, dtype=bool))
         self._held: dict[int, tuple[float, float]] = {}
         self._near: NearlyWhole | None = None
         self.harmless = self.little = False  # whether all leaks together gain nothing, or little for each
@@ -367,7 +367,7 @@ class Leaks:
         integer = self.program.integer.copy()
         if free >= 0:
             integer[free] = False
-        session = _loaded(self._narrowed(boxes, rows), integer, {})
+        session = _loaded(self._narrowed(boxes, rows), integer)
         session.listen()
         try:
             session.solve(max(seconds, 1e-2))
@@ -380,12 +380,9 @@ class Leaks:
         return x
 
 
-def _loaded(program: Program, integer: Mask, held: Mapping[int, tuple[float, float]]) -> Session:
-    lower, upper = program.lower.copy(), program.upper.copy()
-    for j, box in held.items():
-        lower[j], upper[j] = box
+def _loaded(program: Program, integer: Mask) -> Session:
     some = bool(integer.any())
     session = Session(OPTIONS | DISCRETE if some else OPTIONS)
     sides = (program.row_lower, program.row_upper)
-    session.load(program.q, (lower, upper), program.A, sides, integer if some else None)
+    session.load(program.q, (program.lower, program.upper), program.A, sides, integer if some else None)
     return session

@@ -184,9 +184,7 @@ def _improvement(program: Program, claim: Solution, outcome: Outcome, gap: float
     if outcome.point is None or outcome.value is None:
         return None
     x = _floats(program, outcome.point)
-    if claim.x is None:
-        return x
-    if claim.objective is None:
+    if claim.x is None or claim.objective is None:
         return x
     sign = -1.0 if program.maximise else 1.0
     value = sign * claim.objective
