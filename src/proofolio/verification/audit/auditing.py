@@ -226,8 +226,8 @@ def audit(
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
     big_m : str or sequence of str, optional
-        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``, with their indices or without; rows that formulations or
-        gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
+        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``, with their indices or without; rows
+        that formulations or gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
     time_limit : float
         Wall seconds for everything; what is not reached is ``undecided``.
     meaningful : float, optional
