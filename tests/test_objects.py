@@ -99,6 +99,9 @@ MADE = {
     "CdfConfidence": pf.CdfConfidence,
     "Certificate": lambda: pf.solve(small_model(), confirm="certificate").certificate,
     "Check": lambda: pf.solve(small_model(), confirm="none").checks[0],
+    "CheckedCertificate": lambda: pf.CheckedCertificate(
+        "link", "upper", "z", "loose", False, "it proves nothing"
+    ),
     "CheckedOptimum": saved_certificate,
     "Claim": lambda: pf.shipped_claims("implies")[0],
     "ConditionalCap": lambda: pf.ConditionalCap(asset=1, limit=0.1, held=0),
@@ -130,6 +133,7 @@ MADE = {
     "RegimeSwitching": regime_switching,
     "RiskParity": lambda: pf.RiskParity(30, 5, 1e-3),
     "RollingRegimes": lambda: pf.RollingRegimes(window=200),
+    "RowVerdict": lambda: pf.audit(small_model()).rows[0],
     "Settings": lambda: pf.Settings(time_limit=5.0),
     "SigmoidConfidence": pf.SigmoidConfidence,
     "SimulationTable": table,

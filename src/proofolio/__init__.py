@@ -8,7 +8,8 @@ formulate   `maximum`, `minimum`, `absolute`, `positive_part`, `product`, `impli
             `MaxTerm`, `semicontinuous`, `cardinality`, `round_lot`, `fixed_charge`, `piecewise_linear`,
             `piecewise_linear_of`, `Approximation`, `transitions`, `switches`, `dwell`
 prove       `Claim`, `Box`, `prove`, `Proof`, `strength`, `shipped_claims`
-audit       `audit`, `Audit`, `assert_valid`, `tighten`, `save_certificates`, `check_certificates`
+audit       `audit`, `Audit`, `RowVerdict`, `assert_valid`, `tighten`, `save_certificates`, `check_certificates`,
+            `CheckedCertificate`
 solve       `solve`, `Solution`, `Settings`, `check`, `Check`, `Tolerances`, `explain_infeasible`, `Certificate`,
             `save_certificate`, `check_certificate`, `CheckedOptimum`
 portfolios  `load_prices`, `read_prices`, `fit_regimes`, `RollingRegimes`, `Historical`, `Forecast`, `MeanVariance`,

@@ -115,7 +115,9 @@ from proofolio.verification.audit.auditing import assert_valid as assert_valid
 from proofolio.verification.audit.auditing import audit as audit
 from proofolio.verification.audit.certificates import check_certificates as check_certificates
 from proofolio.verification.audit.certificates import save_certificates as save_certificates
+from proofolio.verification.audit.checker import CheckedCertificate as CheckedCertificate
 from proofolio.verification.audit.tightening import tighten as tighten
+from proofolio.verification.audit.verdicts import RowVerdict as RowVerdict
 from proofolio.verification.certified.optimum import Certificate as Certificate
 from proofolio.verification.certified.saving import CheckedOptimum as CheckedOptimum
 from proofolio.verification.certified.saving import check_certificate as check_certificate

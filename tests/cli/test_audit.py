@@ -90,7 +90,7 @@ ROW = {
 }  # fmt: skip
 SUMMARY = {
     "tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid", "undecided", "unsafe",
-    "safe_unknown",
+    "safe_unknown", "larger_than_needed",
 }  # fmt: skip
 
 
@@ -371,3 +371,102 @@ def test_a_time_limit_that_is_no_positive_number_is_bad_input(tmp_path, seconds)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "give a positive number" in done.stderr
+
+
+FACILITIES = """
+import numpy as np
+from proofolio import Model
+
+
+def build(total=(500.0, 400.0, 300.0), pair=500.0):
+    model = Model()
+    ship, on = model.variable("ship", (3, 4), lower=0), model.variable("on", 3, binary=True)
+    model.add("demand", ship.sum(0) == [3, 4, 5, 6])
+    model.add("capacity", ship.sum(1) <= [12, 9, 15])
+    model.add("total_if_on", ship.sum(1) <= np.array(total) * on)
+    model.add("pair_if_on", ship <= pair * on.reshape(3, 1))
+    model.minimise((ship * np.arange(12).reshape(3, 4)).sum() + (on * [5, 4, 3]).sum())
+    return model
+
+
+def short():
+    return build(pair=2.0)
+
+
+def open_ended():
+    # no M is proved to be enough
+    model = Model()
+    x, z = model.variable("x", lower=0), model.variable("z", binary=True)
+    dear = model.variable("dear", lower=0, upper=9)
+    model.add("link", x <= 1e7 * z)
+    model.add("five", x + dear >= 5)
+    model.minimise(x + 50 * z + 100 * dear)
+    return model
+
+
+def capacities():
+    model = Model()
+    x, y = model.variable("x", 3, lower=0, upper=9), model.variable("y", 3, lower=0, upper=9)
+    z = model.variable("z", 3, binary=True)
+    model.add("first", x <= 5 * z)
+    model.add("second", y <= 6 * z)
+    model.minimise(z.sum() - x.sum() - y.sum())
+    return model
+"""
+
+
+@pytest.fixture
+def facilities(here):
+    (here / "f.py").write_text(FACILITIES, encoding="utf-8")
+
+
+@pytest.mark.usefixtures("facilities")
+def test_redundant_rows_that_are_too_large_are_counted_and_tightened(run, audited):
+    status, document = audited("f.py:build", "--big-m", "*_if_on", "--tighten", "t.mps")
+    assert document["summary"]["redundant"] == document["summary"]["larger_than_needed"] == 15
+    assert document["tightened"] == {"files": ["t.mps"], "rows": 15, "invalid": 0}
+    status, document = audited("t.mps")
+    assert status == 0
+    assert document["summary"]["larger_than_needed"] == 0
+    text = " ".join(run("audit", "f.py:build").stdout.split())
+    assert "Larger than needed: the M of 15 redundant rows is, too" in text
+    assert "may still strengthen the relaxation" in text
+    assert "drop" not in text
+    assert "--tighten tighter.mps --confirm" in text
+
+
+@pytest.mark.usefixtures("facilities")
+def test_invalid_rows_are_named_and_left(run):
+    text = " ".join(run("audit", "f.py:short", "--big-m", "*_if_on", "--tighten", "t.mps").stdout.split())
+    assert "invalid: pair_if_on[" in text
+    assert "and 6 more: --json or --html lists them" in text
+    assert "12 invalid rows are left as in the model" in text
+    assert "--html audit.html" in text
+
+
+@pytest.mark.usefixtures("facilities")
+def test_all_families_that_cut_are_proposed(run):
+    text = run("audit", "f.py:capacities").stdout
+    assert "--big-m 'first*'" in text
+    assert "--big-m 'second*'" in text
+    assert text.count("if these rows are meant as Big-M") == 1
+
+
+@pytest.mark.usefixtures("facilities")
+def test_a_pattern_that_matches_nothing_names_near_ones(run):
+    result = run("audit", "f.py:build", "--big-m", "pair_if_onn*")
+    assert result.exit_code == 2
+    assert "its rows are pair_if_on[0,0]" in result.stderr
+
+
+@pytest.mark.usefixtures("facilities")
+def test_what_to_do_about_a_leak_follows_what_was_tightened(run):
+    """A row whose need is not known cannot be tightened: nobody is sent to --tighten."""
+    text = " ".join(run("audit", "f.py:open_ended", "--tighten", "t.mps").stdout.split())
+    assert "Tightened: 0 rows" in text
+    assert "1 unsafe" in text
+    assert "bound the variables so that a smaller M is enough" in text
+    assert "--tighten)" not in text
+    lowered = " ".join(run("audit", "m.py:leaking", "--tighten", "u.mps").stdout.split())
+    assert "Tightened: 1 rows" in lowered
+    assert "To do: audit the tightened model" in lowered

@@ -227,7 +227,7 @@ def test_saved_proofs_hold_and_a_changed_one_does_not(here, run):
         (["c.py:endless"], "c.py:endless: "),
         (["c.py:strict"], "c.py:strict"),
         (["c.py:right", "--check", "none"], "--check none is no folder"),
-        (["c.py:right", "--check", "."], "cannot be read"),
+        (["c.py:right", "--check", "."], "--check . holds no proof of 'by hand'"),
         (["--check", "empty"], "--check empty holds no proof"),
         (["c.py:right", "--certificates", "c.py"], "c.py cannot be made"),
         (["c.py:right", "--certificates", "a", "--check", "b"], "give one of the two"),

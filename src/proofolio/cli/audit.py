@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from fnmatch import fnmatchcase
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from proofolio.program.program import Program
 from proofolio.report.audit_text import show
 from proofolio.report.files import json_text, write_page
 from proofolio.solvers.solution import VERIFIED, Solution
-from proofolio.verification.audit.auditing import Audit, audit
+from proofolio.verification.audit.auditing import Audit, audit, rows_like
 from proofolio.verification.audit.certificates import check_certificates, save_certificates
 from proofolio.verification.audit.tightening import Confirmation, require_other_file, tightened
 from proofolio.verification.audit.verdicts import VERDICTS
@@ -55,13 +55,14 @@ Examples:
     "patterns",
     multiple=True,
     metavar="GLOB",
-    help="Rows with these names are Big-M rows: one that cuts is invalid, not binding; repeatable.",
+    help="Rows with these names, with or without [indices], are Big-M rows: one that cuts is invalid, not binding; "
+    "repeatable.",
 )
 @click.option(
     "--tighten",
     type=click.Path(path_type=Path),
     metavar="OUT",
-    help="Write the model with every loose M replaced by the one proved to be enough (.mps or .lp).",
+    help="Write the model with every M that is larger than needed lowered to one proved to be enough (.mps or .lp).",
 )
 @click.option(
     "--in-place", is_flag=True, help="Let --tighten overwrite the model file that is read, or its name map."
@@ -195,20 +196,17 @@ def _drafted_from(model: str) -> Callable[[Audit], None]:
 
 def _cut(model: str, message: str) -> dict[str, Any]:
     """Return the document of an audit that had to be stopped from outside: it has decided nothing."""
-    nothing = dict.fromkeys((*VERDICTS, "unsafe", "safe_unknown"), 0)
+    nothing = dict.fromkeys((*VERDICTS, "unsafe", "safe_unknown", "larger_than_needed"), 0)
     return unanswered(["audit"], message) | {"model": model, "rows": [], "summary": nothing}
 
 
 def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
-    program = opened.program
-    names = [
-        *program.row_names,
-        *(name for block in program.quadratic.blocks for name in block.element_names()),
-    ]
+    names = sorted(rows_like(opened.program, "*"))
+    first = {name.partition("[")[0]: name for name in reversed(names)}
     for pattern in patterns:
-        literal = pattern.replace("[", "[[]")  # as the audit reads it: row[1] is a name
-        if not any(fnmatchcase(name, literal) for name in names):
-            shown = ", ".join(names[:3]) or "none"
+        if not rows_like(opened.program, pattern):
+            near = get_close_matches(pattern.partition("[")[0].strip("*"), first, 3)
+            shown = ", ".join([first[stem] for stem in near] or names[:3]) or "none"
             raise BadData(
                 f"--big-m {pattern} matches no row of the model: its rows are {shown}, ..., and * stands for anything."
             )
@@ -231,7 +229,11 @@ def _followed(
     program, rows = tightened(found)
     if tighten is not None:
         files = write_program(program, tighten)
-        extras["tightened"] = {"files": [str(file) for file in files], "rows": len(rows)}
+        extras["tightened"] = {
+            "files": [str(file) for file in files],
+            "rows": len(rows),
+            "invalid": found.summary["invalid"],
+        }
     if not confirm:
         return True
     extras["confirmed"], good = _confirmed(found.opened.program, program, time_limit)

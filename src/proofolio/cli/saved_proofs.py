@@ -48,6 +48,11 @@ def check_proofs(folder: Path, names: Sequence[str], as_json: bool) -> int:
         files = list(known) if names else sorted(folder.glob("*.json"))
         if not files:
             raise BadData(f"--check {folder} holds no proof: give a folder that --certificates wrote")
+        for file in files:
+            if not file.exists():
+                held = ", ".join(sorted(one.stem for one in folder.glob("*.json"))) or "none"
+                title = known[file].claim.title
+                raise BadData(f"--check {folder} holds no proof of {title!r} ({file.name}); it has {held}")
         try:
             for k, file in enumerate(files):
                 progress(file.stem, k, len(files))

@@ -100,6 +100,18 @@ def implies(
     - ``"hull"``: variables ``{name}_copies``, one for each variable of each row; rows ``{name}_copies_lower``,
       ``{name}_copies_upper``, ``{name}_rest_lower``, ``{name}_rest_upper``, one for each copy; rows ``{name}_{side}``
       (S). For quadratic rows also variables ``{name}_square`` (S) and cones ``{name}_square_cone`` (S).
+
+    Examples
+    --------
+    One switch for each row of a matrix: `z` with a last axis of one broadcasts along the columns.
+
+    >>> from proofolio import Model
+    >>> model = Model()
+    >>> ship = model.variable("ship", (5, 3), lower=0, upper=40)
+    >>> open_ = model.variable("open", 5, binary=True)
+    >>> implies(model, "closed", open_.reshape(5, 1), ship <= 0, when=0)
+    >>> model.freeze().row_names[:4]
+    ('closed_upper[0,0]', 'closed_upper[0,1]', 'closed_upper[0,2]', 'closed_upper[1,0]')
     """
     check_lowering("implies", lowering, ("big-m", "hull", "indicator", "sos1"))
     if when not in (0, 1):

@@ -18,7 +18,7 @@ from proofolio.charts.figures import (
     new_figure,
     without_frame,
 )
-from proofolio.report.audit_text import cut_off, leaking, rows_table
+from proofolio.report.audit_text import cut_off, larger_beside, leaking, rows_table, to_do
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.chart import needed_chart
@@ -113,9 +113,7 @@ def _name(model: str) -> str:
 
 def _headline(found: Audit) -> str:
     summary = found.summary
-    ratios = [
-        r.ratio for r in found.rows if r.verdict == "loose" and r.ratio is not None and r.ratio < math.inf
-    ]
+    ratios = [r.ratio for r in found.rows if r.larger and r.ratio is not None and r.ratio < math.inf]
     share = 100 * sum(row.certified for row in found.rows) // max(1, len(found.rows))
     entries = [
         (
@@ -124,7 +122,7 @@ def _headline(found: Audit) -> str:
             "bad" if summary["invalid"] else "good",
         ),
         (str(summary["unsafe"]), "unsafe: the row leaks", "bad" if summary["unsafe"] else "good"),
-        (str(summary["loose"]), "looser than needed", ""),
+        (str(summary["larger_than_needed"]), "looser than needed", ""),
         (f"{max(ratios):.3g}" if ratios else "none", "largest M over what is needed", ""),
         (f"{share}%", "of the verdicts are certified in exact arithmetic", ""),
     ]
@@ -156,8 +154,11 @@ def _verdicts(found: Audit) -> str:
         if count:
             mark = "bad" if verdict in ("invalid", "unsafe") else ""
             said.append(f"<h3 class='{mark}'>{count} {verdict}</h3>")
-            do = "" if text.do == "nothing" else f" To do: {text.do}."
-            said.append(paragraph(f"{text.what[:1].upper()}{text.what[1:]}; {text.why}.{do}"))
+            said.append(
+                paragraph(f"{text.what[:1].upper()}{text.what[1:]}; {text.why}.{to_do(verdict, found)}")
+            )
+    if beside := larger_beside(found):
+        said.append(paragraph(beside))
     return section("What was found", *said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import textwrap
 from collections import Counter
@@ -19,15 +20,18 @@ from proofolio.verification.audit.words import VERDICT_TEXTS, needed_text, numbe
 __all__ = [
     "cut_off",
     "families",
+    "larger_beside",
     "leaking",
     "rows_table",
     "show",
+    "to_do",
 ]
 
 
 WORST = 10  # rows in the terminal's table
 SHOWN_POINTS = {"invalid": 3, "binding": 1}  # by verdict, how many points that are cut off the terminal names
 SHOWN_LEAKS, SHOWN_DEAD, REASONS = 2, 3, 3
+SHOWN_WRONG = 6  # rows that are wrong, by name, where rows are shown by families
 NAMED = 6  # variables of a point that is cut off
 SIDES, ASCII_SIDES = {"upper": "≤", "lower": "≥"}, {"upper": "<=", "lower": ">="}
 SAFE: dict[bool | None, Cell] = {True: ("yes", "good"), False: ("NO", "bad"), None: "?"}
@@ -42,8 +46,46 @@ def cut_off(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
     more = f" and {len(body) - named} more" if len(body) > named else ""
     return (
         f"with {row.binary} = {row.off_value} it cuts off {point}{more}, "
-        f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}"
+        f"which needs M = {number(row.needed[0])} and not {number(row.big_m)}{_give(row)}"
     )
+
+
+def _give(row: RowVerdict) -> str:
+    """Say what M to give a row that is invalid, where more than the point needs or nothing is proved to be enough."""
+    enough = row.suggested_big_m
+    if row.verdict != "invalid" or (enough is not None and number(enough) == number(row.needed[0])):
+        return ""
+    if enough is None:
+        return f"; give it at least {number(row.needed[0])}: no M is proved to be enough"
+    return f"; {number(enough)} is proved to be enough"
+
+
+def to_do(verdict: str, found: Audit, tightened: int | None = None) -> str:
+    """Return what to do about the rows with a verdict, as a sentence, given how many rows have just been tightened."""
+    do = VERDICT_TEXTS[verdict].do
+    if verdict == "unsafe" and tightened:
+        do = "audit the tightened model, and check solutions with `proofolio solve`"
+    elif verdict == "unsafe" and not (found.summary["larger_than_needed"] and tightened is None):
+        do = (
+            "bound the variables so that a smaller M is enough, or use a native indicator, and check solutions with "
+            "`proofolio solve`"
+        )
+    elif tightened and verdict == "loose":
+        do = "nothing"
+    return "" if do == "nothing" else f" To do: {do}."
+
+
+def larger_beside(found: Audit, tightened: int | None = None) -> str:
+    """Say how many rows that are not called loose have an M larger than needed all the same."""
+    beside = [row for row in found.rows if row.larger and row.verdict != "loose"]
+    if not beside:
+        return ""
+    counts = Counter(row.verdict for row in beside)
+    rows = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
+    ratios = [row.ratio for row in beside if row.ratio is not None and math.isfinite(row.ratio)]
+    most = f", up to {ratio_text(max(ratios))} times as large" if ratios else ""
+    lowers = "" if tightened else ", and --tighten lowers it"
+    return f"Larger than needed: the M of {rows} rows is, too{most}; it weakens the relaxation{lowers}."
 
 
 def leaking(found: Audit, row: RowVerdict, named: int = NAMED) -> str:
@@ -133,9 +175,14 @@ def show(
         console.print(_narrowed(rows_table(shown, ASCII_SIDES), console.width).terminal(console.width))
         if more:
             say(f"and {more}, none worse (--html and --json have them)")
+        if len(found.rows) > WORST:
+            for line in _wrong(found):
+                say(line)
         _witnesses(say, found)
         say("")
-        _verdicts(console, found.summary)
+        _verdicts(console, found, extras)
+        if beside := larger_beside(found, extras.get("tightened", {}).get("rows")):
+            say(beside)
         safe, unknown = sum(row.safe is True for row in found.rows), found.summary["safe_unknown"]
         if unknown:
             say(f"Leaks: {safe} safe, {found.summary['unsafe']} not safe, {unknown} not known.", "dim")
@@ -198,17 +245,30 @@ def _witnesses(say: Any, found: Audit) -> None:
         say(f"{rows[0]}{more}: {reason}")
 
 
+def _wrong(found: Audit) -> Iterator[str]:
+    """Name the rows that are wrong, which a line for their family hides."""
+    worst = found.worst(len(found.rows))
+    for what, rows in (
+        ("invalid", _of(worst, "invalid")),
+        ("unsafe", [row for row in worst if row.safe is False]),
+    ):
+        left = len(rows) - SHOWN_WRONG
+        if rows:
+            more = f" and {left} more: --json or --html lists them" if left > 0 else ""
+            yield f"{what}: {', '.join(row.row for row in rows[:SHOWN_WRONG])}{more}"
+
+
 def _of(rows: Sequence[RowVerdict], verdict: str) -> list[RowVerdict]:
     return [row for row in rows if row.verdict == verdict]
 
 
-def _verdicts(console: Console, summary: Mapping[str, int]) -> None:
-    width = min(console.width, 120) - 20
+def _verdicts(console: Console, found: Audit, extras: Mapping[str, Any]) -> None:
+    summary, width = found.summary, min(console.width, 120) - 20
+    tightened = extras["tightened"]["rows"] if "tightened" in extras else None
     for verdict, text in VERDICT_TEXTS.items():
         if not summary[verdict]:
             continue
-        do = f" To do: {text.do}." if text.do != "nothing" else ""
-        sentence = f"{text.what}; {text.why}.{do}"
+        sentence = f"{text.what}; {text.why}.{to_do(verdict, found, tightened)}"
         lines = textwrap.wrap(sentence, width, break_long_words=False, break_on_hyphens=False)
         for k, line in enumerate(lines):
             if k == 0:
@@ -222,6 +282,12 @@ def _extras(say: Any, extras: Mapping[str, Any]) -> None:
     if "tightened" in extras:
         done = extras["tightened"]
         say(f"\nTightened: {done['rows']} rows, written to {', '.join(done['files'])}")
+        if done["invalid"]:
+            some = "1 invalid row is" if done["invalid"] == 1 else f"{done['invalid']} invalid rows are"
+            say(
+                f"{some} left as in the model: give each the M that is needed there, and tighten that model, since "
+                "the new M's are proved beside what such a row cuts off."
+            )
     if "confirmed" in extras:
         done = extras["confirmed"]
         for when in ("before", "after"):
@@ -260,8 +326,15 @@ def _next(
     summary = found.summary
     again = f"proofolio audit {shlex.quote(model)}"
     declared = "".join(f" --big-m {shlex.quote(pattern)}" for pattern in patterns)
-    if summary["loose"] and "tightened" not in extras:
-        what = "every loose M replaced by the one proved to be enough, solved before and after"
+    if summary["invalid"] and len(found.rows) > WORST and "html" not in extras:
+        what = "every row with the M it needs: put the invalid ones right first, and audit again"
+        yield f"{again}{declared} --html audit.html", what
+    if summary["larger_than_needed"] and "tightened" not in extras:
+        what = (
+            "every M that is larger than needed lowered to one proved to be enough, solved before and after"
+        )
+        if summary["invalid"]:
+            what += ", once the invalid rows are put right"
         yield f"{again}{declared} --tighten tighter.mps --confirm", what
     if "tightened" in extras and "confirmed" not in extras:
         yield (
@@ -269,11 +342,10 @@ def _next(
             "solve before and after",
         )
     if summary["binding"] and not patterns:
-        first = _of(found.worst(len(found.rows)), "binding")[0]
-        stem = first.row.partition("[")[0]
-        pattern = f"{stem}*" if stem != first.row else first.row
+        stems = {row.row: row.row.partition("[")[0] for row in _of(found.worst(len(found.rows)), "binding")}
+        every = dict.fromkeys(f"{stem}*" if stem != row else row for row, stem in stems.items())
         yield (
-            f"{again} --big-m {shlex.quote(pattern)}",
+            again + "".join(f" --big-m {shlex.quote(pattern)}" for pattern in [*every][:SHOWN_WRONG]),
             "if these rows are meant as Big-M: what cuts is then invalid",
         )
     if summary["undecided"] and any("time limit" in row.reason for row in found.rows):

@@ -302,7 +302,7 @@ def test_the_document_has_the_promised_keys_and_is_json():
         assert all(list(row) == ROW_KEYS for row in document["rows"])
         assert list(document["summary"]) == [
             "tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid", "undecided", "unsafe",
-            "safe_unknown",
+            "safe_unknown", "larger_than_needed",
         ]  # fmt: skip
     assert document["rows"][0]["needed"][1] == "inf"
 

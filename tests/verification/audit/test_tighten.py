@@ -220,3 +220,75 @@ def test_an_audit_of_what_the_model_was_before_is_refused():
     m.x.setub(5)
     m.o.set_value(m.x - m.b)  # another objective needs no other M
     assert solve(tighten(m, found=before)).objective == pytest.approx(-1.0)
+
+
+def two_families(total=(700.0, 500.0), pair=(300.0, 400.0), room=(4, 3)):
+    """Two sites, two customers, whole units; either family of Big-M rows makes the other one redundant."""
+    model = Model("two families")
+    ship, on = model.variable("ship", (2, 2), lower=0, integer=True), model.variable("on", 2, binary=True)
+    model.add("demand", ship.sum(0) == [3, 2])
+    model.add("room", ship.sum(1) <= list(room))
+    model.add("total", ship.sum(1) <= np.array(total) * on)
+    model.add("pair", ship <= np.array(pair) * on.reshape(2, 1))
+    model.minimise((ship * [[2, 3], [4, 1]]).sum() + (on * [5, 4]).sum())
+    return model.freeze()
+
+
+def whole_points(program, top):
+    """All points in whole numbers, within their bounds and up to `top`, that satisfy the rows, exactly."""
+    ends = np.minimum(program.upper, top)
+    points = np.array(list(itertools.product(*(range(int(end) + 1) for end in ends))), dtype=float)
+    body = points @ program.A.toarray().T
+    inside = np.all((body <= program.row_upper) & (body >= program.row_lower), axis=1)
+    return {tuple(map(int, point)) for point in points[inside]}
+
+
+def test_rows_that_make_each_other_redundant_are_tightened_and_nothing_is_lost():
+    before = two_families()
+    found = audit(before, big_m=["total", "pair"])
+    assert {row.verdict for row in found.rows} == {"redundant"}
+    assert found.summary["larger_than_needed"] == 6
+    after, rows = tightened(found)
+    assert {row.name: row.big_m for row in rows} == {
+        "total[0]": 4.0, "total[1]": 3.0,
+        "pair[0,0]": 3.0, "pair[0,1]": 2.0, "pair[1,0]": 3.0, "pair[1,1]": 2.0,
+    }  # fmt: skip
+    points = whole_points(before, 4)
+    assert points
+    assert whole_points(after, 4) == points
+    assert audit(after, big_m=["total", "pair"]).summary["larger_than_needed"] == 0
+    assert confirm(before, after).same
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_feasible_set_stays_when_many_rows_change_at_once(seed):
+    rng = np.random.default_rng(seed)
+    model = Model()
+    x, z = model.variable("x", 3, lower=0, upper=[4, 3, 4], integer=True), model.variable("z", 3, binary=True)
+    for k in range(7):
+        weights, M = rng.integers(-2, 3, 3), float(rng.integers(1, 40))
+        weights[rng.integers(3)] = 1
+        switch, side = z[int(rng.integers(3))], float(rng.integers(-1, 5))
+        on = switch if rng.random() < 0.5 else 1 - switch
+        body = (x * weights).sum()
+        model.add(
+            f"row{k}", body <= side + M * (1 - on) if rng.random() < 0.6 else body >= side - M * (1 - on)
+        )
+    model.add("beside", x.sum() + z.sum() >= 2)
+    before = model.freeze()
+    after, rows = tightened(audit(before))
+    assert whole_points(after, 4) == whole_points(before, 4)
+    assert all(row.big_m < float(abs(before.A[[row.row], [row.binary]][0])) for row in rows)
+
+
+def test_an_invalid_row_stays_and_says_what_it_needs():
+    before = two_families(total=(2.0, 500.0), pair=(1.0, 400.0))
+    found = audit(before, big_m="*")
+    invalid = {row.row: row for row in found.rows if row.verdict == "invalid"}
+    assert len(invalid) > 1
+    for row in invalid.values():  # enough is proved for each of them, also where a point decided at once
+        assert row.suggested_big_m is not None
+        assert row.suggested_big_m >= row.needed[0] > row.big_m
+    after, rows = tightened(found)
+    assert not {row.name for row in rows} & set(invalid)
+    assert whole_points(after, 4) == whole_points(before, 4)

@@ -28,6 +28,7 @@ import numpy as np
 from proofolio.arrays import Mask
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
+from proofolio.program.program import Program
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows"]
+__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows", "rows_like"]
 
 
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a little
@@ -114,7 +115,7 @@ class Audit:
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count} {word}" for word, count in self.summary.items() if count)
-        found = counts.replace("safe_unknown", "not known to be safe") or "none"
+        found = counts.replace("safe_unknown", "not known to be safe").replace("_", " ") or "none"
         ended = ", interrupted" if self.interrupted else ""
         return f"Audit({self.model!r}, {self.rows_total} rows, judged: {found}, {self.seconds:.2f} s{ended})"
 
@@ -153,13 +154,13 @@ class Audit:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many rows have each verdict, how many are unsafe, and of how many that is not known."""
+        """How many rows have each verdict; whatever it is, how many leak, may leak, or have a larger M than needed."""
         count = {verdict: sum(row.verdict == verdict for row in self.rows) for verdict in VERDICTS}
-        leaks = {
+        return count | {
             "unsafe": sum(row.safe is False for row in self.rows),
             "safe_unknown": sum(row.safe is None for row in self.rows),
+            "larger_than_needed": sum(row.larger for row in self.rows),
         }
-        return count | leaks
 
     @property
     def bad(self) -> bool:
@@ -225,8 +226,8 @@ def audit(
     ----------
     model : Program, Model, pyomo model, cvxpy.Problem, str or Path
     big_m : str or sequence of str, optional
-        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``; rows that formulations or
-        gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
+        Patterns of names of rows declared to be Big-M rows, such as ``"link*"``, with their indices or without; rows
+        that formulations or gdp.bigm made, or that a Pyomo suffix ``BigM`` names, are declared anyway.
     time_limit : float
         Wall seconds for everything; what is not reached is ``undecided``.
     meaningful : float, optional
@@ -342,12 +343,18 @@ def declared_rows(opened: Opened, big_m: str | Sequence[str] | None) -> frozense
     patterns = [] if big_m is None else [big_m] if isinstance(big_m, str) else list(big_m)
     if not patterns:
         return opened.declared()
-    program = opened.program
+    return opened.declared().union(*(rows_like(opened.program, pattern) for pattern in patterns))
+
+
+def rows_like(program: Program, pattern: str) -> frozenset[str]:
+    """Return the names of the rows that a pattern matches, with their indices or without: ``link`` for ``link[1]``."""
     names = [*program.row_names, *(n for b in program.quadratic.blocks for n in b.element_names())]
-    # row[1] is a name here and not a choice of letters
-    literal = [pattern.replace("[", "[[]") for pattern in patterns]
-    matched = {n for n in names if any(fnmatchcase(n, p) for p in literal)}
-    return opened.declared() | matched
+    literal = pattern.replace("[", "[[]")  # row[1] is a name here and not a choice of letters
+    return frozenset(
+        name
+        for name in names
+        if fnmatchcase(name, literal) or fnmatchcase(re.sub(r"\[[^\]]*\]", "", name), literal)
+    )
 
 
 def _made_columns(opened: Opened) -> Mask:
@@ -535,7 +542,9 @@ class Tiers:
         settled = [
             k for k in linear if self._verdict(k) in ("loose", "valid", "undecided") and k not in open_
         ]
-        self._each("lp", sorted(settled, key=self._priority), self._by_lp)
+        # a point has shown that these M's are too small, and nothing yet how much would do
+        small = [k for k in linear if self._verdict(k) == "invalid" and self.findings[k].top == math.inf]
+        self._each("lp", [*sorted(settled, key=self._priority), *small], self._by_lp)
         may_be = [k for k in linear if not self.findings[k].binds_on]
         valid = [k for k in may_be if self._verdict(k) in ("tight", "loose", "valid")]
         self._each("lp, binary on", valid, lambda c, f: self.search.by_lp_on(c, f, self.left))

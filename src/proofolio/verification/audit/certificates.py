@@ -201,6 +201,12 @@ def check_certificates(
         Patterns of the rows declared to be Big-M rows, as for `audit`: the file must have declared these and no
         others. Without it those that the file says are declared are taken for declared.
 
+    Returns
+    -------
+    CheckedCertificates
+        A tuple of `CheckedCertificate`, one for each certificate: all hold when ``all(one.ok for one in found)``. Its
+        ``uncertified`` counts the candidates of which nothing is proved.
+
     Raises
     ------
     BadData

@@ -48,7 +48,19 @@ LENT = 1024  # times the unit of M and the side, the most that one of a term cou
 
 @dataclass(frozen=True)
 class CheckedCertificate:
-    """One certificate and whether it holds; `reason` says what is wrong with one that does not."""
+    """One certificate and whether it holds.
+
+    Attributes
+    ----------
+    row, side, binary : str
+        Which side of which row, and the binary that switches it.
+    verdict : str
+        What the certificate is to prove.
+    ok : bool
+        Whether it does, in exact arithmetic.
+    reason : str
+        What is wrong with one that does not.
+    """
 
     row: str
     side: str

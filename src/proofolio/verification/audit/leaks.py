@@ -6,7 +6,9 @@ M eps while the binary still counts as on. Two questions are asked of every side
 Not safe: is there a point that a solver accepts and may call optimal, which is none? One binary stands eps off its
 on-value, the other integers are whole, the rows hold (those in which the binary weighs no more than the feasibility
 tolerance would move: to that tolerance), and the objective is at most a usual gap above that of the best exact point.
-With its integers rounded, nothing is feasible, or the best that is left is worse by more than 1e-6 of the objective.
+With its integers rounded, this very side is broken by more than the feasibility tolerance (where only another row of
+the same binary is, it is that one that is not safe), and nothing is feasible, or the best that is left is worse by more
+than 1e-6 of the objective.
 The point is exact, and what rounding leaves is proved by multipliers.
 
 Safe: it is proved that no point whose integers are all within eps of whole numbers, this binary of its on-value, is
@@ -185,7 +187,18 @@ class Leaks:
             size = max(size, self._size(best.point))
             if value > best.value + GAP * size:
                 return None
+        if not self._needs_leak(candidate, point):
+            return None
         return self._rounded(candidate, held, point, value, size)
+
+    def _needs_leak(self, candidate: Candidate, point: Point) -> bool:
+        """Whether a point breaks this very side once its binary is rounded: another row may leak beside it.
+
+        The other integers of the point are whole. Where all that the side can give way by is within the feasibility
+        tolerance, half of it counts.
+        """
+        broken = candidate.value(point) - candidate.tight
+        return broken > min(FEASIBILITY, candidate.big_m * self.eps / 2)
 
     def _exactly(
         self,

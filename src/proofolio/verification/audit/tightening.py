@@ -4,9 +4,18 @@ A loose side :math:`\mathrm{body} + d y \le \mathrm{rhs}` becomes, with M' the p
 
 .. math:: \mathrm{body} + \mathrm{sign}(d) M' y \le \mathrm{tight} + \max(0, \mathrm{sign}(d) M')
 
-which says the same while y is on and is implied by the rest while it is off. All rows can change at once:
-each M' was proved over the rest as it was, whose points with y off are all points of the model. Rows with two
-finite sides share one coefficient between them and stay as they are, and so do quadratic rows.
+which says the same while y is on and is implied by the rest while it is off. A redundant or dead row is lowered like
+a loose one: that its integer points do not need it says nothing of its M, which weakens the relaxation and leaks.
+
+All rows can change at once, those that make each other redundant too. Let F be the feasible set, and F' that of the
+new rows. F' lies in F: each new row says the same with y on, and asks for more with y off, since M' < M. F lies in F':
+take a point of F and a row that changes. With y on nothing changed. With y off the point is one of the set R over
+which M' was proved to be enough, since R is the model as it was without this side, and a point of F satisfies all of
+that; so it satisfies the new side. No proof uses a row as it will be, and none is circular.
+
+Rows with two finite sides share one coefficient between them and stay as they are, and so do quadratic rows. An M that
+is too small stays too: the M's of the others are proved over what such a row leaves, so that they have to be audited
+again once it is put right.
 """
 
 from __future__ import annotations
@@ -29,7 +38,7 @@ from proofolio.program.program import Program, RowBlock
 from proofolio.solvers.solution import Solution
 from proofolio.verification.audit.auditing import Audit, audit
 from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import CLOSE, Finding, judge, needed
+from proofolio.verification.audit.verdicts import Finding, is_larger, needed
 from proofolio.verification.exact.lp_bounds import outward
 from proofolio.verification.solving import solve
 
@@ -97,7 +106,12 @@ def tighten(
     found: Audit | None = None,
     **options: Any,
 ) -> Any:
-    """Give every loose Big-M row of a model the M that was proved to be enough, in exact arithmetic.
+    """Lower every M that is larger than needed to one that was proved to be enough, in exact arithmetic.
+
+    These are the M's of loose rows, and those of redundant and dead rows that are over 1.01 times what is needed. The
+    feasible set stays as it is, whatever number of rows change: a new M is enough for every feasible point of the
+    model, and it is smaller. An M that is too small (``invalid``) is left as it is: put it right first, since the
+    M's of other rows are judged beside it.
 
     Parameters
     ----------
@@ -237,12 +251,12 @@ def require_other_file(model: str | Path, out: str | Path) -> None:
 
 
 def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
-    """Return the program of an audit with its loose rows tightened, and which rows changed."""
+    """Return the program of an audit with the M's lowered that are larger than needed, and which rows changed."""
     program = found.opened.program
     rows: dict[int, TightenedRow] = {}
     for candidate, finding in found.judged:
         place = candidate.place
-        if candidate.kind != "row" or place.row in rows or not _is_loose(candidate, finding):
+        if candidate.kind != "row" or place.row in rows or not is_larger(candidate, finding):
             continue  # of two binaries in one row only the first changes: the other was judged beside it
         if np.isfinite(program.row_lower[place.row]) and np.isfinite(program.row_upper[place.row]):
             continue
@@ -250,14 +264,6 @@ def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
         if changed is not None:
             rows[place.row] = changed
     return _rebuilt(program, rows), tuple(rows.values())
-
-
-def _is_loose(candidate: Candidate, finding: Finding) -> bool:
-    """Whether M is loose; that of a dead switch may be, and leaks all the same."""
-    verdict = judge(candidate, finding)
-    return verdict == "loose" or (
-        verdict == "dead" and candidate.big_m > CLOSE * needed(candidate, finding).hi
-    )
 
 
 def _changed(candidate: Candidate, finding: Finding) -> TightenedRow | None:

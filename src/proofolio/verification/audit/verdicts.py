@@ -24,6 +24,7 @@ __all__ = [
     "RowVerdict",
     "Safety",
     "family_of",
+    "is_larger",
     "judge",
     "leak_of",
     "needed",
@@ -35,6 +36,7 @@ __all__ = [
 VERDICTS = ("tight", "loose", "valid", "redundant", "forcing", "dead", "binding", "invalid", "undecided")
 INTEGRALITY = 1e-6  # how far from an integer solvers leave a binary by default
 CLOSE = Fraction(101, 100)  # an M at most this many times what is needed is tight
+MAY_BE_LARGER = ("loose", "redundant", "dead")  # verdicts beside which M may be more than is needed
 ROUNDED = 4  # units in the last place that the arithmetic of whoever computed M may have lost
 LENT = 1024  # times the unit in the last place of M and rhs, the most that one of a term counts
 NOTICEABLE = Fraction(1, 1000)  # part of an amount said to be meaningful, up to which a leak is safe
@@ -197,6 +199,21 @@ class RowVerdict:
     family: str = ""
     leak_witness: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        span = f"[{self.needed[0]:.9g}, {self.needed[1]:.9g}]"
+        return (
+            f"RowVerdict({self.row!r}, {self.binary!r}, {self.verdict}, M = {self.big_m:.9g}, needed {span}, "
+            f"safe={self.safe})"
+        )
+
+    @property
+    def larger(self) -> bool:
+        """Whether M is over 1.01 times what is proved to be enough, whatever else is true of the row."""
+        enough = self.suggested_big_m
+        return self.verdict == "loose" or (
+            self.verdict in MAY_BE_LARGER and enough is not None and self.big_m > float(CLOSE) * enough
+        )
+
     def document(self) -> dict[str, Any]:
         """Return the row as JSON has it: infinite numbers and fractions that are no doubles as text."""
         keys = self.__dataclass_fields__
@@ -275,6 +292,13 @@ def judge(candidate: Candidate, finding: Finding) -> str:
     if M > CLOSE * span.hi:
         return "loose"
     return "tight" if span.lo > 0 and M <= CLOSE * span.lo else "valid"
+
+
+def is_larger(candidate: Candidate, finding: Finding) -> bool:
+    """Whether M is over 1.01 times what is proved to be enough: loose, or redundant or dead and loose as well."""
+    return (
+        judge(candidate, finding) in MAY_BE_LARGER and candidate.big_m > CLOSE * needed(candidate, finding).hi
+    )
 
 
 def row_verdict(

@@ -22,7 +22,7 @@ VERDICT_TEXTS = {
     "invalid": VerdictText(
         "declared as Big-M, and cuts off a point that it should allow",
         "the optimum may be cut off, and no solver will say so",
-        "give the row at least the M that is needed, and solve again",
+        "give the row at least the M that is needed, and audit again: other rows may need more then",
         "bad",
         "s2",
     ),
@@ -62,9 +62,9 @@ VERDICT_TEXTS = {
         "s1",
     ),
     "redundant": VerdictText(
-        "never binds given the other rows, not even when switched on",
-        "the row does nothing while the others are there",
-        "drop one such row and audit again, or ask whether another was meant",
+        "at integer points the other rows imply it, switched on or off",
+        "no point is cut off, and it may still strengthen the relaxation",
+        "nothing",
         "faint",
         "s9",
     ),
