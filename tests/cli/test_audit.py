@@ -470,3 +470,18 @@ def test_what_to_do_about_a_leak_follows_what_was_tightened(run):
     lowered = " ".join(run("audit", "m.py:leaking", "--tighten", "u.mps").stdout.split())
     assert "Tightened: 1 rows" in lowered
     assert "To do: audit the tightened model" in lowered
+
+
+@pytest.mark.usefixtures("facilities")
+def test_a_row_with_two_sides_keeps_its_m_and_nobody_is_sent_to_tighten_it_again(here, run):
+    (here / "two.py").write_text(
+        "from proofolio import Model, between\n\n\ndef sides():\n    model = Model()\n"
+        "    x, z = model.variable('x', lower=0, upper=9), model.variable('z', binary=True)\n"
+        "    model.add('link', between(-100, x - 50 * z, 0))\n    model.minimise(z - x)\n    return model\n",
+        encoding="utf-8",
+    )
+    text = " ".join(run("audit", "two.py:sides", "--tighten", "t.mps").stdout.split())
+    assert "Tightened: 0 rows" in text
+    assert "keep their M's" in text
+    assert "tighten it with --tighten" not in text
+    assert "--confirm" not in text

@@ -199,6 +199,13 @@ def test_saved_proofs_hold_and_a_changed_one_does_not(here, run):
     assert json.loads(everything.stdout)["summary"] == {"hold": 2, "fail": 0}
     assert claims(everything)[0]["about"] == "the rows in the file"
     file = here / "proofs" / "by-hand--big-m.json"
+    (here / "proofs" / "by-hand-m-short--big-m.json").unlink()
+    absent = run("prove", "c.py:short", "--check", "proofs")
+    assert absent.exit_code == 2
+    assert (
+        "holds no proof of 'by hand, M short' (by-hand-m-short--big-m.json); it has by-hand--big-m"
+        in absent.stderr
+    )
     (here / "proofs" / "by-hand-m-short--big-m.json").write_text(file.read_text())
     other = run("prove", "c.py:short", "--check", "proofs")
     assert other.exit_code == 1

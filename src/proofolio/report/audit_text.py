@@ -70,7 +70,7 @@ def to_do(verdict: str, found: Audit, tightened: int | None = None) -> str:
             "bound the variables so that a smaller M is enough, or use a native indicator, and check solutions with "
             "`proofolio solve`"
         )
-    elif tightened and verdict == "loose":
+    elif tightened is not None and verdict == "loose":
         do = "nothing"
     return "" if do == "nothing" else f" To do: {do}."
 
@@ -84,7 +84,7 @@ def larger_beside(found: Audit, tightened: int | None = None) -> str:
     rows = ", ".join(f"{n} {verdict}" for verdict, n in counts.items())
     ratios = [row.ratio for row in beside if row.ratio is not None and math.isfinite(row.ratio)]
     most = f", up to {ratio_text(max(ratios))} times as large" if ratios else ""
-    lowers = "" if tightened else ", and --tighten lowers it"
+    lowers = "" if tightened is not None else ", and --tighten lowers it"
     return f"Larger than needed: the M of {rows} rows is, too{most}; it weakens the relaxation{lowers}."
 
 
@@ -186,7 +186,7 @@ def show(
         safe, unknown = sum(row.safe is True for row in found.rows), found.summary["safe_unknown"]
         if unknown:
             say(f"Leaks: {safe} safe, {found.summary['unsafe']} not safe, {unknown} not known.", "dim")
-    _extras(say, extras)
+    _extras(say, found, extras)
     steps = list(_next(model, found, extras, patterns))
     if steps:
         say("\nNext:")
@@ -278,10 +278,12 @@ def _verdicts(console: Console, found: Audit, extras: Mapping[str, Any]) -> None
             console.print(line, markup=False, soft_wrap=True)
 
 
-def _extras(say: Any, extras: Mapping[str, Any]) -> None:
+def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
     if "tightened" in extras:
         done = extras["tightened"]
         say(f"\nTightened: {done['rows']} rows, written to {', '.join(done['files'])}")
+        if not done["rows"] and found.summary["larger_than_needed"]:
+            say("Quadratic rows, and rows with two sides, which share one coefficient, keep their M's.")
         if done["invalid"]:
             some = "1 invalid row is" if done["invalid"] == 1 else f"{done['invalid']} invalid rows are"
             say(
@@ -336,7 +338,7 @@ def _next(
         if summary["invalid"]:
             what += ", once the invalid rows are put right"
         yield f"{again}{declared} --tighten tighter.mps --confirm", what
-    if "tightened" in extras and "confirmed" not in extras:
+    if extras.get("tightened", {}).get("rows") and "confirmed" not in extras:
         yield (
             f"{again}{declared} --tighten {extras['tightened']['files'][0]} --confirm",
             "solve before and after",

@@ -11,7 +11,8 @@ All rows can change at once, those that make each other redundant too. Let F be 
 new rows. F' lies in F: each new row says the same with y on, and asks for more with y off, since M' < M. F lies in F':
 take a point of F and a row that changes. With y on nothing changed. With y off the point is one of the set R over
 which M' was proved to be enough, since R is the model as it was without this side, and a point of F satisfies all of
-that; so it satisfies the new side. No proof uses a row as it will be, and none is circular.
+that; so it satisfies the new side. No proof uses a row as it will be, and none is circular. (Where a new side is no
+double it is rounded outward, and gives way by one unit in its last place.)
 
 Rows with two finite sides share one coefficient between them and stay as they are, and so do quadratic rows. An M that
 is too small stays too: the M's of the others are proved over what such a row leaves, so that they have to be audited
