@@ -6,7 +6,7 @@ M eps while the binary still counts as on. Two questions are asked of every side
 Not safe: is there a point that a solver accepts and may call optimal, which is none? One binary stands eps off its
 on-value, the other integers are whole, the rows hold (those in which the binary weighs no more than the feasibility
 tolerance would move: to that tolerance), and the objective is at most a usual gap above that of the best exact point.
-With its integers rounded, this very side is broken by more than the feasibility tolerance (where only another row of
+With its integers rounded, this very side is broken by more than its tolerance (where only another row of
 the same binary is, it is that one that is not safe), and nothing is feasible, or the best that is left is worse by more
 than 1e-6 of the objective.
 The point is exact, and what rounding leaves is proved by multipliers.
@@ -191,14 +191,16 @@ class Leaks:
             return None
         return self._rounded(candidate, held, point, value, size)
 
-    def _needs_leak(self, candidate: Candidate, point: Point) -> bool:
+    @staticmethod
+    def _needs_leak(candidate: Candidate, point: Point) -> bool:
         """Whether a point breaks this very side once its binary is rounded: another row may leak beside it.
 
-        The other integers of the point are whole. Where all that the side can give way by is within the feasibility
-        tolerance, half of it counts.
+        The other integers of the point are whole. The tolerance is that part of the side's own terms at the point, at
+        most of one: rows may be in small units.
         """
-        broken = candidate.value(point) - candidate.tight
-        return broken > min(FEASIBILITY, candidate.big_m * self.eps / 2)
+        terms = [abs(a * point[j]) for j, a in candidate.body.items() if j in point]
+        size = min(ONE, max([abs(candidate.tight), *terms]))
+        return candidate.value(point) - candidate.tight > FEASIBILITY * size
 
     def _exactly(
         self,
