@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
 from threadpoolctl import threadpool_limits
 
 from proofolio.arrays import Floats, Mask
@@ -56,10 +57,14 @@ class Today:
         Assets the regimes are read from.
     value : float
         Money of the portfolio; 1 where only weights are known.
-    held, wanted, trade, costs : (n,) arrays
-        Fractions of the portfolio; with lots, `wanted` and `trade` are those of the nearest plan of lots.
+    held, trade, costs : (n,) arrays
+        Fractions of the portfolio before the trade, so that `value` times them is money.
+    wanted : (n,) array
+        Weights after the trade, of what its costs leave: ``wanted * (1 - costs.sum()) == held + trade``. With lots,
+        those of the nearest plan of lots.
     cash : (float, float)
-        Its weight before the trade, and after it and its costs.
+        Before the trade, and after it and its costs, ``cash[0] - trade.sum() - costs.sum()``, as fractions of the
+        portfolio before the trade.
     forecast : Forecast or None
         Of all n assets; NaN where an asset is outside the universe.
     missed : tuple of str
@@ -73,7 +78,7 @@ class Today:
     lots : LotPlan or None
         The nearest plan of lots.
     asked : (n,) array or None
-        What the strategy wanted, where lots are traded.
+        What the strategy wanted, where lots are traded: weights of what the costs leave.
     views : ViewPosterior or None
         What a strategy of views believes, per week.
     """
@@ -131,6 +136,7 @@ class Today:
         lines.append(
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
+            + ("" if not self.traded or not self.costs.any() else f", paid {self._payer}")
         )
         if self.missed:
             lines.append(
@@ -140,7 +146,8 @@ class Today:
         if any(self.cash):
             idle, left = self.cash
             lines.append(
-                f"  cash      {idle:.2%} before, {left:.2%} after the trade and its cost ({self.value * left:,.2f})"
+                f"  cash      {idle:.2%} ({self.value * idle:,.2f}) before, {left / (1.0 - self.costs.sum()):.2%} "
+                f"({self.value * left:,.2f}) after the trade and its cost"
             )
         if self.lots is not None:
             nearer = "no plan of lots is nearer" if self.lots.proved else "a plan of lots may be nearer"
@@ -149,6 +156,12 @@ class Today:
                 f"({self.lots.status})"
             )
         return lines
+
+    @property
+    def _payer(self) -> str:
+        if self.lots is not None:
+            return "from cash"
+        return "by all that is wanted alike: its weights are of what the cost leaves"
 
     def _expected(self, weights: Floats) -> tuple[float, float]:
         """Return return and volatility of weights under the next period's forecast, a year."""
@@ -365,23 +378,26 @@ def trades_today(
     members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
     wanted = np.zeros(len(market.names))
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
-    terms = terms_of(costs, market.returns, wanted - held, 1.0 if money is None else money)
+    # Whatever is held or wanted pays a share of the cost, so that it may be traded.
+    touched = np.where((held != 0.0) | (wanted != 0.0), 1.0, 0.0) * (wanted != held).any()
+    terms = terms_of(costs, market.returns, touched, 1.0 if money is None else money)
     if money is None and terms.power_impact.any():
         raise BadData(
             "market impact follows the portfolio's money, which weights do not say; give its value, or holdings in "
             "money or shares."
         )
-    cost = terms.each(wanted - held)
+    trade = _funded(wanted, held, terms)
     asked, lots = None, None
     if lot is not None or smallest > 0.0:
         lots = _in_lots(
-            market, given, held, idle, money, wanted * (1.0 - cost.sum()), terms, lot, smallest, cash
+            market, given, held, idle, money, held + trade, terms, lot, smallest, cash
         )
         assert money is not None
         assert market.last_prices is not None
-        asked, wanted = wanted, held + np.nan_to_num(market.last_prices) * lots.shares / money
-        cost = terms.each(wanted - held)
-    after = 1.0 - float(wanted.sum()) - (float(cost.sum()) if lots is not None else 0.0)
+        asked, trade = wanted, np.nan_to_num(market.last_prices) * lots.shares / money
+        wanted = (held + trade) / (1.0 - terms.total(trade))
+    cost = terms.each(trade)
+    after = idle - float(trade.sum()) - float(cost.sum())
     return Today(
         date=str(market.dates[-1]),
         strategy=strategy.name,
@@ -390,7 +406,7 @@ def trades_today(
         value=1.0 if money is None else money,
         held=held,
         wanted=wanted,
-        trade=wanted - held,
+        trade=trade,
         costs=cost,
         cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
         forecast=forecast,
@@ -402,6 +418,30 @@ def trades_today(
         asked=asked,
         views=followed_views,
     )
+
+
+def _funded(wanted: Floats, held: Floats, terms: TradeCost) -> Floats:
+    """Return the trade, as fractions of the portfolio, after which the weights of what its own cost leaves are wanted.
+
+    The cost c is the root of ``c = cost(wanted * (1 - c) - held)``: what is bought, what is sold, the cash before and
+    after, and the cost of exactly these trades then add up.
+    """
+
+    def trade(paid: float) -> Floats:
+        found: Floats = wanted * (1.0 - paid) - held
+        return found
+
+    def short(paid: float) -> float:
+        return terms.total(trade(paid)) - paid
+
+    if not short(0.0) > 0.0:
+        return trade(0.0)
+    if not short(1.0) < 0.0:  # NaN fails too
+        raise BadData(
+            f"the trade costs {terms.total(trade(0.0)):g} of the portfolio, and nothing is left of it; check the "
+            "costs, and the volume and value if there is market impact."
+        )
+    return trade(float(brentq(short, 0.0, 1.0, xtol=1e-15, rtol=1e-14)))
 
 
 def _least(strategy: Strategy, rules: Rules | None, n: int) -> tuple[Sequence[float], float]:
