@@ -154,7 +154,7 @@ def test_a_table_of_prices_may_have_assets_that_begin_and_end(two_regimes):
     gap = prices.copy()
     gap.iloc[60, 3] = np.nan
     with pytest.raises(
-        BadData, match=r"1 values are missing between others, the first in column 'A3' at 2019-03-26"
+        BadData, match=r"1 value is missing between others, the first in column 'A3' at 2019-03-26"
     ):
         Market.from_prices(gap)
     gap["A3"] = np.nan

@@ -73,7 +73,8 @@ def test_shares_are_weighed_by_the_last_prices(table, held, text):
     for name in NAMES:
         weight = money.get(name, 0.0) / money.sum()
         assert found["trades"][name]["held"] == pytest.approx(weight)
-        assert found["trades"][name]["amount"] == pytest.approx((1 / 3 - weight) * money.sum())
+        left = (1.0 - found["cost"]) / 3
+        assert found["trades"][name]["amount"] == pytest.approx((left - weight) * money.sum())
 
 
 def test_the_unit_is_that_of_the_option_or_of_amounts_that_add_up_to_one(table, held):
@@ -85,7 +86,7 @@ def test_the_unit_is_that_of_the_option_or_of_amounts_that_add_up_to_one(table, 
     weights = answer(table, "--holdings", held("US,0.5\nGOLD,0.5\n"), *FIX_MIX)
     assert (weights["value"], weights["trades"]["US"]["held"]) == (1.0, 0.5)
     valued = answer(table, "--holdings", held("US,0.5\nGOLD,0.5\n"), *FIX_MIX, "--value", "2000")
-    assert valued["trades"]["BONDS"]["amount"] == pytest.approx(2000 / 3)
+    assert valued["trades"]["BONDS"]["amount"] == pytest.approx(2000 / 3 * (1 - valued["cost"]))
 
 
 @pytest.mark.parametrize(
@@ -117,24 +118,24 @@ def test_what_is_not_said_is_asked(table, held, text, more, words):
 def test_weights_short_of_one_are_cash_where_that_is_said(table, held):
     found = answer(table, "--holdings", held("Symbol,Weight\nUS,0.5\nGOLD,0.4\n"), "--cash", *FIX_MIX)
     assert found["cash"] == {"before": pytest.approx(0.1), "after": 0.0}
-    assert found["trades"]["US"]["trade"] == pytest.approx(1 / 3 - 0.5)
+    assert found["trades"]["US"]["trade"] == pytest.approx((1 - found["cost"]) / 3 - 0.5)
     row = answer(table, "--holdings", held("Symbol,Weight\nUS,0.5\nGOLD,0.4\ncash,0.1\n"), *FIX_MIX)
     assert row["trades"] == found["trades"]
 
 
 def test_impact_follows_the_value_of_the_book(table, held):
     """At a hundred times the value impact is ten times as much of it; the value was taken for 1."""
-    options = ("--cost-bps", "0", "--impact", "1", "--volume", "1e8", *FIX_MIX)
+    options = ("--cost-bps", "0", "--impact", "1e-6", "--volume", "1e8", *FIX_MIX)
     small, large = (
         answer(table, "--holdings", held(f"Symbol,Money\nUS,{value}\n"), *options) for value in (2e7, 2e9)
     )
-    assert large["cost"] == pytest.approx(10 * small["cost"])
+    assert large["cost"] == pytest.approx(10 * small["cost"], rel=1e-5)
     returns = prices().pct_change().iloc[1:].tail(250)
     u = np.array([-2 / 3, 1 / 3, 1 / 3])
-    by_hand = (returns.std().to_numpy() * np.abs(u) ** 1.5 * np.sqrt(2e9 / 1e8)).sum()
-    assert large["cost"] == pytest.approx(by_hand)
+    by_hand = (returns.std().to_numpy() * np.abs(u) ** 1.5 * np.sqrt(2e9 / 1e8)).sum() * 1e-6
+    assert large["cost"] == pytest.approx(by_hand, rel=1e-5)  # paid out of what is bought
     weights = answer(table, "--holdings", held("Symbol,Weight\nUS,1\n"), *options, "--value", "2e9")
-    assert weights["cost"] == pytest.approx(by_hand)
+    assert weights["cost"] == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_costs_of_their_own(table, held, tmp_path):
@@ -142,9 +143,10 @@ def test_costs_of_their_own(table, held, tmp_path):
     file.write_text("asset,cost_bps,asymmetry_bps\nGOLD,50,20\nUS,,-5\n", encoding="utf-8")
     found = answer(table, "--holdings", held("Symbol,Money\nUS,100\n"), *FIX_MIX, "--costs", file)
     trades = found["trades"]
-    assert trades["US"]["cost"] == pytest.approx(2 / 3 * (10 + 5) / 1e4)  # sold: a - c
-    assert trades["BONDS"]["cost"] == pytest.approx(1 / 3 * 10 / 1e4)
-    assert trades["GOLD"]["cost"] == pytest.approx(1 / 3 * (50 + 20) / 1e4)
+    third = (1 - found["cost"]) / 3
+    assert trades["US"]["cost"] == pytest.approx((1 - third) * (10 + 5) / 1e4)  # sold: a - c
+    assert trades["BONDS"]["cost"] == pytest.approx(third * 10 / 1e4)
+    assert trades["GOLD"]["cost"] == pytest.approx(third * (50 + 20) / 1e4)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ NONSENSE = {
     "--scale": {"odd": "'odd' is not one of 'view', 'published', 'error'"},
     "--threshold": {"nan": "--threshold is nan", "2": "--threshold is 2"},
     "--half-life": {"nan": "half_life is nan", "-3": "half_life is -3"},
-    "--window": {"5": "5 is not in the range", "99999": "99,999 days are needed before the first decision"},
+    "--window": {"5": "5 is not in the range", "99999": "99,999 rows are needed before the first decision"},
     "--yearly": {"nan": "each view claims nan a year", "0": "each view claims 0 a year"},
     "--weeks": {"1": "1 is not in the range", "5000": "and 5000 weeks after it"},
     "--shifts": {"0": "0 is not in the range", "500": "there are 24 decisions to shift confidences by"},

@@ -114,7 +114,7 @@ def test_the_experiment_writes_a_page_and_figures(table, tmp_path):
     [
         ((), "give --view TEXT (once or more), --views FILE or --opposite-pairs N"),
         (("--view", "A - X = 4 % a year"), "view 1 names X, which is not among the 3 assets: A, B, C"),
-        (("--view", "A - B = 4 % a year"), "1,700 days are needed before the first decision; there are 420"),
+        (("--view", "A - B = 4 % a year"), "1,700 rows are needed before the first decision; there are 420"),
         (("--opposite-pairs", "3", "--horizon", "1,0"), "--horizon is '1,0'; give weeks, 1 or more"),
         (("--opposite-pairs", "some"), "give a number of pairs, or all"),
         (("--opposite-pairs", "3", "--volume", "0"), "no volume is known: give --volume or --no-impact"),

@@ -139,7 +139,7 @@ SAID = {
     ("A - A = 4 % a year (10 %)",): (2, "view 1 has no asset: all its weights are zero"),
     ("A - TSLA = 4 % a year (10 %)",): (2, "view 1 names TSLA, which is not among the 3 assets: A, B, C"),
     ("A = 400 % a week (90 %)",): (0, "if that number is a yearly one, use View.annual or per='year'"),
-    ("A - B = 4 % a year",): (2, "1,700 days are needed before the first decision; there are 260"),
+    ("A - B = 4 % a year",): (2, "1,700 rows are needed before the first decision; there are 260: these regimes"),
 }  # fmt: skip
 
 

@@ -125,3 +125,34 @@ def test_every_combination_of_a_grid_may_keep_cash(with_bills):
 def test_shares_of_risk_leave_no_place_for_cash(with_bills, names):
     with pytest.raises(BadData, match="can keep cash: name spo or mpo"):
         pf.backtest(with_bills, names, window=WINDOW, cash="BIL")
+
+
+def test_a_strategy_without_cash_is_told_how_to_name_the_rate(with_bills):
+    with pytest.raises(pf.BadData, match=r"risk_free='BIL' instead\.$"):
+        pf.backtest(with_bills, ["fix-mix"], cash="BIL", window=WINDOW)
+    with pytest.raises(pf.BadData, match="risk_free='BIL' for a column"):
+        pf.trades_today(with_bills, {"BIL": 1.0}, "fix-mix", cash="BIL", window=WINDOW)
+    with pytest.raises(pf.BadData, match=r"10 bp are costs=0\.001"):
+        pf.trades_today(with_bills, {"BIL": 1.0}, "fix-mix", cost_bps=10, window=WINDOW)
+
+
+def test_the_chart_of_weights_shows_cash(with_bills):
+    run = pf.backtest(with_bills, [pf.strategy(half, cash=True), "fix-mix"], cash="BIL", window=WINDOW)
+    drawn = run.plot_weights("half", "fix-mix")
+    for axes, name in zip(drawn.axes, ("half", "fix-mix"), strict=False):
+        stack = axes.collections
+        assert stack[-1].get_label() == "cash"
+        top, below = (part.get_paths()[0].vertices[:, 1].max() for part in stack[-1:-3:-1])
+        assert top == pytest.approx(1.0)
+        assert below == pytest.approx(0.5 if name == "half" else 1.0)
+        assert len(stack) == len(run.context.market.names) + 1, name
+    alone = run.plot_weights("fix-mix")
+    assert "cash" not in [part.get_label() for part in alone.axes[0].collections]
+
+
+def test_a_strategy_that_never_trades_is_warned_of(with_bills):
+    still = pf.strategy(lambda close: close.holdings, name="still")
+    found = pf.backtest(with_bills, [still, "fix-mix"], window=WINDOW).warnings
+    assert [sentence.split(" at ")[0] for sentence in found if "never traded" in sentence] == [
+        "still never traded"
+    ]

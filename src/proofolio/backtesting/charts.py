@@ -39,6 +39,7 @@ __all__ = [
 POINTS = 450  # across a drawing 700 pixels wide a daily line is wider than a day
 STACKED = 19  # assets in the chart of weights; the others are one
 MOVING = 0.02  # a strategy is drawn there when some weight of it moves by more
+IDLE = 1e-6  # cash below it is rounding
 WITHOUT = "-no-hmm"
 LOG_MARKS = (
     0.2,
@@ -98,7 +99,7 @@ def drawdown_chart(runs: Sequence[Simulation]) -> Figure:
 
 @chart_style
 def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bool = False) -> Figure | None:
-    """Draw the weights of each strategy over time, the largest assets by name.
+    """Draw the weights of each strategy over time, the largest assets by name, and cash where any is held.
 
     Strategies whose weights hardly move are left out unless `still`; None where no strategy remains.
     """
@@ -110,6 +111,10 @@ def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bo
     labels = [names[i] for i in shown] + (["others"] if len(shown) < len(names) else [])
     # Ten colours, and the same again paler.
     colours = [(COLOURS[f"s{k % 10}"], 1.0 if k < 10 else 0.5) for k in range(len(labels))]
+    in_cash = any(run.cash.max() > IDLE for run in moving)
+    if in_cash:
+        labels.append("cash")
+        colours.append((COLOURS["muted"], 0.5))
 
     across = panels_across(2)
     lines = -(-len(moving) // across)
@@ -121,7 +126,9 @@ def weights_chart(runs: Sequence[Simulation], names: Sequence[str], *, still: bo
         rows = _thinned(len(run.dates), POINTS // 2)
         parts = [run.weights[rows][:, i] for i in shown]
         if len(shown) < len(names):
-            parts.append(1.0 - np.sum(parts, axis=0))
+            parts.append(run.weights[rows].sum(axis=1) - np.sum(parts, axis=0))
+        if in_cash:
+            parts.append(np.maximum(run.cash[rows], 0.0))
         axes.stackplot(run.dates[rows], parts, colors=colours, labels=labels, linewidth=0)
         axes.set_title(run.name)
         axes.set_ylim(0, 1)

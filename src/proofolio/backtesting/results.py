@@ -25,7 +25,15 @@ from proofolio.errors import BadData, did_you_mean
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["BacktestRecord", "StrategyRun", "closes_asked", "doubts", "figures_of", "short_span"]
+__all__ = [
+    "BacktestRecord",
+    "StrategyRun",
+    "closes_asked",
+    "doubts",
+    "figures_of",
+    "short_span",
+    "trades_made",
+]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -300,6 +308,7 @@ class BacktestRecord:
             *context.market.warnings,
             *short_span(self.runs[0], context.market, "traded"),
             *universe_notes(context),
+            *never_traded(self.runs, context),
             *doubts(self.runs, context),
         ]
 
@@ -373,6 +382,27 @@ _DOUBTS = (
         "decided on a forecast to be doubted (a regime had collapsed to next to no periods or no variance)",
     ),
 )
+
+
+# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
+# objective, which leaves smaller trades open.
+NO_TRADE = 1e-4
+STILL = ("fix-mix", "buy-and-hold", "cash")  # what these do without trades is meant
+
+
+def trades_made(run: Simulation) -> int:
+    """Return the number of closes at which a run traded."""
+    return int((np.abs(run.trades).sum(axis=1) > NO_TRADE).sum())
+
+
+def never_traded(runs: Sequence[Simulation], context: Context) -> list[str]:
+    """Return a sentence for each strategy that never traded, though it had answers."""
+    return [
+        f"{run.name} never traded at the {closes_asked(run, context):,} closes at which it was asked: its figures are "
+        "those of the first holdings left alone; a plan with a smaller gamma_trade trades more."
+        for run in runs
+        if not (trades_made(run) or run.unanswered.any() or run.name.startswith(STILL))
+    ]
 
 
 def doubts(runs: Sequence[Simulation], context: Context) -> list[str]:

@@ -467,19 +467,21 @@ def strategies_named(
     return tuple(made)
 
 
-def keeping_cash(strategies: Sequence[Strategy]) -> tuple[Strategy, ...]:
-    """Return strategies with leave to keep cash: spo and mpo, and the others as they are.
+def keeping_cash(strategies: Sequence[Strategy], column: str | None = None) -> tuple[Strategy, ...]:
+    """Return strategies with leave to keep cash, that of a column if named: spo and mpo, and the others as they are.
 
     Raises
     ------
     BadData
-        When none of them can: shares of risk are shares of what has some.
+        When none of them can.
     """
     found = [replace(s, cash=True) if isinstance(s, MeanVarianceControl) else s for s in strategies]
     if not any(getattr(s, "cash", False) for s in found):
         raise BadData(
             f"none of {', '.join(s.name for s in strategies)} can keep cash: name spo or mpo, or a function of your "
-            "own made with cash=True; cash has no risk that risk parity could share out."
+            "own made with cash=True"
+            + ("." if column is None else f"; for the returns of {column} as the risk-free rate alone, give ")
+            + ("" if column is None else f"risk_free={column!r} instead.")
         )
     return tuple(found)
 

@@ -40,7 +40,8 @@ __all__ = ["Today", "trades_today"]
 
 # Less than a hundredth of a basis point is rounding of the solver's, not a trade.
 NO_TRADE = 1e-6
-NO_CASH = 1e-9  # what weights are short of 1 by rounding
+NO_CASH = 1e-9  # what weights are short of 1 by the solver's rounding
+ROUNDING = 1e-14  # of sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,15 +137,21 @@ class Today:
         lines.append(
             f"  cost      {1e4 * self.costs.sum():.2f} bp of the portfolio ({self.value * self.costs.sum():,.2f}) for "
             f"trading {np.abs(self.trade).sum():.2%} of it"
-            + ("" if not self.traded or not self.costs.any() else f", paid {self._payer}")
+            + (
+                ""
+                if not self.costs.any()
+                else ", paid by every holding alike"
+                if self.lots is None
+                else ", paid from cash"
+            )
         )
         if self.missed:
             lines.append(
                 f"  rules     no single trade keeps every rule from these holdings; this is the nearest step back, and "
                 f"after it still missed: {', '.join(self.missed)}"
             )
-        if any(self.cash):
-            idle, left = self.cash
+        idle, left = (0.0 if abs(cash) <= NO_CASH else cash for cash in self.cash)
+        if idle or left:
             lines.append(
                 f"  cash      {idle:.2%} ({self.value * idle:,.2f}) before, {left / (1.0 - self.costs.sum()):.2%} "
                 f"({self.value * left:,.2f}) after the trade and its cost"
@@ -156,12 +163,6 @@ class Today:
                 f"({self.lots.status})"
             )
         return lines
-
-    @property
-    def _payer(self) -> str:
-        if self.lots is not None:
-            return "from cash"
-        return "by all that is wanted alike: its weights are of what the cost leaves"
 
     def _expected(self, weights: Floats) -> tuple[float, float]:
         """Return return and volatility of weights under the next period's forecast, a year."""
@@ -342,7 +343,16 @@ def trades_today(
         plan=plan, risk_free=risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year,
         holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
     )  # fmt: skip
+    if isinstance(cash, str):
+        raise BadData(
+            f"cash is {cash!r}; give True or False, and risk_free={cash!r} for a column whose returns are the "
+            "risk-free rate."
+        )
     require_flag("cash", cash)
+    if "cost_bps" in forecasts:
+        raise BadData(
+            "there is no option 'cost_bps'; give costs as a fraction of what is traded: 10 bp are costs=0.001."
+        )
     if not isinstance(holdings, Holdings | Mapping | pd.Series):
         raise BadData(
             f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
@@ -389,9 +399,7 @@ def trades_today(
     trade = _funded(wanted, held, terms)
     asked, lots = None, None
     if lot is not None or smallest > 0.0:
-        lots = _in_lots(
-            market, given, held, idle, money, held + trade, terms, lot, smallest, cash
-        )
+        lots = _in_lots(market, given, held, idle, money, held + trade, terms, lot, smallest, cash)
         assert money is not None
         assert market.last_prices is not None
         asked, trade = wanted, np.nan_to_num(market.last_prices) * lots.shares / money
@@ -408,7 +416,7 @@ def trades_today(
         wanted=wanted,
         trade=trade,
         costs=cost,
-        cash=(idle, 0.0 if abs(after) <= NO_CASH else after),
+        cash=(idle, 0.0 if abs(after) <= ROUNDING else after),
         forecast=forecast,
         proved=proved,
         missed=missed,

@@ -19,7 +19,7 @@ from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Strategy
-from proofolio.backtesting.results import doubts, figures_of, short_span
+from proofolio.backtesting.results import doubts, figures_of, short_span, trades_made
 from proofolio.backtesting.simulator import Rebalance, Simulation, last_holdings
 from proofolio.backtesting.strategies import (
     FixMix,
@@ -181,9 +181,6 @@ def parameters(strategy: Tuned) -> dict[str, Any]:
 # ------------------------------------------------------------------ how is chosen
 FIGURES = {"sharpe": "Sharpe ratio", "return": "return", "calmar": "Calmar ratio"}
 TIE = 1e-9  # relative: figures that differ by less are of the same trades, up to rounding
-# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
-# objective, which leaves smaller trades open.
-NO_TRADE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -432,11 +429,6 @@ class TuningRecord:
         if self.walked is not None:
             found["walk_forward"] = self.walked.document(self.market)
         return found
-
-
-def trades_made(run: Simulation) -> int:
-    """Return the number of closes at which a run traded."""
-    return int((np.abs(run.trades).sum(axis=1) > NO_TRADE).sum())
 
 
 def _tied(one: float, other: float) -> bool:

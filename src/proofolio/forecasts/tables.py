@@ -182,10 +182,11 @@ def _sound(
         begun = np.maximum.accumulate(~missing, axis=0)
         missing &= begun & np.maximum.accumulate(~missing[::-1], axis=0)[::-1]
     if missing.any():
-        what = " between others" if may_end else ""
+        count, what = int(missing.sum()), " between others" if may_end else ""
+        values_are = "1 value is" if count == 1 else f"{count:,} values are"
         remedy = "or drop the dates" if may_end else "drop the dates, or start where every asset has a value"
         raise BadData(
-            f"{where}: {missing.sum()} values are missing{what}, the first in {place.cell(*_first(missing))}; fill the "
+            f"{where}: {values_are} missing{what}, the first in {place.cell(*_first(missing))}; fill the "
             f"gaps{'' if may_end else ','} {remedy}."
         )
     if np.isinf(values).any():

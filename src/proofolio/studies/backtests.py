@@ -322,7 +322,7 @@ def backtest(
     followed = views_of(views, market.names)
     named = strategies_of(strategies, market.names, market.calendar.periods_per_year, followed)
     if cash is not False:
-        named = keeping_cash(named)
+        named = keeping_cash(named, cash if isinstance(cash, str) else None)
     first = market.first_row(start, plan.window)
     chosen, plan = under_rules(
         obeyed, [_placed(s, plan.window) for s in named], plan, charge, market, first - 1,

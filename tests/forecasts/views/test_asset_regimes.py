@@ -130,9 +130,12 @@ def test_now_is_the_last_window_with_the_belief_of_the_weeks_in_it():
 
 
 def test_refusals():
-    with pytest.raises(pf.BadData, match="1,700 days are needed before the first decision; there are 420"):
+    with pytest.raises(
+        pf.BadData,
+        match=r"there are 420: .*behind each view, as in \"\(60 %\)\", or use a shorter window, such as window=200",
+    ):
         AssetRegimes().history(R)
-    with pytest.raises(pf.BadData, match="300 days are needed before the first decision; there are 200"):
+    with pytest.raises(pf.BadData, match="300 rows are needed before the first decision; there are 200"):
         OPTIONS.history(R, [200, 300])
     with pytest.raises(pf.BadData, match="increasing row numbers up to 420"):
         OPTIONS.history(R, [300, 300])

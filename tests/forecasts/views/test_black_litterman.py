@@ -146,7 +146,7 @@ def test_a_published_scale_on_weekly_returns_is_refused_and_cdf_is_computed_in_d
 
 def test_too_few_days_are_said_and_given_confidences_need_none():
     views = pf.Views(ASSETS).relative("AAPL", "GE", 0.04)
-    with pytest.raises(pf.BadData, match="1,700 days are needed before the first decision; there are 400"):
+    with pytest.raises(pf.BadData, match="1,700 rows are needed before the first decision; there are 400"):
         pf.BlackLitterman().fit(R).posterior(views)
     sure = pf.Views(ASSETS).relative("AAPL", "GE", 0.04, confidence=0.5)
     assert pf.BlackLitterman().fit(R).posterior(sure).pull.iloc[0] == pytest.approx(0.5)

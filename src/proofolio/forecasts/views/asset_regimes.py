@@ -165,18 +165,14 @@ class AssetRegimes:
         """
         values = _returns(returns)
         if len(values) < self.window:
-            raise BadData(
-                f"{self.window:,} days are needed before the first decision; there are {len(values):,}."
-            )
+            raise _too_few(self.window, len(values))
         rows = (
             np.arange(self.window, len(values) + 1, self.refit) if decisions is None else np.array(decisions)
         )
         if rows.ndim != 1 or not len(rows) or (np.diff(rows) < 1).any() or rows[-1] > len(values):
             raise BadData(f"decisions must be increasing row numbers up to {len(values)}; correct them.")
         if rows[0] < self.window:
-            raise BadData(
-                f"{self.window:,} days are needed before the first decision; there are {int(rows[0]):,}."
-            )
+            raise _too_few(self.window, int(rows[0]))
         return _joined([self._of(column, rows) for column in values.T], rows)
 
     def now(self, returns: pd.DataFrame | ArrayLike) -> RegimeHistory:
@@ -191,9 +187,7 @@ class AssetRegimes:
         """
         values = _returns(returns)
         if len(values) < self.window:
-            raise BadData(
-                f"{self.window:,} days are needed before the first decision; there are {len(values):,}."
-            )
+            raise _too_few(self.window, len(values))
         rows = np.array([len(values)])
         return _joined([self._of(column, rows, walk=True) for column in values.T], rows)
 
@@ -232,6 +226,14 @@ class AssetRegimes:
         return mean, sd, error
 
 
+def _too_few(window: int, rows: int) -> BadData:
+    return BadData(
+        f"{window:,} rows are needed before the first decision; there are {rows:,}: these regimes say how sure a view "
+        'is that does not say so itself, so write a confidence behind each view, as in "(60 %)", or use a shorter window, '
+        "such as window=200 under [regimes] in a file of views or AssetRegimes(window=200)."
+    )
+
+
 class RegimeWalk:
     """The regimes of one asset, decision after decision: each is given what is known then, and no more.
 
@@ -261,7 +263,7 @@ class RegimeWalk:
         """
         o, T = self._options, len(series)
         if o.window > T:
-            raise BadData(f"{o.window:,} days are needed before the first decision; there are {T:,}.")
+            raise _too_few(o.window, T)
         first, moved = self._known == 0, T - self._known if self._known else 0
         self._known, window = T, series[-o.window :, None]
         unconditional = np.array([window.mean(), window.std()])
