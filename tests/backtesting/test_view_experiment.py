@@ -184,7 +184,7 @@ def test_designs_that_mean_nothing_are_refused(change, sentence):
 def test_too_short_a_table_is_refused():
     returns, _ = planted_returns(350, 3)
     with pytest.raises(
-        pf.BadData, match="300 days are needed before the first decision and 20 weeks after it: 405"
+        pf.BadData, match="300 rows are needed before the first decision and 20 weeks after it: 405"
     ):
         view_experiment(returns, ("A", "B", "C"), SMALL)
     with pytest.raises(pf.BadData, match="two assets or more"):

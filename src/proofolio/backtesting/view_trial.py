@@ -187,7 +187,7 @@ def known_before(returns: Floats, design: ViewDesign, runner: TaskRunner) -> tup
     decisions = np.arange(window, len(returns) - DAYS_A_WEEK + 1, DAYS_A_WEEK)
     if len(decisions) < design.weeks + 1:
         raise BadData(
-            f"{window:,} days are needed before the first decision and {design.weeks} weeks after it: "
+            f"{window:,} rows are needed before the first decision and {design.weeks} weeks after it: "
             f"{window + DAYS_A_WEEK * (design.weeks + 1):,} in all; there are {len(returns):,}."
         )
     if design.shifts >= len(decisions):

@@ -229,8 +229,8 @@ class AssetRegimes:
 def _too_few(window: int, rows: int) -> BadData:
     return BadData(
         f"{window:,} rows are needed before the first decision; there are {rows:,}: these regimes say how sure a view "
-        'is that does not say so itself, so write a confidence behind each view, as in "(60 %)", or use a shorter window, '
-        "such as window=200 under [regimes] in a file of views or AssetRegimes(window=200)."
+        'is that does not say so itself, so write a confidence behind each view, as in "(60 %)", or use a shorter '
+        "window, such as window=200 under [regimes] in a file of views or AssetRegimes(window=200)."
     )
 
 
