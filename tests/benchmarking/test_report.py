@@ -11,6 +11,7 @@ from proofolio.benchmarking.comparison import compare
 from proofolio.benchmarking.summary import summarise
 from proofolio.errors import BadData
 from proofolio.report.benchmark import bench_page
+from proofolio.report.benchmark_cases import CASES_SHOWN, case_lines, cases_table
 from proofolio.report.benchmark_text import bench_markdown, changes_table, comparison_sentences
 
 ENVIRONMENT = {
@@ -177,3 +178,36 @@ def test_another_machine_is_a_warning_and_nothing_in_common_an_error():
     assert any("machine" in s for s in comparison_sentences(compare(before, other)))
     with pytest.raises(BadData, match="no run in common"):
         compare(before, [record("else", "highs", 1.0)])
+
+
+def test_each_model_has_a_line_for_each_solver():
+    records = [
+        record("a", "highs", 1.0, objective=5.0, gap=1e-7),
+        record("a", "highs", 3.0, "limit", seed=1, objective=None, gap=None),
+        record("a", "highs", 2.0, seed=2, objective=4.0, gap=3e-7),
+        record("a", "scip", 7.0, "leaks", objective=1.0, gap=0.0),
+    ]
+    ours, theirs = case_lines(records)
+    assert (ours.status, ours.objective, ours.gap) == ("1 limit, 2 verified-optimal", 4.0, 3e-7)
+    assert ours.seconds == 2.0
+    assert (theirs.status, theirs.objective, theirs.seconds) == (
+        "leaks",
+        None,
+        None,
+    )  # a wrong answer has no time
+    (largest,) = case_lines([r | {"maximise": True} for r in records if r["solver"] == "highs"])
+    assert largest.objective == 5.0
+    assert "| a | highs | 3 | 1 limit, 2 verified-optimal | 4 | 3e-07 | 2 |" in bench_markdown(
+        summarise(records), "t"
+    )
+    assert "Model by model" in bench_page(summarise(records), "t")
+
+
+def test_cases_beyond_those_shown_are_counted():
+    records = [record(f"{k:03}", w, 1.0) for k in range(CASES_SHOWN + 2) for w in ("highs", "scip")]
+    lines = case_lines(records)
+    assert len(lines) == 2 * (CASES_SHOWN + 2)
+    assert len(cases_table(lines).rows) == 2 * CASES_SHOWN
+    said = f"The first {CASES_SHOWN} of {CASES_SHOWN + 2} cases are shown; 2 were left out"
+    assert said in bench_markdown(summarise(records), "t")
+    assert said in bench_page(summarise(records), "t")

@@ -92,6 +92,11 @@ def test_a_users_functions_whatever_they_return(folder, monkeypatch):
     document = json.loads(result.stdout)
     assert {"out", "runs", "by_status", "table"} <= set(document)
     assert document["runs"] == 6
+    assert len(document["cases"]) == 6
+    assert {c["solver"]: c["objective"] for c in document["cases"] if c["case"] == "mine/in_pyomo"} == {
+        "highs": pytest.approx(8.0),
+        "scip": pytest.approx(8.0),
+    }
     assert document["by_status"] == {"unsupported": 1, "solver-optimal": 5}  # HiGHS takes no SOS
     lines = [json.loads(line) for line in (folder / "mine" / "runs.jsonl").read_text().splitlines()]
     runs = {(r["problem"], r["solver"]): r for r in lines if r["kind"] == "run"}

@@ -20,6 +20,7 @@ from proofolio.charts.figures import (
     percent_axis,
     shortened,
 )
+from proofolio.report.benchmark_cases import CASES_NOTE, case_lines, cases_left_out, cases_table
 from proofolio.report.benchmark_text import (
     LINE_NOTE,
     OWN_STATUSES,
@@ -111,7 +112,7 @@ def bench_page(summary: Summary, title: str) -> str:
         words = words_table(summary.by_status, OWN_STATUSES).html("bench")
         parts.append(section("How to read the tables", paragraph(LINE_NOTE), words))
     parts += [_field(k, field) for k, field in enumerate(summary.fields)]
-    parts += [_worst(summary), _made_on(summary)]
+    parts += [_cases(summary), _worst(summary), _made_on(summary)]
     return page(
         f"Benchmark: {title}",
         "Every answer was checked against its program before its time counted; an answer that did not hold has no "
@@ -191,6 +192,15 @@ def _field(number: int, field: Field) -> str:
         about = "Geometric means over the runs in which both found an optimum; the intervals bootstrap cases."
         parts += ["<h3>Ratios</h3>", paragraph(about), ratios_table(field).html("bench")]
     return section(field.name, *parts)
+
+
+def _cases(summary: Summary) -> str:
+    lines = case_lines(summary.records)
+    if not lines:
+        return ""
+    left = cases_left_out(lines)
+    parts = [paragraph(CASES_NOTE), cases_table(lines).html("bench runs")]
+    return section("Model by model", *parts, paragraph(left) if left else "")
 
 
 def _worst(summary: Summary) -> str:

@@ -16,6 +16,7 @@ from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
+from proofolio.report.benchmark_cases import CASES_NOTE, case_lines, cases_left_out, cases_table
 from proofolio.report.table import Cell, Table
 from proofolio.report.words import words_table
 from proofolio.solvers.capabilities import SOLVERS
@@ -243,6 +244,10 @@ def bench_markdown(summary: Summary, title: str) -> str:
         parts += [LINE_NOTE, words_table(summary.by_status, OWN_STATUSES).markdown()]
     for field in summary.fields:
         parts += _field(field)
+    cases = case_lines(summary.records)
+    if cases:
+        parts += ["## Model by model", CASES_NOTE, cases_table(cases).markdown()]
+        parts += filter(None, [cases_left_out(cases)])
     if summary.worst:
         parts += ["## Worst runs, worst first", runs_table(summary.worst[:LISTED]).markdown()]
         parts += _more(len(summary.worst))
@@ -293,6 +298,7 @@ def bench_document(summary: Summary, folder: Path, files: Sequence[Path]) -> dic
         "runs": len(summary.records),
         "by_status": summary.by_status,
         "table": table,
+        "cases": [asdict(line) for line in case_lines(summary.records)],
         "wrong": [_short(r) for r in summary.wrong],
         "differing": list(summary.differing),
         "claims": summary.claims,
