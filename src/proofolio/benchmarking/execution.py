@@ -58,6 +58,15 @@ STATUSES = (
 """How a run can end, the best first."""
 JUDGED = VERIFIED
 POINTLESS = ("infeasible", "unbounded")
+# What a solver may claim, and what the words of an answer that was checked are as a claim.
+CLAIMS = ("optimal", "feasible", "limit", *POINTLESS)
+CHECKED = {
+    **dict.fromkeys(OPTIMAL, "optimal"),
+    "verified-feasible": "feasible",
+    **{f"solver-{said}": said for said in POINTLESS},
+    "leaks": "feasible",
+    "infeasible-solution": "feasible",
+}
 # Entries of a record's history: a search may report thousands of times.
 NEWS_KEPT = 200
 # Seconds a check is given at least; otherwise it may take as long as the solve.
@@ -227,7 +236,7 @@ def _solve(
     record |= spent
     if not isinstance(claim, Solution):
         raise SolverFailure(f"{entry.name} returned a {type(claim).__name__} in place of a Solution")
-    claim = shuffle.back(claim)
+    claim = _bare(shuffle.back(claim))
     checking = time.perf_counter()
     room = Deadline.after(max(run.time_limit, LEAST_CHECK))
     program = recognise_cones(shuffle.original)
@@ -247,6 +256,22 @@ def _solve(
         if run.confirm != "none" and record["status"] in OPTIMAL:
             record |= _confirmed(run, shuffle.original, answer, record["seconds"])
     _history(record, history)
+
+
+def _bare(claim: Solution) -> Solution:
+    """Return what a solver claims by itself, where it gives an answer that was checked already too.
+
+    Raises
+    ------
+    BadData
+        For a status that is no word of a solver's.
+    """
+    if claim.claim:
+        claim = claim.unchecked()
+    said = CHECKED.get(claim.status, claim.status)
+    if said not in CLAIMS:
+        raise BadData(f"status is {claim.status!r}; give one of {', '.join(CLAIMS)}")
+    return replace(claim, status=said)
 
 
 def _without_point(run: Run, program: Program, claim: Solution, seconds: float) -> dict[str, Any]:
@@ -321,8 +346,6 @@ def _status(answer: Solution) -> tuple[str, str]:
         return "claim-wrong", f"the point breaks the model ({failures})"
     if answer.x is None and answer.claim in ("optimal", "feasible"):
         return "claim-wrong", f"it claims to be {answer.claim} and gives no point"
-    if answer.status not in STATUSES:
-        return "claim-wrong", f"it claims {answer.status!r}, which is no status"
     good = answer.status in (*OPTIMAL, *POINTLESS)
     return answer.status, failures or ("" if good else answer.message)
 

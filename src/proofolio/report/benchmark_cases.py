@@ -16,7 +16,7 @@ __all__ = ["CASES_NOTE", "CASES_SHOWN", "CaseLine", "case_lines", "cases_left_ou
 
 
 Record = Mapping[str, Any]
-CASES_SHOWN, LINES_SHOWN = 40, 200  # in a table, whose last case is whole; the JSON has all
+CASES_SHOWN, LINES_SHOWN = 40, 160  # in a table, whose last case is whole; the JSON has all
 CASES_NOTE = (
     "Over seeds and shuffles: the statuses, with their counts where they differ; the best objective and the largest "
     "gap of answers whose checks hold; the median seconds of runs whose claim was not refuted."
