@@ -175,3 +175,43 @@ def test_help_of_the_command_and_of_compare_has_examples():
         result = bench(*arguments)
         assert result.exit_code == 0
         assert "proofolio bench" in result.stdout.partition("Example")[2]
+
+
+READS = """
+from pathlib import Path
+
+import proofolio as pf
+
+
+def some():
+    model = pf.Model("some")
+    x = model.variable("x", 2, 0.0, 10.0)
+    model.add("row", x.sum() >= float((Path(__file__).parent / "data.txt").read_text()))
+    model.minimise(x[0] + 2 * x[1])
+    return model
+
+
+def other():
+    model = pf.Model("other")
+    x = model.variable("x", 2, 0.0, 10.0)
+    model.minimise(x.sum())
+    return model
+"""
+
+
+def test_runs_of_changed_data_are_done_again_and_only_those(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reads.py").write_text(READS)
+    objectives = []
+    for text in ("5", "5", "7"):
+        (tmp_path / "data.txt").write_text(text)
+        result = bench("reads.py", "--solvers", "highs", "--seeds", "2", "--json")
+        assert result.exit_code == 0, result.output
+        document = json.loads(result.stdout)
+        assert document["runs"] == 4
+        assert document["notes"] == []  # no seed is to blame
+        objectives.append({c["case"]: c["objective"] for c in document["cases"]}["reads/some"])
+    assert objectives == pytest.approx([5.0, 5.0, 7.0])
+    lines = [json.loads(line) for line in (tmp_path / "bench-reads" / "runs.jsonl").read_text().splitlines()]
+    done = [r["problem"] for r in lines if r["kind"] == "run"]
+    assert (done.count("some"), done.count("other")) == (4, 2)

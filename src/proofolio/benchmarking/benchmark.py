@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from proofolio.benchmarking.execution import rebuilt_hash
 from proofolio.benchmarking.pool import Pool
 from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run
@@ -42,6 +43,9 @@ def benchmark(
 ) -> list[dict[str, Any]]:
     """Do the runs that the folder has no record of, and return the records of all.
 
+    Each case of a Python file that is recorded is built once more: where its program is no longer the recorded one,
+    as after a change of the data that it reads, its runs are done again.
+
     Whatever ends the benchmark early, what was recorded stays, and the same call does the rest.
 
     Parameters
@@ -66,7 +70,7 @@ def benchmark(
     say = progress or _quiet
     with ExitStack() as stack:
         records = stack.enter_context(Records(folder, environment or {}))
-        missing = records.missing(runs)
+        missing = _outdated(runs, records)
         done = len(runs) - len(missing)
         if missing and scheduler is not None:
             measured = measure_on_cluster(missing, scheduler)
@@ -77,6 +81,22 @@ def benchmark(
             done += 1
             say(f"{run.case} {run.solver}: {found['status']}", done, len(runs))
         return records.of(runs)
+
+
+def _outdated(runs: Sequence[Run], records: Records) -> list[Run]:
+    """Return the runs without a record, and those whose record is of another program than is built now."""
+    now: dict[str, str] = {}
+
+    def changed(run: Run) -> bool:
+        known = records.program(run)
+        if not known or not run.source.endswith(".py"):
+            return False
+        if run.case not in now:
+            now[run.case] = rebuilt_hash(run)
+        return now[run.case] != known
+
+    missing = {run.key for run in records.missing(runs)}
+    return [run for run in runs if run.key in missing or changed(run)]
 
 
 def _quiet(what: str, done: int, total: int) -> None:

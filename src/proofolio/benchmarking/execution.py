@@ -40,7 +40,7 @@ from proofolio.solvers.solution import (
 from proofolio.verification.checks.rows import Tolerances, allowance
 from proofolio.verification.solving import confirm_budget, confirmed, verify_claim
 
-__all__ = ["STATUSES", "Executor"]
+__all__ = ["STATUSES", "Executor", "rebuilt_hash"]
 
 
 STATUSES = (
@@ -151,9 +151,7 @@ class Executor:
             _work(run, built, record, self.searching)
             return
         judge = getattr(built, "judge", None)
-        if hasattr(built, "to_program"):
-            built = built.to_program()
-        program = open_model(built).program
+        program = _program(built)
         record["build_seconds"] = time.perf_counter() - started
         entry = require(recognise_cones(program), run.solver, dict(suite.solvers))
         if warm:
@@ -174,6 +172,18 @@ class Executor:
         with suppress(BaseException):
             work()
         self.warming(False)
+
+
+def _program(built: Any) -> Program:
+    return open_model(built.to_program() if hasattr(built, "to_program") else built).program
+
+
+def rebuilt_hash(run: Run) -> str:
+    """Return the hash of the program that a run would be given now; empty where it cannot be built."""
+    suite = open_suite(run.source)
+    with suppress(Exception), one_blas_thread():  # the run says what is wrong
+        return program_hash(_program(suite.build(run.problem, run.params)))
+    return ""
 
 
 def _warm_solver(entry: SolverEntry) -> None:

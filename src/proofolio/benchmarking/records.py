@@ -114,6 +114,10 @@ class Records:
         """Return the runs that have no record yet."""
         return [run for run in runs if run.key not in self._runs]
 
+    def program(self, run: Run) -> str:
+        """Return the hash of the program that the record of a run is of; empty without one."""
+        return str(self._runs.get(run.key, {}).get("program") or "")
+
     def add(self, run: Run, measured: Mapping[str, Any]) -> Record:
         """Write one record; it is in the file when this returns."""
         if self._environment["id"] not in self._environments:
