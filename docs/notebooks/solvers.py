@@ -44,7 +44,7 @@ def guessed():
 # %% [markdown]
 # ## The comparison
 #
-# Each run is a process of its own with one thread, and its answer is checked against the model before its time counts.
+# Each run is done in a worker process with one thread, and its answer is checked against the model before its time counts.
 
 # %%
 import subprocess

@@ -208,3 +208,29 @@ def test_cases_beyond_those_shown_are_counted():
     said = f"The first {CASES_SHOWN} of {CASES_SHOWN + 2} cases are shown; 2 were left out"
     assert said in bench_markdown(summarise(records), "t")
     assert said in bench_page(summarise(records), "t")
+
+
+@pytest.mark.parametrize(("cases", "verdict"), [(5, "too few"), (6, "slower")])
+def test_few_cases_or_short_runs_are_no_change_beyond_doubt(cases, verdict):
+    def runs(factor, cpu):
+        return [record(str(k), "highs", factor * (1.0 + k / 10), cpu_seconds=cpu) for k in range(cases)]
+
+    (change,) = compare(runs(1.0, 1.0), runs(2.0, 2.0)).changes
+    assert (change.verdict, change.ratio.cases) == (verdict, cases)
+    (change,) = compare(runs(1.0, 0.01), runs(2.0, 0.04)).changes
+    assert change.verdict == "too short"
+    found = compare(runs(1.0, 0.01), runs(2.0, 0.06))  # one of the two is long enough
+    assert [c.verdict for c in found.changes] == [verdict]
+    assert found.ok == (verdict == "too few")
+
+
+def test_what_differs_beside_the_times_is_said():
+    before = [r | {"confirm": "none"} for r in many(cases=3)]
+    assert compare(before, before).notes == ()
+    for change, words in (
+        ({"confirm": "second"}, "--confirm"),
+        ({"time_limit": 5.0}, "time limit"),
+        ({"load": 2.0}, "was 1.0 in the first and 2.0 in the second"),
+    ):
+        (note,) = compare(before, [r | change for r in before]).notes
+        assert words in note

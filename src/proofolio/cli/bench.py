@@ -57,7 +57,8 @@ def compare_command(first: Path, second: Path, as_json: bool) -> int:
     """Say what got slower, lost or wrong from the records of FIRST to those of SECOND.
 
     Both are folders that `proofolio bench --out` wrote, or their runs.jsonl. Something got slower when the 95 %
-    bootstrap interval of its ratio of times lies above 1, and the ratio above 1.05.
+    bootstrap interval of its ratio of times lies above 1, and the ratio above 1.05, over six cases or more. Runs that
+    took less than 0.05 CPU seconds in both are left out.
 
     The exit status is 1 when something got slower, lost or wrong.
     """

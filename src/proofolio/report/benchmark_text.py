@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
-from proofolio.benchmarking.comparison import Comparison
+from proofolio.benchmarking.comparison import ENOUGH, SHORT, Comparison
 from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
@@ -69,6 +69,14 @@ OWN_STATUSES = {
     "crash": "the process ended, or did not end in time and was killed",
     "error": "the solver, or what surrounds it, raised an error",
     "unsupported": "the solver cannot express the program, which was known before it was asked",
+}
+# What a comparison says of times, as counted.
+VERDICTS = {
+    "slower": "slower",
+    "faster": "faster",
+    "same": "same",
+    "too few": f"with too few cases to say (fewer than {ENOUGH})",
+    "too short": f"with runs too short to say (under {SHORT:g} CPU seconds)",
 }
 LINE_NOTE = (
     "Optimal: an optimum whose every check held; of these, certified and verified say what else it rests on (below). "
@@ -403,10 +411,8 @@ def comparison_sentences(found: Comparison) -> list[str]:
     counted = [f"{found.both} runs in both"]
     if found.only_first or found.only_second:
         counted.append(f"{found.only_first} only in the first and {found.only_second} only in the second")
-    counts = {v: sum(c.verdict == v for c in found.changes) for v in ("slower", "faster", "same", "too few")}
-    said = ", ".join(
-        f"{n} {v if v != 'too few' else 'with too few cases to say'}" for v, n in counts.items() if n
-    )
+    counts = Counter(c.verdict for c in found.changes)
+    said = ", ".join(f"{counts[v]} {text}" for v, text in VERDICTS.items() if counts[v])
     sentences = [f"{'; '.join(counted)}."]
     if said:
         sentences.append(f"Solvers on problems: {said}.")
