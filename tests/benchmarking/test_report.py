@@ -1,18 +1,20 @@
 """Reports are whole, offline, small, and the same bytes for the same records; a comparison says what got slower."""
 
 import copy
+import io
 import random
 import re
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from proofolio.benchmarking.comparison import compare
 from proofolio.benchmarking.summary import summarise
 from proofolio.errors import BadData
 from proofolio.report.benchmark import bench_page
 from proofolio.report.benchmark_cases import CASES_SHOWN, case_lines, cases_table
-from proofolio.report.benchmark_text import bench_markdown, changes_table, comparison_sentences
+from proofolio.report.benchmark_text import bench_markdown, changes_table, comparison_sentences, show_bench
 
 ENVIRONMENT = {
     "id": "e",
@@ -234,3 +236,39 @@ def test_what_differs_beside_the_times_is_said():
     ):
         (note,) = compare(before, [r | change for r in before]).notes
         assert words in note
+
+
+def printed(records, width):
+    console = Console(file=io.StringIO(), width=width)
+    show_bench(console, summarise(records), ())
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_narrow_terminal_says_which_columns_it_leaves_out(width):
+    records = [*many(cases=3), record("z", "highs", 1.0, "limit", objective=None)]
+    text = printed(records, width)
+    head = next(line for line in text.splitlines() if line.startswith("solver"))
+    named = re.findall(r"Columns left out: (.*); --json", text)
+    left = named[0].split(", ") if named else []
+    assert bool(left) == (width == 80)
+    for name in (
+        "runs",
+        "optimal",
+        "certified",
+        "verified",
+        "claims that did not hold",
+        "other",
+        "mean s",
+        "CPU s",
+    ):
+        assert (name in head) != (name in left)  # whole, or named below
+    assert "other" in head
+    assert "1 limit" in text
+
+
+@pytest.mark.parametrize(("count", "said"), [(10, False), (12, True)])
+def test_a_cut_list_of_wrong_claims_says_so(count, said):
+    text = printed([record(f"{k:02}", "highs", 1.0, "leaks") for k in range(count)], 160)
+    assert "Claims that did not hold" in text
+    assert (f"(10 of {count} shown)" in text) == said

@@ -192,7 +192,7 @@ def bench_command(
 
     FILE.py is any file with functions that return a Pyomo model, a CVXPY problem or a Program; FOLDER holds .mps
     or .lp files (also .gz). SUITE is one of those in benchmarks/suites of a clone (--list shows them); without
-    a name all of them are run. Each run has a process of its own, with hard limits on time and memory; whatever
+    a name all of them are run. Runs are done in worker processes, with hard limits on time and memory; whatever
     crashes, hangs or eats memory costs that run alone, and is recorded. `proofolio bench compare A B` says what
     got slower between two folders of records.
 

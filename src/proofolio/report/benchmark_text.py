@@ -64,6 +64,8 @@ LINE_HEAD = (
     "MB",
 )
 TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11)  # of the table of lines: those a terminal has room for
+# On a narrow terminal the first of these that are too many are left out.
+LESS_NEEDED = ("certified", "verified", "CPU s", "unsupported", "runs", "other")
 OWN_STATUSES = {
     "memory": "the process held more than its memory limit and was ended",
     "crash": "the process ended, or did not end in time and was killed",
@@ -335,24 +337,34 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print(table.terminal(console.width))
         console.print()
 
+    def show_lines(table: Table) -> None:
+        shown, left = table.columns(TERMINAL_COLUMNS).within(console.width, LESS_NEEDED)
+        show(shown)
+        if left:
+            say(f"Columns left out: {', '.join(left)}; --json and the report have them.")
+
     for field in summary.fields:
         every = " every solver can take" if len(field.solvers) > 1 else ""
         title = f"{field.name}: {field.compared} programs{every}"
-        show(lines_table(field.lines, title=title).columns(TERMINAL_COLUMNS))
+        show_lines(lines_table(field.lines, title=title))
         if field.by_lowering:
-            show(lines_table(field.by_lowering, "lowering, solver").columns(TERMINAL_COLUMNS))
+            show_lines(lines_table(field.by_lowering, "lowering, solver"))
     for sentence in summary.differing:
         say(f"Different optima: {sentence}.")
     for sentence in summary.notes:
         say(f"Different programs: {sentence}.")
     if summary.wrong:
-        show(runs_table(summary.wrong[:SHOWN], "Claims that did not hold"))
+        show(runs_table(summary.wrong[:SHOWN], _titled("Claims that did not hold", len(summary.wrong))))
     elif not summary.differing:
         say(_claims(summary))
     lost = [r for r in summary.worst if r["status"] in ("crash", "memory", "error")]
     if lost:
-        show(runs_table(lost[:SHOWN], "Lost runs"))
+        show(runs_table(lost[:SHOWN], _titled("Lost runs", len(lost))))
     say(f"Written: {', '.join(str(file) for file in files)}")
+
+
+def _titled(title: str, count: int) -> str:
+    return f"{title} ({SHOWN} of {count} shown)" if count > SHOWN else title
 
 
 def _claims(summary: Summary) -> str:

@@ -64,6 +64,36 @@ class Table:
             numbers=[new for new, old in enumerate(shown) if old in right],
         )
 
+    def within(self, width: int, order: Sequence[str]) -> tuple[Table, list[str]]:
+        """Return the table without the columns that a terminal has no room for, and their names.
+
+        Parameters
+        ----------
+        width : int
+        order : sequence of str
+            Names of columns that may be left out, in this order; the others stay.
+        """
+        longest = [
+            max((len(line) for row in self.rows for line in _parts(row[j])[0].split("\n")), default=0)
+            for j in range(len(self.head))
+        ]
+        right = set(self.numbers)
+        # a long text is broken over lines, but not below this
+        needed = [
+            max(len(name), longest[j] if j in right else min(longest[j], UNBROKEN))
+            + (2 if width >= WIDE else 1)
+            for j, name in enumerate(self.head)
+        ]
+        left: list[str] = []
+        kept = list(range(len(self.head)))
+        for name in order:
+            if sum(needed[j] for j in kept) <= width:
+                break
+            if name in self.head:
+                left.append(name)
+                kept.remove(list(self.head).index(name))
+        return self.columns(kept), left
+
     def terminal(self, width: int = WIDE) -> Any:
         """Return a `rich.table.Table` for a terminal of this width."""
         from rich.table import Table as RichTable  # pages need no rich, and it is slow to import
