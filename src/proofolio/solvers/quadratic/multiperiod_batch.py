@@ -116,7 +116,8 @@ class MultiperiodBatch(Multiperiod):
             PW = self._curved(P, now.W)
             g = PW + q + self._wide(trade_balance(now.s))
             found = self._gap(now, PW, q, g, prices, held)
-            better = np.flatnonzero(found < gap[open_])
+            # what is finished stays as it is while others go on: an answer does not depend on its companions
+            better = np.flatnonzero((found < gap[open_]) & (gap[open_] > tolerance))
             place = open_[better]
             W[..., place], s[..., place] = now.W[..., better], now.s[..., better]
             gap[place], iterations[place] = found[better], k
