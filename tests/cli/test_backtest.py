@@ -192,7 +192,8 @@ def test_today_s_trades_add_up_and_say_why(file, tmp_path):
     document = json.loads(run(*arguments, "--json").stdout)
     trades = document["trades"]
     assert document["date"] == f"{prices().index[-1]:%Y-%m-%d}"
-    assert sum(t["amount"] for t in trades.values()) == pytest.approx(0, abs=1e-6)
+    spent = sum(t["amount"] for t in trades.values()) + document["value"] * document["cost"]
+    assert spent == pytest.approx(0, abs=1e-9)
     assert trades["US"]["held"] == pytest.approx(0.6)
     assert document["cost"] == pytest.approx(0.001 * document["turnover"])
     assert trades["BONDS"]["trade"] > 0
@@ -214,8 +215,12 @@ def test_today_s_trades_are_the_backtest_s_next_ones(tmp_path):
     (erc,) = strategies = strategies_named(["erc"], market.names)
     context = prepare(market, strategies, ForecastPlan(driving=(0,), window=DAYS - 3))
     (expected,) = simulate_all(context, [erc], LinearCost(0.001))
-    assert [today["trades"][name]["trade"] for name in market.names] == pytest.approx(
-        expected.trades[0], abs=1e-9
+    found = [today["trades"][name] for name in market.names]
+    assert [trade["wanted"] for trade in found] == pytest.approx(expected.weights[0], abs=1e-9)
+    held_then = expected.weights[0] - expected.trades[0]
+    left = 1.0 - today["cost"]  # the amounts pay for their cost
+    assert [trade["trade"] for trade in found] == pytest.approx(
+        expected.weights[0] * left - held_then, abs=1e-9
     )
     assert today["turnover"] > 0.01
 

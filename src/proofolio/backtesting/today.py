@@ -343,10 +343,10 @@ def trades_today(
         plan=plan, risk_free=risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year,
         holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
     )  # fmt: skip
-    named: object = cash
-    if isinstance(named, str):
+    column: Any = cash  # whatever a user gave
+    if isinstance(column, str):
         raise BadData(
-            f"cash is {cash!r}; give True or False, and risk_free={cash!r} for a column whose returns are the "
+            f"cash is {column!r}; give True or False, and risk_free={column!r} for a column whose returns are the "
             "risk-free rate."
         )
     require_flag("cash", cash)
