@@ -272,7 +272,7 @@ class TestFrames:
         frame.iloc[4, 1] = np.nan
         refused(
             lambda: validate_prices(frame, where="my prices"),
-            "my prices: 1 values",
+            "my prices: 1 value is missing",
             "'AMD' at 1990-01-08 (row 5)",
         )
 

@@ -19,7 +19,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "audit": ("model", "rows_total", "candidates", "skipped", "rows", "summary", "seconds"),
     "prove": ("claims", "summary"),
     "bench": (
-        "out", "runs", "by_status", "table", "wrong", "differing", "claims", "notes", "files", "ok",
+        "out", "runs", "by_status", "table", "cases", "wrong", "differing", "claims", "notes", "files", "ok",
     ),
 }  # fmt: skip
 
