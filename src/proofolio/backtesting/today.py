@@ -334,8 +334,8 @@ def trades_today(
     >>> import proofolio as pf
     >>> prices = pf.load_prices().loc["2021":, ["KO", "XOM", "JPM"]]
     >>> today = pf.trades_today(prices, {"KO": 6000.0, "JPM": 4000.0}, "erc-no-hmm", holdings_in="money", window=250)
-    >>> dict(zip(today.names, today.trade.round(3).tolist()))
-    {'KO': -0.151, 'XOM': 0.27, 'JPM': -0.119}
+    >>> dict(zip(today.names, today.trade.round(2).tolist()))
+    {'KO': -0.15, 'XOM': 0.27, 'JPM': -0.12}
     >>> print(today.reasons()[0])
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
