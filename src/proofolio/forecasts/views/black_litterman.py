@@ -17,6 +17,7 @@ from proofolio.brief import brief
 from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
 from proofolio.forecasts.covariance import Covariance, estimate
+from proofolio.forecasts.tables import require_full_rows
 from proofolio.forecasts.views.asset_regimes import AssetRegimes, RegimeHistory
 from proofolio.forecasts.views.confidences import (
     CalibratedConfidence,
@@ -183,6 +184,7 @@ class BlackLitterman:
             if isinstance(returns, pd.DataFrame)
             else pd.DataFrame(np.asarray(returns, dtype=np.float64))
         )
+        require_full_rows(table, "the returns")
         if table.empty or not np.isfinite(table.to_numpy(dtype=np.float64)).all():
             raise BadData("the returns are empty, or one is missing or infinite; fill or drop it first.")
         fitted = copy(self)
