@@ -59,13 +59,13 @@ class TuningResult(TuningRecord):
 
     def __str__(self) -> str:
         """Return a few lines: what was chosen, and what it is worth."""
-        return "\n".join([repr(self), *self.verdict(), *self.warnings])
+        return "\n".join([repr(self), self.dated(), *self.verdict(), *self.warnings])
 
     def _repr_html_(self) -> str:
         """Return the choice on both spans and what it is worth, for a notebook."""
         from html import escape
 
-        said = "".join(f"<p>{escape(line)}</p>" for line in (*self.verdict(), *self.warnings))
+        said = "".join(f"<p>{escape(line)}</p>" for line in (self.dated(), *self.verdict(), *self.warnings))
         return said + compared_table(self).html() + image(self.plot())
 
     def to_frame(self) -> pd.DataFrame:
