@@ -151,8 +151,8 @@ def tuning_page(result: TuningRecord) -> str:
     runs = [result.test_run, result.reference_test]
     return page(
         "Tuning",
-        f"{result.source}: {result.market.calendar}; {len(result.trials)} combinations of {result.test_run.name} tried, "
-        f"and the one with {result.rule} then run once. {result.dated()}",
+        f"{result.source}: {result.market.calendar}; of {len(result.trials)} combinations of {result.test_run.name} "
+        f"the one with {result.rule} while training ran in the test. {result.dated()}",
         [
             tiles(
                 [
@@ -201,7 +201,8 @@ def _walk_section(result: TuningRecord) -> str:
     return section(
         "Walk-forward",
         paragraph(
-            f"From {walked.run.dates[0]} to {walked.run.dates[-1]}, every {step} periods, the run went on with the combination that had {result.rule} in the {back} before."
+            f"From {walked.run.dates[0]} to {walked.run.dates[-1]}, every {step} periods, the run went on with the "
+            f"combination that had {result.rule} in the {back} before."
         ),
         Table(("strategy", *FIGURES), [(name, *_figures(m)) for name, m in ran], range(1, 6)).html(),
         table.html("dense"),
