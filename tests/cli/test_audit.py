@@ -303,12 +303,51 @@ def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):
         assert (code, document["rows"][0]["suggested_big_m"]) == (0, 5)
 
 
+ROWS = """
+import proofolio as pf
+
+
+def _with(names):
+    model = pf.Model("rows")
+    x = model.variable("x", lower=0, upper=5)
+    y = model.variable("y", binary=True)
+    for name in names:
+        model.add(name, x <= 5 * y)
+    model.minimise(y - x)
+    return model
+
+
+def none():
+    return _with("")
+
+
+def one():
+    return _with("c")
+
+
+def three():
+    return _with("abc")
+
+
+def four():
+    return _with("abcd")
+"""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["none.mps"], "none.mps does not exist"),
         (["m.py"], "write m.py:FUNCTION"),
-        (["m.py:link", "--big-m", "lonk*"], "--big-m lonk* matches no row of the model: its rows are link"),
+        (
+            ["m.py:link", "--big-m", "lonk*"],
+            "--big-m lonk* matches no row of the model: its only row is link,",
+        ),
+        (["rows.py:one", "--big-m", "zz*"], "matches no row of the model: its only row is c, and * stands"),
+        (["rows.py:three", "--big-m", "zz*"], "its rows are a, b, c, and * stands"),
+        (["rows.py:three", "--big-m", "bb"], "its rows are b, ..., and * stands"),
+        (["rows.py:four", "--big-m", "zz*"], "its rows are a, b, c, ..., and * stands"),
+        (["rows.py:none", "--big-m", "zz*"], "matches no row of the model, which has none."),
         (["m.py:link", "--tighten", "out.txt"], "--tighten out.txt is not a model file"),
         (["m.py:link", "--tighten", "no/out.mps"], "--tighten no/out.mps cannot be written"),
         (
@@ -329,6 +368,7 @@ def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one_sentence):
+    (here / "rows.py").write_text(ROWS)
     (here / "list.json").write_text("[1]")
     (here / "few.json").write_text('{"values": {"x": 1}}')
     (here / "words.json").write_text('{"values": {"x": "one", "y": 1, "z": 1}}')

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from proofolio.brief import first_few
 from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
@@ -206,9 +207,12 @@ def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
     for pattern in patterns:
         if not rows_like(opened.program, pattern):
             near = get_close_matches(pattern.partition("[")[0].strip("*"), first, 3)
-            shown = ", ".join([first[stem] for stem in near] or names[:3]) or "none"
+            if not names:
+                raise BadData(f"--big-m {pattern} matches no row of the model, which has none.")
+            shown = first_few([first[stem] for stem in near] or names, of=len(names))
+            its = "its only row is" if len(names) == 1 else "its rows are"
             raise BadData(
-                f"--big-m {pattern} matches no row of the model: its rows are {shown}, ..., and * stands for anything."
+                f"--big-m {pattern} matches no row of the model: {its} {shown}, and * stands for anything."
             )
 
 

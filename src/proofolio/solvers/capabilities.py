@@ -36,7 +36,7 @@ class SolverEntry:
         ``"nonconvex-objective"``, ``"quadratic-rows"``, ``"nonconvex-rows"``, ``"cones"``, ``"indicators"``,
         ``"sos1"`` and ``"sos2"``. A program with anything else is ``unsupported``, and the solver is not asked.
     solve : function of (Program, Settings)
-        Returns a `Solution` with what the solver claims: ``"optimal"`` (within the gap of the settings), ``"feasible"``,
+        Returns a `Solution` with what the solver claims: ``"optimal"`` (within the gap asked for), ``"feasible"``,
         ``"limit"`` (no point), ``"infeasible"`` or ``"unbounded"``; the claim is then checked.
 
     Examples

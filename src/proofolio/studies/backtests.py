@@ -44,6 +44,7 @@ from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import keeping_cash, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
+from proofolio.brief import first_few
 from proofolio.charts.figures import image
 from proofolio.errors import BadData
 from proofolio.report.backtest import backtest_page, figures_table
@@ -64,8 +65,7 @@ class BacktestResult(BacktestRecord):
 
     def __repr__(self) -> str:
         """Return two lines: span, and the names of the strategies; `str` has a line of figures for each."""
-        named = ", ".join(self.names[:LINES]) + (", ..." if len(self) > LINES else "")
-        return f"{self._span}\n  {shorten(named, 120, placeholder=', ...')}"
+        return f"{self._span}\n  {shorten(first_few(self.names, LINES), 120, placeholder=', ...')}"
 
     @property
     def _span(self) -> str:

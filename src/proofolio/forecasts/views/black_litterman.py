@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
-from proofolio.brief import brief
+from proofolio.brief import brief, first_few
 from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
 from proofolio.forecasts.covariance import Covariance, estimate
@@ -405,8 +405,7 @@ def _on_assets(views: Views, assets: list[str]) -> Floats:
     unknown = [asset for asset in views.assets if asset not in assets]
     if unknown:
         raise BadData(
-            f"the views are about {unknown[0]}, which the returns do not have; they have {', '.join(assets[:8])}"
-            f"{', ...' if len(assets) > 8 else ''}."
+            f"the views are about {unknown[0]}, which the returns do not have; they have {first_few(assets, 8)}."
         )
     wide = np.zeros((len(views), len(assets)))
     wide[:, [assets.index(asset) for asset in views.assets]] = views.P

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from proofolio.brief import first_few
 from proofolio.errors import BadData, ContradictoryRows, UnprovenBigM, UnsupportedProgram
 from proofolio.interfaces.files.names import map_path
 from proofolio.interfaces.opening import Opened, open_model
@@ -204,8 +205,8 @@ def _same_rows(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+def _few(names: Iterable[str]) -> str:
+    return first_few(map(repr, names))
 
 
 def _unfixed(opened: Opened) -> Opened:
@@ -220,7 +221,7 @@ def _unfixed(opened: Opened) -> Opened:
         found = read_unfixed(opened.native, held)
     except (BadData, UnsupportedProgram, ContradictoryRows) as error:
         raise BadData(
-            f"a tightened model has to hold once its fixed variables ({_few([v.name for v in held])}) are free, and "
+            f"a tightened model has to hold once its fixed variables ({_few(v.name for v in held)}) are free, and "
             f"then {error}; or put a Param in the place of such a variable"
         ) from None
     return dataclasses.replace(opened, program=found.program, variables=found.variables, load=found.load)
