@@ -180,4 +180,4 @@ def costs_of(given: Costs | float | None, cost_bps: float = 10.0) -> Costs:
         if not 0.0 <= cost_bps < 5000.0:  # NaN fails too
             raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
         return LinearCost(cost_bps / 1e4)
-    return LinearCost(float(given)) if isinstance(given, Real) else given
+    return LinearCost(float(given)) if isinstance(given, int | float | Real) else given

@@ -242,8 +242,8 @@ def _sound(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> 
     place = _Place(names, index, table.lines)
     missing = np.isnan(values)
     if len(values) and missing.all(axis=0).any():
-        column = names[int(np.argmax(missing.all(axis=0)))]
-        raise BadData(f"{where}: column {column!r} has no value at all; drop it.")
+        empty = names[int(np.argmax(missing.all(axis=0)))]
+        raise BadData(f"{where}: column {empty!r} has no value at all; drop it.")
     gaps = between(missing)
     if gaps.any():
         count = int(gaps.sum())
