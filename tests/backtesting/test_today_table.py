@@ -62,6 +62,8 @@ def test_the_table_of_a_forecast_is_what_the_answer_says(prices):
     page = today._repr_html_()
     assert "erc-no-hmm trades:" in page
     assert all(f"<td>{name}</td>" in page for name in "ABCD")
+    assert all(line in str(today) for line in today.reasons())
+    assert str(today).splitlines()[-1].split()[0] == "D"
     assert repr(today).startswith("Today(erc-no-hmm, 2021-03-26: trades ")
 
 

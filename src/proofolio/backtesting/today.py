@@ -226,14 +226,20 @@ class Today:
             f"{1e4 * self.costs.sum():.2f} bp)"
         )
 
+    def __str__(self) -> str:
+        """Return the reasons and the table."""
+        return "\n".join([*self.reasons(), "", self._text().to_string(index=False)])
+
+    def _text(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows(), columns=["asset", *self.to_frame().columns])
+
     def _repr_html_(self) -> str:
         """Return the reasons and the table, for a notebook."""
         said = "".join(
             f"<p>{escape(line.strip())}</p>"
             for line in (*self.reasons(), *(f"warning: {warning}" for warning in self.warnings))
         )
-        columns = ["asset", *self.to_frame().columns]
-        return said + pd.DataFrame(self.rows(), columns=columns).to_html(index=False)
+        return said + self._text().to_html(index=False)
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
