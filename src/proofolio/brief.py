@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "facts"]
+__all__ = ["brief", "facts", "first_few"]
 
 
 LONGEST, VALUE = 240, 48  # characters of the line, and of one value in it
@@ -65,12 +65,23 @@ def _value(value: Any) -> str:
     if said and len(said) <= VALUE and " at 0x" not in said:
         return said
     if isinstance(value, Mapping):
-        names = [str(name) for name in value]
-        few = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-        return f"{{{few}}}"
+        return f"{{{first_few(value, 4)}}}"
     if isinstance(value, (tuple, list)):
         return f"{len(value)} of {type(value[0]).__name__}"
     return type(value).__name__ if " at 0x" in reprlib.repr(value) else reprlib.repr(value)[:VALUE]
+
+
+def first_few(names: Iterable[object], count: int = 3, of: int | None = None) -> str:
+    """Return the first names, and an ellipsis where there are more: `of` in all, or as many as are given.
+
+    Examples
+    --------
+    >>> first_few("abcd"), first_few("abc"), first_few(["near"], of=7), first_few([])
+    ('a, b, c, ...', 'a, b, c', 'near, ...', '')
+    """
+    known = [str(name) for name in names]
+    shown = known[:count]
+    return ", ".join(shown) + (", ..." if (len(known) if of is None else of) > len(shown) else "")
 
 
 def facts(named: Mapping[str, object]) -> str:

@@ -40,6 +40,7 @@ def benchmark(
     jobs: int = 1,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    running: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Do the runs that the folder has no record of, and return the records of all.
 
@@ -61,13 +62,21 @@ def benchmark(
     scheduler : str, optional
         Address of a dask scheduler whose workers do the runs instead.
     progress : function of (what, done, total), optional
+        Called when a run has ended.
+    running : function of (what, done, total), optional
+        Called when a run begins on this machine.
 
     Raises
     ------
     BadData
         When the folder cannot be used, or no scheduler answers.
     """
-    say = progress or _quiet
+    say, tell = progress or _quiet, running or _quiet
+    done = 0
+
+    def begun(run: Run) -> None:
+        tell(f"{run.case} {run.solver}", done, len(runs))
+
     with ExitStack() as stack:
         records = stack.enter_context(Records(folder, environment or {}))
         missing = _outdated(runs, records)
@@ -75,7 +84,7 @@ def benchmark(
         if missing and scheduler is not None:
             measured = measure_on_cluster(missing, scheduler)
         else:
-            measured = stack.enter_context(Pool(jobs)).measure(missing)
+            measured = stack.enter_context(Pool(jobs, begun)).measure(missing)
         for run, found in measured:
             records.add(run, found)
             done += 1

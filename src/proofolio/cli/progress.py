@@ -80,6 +80,11 @@ class CountProgress:
         line = f"{self._title}: {what}, {done} of {total} ({seconds:.0f}{limit} s)"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def running(self, what: str, done: int, total: int) -> None:
+        """Show at once what has begun, on a terminal; elsewhere the news of what has ended are enough."""
+        if self._console.is_terminal:
+            self._shown(what, done, total)
+
     def _shown(self, what: str, done: int, total: int) -> None:
         if self._bar is None or self._task is None:
             limit = [] if self._limit == math.inf else [TextColumn(f"of {self._limit:g} s")]

@@ -256,18 +256,7 @@ def _is_number(text: str) -> bool:
 def _print(today: Today) -> None:
     for line in today.reasons():
         say(line)
-    head = (
-        "asset",
-        "held",
-        "wanted",
-        "trade",
-        "amount",
-        *([] if today.lots is None else ["shares"]),
-        "forecast a year",
-        "volatility",
-        "risk share",
-        "cost",
-    )
+    head = ("asset", *today.to_frame().columns)
     console = answer_console()
     console.print()
     console.print(Table(head, today.rows(), range(1, len(head))).terminal(console.width))

@@ -133,7 +133,7 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
-        say(f"{result.source}: {result.market.calendar}\n")
+        say(f"{result.source}: {result.market.calendar}\n{result.dated()}\n")
         console = answer_console()
         for table in (best_table(result, SHOWN), compared_table(result), walk_table(result)):
             if table is not None:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts.forward_backward import filtered, log_densities, smoothed
+from proofolio.forecasts.tables import require_full_rows
 
 OrderBy = Literal["mean", "volatility"]
 
@@ -139,6 +140,7 @@ def driving_series(
         names = tuple(str(name) for name in returns.columns)
     elif isinstance(returns, pd.Series) and returns.name is not None:
         names = (str(returns.name),)
+    require_full_rows(returns, "the returns")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = (int(i) for i in bad[0])

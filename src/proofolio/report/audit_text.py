@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from proofolio.brief import first_few
 from proofolio.report.table import STYLES, WIDE, Cell, Table
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
@@ -279,6 +280,14 @@ def _verdicts(console: Console, found: Audit, extras: Mapping[str, Any]) -> None
 
 
 def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
+    raised = extras.get("tightened", extras).get("repaired", {})
+    if raised:
+        many = "1 invalid row has" if len(raised) == 1 else f"{len(raised)} invalid rows have"
+        shown = first_few([f"{name}: M = {big_m:g}" for name, big_m in raised.items()], 6)
+        say(
+            f"\nRepaired: {many} an M that is proved to be enough ({shown}), and an audit of the new model finds none "
+            "that is invalid."
+        )
     if "tightened" in extras:
         done = extras["tightened"]
         say(f"\nTightened: {done['rows']} rows, written to {', '.join(done['files'])}")
@@ -288,8 +297,10 @@ def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
             some = "1 invalid row is" if done["invalid"] == 1 else f"{done['invalid']} invalid rows are"
             say(
                 f"{some} left as in the model: give each the M that is needed there, and tighten that model, since "
-                "the new M's are proved beside what such a row cuts off."
+                "the new M's are proved beside what such a row cuts off (--repair does so)."
             )
+        if done.get("repaired") and done["undecided"]:
+            say(f"{done['undecided']} rows of it are undecided: audit it with more time.")
     if "confirmed" in extras:
         done = extras["confirmed"]
         for when in ("before", "after"):
@@ -305,6 +316,8 @@ def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
             say("The answer before was wrong; the one after is the optimum.")
         elif done["same"] is None and done["equal"]:
             say("The optimum is unchanged as far as is known: an answer rests on one solver's word.")
+        elif raised:
+            say("The optimum has changed: an invalid row had cut it off.")
         else:
             say("The optimum has changed.")
     if "certificates" in extras:

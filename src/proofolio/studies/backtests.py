@@ -23,7 +23,7 @@ from proofolio.backtesting.charts import (
     wealth_chart,
     weights_chart,
 )
-from proofolio.backtesting.costs import Costs
+from proofolio.backtesting.costs import Costs, costs_of
 from proofolio.backtesting.experiments import (
     BASIS_POINTS,
     Crisis,
@@ -44,11 +44,12 @@ from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import keeping_cash, strategies_of
 from proofolio.backtesting.tasks import Progress, TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
+from proofolio.brief import first_few
 from proofolio.charts.figures import image
 from proofolio.errors import BadData
 from proofolio.report.backtest import backtest_page, figures_table
 from proofolio.report.files import write_page, write_tables
-from proofolio.studies.given import costs_given, market_given, plan_given
+from proofolio.studies.given import market_given, plan_given
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -64,8 +65,7 @@ class BacktestResult(BacktestRecord):
 
     def __repr__(self) -> str:
         """Return two lines: span, and the names of the strategies; `str` has a line of figures for each."""
-        named = ", ".join(self.names[:LINES]) + (", ..." if len(self) > LINES else "")
-        return f"{self._span}\n  {shorten(named, 120, placeholder=', ...')}"
+        return f"{self._span}\n  {shorten(first_few(self.names, LINES), 120, placeholder=', ...')}"
 
     @property
     def _span(self) -> str:
@@ -220,7 +220,7 @@ def backtest(
     *,
     rules: GivenRules = None,
     cost_bps: float = 10.0,
-    costs: Costs | None = None,
+    costs: Costs | float | None = None,
     start: int | str | None = None,
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
@@ -255,8 +255,9 @@ def backtest(
         plan set of the assets in their order; see `proofolio.backtesting.rules_file`.
     cost_bps : float
         Basis points of what is traded.
-    costs : Costs, optional
-        A model of costs instead, such as `proofolio.backtesting.costs.SpreadAndImpact`.
+    costs : Costs or float, optional
+        A model of costs instead, such as `proofolio.backtesting.costs.SpreadAndImpact`, or a fraction of what is
+        traded: 0.001 is 10 basis points.
     start, stop : int or str, optional
         First and last date traded, or rows (the last not included); all after the window by default.
     rebalance : {"daily", "weekly", "monthly"}
@@ -313,7 +314,7 @@ def backtest(
         folder=folder, scheduler=scheduler, progress=progress,
     )  # fmt: skip
     market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
-    charge = costs_given(costs, cost_bps)
+    charge = costs_of(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
     obeyed = rules_of(rules, market.names)
     if strategies is None:

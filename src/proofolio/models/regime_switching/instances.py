@@ -10,6 +10,7 @@ import pandas as pd
 
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, regime_moments, simple_returns
+from proofolio.forecasts.tables import require_full_rows
 from proofolio.formulations.costs import MaxTerm
 from proofolio.models.regime_switching.model import RegimeSwitching
 
@@ -104,6 +105,7 @@ def market_instance(
     """
     if gamma <= 0:
         raise BadData(f"gamma is {gamma}; risk aversion must be positive")
+    require_full_rows(prices, "the prices")
     returns = simple_returns(prices)
     driver = returns.mean(axis=1) if market is None else market.pct_change().reindex(returns.index).dropna()
     fit = fit_regimes(

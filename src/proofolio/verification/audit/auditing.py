@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proofolio.arrays import Mask
+from proofolio.brief import first_few
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
@@ -374,8 +375,9 @@ def _notes(opened: Opened, skipped: int) -> tuple[str, ...]:
     fixed, params = opened.passing
     for those, what in ((fixed, "variables are fixed"), (params, "parameters have values that can change")):
         if those:
-            shown = ", ".join(those[:3]) + (", ..." if len(those) > 3 else "")
-            found.append(f"{len(those)} {what} ({shown}): all that is said holds for their present values")
+            found.append(
+                f"{len(those)} {what} ({first_few(those)}): all that is said holds for their present values"
+            )
     held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")
