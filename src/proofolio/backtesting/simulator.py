@@ -19,10 +19,10 @@ from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
-from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
+from proofolio.progress import Progress, shows_progress
 
 __all__ = ["Rebalance", "Simulation", "last_holdings", "simulate", "trading_days"]
 
@@ -143,6 +143,7 @@ class Simulation:
         )
 
 
+@shows_progress("simulate")
 def simulate(
     market: Market | pd.DataFrame,
     strategy: Strategy,
@@ -197,6 +198,7 @@ def simulate(
     window : int
         Returns an asset needs behind it before the strategy sees it.
     progress : function of (what, done, total), optional
+        A bar by default in a notebook, and nothing elsewhere.
 
     Raises
     ------
