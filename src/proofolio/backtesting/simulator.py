@@ -56,6 +56,9 @@ def trading_days(dates: Dates, rebalance: Rebalance) -> Mask:
     return first
 
 
+# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
+# objective, which leaves smaller trades open.
+NO_TRADE = 1e-4
 BUDGET_TOLERANCE = 1e-6  # weights that add up to 1 within this are scaled to do so exactly
 
 

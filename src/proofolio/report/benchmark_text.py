@@ -334,14 +334,11 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print(text, markup=False, soft_wrap=True)
 
     def show(table: Table) -> None:
-        console.print(table.terminal(console.width))
+        table.show(console, LESS_NEEDED)
         console.print()
 
     def show_lines(table: Table) -> None:
-        shown, left = table.columns(TERMINAL_COLUMNS).within(console.width, LESS_NEEDED)
-        show(shown)
-        if left:
-            say(f"Columns left out: {', '.join(left)}; --json and the report have them.")
+        show(table.columns(TERMINAL_COLUMNS))
 
     for field in summary.fields:
         every = " every solver can take" if len(field.solvers) > 1 else ""
