@@ -52,5 +52,5 @@ for verdict, (mark, colour) in marks.items():
     axes.scatter([r[1] for r in of], [r[2] for r in of], marker=mark, color=colour, label=verdict)
 axes.set_xlabel("model")
 axes.set_ylabel("seconds")
-figure.legend(loc="outside right upper", frameon=False)
+figure.legend(loc="outside upper center", ncols=3, frameon=False)
 figure.savefig("wrong_answer.svg")

@@ -144,14 +144,17 @@ def contents() -> str:
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lead links to what is no page, a folder or a file out of docs/, to the repository; list what is made here."""
+    """Lead links to a notebook or an example to its page, and to a folder or a file out of docs/ to the repository."""
     if page.file.src_uri == "reference/index.md":
         markdown += contents()
     docs = Path(config.docs_dir)
     here = (docs / page.file.src_uri).parent
+    examples = docs / "notebooks", docs / "gallery"
 
     def link(found):
         path = (here / found.group(1)).resolve()
+        if path.parent in examples and here not in examples and path.suffix in (".ipynb", ".py"):
+            return f"]({Path(found.group(1)).with_suffix('.md').as_posix()})"  # from elsewhere the page, not the file
         if path.is_relative_to(docs) and not path.is_dir():
             return found.group()
         place = path.relative_to(ROOT).as_posix()
