@@ -25,6 +25,7 @@ RUNNER = Path(__file__).with_name("drawn_twice.py")
 # Seconds of a script: the first one also compiles what the extra `fast` runs as machine code.
 TIME_LIMIT = 600
 FRAME = re.compile(r'<div>\s*<style scoped>.*?</style>\s*<table border="1" class="dataframe">', re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 PICTURE = re.compile(r"!\[(?:svg|png)\]\(")
 TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -33,28 +34,39 @@ def notebook_pages() -> dict[str, str | bytes]:
     """Return the page and the pictures of each notebook, by place in docs/."""
     found: dict[str, str | bytes] = {}
     for file in sorted(NOTEBOOKS.glob("*.ipynb")):
-        notebook = read(file, NO_CONVERT)
-        notebook.metadata["language_info"] = {"name": "python"}
-        drawn = []  # what draws each picture, which is said to those who cannot see it
-        for cell in notebook.cells:
-            for output in cell.get("outputs", ()):
-                data = output.get("data", {})
-                if "image/svg+xml" in data:  # one picture of each
-                    data.pop("image/png", None)
-                if "image/svg+xml" in data or "image/png" in data:
-                    drawn.append(cell.source.strip().splitlines()[-1])
-        folder = f"{file.stem}_files"
-        text, resources = MarkdownExporter().from_notebook_node(
-            notebook, {"output_files_dir": folder, "unique_key": file.stem}
-        )
-        text = FRAME.sub('<div class="frame">\n<table>', TERMINAL.sub("", text))
-        text = PICTURE.sub(lambda _: f"![{escape(drawn.pop(0))}](", text)
-        title, _, rest = text.partition("\n")
-        links = f"[Download the notebook]({file.name}) or [the script]({file.stem}.py)."
-        found[f"notebooks/{file.stem}.md"] = f"{title}\n\n{links}\n{rest}"
-        for name, data in resources["outputs"].items():
-            found[f"notebooks/{name}"] = data
+        found |= notebook_page(file)
     return found
+
+
+def notebook_page(file: Path) -> dict[str, str | bytes]:
+    """Return the page and the pictures of a notebook, by place in docs/."""
+    notebook = read(file, NO_CONVERT)
+    notebook.metadata["language_info"] = {"name": "python"}
+    drawn = []  # where each picture is and what draws it, for those who cannot see it
+    section = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            section = [section, *HEADING.findall(cell.source)][-1]
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/svg+xml" in data:  # one picture of each
+                data.pop("image/png", None)
+            if "image/svg+xml" in data or "image/png" in data:
+                drawn.append(f"{section}: {cell.source.strip().splitlines()[-1]}")
+    folder = f"{file.stem}_files"
+    text, resources = MarkdownExporter().from_notebook_node(
+        notebook, {"output_files_dir": folder, "unique_key": file.stem}
+    )
+    text = FRAME.sub('<div class="frame">\n<table>', TERMINAL.sub("", text))
+    text = text.replace('<table border="1" class="dataframe">', "<table>")
+    left = iter(drawn)
+    text = PICTURE.sub(lambda _: f"![{escape(next(left))}](", text)
+    title, _, rest = text.partition("\n")
+    links = f"[Download the notebook]({file.name}) or [the script]({file.stem}.py)."
+    page = f"{title}\n\n{links}\n{rest}"
+    return {f"notebooks/{file.stem}.md": page} | {
+        f"notebooks/{name}": data for name, data in resources["outputs"].items()
+    }
 
 
 def scripts() -> list[Path]:

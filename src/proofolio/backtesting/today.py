@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,39 @@ class Today:
     asked: Floats | None = None
     views: ViewPosterior | None = None
 
+    def __repr__(self) -> str:
+        """Date, strategy and how much is traded."""
+        cost = 1e4 * float(self.costs.sum())
+        traded = (
+            f"trades {np.abs(self.trade).sum():.1%} for {cost:.2f} bp" if self.traded else "trades nothing"
+        )
+        return f"Today({self.date}, {self.strategy} on {len(self.names)} assets {traded})"
+
+    def __str__(self) -> str:
+        """Why, and a row an asset, as `proofolio trade` prints it."""
+        return "\n".join([*self.reasons(), "", self._table().to_string(index=False)])
+
+    def _repr_html_(self) -> str:
+        """Return why, and the table, for a notebook."""
+        why = "<br>".join(escape(line.strip()) for line in self.reasons())
+        return f"<p>{why}</p>{self._table().to_html(index=False)}"
+
+    def _table(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows(), columns=list(self.head()))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return holdings, trades and costs as fractions of the portfolio, and amounts of money, a row an asset."""
+        columns = {
+            "held": self.held,
+            "wanted": self.wanted,
+            "trade": self.trade,
+            "amount": self.value * self.trade,
+        }
+        shares = {} if self.lots is None else {"shares": self.lots.shares}
+        return pd.DataFrame(
+            {**columns, **shares, "cost": self.costs}, index=pd.Index(self.names, name="asset")
+        )
+
     @property
     def traded(self) -> bool:
         """Whether anything is traded."""
@@ -173,6 +207,11 @@ class Today:
             float(mean @ weights) * self.calendar.periods_per_year,
             math.sqrt(variance * self.calendar.periods_per_year),
         )
+
+    def head(self) -> tuple[str, ...]:
+        """Return what the cells of `rows` are."""
+        before = ("asset", "held", "wanted", "trade", "amount", *([] if self.lots is None else ["shares"]))
+        return (*before, "forecast a year", "volatility", "risk share", "cost")
 
     def rows(self) -> list[list[str]]:
         """Return a row of text an asset."""
