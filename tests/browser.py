@@ -1,4 +1,4 @@
-"""Pages as Chromium lays them out, in frames as wide as a laptop and as a phone, light or dark, and what is wrong there."""
+"""Pages as Chromium lays them out, as wide as a laptop and as a phone, light or dark, and what is wrong there."""
 
 import html
 import json
@@ -47,6 +47,13 @@ for (const frame of document.querySelectorAll("iframe")) {
   if (doc.documentElement.scrollWidth > width) own.wider.push(`the page: ${doc.documentElement.scrollWidth}`);
   for (const box of doc.querySelectorAll("WITHIN"))
     if (box.scrollWidth > box.clientWidth + 1) own.wider.push(`${box.className} ${box.scrollWidth} ${name(box)}`);
+  // what scrolls sideways says so: a shadow where there is more
+  for (const box of doc.querySelectorAll("body *")) {
+    if (box.scrollWidth <= box.clientWidth + 1 || !seen(box, width)) continue;
+    const shadows = [null, "::after"].map(part => view.getComputedStyle(box, part).backgroundImage).join();
+    if (/auto|scroll/.test(view.getComputedStyle(box).overflowX) && !shadows.includes("gradient"))
+      own.wider.push(`no cue: ${box.className} ${name(box)}`);
+  }
   for (const svg of doc.querySelectorAll("svg")) {
     const texts = [...svg.querySelectorAll("text")].filter(e => e.getClientRects().length && e.textContent.trim());
     const boxes = texts.map(e => e.getBoundingClientRect());
