@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from proofolio.charts.figures import narrow_page
+from proofolio.charts.figures import narrow_page, picture
 
 NARROW = 4.2  # units of 72 points: on a page of 400 pixels text of 10 points is 12 pixels high
 saved = Figure.savefig
@@ -20,12 +20,11 @@ def saved_twice(figure: Figure, file: str, **options: Any) -> None:
     """Save a figure, and again for a phone: a chart of the package is drawn anew, any other one laid out anew."""
     saved(figure, file, **options)
     redraw = getattr(figure, "redraw", None)
-    if redraw is None:
-        figure.set_size_inches(NARROW, figure.get_figheight())
-    else:
-        with narrow_page():
-            figure = redraw()
-    saved(figure, Path(file).with_stem(f"{Path(file).stem}-narrow"), **options)
+    with narrow_page():
+        if redraw is None:
+            figure.set_size_inches(NARROW, figure.get_figheight())
+        drawn = picture(figure if redraw is None else redraw())
+    Path(file).with_stem(f"{Path(file).stem}-narrow").write_text(drawn, encoding="utf-8")
 
 
 if __name__ == "__main__":

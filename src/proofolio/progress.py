@@ -17,7 +17,8 @@ from typing import Any, ParamSpec, TypeVar
 __all__ = ["EVERY", "QUIET", "Progress", "progress_line", "shows_progress"]
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 QUIET, EVERY = 1.0, 0.1  # seconds until the first news, as what is over soon needs none, and between two
 BAR = '<progress value="{done}" max="{total}" style="width: 14em; vertical-align: middle"></progress> {line}'
