@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from proofolio import progress
+from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.progress import shows_progress
 
 SOURCE = Path(progress.__file__).parents[1]
@@ -137,3 +138,13 @@ def test_a_function_that_is_given_takes_the_place_of_the_bar(kernel):
     outer(progress=lambda *news: heard.append(news))
     assert heard == [("step", 1, 2), ("step", 2, 2)]
     assert kernel.places == []
+
+
+def test_a_pipe_is_no_terminal_because_colours_are_forced(monkeypatch, capsys):
+    """The kernel of a notebook sets FORCE_COLOR for what it starts: tables in 80 columns, and bars in captured text."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with CountProgress(progress_console(), "slow") as count:
+        monkeypatch.setattr(count, "_next", 0.0)
+        count("step", 1, 2)
+    assert capsys.readouterr().err == "slow: step, 1 of 2 (0 s)\n"
+    assert answer_console().width == 160

@@ -36,15 +36,14 @@ class _Console(Console):
 
 
 def progress_console() -> Console:
-    """Return a console on stderr."""
-    return _Console(file=sys.stderr, highlight=False)
+    """Return a console on stderr; where that is no terminal it draws no bar, whatever ``FORCE_COLOR`` says."""
+    return _Console(file=sys.stderr, highlight=False, force_terminal=sys.stderr.isatty())
 
 
 def answer_console() -> Console:
     """Return a console on stdout; where that is no terminal, tables are as wide as they need to be."""
     answering()
-    console = _Console(file=sys.stdout, highlight=False)
-    return console if console.is_terminal else _Console(file=sys.stdout, highlight=False, width=PIPE_WIDTH)
+    return _Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 class CountProgress:
