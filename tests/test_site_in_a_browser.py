@@ -16,8 +16,6 @@ PAGES = (
     "notebooks/prices",
     "coming-from/linopy",
     "gallery/index",
-    "gallery/big_m",
-    "how-to/miqp",
     "reference/solve/solve",
     "reference/commands/backtest",
     "risk-parity",

@@ -119,7 +119,7 @@ class Today:
     def _repr_html_(self) -> str:
         """Return why, and the table, for a notebook."""
         why = "<br>".join(escape(line.strip()) for line in self.reasons())
-        return f"<p>{why}</p>{self._table().to_html(index=False)}"
+        return f'<p>{why}</p><div class="frame">{self._table().to_html(index=False)}</div>'
 
     def _table(self) -> pd.DataFrame:
         return pd.DataFrame(self.rows(), columns=list(self.head()))
@@ -152,11 +152,11 @@ class Today:
         if known is not None and known.probabilities is not None:
             q = known.probabilities[0]
             k = int(q.argmax())
-            ahead = known.probabilities[-1][k]
+            ahead, periods = known.probabilities[-1][k], len(known.probabilities) - 1
             kind = " (the calmest)" if k == 0 else " (the wildest)" if k == len(q) - 1 else ""
             lines.append(
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
-                f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
+                f"today, {ahead:.3f} in {periods} period{'' if periods == 1 else 's'}"
             )
         if known is not None and np.isfinite(known.mean[0][(self.held != 0) | (self.wanted != 0)]).all():
             before, after = (self._expected(w) for w in (self.held, self.wanted))

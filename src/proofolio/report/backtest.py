@@ -139,7 +139,7 @@ def _table_section(result: BacktestRecord) -> str:
         "Figures",
         figures_table(result).html("dense"),
         paragraph(
-            f"{result.context.market.calendar}: return, volatility, turnover and cost are a year. Sharpe is over the "
+            f"Return, volatility, turnover and cost are a year ({result.context.market.calendar}). Sharpe is over the "
             "risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is the whole portfolio "
             "once. Cost is a fraction of the portfolio."
         ),
@@ -299,7 +299,7 @@ def _solver_section(result: BacktestRecord) -> str:
 def _how_section(result: BacktestRecord) -> str:
     where = machine()
     versions = ", ".join(f"{name} {found}" for name, found in package_versions().items() if found)
-    shown = result.options | (
+    shown = dict(result.options) | (
         {"rebalance": traded_text(result.context)} if "rebalance" in result.options else {}
     )
     rows: list[Sequence[Cell]] = [[name, value] for name, value in shown.items()]
