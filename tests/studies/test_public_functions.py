@@ -48,6 +48,21 @@ def test_trades_today_start_from_amounts(prices):
             pf.trades_today(prices, holdings, "erc", window=WINDOW)
 
 
+def test_trades_today_show_themselves(prices):
+    held = {"US": 300.0, "GOLD": 100.0}
+    today = pf.trades_today(prices, held, "erc", holdings_in="money", window=WINDOW)
+    assert len(repr(today)) <= 120
+    assert today.date in repr(today)
+    frame = today.to_frame()
+    assert list(frame.index) == list(prices.columns)
+    assert frame["amount"].to_numpy() == pytest.approx(400 * today.trade)
+    assert frame["cost"].sum() == pytest.approx(today.costs.sum())
+    text, page = str(today), today._repr_html_()
+    for row in today.rows():
+        assert all(cell in text and cell in page for cell in row)
+    assert all(line in text for line in today.reasons())
+
+
 def test_a_plan_for_a_market_takes_stocks_and_bonds_where_they_are(prices):
     market = Market.from_prices(prices.iloc[:61].set_axis(["SPY", "TLT", "VTI", "X"], axis=1))
     plan = ForecastPlan.for_market(market, K=3)

@@ -119,11 +119,11 @@ class Today:
         if known is not None and known.probabilities is not None:
             q = known.probabilities[0]
             k = int(q.argmax())
-            ahead = known.probabilities[-1][k]
+            ahead, periods = known.probabilities[-1][k], len(known.probabilities) - 1
             kind = " (the calmest)" if k == 0 else " (the wildest)" if k == len(q) - 1 else ""
             lines.append(
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
-                f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
+                f"today, {ahead:.3f} in {periods} period{'' if periods == 1 else 's'}"
             )
         foreseen = self._foreseen()
         if foreseen is not None and np.isfinite(foreseen[0][(self.held != 0) | (self.wanted != 0)]).all():
@@ -239,7 +239,7 @@ class Today:
             f"<p>{escape(line.strip())}</p>"
             for line in (*self.reasons(), *(f"warning: {warning}" for warning in self.warnings))
         )
-        return said + self._text().to_html(index=False)
+        return f'{said}<div class="frame">{self._text().to_html(index=False)}</div>'
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,18 @@ from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run
 from proofolio.cluster import on_cluster
 from proofolio.errors import SolverFailure
+from proofolio.progress import Progress, shows_progress
 
 __all__ = ["benchmark", "measure_on_cluster", "measured_apart"]
 
 
-Progress = Callable[[str, int, int], None]
 # Runs that a worker of the cluster takes at a time.
 TOGETHER = 16
 # Seconds beyond the hard limits of its runs after which a worker's program is given up: it has to import everything.
 SPARE = 180.0
 
 
+@shows_progress("benchmark")
 def benchmark(
     runs: Sequence[Run],
     folder: Path,
@@ -62,7 +63,7 @@ def benchmark(
     scheduler : str, optional
         Address of a dask scheduler whose workers do the runs instead.
     progress : function of (what, done, total), optional
-        Called when a run has ended.
+        Called when a run has ended. A bar by default in a notebook, and nothing elsewhere.
     running : function of (what, done, total), optional
         Called when a run begins on this machine.
 

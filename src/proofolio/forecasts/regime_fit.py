@@ -63,6 +63,15 @@ class RegimeFit:
     collapsed: bool
     cold: bool
 
+    def __repr__(self) -> str:
+        """Series, share of the periods of each regime, and how the fit ended."""
+        shares = ", ".join(f"{share:.0%}" for share in self.shares)
+        end = "converged" if self.converged else "stopped"
+        return (
+            f"RegimeFit({', '.join(self.names)}: {len(self.shares)} regimes of {shares} of the periods, log-likelihood "
+            f"{self.log_likelihood:.1f}, {end} after {self.iterations} iterations)"
+        )
+
     def filtered_probabilities(self, returns: pd.DataFrame | ArrayLike) -> Floats:
         """Return ``P(regime on day t | returns up to day t)``, (T, K).
 

@@ -356,7 +356,7 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print(text, markup=False, soft_wrap=True)
 
     def show(table: Table) -> None:
-        console.print(table.terminal(console.width))
+        table.show(console, LESS_NEEDED)
         console.print()
 
     def show_lines(table: Table) -> None:
@@ -365,10 +365,7 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
             0,
             *(1 + LINE_HEAD.index(name) for name in TERMINAL_COLUMNS if name != GAP or name in filled),
         ]
-        shown, left = table.columns(columns).within(console.width, LESS_NEEDED)
-        show(shown)
-        if left:
-            say(f"Columns left out: {', '.join(left)}; --json and the report have them.")
+        show(table.columns(columns))
 
     for field in summary.fields:
         every = " every solver can take" if len(field.solvers) > 1 else ""

@@ -14,10 +14,12 @@ from proofolio.charts.figures import COLOURS, chart_style, inline_svg, new_figur
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
-__all__ = ["best_table", "compared_table", "grid_chart", "tuning_page", "walk_table"]
+__all__ = ["LESS_NEEDED", "best_table", "compared_table", "grid_chart", "tuning_page", "walk_table"]
 
 
 FIGURES = ("Sharpe", "return", "volatility", "max drawdown", "turnover")
+# On a narrow terminal the first of these that are too many are left out.
+LESS_NEEDED = ("volatility", "cost", "unproved", "max drawdown")
 
 
 def best_table(result: TuningRecord, count: int) -> Table:

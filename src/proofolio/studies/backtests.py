@@ -42,11 +42,12 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import keeping_cash, strategies_of
-from proofolio.backtesting.tasks import Progress, TaskRunner
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.brief import first_few
 from proofolio.charts.figures import image
 from proofolio.errors import BadData
+from proofolio.progress import Progress, shows_progress
 from proofolio.report.backtest import backtest_page, figures_table
 from proofolio.report.files import write_page, write_tables
 from proofolio.studies.given import market_given, plan_given
@@ -214,6 +215,7 @@ def _drawn(figure: Figure | None, what: str, why: str) -> Figure:
     return figure
 
 
+@shows_progress("backtest")
 def backtest(
     prices: Market | pd.DataFrame,
     strategies: Sequence[Strategy | str] | Strategy | str | None = None,
@@ -282,6 +284,7 @@ def backtest(
     scheduler : str, optional
         Address of a dask scheduler, instead of processes here.
     progress : function of (what, done, total), optional
+        A bar by default in a notebook, and nothing elsewhere.
     views : Views, ViewControl or path, optional
         What the strategies ``"views"``, ``"views-static:C"`` and ``"views-placebo"`` follow; a path is a TOML file.
     **forecasts

@@ -22,7 +22,7 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance
 from proofolio.backtesting.strategies import keeping_cash
-from proofolio.backtesting.tasks import Progress, TaskRunner
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import (
     Choice,
     Grid,
@@ -36,6 +36,7 @@ from proofolio.backtesting.tuning import (
 )
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.charts.figures import image
+from proofolio.progress import Progress, shows_progress
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
 from proofolio.studies.given import market_given, plan_given
@@ -121,6 +122,7 @@ class TuningResult(TuningRecord):
         return place
 
 
+@shows_progress("tune")
 def tune(
     prices: Market | pd.DataFrame,
     strategy: Tuned | str = "mpo",
