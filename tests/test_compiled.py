@@ -46,7 +46,7 @@ def test_the_name_of_code_on_disk_follows_constants_and_callees():
 
 
 def test_a_kernel_that_calls_an_edited_one_is_compiled_anew():
-    pytest.importorskip("numba")
+    pytest.importorskip("numba", reason="numba is not installed")
     assert remade(_outer)(2.0) == 7.0
     assert remade(_outer, inner=remade(_inner, TIMES=5.0))(2.0) == 11.0
 
@@ -69,7 +69,7 @@ class Terminal(io.StringIO):
 @pytest.fixture
 def news(monkeypatch, tmp_path):
     """A call that has a kernel of this name compiled or loaded, and returns what stderr then holds."""
-    numba = pytest.importorskip("numba")
+    numba = pytest.importorskip("numba", reason="numba is not installed")
     from numba.core import event
 
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))

@@ -75,7 +75,7 @@ def test_a_constant_is_written_and_one_that_is_missing_is_named(tmp_path):
         replaced(module, "NONE", 1)
 
 
-@pytest.mark.skipif(not compiled.active(), reason="it builds machine code")
+@pytest.mark.skipif(not compiled.active(), reason="it builds machine code, and numba is not installed")
 def test_a_constant_in_machine_code_is_forced_in_processes_of_their_own(tmp_path):
     choice = next(each for each in CHOICES if each.built)
     before = getattr(choice.module, choice.constant)

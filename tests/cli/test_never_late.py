@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ COMMAND = "from proofolio.cli import main; main()"
 # A runner in the background has its children ignore Ctrl-C; a user's shell does not.
 LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 MODELS = Path(__file__).with_name("models_never_late.py")
-# Small numbers beside large ones: HiGHS goes round in circles while it presolves.
+# Small numbers beside large ones: HiGHS before 1.16 goes round in circles while it presolves. The best is all zeros.
 NEVER_RETURNS = """Minimize
  obj: - 2000000.0 y0 + 3000000.0 y1 + 2000000.0 x0
 Subject To
@@ -31,6 +32,7 @@ Generals
  y0 y1
 End
 """
+HIGHS_RETURNS = tuple(map(int, version("highspy").split(".")[:2])) >= (1, 16)
 # Of the second that is promised after the limit, and what a busy machine adds.
 LIMIT, PROMISED, BUSY = 1.0, 1.0, 10.0
 
@@ -77,10 +79,14 @@ def is_gone(pid):
 def test_solve_is_back_in_time_with_what_is_known(folder, model):
     code, out, err, seconds = asked("solve", model, "--time-limit", str(LIMIT), "--solver", "highs", "--json")
     document = json.loads(out)
+    assert seconds - document["startup_seconds"] < LIMIT + PROMISED + BUSY
+    if model == "never_returns.lp" and HIGHS_RETURNS:
+        assert (code, err) == (0, "")
+        assert set(document["values"].values()) == {0.0}
+        return
     assert code == 1
     assert document["status"] == "limit"
     assert document["values"] is None
-    assert seconds - document["startup_seconds"] < LIMIT + PROMISED + BUSY
     assert err.splitlines() == [
         "proofolio: time is up, and the solver did not come back: it was stopped from outside"
     ]

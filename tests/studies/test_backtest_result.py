@@ -139,7 +139,8 @@ def test_the_page_and_the_csv_say_what_the_result_says(result, tmp_path):
     places = result.to_csv(tmp_path / "tables")
     names = {place.name for place in places}
     assert {"figures.csv", "wealth.csv", "weights-mpo.csv", "trades-momentum.csv", "regimes.csv"} <= names
-    back = pd.read_csv(tmp_path / "tables" / "weights-mpo.csv", index_col=0, parse_dates=True)
+    # read as text first: the reader of pandas 2 itself misses some numbers by the last digit
+    back = pd.read_csv(tmp_path / "tables" / "weights-mpo.csv", index_col=0, dtype=str).astype(float)
     run = result["mpo"]
     assert list(back.columns) == [*run.weights.columns, "cash"]
     assert (back.to_numpy() == run.weights.assign(cash=run.cash).to_numpy()).all()

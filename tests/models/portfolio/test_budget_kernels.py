@@ -124,7 +124,7 @@ def test_layouts_of_memory_and_kinds_of_numbers_change_nothing():
 
 def test_the_kernel_is_what_equal_risk_runs(monkeypatch):
     if not compiled.active():
-        pytest.skip("without numba")
+        pytest.skip("numba is not installed")
     monkeypatch.setattr(risk_budgeting, "weights_by_numpy", None)
     assert equal_risk(np.eye(4)).tolist() == [0.25] * 4
     assert equal_risk(np.diag([1.0, 4.0]), [0.2, 0.8]).round(9).tolist() == [0.5, 0.5]

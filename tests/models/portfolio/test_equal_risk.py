@@ -87,6 +87,8 @@ def test_a_stack_of_unlike_covariances():
     assert np.abs(shares - 1.0 / 6).max() < 1e-12
 
 
+# SLSQP of SciPy 1.13 steps over the bounds, clips and says so.
+@pytest.mark.filterwarnings("ignore:Values in x were outside bounds:RuntimeWarning")
 def test_no_long_only_weights_have_contributions_closer_to_the_budgets():
     sigma, b = CALM[:4, :4], np.array([0.1, 0.2, 0.3, 0.4])
     g = np.random.default_rng(0)
