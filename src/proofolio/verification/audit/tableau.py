@@ -25,7 +25,7 @@ from proofolio.compiled import Kernel
 from proofolio.program.program import Program
 from proofolio.verification.exact.lp_bounds import Freed
 
-__all__ = ["LARGEST", "LOST", "OPEN", "OPTIMAL", "Tableau", "maximise_kernel"]
+__all__ = ["LARGEST", "LOST", "OPEN", "OPTIMAL", "Tableau", "is_small", "maximise_kernel"]
 
 
 LARGEST = 1_000_000  # entries: beyond, a tableau is slower than HiGHS where its pivots touch many of them
@@ -249,6 +249,11 @@ def _holds(
         if (d[j] > least and v[j] < high[j]) or (d[j] < -least and v[j] > low[j]):
             return False
     return True
+
+
+def is_small(program: Program) -> bool:
+    """Whether a program has a tableau of a size that is worth keeping."""
+    return 0 < program.n * program.m <= LARGEST
 
 
 class Tableau:
