@@ -203,10 +203,14 @@ def _move(
 
 @Kernel
 def _blocks(value: float, low: float, high: float, a: float) -> float:
-    """Return the first bound in the way of a basic variable that moves by a; one that is outside comes to it."""
+    """Return the bound at which a basic variable that moves by a has to stop, infinite where there is none.
+
+    One that is outside stops when it is inside, and not while it goes further away.
+    """
+    side = _beyond(value, low, high)
     if a > 0.0:
-        return low if _beyond(value, low, high) < 0.0 else high
-    return high if _beyond(value, low, high) > 0.0 else low
+        return low if side < 0.0 else high if side == 0.0 else math.inf
+    return high if side > 0.0 else low if side == 0.0 else math.inf
 
 
 @Kernel
