@@ -28,14 +28,13 @@ from proofolio.verification.exact.lp_bounds import Freed
 __all__ = ["LARGEST", "LOST", "OPEN", "OPTIMAL", "Tableau", "is_small", "maximise_kernel"]
 
 
-LARGEST = 1_000_000  # entries: beyond, a tableau is slower than HiGHS where its pivots touch many of them
+LARGEST = 1_000_000  # entries: beyond, the first question alone can take a tenth of a second more than HiGHS
 TOLERANCE = 1e-9  # of bounds, and of what a body gains; relative where they are large
 AGREES = 1e-8  # the same when the answer is checked: rounding that has grown to this needs a new tableau
 ZERO = 1e-13  # entries that cancelled
 PIVOT = 1e-7  # the least entry that is divided by
-TURNS = 2  # times as many pivots as there are variables, at most
-LIVES = 3  # questions that may be lost until all are left to the solver
-OPTIMAL, OPEN, LOST = 0, 1, 2  # OPEN: infeasible or unbounded; LOST: the tableau is of no use any more
+FIRST, EACH = 2, 30  # pivots: for every variable once, and for every question; with more of them HiGHS is faster
+OPTIMAL, OPEN, LOST = 0, 1, 2  # OPEN: infeasible or unbounded; LOST: too many pivots, or too much rounding
 
 Ends = Mapping[int, tuple[float, float]]
 Indices = NDArray[np.int32]
@@ -44,9 +43,9 @@ Indices = NDArray[np.int32]
 @Kernel
 def maximise_kernel(
     T: Floats, nonbasic: Integers, basic: Integers, place: Integers, v: Floats, low: Floats, high: Floats,
-    pointer: Indices, indices: Indices, data: Floats, columns: Indices, values: Floats, y: Floats,
-) -> int:  # fmt: skip
-    """Maximise a body from the last tableau; returns `OPTIMAL`, `OPEN` or `LOST`.
+    pointer: Indices, indices: Indices, data: Floats, columns: Indices, values: Floats, y: Floats, most: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Maximise a body from the last tableau; returns `OPTIMAL`, `OPEN` or `LOST`, and how many pivots that took.
 
     Parameters
     ----------
@@ -64,6 +63,8 @@ def maximise_kernel(
         The body, each column once.
     y : ndarray, shape (m,)
         Zeros; filled with the multipliers of the rows, positive where upper sides push.
+    most : int
+        Pivots that it may take.
     """
     n, m = T.shape
     d, some, size = np.empty(n), np.empty(m, np.int64), 0.0
@@ -71,7 +72,7 @@ def maximise_kernel(
         size = max(size, abs(values[k]))
     _stand(T, nonbasic, basic, v, low, high)
     feasible = False
-    for _turn in range(TURNS * (n + m)):
+    for turn in range(most + 1):
         if not feasible:
             feasible = _gains_of_basic(T, basic, v, low, high, d)
         if feasible:
@@ -80,16 +81,16 @@ def maximise_kernel(
         if e >= 0:
             done = _move(T, nonbasic, basic, place, v, low, high, e, 1.0 if d[e] > 0.0 else -1.0, some)
             if done != OPTIMAL:
-                return done
+                return done, turn
         elif not feasible:
-            return OPEN
+            return OPEN, turn
         else:
             for q in range(n):
                 if nonbasic[q] >= n:
                     y[nonbasic[q] - n] = d[q]
             good = _holds(v, low, high, pointer, indices, data, columns, values, y, AGREES * size)
-            return OPTIMAL if good else LOST
-    return LOST
+            return OPTIMAL if good else LOST, turn
+    return LOST, most
 
 
 @Kernel
@@ -269,7 +270,7 @@ class Tableau:
         self._rows = program.A.indptr.astype(np.int32), program.A.indices.astype(np.int32), program.A.data
         self._least = np.concatenate([program.lower, program.row_lower])
         self._most = np.concatenate([program.upper, program.row_upper])
-        self._lives = LIVES if bool(np.all(self._least <= self._most)) else 0
+        self._left = FIRST * self._least.size  # pivots, none once they are used up: then HiGHS is the better choice
         self._begin()
 
     def _begin(self) -> None:
@@ -292,21 +293,24 @@ class Tableau:
             An optimal point, shape (n,), and the multipliers of the rows, shape (m,), positive where upper sides push;
             None where the question is one for a solver.
         """
-        for _ in range(2 if self._lives else 0):
-            if not self._pose(freed, boxes):
-                return None
+        said = LOST
+        while self._left > 0 and said == LOST:
+            self._pose(freed, boxes)
             y = np.zeros(self._A.shape[0])
-            said = maximise_kernel(*self._state, self._low, self._high, *self._rows, columns, values, y)
+            said, pivots = maximise_kernel(
+                *self._state, self._low, self._high, *self._rows, columns, values, y, self._left
+            )
+            self._left -= pivots
             if said == OPTIMAL:
+                self._left += EACH
                 return self._state[4][: self._n].copy(), y
-            if said == OPEN:
-                return None
-            self._begin()
-        self._lives = max(self._lives - 1, 0)
+            if said == LOST:
+                self._left -= self._n  # a new tableau counts as a pivot for every column, so this comes to an end
+                self._begin()
         return None
 
-    def _pose(self, freed: Freed | None, boxes: Ends) -> bool:
-        """Take back the bounds that the last question changed, and change those of this one; not where they cross."""
+    def _pose(self, freed: Freed | None, boxes: Ends) -> None:
+        """Take back the bounds that the last question changed, and change those of this one."""
         asked = dict(boxes)
         if freed is not None:
             k = self._n + freed[0]
@@ -317,4 +321,3 @@ class Tableau:
             for j, (low, high) in asked.items():
                 self._low[j], self._high[j] = low, high
             self._changed = asked
-        return all(low <= high for low, high in asked.values())
