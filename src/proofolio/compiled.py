@@ -63,7 +63,7 @@ class Kernel(Generic[Given, Result]):
             self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
-    def worth_loading(self, after: int = 1) -> bool:
+    def worth_loading(self, after: float = 1) -> bool:
         """Return whether machine code is to be used where numpy would be done sooner than numba is imported.
 
         It is not for the first questions in a process, which may be the only ones: they count up to `after`.

@@ -40,7 +40,7 @@ OPTIONS = {
 DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}
 NO_LIMIT = 2**31 - 1
 MANY = 2_000  # questions in a process that take HiGHS as much longer as it takes to import numba
-LOADED_IN = 20.0  # seconds that must be left where machine code may have to be compiled first
+LOADED_IN = 20.0  # seconds that must be left for it, since the machine code may have to be compiled first
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
@@ -166,7 +166,8 @@ class Relaxation:
     ) -> Answer | None:
         """Maximise without the solver; None where it is to be asked."""
         if self._tableau is None:
-            if not is_small(self.program) or seconds < LOADED_IN or not maximise_kernel.worth_loading(MANY):
+            after = MANY if seconds > LOADED_IN else math.inf
+            if not is_small(self.program) or not maximise_kernel.worth_loading(after):
                 return None
             self._tableau = Tableau(self.program)
         found = self._tableau.maximise(columns, values, freed, boxes)
