@@ -174,8 +174,8 @@ class Relaxation:
         if found is None:
             return None
         self.solved += 1
-        x, duals = found
-        return Answer("optimal", float(values @ x[columns]), duals, point=lambda: x)
+        value, x, duals = found
+        return Answer("optimal", value, duals, point=lambda: x)
 
     def _pose(
         self, columns: NDArray[np.int32], cost: Floats, freed: Freed | None, boxes: Boxes, cap: float

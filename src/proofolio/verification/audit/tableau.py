@@ -44,8 +44,11 @@ Indices = NDArray[np.int32]
 def maximise_kernel(
     T: Floats, nonbasic: Integers, basic: Integers, place: Integers, v: Floats, low: Floats, high: Floats,
     pointer: Indices, indices: Indices, data: Floats, columns: Indices, values: Floats, y: Floats, most: int,
-) -> tuple[int, int]:  # fmt: skip
-    """Maximise a body from the last tableau; returns `OPTIMAL`, `OPEN` or `LOST`, and how many pivots that took.
+) -> tuple[int, int, float]:  # fmt: skip
+    """Maximise a body from the last tableau; returns `OPTIMAL`, `OPEN` or `LOST`, the pivots it took, and the maximum.
+
+    That is summed over the nonbasic variables, which stand exactly where they should; basic ones have been moved to and
+    fro.
 
     Parameters
     ----------
@@ -81,16 +84,18 @@ def maximise_kernel(
         if e >= 0:
             done = _move(T, nonbasic, basic, place, v, low, high, e, 1.0 if d[e] > 0.0 else -1.0, some)
             if done != OPTIMAL:
-                return done, turn
+                return done, turn, 0.0
         elif not feasible:
-            return OPEN, turn
+            return OPEN, turn, 0.0
         else:
+            value = 0.0
             for q in range(n):
+                value += d[q] * v[nonbasic[q]]
                 if nonbasic[q] >= n:
                     y[nonbasic[q] - n] = d[q]
             good = _holds(v, low, high, pointer, indices, data, columns, values, y, AGREES * size)
-            return OPTIMAL if good else LOST, turn
-    return LOST, most
+            return OPTIMAL if good else LOST, turn, value
+    return LOST, most, 0.0
 
 
 @Kernel
@@ -245,7 +250,7 @@ def _holds(
         for k in range(pointer[i], pointer[i + 1]):
             body += data[k] * v[indices[k]]
             d[indices[k]] -= data[k] * y[i]
-        if not abs(body - v[n + i]) <= AGREES * max(1.0, abs(body)):  # NaN does not hold
+        if not abs(body - v[n + i]) <= TOLERANCE * max(1.0, abs(body)):  # NaN does not hold
             return False
     for j in range(len(v)):
         if v[j] < low[j] - AGREES * max(1.0, abs(low[j])) or v[j] > high[j] + AGREES * max(1.0, abs(high[j])):
@@ -284,26 +289,26 @@ class Tableau:
 
     def maximise(
         self, columns: Indices, values: Floats, freed: Freed | None, boxes: Ends
-    ) -> tuple[Floats, Floats] | None:
+    ) -> tuple[float, Floats, Floats] | None:
         """Maximise a body with one side set free and some columns given other bounds.
 
         Returns
         -------
-        (ndarray, ndarray) or None
-            An optimal point, shape (n,), and the multipliers of the rows, shape (m,), positive where upper sides push;
-            None where the question is one for a solver.
+        (float, ndarray, ndarray) or None
+            The maximum, a point, shape (n,), and the multipliers of the rows, shape (m,), positive where upper sides
+            push; None where the question is one for a solver.
         """
         said = LOST
         while self._left > 0 and said == LOST:
             self._pose(freed, boxes)
             y = np.zeros(self._A.shape[0])
-            said, pivots = maximise_kernel(
+            said, pivots, value = maximise_kernel(
                 *self._state, self._low, self._high, *self._rows, columns, values, y, self._left
             )
             self._left -= pivots
             if said == OPTIMAL:
                 self._left += EACH
-                return self._state[4][: self._n].copy(), y
+                return value, self._state[4][: self._n].copy(), y
             if said == LOST:
                 self._left -= self._n  # a new tableau counts as a pivot for every column, so this comes to an end
                 self._begin()
