@@ -111,7 +111,7 @@ def test_of_numbers_of_all_sizes_what_is_proved_is_right(seed, n, m):
 def test_larger_programs_are_answered_as_by_highs(by_highs):
     rng, statuses = np.random.default_rng(6), []
     for _ in range(10):
-        program = program_of(rng, int(rng.integers(20, 50)), int(rng.integers(10, 25)), density=0.1)
+        program = program_of(rng, int(rng.integers(20, 60)), int(rng.integers(10, 50)), density=0.1)
         asked, highs = Tableau(program), Relaxation(program)
         for _ in range(20):
             question = question_of(rng, program)
@@ -119,7 +119,7 @@ def test_larger_programs_are_answered_as_by_highs(by_highs):
             assert (found is not None) == (answer.status == "optimal")
             assert found is None or found[0] == pytest.approx(answer.value, abs=1e-7)
             statuses.append(answer.status)
-    assert min(statuses.count(status) for status in ("optimal", "infeasible", "unbounded")) >= 10
+    assert min(statuses.count(status) for status in ("optimal", "infeasible", "unbounded")) >= 5
 
 
 @MACHINE
@@ -166,7 +166,7 @@ def test_bounds_that_cross_are_for_the_solver(back_end):
     asked, both, ones = Tableau(model.freeze()), np.array([0, 1], dtype=np.int32), np.ones(2)
     assert asked.maximise(both, ones, None, {})[0] == 12
     assert asked.maximise(both, ones, None, {0: (2.0, 1.0)}) is None
-    assert asked.maximise(both, ones, None, {0: (2.0, 1.0), 1: (3.0, 3.0)}) is None
+    assert asked.maximise(both, 0 * ones, None, {0: (2.0, 1.0), 1: (3.0, 3.0)}) is None
 
 
 def test_a_tableau_that_needs_too_many_pivots_leaves_all_to_the_solver(monkeypatch, back_end):

@@ -32,7 +32,7 @@ LARGEST = 1_000_000  # entries: beyond, the first question alone can take a tent
 TOLERANCE = 1e-9  # of bounds, and of what a body gains; relative where they are large
 AGREES = 1e-8  # the same when the answer is checked: rounding that has grown to this needs a new tableau
 ZERO = 1e-13  # entries that cancelled
-PIVOT = 1e-7  # the least entry that is divided by
+PIVOT = 1e-9  # the least entry that is divided by
 FIRST, EACH = 2, 30  # pivots: for every variable once, and for every question; with more of them HiGHS is faster
 OPTIMAL, OPEN, LOST = 0, 1, 2  # OPEN: infeasible or unbounded; LOST: too many pivots, or too much rounding
 
