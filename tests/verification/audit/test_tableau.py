@@ -1,4 +1,4 @@
-"""The tableau beside a simplex in fractions and beside HiGHS: where it answers it is right, where not HiGHS is asked."""
+"""The tableau beside a simplex in fractions and beside HiGHS: it is right, or HiGHS is asked."""
 
 import math
 from fractions import Fraction
@@ -24,7 +24,7 @@ MACHINE = pytest.mark.skipif(find_spec("numba") is None, reason="without numba n
 
 
 def program_of(rng, n, m, density=0.7, rows=(0, 0), columns=(0, 0)):
-    """Rows of small integers, times powers of ten: upper, lower and equal sides, columns in boxes, half free and free."""
+    """Rows of small integers times powers of ten, each an upper, lower or equal side; some columns are free."""
     lower = np.where(rng.random(n) < 0.2, -math.inf, rng.integers(-3, 1, n))
     upper = np.where(rng.random(n) < 0.2, math.inf, rng.integers(1, 5, n))
     model = Model()
@@ -34,15 +34,22 @@ def program_of(rng, n, m, density=0.7, rows=(0, 0), columns=(0, 0)):
     scaled = A * 10.0 ** rng.integers(*rows, (m, 1), endpoint=True)
     body = apply_matrix(sparse.csr_array(scaled * 10.0 ** rng.integers(*columns, (1, n), endpoint=True)), x)
     for i, (kind, side) in enumerate(zip(rng.random(m), rng.integers(-1, 6, m).astype(float), strict=True)):
-        model.add(f"row[{i}]", body[i] == side if kind < 0.2 else body[i] >= -side if kind < 0.5 else body[i] <= side)
+        model.add(
+            f"row[{i}]",
+            body[i] == side if kind < 0.2 else body[i] >= -side if kind < 0.5 else body[i] <= side,
+        )
     return model.freeze()
 
 
 def question_of(rng, program):
     """A body, a side set free or none, a column held or none."""
-    columns = rng.choice(program.n, rng.integers(1, min(program.n, 4), endpoint=True), replace=False).astype(np.int32)
+    columns = rng.choice(program.n, rng.integers(1, min(program.n, 4), endpoint=True), replace=False).astype(
+        np.int32
+    )
     values = rng.integers(-3, 4, columns.size).astype(float)
-    freed = (int(rng.integers(program.m)), str(rng.choice(["lower", "upper"]))) if rng.random() < 0.5 else None
+    freed = (
+        (int(rng.integers(program.m)), str(rng.choice(["lower", "upper"]))) if rng.random() < 0.5 else None
+    )
     held = {int(rng.integers(program.n)): float(rng.integers(-1, 3))} if rng.random() < 0.5 else {}
     return columns, values, freed, {j: (v, v) for j, v in held.items()}
 
@@ -61,7 +68,9 @@ def truth(program, columns, values, freed, boxes):
     rows = []
     for i in range(program.m):
         at = slice(program.A.indptr[i], program.A.indptr[i + 1])
-        terms = {j: number(a) for j, a in zip(program.A.indices[at].tolist(), program.A.data[at], strict=True)}
+        terms = {
+            j: number(a) for j, a in zip(program.A.indices[at].tolist(), program.A.data[at], strict=True)
+        }
         low, high = number(program.row_lower[i]), number(program.row_upper[i])
         rows.append((terms, None if freed == (i, "lower") else low, None if freed == (i, "upper") else high))
     return optimum(Exact(lower, upper, [False] * program.n, cost, Fraction(0), rows))
@@ -139,6 +148,25 @@ def test_machine_code_does_what_its_source_does(monkeypatch):
                 np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
+def test_rows_that_do_not_hold_take_a_pivot_each(monkeypatch, back_end):
+    pivots = []
+
+    def counting(*given):
+        said = maximise_kernel(*given)
+        pivots.append(said[1])
+        return said
+
+    monkeypatch.setattr(tableau, "maximise_kernel", counting)
+    model = Model()
+    x = model.variable("x", 3, lower=0, upper=10)
+    model.add("two", 2 * x[0] >= 4)
+    model.add("three", 2 * x[0] + x[1] >= 3)
+    model.add("further", x[0] - x[2] <= -1)  # what brings the others about makes this one worse
+    found = Tableau(model.freeze()).maximise(np.array([1], dtype=np.int32), np.ones(1), None, {})
+    assert found[0] == 10
+    assert pivots == [4]  # and one for the body
+
+
 def transport(sources, sinks):
     """Where every vertex is degenerate: each amount can be sent from each source."""
     model = Model()
@@ -163,10 +191,10 @@ def test_bounds_that_cross_are_for_the_solver(back_end):
     model = Model()
     x = model.variable("x", 2, lower=0, upper=9)
     model.add("row", x.sum() <= 12)
-    asked, both, ones = Tableau(model.freeze()), np.array([0, 1], dtype=np.int32), np.ones(2)
-    assert asked.maximise(both, ones, None, {})[0] == 12
-    assert asked.maximise(both, ones, None, {0: (2.0, 1.0)}) is None
-    assert asked.maximise(both, 0 * ones, None, {0: (2.0, 1.0), 1: (3.0, 3.0)}) is None
+    program, both = model.freeze(), np.array([0, 1], dtype=np.int32)
+    assert Tableau(program).maximise(both, np.ones(2), None, {})[0] == 12
+    for values in (np.ones(2), np.zeros(2)):
+        assert Tableau(program).maximise(both, values, None, {0: (2.0, 1.0)}) is None
 
 
 def test_a_tableau_that_needs_too_many_pivots_leaves_all_to_the_solver(monkeypatch, back_end):

@@ -33,7 +33,10 @@ TOLERANCE = 1e-9  # of bounds, and of what a body gains; relative where they are
 AGREES = 1e-8  # the same when the answer is checked: rounding that has grown to this needs a new tableau
 ZERO = 1e-13  # entries that cancelled
 PIVOT = 1e-9  # the least entry that is divided by
-FIRST, EACH = 2, 30  # pivots: for every variable once, and for every question; with more of them HiGHS is faster
+FIRST, EACH = (
+    2,
+    30,
+)  # pivots: for every variable once, and for every question; with more of them HiGHS is faster
 OPTIMAL, OPEN, LOST = 0, 1, 2  # OPEN: infeasible or unbounded; LOST: too many pivots, or too much rounding
 
 Ends = Mapping[int, tuple[float, float]]
@@ -112,9 +115,7 @@ def _stand(T: Floats, nonbasic: Integers, basic: Integers, v: Floats, low: Float
 
 
 @Kernel
-def _gains_of_basic(
-    T: Floats, basic: Integers, v: Floats, low: Floats, high: Floats, d: Floats
-) -> bool:
+def _gains_of_basic(T: Floats, basic: Integers, v: Floats, low: Floats, high: Floats, d: Floats) -> bool:
     """Whether the basic variables stand between their bounds; d says how fast each nonbasic one brings them there."""
     n, inside = len(d), True
     for q in range(n):
@@ -178,7 +179,9 @@ def _move(
                 j = basic[i]
                 end = _blocks(v[j], low[j], high[j], a)
                 if not math.isinf(end):
-                    shortest = min(shortest, (end - v[j] + math.copysign(TOLERANCE * max(1.0, abs(end)), a)) / a)
+                    shortest = min(
+                        shortest, (end - v[j] + math.copysign(TOLERANCE * max(1.0, abs(end)), a)) / a
+                    )
     entering = nonbasic[e]
     end = high[entering] if sign > 0.0 else low[entering]
     step, r = abs(end - v[entering]), -1
@@ -255,8 +258,7 @@ def _holds(
     for j in range(len(v)):
         if v[j] < low[j] - AGREES * max(1.0, abs(low[j])) or v[j] > high[j] + AGREES * max(1.0, abs(high[j])):
             return False
-    for j in range(n):
-        if (d[j] > least and v[j] < high[j]) or (d[j] < -least and v[j] > low[j]):
+        if j < n and ((d[j] > least and v[j] < high[j]) or (d[j] < -least and v[j] > low[j])):
             return False
     return True
 
@@ -275,7 +277,9 @@ class Tableau:
         self._rows = program.A.indptr.astype(np.int32), program.A.indices.astype(np.int32), program.A.data
         self._least = np.concatenate([program.lower, program.row_lower])
         self._most = np.concatenate([program.upper, program.row_upper])
-        self._left = FIRST * self._least.size  # pivots, none once they are used up: then HiGHS is the better choice
+        self._left = (
+            FIRST * self._least.size
+        )  # pivots, none once they are used up: then HiGHS is the better choice
         self._begin()
 
     def _begin(self) -> None:
@@ -308,9 +312,11 @@ class Tableau:
             self._left -= pivots
             if said == OPTIMAL:
                 self._left += EACH
-                return value, self._state[4][: self._n].copy(), y
+                return float(value), self._state[4][: self._n].copy(), y
             if said == LOST:
-                self._left -= self._n  # a new tableau counts as a pivot for every column, so this comes to an end
+                self._left -= (
+                    self._n
+                )  # a new tableau counts as a pivot for every column, so this comes to an end
                 self._begin()
         return None
 
