@@ -33,10 +33,8 @@ TOLERANCE = 1e-9  # of bounds, and of what a body gains; relative where they are
 AGREES = 1e-8  # the same when the answer is checked: rounding that has grown to this needs a new tableau
 ZERO = 1e-13  # entries that cancelled
 PIVOT = 1e-9  # the least entry that is divided by
-FIRST, EACH = (
-    2,
-    30,
-)  # pivots: for every variable once, and for every question; with more of them HiGHS is faster
+FIRST = 2  # pivots for every variable, which the first question may take
+EACH = 30  # pivots for every question: with more of them HiGHS is the faster
 OPTIMAL, OPEN, LOST = 0, 1, 2  # OPEN: infeasible or unbounded; LOST: too many pivots, or too much rounding
 
 Ends = Mapping[int, tuple[float, float]]
@@ -277,9 +275,7 @@ class Tableau:
         self._rows = program.A.indptr.astype(np.int32), program.A.indices.astype(np.int32), program.A.data
         self._least = np.concatenate([program.lower, program.row_lower])
         self._most = np.concatenate([program.upper, program.row_upper])
-        self._left = (
-            FIRST * self._least.size
-        )  # pivots, none once they are used up: then HiGHS is the better choice
+        self._left = FIRST * self._least.size  # pivots; once they are used up, all questions are for HiGHS
         self._begin()
 
     def _begin(self) -> None:
