@@ -272,7 +272,12 @@ class Tableau:
     def __init__(self, program: Program) -> None:
         """Begin with all rows basic, and all columns at the bound that is nearest to zero."""
         self._A, self._n = program.A, program.n
-        self._rows = program.A.indptr.astype(np.int32), program.A.indices.astype(np.int32), program.A.data
+        pointer, indices = self._A.indptr.astype(np.int32), self._A.indices.astype(np.int32)
+        self._rows = (
+            pointer,
+            indices,
+            self._A.data.copy(),
+        )  # numba compiles anew for arrays that are read-only
         self._least = np.concatenate([program.lower, program.row_lower])
         self._most = np.concatenate([program.upper, program.row_upper])
         self._left = FIRST * self._least.size  # pivots; once they are used up, all questions are for HiGHS
@@ -285,7 +290,7 @@ class Tableau:
         x = np.clip(0.0, self._low[:n], self._high[:n])
         nonbasic, basic = np.arange(n), np.arange(n, n + m)
         place = np.concatenate([-1 - nonbasic, np.arange(m)])
-        self._state = self._A.T.toarray(), nonbasic, basic, place, np.concatenate([x, self._A @ x])
+        self._state = self._A.T.toarray(order="C"), nonbasic, basic, place, np.concatenate([x, self._A @ x])
 
     def maximise(
         self, columns: Indices, values: Floats, freed: Freed | None, boxes: Ends
@@ -301,18 +306,16 @@ class Tableau:
         said = LOST
         while self._left > 0 and said == LOST:
             self._pose(freed, boxes)
-            y = np.zeros(self._A.shape[0])
+            body, y = (columns, np.array(values, dtype=float)), np.zeros(self._A.shape[0])
             said, pivots, value = maximise_kernel(
-                *self._state, self._low, self._high, *self._rows, columns, values, y, self._left
+                *self._state, self._low, self._high, *self._rows, *body, y, self._left
             )
             self._left -= pivots
             if said == OPTIMAL:
                 self._left += EACH
                 return float(value), self._state[4][: self._n].copy(), y
             if said == LOST:
-                self._left -= (
-                    self._n
-                )  # a new tableau counts as a pivot for every column, so this comes to an end
+                self._left -= self._n  # a new tableau counts as a pivot for every column: this ends
                 self._begin()
         return None
 
