@@ -272,12 +272,8 @@ class Tableau:
     def __init__(self, program: Program) -> None:
         """Begin with all rows basic, and all columns at the bound that is nearest to zero."""
         self._A, self._n = program.A, program.n
-        pointer, indices = self._A.indptr.astype(np.int32), self._A.indices.astype(np.int32)
-        self._rows = (
-            pointer,
-            indices,
-            self._A.data.copy(),
-        )  # numba compiles anew for arrays that are read-only
+        data = self._A.data.copy()  # numba compiles anew for arrays that are read-only
+        self._rows = self._A.indptr.astype(np.int32), self._A.indices.astype(np.int32), data
         self._least = np.concatenate([program.lower, program.row_lower])
         self._most = np.concatenate([program.upper, program.row_upper])
         self._left = FIRST * self._least.size  # pivots; once they are used up, all questions are for HiGHS
