@@ -74,7 +74,6 @@ def test_many_lines_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
     many = outcome(columns)
     with monkeypatch.context() as patch:
         patch.setattr(mps_reader, "stretch_of", lambda *_: None)
-        patch.setattr(mps_reader, "markers", lambda _: [])
         one = outcome(columns)
     assert many == one
 

@@ -353,8 +353,7 @@ class _Reader:
         count = len(found.rows) - rows
         for kept in (found.rows, found.row_lines, found.row_lower, found.row_upper):
             del kept[rows:]
-        for part in found.entries:
-            del part[entries:]
+        found.entries.cut(entries)
         found.quadratic = {k: v for k, v in found.quadratic.items() if k < rows}
         found.indicators = {k: v for k, v in found.indicators.items() if k < rows}
         self.unnamed = [k for k in self.unnamed if k < rows]
@@ -394,10 +393,9 @@ class _Reader:
         found.row_lower.append(low)
         found.row_upper.append(high)
         columns, values = _merged(body.columns, body.values)
-        rows_, columns_, values_ = found.entries
-        rows_ += [row] * len(columns)
-        columns_ += columns
-        values_ += values
+        found.entries.rows.extend([row] * len(columns))
+        found.entries.columns.extend(columns)
+        found.entries.values.extend(values)
         if body.bracket:
             found.quadratic[row] = _both_orders(body.squares)
         return self.line(self.at - 1)

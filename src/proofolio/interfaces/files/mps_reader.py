@@ -48,12 +48,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import compress
 from math import inf
+
+import numpy as np
 
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
-from proofolio.interfaces.files.mps_columns import MARKER, Stretch, indented, markers, stretch_of
+from proofolio.interfaces.files.mps_columns import MARKER, indented, stretch_of
 from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_mps"]
@@ -103,16 +104,15 @@ def read_mps(text: str, file: str) -> Contents:
     UnsupportedProgram
         For sections a Program has no place for.
     """
-    lines = text.split("\n")
     free = _Reader(file, fixed=False)
     try:
-        return free.read(lines)
+        return free.read(text)
     except BadData:
-        if not _fits_columns(lines):
+        if not _fits_columns(text.split("\n")):
             raise
         fixed = _Reader(file, fixed=True)
         try:
-            return fixed.read(lines)
+            return fixed.read(text)
         except BadData:
             if fixed.reached > free.reached:  # the file is fixed MPS, and this is what is wrong with it
                 raise
@@ -140,14 +140,13 @@ class _Reader:
         self.reached = 0  # the line that is read
         self.begun: dict[str, int] = {}  # sections and their lines
         self.kinds: list[str] = []  # of each row: L, G or E
-        self.row_place: dict[str, int] = {}  # -1 for N rows
+        self.row_place: dict[str, int] = {}  # -1, -2, ... for N rows
         self.free_rows: dict[str, int] = {}  # N rows and their lines
         self.objective: str | None = None
         self.cuts: set[int] = set()
         self.column_place: dict[str, int] = {}
-        self.costs: dict[str, dict[int, float]] = {}  # N row -> column -> value
         self.open_marker = False
-        self.seen: set[int | str] = set()  # rows of the last column
+        self.seen: set[int] = set()  # rows of the last column
         self.marked: set[int] = set()
         self.rhs: dict[int, float] = {}
         self.constants: dict[str, float] = {}
@@ -182,13 +181,14 @@ class _Reader:
         }
 
     # ---------------------------------------------------------------- lines
-    def read(self, lines: Sequence[str]) -> Contents:
+    def read(self, text: str) -> Contents:
         handle: _Handler = self._stray
-        fixed, taken = self.fixed, 0
-        for number, line in enumerate(lines, 1):
-            if number <= taken:
-                continue
-            self.reached = number
+        fixed, number, at = self.fixed, 0, 0
+        while at < len(text):
+            stop = text.find("\n", at)
+            line = text[at:stop] if stop >= 0 else text[at:]
+            at = stop + 1 if stop >= 0 else len(text)
+            self.reached = number = number + 1
             if line.startswith("*"):
                 self._comment(line, number)
                 continue
@@ -209,7 +209,10 @@ class _Reader:
                     self._begin(head, words[1:], line, number)
                     handle = self.handlers[head]
                     if head == "COLUMNS" and not fixed:
-                        self.reached = taken = number + self._columns(indented(lines, number))
+                        lines = indented(text, at)
+                        if self._taken(lines):
+                            at += len(lines)
+                            self.reached = number = number + lines.count("\n")
                     continue
             handle(_columns_of(line, self.section) if fixed else words, number)
         for needed in ("ROWS", "COLUMNS", "ENDATA"):
@@ -239,7 +242,7 @@ class _Reader:
                 raise self.found.error(number, f"row {words[0]!r} has two sections QCMATRIX")
             self.found.quadratic[self.curved_row] = []
             self.whole = {}
-        elif head == "QSECTION" and words and self.row_place.get(words[0]) != -1:
+        elif head == "QSECTION" and words and words[0] not in self.free_rows:
             raise self.found.error(
                 number,
                 f"section QSECTION is read for the objective only, not for {words[0]!r} (readers differ by a "
@@ -332,8 +335,8 @@ class _Reader:
         if kind == "N":
             if self.section != "ROWS":
                 raise self._unfit(words, line, "L, G or E and a name")
-            self.row_place[name] = -1
             self.free_rows[name] = line
+            self.row_place[name] = -len(self.free_rows)
             return
         if self.section == "USERCUTS":
             self.cuts.add(len(self.kinds))
@@ -342,43 +345,23 @@ class _Reader:
         self.found.rows.append(name)
         self.found.row_lines.append(line)
 
-    def _columns(self, lines: Sequence[str]) -> int:
-        """Take as many lines as can be taken many at a time, and return how many; a line each for what is left."""
-        first = self.begun["COLUMNS"] + 1
-        start = 0
-        for stop in (*markers(lines), len(lines)):
-            if stop > start:
-                stretch = stretch_of(lines[start:stop], self.column_place, self.row_place, self.number.all)
-                if stretch is None:
-                    return start
-                self._take(stretch)
-            if stop < len(lines):
-                self.reached = first + stop
-                self._marker(lines[stop].split(), first + stop)
-            start = stop + 1
-        return len(lines)
-
-    def _take(self, stretch: Stretch) -> None:
-        found, place = self.found, self.column_place
-        begin = found.add_columns(stretch.columns, integer=self.open_marker)
-        place.update(zip(stretch.columns, range(begin, begin + len(stretch.columns)), strict=True))
-        if self.open_marker:
-            self.marked.update(range(begin, begin + len(stretch.columns)))
-        numbers, places, values = [place[name] for name in stretch.names], stretch.places, stretch.values
-        if -1 in places:
-            for at, column, value, row in zip(places, numbers, values, stretch.rows, strict=True):
-                if at < 0:
-                    self.costs.setdefault(row, {})[column] = value
-            kept = [at >= 0 for at in places]
-            numbers, values = list(compress(numbers, kept)), list(compress(values, kept))
-            places = list(compress(places, kept))
-        rows, columns, entries = found.entries
-        rows += places
-        columns += numbers
-        entries += values
-        last = stretch.names.index(stretch.columns[-1])
-        ends = zip(stretch.places[last:], stretch.rows[last:], strict=True)
-        self.seen = {at if at >= 0 else row for at, row in ends}
+    def _taken(self, lines: str) -> bool:
+        """Take all lines of COLUMNS at once, if nothing about them must be said."""
+        stretch = stretch_of(lines, self.row_place, self.open_marker, self.number)
+        if stretch is None:
+            return False
+        place = dict(zip(stretch.names, range(len(stretch.names)), strict=True))
+        if len(place) < len(stretch.names):
+            return False
+        found = self.found
+        found.add_columns(stretch.names, stretch.integer.tolist())
+        found.entries.take(stretch.rows, stretch.columns, stretch.values)
+        self.column_place = place
+        self.marked.update(np.flatnonzero(stretch.integer).tolist())
+        self.open_marker = stretch.open_marker
+        last = stretch.columns.size - int(np.argmax(stretch.columns[::-1] != len(place) - 1))
+        self.seen = {*stretch.rows[last:].tolist()}
+        return True
 
     def _column(self, words: list[str], line: int) -> None:
         count = len(words)
@@ -399,23 +382,16 @@ class _Reader:
             raise found.error(
                 line, f"column {name!r} goes on after another column: its lines must stand together"
             )
-        rows, columns, values = found.entries
         for k in range(1, count, 2):
             row_name = words[k]
             row = self.row_place.get(row_name)
             if row is None:
                 raise found.error(line, f"{row_name!r} is not a row of ROWS")
             value = self._number(words[k + 1], line)
-            key: int | str = row if row >= 0 else row_name
-            if key in self.seen:
+            if row in self.seen:
                 raise found.error(line, f"column {name!r} has two numbers in row {row_name!r}")
-            self.seen.add(key)
-            if row >= 0:
-                rows.append(row)
-                columns.append(column)
-                values.append(value)
-            else:
-                self.costs.setdefault(row_name, {})[column] = value
+            self.seen.add(row)
+            found.entries.add(row, column, value)
 
     def _marker(self, words: list[str], line: int) -> None:
         opens = {"'INTORG'": True, "'INTEND'": False}.get(words[2].upper())
@@ -586,8 +562,13 @@ class _Reader:
         objective = next(iter(self.free_rows), None) if self.objective is None else self.objective
         if self.objective is not None and self.objective not in self.free_rows:
             raise found.error(self.begun["OBJNAME"], f"{self.objective!r} is not a row of kind N")
-        for column, value in self.costs.get(objective or "", {}).items():
-            found.cost[column] = value
+        row, column, value = found.entries.arrays()
+        cost = np.zeros(len(found.columns))
+        if objective is not None:
+            chosen = row == self.row_place[objective]
+            cost[column[chosen]] = value[chosen]
+        found.cost = cost.tolist()
+        found.entries.keep(row >= 0)
         if objective is not None and objective in self.constants:
             found.constant = 0.0 - self.constants[objective]
         self._sides_of_rows()
@@ -654,8 +635,9 @@ class _Reader:
         found.row_lines = [found.row_lines[row] for row in kept]
         found.row_lower = [found.row_lower[row] for row in kept]
         found.row_upper = [found.row_upper[row] for row in kept]
-        triples = [(place[i], j, v) for i, j, v in zip(*found.entries, strict=True) if i in place]
-        found.entries = ([i for i, _, _ in triples], [j for _, j, _ in triples], [v for *_, v in triples])
+        inside = np.array([row not in cuts for row in range(len(self.kinds))])
+        found.entries.keep(inside[found.entries.arrays()[0]])
+        found.entries.renumber(np.cumsum(inside) - 1)
         found.quadratic = {place[row]: terms for row, terms in found.quadratic.items()}
         found.indicators = {place[row]: switch for row, switch in found.indicators.items()}
 
