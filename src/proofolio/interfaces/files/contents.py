@@ -249,7 +249,7 @@ class Contents:
             lower=np.array(self.lower, dtype=float),
             upper=np.array(self.upper, dtype=float),
             integer=np.array(self.integer, dtype=bool),
-            variables=variable_blocks([names.variables.get(c, c) for c in self.columns]),
+            variables=variable_blocks(names.of_variables(self.columns)),
             rows=row_blocks(blocks(linear)),
             quadratic=QuadraticRows(
                 matrix[curved],

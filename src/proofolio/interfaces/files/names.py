@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from math import prod
+from operator import methodcaller
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from proofolio.arrays import Integers
 from proofolio.errors import BadData
 from proofolio.program.program import Block, RowBlock, index_texts
 from proofolio.whole_files import write_whole
@@ -125,11 +128,17 @@ class NameMap:
                 f"{path} is not a map of names ({why}): delete it or write the model again"
             ) from None
 
+    def of_variables(self, names: list[str]) -> list[str]:
+        """Return the names of columns in the model."""
+        return [self.variables.get(name, name) for name in names] if self.variables else names
+
     def __bool__(self) -> bool:
         return bool(self.variables or self.rows or self.sets)
 
     def check(self, path: Path, variables: Sequence[str], rows: Sequence[str], sets: Sequence[str]) -> None:
         """Raise `BadData` when the map names what the file does not have."""
+        if not self:
+            return
         stray = sorted(
             ({*self.variables} - {*variables}) | ({*self.rows} - {*rows}) | ({*self.sets} - {*sets})
         )
@@ -138,35 +147,81 @@ class NameMap:
 
 
 class _Run(NamedTuple):
-    """Neighbours of one array, with what stands between their brackets; or a single name, with None."""
+    """Neighbours of one array, or a name that is of none.
+
+    Attributes
+    ----------
+    base : str
+        Name of the array, or the name itself.
+    start, size : int
+        Which of the names they are.
+    shape : tuple, optional
+        Of an array that they are all of, in row-major order.
+    indices : list of str
+        Otherwise what stands between the brackets of each; none for a name that is of no array.
+    """
 
     base: str
-    indices: list[str] | None
     start: int
-
-    def is_whole(self, shape: tuple[int, ...]) -> bool:
-        """Whether the indices are all of an array of this shape, in row-major order."""
-        indices = self.indices or []
-        return len(indices) == prod(shape) and indices == list(index_texts(shape))
+    size: int
+    shape: tuple[int, ...] | None
+    indices: list[str]
 
 
 def _runs(names: Sequence[str]) -> list[_Run]:
     """Cut names into runs of one array, as far as they stand together."""
     runs: list[_Run] = []
-    base, axes = "", -1
-    for k, name in enumerate(names):
-        found = _INDEXED.fullmatch(name)
+    k = 0
+    while k < len(names):
+        found = _INDEXED.fullmatch(names[k]) if names[k].endswith("]") else None
         if found is None:
-            runs.append(_Run(name, None, k))
+            runs.append(_Run(names[k], k, 1, None, []))
+            k += 1
+            continue
+        begins = methodcaller("startswith", f"{found[1]}[")
+        size = len([*takewhile(begins, islice(names, k, None))])
+        whole = _whole(found[1], names[k : k + size])
+        runs += _cut(names, k, k + size) if whole is None else [_Run(found[1], k, size, whole, [])]
+        k += size
+    return runs
+
+
+def _whole(base: str, names: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the shape of the array that names are all of, in row-major order."""
+    last = _INDEXED.fullmatch(names[-1])
+    if last is None or last[1] != base:
+        return None
+    shape = tuple(int(index) + 1 for index in last[2].split(","))
+    if prod(shape) != len(names):
+        return None
+    *outer, inner = shape
+    ends = [f"{index}]" for index in range(inner)]
+    starts = (f"{base}[{index}," for index in index_texts(tuple(outer))) if outer else [f"{base}["]
+    # element names of an array, without making each of them
+    expected = "\n".join(start + f"\n{start}".join(ends) for start in starts)
+    return shape if "\n" not in base and "\n".join(names) == expected else None
+
+
+def _cut(names: Sequence[str], start: int, stop: int) -> list[_Run]:
+    """Cut names into runs, a name at a time."""
+    runs: list[_Run] = []
+    base, axes = "", -1
+    for k in range(start, stop):
+        found = _INDEXED.fullmatch(names[k])
+        if found is None:
+            runs.append(_Run(names[k], k, 1, None, []))
             axes = -1
             continue
         array, index = found.groups()
         if array != base or index.count(",") != axes:
             base, axes = array, index.count(",")
-            indices: list[str] = []
-            runs.append(_Run(base, indices, k))
-        indices.append(index)
-    return runs
+            runs.append(_Run(base, k, 0, None, []))
+        runs[-1].indices.append(index)
+    closed = (run._replace(size=max(len(run.indices), 1)) for run in runs)
+    return [
+        run._replace(shape=_whole(run.base, names[run.start : run.start + run.size]) if run.indices else None)
+        for run in closed
+    ]
 
 
 def _unique(runs: Iterable[_Run]) -> Counter[str]:
@@ -179,14 +234,10 @@ def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
     seen = _unique(runs)
     blocks: list[Block] = []
     for run in runs:
-        if run.indices is None:
-            blocks.append(Block(run.base, (), run.start))
-            continue
-        shape = tuple(int(last) + 1 for last in run.indices[-1].split(","))
-        if seen[run.base] == 1 and run.is_whole(shape):
-            blocks.append(Block(run.base, shape, run.start))
+        if run.shape is not None and seen[run.base] == 1:
+            blocks.append(Block(run.base, run.shape, run.start))
         else:
-            blocks += [Block(names[k], (), k) for k in range(run.start, run.start + len(run.indices))]
+            blocks += [Block(names[k], (), k) for k in range(run.start, run.start + run.size)]
     return tuple(blocks)
 
 
@@ -196,15 +247,24 @@ def row_blocks(names: Sequence[str]) -> tuple[RowBlock, ...]:
     seen = _unique(runs)
     blocks: list[RowBlock] = []
     for run in runs:
-        if run.indices is not None and seen[run.base] == 1:
-            numbers = np.array([list(map(int, index.split(","))) for index in run.indices], dtype=np.intp)
-            shape = tuple(int(last) + 1 for last in numbers.max(axis=0))
-            if prod(shape) < 2**62:
-                positions = np.ravel_multi_index(tuple(numbers.T), shape)
-                if np.all(np.diff(positions) > 0):
-                    blocks.append(RowBlock(run.base, shape, run.start, positions.astype(np.intp)))
-                    continue
-        count = 1 if run.indices is None else len(run.indices)
+        place = _positions(run) if seen[run.base] == 1 else None
+        if place is not None:
+            blocks.append(RowBlock(run.base, place[0], run.start, place[1]))
+            continue
         one = np.zeros(1, dtype=np.intp)
-        blocks += [RowBlock(names[k], (), k, one) for k in range(run.start, run.start + count)]
+        blocks += [RowBlock(names[k], (), k, one) for k in range(run.start, run.start + run.size)]
     return tuple(blocks)
+
+
+def _positions(run: _Run) -> tuple[tuple[int, ...], Integers] | None:
+    """Return the shape of an array and where in it the names of a run stand, if in order."""
+    if run.shape is not None:
+        return run.shape, np.arange(run.size, dtype=np.intp)
+    if not run.indices:
+        return None
+    numbers = np.array([list(map(int, index.split(","))) for index in run.indices], dtype=np.intp)
+    shape = tuple(int(last) + 1 for last in numbers.max(axis=0))
+    if prod(shape) >= 2**62:
+        return None
+    positions = np.ravel_multi_index(tuple(numbers.T), shape).astype(np.intp)
+    return (shape, positions) if np.all(np.diff(positions) > 0) else None
