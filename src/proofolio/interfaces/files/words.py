@@ -101,7 +101,9 @@ class Words:
         bytes_ = self.raw.view()
         eight: NDArray[np.uint64] = np.ndarray(bytes_.size - CHUNK + 1, "<u8", bytes_.data, strides=(1,))
         count = -(-int(np.max(size, initial=1)) // CHUNK)
-        return [eight[self.begin + CHUNK * k] & _KEPT[np.clip(size - CHUNK * k, 0, CHUNK)] for k in range(count)]
+        return [
+            eight[self.begin + CHUNK * k] & _KEPT[np.clip(size - CHUNK * k, 0, CHUNK)] for k in range(count)
+        ]
 
     def _chunk(self, k: int) -> NDArray[np.uint64]:
         return self.chunks[k] if k < len(self.chunks) else np.zeros(len(self), dtype=np.uint64)
@@ -173,7 +175,11 @@ class Words:
 
     def _of_one_length(self, length: int, read: Callable[[str], float]) -> Floats:
         count = len(self)
-        value, digits, places = np.zeros(count), np.zeros(count, dtype=np.int8), np.zeros(count, dtype=np.int8)
+        value, digits, places = (
+            np.zeros(count),
+            np.zeros(count, dtype=np.int8),
+            np.zeros(count, dtype=np.int8),
+        )
         dots = np.zeros(count, dtype=np.int8)
         plain = np.ones(count, dtype=bool)
         first = self.first
@@ -193,4 +199,3 @@ class Words:
         others = np.flatnonzero(~plain)
         value[others] = [read(word) for word in self[others].texts()]
         return value
-
