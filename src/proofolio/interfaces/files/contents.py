@@ -33,7 +33,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, split_forms
 
-__all__ = ["INFINITE", "Contents", "Entries", "FileNumbers", "Terms"]
+__all__ = ["INFINITE", "Contents", "Entries", "FileNumbers", "Terms", "has_twice"]
 
 
 INFINITE = 1e20  # HiGHS, SCIP, GLPK, CPLEX and Gurobi all take this and more as no bound
@@ -127,6 +127,12 @@ class Entries(NamedTuple):
         rows, columns, values = self.arrays()
         self.cut(0)
         self.take(place[rows], columns, values)
+
+
+def has_twice(rows: Integers, columns: Integers, shape: tuple[int, int]) -> bool:
+    """Whether two coefficients have one place."""
+    entries = sparse.csr_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=shape)
+    return bool(entries.nnz < rows.size)
 
 
 @dataclass

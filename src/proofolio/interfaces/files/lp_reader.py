@@ -48,13 +48,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from functools import cache, cached_property
 from math import inf
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from proofolio.arrays import Integers, Mask
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.interfaces.files.contents import INFINITE, Contents, FileNumbers, Terms, has_twice
+from proofolio.interfaces.files.lp_sums import rows_of, sum_of
 from proofolio.interfaces.files.names import fresh_name
+from proofolio.interfaces.files.words import Words
 from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_lp"]
@@ -96,6 +103,12 @@ _WORDS = re.compile(
 )
 _LP_SOLVE = re.compile(r"(?i)(?<!\S)(?:max|min)(?:imi[sz]e)?\s*:.*;", re.DOTALL)
 _OPPOSITE = {"<": ">", ">": "<", "=": "="}
+_PLAIN_NUMBER = re.compile(_NUM)
+_BRACKETED = re.compile(r"\[[^\s\[\]^*]*\]")
+_IN_NO_NAME = re.compile(r"[+\-*^/:;<>=\[\]\\]")
+_NO_LABEL = re.compile("[:<>=]")
+_LETTERS = 3  # of words that begin sections
+_BEGINNINGS = ("max", "min", "sub", "suc", "s.t", "laz", "use", "gen", "pwl", "sce", "bou", "int", "bin", "sem", "sos", "end")  # fmt: skip
 _NO_NAMES = frozenset({"inf", "infinity", "nan", "free"})
 
 
@@ -126,7 +139,7 @@ class _Reader:
         named = _PROBLEM.search(text)
         self.found.name = named[1] if named else ""
         self.text = re.sub(r"\\[^\n]*", "", text)  # the line ends stay, so lines keep their numbers
-        self.starts = [0, *(m.end() for m in re.finditer(r"\n", self.text))]
+        self.words = Words.of(self.text)
         self.at = 0
         self.end = 0  # of the section
         self.number = FileNumbers()
@@ -135,6 +148,11 @@ class _Reader:
         self.unnamed: list[int] = []  # rows to be named when all names are known
         self.binary: dict[int, int] = {}
         self.listed: dict[str, int] = {}
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where lines begin."""
+        return [0, *(m.end() for m in re.finditer(r"\n", self.text))]
 
     # ---------------------------------------------------------------- errors
     def line(self, at: int | None = None) -> int:
@@ -157,7 +175,7 @@ class _Reader:
     # -------------------------------------------------------------- sections
     def read(self) -> Contents:
         text, found = self.text, self.found
-        heads = list(_WORDS.finditer(text))
+        heads = self._heads()
         if not any(head.lastgroup == "objective" for head in heads):
             other = " (it may be lp_solve's format, which is another one)" if _LP_SOLVE.search(text) else ""
             raise BadData(f"{found.file} is not an .lp file: it has no line Minimize or Maximize{other}")
@@ -194,6 +212,27 @@ class _Reader:
         self._finish()
         return found
 
+    def _heads(self) -> list[re.Match[str]]:
+        """Return the words that begin sections."""
+        if self.words is None:
+            return list(_WORDS.finditer(self.text))
+        begins = self.words.begin
+        three = [self.words.raw[begins + k].astype(np.intp) for k in range(_LETTERS)]
+        likely = begins[_may_begin_section()[_letters(*three)]] - 1
+        return [head for head in (_WORDS.match(self.text, at) for at in likely.tolist()) if head is not None]
+
+    def _section(self) -> Words | None:
+        """Return the words up to the end of the section."""
+        if self.words is None:
+            return None
+        first, last = np.searchsorted(self.words.begin, [self.at + 1, self.end + 1]).tolist()
+        return self.words[first:last]
+
+    def _plain_number(self, word: str) -> float:
+        if not _PLAIN_NUMBER.fullmatch(word):
+            raise ValueError
+        return self.number(word)
+
     def _more(self) -> bool:
         self.at = _BLANK.match(self.text, self.at, self.end).end()  # type: ignore[union-attr]
         return self.at < self.end
@@ -210,7 +249,7 @@ class _Reader:
         if column is None:
             if name.lower() in _NO_NAMES:
                 raise self.error(f"{name!r} cannot stand here, and cannot be a name", at)
-            if name[-1] == "," or name.count("(") != name.count(")") or name.count("{") != name.count("}"):
+            if not _is_closed(name):
                 raise self.error(
                     f"{name!r} is not a name: its brackets do not match, or a comma ends it (sums in brackets and "
                     "lists with commas are not of this format)",
@@ -327,6 +366,8 @@ class _Reader:
         found = self.found
         if self.text[self.at : self.end].split()[:1] == ["multi-objectives"]:
             raise found.unsupported(line, "there are several objectives, which a Program has no place for")
+        if self._sum_taken():
+            return
         self._take(_LABEL)
         sum_ = self._expression(objective=True)
         if self._more():
@@ -337,7 +378,61 @@ class _Reader:
         # [ a x^2 + b x*y ] / 2 = x'Px / 2 with P_xx = a and P_xy = P_yx = b / 2
         found.curved = _both_orders(sum_.squares)
 
+    def _sum_taken(self) -> bool:
+        """Take the objective at once, if nothing about it must be said."""
+        found, words = self.found, self._section()
+        try:
+            sum_ = None if words is None else sum_of(words, self._plain_number)
+        except ValueError:
+            return False
+        columns = None if sum_ is None else _Columns.of(sum_.names, self.place)
+        if sum_ is None or columns is None or columns.at.size > columns.count:
+            return False
+        self._add(columns)
+        cost = np.zeros(len(found.columns))
+        cost[columns.at] = sum_.values
+        found.cost = cost.tolist()
+        found.constant = exact_sum(sum_.constants)
+        return True
+
+    def _rows_taken(self) -> bool:
+        """Take all rows of a section at once, if nothing about them must be said."""
+        found, words = self.found, self._section()
+        try:
+            rows = None if words is None else rows_of(words, self._plain_number)
+        except ValueError:
+            return False
+        columns = None if rows is None else _Columns.of(rows.terms.names, self.place)
+        if rows is None or columns is None or has_twice(rows.row, columns.at, (len(rows.labels), columns.end)):
+            return False
+        sides = np.where(np.abs(rows.sides) < INFINITE, rows.sides, np.copysign(inf, rows.sides))
+        low, high = np.where(rows.more, sides, -inf), np.where(rows.less, sides, inf)
+        labels = [label[:-1] for label in rows.labels.texts()]
+        if np.any(low == inf) or np.any(high == -inf) or not self._are_labels(labels):
+            return False
+        self._add(columns)
+        breaks = np.flatnonzero(rows.labels.raw == ord("\n"))
+        lines = np.searchsorted(breaks, rows.labels.begin).tolist()
+        self.labels.update(zip(labels, lines, strict=True))
+        found.entries.take(len(found.rows) + rows.row, columns.at, rows.terms.values)
+        found.rows += labels
+        found.row_lines += lines
+        found.row_lower += low.tolist()
+        found.row_upper += high.tolist()
+        return True
+
+    def _add(self, columns: _Columns) -> None:
+        self.place.update(zip(columns.new, range(len(self.place), columns.end), strict=True))
+        self.found.add_columns(columns.new, [False] * len(columns.new))
+
+    def _are_labels(self, labels: Sequence[str]) -> bool:
+        """Whether words can be names of rows, and are none yet."""
+        fresh = len({*labels}) == len(labels) and self.labels.keys().isdisjoint(labels)
+        return fresh and not _NO_LABEL.search("".join(labels)) and not any(map(_WORDS.fullmatch, labels))
+
     def _rows(self, word: str, line: int) -> None:
+        if self._rows_taken():
+            return
         last = 0  # line of the right side of the row before
         while self._more():
             last = self._row(last)
@@ -591,6 +686,62 @@ class _Reader:
             found.lower[column], found.upper[column] = max(low, 0.0), min(high, 1.0)
         for name, line in self.listed.items():
             found.warn(line, f"column {name!r} stands in no objective, row or bound: is its name misspelled?")
+
+
+class _Columns(NamedTuple):
+    """Columns of many terms: the place of each, the names that are new, and how many columns there are with them."""
+
+    at: Integers
+    count: int  # of different ones
+    new: list[str]
+    end: int
+
+    @classmethod
+    def of(cls, words: Words, known: Mapping[str, int]) -> _Columns | None:
+        """Return the columns; None where a new one may have no name that the format allows."""
+        found = words.distinct()
+        if found is None:
+            return None
+        first, which = found
+        names = words[first].texts()
+        new = [name for name in names if name not in known]
+        if not _are_names(new):
+            return None
+        place = dict(zip(new, range(len(known), len(known) + len(new)), strict=True))
+        places = np.array([place[name] if name in place else known[name] for name in names], dtype=np.intp)
+        return cls(places[which], len(names), new, len(known) + len(new))
+
+
+def _are_names(words: Sequence[str]) -> bool:
+    """Whether words that begin like names are names."""
+    together = " ".join(words)
+    if not _NO_NAMES.isdisjoint(map(str.lower, words)) or _IN_NO_NAME.search(_BRACKETED.sub("", together)):
+        return False
+    return "," not in together and "(" not in together and "{" not in together or all(map(_is_closed, words))
+
+
+def _is_closed(name: str) -> bool:
+    return (
+        name[-1] != "," and name.count("(") == name.count(")") and name.count("{") == name.count("}")
+    )
+
+
+def _letters(*letters: Any) -> Any:
+    """Return a number of three letters, the same for small and large ones."""
+    number = letters[0] & 31
+    for letter in letters[1:]:
+        number = number * 32 + (letter & 31)
+    return number
+
+
+@cache
+def _may_begin_section() -> Mask:
+    """Return by the number of its three letters whether a word may begin a section."""
+    found = np.zeros(32**_LETTERS, dtype=bool)
+    # after St can come anything
+    words = [*_BEGINNINGS, *(f"st{chr(k)}" for k in range(32))]
+    found[[_letters(*map(ord, word)) for word in words]] = True
+    return found
 
 
 def _direction(relation: re.Match[str]) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from proofolio.arrays import Floats, Integers, Mask
+from proofolio.interfaces.files.contents import has_twice
 from proofolio.interfaces.files.words import Words
 
 __all__ = ["MARKER", "Stretch", "indented", "stretch_of"]
@@ -106,7 +106,7 @@ def stretch_of(
     line = np.insert(np.arange(first.size), long + 1, long) if long.size else slice(None)
     at = words[pair].places(rows)
     columns = column_of_line[line]
-    if np.any(at < 0) or _has_twice(at, columns, (len(rows), int(columns[-1]) + 1)):
+    if np.any(at < 0) or has_twice(at, columns, (len(rows), int(columns[-1]) + 1)):
         return None
     try:
         values = words[pair + 1].numbers(read)
@@ -126,8 +126,3 @@ def _opened(markers: list[str], before: bool) -> list[bool] | None:
             return None
         opened.append(opens)
     return opened
-
-
-def _has_twice(rows: Integers, columns: Integers, shape: tuple[int, int]) -> bool:
-    entries = sparse.csr_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=shape)
-    return bool(entries.nnz < rows.size)
