@@ -152,6 +152,8 @@ class _Reader:
     @cached_property
     def starts(self) -> list[int]:
         """Where lines begin."""
+        if self.words is not None:
+            return self.words.lines()
         return [0, *(m.end() for m in re.finditer(r"\n", self.text))]
 
     # ---------------------------------------------------------------- errors
@@ -403,7 +405,11 @@ class _Reader:
         except ValueError:
             return False
         columns = None if rows is None else _Columns.of(rows.terms.names, self.place)
-        if rows is None or columns is None or has_twice(rows.row, columns.at, (len(rows.labels), columns.end)):
+        if (
+            rows is None
+            or columns is None
+            or has_twice(rows.row, columns.at, (len(rows.labels), columns.end))
+        ):
             return False
         sides = np.where(np.abs(rows.sides) < INFINITE, rows.sides, np.copysign(inf, rows.sides))
         low, high = np.where(rows.more, sides, -inf), np.where(rows.less, sides, inf)
@@ -411,8 +417,7 @@ class _Reader:
         if np.any(low == inf) or np.any(high == -inf) or not self._are_labels(labels):
             return False
         self._add(columns)
-        breaks = np.flatnonzero(rows.labels.raw == ord("\n"))
-        lines = np.searchsorted(breaks, rows.labels.begin).tolist()
+        lines = np.searchsorted(self.starts, rows.labels.begin).tolist()
         self.labels.update(zip(labels, lines, strict=True))
         found.entries.take(len(found.rows) + rows.row, columns.at, rows.terms.values)
         found.rows += labels
@@ -721,9 +726,7 @@ def _are_names(words: Sequence[str]) -> bool:
 
 
 def _is_closed(name: str) -> bool:
-    return (
-        name[-1] != "," and name.count("(") == name.count(")") and name.count("{") == name.count("}")
-    )
+    return name[-1] != "," and name.count("(") == name.count(")") and name.count("{") == name.count("}")
 
 
 def _letters(*letters: Any) -> Any:

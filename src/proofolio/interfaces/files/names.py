@@ -130,18 +130,19 @@ class NameMap:
 
     def of_variables(self, names: list[str]) -> list[str]:
         """Return the names of columns in the model."""
-        return [self.variables.get(name, name) for name in names] if self.variables else names
+        if not self.variables:
+            return names
+        if [*self.variables] == names:  # a map that was written with the file
+            return [*self.variables.values()]
+        return [self.variables.get(name, name) for name in names]
 
     def __bool__(self) -> bool:
         return bool(self.variables or self.rows or self.sets)
 
     def check(self, path: Path, variables: Sequence[str], rows: Sequence[str], sets: Sequence[str]) -> None:
         """Raise `BadData` when the map names what the file does not have."""
-        if not self:
-            return
-        stray = sorted(
-            ({*self.variables} - {*variables}) | ({*self.rows} - {*rows}) | ({*self.sets} - {*sets})
-        )
+        pairs = ((self.variables, variables), (self.rows, rows), (self.sets, sets))
+        stray = sorted(name for given, known in pairs if given for name in given.keys() - {*known})
         if stray:
             raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it")
 

@@ -84,6 +84,11 @@ class Words:
         text = self.text
         return [text[a:b] for a, b in zip((self.begin - 1).tolist(), (self.end - 1).tolist(), strict=True)]
 
+    def lines(self) -> list[int]:
+        """Return where each line of the text begins, in the text."""
+        found: list[int] = np.flatnonzero(self.raw[: len(self.text) + 1] == _NEWLINE).tolist()
+        return found
+
     def per_line(self) -> Integers:
         """Return how many words stand on each line of the text."""
         unfinished = int(not self.text.endswith("\n"))
