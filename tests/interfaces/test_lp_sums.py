@@ -1,4 +1,4 @@
-"""Objectives and rows of LP files taken at once say what they say a term at a time, and so does what is wrong with them."""
+"""Objectives and rows of LP files taken at once say what they say a term at a time; so do errors."""
 
 import random
 import warnings
@@ -29,8 +29,9 @@ Generals
 End
 """
 WORDS = ["+", "-", "2", "x", "+2x", "2x", "2 x", "c1:", "c9:", ":", "<=", ">=", "= 3", "=>", "5", "-5", "- 5", "- -5",
-    "inf", "free", "end", "st", "[ x ^ 2 ]", "[", "]", "^", "*", "2 * x", "x y", "a:b:", "x[1]", "x[1", "a,", "(a", "f(a",
-    "1e400", "1d5", "1_0", "nan", "\\ said", "\n", "<= 4\n x", "x = 1 -> x", "0", "-x", "+-x", "-<", "1e-400", "é",
+    "inf", "free", "end", "st", "[ x ^ 2 ]", "[", "]", "^", "*", "2 * x", "x y",
+    "a:b:", "x[1]", "x[1", "a,", "(a", "f(a", "a)",
+    "b}", "1e400", "1d5", "1_0", "nan", "\\ said", "\n", "<= 4\n x", "x = 1 -> x", "0", "-x", "+-x", "-<", "1e-400", "é",
     "-> ", "==", "<5", "/ 2", "-1 <= x", "max", "Max:", "x:", "obj", "bounds"]  # fmt: skip
 
 
@@ -89,15 +90,15 @@ def test_a_whole_file_is_taken_at_once(monkeypatch):
     assert found.row_lines == [6, 7, 9, 11, 12]
     assert found.row_lower == [2.0, -inf, 0.30000000000000004, -inf, -inf]
     assert found.row_upper == [inf, -4.5, 0.30000000000000004, inf, inf]
-    assert list(zip(*found.entries, strict=True)) == [(0, 0, 1.0), (0, 1, 1.0), (1, 0, -2.0), (1, 5, 3.0), (1, 6, -100.0),
-        (2, 7, 2.0), (2, 0, -1.0), (2, 1, 1.0), (3, 8, 1.0), (3, 9, 7.0), (4, 0, 1.0)]  # fmt: skip
+    assert list(zip(*found.entries, strict=True)) == [(0, 0, 1.0), (0, 1, 1.0), (1, 0, -2.0), (1, 5, 3.0),
+        (1, 6, -100.0), (2, 7, 2.0), (2, 0, -1.0), (2, 1, 1.0), (3, 8, 1.0), (3, 9, 7.0), (4, 0, 1.0)]  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", range(200))
 def test_sections_begin_where_the_grammar_says(seed):
     rng = random.Random(seed)
-    words = ["max", "Minimise", "x", "subject\n to", "such  that", "s.t.", "St", "st.", "stx", "bound", "boundx", "gen", "int",
-        "Binaries", "semi-continuous", "semi", "sos2", "sos3", "end", "xend", "user  cuts", "user", "lazy constraints",
+    words = ["max", "Minimise", "x", "subject\n to", "such  that", "s.t.", "St", "st.", "stx", "bound", "boundx", "gen",
+        "int", "Binaries", "semi-continuous", "semi", "sos2", "sos3", "end", "xend", "user  cuts", "user", "lazy constraints",
         "general constraints", "maximum", "maxi", "s.t", "to", "S"]  # fmt: skip
     text = rng.choice(["", " ", "\n"]).join(
         w + rng.choice([" ", "\n", "\t", ""]) for w in rng.choices(words, k=30)

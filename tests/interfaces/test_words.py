@@ -78,7 +78,7 @@ def test_numbers_are_those_that_python_reads_bit_for_bit():
 def test_what_is_no_number_is_asked_about(word):
     def read(given):
         assert given == word
-        raise ValueError
+        raise ValueError("no number")
 
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no number"):
         Words.of(f"1 {word} 2").numbers(read)

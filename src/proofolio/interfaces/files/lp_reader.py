@@ -106,9 +106,10 @@ _OPPOSITE = {"<": ">", ">": "<", "=": "="}
 _PLAIN_NUMBER = re.compile(_NUM)
 _BRACKETED = re.compile(r"\[[^\s\[\]^*]*\]")
 _IN_NO_NAME = re.compile(r"[+\-*^/:;<>=\[\]\\]")
+_OF_BRACKETS = re.compile("[(){},]")
 _NO_LABEL = re.compile("[:<>=]")
 _LETTERS = 3  # of words that begin sections
-_BEGINNINGS = ("max", "min", "sub", "suc", "s.t", "laz", "use", "gen", "pwl", "sce", "bou", "int", "bin", "sem", "sos", "end")  # fmt: skip
+_BEGINNINGS = "max min sub suc s.t laz use gen pwl sce bou int bin sem sos end".split()
 _NO_NAMES = frozenset({"inf", "infinity", "nan", "free"})
 
 
@@ -722,7 +723,7 @@ def _are_names(words: Sequence[str]) -> bool:
     together = " ".join(words)
     if not _NO_NAMES.isdisjoint(map(str.lower, words)) or _IN_NO_NAME.search(_BRACKETED.sub("", together)):
         return False
-    return "," not in together and "(" not in together and "{" not in together or all(map(_is_closed, words))
+    return not _OF_BRACKETS.search(together) or all(map(_is_closed, words))
 
 
 def _is_closed(name: str) -> bool:
