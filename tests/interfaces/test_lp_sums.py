@@ -31,8 +31,8 @@ End
 WORDS = ["+", "-", "2", "x", "+2x", "2x", "2 x", "c1:", "c9:", ":", "<=", ">=", "= 3", "=>", "5", "-5", "- 5", "- -5",
     "inf", "free", "end", "st", "[ x ^ 2 ]", "[", "]", "^", "*", "2 * x", "x y",
     "a:b:", "x[1]", "x[1", "a,", "(a", "f(a", "a)",
-    "b}", "1e400", "1d5", "1_0", "nan", "\\ said", "\n", "<= 4\n x", "x = 1 -> x", "0", "-x", "+-x", "-<", "1e-400", "é",
-    "-> ", "==", "<5", "/ 2", "-1 <= x", "max", "Max:", "x:", "obj", "bounds"]  # fmt: skip
+    "b}", "1e400", "1d5", "1_0", "nan", "\\ said", "\n", "<= 4\n x", "x = 1 -> x", "0", "-x", "+-x", "-<", "1e-400",
+    "é", "-> ", "==", "<5", "/ 2", "-1 <= x", "max", "Max:", "x:", "obj", "bounds"]  # fmt: skip
 
 
 def outcome(text):
@@ -98,8 +98,8 @@ def test_a_whole_file_is_taken_at_once(monkeypatch):
 def test_sections_begin_where_the_grammar_says(seed):
     rng = random.Random(seed)
     words = ["max", "Minimise", "x", "subject\n to", "such  that", "s.t.", "St", "st.", "stx", "bound", "boundx", "gen",
-        "int", "Binaries", "semi-continuous", "semi", "sos2", "sos3", "end", "xend", "user  cuts", "user", "lazy constraints",
-        "general constraints", "maximum", "maxi", "s.t", "to", "S"]  # fmt: skip
+        "int", "Binaries", "semi-continuous", "semi", "sos2", "sos3", "end", "xend", "user  cuts", "user",
+        "lazy constraints", "general constraints", "maximum", "maxi", "s.t", "to", "S"]  # fmt: skip
     text = rng.choice(["", " ", "\n"]).join(
         w + rng.choice([" ", "\n", "\t", ""]) for w in rng.choices(words, k=30)
     )

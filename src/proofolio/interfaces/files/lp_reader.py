@@ -109,7 +109,8 @@ _IN_NO_NAME = re.compile(r"[+\-*^/:;<>=\[\]\\]")
 _OF_BRACKETS = re.compile("[(){},]")
 _NO_LABEL = re.compile("[:<>=]")
 _LETTERS = 3  # of words that begin sections
-_BEGINNINGS = "max min sub suc s.t laz use gen pwl sce bou int bin sem sos end".split()
+_BEGINNINGS = ("max", "min", "sub", "suc", "s.t", "laz", "use", "gen", "pwl", "sce", "bou", "int", "bin", "sem", "sos",
+    "end")  # fmt: skip
 _NO_NAMES = frozenset({"inf", "infinity", "nan", "free"})
 
 
