@@ -148,21 +148,21 @@ class NameMap:
 
 
 class _Run(NamedTuple):
-    """Neighbours of one array, or a name that is of none.
+    """Neighbours of one array, or names that are of none.
 
     Attributes
     ----------
-    base : str
-        Name of the array, or the name itself.
+    base : str, optional
+        Name of the array; None for names that are of none.
     start, size : int
         Which of the names they are.
     shape : tuple, optional
         Of an array that they are all of, in row-major order.
     indices : list of str
-        Otherwise what stands between the brackets of each; none for a name that is of no array.
+        Otherwise what stands between the brackets of each.
     """
 
-    base: str
+    base: str | None
     start: int
     size: int
     shape: tuple[int, ...] | None
@@ -174,17 +174,23 @@ def _runs(names: Sequence[str]) -> list[_Run]:
     runs: list[_Run] = []
     k = 0
     while k < len(names):
-        found = _INDEXED.fullmatch(names[k]) if names[k].endswith("]") else None
-        if found is None:
-            runs.append(_Run(names[k], k, 1, None, []))
-            k += 1
+        size = len([*takewhile(_is_single, islice(names, k, None))])
+        if size:
+            runs.append(_Run(None, k, size, None, []))
+            k += size
             continue
+        found = _INDEXED.fullmatch(names[k])
+        assert found is not None
         begins = methodcaller("startswith", f"{found[1]}[")
         size = len([*takewhile(begins, islice(names, k, None))])
         whole = _whole(found[1], names[k : k + size])
         runs += _cut(names, k, k + size) if whole is None else [_Run(found[1], k, size, whole, [])]
         k += size
     return runs
+
+
+def _is_single(name: str) -> bool:
+    return not name.endswith("]") or _INDEXED.fullmatch(name) is None
 
 
 def _whole(base: str, names: Sequence[str]) -> tuple[int, ...] | None:
@@ -210,7 +216,7 @@ def _cut(names: Sequence[str], start: int, stop: int) -> list[_Run]:
     for k in range(start, stop):
         found = _INDEXED.fullmatch(names[k])
         if found is None:
-            runs.append(_Run(names[k], k, 1, None, []))
+            runs.append(_Run(None, k, 0, None, []))
             axes = -1
             continue
         array, index = found.groups()
@@ -220,22 +226,29 @@ def _cut(names: Sequence[str], start: int, stop: int) -> list[_Run]:
         runs[-1].indices.append(index)
     closed = (run._replace(size=max(len(run.indices), 1)) for run in runs)
     return [
-        run._replace(shape=_whole(run.base, names[run.start : run.start + run.size]) if run.indices else None)
+        run._replace(
+            shape=None if run.base is None else _whole(run.base, names[run.start : run.start + run.size])
+        )
         for run in closed
     ]
 
 
-def _unique(runs: Iterable[_Run]) -> Counter[str]:
-    return Counter(run.base for run in runs)
+def _arrays(runs: Sequence[_Run], names: Sequence[str]) -> set[str]:
+    """Return the names of arrays that stand in one run, and are no names by themselves."""
+    seen = Counter(run.base for run in runs)
+    if not seen.keys() - {None}:
+        return set()
+    single = {name for run in runs if run.base is None for name in names[run.start : run.start + run.size]}
+    return {base for base, count in seen.items() if count == 1 and base is not None and base not in single}
 
 
 def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
     """Return blocks with these element names: arrays where ``w[0,0], w[0,1], ...`` stand in order."""
     runs = _runs(names)
-    seen = _unique(runs)
+    arrays = _arrays(runs, names)
     blocks: list[Block] = []
     for run in runs:
-        if run.shape is not None and seen[run.base] == 1:
+        if run.base in arrays and run.base is not None and run.shape is not None:
             blocks.append(Block(run.base, run.shape, run.start))
         else:
             blocks += [Block(names[k], (), k) for k in range(run.start, run.start + run.size)]
@@ -245,11 +258,11 @@ def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
 def row_blocks(names: Sequence[str]) -> tuple[RowBlock, ...]:
     """Return row blocks whose element names are these; an array of rows may skip some."""
     runs = _runs(names)
-    seen = _unique(runs)
+    arrays = _arrays(runs, names)
     blocks: list[RowBlock] = []
     for run in runs:
-        place = _positions(run) if seen[run.base] == 1 else None
-        if place is not None:
+        place = _positions(run) if run.base in arrays else None
+        if run.base is not None and place is not None:
             blocks.append(RowBlock(run.base, place[0], run.start, place[1]))
             continue
         one = np.zeros(1, dtype=np.intp)
