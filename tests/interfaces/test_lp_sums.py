@@ -24,6 +24,11 @@ Subject To
  c5: x => -1e25
 Bounds
  x <= 5
+ -1e30 <= a.b <= 2.5
+ y_1 free
+ -inf <= z <= -0.1
+ v = 1e-3
+ u >= -7
 Generals
  y_1
 End
@@ -49,6 +54,7 @@ def one_at_a_time(text, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(lp_reader, "sum_of", lambda *_: None)
         patch.setattr(lp_reader, "rows_of", lambda *_: None)
+        patch.setattr(lp_reader, "bounds_of", lambda *_: None)
         return outcome(text)
 
 
@@ -82,10 +88,13 @@ def test_a_whole_file_is_taken_at_once(monkeypatch):
     monkeypatch.setattr(
         lp_reader._Reader, "_expression", lambda *_, **__: pytest.fail("a sum was read by itself")
     )
+    monkeypatch.setattr(lp_reader._Reader, "_take", lambda *_, **__: pytest.fail("a bound was read by itself"))
     found = lp_reader.read_lp(TEXT, "t.lp")
     assert found.columns == ["x", "y_1", "z", "a.b", "u", "z[0,1]", "z[0,2]", "v", "w(1)", "w{2}"]
     assert found.cost == [2.0, 0.5, -1.0, 3.25, 1.5e-3, 0.0, 0.0, 0.0, 0.0, 0.0]
     assert found.constant == 3.0
+    assert found.lower == [0.0, -inf, -inf, -inf, -7.0, 0.0, 0.0, 1e-3, 0.0, 0.0]
+    assert found.upper == [5.0, inf, -0.1, 2.5, inf, inf, inf, 1e-3, inf, inf]
     assert found.rows == ["c1", "c2", "c3", "c4", "c5"]
     assert found.row_lines == [6, 7, 9, 11, 12]
     assert found.row_lower == [2.0, -inf, 0.30000000000000004, -inf, -inf]

@@ -59,7 +59,7 @@ import numpy as np
 from proofolio.arrays import Integers, Mask
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import INFINITE, Contents, FileNumbers, Terms, has_twice
-from proofolio.interfaces.files.lp_sums import rows_of, sum_of
+from proofolio.interfaces.files.lp_sums import bounds_of, rows_of, sum_of
 from proofolio.interfaces.files.names import fresh_name
 from proofolio.interfaces.files.words import Words
 from proofolio.program.decimals import exact_sum
@@ -236,6 +236,11 @@ class _Reader:
         if not _PLAIN_NUMBER.fullmatch(word):
             raise ValueError
         return self.number(word)
+
+    def _plain_bound(self, word: str) -> float:
+        if not _SIDE.fullmatch(word):
+            raise ValueError
+        return self.number.bound(word)
 
     def _more(self) -> bool:
         self.at = _BLANK.match(self.text, self.at, self.end).end()  # type: ignore[union-attr]
@@ -570,6 +575,8 @@ class _Reader:
 
     # ------------------------------------------------------- bounds and lists
     def _bounds(self, word: str, line: int) -> None:
+        if self._bounds_taken():
+            return
         found = self.found
         while self._more():
             begin = self.at
@@ -609,8 +616,37 @@ class _Reader:
                 raise self.error(f"a bound of {name['name']!r} is missing before {self.here()}")
             found.lower[column], found.upper[column] = low, high
 
+    def _bounds_taken(self) -> bool:
+        """Take all bounds at once, if nothing about them must be said."""
+        found, words = self.found, self._section()
+        try:
+            # the first line of the section is the rest of the one that begins it
+            lines = None if words is None else np.diff(np.searchsorted(words.begin, self._lines_of_section()))
+            bounds = None if words is None or lines is None else bounds_of(words, lines, self._plain_bound)
+        except ValueError:
+            return False
+        if bounds is None:
+            return False
+        columns = [self.place.get(name, -1) for name in bounds.names]
+        if -1 in columns or len({*columns}) < len(columns) or inf in bounds.lower or -inf in bounds.upper:
+            return False
+        for column, low, high in zip(columns, bounds.lower, bounds.upper, strict=True):
+            if low == low:
+                found.lower[column] = low
+            if high == high:
+                found.upper[column] = high
+        return True
+
+    def _lines_of_section(self) -> Integers:
+        """Return where the lines of the section begin, and where it ends, among the words."""
+        first, last = bisect_right(self.starts, self.at), bisect_right(self.starts, self.end)
+        return np.array([self.at, *self.starts[first:last], self.end]) + 1
+
     def _names(self) -> list[int]:
         """Read the names of a list, each a column."""
+        columns = [self.place.get(name, -1) for name in self.text[self.at : self.end].split()]
+        if -1 not in columns:
+            return columns
         columns = []
         while self._more():
             name = self._take(_PLAIN_NAME)

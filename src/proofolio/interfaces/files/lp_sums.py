@@ -1,4 +1,4 @@
-"""The sums of an LP file taken all at once: an objective, or a section of rows, as most programs write them.
+"""The sections of an LP file taken at once: an objective, rows or bounds, as most programs write them.
 
 `lp_reader` reads a term at a time, and can say what is wrong with it. Here words are sorted into signs, numbers, names,
 relations and labels, and it is checked that they follow each other as they must::
@@ -8,7 +8,8 @@ relations and labels, and it is checked that they follow each other as they must
     sum       = term { term }
     term      = [ sign ] [ number ] name | [ sign ] number          the latter in objectives only
 
-with blanks between words, though a sign may touch what it belongs to. Anything else needs a look of its own.
+with blanks between words, though a sign may touch what it belongs to; and bounds one a line. Anything else needs a look
+of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.interfaces.files.words import Words
 
-__all__ = ["Rows", "Sum", "rows_of", "sum_of"]
+__all__ = ["Bounds", "Rows", "Sum", "bounds_of", "rows_of", "sum_of"]
 
 
 _OTHER, _START, _SIGN, _NUMBER, _NAME, _RELATION, _LABEL = range(7)
@@ -62,6 +63,14 @@ class Rows(NamedTuple):
     less: Mask
     more: Mask
     sides: Floats
+
+
+class Bounds(NamedTuple):
+    """Bounds of columns, in no order; NaN for a side that is not given."""
+
+    names: list[str]
+    lower: list[float]
+    upper: list[float]
 
 
 class _Words:
@@ -167,6 +176,34 @@ def rows_of(words: Words, read: Callable[[str], float]) -> Rows | None:
         return None
     less, more = directions
     return Rows(found[labels], row, sums, less, more, signs * found[sides].numbers(read) + 0.0)
+
+
+def bounds_of(words: Words, counts: Integers, read: Callable[[str], float]) -> Bounds | None:
+    """Return bounds, each of them on a line of its own; None where one needs a look of its own.
+
+    Parameters
+    ----------
+    words : Words
+    counts : ndarray of int
+        How many words stand on each line.
+    read : callable
+        Reads a bound that is not a few digits with a point; a `ValueError` of it passes.
+    """
+    counts = counts[counts > 0]
+    first = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp)
+    free, one, two = (first[counts == count] for count in (2, 3, 5))
+    if free.size + one.size + two.size < counts.size or not np.all(words[free + 1].are("free")):
+        return None
+    relation = words[one + 1]
+    below, above, equal = (relation.are(word) for word in ("<=", ">=", "="))
+    both = words[np.concatenate([two + 1, two + 3])].are("<=")
+    if not np.all(below | above | equal) or not np.all(both):
+        return None
+    side = words[one + 2].numbers(read)
+    lower = [np.full(free.size, -np.inf), np.where(below, np.nan, side), words[two].numbers(read)]
+    upper = [np.full(free.size, np.inf), np.where(above, np.nan, side), words[two + 4].numbers(read)]
+    names = words[np.concatenate([free, one, two + 2])].texts()
+    return Bounds(names, np.concatenate(lower).tolist(), np.concatenate(upper).tolist())
 
 
 def _directions(relations: Words) -> tuple[Mask, Mask] | None:
