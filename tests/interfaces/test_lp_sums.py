@@ -88,7 +88,9 @@ def test_a_whole_file_is_taken_at_once(monkeypatch):
     monkeypatch.setattr(
         lp_reader._Reader, "_expression", lambda *_, **__: pytest.fail("a sum was read by itself")
     )
-    monkeypatch.setattr(lp_reader._Reader, "_take", lambda *_, **__: pytest.fail("a bound was read by itself"))
+    monkeypatch.setattr(
+        lp_reader._Reader, "_take", lambda *_, **__: pytest.fail("a bound was read by itself")
+    )
     found = lp_reader.read_lp(TEXT, "t.lp")
     assert found.columns == ["x", "y_1", "z", "a.b", "u", "z[0,1]", "z[0,2]", "v", "w(1)", "w{2}"]
     assert found.cost == [2.0, 0.5, -1.0, 3.25, 1.5e-3, 0.0, 0.0, 0.0, 0.0, 0.0]

@@ -105,3 +105,66 @@ def test_names_are_kept_whatever_array_they_look_like(names, tmp_path):
     assert found.column_names == tuple(names)
     assert found.row_names == tuple(f"r{name}" for name in names)
     assert np.array_equal(found.A.toarray(), written.A.toarray())
+
+
+BOUNDS = """ UP BND b 3
+ LO BND x -2.5
+ UP BND x 1e20
+ FX BND y 0.1
+ FR BND z
+ MI BND a
+ BV BND u
+"""
+
+
+def bounds_text(bounds):
+    return text(COLUMNS).replace(" UP BND b 3\n", bounds)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_many_bounds_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
+    rng = random.Random(seed)
+    lines = BOUNDS.splitlines()
+    for _ in range(rng.randrange(3)):
+        k = rng.randrange(len(lines))
+        words = lines[k].split()
+        what = rng.randrange(6)
+        if what == 0:
+            words[0] = rng.choice(
+                ["UP", "LO", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI", "up", "XX"]
+            )
+        elif what == 1:
+            words[-1] = rng.choice(["0", "-1", "nan", "inf", "-inf", "1e400", "x", "b", "7", "1.5D0"])
+        elif what == 2:
+            words[1] = rng.choice(["OTHER", "x", "BND"])
+        elif what == 3:
+            words = words[: rng.randrange(1, 4)]
+        elif what == 4:
+            words = [*words, rng.choice(["1", "x"])]
+        else:
+            lines.insert(rng.randrange(len(lines)), rng.choice([lines[k], "* a comment", "", " "]))
+            continue
+        lines[k] = " " + " ".join(words)
+    given = bounds_text("".join(f"{line}\n" for line in lines))
+
+    def outcome():
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            try:
+                found = asdict(mps_reader.read_mps(given, "t.mps"))
+            except ProofolioError as error:
+                found = str(error)
+        return found, [str(w.message) for w in said]
+
+    many = outcome()
+    with monkeypatch.context() as patch:
+        patch.setattr(mps_reader, "bounds_of", lambda *_: None)
+        assert many == outcome()
+
+
+def test_all_bounds_are_taken_at_once(monkeypatch):
+    monkeypatch.setattr(mps_reader._Reader, "_bound", lambda *_: pytest.fail("a line was read by itself"))
+    found = mps_reader.read_mps(bounds_text(BOUNDS), "t.mps")
+    assert found.lower == [-np.inf, 0.0, -2.5, 0.1, -np.inf, 0.0]
+    assert found.upper == [np.inf, 3.0, np.inf, 0.1, np.inf, 1.0]
+    assert found.integer == [True, True, False, False, False, True]

@@ -54,6 +54,7 @@ import numpy as np
 
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.interfaces.files.mps_bounds import bounds_of
 from proofolio.interfaces.files.mps_columns import MARKER, indented, stretch_of
 from proofolio.program.decimals import exact_sum
 
@@ -179,6 +180,11 @@ class _Reader:
             "SOS1": self._set,
             "SOS2": self._set,
         }
+        # sections of many lines, taken at once where nothing must be said of one
+        self.takers: dict[str, Callable[[str], bool]] = {
+            "COLUMNS": self._columns_taken,
+            "BOUNDS": self._bounds_taken,
+        }
 
     # ---------------------------------------------------------------- lines
     def read(self, text: str) -> Contents:
@@ -208,9 +214,10 @@ class _Reader:
                         break
                     self._begin(head, words[1:], line, number)
                     handle = self.handlers[head]
-                    if head == "COLUMNS" and not fixed:
+                    take = self.takers.get(head)
+                    if take is not None and not fixed:
                         lines = indented(text, at)
-                        if self._taken(lines):
+                        if take(lines):
                             at += len(lines)
                             self.reached = number = number + lines.count("\n")
                     continue
@@ -345,7 +352,7 @@ class _Reader:
         self.found.rows.append(name)
         self.found.row_lines.append(line)
 
-    def _taken(self, lines: str) -> bool:
+    def _columns_taken(self, lines: str) -> bool:
         """Take all lines of COLUMNS at once, if nothing about them must be said."""
         stretch = stretch_of(lines, self.row_place, self.open_marker, self.number)
         if stretch is None:
@@ -444,6 +451,19 @@ class _Reader:
             if row in self.ranges:
                 raise self.found.error(line, f"row {name!r} has two ranges")
             self.ranges[row] = (self._number(word, line), line)
+
+    def _bounds_taken(self, lines: str) -> bool:
+        """Take all lines of BOUNDS at once, if nothing about them must be said."""
+        bounds = bounds_of(lines, self.column_place, self.number.bound)
+        if bounds is None:
+            return False
+        self.sets["BOUNDS"] = bounds.name
+        self.bounded.update(bounds.columns)
+        self.sides[0].update(bounds.lower)
+        self.sides[1].update(bounds.upper)
+        for column in bounds.binary:
+            self.found.integer[column] = True
+        return True
 
     def _bound(self, words: list[str], line: int) -> None:
         kind = words[0].upper()
