@@ -121,6 +121,23 @@ def bounds_text(bounds):
     return text(COLUMNS).replace(" UP BND b 3\n", bounds)
 
 
+def whole_outcome(given):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            found = asdict(mps_reader.read_mps(given, "t.mps"))
+        except ProofolioError as error:
+            found = str(error)
+    return found, [str(w.message) for w in said]
+
+
+def one_at_a_time(given, monkeypatch):
+    with monkeypatch.context() as patch:
+        for name in ("rows_of", "stretch_of", "sides_of", "bounds_of"):
+            patch.setattr(mps_reader, name, lambda *_: None)
+        return whole_outcome(given)
+
+
 @pytest.mark.parametrize("seed", range(300))
 def test_many_bounds_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
     rng = random.Random(seed)
@@ -130,13 +147,13 @@ def test_many_bounds_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
         words = lines[k].split()
         what = rng.randrange(6)
         if what == 0:
-            words[0] = rng.choice(
-                ["UP", "LO", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI", "up", "XX"]
-            )
+            words[:1] = [
+                rng.choice(["UP", "LO", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI", "up", "XX"])
+            ]
         elif what == 1:
-            words[-1] = rng.choice(["0", "-1", "nan", "inf", "-inf", "1e400", "x", "b", "7", "1.5D0"])
+            words[-1:] = [rng.choice(["0", "-1", "nan", "inf", "-inf", "1e400", "x", "b", "7", "1.5D0"])]
         elif what == 2:
-            words[1] = rng.choice(["OTHER", "x", "BND"])
+            words[1:2] = [rng.choice(["OTHER", "x", "BND"])]
         elif what == 3:
             words = words[: rng.randrange(1, 4)]
         elif what == 4:
@@ -146,20 +163,44 @@ def test_many_bounds_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
             continue
         lines[k] = " " + " ".join(words)
     given = bounds_text("".join(f"{line}\n" for line in lines))
+    assert whole_outcome(given) == one_at_a_time(given, monkeypatch)
 
-    def outcome():
-        with warnings.catch_warnings(record=True) as said:
-            warnings.simplefilter("always")
-            try:
-                found = asdict(mps_reader.read_mps(given, "t.mps"))
-            except ProofolioError as error:
-                found = str(error)
-        return found, [str(w.message) for w in said]
 
-    many = outcome()
-    with monkeypatch.context() as patch:
-        patch.setattr(mps_reader, "bounds_of", lambda *_: None)
-        assert many == outcome()
+ROWS, RHS = " N obj\n N other\n L c\n G d\n", "    RHS c 4 d -9\n    RHS obj -3.5\n"
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_many_rows_and_sides_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
+    rng = random.Random(seed)
+    pieces = [ROWS.splitlines(), RHS.splitlines()]
+    for _ in range(rng.randrange(3)):
+        lines = rng.choice(pieces)
+        k = rng.randrange(len(lines))
+        words = lines[k].split()
+        what = rng.randrange(5)
+        if what == 0 and words:
+            words[rng.randrange(len(words))] = rng.choice(
+                ["N", "E", "L", "l", "c", "d", "obj", "x", "RHS", "1e30", "-1e30", "inf", "nan", "5", "0.1"]
+            )
+        elif what == 1:
+            words = words[: rng.randrange(1, 5)]
+        elif what == 2:
+            words = [*words, rng.choice(["c", "1", "x"])]
+        else:
+            lines.insert(rng.randrange(len(lines)), rng.choice([lines[k], "* a comment", "", " ", " E e"]))
+            continue
+        lines[k] = " " + " ".join(words)
+    rows, sides = ("".join(f"{line}\n" for line in lines) for lines in pieces)
+    given = text(COLUMNS).replace(ROWS, rows).replace("    RHS c 4 d -9\n", sides)
+    assert whole_outcome(given) == one_at_a_time(given, monkeypatch)
+
+
+def test_rows_and_sides_are_taken_at_once(monkeypatch):
+    for name in ("_row", "_rhs"):
+        monkeypatch.setattr(mps_reader._Reader, name, lambda *_: pytest.fail("a line was read by itself"))
+    found = mps_reader.read_mps(text(COLUMNS).replace("    RHS c 4 d -9\n", RHS), "t.mps")
+    assert (found.rows, found.row_lines, found.constant) == (["c", "d"], [5, 6], 3.5)
+    assert (found.row_lower, found.row_upper) == ([-np.inf, -9.0], [4.0, np.inf])
 
 
 def test_all_bounds_are_taken_at_once(monkeypatch):

@@ -13,6 +13,7 @@ import numpy as np
 
 from proofolio.arrays import Floats, Integers, Mask
 from proofolio.interfaces.files.contents import has_twice
+from proofolio.interfaces.files.mps_rows import pairs
 from proofolio.interfaces.files.words import Words
 
 __all__ = ["MARKER", "Stretch", "indented", "stretch_of"]
@@ -100,10 +101,7 @@ def stretch_of(
     names = words[first]
     begins = names.changes()
     column_of_line = np.cumsum(begins) - 1
-    long = np.flatnonzero(counts == 5)
-    # a second pair of row and number comes right after the first
-    pair = np.insert(first + 1, long + 1, first[long] + 3) if long.size else first + 1
-    line = np.insert(np.arange(first.size), long + 1, long) if long.size else slice(None)
+    pair, line = pairs(first, counts)
     at = words[pair].places(rows)
     columns = column_of_line[line]
     if np.any(at < 0) or has_twice(at, columns, (len(rows), int(columns[-1]) + 1)):

@@ -56,6 +56,7 @@ from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
 from proofolio.interfaces.files.mps_bounds import bounds_of
 from proofolio.interfaces.files.mps_columns import MARKER, indented, stretch_of
+from proofolio.interfaces.files.mps_rows import rows_of, sides_of
 from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_mps"]
@@ -182,7 +183,9 @@ class _Reader:
         }
         # sections of many lines, taken at once where nothing must be said of one
         self.takers: dict[str, Callable[[str], bool]] = {
+            "ROWS": self._rows_taken,
             "COLUMNS": self._columns_taken,
+            "RHS": self._sides_taken,
             "BOUNDS": self._bounds_taken,
         }
 
@@ -351,6 +354,40 @@ class _Reader:
         self.kinds.append(kind)
         self.found.rows.append(name)
         self.found.row_lines.append(line)
+
+    def _rows_taken(self, lines: str) -> bool:
+        """Take all lines of ROWS at once, if nothing about them must be said."""
+        rows = rows_of(lines)
+        if rows is None or not self.row_place.keys().isdisjoint(rows.names):
+            return False
+        place, found, first = self.row_place, self.found, self.reached + 1
+        for kind, name, line in zip(*rows, strict=True):
+            if kind == "N":
+                self.free_rows[name] = first + line
+                place[name] = -len(self.free_rows)
+            else:
+                place[name] = len(self.kinds)
+                self.kinds.append(kind)
+                found.rows.append(name)
+                found.row_lines.append(first + line)
+        return True
+
+    def _sides_taken(self, lines: str) -> bool:
+        """Take all lines of RHS at once, if nothing about them must be said."""
+        sides = sides_of(lines, self.number.bound)
+        if sides is None or not self.row_place.keys() >= {*sides.names}:
+            return False
+        places = [self.row_place[name] for name in sides.names]
+        for place, value in zip(places, sides.values, strict=True):
+            if value in (inf, -inf) and (place < 0 or self.kinds[place] != ("L" if value > 0 else "G")):
+                return False
+        self.sets["RHS"] = sides.set_name
+        for name, place, value in zip(sides.names, places, sides.values, strict=True):
+            if place < 0:
+                self.constants[name] = value
+            else:
+                self.rhs[place] = value
+        return True
 
     def _columns_taken(self, lines: str) -> bool:
         """Take all lines of COLUMNS at once, if nothing about them must be said."""
