@@ -113,9 +113,9 @@ class Entries(NamedTuple):
 
     def keep(self, which: Mask) -> None:
         """Forget the coefficients but for some."""
-        kept = [part[which] for part in self.arrays()]
+        rows, columns, values = self.arrays()
         self.cut(0)
-        self.take(*kept)
+        self.take(rows[which], columns[which], values[which])
 
     def cut(self, count: int) -> None:
         """Forget the coefficients but for so many of the first."""

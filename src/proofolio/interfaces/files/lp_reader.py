@@ -395,7 +395,7 @@ class _Reader:
         except ValueError:
             return False
         columns = None if sum_ is None else _Columns.of(sum_.names, self.place)
-        if sum_ is None or columns is None or columns.at.size > columns.count:
+        if sum_ is None or columns is None or columns.at.size > columns.different:
             return False
         self._add(columns)
         cost = np.zeros(len(found.columns))
@@ -735,7 +735,7 @@ class _Columns(NamedTuple):
     """Columns of many terms: the place of each, the names that are new, and how many columns there are with them."""
 
     at: Integers
-    count: int  # of different ones
+    different: int
     new: list[str]
     end: int
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.interfaces.files.words import Words
 
 __all__ = ["Bounds", "bounds_of"]
@@ -67,13 +68,26 @@ def bounds_of(text: str, known: Mapping[str, int], read: Callable[[str], float])
         return None
     if np.any(is_kind["UP"] & (value < 0.0)):
         return None
-    sides = []
-    for own, fixed, wrong in (("LO", _LOWER, np.inf), ("UP", _UPPER, -np.inf)):
-        given = is_kind[own] | is_kind["FX"]
-        side = np.where(given, value, 0.0)
-        for kind, bound in fixed.items():
-            given, side = given | is_kind[kind], np.where(is_kind[kind], bound, side)
-        sides.append(dict(zip(columns[given].tolist(), side[given].tolist(), strict=True)))
-        if len(sides[-1]) < np.count_nonzero(given) or np.any(side[given] == wrong):
-            return None
-    return Bounds(sets[:1].texts()[0], columns.tolist(), *sides, columns[is_kind["BV"]].tolist())
+    lower = _side(columns, value, is_kind, ("LO", "FX"), _LOWER)
+    upper = _side(columns, value, is_kind, ("UP", "FX"), _UPPER)
+    if lower is None or upper is None or np.inf in lower.values() or -np.inf in upper.values():
+        return None
+    return Bounds(sets[:1].texts()[0], columns.tolist(), lower, upper, columns[is_kind["BV"]].tolist())
+
+
+def _side(
+    columns: Integers,
+    value: Floats,
+    is_kind: Mapping[str, Mask],
+    given: Sequence[str],
+    fixed: Mapping[str, float],
+) -> dict[int, float] | None:
+    """Return the bounds from one side, given and fixed by their kinds; None where a column has two."""
+    found: dict[int, float] = {}
+    count = 0
+    for kind in (*given, *fixed):
+        at = columns[is_kind[kind]].tolist()
+        bounds = value[is_kind[kind]].tolist() if kind in given else [fixed[kind]] * len(at)
+        found.update(zip(at, bounds, strict=True))
+        count += len(at)
+    return found if len(found) == count else None

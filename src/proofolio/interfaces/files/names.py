@@ -248,7 +248,7 @@ def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
     arrays = _arrays(runs, names)
     blocks: list[Block] = []
     for run in runs:
-        if run.base in arrays and run.base is not None and run.shape is not None:
+        if run.base in arrays and run.shape is not None:
             blocks.append(Block(run.base, run.shape, run.start))
         else:
             blocks += [Block(names[k], (), k) for k in range(run.start, run.start + run.size)]

@@ -131,8 +131,7 @@ class Words:
         """Return which words are this one."""
         other = Words.of(word)
         assert other is not None
-        count = max(len(self.chunks), len(other.chunks))
-        return np.logical_and.reduce([self._chunk(k) == other._chunk(k) for k in range(count)])
+        return self._equal(other, np.zeros(len(self), dtype=np.intp))
 
     def places(self, names: Words) -> Integers:
         """Return where each word stands among names, all different; -1 where it does not, or may not."""
@@ -144,7 +143,8 @@ class Words:
 
     def _equal(self, others: Words, at: Integers) -> Mask:
         count = max(len(self.chunks), len(others.chunks))
-        return np.logical_and.reduce([self._chunk(k) == others._chunk(k)[at] for k in range(count)])
+        same = [self._chunk(k) == others._chunk(k)[at] for k in range(count)]
+        return np.asarray(np.logical_and.reduce(same))
 
     def distinct(self) -> tuple[Integers, Integers] | None:
         """Return the first occurrence of each different word, in order, and which of them each word is.
@@ -203,4 +203,4 @@ class Words:
         value = np.where(first == _MINUS, 0.0 - value, value)
         others = np.flatnonzero(~plain)
         value[others] = [read(word) for word in self[others].texts()]
-        return value
+        return np.asarray(value)
