@@ -8,7 +8,9 @@ from math import inf
 import pytest
 
 from proofolio import ProofolioError
-from proofolio.interfaces.files import lp_reader
+from proofolio.interfaces.files import lp_at_once, lp_reader
+from proofolio.interfaces.files.lp_words import SECTION, heads
+from proofolio.interfaces.files.words import Words
 
 TEXT = r"""\ a comment
 Minimize
@@ -52,9 +54,9 @@ def outcome(text):
 
 def one_at_a_time(text, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(lp_reader, "sum_of", lambda *_: None)
-        patch.setattr(lp_reader, "rows_of", lambda *_: None)
-        patch.setattr(lp_reader, "bounds_of", lambda *_: None)
+        patch.setattr(lp_at_once, "sum_of", lambda *_: None)
+        patch.setattr(lp_at_once, "rows_of", lambda *_: None)
+        patch.setattr(lp_at_once, "bounds_of", lambda *_: None)
         return outcome(text)
 
 
@@ -114,6 +116,5 @@ def test_sections_begin_where_the_grammar_says(seed):
     text = rng.choice(["", " ", "\n"]).join(
         w + rng.choice([" ", "\n", "\t", ""]) for w in rng.choices(words, k=30)
     )
-    reader = lp_reader._Reader(text, "t.lp")
-    expected = [head.span() for head in lp_reader._WORDS.finditer(reader.text)]
-    assert [head.span() for head in reader._heads()] == expected
+    expected = [head.span() for head in SECTION.finditer(text)]
+    assert [head.span() for head in heads(text, Words.of(text))] == expected
