@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from proofolio import Model, ProofolioError, read_program, write_program
-from proofolio.interfaces.files import mps_reader
+from proofolio.interfaces.files import mps_reader, mps_sides
 
 COLUMNS = """    MARKER 'MARKER' 'INTORG'
     a obj 1 c 2
@@ -133,8 +133,10 @@ def whole_outcome(given):
 
 def one_at_a_time(given, monkeypatch):
     with monkeypatch.context() as patch:
-        for name in ("rows_of", "stretch_of", "sides_of", "bounds_of"):
-            patch.setattr(mps_reader, name, lambda *_: None)
+        for module, name in (
+            (mps_reader, "rows_of"), (mps_reader, "stretch_of"), (mps_sides, "sides_of"), (mps_sides, "bounds_of")
+        ):  # fmt: skip
+            patch.setattr(module, name, lambda *_: None)
         return whole_outcome(given)
 
 

@@ -48,16 +48,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from math import inf
 
 import numpy as np
 
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
-from proofolio.interfaces.files.mps_bounds import bounds_of
+from proofolio.interfaces.files.contents import Contents
 from proofolio.interfaces.files.mps_columns import MARKER, indented, stretch_of
-from proofolio.interfaces.files.mps_rows import rows_of, sides_of
-from proofolio.program.decimals import exact_sum
+from proofolio.interfaces.files.mps_logic import LogicSections
+from proofolio.interfaces.files.mps_rows import rows_of
+from proofolio.interfaces.files.mps_sides import SideSections
 
 __all__ = ["read_mps"]
 
@@ -86,10 +85,6 @@ _SECTIONS = {
 }
 _FOREIGN = frozenset({"CSECTION", "GENCONS", "PWLOBJ", "SCENARIOS", "MODELCUTS", "SETS", "DELAYEDROWS"})
 _SENSES = {f"{m}{rest}": m == "MAX" for m in ("MAX", "MIN") for rest in ("", "IMIZE", "IMISE", "IMUM")}
-_BOUND_TYPES = frozenset({"LO", "UP", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI"})
-_WITHOUT_NUMBER = frozenset({"FR", "MI", "PL", "BV"})
-_LOWER, _UPPER = {"FR": -inf, "MI": -inf, "BV": 0.0}, {"FR": inf, "PL": inf, "BV": 1.0}
-_SET_LOWER, _SET_UPPER = frozenset({"LO", "LI", "FX"}), frozenset({"UP", "UI", "FX", "SC", "SI"})
 _FIELDS = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
 _GAPS = ((0, 1), (3, 4), (12, 14), (22, 24), (36, 39), (47, 49))
 _SENSE_COMMENT = re.compile(r"\*\s*sense\s*:\s*(max|min)", re.IGNORECASE)
@@ -133,33 +128,15 @@ def _fits_columns(lines: Sequence[str]) -> bool:
     return True
 
 
-class _Reader:
+class _Reader(SideSections, LogicSections):
     def __init__(self, file: str, fixed: bool) -> None:
-        self.found = Contents(file)
-        self.fixed = fixed
-        self.number = FileNumbers()
-        self.section = ""
+        super().__init__(file, fixed)
         self.reached = 0  # the line that is read
-        self.begun: dict[str, int] = {}  # sections and their lines
-        self.kinds: list[str] = []  # of each row: L, G or E
-        self.row_place: dict[str, int] = {}  # -1, -2, ... for N rows
         self.free_rows: dict[str, int] = {}  # N rows and their lines
         self.objective: str | None = None
         self.cuts: set[int] = set()
-        self.column_place: dict[str, int] = {}
         self.open_marker = False
         self.seen: set[int] = set()  # rows of the last column
-        self.marked: set[int] = set()
-        self.rhs: dict[int, float] = {}
-        self.constants: dict[str, float] = {}
-        self.ranges: dict[int, tuple[float, int]] = {}
-        self.sets: dict[str, str] = {}  # section -> name of its one set
-        self.sides: tuple[dict[int, float], dict[int, float]] = ({}, {})  # lower and upper bounds given
-        self.bounded: set[int] = set()
-        self.negative: dict[int, int] = {}  # columns with a negative UP, and its line
-        self.pairs: dict[tuple[int, int], float] = {}
-        self.whole: dict[tuple[int, int], list[float]] = {}
-        self.curved_row = -1
         self.says_maximise = 0  # line of the comment *SENSE:Maximize
         self.handlers: dict[str, _Handler] = {
             "NAME": self._stray,
@@ -264,25 +241,6 @@ class _Reader:
         if len(quadratic) > 1:
             raise self.found.error(number, f"the objective has sections {' and '.join(quadratic)}: keep one")
 
-    def _end_section(self) -> None:
-        if self.section in ("QMATRIX", "QCMATRIX"):
-            line = self.begun[self.section]
-            whole = {place: exact_sum(values) for place, values in self.whole.items()}
-            for (i, j), value in whole.items():
-                if whole.get((j, i)) != value:
-                    a, b = self.found.columns[i], self.found.columns[j]
-                    raise self.found.error(
-                        line,
-                        f"section {self.section} is not symmetric: it must hold {a!r}, {b!r} and {b!r}, {a!r} "
-                        "with the same number",
-                    )
-            terms: Terms = [(i, j, value) for (i, j), value in whole.items()]
-            if self.section == "QMATRIX":
-                self.found.curved = terms
-            else:
-                self.found.quadratic[self.curved_row] = terms
-        self.section = ""
-
     def _comment(self, line: str, number: int) -> None:
         said = _SENSE_COMMENT.match(line)
         if said and said[1].lower() == "max":
@@ -292,37 +250,6 @@ class _Reader:
         raise self.found.error(
             line, f"{' '.join(words)[:60]!r} stands in no section: ROWS, COLUMNS and ENDATA are needed"
         )
-
-    def _unfit(self, words: list[str], line: int, form: str) -> BadData:
-        shown = " ".join(w for w in words if w)[:80]
-        return self.found.error(
-            line, f"{shown!r} does not fit its section: a line of {self.section} is {form}"
-        )
-
-    def _number(self, word: str, line: int) -> float:
-        try:
-            return self.number(word)
-        except ValueError as error:
-            raise self.found.error(line, f"{word!r} {error}") from None
-
-    def _side(self, word: str, line: int) -> float:
-        try:
-            return self.number.bound(word)
-        except ValueError as error:
-            raise self.found.error(line, f"{word!r} {error}") from None
-
-    def _row_of(self, name: str, line: int) -> int:
-        place = self.row_place.get(name)
-        if place is None or place < 0:
-            why = "is not a row of ROWS" if place is None else "is an objective (kind N)"
-            raise self.found.error(line, f"{name!r} {why}")
-        return place
-
-    def _column_of(self, name: str, line: int) -> int:
-        place = self.column_place.get(name)
-        if place is None:
-            raise self.found.error(line, f"{name!r} is not a column of COLUMNS")
-        return place
 
     # ------------------------------------------------------- rows and columns
     def _sense(self, words: list[str], line: int) -> None:
@@ -370,23 +297,6 @@ class _Reader:
                 self.kinds.append(kind)
                 found.rows.append(name)
                 found.row_lines.append(first + line)
-        return True
-
-    def _sides_taken(self, lines: str) -> bool:
-        """Take all lines of RHS at once, if nothing about them must be said."""
-        sides = sides_of(lines, self.number.bound)
-        if sides is None or not self.row_place.keys() >= {*sides.names}:
-            return False
-        places = [self.row_place[name] for name in sides.names]
-        for place, value in zip(places, sides.values, strict=True):
-            if value in (inf, -inf) and (place < 0 or self.kinds[place] != ("L" if value > 0 else "G")):
-                return False
-        self.sets["RHS"] = sides.set_name
-        for name, place, value in zip(sides.names, places, sides.values, strict=True):
-            if place < 0:
-                self.constants[name] = value
-            else:
-                self.rhs[place] = value
         return True
 
     def _columns_taken(self, lines: str) -> bool:
@@ -445,174 +355,6 @@ class _Reader:
             raise self.found.error(line, f"a marker {words[2]} stands where none can be")
         self.open_marker = opens
 
-    # --------------------------------------------------- right-hand sides, bounds
-    def _pairs_of(self, words: list[str], line: int) -> list[tuple[str, str]]:
-        """Return pairs of row and number; a word more is the name of the set."""
-        if not 2 <= len(words) <= 5:
-            raise self._unfit(words, line, "the name of a set and one or two pairs of row and number")
-        named = len(words) % 2
-        self._one_set(words[0] if named else "", line)
-        rest = words[named:]
-        return list(zip(rest[::2], rest[1::2], strict=True))
-
-    def _one_set(self, name: str, line: int) -> None:
-        if not name:
-            return
-        first = self.sets.setdefault(self.section, name)
-        if name != first:
-            raise self.found.error(
-                line,
-                f"section {self.section} holds two sets, {first!r} and {name!r}: keep the one that counts",
-            )
-
-    def _rhs(self, words: list[str], line: int) -> None:
-        for name, word in self._pairs_of(words, line):
-            row = self.row_place.get(name)
-            if row is None:
-                raise self.found.error(line, f"{name!r} is not a row of ROWS")
-            if name in self.constants or row in self.rhs:
-                raise self.found.error(line, f"row {name!r} has two right-hand sides")
-            if row < 0:
-                self.constants[name] = self._number(word, line)
-                continue
-            value, kind = self._side(word, line), self.kinds[row]
-            if value in (inf, -inf) and kind != ("L" if value > 0 else "G"):
-                raise self.found.error(
-                    line, f"row {name!r} of kind {kind} can have no right-hand side {word}"
-                )
-            self.rhs[row] = value
-
-    def _range(self, words: list[str], line: int) -> None:
-        for name, word in self._pairs_of(words, line):
-            row = self._row_of(name, line)
-            if row in self.ranges:
-                raise self.found.error(line, f"row {name!r} has two ranges")
-            self.ranges[row] = (self._number(word, line), line)
-
-    def _bounds_taken(self, lines: str) -> bool:
-        """Take all lines of BOUNDS at once, if nothing about them must be said."""
-        bounds = bounds_of(lines, self.column_place, self.number.bound)
-        if bounds is None:
-            return False
-        self.sets["BOUNDS"] = bounds.name
-        self.bounded.update(bounds.columns)
-        self.sides[0].update(bounds.lower)
-        self.sides[1].update(bounds.upper)
-        for column in bounds.binary:
-            self.found.integer[column] = True
-        return True
-
-    def _bound(self, words: list[str], line: int) -> None:
-        kind = words[0].upper()
-        if kind not in _BOUND_TYPES:
-            raise self._unfit(
-                words, line, f"one of {', '.join(sorted(_BOUND_TYPES))}, a set, a column, a number"
-            )
-        word: str | None
-        if self.fixed or len(words) == 4:
-            set_name, name, word = (*words[1:], "", "")[:3]
-        elif kind in _WITHOUT_NUMBER and len(words) == 3 and words[2] in self.column_place:
-            set_name, name, word = words[1], words[2], ""
-        elif len(words) == 3:
-            set_name, name, word = "", words[1], words[2]
-        elif len(words) == 2 and kind in _WITHOUT_NUMBER:
-            set_name, name, word = "", words[1], ""
-        else:
-            raise self._unfit(words, line, "a type, the name of a set, a column and a number")
-        self._one_set(set_name, line)
-        column = self._column_of(name, line)
-        self.bounded.add(column)
-        found = self.found
-        if kind in _WITHOUT_NUMBER:
-            if word:
-                self._side(word, line)  # it counts for nothing, but it must be a number
-            value = 0.0
-        elif not word:
-            raise self._unfit(words, line, f"{kind}, the name of a set, a column and a number")
-        else:
-            value = self._side(word, line)
-        if kind in ("BV", "LI", "UI", "SI"):
-            found.integer[column] = True
-        if kind in ("SC", "SI"):
-            if value <= 0.0:
-                raise found.error(
-                    line,
-                    f"the upper limit of the semi-continuous column {name!r} is {word}: give a positive one",
-                )
-            found.semicontinuous[column] = line
-        low = _LOWER.get(kind, value if kind in _SET_LOWER else None)
-        high = _UPPER.get(kind, value if kind in _SET_UPPER else None)
-        if low == inf or high == -inf:
-            raise found.error(line, f"column {name!r} cannot have the bound {word}")
-        for side, which, bound in (("lower", 0, low), ("upper", 1, high)):
-            if bound is None:
-                continue
-            if self.sides[which].setdefault(column, bound) != bound:
-                raise found.error(
-                    line,
-                    f"the {side} bound of column {name!r} is set twice, to {self.sides[which][column]:g} and "
-                    f"{bound:g}: keep one (readers differ in which counts)",
-                )
-        if kind in ("UP", "UI") and value < 0.0:
-            self.negative[column] = line
-
-    # -------------------------------------------------- quadratic parts and logic
-    def _triple(self, words: list[str], line: int) -> tuple[int, int, float]:
-        if len(words) != 3:
-            raise self._unfit(words, line, "two columns and a number")
-        first, second = self._column_of(words[0], line), self._column_of(words[1], line)
-        return first, second, self._number(words[2], line)
-
-    def _pair(self, words: list[str], line: int) -> None:
-        i, j, value = self._triple(words, line)
-        key = (min(i, j), max(i, j))
-        if key in self.pairs:
-            raise self.found.error(
-                line,
-                f"section {self.section} holds the pair {words[0]!r}, {words[1]!r} twice: it must hold one "
-                "triangle, each pair once (QMATRIX holds both)",
-            )
-        self.pairs[key] = value
-
-    def _entry(self, words: list[str], line: int) -> None:
-        i, j, value = self._triple(words, line)
-        self.whole.setdefault((i, j), []).append(value)
-
-    def _indicator(self, words: list[str], line: int) -> None:
-        if len(words) != 4 or words[0].upper() != "IF" or words[3] not in ("0", "1"):
-            raise self._unfit(words, line, "IF, a row, a binary column and 0 or 1")
-        row = self._row_of(words[1], line)
-        if row in self.found.indicators:
-            raise self.found.error(line, f"row {words[1]!r} has two indicators")
-        self.found.indicators[row] = (self._column_of(words[2], line), int(words[3]))
-
-    def _set(self, words: list[str], line: int) -> None:
-        kind = words[0].upper()
-        begins = kind in ("S1", "S2") and len(words) >= 2
-        if begins and len(words) in (2, 3) and words[-2] in self.column_place and _is_number(words[-1]):
-            begins = False  # a member whose name, or whose first word, is S1
-        sets = self.found.sos
-        if begins:
-            names = [w for w in words[1:] if not _is_number(w)] or words[1:]
-            if len(words) > 4 or (self.section != "SOS" and self.section[-1] != kind[1]):
-                raise self._unfit(
-                    words, line, f"{'S' + self.section[3:] or 'S1 or S2'} and the name of a set"
-                )
-            if any(names[-1] == known for known, *_ in sets):
-                raise self.found.error(line, f"two special ordered sets are called {names[-1]!r}")
-            sets.append((names[-1], int(kind[1]), [], []))
-            return
-        last = words[-1].rsplit(":", 1) if ":" in words[-1] else words[-2:]
-        if not sets or len(words) > 3 or len(last) != 2:
-            raise self._unfit(words, line, "S1 or S2 and the name of a set, or a column and its weight")
-        name, kind_, members, weights = sets[-1]
-        column, weight = self._column_of(last[0], line), self._number(last[1], line)
-        if column in members or (kind_ == 2 and weight in weights):
-            what = f"column {last[0]!r}" if column in members else f"the weight {last[1]}"
-            raise self.found.error(line, f"the special ordered set {name!r} holds {what} twice")
-        members.append(column)
-        weights.append(weight)
-
     # ------------------------------------------------------------------ the end
     def _finished(self) -> Contents:
         found = self.found
@@ -641,43 +383,6 @@ class _Reader:
             self._without_cuts()
         return found
 
-    def _sides_of_rows(self) -> None:
-        found = self.found
-        for row, kind in enumerate(self.kinds):
-            rhs = self.rhs.get(row, 0.0)
-            low = rhs if kind != "L" else -inf
-            high = rhs if kind != "G" else inf
-            if row in self.ranges:
-                width, line = self.ranges[row]
-                if rhs in (inf, -inf):
-                    raise found.error(
-                        line, f"row {found.rows[row]!r} has a range and no finite right-hand side"
-                    )
-                if kind == "L" or (kind == "E" and width < 0):
-                    low = exact_sum((rhs, -abs(width)))
-                else:
-                    high = exact_sum((rhs, abs(width)))
-            found.row_lower.append(low)
-            found.row_upper.append(high)
-
-    def _bounds_of_columns(self) -> None:
-        found = self.found
-        lower, upper = self.sides
-        for column in self.marked - self.bounded:
-            found.upper[column] = 1.0
-        for column, bound in lower.items():
-            found.lower[column] = bound
-        for column, bound in upper.items():
-            found.upper[column] = bound
-        for column, line in self.negative.items():
-            if column not in lower:
-                found.lower[column] = -inf
-                found.warn(
-                    line,
-                    f"column {found.columns[column]!r} has a negative upper bound and no lower one: it is read as "
-                    "minus infinity, as CPLEX does (HiGHS and SCIP keep zero); a line MI or LO says it",
-                )
-
     def _without_cuts(self) -> None:
         found, cuts = self.found, self.cuts
         found.warn(
@@ -697,14 +402,6 @@ class _Reader:
         found.entries.renumber(np.cumsum(inside) - 1)
         found.quadratic = {place[row]: terms for row, terms in found.quadratic.items()}
         found.indicators = {place[row]: switch for row, switch in found.indicators.items()}
-
-
-def _is_number(word: str) -> bool:
-    try:
-        FileNumbers()(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _columns_of(line: str, section: str) -> list[str]:
