@@ -1,5 +1,6 @@
 """SCIP reads a large linear program from a text, and has the columns and rows that it would be given one by one."""
 
+import gc
 from math import inf
 
 import numpy as np
@@ -116,3 +117,14 @@ def test_without_a_place_for_files_pieces_are_added(monkeypatch):
     found = ScipModel(program)
     assert columns_of(found)[1] == columns_of(expected)[1]
     assert rows_of(found) == rows_of(expected)
+
+
+def test_nothing_of_a_model_stays_when_it_is_answered():
+    program = linear_program(np.random.default_rng(4), COSTS, n=300)
+    gc.collect()
+    gc.disable()
+    try:
+        solve(program, "scip", confirm="none")
+        assert gc.collect() < 300
+    finally:
+        gc.enable()

@@ -448,6 +448,11 @@ class ScipModel:
         clipped: Floats = np.clip(values * self.unit, self.program.lower, self.program.upper)
         return clipped
 
+    def release(self) -> None:
+        """Let go of the variables: each refers to itself, and would stay until Python looks for cycles."""
+        for variable in (*self.variables, *(made for made, _ in self._made)):
+            variable.terms.clear()
+
 
 def _too_large(what: str) -> SolverFailure:
     return SolverFailure(f"{what} is 1e20 or more, which is infinite to SCIP: rescale the model")
