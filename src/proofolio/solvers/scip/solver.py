@@ -138,7 +138,9 @@ def _claim(program: Program, settings: Settings, deadline: Deadline, tight: bool
             ) from error
     watch = _Watch(built, settings, deadline)
     _optimise(built, settings, deadline, watch)
-    return _answer(built, settings, deadline)
+    answer = _answer(built, settings, deadline)
+    built.release()
+    return answer
 
 
 def _unasked(program: Program, deadline: Deadline) -> Solution:
