@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "facts", "first_few"]
+__all__ = ["brief", "facts", "first_few", "number_of"]
 
 
 LONGEST, VALUE = 240, 48  # characters of the line, and of one value in it
@@ -36,6 +36,11 @@ def brief(thing: Any) -> str:
         said.append(f"{name}={_value(value)}")
     line = f"{type(thing).__name__}({', '.join(said)})"
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 5]}, ...)"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless there is one: "1 row", "2 rows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -509,7 +509,7 @@ def test_what_to_do_about_a_leak_follows_what_was_tightened(run):
     assert "bound the variables so that a smaller M is enough" in text
     assert "--tighten)" not in text
     lowered = " ".join(run("audit", "m.py:leaking", "--tighten", "u.mps").stdout.split())
-    assert "Tightened: 1 rows" in lowered
+    assert "Tightened: 1 row," in lowered
     assert "To do: audit the tightened model" in lowered
 
 

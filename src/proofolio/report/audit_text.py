@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from proofolio.brief import first_few
+from proofolio.brief import first_few, number_of
 from proofolio.report.table import STYLES, WIDE, Cell, Table
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
@@ -166,8 +166,8 @@ def show(
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, soft_wrap=True)
 
-    sides = f"{len(found.rows)} sides that a binary may switch off"
-    say(f"{model}: {found.rows_total} rows, {sides}, {found.seconds:.2f} s")
+    sides = f"{number_of(len(found.rows), 'side')} that a binary may switch off"
+    say(f"{model}: {number_of(found.rows_total, 'row')}, {sides}, {found.seconds:.2f} s")
     for note in found.notes:
         say(f"  {note}")
     if found.rows:
@@ -290,7 +290,7 @@ def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
         )
     if "tightened" in extras:
         done = extras["tightened"]
-        say(f"\nTightened: {done['rows']} rows, written to {', '.join(done['files'])}")
+        say(f"\nTightened: {number_of(done['rows'], 'row')}, written to {', '.join(done['files'])}")
         if not done["rows"] and found.summary["larger_than_needed"]:
             say("Quadratic rows, and rows with two sides, which share one coefficient, keep their M's.")
         if done["invalid"]:

@@ -16,6 +16,7 @@ from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
+from proofolio.brief import number_of
 from proofolio.report.benchmark_cases import CASES_NOTE, case_lines, cases_left_out, cases_table
 from proofolio.report.table import Cell, Table
 from proofolio.report.words import words_table
@@ -304,8 +305,8 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{field.compared} programs (with seeds and shuffles) that every solver can take; the shift of the geometric "
-        f"mean is {field.shift:g} s."
+        f"{number_of(field.compared, 'program')} (with seeds and shuffles) that every solver can take; the shift of the "
+        f"geometric mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, lines_table(field.lines).markdown()]
     if field.by_lowering:
@@ -369,7 +370,7 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
 
     for field in summary.fields:
         every = " every solver can take" if len(field.solvers) > 1 else ""
-        title = f"{field.name}: {field.compared} programs{every}"
+        title = f"{field.name}: {number_of(field.compared, 'program')}{every}"
         show_lines(lines_table(field.lines, title=title))
         if field.by_lowering:
             show_lines(lines_table(field.by_lowering, "lowering, solver"))

@@ -49,6 +49,7 @@ from __future__ import annotations
 import re
 from math import inf
 
+from proofolio.brief import number_of
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents, Terms
 from proofolio.interfaces.files.lp_at_once import SectionsAtOnce
@@ -176,7 +177,8 @@ class _Reader(SectionsAtOnce):
         self.unnamed = [k for k in self.unnamed if k < rows]
         if count:
             found.warn(
-                line, f"user cuts are left out ({count} rows): they cut off no solution, or they are wrong"
+                line,
+                f"user cuts are left out ({number_of(count, 'row')}): they cut off no solution, or they are wrong",
             )
 
     def _row(self, last: int) -> int:

@@ -51,6 +51,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from proofolio.brief import number_of
 from proofolio.errors import BadData
 from proofolio.interfaces.files.contents import Contents
 from proofolio.interfaces.files.mps_columns import MARKER, indented, stretch_of
@@ -387,7 +388,7 @@ class _Reader(SideSections, LogicSections):
         found, cuts = self.found, self.cuts
         found.warn(
             self.begun["USERCUTS"],
-            f"user cuts are left out ({len(cuts)} rows): they cut off no solution, or they are wrong",
+            f"user cuts are left out ({number_of(len(cuts), 'row')}): they cut off no solution, or they are wrong",
         )
         if cuts & (found.quadratic.keys() | found.indicators.keys()):
             raise found.error(self.begun["USERCUTS"], "a user cut is quadratic or implied by a binary")
