@@ -305,8 +305,8 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{number_of(field.compared, 'program')} (with seeds and shuffles) that every solver can take; the shift of the "
-        f"geometric mean is {field.shift:g} s."
+        f"{number_of(field.compared, 'program')} (with seeds and shuffles) that every solver can take; the shift of "
+        f"the geometric mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, lines_table(field.lines).markdown()]
     if field.by_lowering:
