@@ -25,9 +25,17 @@ def executed(script: Path) -> NotebookNode:
             notebook, timeout=TIME_LIMIT, record_timing=False, resources={"metadata": {"path": folder}}
         )
         client.execute()
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell["outputs"] = [output for output in cell.outputs if not empty(output)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata = v4.new_notebook(metadata={"kernelspec": kernel}).metadata
     return notebook
+
+
+def empty(output: NotebookNode) -> bool:
+    """Return whether an output shows nothing, as a bar at its end: whether there was one is chance."""
+    return output.output_type == "display_data" and not any(output.data.values())
 
 
 def main(names: list[str]) -> None:

@@ -22,6 +22,22 @@ SHOWN = {
         and made["before"].ok
     ),
     "control": lambda made: 0 <= made["gaps"]["lookahead"].gap < made["gaps"]["one step"].gap,
+    "dead_asset": lambda made: (
+        # two assets have equal risks at weights in inverse proportion to their volatilities, 1/6 and 5/6
+        np.allclose(made["ours"].W[0], [1 / 6, 5 / 6], atol=1e-6)
+        and made["ours"].ok
+        and made["ours"].certified
+        and made["error"](made["ours"].W[0, 1]) < 1e-12
+        # all in shares is a local minimum: some bonds are worse at first
+        and made["trapped"].dead == (1,)
+        and not made["trapped"].ok
+        and 0.5 == made["error"](0.0) < made["error"](1e-3) < made["error"](0.1)
+        and "dead-asset trap" in made["reason"]
+        # left of the curve's top the descent leads to the trap; the other starts end at the ERC or are thrown there
+        and made["dead"][made["starts"] < 0.5].all()
+        and np.allclose(np.array(made["ends"])[~made["dead"]], 5 / 6, atol=1e-6)
+        and 9 < made["dead"].sum() < len(made["starts"])
+    ),
     "equal_risk": lambda made: np.ptp(made["share"]["ERC"]) < 1e-8,
     "leak": lambda made: (
         made["answer"].status == "certified-optimal"

@@ -12,7 +12,17 @@ import proofolio
 
 # Packages that share a layer must not import each other.
 LAYERS = (
-    {"errors", "arrays", "brief", "charts", "compiled", "processes", "public_names", "whole_files"},
+    {
+        "errors",
+        "arrays",
+        "brief",
+        "charts",
+        "compiled",
+        "processes",
+        "progress",
+        "public_names",
+        "whole_files",
+    },
     {"watching", "cluster"},
     {"program", "forecasts"},
     {"formulations", "solvers"},

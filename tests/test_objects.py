@@ -139,6 +139,7 @@ MADE = {
     "SimulationTable": table,
     "Solution": lambda: pf.solve(small_model(), confirm="none"),
     "StrategyRun": lambda: pf.backtest(prices(), ["fix-mix"], window=250)["fix-mix"],
+    "Today": lambda: pf.trades_today(prices(), {"JNJ": 0.6, "XOM": 0.4}, "erc-no-hmm", window=200),
     "Tolerances": pf.Tolerances,
     "TuningResult": tuned,
     "View": lambda: views().views[0],
@@ -147,10 +148,10 @@ MADE = {
 }
 RESULTS = {  # what shows itself as more than a line
     "Audit", "BacktestResult", "Gap", "Iis", "Posterior", "Proof", "RegimeSolution", "SimulationTable", "Solution",
-    "StrategyRun", "TuningResult",
+    "StrategyRun", "Today", "TuningResult",
 }  # fmt: skip
 TABLES = RESULTS - {"Proof"}
-PICTURES = RESULTS - {"Iis", "Proof", "Solution"}
+PICTURES = RESULTS - {"Iis", "Proof", "Solution", "Today"}
 
 
 @pytest.fixture(scope="module", params=sorted(MADE))

@@ -40,6 +40,21 @@ def test_every_public_name_has_a_page_made_from_its_docstring(site):
         assert f"[`{name}`]({name}.md)" in made[f"{place.rpartition('/')[0]}/index.md"]
 
 
+def test_names_that_share_a_line_are_shown_one_by_one_with_their_shape(site):
+    text = "Sum.\n\nParameters\n----------\na, b : array_like, shape (n,), optional\n    Of a.\n\n    More.\nc : int\n"
+    assert site.docstrings.apart(text) == (
+        "Sum.\n\nParameters\n----------\na : array_like of shape (n,), optional\n    Of a.\n\n    More.\n"
+        "b : array_like of shape (n,), optional\n    Of a.\n\n    More.\nc : int\n"
+    )
+
+
+def test_what_an_option_takes_may_be_broken_over_lines(site):
+    assert site.pages.option_code("--kind [a|b]") == "`--kind` `[a|\u200bb]`"
+    assert site.pages.option_code("-h, --help") == "`-h, --help`"
+    assert site.pages.option_code("--on / --off") == "`--on / --off`"
+    assert site.pages.option_code("FILE|stocks") == "`FILE|\u200bstocks`"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_page_of_a_command_has_each_of_its_options(site, name):
     page = site.pages.command_page(name)

@@ -1,25 +1,16 @@
 """Audit a Big-M, and put in the one that is needed.
 
-Sixteen futures, at most five held, within limits on 16 factors: the positions have no bounds of their own, so somebody wrote M = 10. The
-audit computes from all rows together what each side needs; the tightened model has the same optimum, and fewer nodes.
+Sixteen futures, at most five held, within limits on 16 factors: the positions have no bounds of their own, so somebody wrote M = 10
+(`docs/examples/futures.py`, which this script reads). The audit computes from all rows together what each side needs; the tightened model has the same optimum, and fewer nodes.
 """
 
-import numpy as np
+from pathlib import Path
+from runpy import run_path
 
 import proofolio as pf
 
-rng = np.random.default_rng(1)
-loadings = rng.normal(size=(16, 16)).round(2) + 2 * np.eye(16)
-expected = rng.uniform(0.01, 0.1, 16).round(3)
-model = pf.Model("futures")
-w = model.variable("w", 16)
-held = model.variable("held", 16, binary=True)
-model.add("factor_high", loadings @ w <= 0.1)
-model.add("factor_low", loadings @ w >= -0.1)
-model.add("long", w <= 10 * held)
-model.add("short", w >= -10 * held)
-model.add("few", held.sum() <= 5)
-model.maximise(expected @ w)
+futures = Path(__file__).parents[1] / "examples" / "futures.py"
+model = run_path(str(futures))["positions"]()
 
 found = pf.audit(model)
 print(found)

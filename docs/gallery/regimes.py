@@ -23,6 +23,8 @@ above.fill_between(
     wealth.index, 0, 1, where=wild > 0.5, color="#d4674f", alpha=0.3, transform=above.get_xaxis_transform()
 )
 above.set_yscale("log")
+above.yaxis.set_major_formatter("{x:g}")
+above.yaxis.set_minor_formatter("{x:g}")
 above.set_ylabel("wealth, from 1")
 below.fill_between(wealth.index, 0, wild, color="#d4674f", linewidth=0)
 below.set_ylabel("P(wild)")

@@ -79,4 +79,4 @@ tuned
 # %%
 held = pd.Series({"JNJ": 0.2, "JPM": 0.0, "KO": 0.5, "XOM": 0.3})
 today = pf.trades_today(prices, held, "erc", window=104)
-print(today)
+today

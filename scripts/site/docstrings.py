@@ -6,6 +6,10 @@ import griffe
 
 from proofolio.public_names import HOMES
 
+# Of a section of parameters: several names that share a type, and what is said of them, which is indented.
+SHARED = re.compile(r"^( *)(\w+(?:, \w+)+) : (.*)((?:\n\1 +.*|\n *(?=\n\1 ))*)", re.MULTILINE)
+# What is no Python is shown as it is written; "array_like, shape (n,)" would be read as Python, and lose its comma.
+SHAPE = re.compile(r"^( *\w+ : [^\n]*?), shape (?=\()", re.MULTILINE)
 NAME = re.compile(r"(?<![`\w\[:])`(\w+)`(?!`)")
 
 
@@ -15,7 +19,17 @@ class PublicNames(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Rewrite the docstring of an object that was loaded."""
         if obj.docstring is not None:
-            obj.docstring.value = linked(obj.docstring.value, obj.path)
+            obj.docstring.value = linked(apart(obj.docstring.value), obj.path)
+
+
+def apart(text: str) -> str:
+    """Return a docstring in which names that share a line have a line each, so that each is shown with its default."""
+
+    def each(found: re.Match[str]) -> str:
+        indent, names, kind, body = found.groups()
+        return "\n".join(f"{indent}{name} : {kind}{body}" for name in names.split(", "))
+
+    return SHAPE.sub(r"\1 of shape ", SHARED.sub(each, text))
 
 
 def linked(text: str, path: str) -> str:

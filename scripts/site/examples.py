@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,8 +21,12 @@ from nbformat import NO_CONVERT, read
 
 ROOT = Path(__file__).resolve().parents[2]
 GALLERY, NOTEBOOKS, KEPT = ROOT / "docs" / "gallery", ROOT / "docs" / "notebooks", ROOT / "build" / "gallery"
-TIME_LIMIT = 120  # seconds of a script
-STYLE = re.compile(r"<style scoped>.*?</style>", re.DOTALL)
+RUNNER = Path(__file__).with_name("drawn_twice.py")
+# Seconds of a script: the first one also compiles what the extra `fast` runs as machine code.
+TIME_LIMIT = 600
+FRAME = re.compile(r'<div>\s*<style scoped>.*?</style>\s*<table border="1" class="dataframe">', re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+PICTURE = re.compile(r"!\[(?:svg|png)\]\(")
 TERMINAL = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -29,26 +34,39 @@ def notebook_pages() -> dict[str, str | bytes]:
     """Return the page and the pictures of each notebook, by place in docs/."""
     found: dict[str, str | bytes] = {}
     for file in sorted(NOTEBOOKS.glob("*.ipynb")):
-        notebook = read(file, NO_CONVERT)
-        notebook.metadata["language_info"] = {"name": "python"}
-        for cell in notebook.cells:
-            for output in cell.get("outputs", ()):
-                data = output.get("data", {})
-                if "image/svg+xml" in data:  # one picture of each
-                    data.pop("image/png", None)
-        folder = f"{file.stem}_files"
-        text, resources = MarkdownExporter().from_notebook_node(
-            notebook, {"output_files_dir": folder, "unique_key": file.stem}
-        )
-        text = TERMINAL.sub("", STYLE.sub("", text)).replace(
-            '<table border="1" class="dataframe">', "<table>"
-        )
-        title, _, rest = text.partition("\n")
-        links = f"[Download the notebook]({file.name}) or [the script]({file.stem}.py)."
-        found[f"notebooks/{file.stem}.md"] = f"{title}\n\n{links}\n{rest}"
-        for name, data in resources["outputs"].items():
-            found[f"notebooks/{name}"] = data
+        found |= notebook_page(file)
     return found
+
+
+def notebook_page(file: Path) -> dict[str, str | bytes]:
+    """Return the page and the pictures of a notebook, by place in docs/."""
+    notebook = read(file, NO_CONVERT)
+    notebook.metadata["language_info"] = {"name": "python"}
+    drawn = []  # where each picture is and what draws it, for those who cannot see it
+    section = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            section = [section, *HEADING.findall(cell.source)][-1]
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/svg+xml" in data:  # one picture of each
+                data.pop("image/png", None)
+            if "image/svg+xml" in data or "image/png" in data:
+                drawn.append(f"{section}: {cell.source.strip().splitlines()[-1]}")
+    folder = f"{file.stem}_files"
+    text, resources = MarkdownExporter().from_notebook_node(
+        notebook, {"output_files_dir": folder, "unique_key": file.stem}
+    )
+    text = FRAME.sub('<div class="frame">\n<table>', TERMINAL.sub("", text))
+    text = text.replace('<table border="1" class="dataframe">', "<table>")
+    left = iter(drawn)
+    text = PICTURE.sub(lambda _: f"![{escape(next(left))}](", text)
+    title, _, rest = text.partition("\n")
+    links = f"[Download the notebook]({file.name}) or [the script]({file.stem}.py)."
+    page = f"{title}\n\n{links}\n{rest}"
+    return {f"notebooks/{file.stem}.md": page} | {
+        f"notebooks/{name}": data for name, data in resources["outputs"].items()
+    }
 
 
 def scripts() -> list[Path]:
@@ -64,15 +82,15 @@ def said(script: Path) -> tuple[str, str]:
     return title.rstrip("."), text
 
 
-def ran(script: Path) -> tuple[str, bytes]:
-    """Return what a script prints, and the picture that it saves."""
-    key = hashlib.sha256(script.read_bytes()).hexdigest()[:16]
-    printed, picture = KEPT / f"{script.stem}-{key}.txt", KEPT / f"{script.stem}-{key}.svg"
-    if not picture.exists():
+def ran(script: Path) -> tuple[str, bytes, bytes]:
+    """Return what a script prints, and the picture that it saves, for a wide page and for a narrow one."""
+    key = hashlib.sha256(script.read_bytes() + RUNNER.read_bytes()).hexdigest()[:16]
+    printed, *pictures = (KEPT / f"{script.stem}-{key}{end}" for end in (".txt", ".svg", "-narrow.svg"))
+    if not pictures[-1].exists():
         KEPT.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory() as folder:
             run = subprocess.run(
-                [sys.executable, str(script)],
+                [sys.executable, str(RUNNER), str(script)],
                 cwd=folder,
                 env=os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT / "src")},
                 capture_output=True,
@@ -80,12 +98,14 @@ def ran(script: Path) -> tuple[str, bytes]:
                 timeout=TIME_LIMIT,
                 check=False,
             )
-            drawn = Path(folder) / f"{script.stem}.svg"
-            if run.returncode or not drawn.exists():
+            drawn = [Path(folder) / f"{script.stem}{end}.svg" for end in ("", "-narrow")]
+            if run.returncode or not drawn[0].exists():
                 raise PluginError(f"docs/gallery/{script.name} failed or drew nothing:\n{run.stderr[-2000:]}")
             printed.write_text(run.stdout, encoding="utf-8")
-            picture.write_bytes(drawn.read_bytes())
-    return printed.read_text(encoding="utf-8"), picture.read_bytes()
+            for picture, made in zip(pictures, drawn, strict=True):
+                picture.write_bytes(made.read_bytes())
+    wide, narrow = (picture.read_bytes() for picture in pictures)
+    return printed.read_text(encoding="utf-8"), wide, narrow
 
 
 def gallery_pages() -> dict[str, str | bytes]:
@@ -94,12 +114,15 @@ def gallery_pages() -> dict[str, str | bytes]:
     tiles = []
     for script in scripts():
         title, text = said(script)
-        printed, picture = ran(script)
+        printed, wide, narrow = ran(script)
         source = script.read_text(encoding="utf-8").split('"""', 2)[2].strip()
         name = script.stem
-        found[f"gallery/{name}.svg"] = picture
+        found[f"gallery/{name}.svg"], found[f"gallery/{name}-narrow.svg"] = wide, narrow
         found[f"gallery/{name}.md"] = (
-            f"# {title}\n\n{text}\n\n![{title}]({name}.svg){{ .drawn }}\n\n```python\n{source}\n```\n\n"
+            f"# {title}\n\n{text}\n\n"
+            f'<picture><source media="(max-width: 44.9375em)" srcset="{name}-narrow.svg">'
+            f'<img class="drawn" alt="{escape(title)}" src="{name}.svg"></picture>\n\n'
+            f"```python\n{source}\n```\n\n"
             f"It prints:\n\n```text\n{printed.rstrip()}\n```\n\n[Download the script]({name}.py)\n"
         )
         tiles.append(f"-   [![{title}]({name}.svg)]({name}.md)\n\n    [{title}]({name}.md)")

@@ -35,6 +35,8 @@ TITLES = {
     "backtest": "Backtests and tuning",
     "errors": "Errors and warnings",
 }
+# The names of an option, if it has any, and what it takes.
+OPTION = re.compile(r"((?:-[-\w]+(?:, | / )?)*) ?(.*)")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 FETCHED = re.compile(r"""<(?:script|img|iframe|link)\b[^>]*\b(?:src|href)=["']?(?:https?:)?//[^"'\s>]+""")
 NOT_READ = re.compile(r":math:|\.\. math::|\{http:")
@@ -71,12 +73,13 @@ def command_page(name: str) -> str:
     context = click.Context(command, info_name=f"proofolio {name}", help_option_names=["-h", "--help"])
     usage = " ".join(command.get_usage(context).split()).removeprefix("Usage: ")
     lines = [f"# proofolio {name}", "", f"    {usage}", "", plain(command.help or ""), "", "## Options", ""]
-    lines += ["| option | |", "| --- | --- |"]
+    lines += ['<div class="options" markdown>', "", "| option | |", "| --- | --- |"]
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record is not None:
-            option, meaning = (text.replace("|", "\\|") for text in record)
-            lines.append(f"| `{option}` | {html.escape(meaning, quote=False)} |")
+            meaning = html.escape(record[1].replace("|", "\\|"), quote=False)
+            lines.append(f"| {option_code(record[0])} | {meaning} |")
+    lines += ["", "</div>"]
     heading, _, examples = plain(command.epilog or "").partition("\n")
     if examples:
         lines += [
@@ -86,6 +89,12 @@ def command_page(name: str) -> str:
             *(f"    {line.strip()}" for line in examples.splitlines()),
         ]
     return "\n".join(lines) + "\n"
+
+
+def option_code(option: str) -> str:
+    """Return the names of an option as code, and what it takes as code that may be broken over lines at each ``|``."""
+    names, takes = OPTION.fullmatch(option).groups()  # type: ignore[union-attr]
+    return " ".join(f"`{part}`" for part in (names, (takes or "").replace("|", "|\u200b")) if part)
 
 
 def plain(text: str) -> str:
@@ -144,14 +153,17 @@ def contents() -> str:
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Lead links to what is no page, a folder or a file out of docs/, to the repository; list what is made here."""
+    """Lead links to a notebook or an example to its page, and to a folder or a file out of docs/ to the repository."""
     if page.file.src_uri == "reference/index.md":
         markdown += contents()
     docs = Path(config.docs_dir)
     here = (docs / page.file.src_uri).parent
+    examples = docs / "notebooks", docs / "gallery"
 
     def link(found):
         path = (here / found.group(1)).resolve()
+        if path.parent in examples and here not in examples and path.suffix in (".ipynb", ".py"):
+            return f"]({Path(found.group(1)).with_suffix('.md').as_posix()})"  # from elsewhere the page, not the file
         if path.is_relative_to(docs) and not path.is_dir():
             return found.group()
         place = path.relative_to(ROOT).as_posix()

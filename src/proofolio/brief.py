@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "facts"]
+__all__ = ["brief", "facts", "first_few", "number_of"]
 
 
 LONGEST, VALUE = 240, 48  # characters of the line, and of one value in it
@@ -36,6 +36,11 @@ def brief(thing: Any) -> str:
         said.append(f"{name}={_value(value)}")
     line = f"{type(thing).__name__}({', '.join(said)})"
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 5]}, ...)"
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a count with its noun, in the plural unless there is one: "1 row", "2 rows"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -65,12 +70,23 @@ def _value(value: Any) -> str:
     if said and len(said) <= VALUE and " at 0x" not in said:
         return said
     if isinstance(value, Mapping):
-        names = [str(name) for name in value]
-        few = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-        return f"{{{few}}}"
+        return f"{{{first_few(value, 4)}}}"
     if isinstance(value, (tuple, list)):
         return f"{len(value)} of {type(value[0]).__name__}"
     return type(value).__name__ if " at 0x" in reprlib.repr(value) else reprlib.repr(value)[:VALUE]
+
+
+def first_few(names: Iterable[object], count: int = 3, of: int | None = None) -> str:
+    """Return the first names, and an ellipsis where there are more: `of` in all, or as many as are given.
+
+    Examples
+    --------
+    >>> first_few("abcd"), first_few("abc"), first_few(["near"], of=7), first_few([])
+    ('a, b, c, ...', 'a, b, c', 'near, ...', '')
+    """
+    known = [str(name) for name in names]
+    shown = known[:count]
+    return ", ".join(shown) + (", ..." if (len(known) if of is None else of) > len(shown) else "")
 
 
 def facts(named: Mapping[str, object]) -> str:

@@ -53,7 +53,7 @@ class Kernel(Generic[Given, Result]):
         """Keep the function."""
         self.source = source
         self._compiled: Callable[Given, Result] | None = None
-        self._asked = False
+        self._asked = 0
 
     def __call__(self, *args: Given.args, **kwargs: Given.kwargs) -> Result:
         """Run the machine code, or the source where there is none."""
@@ -63,13 +63,13 @@ class Kernel(Generic[Given, Result]):
             self._compiled = _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
-    def worth_loading(self) -> bool:
+    def worth_loading(self, after: float = 1) -> bool:
         """Return whether machine code is to be used where numpy would be done sooner than numba is imported.
 
-        It is not for the first question in a process, which may be the only one.
+        It is not for the first questions in a process, which may be the only ones: they count up to `after`.
         """
-        asked, self._asked = self._asked, True
-        return active() and (asked or self._compiled is not None)
+        self._asked += 1
+        return active() and (self._asked > after or self._compiled is not None)
 
     def forget(self) -> None:
         """Let the kernel, and what it calls, be compiled anew when it is next called: its constants have changed."""

@@ -3,6 +3,7 @@
 import itertools
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +122,27 @@ def test_with_impact_the_plan_is_the_nearest_of_all(seed):
     assert found.proved
     assert found.distance == pytest.approx(far[left >= 0].min(), rel=1e-9)
     assert found.cash >= 0.0
+
+
+@pytest.mark.parametrize(
+    ("status", "proved"),
+    [
+        ("certified-optimal", True),
+        ("verified-optimal", True),
+        ("solver-optimal", False),
+        ("verified-feasible", False),
+    ],
+)
+def test_a_plan_has_the_word_of_its_program_and_only_what_was_checked_is_proved(status, proved, monkeypatch):
+    real = lots.solve
+    monkeypatch.setattr(lots, "solve", lambda p, time_limit: replace(real(p), status=status))
+    found = nearest_lots(np.array([10.0]), np.array([3.0]), 5.0, np.array([20.0]), TradeCost.of(1, 0.001))
+    assert (found.status, found.proved) == (status, proved)
+    page = (Path(__file__).parents[2] / "docs" / "backtest.md").read_text(encoding="utf-8")
+    before, _, after = page.partition('"a plan of lots\nmay be nearer"')
+    assert f"`{status}`" in (
+        before if proved else after
+    )  # of the two sentences, the page has it in the same one
 
 
 def test_out_of_time_no_plan_is_called_nearest():

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from proofolio.benchmarking import open_suite, plan
-from proofolio.benchmarking.execution import Executor
+from proofolio.benchmarking.execution import CLAIMS, Executor
+from proofolio.program.structure import FEATURES
+from proofolio.solvers.capabilities import SolverEntry
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
@@ -75,3 +77,10 @@ def test_a_word_that_is_no_claim_is_an_error_that_names_the_words(tmp_path):
         record["message"]
         == "status is 'Optimal!'; give one of optimal, feasible, limit, infeasible, unbounded"
     )
+
+
+def test_the_reference_names_every_feature_and_every_claim():
+    """A feature that the page leaves out is one that an own solver cannot say it takes."""
+    text = SolverEntry.__doc__
+    assert [name for name in FEATURES if f'"{name}"' not in text] == []
+    assert [word for word in CLAIMS if f'"{word}"' not in text] == []

@@ -110,6 +110,49 @@ def test_a_table_by_hand():
     ((first, second, ratio),) = field.ratios
     assert (first, second) == ("highs", "scip")
     assert ratio.value == pytest.approx((1.0 + 0.001) / (2.0 + 0.001))
+    assert (ratio.runs, ratio.cases, ratio.models) == (1, 1, 1)
+
+
+def test_cases_of_one_model_are_counted_as_one_model():
+    """Five cases of one model and one of another: six cases, and two models, wherever the ratio is printed."""
+    records = [
+        record(f"{model}[n={n}]", solver, seconds, problem=model)
+        for model, sizes in (("big", range(5)), ("other", range(1)))
+        for n in sizes
+        for solver, seconds in (("highs", 1.0), ("scip", 2.0))
+    ]
+    (field,) = summarise(records).fields
+    ((_, _, ratio),) = field.ratios
+    assert (ratio.runs, ratio.cases, ratio.models) == (6, 6, 2)
+    text = bench_markdown(summarise(records), "t")
+    assert "| time of | over that of | ratio (95 % interval) | runs | cases | models |" in text
+    assert re.search(r"\| highs \| scip \| .* \| 6 \| 6 \| 2 \|", text)
+    assert "cases of one model are alike" in text
+    assert "cases of one model are alike" in bench_page(summarise(records), "t")
+    slower = [r | {"seconds": 2 * r["seconds"]} for r in copy.deepcopy(records)]
+    change = next(c for c in compare(records, slower).changes if (c.problem, c.solver) == ("", "highs"))
+    assert (change.ratio.cases, change.ratio.models) == (6, 2)
+    table = changes_table(compare(records, slower))
+    assert list(table.head[-3:]) == ["runs", "cases", "models"]
+
+
+def test_the_gap_reached_at_a_limit_stands_in_the_summary():
+    """The largest of the runs that ended with a point and no optimum; those that ended otherwise have none."""
+    records = [
+        record("a", "highs", 1.0, gap=0.0),
+        record("b", "highs", 9.0, "verified-feasible", gap=0.03),
+        record("c", "highs", 9.0, "verified-feasible", gap=0.2),
+        record("d", "highs", 9.0, "limit", objective=None, gap=None),
+        record("e", "highs", 9.0, "claim-wrong", gap=7.0),
+    ]
+    (field,) = summarise(records).fields
+    assert field.lines[0].gap == 0.2
+    lines = bench_markdown(summarise(records), "t").splitlines()
+    head = next(line for line in lines if "| gap at limit |" in line).split(" | ")
+    row = next(line for line in lines if line.startswith("| highs")).split(" | ")
+    assert row[head.index("gap at limit")] == "0.2"
+    assert "gap at limit" in printed(records, 200)
+    assert "gap at limit" not in printed(records[:1], 200)
 
 
 def test_a_way_that_can_take_nothing_leaves_the_others_their_comparison():

@@ -303,13 +303,53 @@ def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):
         assert (code, document["rows"][0]["suggested_big_m"]) == (0, 5)
 
 
+ROWS = """
+import proofolio as pf
+
+
+def _with(names):
+    model = pf.Model("rows")
+    x = model.variable("x", lower=0, upper=5)
+    y = model.variable("y", binary=True)
+    for name in names:
+        model.add(name, x <= 5 * y)
+    model.minimise(y - x)
+    return model
+
+
+def none():
+    return _with("")
+
+
+def one():
+    return _with("c")
+
+
+def three():
+    return _with("abc")
+
+
+def four():
+    return _with("abcd")
+"""
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["none.mps"], "none.mps does not exist"),
         (["m.py"], "write m.py:FUNCTION"),
-        (["m.py:link", "--big-m", "lonk*"], "--big-m lonk* matches no row of the model: its rows are link"),
+        (
+            ["m.py:link", "--big-m", "lonk*"],
+            "--big-m lonk* matches no row of the model: its only row is link,",
+        ),
+        (["rows.py:one", "--big-m", "zz*"], "matches no row of the model: its only row is c, and * stands"),
+        (["rows.py:three", "--big-m", "zz*"], "its rows are a, b, c, and * stands"),
+        (["rows.py:three", "--big-m", "bb"], "its rows are b, ..., and * stands"),
+        (["rows.py:four", "--big-m", "zz*"], "its rows are a, b, c, ..., and * stands"),
+        (["rows.py:none", "--big-m", "zz*"], "matches no row of the model, which has none."),
         (["m.py:link", "--tighten", "out.txt"], "--tighten out.txt is not a model file"),
+        (["m.py:link", "--repair"], "--repair changes the model that --tighten writes"),
         (["m.py:link", "--tighten", "no/out.mps"], "--tighten no/out.mps cannot be written"),
         (
             ["m.py:link", "--html", "no/a.html"],
@@ -329,6 +369,7 @@ def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(here, arguments, words, run, one_sentence):
+    (here / "rows.py").write_text(ROWS)
     (here / "list.json").write_text("[1]")
     (here / "few.json").write_text('{"values": {"x": 1}}')
     (here / "words.json").write_text('{"values": {"x": "one", "y": 1, "z": 1}}')
@@ -468,7 +509,7 @@ def test_what_to_do_about_a_leak_follows_what_was_tightened(run):
     assert "bound the variables so that a smaller M is enough" in text
     assert "--tighten)" not in text
     lowered = " ".join(run("audit", "m.py:leaking", "--tighten", "u.mps").stdout.split())
-    assert "Tightened: 1 rows" in lowered
+    assert "Tightened: 1 row," in lowered
     assert "To do: audit the tightened model" in lowered
 
 
@@ -485,3 +526,43 @@ def test_a_row_with_two_sides_keeps_its_m_and_nobody_is_sent_to_tighten_it_again
     assert "keep their M's" in text
     assert "tighten it with --tighten" not in text
     assert "--confirm" not in text
+
+
+SHORT = """
+import proofolio as pf
+
+
+def build():
+    model = pf.Model("short")
+    x = model.variable("x", 2, lower=0, upper=9)
+    on = model.variable("on", 2, binary=True)
+    model.add("nested", x[1] <= x[0])
+    model.add("link", x <= 4 * on)
+    model.maximise(x.sum() - on.sum())
+    return model
+"""
+
+
+def test_repair_writes_a_model_in_which_no_row_is_invalid(here, run, audited):
+    """x[0] may be 9 and so may x[1]: both need 9, the second only once the first has it; 18 - 2 is the optimum then."""
+    (here / "short.py").write_text(SHORT)
+    asked = ("short.py:build", "--big-m", "link", "--tighten", "repaired.mps", "--repair", "--confirm")
+    code, document = audited(*asked)
+    assert code == 1  # the model that was given is wrong
+    assert document["summary"]["invalid"] == 1
+    assert document["tightened"]["repaired"] == {"link[0]": 9.0, "link[1]": 9.0}
+    assert document["tightened"]["invalid"] == 0
+    found = document["confirmed"]
+    assert (found["before"]["objective"], found["after"]["objective"]) == (6, 16)
+    text = run("audit", *asked).stdout
+    assert (
+        "Repaired: 2 invalid rows have an M that is proved to be enough (link[0]: M = 9, link[1]: M = 9)"
+        in text
+    )
+    assert "an invalid row had cut it off" in text
+    code, again = audited("repaired.mps", "--big-m", "link*")
+    assert code == 0
+    assert [row["verdict"] for row in again["rows"]] == ["tight", "tight"]
+    left = audited("short.py:build", "--big-m", "link", "--tighten", "left.mps")[1]["tightened"]
+    assert left["invalid"] == 1
+    assert "repaired" not in left

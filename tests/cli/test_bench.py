@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 import proofolio as pf
-from proofolio.benchmarking import open_suite
+from proofolio.benchmarking import open_suite, plan
+from proofolio.benchmarking.benchmark import benchmark
 from proofolio.cli.group import command_line
+from proofolio.cli.progress import CountProgress
 from proofolio.errors import BadData
 from tests.command_line import CliRunner
 
@@ -215,3 +217,42 @@ def test_runs_of_changed_data_are_done_again_and_only_those(tmp_path, monkeypatc
     lines = [json.loads(line) for line in (tmp_path / "bench-reads" / "runs.jsonl").read_text().splitlines()]
     done = [r["problem"] for r in lines if r["kind"] == "run"]
     assert (done.count("some"), done.count("other")) == (4, 2)
+
+
+class _Console:
+    """What `CountProgress` asks of a console."""
+
+    def __init__(self, is_terminal):
+        self.is_terminal, self.lines = is_terminal, []
+
+    def print(self, line, **_):
+        self.lines.append(line)
+
+
+def test_what_has_begun_is_shown_at_once_on_a_terminal_and_not_in_a_pipe(monkeypatch):
+    shown = []
+    monkeypatch.setattr(CountProgress, "_shown", lambda self, *news: shown.append(news))
+    piped = _Console(False)
+    CountProgress(piped, "bench").running("s/p highs", 0, 3)
+    assert (shown, piped.lines) == ([], [])
+    CountProgress(_Console(True), "bench").running("s/p highs", 0, 3)
+    assert shown == [("s/p highs", 0, 3)]
+
+
+def test_each_run_is_named_when_it_begins(folder, tmp_path):
+    """Begun before it has ended: the news of the first run come before any record."""
+    runs = plan([open_suite(str(folder / "models"))], ("highs",), (), 1, time_limit=5.0)[:2]
+    news = []
+    benchmark(
+        runs,
+        tmp_path,
+        progress=lambda what, done, total: news.append(("ended", what.split(": ")[0], done, total)),
+        running=lambda what, done, total: news.append(("begun", what, done, total)),
+    )
+    names = [f"{run.case} highs" for run in runs]
+    assert news == [
+        ("begun", names[0], 0, 2),
+        ("ended", names[0], 1, 2),
+        ("begun", names[1], 1, 2),
+        ("ended", names[1], 2, 2),
+    ]

@@ -151,3 +151,27 @@ def test_the_claims_of_the_published_library_take_one_command(monkeypatch):
     ]
     assert run("stocks", "--claims").exit_code == 2
     assert "name a table of prices" in run().stderr
+
+
+def test_a_table_in_which_an_asset_begins_late_is_read_from_there_on(table, tmp_path):
+    prices = pd.read_csv(table, index_col=0, parse_dates=True)
+    cut = prices.iloc[100:]
+    cut.to_csv(tmp_path / "cut.csv")
+    prices.iloc[:100, 1] = np.nan
+    prices.to_csv(tmp_path / "late.csv")
+    asked = ("--view", "A - C = 4 % a year", "--confidence", "0.5")
+    late, full = (
+        json.loads(run(tmp_path / f"{name}.csv", *asked, "--json").stdout) for name in ("late", "cut")
+    )
+    day = f"{cut.index[0]:%Y-%m-%d}"
+    (said,) = late.pop("warnings")
+    assert f"is read from {day} on, when B begins: 100 rows are left out before" in said
+    assert full.pop("warnings") == []
+    assert (late.pop("source"), full.pop("source")) == (f"late.csv from {day} on", "cut.csv")
+    assert late == full  # as if the table began there
+    assert f"warning: {tmp_path}" in run(tmp_path / "late.csv", *asked).stdout
+    prices.iloc[-5:, 0] = np.nan
+    prices.to_csv(tmp_path / "ended.csv")
+    ended = run(tmp_path / "ended.csv", *asked)
+    assert ended.exit_code == 2
+    assert f"of A end on {prices.index[-6]:%Y-%m-%d}, before the last row" in ended.stderr

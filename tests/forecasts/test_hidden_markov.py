@@ -377,3 +377,11 @@ def test_a_start_of_another_model_is_refused(planted, fit):
         fit_regimes(planted[0], 3, start=fit)
     with pytest.raises(BadData, match="but 2 on stock are asked"):
         fit_regimes(planted[0][["stock"]], start=fit)
+
+
+def test_a_fit_says_in_a_line_what_it_is(planted):
+    fit = fit_regimes(planted[0], restarts=1)
+    assert len(repr(fit)) <= 200
+    assert "\n" not in repr(fit)
+    assert f"{fit.shares[0]:.0%}" in repr(fit)
+    assert f"{fit.log_likelihood:.1f}" in repr(fit)

@@ -178,7 +178,7 @@ def test_unsorted_dates(read):
 @pytest.mark.parametrize("cell", ["", "NaN", "N/A", "null", "-"])
 def test_gaps_are_counted_and_the_first_is_named(read, cell):
     def change(rows):
-        rows[2][2] = rows[3][1] = rows[4][1] = cell
+        rows[2][2] = rows[3][1] = rows[3][2] = cell
 
     refused(lambda: read(change), "3 values are missing", "'BBB' at 2020-01-03 (line 3)")
 

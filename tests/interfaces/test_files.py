@@ -1,6 +1,5 @@
 import gzip
 import json
-import time
 import warnings
 from pathlib import Path
 
@@ -566,7 +565,7 @@ def test_no_text_breaks_a_reader(tmp_path, pieces, begun, blanks):
 
 
 @pytest.mark.parametrize("suffix", [".mps", ".lp"])
-def test_large_files_are_read_in_little_time(tmp_path, suffix):
+def test_large_files_are_read_whole(tmp_path, suffix):
     rng = np.random.default_rng(0)
     model = Builder()
     x = model.variable("x", 2000, upper=rng.uniform(1, 9, 2000))
@@ -574,7 +573,7 @@ def test_large_files_are_read_in_little_time(tmp_path, suffix):
     model.add("r", Expression(matrix, np.zeros(2000), model) <= rng.normal(size=2000))
     model.minimise(x.sum())
     (file, *_) = write_program(model.freeze(), tmp_path / f"m{suffix}")
-    started = time.process_time()
-    assert read_program(file).A.nnz == 40_000
-    taken = time.process_time() - started
-    assert taken < 4  # measured on two busy cores with this test: 0.36 s (.mps), 0.57 s (.lp)
+    found = read_program(file).A
+    assert found.nnz == 40_000
+    np.testing.assert_array_equal(found.sum(axis=1), matrix.sum(axis=1))
+    np.testing.assert_array_equal(np.sort(found.data), np.sort(matrix.data))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from proofolio import Model, ProofolioError, read_program, write_program
-from proofolio.interfaces.files import mps_reader
+from proofolio.interfaces.files import mps_reader, mps_sides
 
 COLUMNS = """    MARKER 'MARKER' 'INTORG'
     a obj 1 c 2
@@ -74,7 +74,6 @@ def test_many_lines_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
     many = outcome(columns)
     with monkeypatch.context() as patch:
         patch.setattr(mps_reader, "stretch_of", lambda *_: None)
-        patch.setattr(mps_reader, "markers", lambda _: [])
         one = outcome(columns)
     assert many == one
 
@@ -106,3 +105,109 @@ def test_names_are_kept_whatever_array_they_look_like(names, tmp_path):
     assert found.column_names == tuple(names)
     assert found.row_names == tuple(f"r{name}" for name in names)
     assert np.array_equal(found.A.toarray(), written.A.toarray())
+
+
+BOUNDS = """ UP BND b 3
+ LO BND x -2.5
+ UP BND x 1e20
+ FX BND y 0.1
+ FR BND z
+ MI BND a
+ BV BND u
+"""
+
+
+def bounds_text(bounds):
+    return text(COLUMNS).replace(" UP BND b 3\n", bounds)
+
+
+def whole_outcome(given):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            found = asdict(mps_reader.read_mps(given, "t.mps"))
+        except ProofolioError as error:
+            found = str(error)
+    return found, [str(w.message) for w in said]
+
+
+def one_at_a_time(given, monkeypatch):
+    with monkeypatch.context() as patch:
+        for module, name in (
+            (mps_reader, "rows_of"), (mps_reader, "stretch_of"), (mps_sides, "sides_of"), (mps_sides, "bounds_of")
+        ):  # fmt: skip
+            patch.setattr(module, name, lambda *_: None)
+        return whole_outcome(given)
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_many_bounds_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
+    rng = random.Random(seed)
+    lines = BOUNDS.splitlines()
+    for _ in range(rng.randrange(3)):
+        k = rng.randrange(len(lines))
+        words = lines[k].split()
+        what = rng.randrange(6)
+        if what == 0:
+            words[:1] = [
+                rng.choice(["UP", "LO", "FX", "FR", "MI", "PL", "BV", "LI", "UI", "SC", "SI", "up", "XX"])
+            ]
+        elif what == 1:
+            words[-1:] = [rng.choice(["0", "-1", "nan", "inf", "-inf", "1e400", "x", "b", "7", "1.5D0"])]
+        elif what == 2:
+            words[1:2] = [rng.choice(["OTHER", "x", "BND"])]
+        elif what == 3:
+            words = words[: rng.randrange(1, 4)]
+        elif what == 4:
+            words = [*words, rng.choice(["1", "x"])]
+        else:
+            lines.insert(rng.randrange(len(lines)), rng.choice([lines[k], "* a comment", "", " "]))
+            continue
+        lines[k] = " " + " ".join(words)
+    given = bounds_text("".join(f"{line}\n" for line in lines))
+    assert whole_outcome(given) == one_at_a_time(given, monkeypatch)
+
+
+ROWS, RHS = " N obj\n N other\n L c\n G d\n", "    RHS c 4 d -9\n    RHS obj -3.5\n"
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_many_rows_and_sides_at_a_time_are_read_as_one_at_a_time(seed, monkeypatch):
+    rng = random.Random(seed)
+    pieces = [ROWS.splitlines(), RHS.splitlines()]
+    for _ in range(rng.randrange(3)):
+        lines = rng.choice(pieces)
+        k = rng.randrange(len(lines))
+        words = lines[k].split()
+        what = rng.randrange(5)
+        if what == 0 and words:
+            words[rng.randrange(len(words))] = rng.choice(
+                ["N", "E", "L", "l", "c", "d", "obj", "x", "RHS", "1e30", "-1e30", "inf", "nan", "5", "0.1"]
+            )
+        elif what == 1:
+            words = words[: rng.randrange(1, 5)]
+        elif what == 2:
+            words = [*words, rng.choice(["c", "1", "x"])]
+        else:
+            lines.insert(rng.randrange(len(lines)), rng.choice([lines[k], "* a comment", "", " ", " E e"]))
+            continue
+        lines[k] = " " + " ".join(words)
+    rows, sides = ("".join(f"{line}\n" for line in lines) for lines in pieces)
+    given = text(COLUMNS).replace(ROWS, rows).replace("    RHS c 4 d -9\n", sides)
+    assert whole_outcome(given) == one_at_a_time(given, monkeypatch)
+
+
+def test_rows_and_sides_are_taken_at_once(monkeypatch):
+    for name in ("_row", "_rhs"):
+        monkeypatch.setattr(mps_reader._Reader, name, lambda *_: pytest.fail("a line was read by itself"))
+    found = mps_reader.read_mps(text(COLUMNS).replace("    RHS c 4 d -9\n", RHS), "t.mps")
+    assert (found.rows, found.row_lines, found.constant) == (["c", "d"], [5, 6], 3.5)
+    assert (found.row_lower, found.row_upper) == ([-np.inf, -9.0], [4.0, np.inf])
+
+
+def test_all_bounds_are_taken_at_once(monkeypatch):
+    monkeypatch.setattr(mps_reader._Reader, "_bound", lambda *_: pytest.fail("a line was read by itself"))
+    found = mps_reader.read_mps(bounds_text(BOUNDS), "t.mps")
+    assert found.lower == [-np.inf, 0.0, -2.5, 0.1, -np.inf, 0.0]
+    assert found.upper == [np.inf, 3.0, np.inf, 0.1, np.inf, 1.0]
+    assert found.integer == [True, True, False, False, False, True]

@@ -320,7 +320,7 @@ WARNED = {
     "user cuts": (
         mps(rows=" N obj\n L c\nUSERCUTS\n G u\nLAZYCONS\n G l\n", columns="    x obj 1 c 1\n    x u 1 l 2\n    y obj 1 c 1\n"),
         5,
-        "left out (1 rows)",
+        "left out (1 row)",
         [MIN, C, "l: 2 x >= 0"],
     ),
 }  # fmt: skip

@@ -1,14 +1,10 @@
 """Pages in a browser, at the widths of a laptop and of a phone, light and dark: nothing is cut off, small or faint.
 
-Chromium lays out every page in frames of 1280 and 400 pixels, and a script of this test measures them. Without a
-browser these tests are skipped.
+Chromium lays out every page in frames of 1280 and 400 pixels, and a script measures them (`tests.browser`). Without
+a browser these tests are skipped.
 """
 
-import html
-import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -23,70 +19,11 @@ from proofolio.report.audit import audit_page
 from proofolio.report.demo import run_demo
 from proofolio.report.demo_case import CaseSettings
 from proofolio.report.demo_page import regime_page
+from tests.browser import LEAST_CONTRAST, measure, needs_browser
 from tests.command_line import CliRunner
 from tests.report.models_for_audit import every_verdict
 
 RECORDS = Path(__file__).parents[2] / "benchmarks" / "results" / "peers"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium: apt-get install chromium")
-WIDTHS = (1280, 400)
-SMALLEST, LEAST_CONTRAST = 11.0, 4.5  # pixels of text; WCAG 2.1, level AA
-
-MEASURE = """
-const found = [];
-const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-const shade = c => {
-  const v = c.match(/[\\d.]+/g).map(Number);
-  return v.length > 3 && v[3] === 0 ? null : v.slice(0, 3);
-};
-const light = c => {
-  const [r, g, b] = c.map(v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-};
-for (const frame of document.querySelectorAll("iframe")) {
-  const doc = frame.contentDocument, view = frame.contentWindow, width = doc.documentElement.clientWidth;
-  const own = {page: frame.dataset.page, width, dark, wider: [], small: [], faint: [], cut: [], over: [], texts: 0};
-  if (doc.documentElement.scrollWidth > width) own.wider.push(`the page: ${doc.documentElement.scrollWidth}`);
-  const name = e => `${e.tagName} ${e.textContent.trim().slice(0, 40)}`;
-  for (const box of doc.querySelectorAll(".scroll, .drawing, table"))
-    if (box.scrollWidth > box.clientWidth + 1) own.wider.push(`${box.className} ${box.scrollWidth}`);
-  for (const svg of doc.querySelectorAll("svg")) {
-    const texts = [...svg.querySelectorAll("text")].filter(e => e.getClientRects().length && e.textContent.trim());
-    const boxes = texts.map(e => e.getBoundingClientRect());
-    for (let i = 0; i < boxes.length; i++)
-      for (let j = 0; j < i; j++) {
-        const [a, b] = [boxes[i], boxes[j]];
-        const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
-        const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
-        if (across > 2 && down > 0.35 * Math.min(a.height, b.height, a.width, b.width))
-          own.over.push(`${svg.getAttribute("aria-label").slice(0, 20)}: ${name(texts[i])} | ${name(texts[j])}`);
-      }
-  }
-  const walker = doc.createTreeWalker(doc.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const e = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !e.getClientRects().length || e.closest("title, style, thead")) continue;
-    own.texts++;
-    const style = view.getComputedStyle(e), svg = e.ownerSVGElement;
-    const size = parseFloat(style.fontSize) * (svg ? svg.getScreenCTM().a : 1);
-    if (size < SMALLEST) own.small.push(`${size.toFixed(1)} ${name(e)}`);
-    if (svg) {
-      const text = e.getBoundingClientRect(), box = svg.getBoundingClientRect();
-      if (text.left < box.left - 2 || text.right > box.right + 2 || text.top < box.top - 2 ||
-          text.bottom > box.bottom + 2) own.cut.push(name(e));
-    } else {
-      let ground = null;
-      for (let up = e; up && !ground; up = up.parentElement) ground = shade(view.getComputedStyle(up).backgroundColor);
-      const [a, b] = [light(shade(style.color)), light(ground || [255, 255, 255])];
-      const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-      if (contrast < LEAST_CONTRAST) own.faint.push(`${contrast.toFixed(1)} ${name(e)}`);
-    }
-  }
-  found.push(own);
-}
-document.body.innerHTML = "<pre id='found'></pre>";
-document.getElementById("found").textContent = JSON.stringify(found);
-"""
 
 
 class Unheard:
@@ -152,32 +89,8 @@ def many_series():
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def measured(request, written, tmp_path_factory):
-    frames = "".join(
-        f"<iframe data-page='{path.parent.name}/{path.stem}' src='{path.as_uri()}' "
-        f"style='border:0;width:{width}px;height:1000px'></iframe>"
-        for path in written
-        for width in WIDTHS
-    )
-    script = MEASURE.replace("SMALLEST", str(SMALLEST)).replace("LEAST_CONTRAST", str(LEAST_CONTRAST))
-    sheet = tmp_path_factory.mktemp("sheet") / "sheet.html"
-    sheet.write_text(
-        f"<!DOCTYPE html><body style='margin:0'>{frames}<script>onload = () => {{{script}}};</script></body>"
-    )
-    shown = subprocess.run(
-        [
-            BROWSER, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--dump-dom",
-            "--allow-file-access-from-files", "--window-size=1300,1000", "--enable-logging=stderr",
-            f"--blink-settings=preferredColorScheme={0 if request.param == 'dark' else 1}", sheet.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=180, check=True,
-    )  # fmt: skip
-    document = re.search(r"<pre id=.found.>(.*?)</pre>", shown.stdout, re.DOTALL)
-    assert document, shown.stderr
-    found = json.loads(html.unescape(document.group(1)))
-    assert len(found) == len(written) * len(WIDTHS)
-    assert all(own["texts"] > 10 and own["dark"] == (request.param == "dark") for own in found)
-    assert {own["width"] for own in found} == set(WIDTHS)
-    return found, [line for line in shown.stderr.splitlines() if ":CONSOLE" in line]
+    within = ".scroll, .drawing, table"  # here nothing scrolls sideways at all
+    return measure(written, request.param, tmp_path_factory.mktemp("sheet"), within=within, unread="thead")
 
 
 @needs_browser

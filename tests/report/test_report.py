@@ -234,7 +234,7 @@ def test_the_demo_from_the_command_line(tmp_path):
         assert solve["method"]
         assert solve["method"] in written
     assert document["agree"]
-    assert document["seconds"] < 60
+    assert document["seconds"] >= max(solve["seconds"] for solve in document["solves"])
     assert {(s["lowering"], s["solver"]) for s in document["solves"]} == {
         (lowering, solver) for lowering in ("hull", "big-m") for solver in ("highs", "scip")
     }

@@ -1,7 +1,6 @@
 """Fixing columns: the smaller program says what the original says at the fixed values, and nothing else."""
 
 import itertools
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -232,17 +231,12 @@ def hull(n, T, R):
     return m.freeze(), rng
 
 
-def test_the_large_perspective_form_is_fixed_and_solved_quickly():
+def test_the_large_perspective_form_is_fixed_and_solved():
     program, rng = hull(30, 60, 4)
     Z = program.columns("Z")
     values = np.zeros(Z.shape)
     values[rng.integers(0, 4, 60), np.arange(60)] = 1
-    fastest = np.inf
-    for _ in range(3):
-        started = time.perf_counter()
-        left = fix(program, Z, values)
-        fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 0.15
+    left = fix(program, Z, values)
     assert left.program.cones.pointer.size == 61
     assert all(name.startswith(("W", "V", "s", "cost")) for name in left.program.column_names)
     found = solve_continuous(left.program, Settings())

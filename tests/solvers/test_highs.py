@@ -125,7 +125,7 @@ def knapsack(n: int = 60, m: int = 30) -> Program:
 def test_the_time_limit_counts_from_the_call_and_leaves_an_incumbent_and_a_bound() -> None:
     told: list[tuple[float, float | None, float | None]] = []
     answer = solve(knapsack(90), Settings(time_limit=0.5, progress=lambda *now: told.append(now)))
-    assert answer.seconds < 1.0
+    assert answer.seconds < 0.5 + 1.0  # the promise: a second beyond the limit
     assert answer.status == "feasible"
     assert answer.objective is not None
     assert answer.bound is not None

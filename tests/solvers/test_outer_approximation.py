@@ -276,7 +276,7 @@ def test_the_time_limit_is_kept_and_the_incumbent_returned() -> None:
     model.minimise(model.quadratic(definite(rng, 40), w) + 0.05 * (rng.standard_normal(40) @ w))
     started = time.perf_counter()
     answer = solve(model.freeze(), Settings(time_limit=0.7, gap=0.0))
-    assert time.perf_counter() - started < 1.5
+    assert time.perf_counter() - started < 0.7 + 1.0  # the promise: a second beyond the limit
     assert answer.status == "feasible"
     assert answer.objective is not None
     assert answer.bound is not None

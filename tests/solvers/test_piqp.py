@@ -1,7 +1,5 @@
 """PIQP against Clarabel, closed forms and the optimality conditions."""
 
-import time
-
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -152,20 +150,21 @@ def test_large_programs_take_the_sparse_solver():
     assert found.objective == pytest.approx(clarabel.solve(program, PLAIN).objective, rel=1e-7)
 
 
-def test_a_simplex_program_of_fifty_assets_takes_about_a_millisecond():
+def test_a_small_program_is_set_up_once_and_in_dense_arrays(monkeypatch):
+    """What makes a plan of fifty assets take a millisecond: no second set-up, and no sparse factors."""
+    made, real = [], piqp.Piqp
+    monkeypatch.setattr(piqp, "Piqp", lambda qp, **options: made.append(qp) or real(qp, **options))
     rng = np.random.default_rng(3)
     A = rng.standard_normal((50, 50))
     m = Builder()
     w = m.variable("w", 50, 0, 1)
     m.add("budget", w.sum() == 1)
     m.minimise(m.quadratic(A @ A.T / 50, w) + rng.standard_normal(50) @ w)
-    program = m.freeze()
-    fastest = np.inf
-    for _ in range(20):
-        started = time.perf_counter()
-        piqp.solve(program, PLAIN)
-        fastest = min(fastest, time.perf_counter() - started)
-    assert fastest < 3e-3
+    found = piqp.solve(m.freeze(), PLAIN)
+    assert found.status == "optimal"
+    (qp,) = made
+    assert isinstance(qp.P, np.ndarray)
+    assert isinstance(qp.A, np.ndarray)
 
 
 def test_piqp_does_not_begin_what_its_first_iteration_says_is_too_long():

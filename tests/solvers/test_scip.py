@@ -1,6 +1,8 @@
 """SCIP against enumeration, closed forms and scipy, on every class of program it is said to take."""
 
 import itertools
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -400,3 +402,24 @@ def test_programs_of_equal_periods_are_solved_to_the_true_optimum():
     model = random_instance(10, 8, 4)
     found = model.solve(solver="scip", lowering="indicator", time_limit=60)
     assert found.objective == pytest.approx(model.solve(method="separation").objective, abs=1e-6)
+
+
+def test_an_error_of_scip_is_an_error_after_cvxpy_redirected_its_output():
+    """From then on PySCIPOpt prints SCIP's errors in Python: a run without Python's lock ended the process."""
+    code = """
+import pyscipopt
+import proofolio as pf
+pyscipopt.Model().redirectOutput()
+m = pf.Model()
+x, b = m.variable("x", 3, -1, 1), m.variable("b", 3, binary=True)
+m.minimise(m.quadratic([[1, 2, 0], [2, -1, 1], [0, 1, -2]], x) + b.sum())
+m.add("r", x.sum() + b[0] >= 0.3)
+options = {"numerics/feastol": 1e-13, "numerics/lpfeastolfactor": 1e-6, "presolving/maxrounds": 0}
+try:
+    print(pf.solve(m.freeze(), solver="scip", confirm="none", options=options).status)
+except pf.SolverFailure as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    assert done.stdout.strip() in ("solver-optimal", "SCIP failed: SCIP: error in LP solver!")

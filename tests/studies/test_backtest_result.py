@@ -1,18 +1,23 @@
 """What `pf.backtest` returns: tables of pandas, charts, pages and files, all of the same run."""
 
+import io
 import json
 import pickle
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from rich.console import Console
 
 import proofolio as pf
+from proofolio.backtesting.charts import turnover_chart
 from proofolio.backtesting.costs import LinearCost, SpreadAndImpact
 from proofolio.backtesting.experiments import charged
 from proofolio.backtesting.strategies import FixMix
+from proofolio.report.backtest import LESS_NEEDED, backtest_page, figures_table
 
 WINDOW = 120
 
@@ -272,3 +277,44 @@ def test_assets_that_begin_and_end_are_said(table_of):
     assert found["erc-no-hmm"].forecasts["mean", "GOLD"].isna().sum() == len(days) - 1 - 221
     page = found._repr_html_()
     assert all(sentence in page for sentence in found.warnings)
+
+
+def test_trades_that_are_rounding_are_not_drawn_as_turnover(result):
+    """A logarithmic axis gave 1e-17 as much room as a hundred portfolios."""
+    traded = result["erc"].simulation
+    dust = replace(traded, name="still", trades=np.full_like(traded.trades, 1e-17))
+    axes = turnover_chart([traded, dust]).axes[0]
+    drawn = {line.get_label(): line.get_ydata() for line in axes.get_lines()}
+    assert np.isnan(drawn["still (never traded)"]).all()
+    assert np.nanmin(drawn["erc"]) == pytest.approx(np.abs(traded.trades[0]).sum())
+    assert axes.get_ylim()[0] > 1e-4
+
+
+def in_a_terminal(table, width, less_needed):
+    console = Console(file=io.StringIO(), width=width)
+    table.show(console, less_needed)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_narrow_terminal_shows_whole_figures_and_names_the_columns_it_leaves_out(result, width):
+    table = figures_table(result)
+    text = in_a_terminal(table, width, LESS_NEEDED)
+    assert max(map(len, text.splitlines()[: 1 + len(result)])) <= width
+    named = re.findall(r"Columns left out: (.*); --json", text)
+    left = named[0].split(", ") if named else []
+    assert bool(left) == (width < 200)
+    for name, *cells in zip(table.head, *table.rows, strict=True):
+        for cell in cells:
+            assert (cell in text) == (name not in left) or not cell.strip(), (name, cell)
+    assert "Sharpe" not in left
+
+
+def test_rebalance_daily_is_every_row_of_a_weekly_table(table_of):
+    weekly = table_of(days=60)
+    weekly.index = pd.date_range("2015-01-02", periods=len(weekly), freq="W-FRI")
+    found = pf.backtest(weekly, ["fix-mix"], window=30)
+    page = backtest_page(replace(found, options={"rebalance": "daily"}))
+    row = re.search(r"<tr><td[^>]*>rebalance</td>(.*?)</tr>", page).group(1)
+    assert "every period" in row
+    assert "daily" not in row

@@ -132,8 +132,6 @@ def test_a_strategy_without_cash_is_told_how_to_name_the_rate(with_bills):
         pf.backtest(with_bills, ["fix-mix"], cash="BIL", window=WINDOW)
     with pytest.raises(pf.BadData, match="risk_free='BIL' for a column"):
         pf.trades_today(with_bills, {"BIL": 1.0}, "fix-mix", cash="BIL", window=WINDOW)
-    with pytest.raises(pf.BadData, match=r"10 bp are costs=0\.001"):
-        pf.trades_today(with_bills, {"BIL": 1.0}, "fix-mix", cost_bps=10, window=WINDOW)
 
 
 def test_the_chart_of_weights_shows_cash(with_bills):

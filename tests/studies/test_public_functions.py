@@ -48,6 +48,21 @@ def test_trades_today_start_from_amounts(prices):
             pf.trades_today(prices, holdings, "erc", window=WINDOW)
 
 
+def test_trades_today_show_themselves(prices):
+    held = {"US": 300.0, "GOLD": 100.0}
+    today = pf.trades_today(prices, held, "erc", holdings_in="money", window=WINDOW)
+    assert len(repr(today)) <= 120
+    assert today.date in repr(today)
+    frame = today.to_frame()
+    assert list(frame.index) == list(prices.columns)
+    assert frame["amount"].to_numpy() == pytest.approx(400 * today.trade)
+    assert frame["cost"].sum() == pytest.approx(today.costs.sum())
+    text, page = str(today), today._repr_html_()
+    for row in today.rows():
+        assert all(cell in text and cell in page for cell in row)
+    assert all(line in text for line in today.reasons())
+
+
 def test_a_plan_for_a_market_takes_stocks_and_bonds_where_they_are(prices):
     market = Market.from_prices(prices.iloc[:61].set_axis(["SPY", "TLT", "VTI", "X"], axis=1))
     plan = ForecastPlan.for_market(market, K=3)
@@ -85,7 +100,8 @@ MISUSES = {
     "a number as a strategy": (lambda p: pf.backtest(p, [3]), r"one is a int"),
     "two of the same name": (lambda p: pf.backtest(p, ["fix-mix", FixMix()]), r"the same name"),
     "no strategy": (lambda p: pf.backtest(p, []), r"no strategy"),
-    "a cost as a fraction": (lambda p: pf.backtest(p, costs=0.001), r"cost_bps=10"),
+    "basis points for a fraction": (lambda p: pf.backtest(p, costs=10), r"the cost is 10 .*0\.001 for 10 bp"),
+    "a model of costs as text": (lambda p: pf.backtest(p, costs="10"), r"cost_bps=10"),
     "a negative cost": (lambda p: pf.backtest(p, cost_bps=-5), r"cost_bps is -5"),
     "a cost of text": (lambda p: pf.backtest(p, cost_bps="ten"), r"cost_bps is 'ten'"),
     "a window longer than the table": (lambda p: pf.backtest(p, "erc", window=2000), r"2000"),

@@ -114,6 +114,23 @@ def test_it_says_the_same_everywhere(found, tmp_path):
     pd.testing.assert_frame_equal(again.trials_table, found.trials_table)
 
 
+def test_every_span_is_dated(prices, found, tmp_path):
+    """Of 240 returns 120 are the window; the halves of the rest are the spans. Row t of the prices is return t - 1."""
+    dates = [str(day.date()) for day in prices.index[1:]]
+    spans = {"train": (120, 179), "test": (180, 239)}
+    document = found.document()
+    for name, (first, last) in spans.items():
+        assert document[name] == {"first": dates[first], "last": dates[last], "periods": 60}
+    said = (
+        f"Trained from {dates[120]} to {dates[179]} (60 periods), tested from {dates[180]} to {dates[239]} "
+        "(60 periods)."
+    )
+    for text in (str(found), found._repr_html_(), found.to_html(tmp_path / "t.html").read_text()):
+        assert said in text
+    walked = tuned(prices, walk_forward=(60, 30)).document()["walk_forward"]
+    assert (walked["first"], walked["last"]) == (walked["choices"][0]["traded"][0], dates[239])
+
+
 def test_the_published_grid_is_the_paper_s():
     grid = grid_of("published")
     assert grid.horizons == (1, 2, 5, 10, 15, 30)

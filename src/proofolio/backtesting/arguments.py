@@ -53,7 +53,10 @@ _WANTED: dict[str, tuple[bool, Callable[[Any], bool], str]] = {
     "account": (True, lambda given: isinstance(given, Account), "an Account, such as Account(value=1e6)"),
     "choose": (False, _text, "sharpe, return or calmar"),
     "cost_bps": (False, _real, "basis points of what is traded, a number like 10"),
-    "costs": (True, _costs, "a model of costs, or basis points of what is traded as cost_bps=10"),
+    "costs": (
+        True, lambda given: _real(given) or _costs(given),
+        "a model of costs or a fraction of what is traded, or basis points of it as cost_bps=10",
+    ),
     "folder": (True, lambda given: isinstance(given, str | os.PathLike), "the path of a folder"),
     "holdings_in": (True, _text, "weights, shares or money"),
     "jobs": (False, _whole, "the number of processes, 1 or more"),

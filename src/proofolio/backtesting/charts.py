@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
-from proofolio.backtesting.simulator import Simulation
+from proofolio.backtesting.simulator import NO_TRADE, Simulation
 from proofolio.charts.figures import (
     COLOURS,
     chart_style,
@@ -174,9 +174,10 @@ def turnover_chart(runs: Sequence[Simulation]) -> Figure:
     for run, line in zip(runs, _lines(runs), strict=True):
         rows = _thinned(len(run.dates))
         traded = np.cumsum(np.abs(run.trades).sum(axis=1))
-        name = run.name if traded[-1] > 0.0 else f"{run.name} (never traded)"
-        # A logarithm has no place for 0: nothing is drawn before the first trade.
-        axes.plot(run.dates[rows], np.where(traded > 0.0, traded, np.nan)[rows], label=name, **line)
+        # A logarithm has no place for 0, nor for what is rounding: nothing is drawn before the first trade.
+        drawn = np.where(traded > NO_TRADE, traded, np.nan)[rows]
+        name = run.name if traded[-1] > NO_TRADE else f"{run.name} (never traded)"
+        axes.plot(run.dates[rows], drawn, label=name, **line)
     axes.set_yscale("log")
     plain_logarithms(axes.yaxis)
     axes.set_ylabel("‖u‖₁, summed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Protocol
 
 import numpy as np
@@ -160,6 +161,23 @@ def terms_of(costs: Costs, known: Floats, trade: Floats, value: float) -> TradeC
     return costs.at(np.where(trade != 0.0, recent, np.nan), value)
 
 
-def costs_of(given: Costs | float) -> Costs:
-    """Return costs as they are, or those of a rate: 0.001 is 10 basis points of what is traded."""
-    return LinearCost(float(given)) if isinstance(given, (int, float)) else given
+def costs_of(given: Costs | float | None, cost_bps: float = 10.0) -> Costs:
+    """Return a model of costs as it is, the linear one of a fraction, or where there is none that of basis points.
+
+    Parameters
+    ----------
+    given : Costs, float or None
+        A number is a fraction of what is traded: 0.001 is 10 basis points.
+    cost_bps : float
+        Basis points of what is traded.
+
+    Raises
+    ------
+    BadData
+        For a fraction or basis points out of range.
+    """
+    if given is None:
+        if not 0.0 <= cost_bps < 5000.0:  # NaN fails too
+            raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
+        return LinearCost(cost_bps / 1e4)
+    return LinearCost(float(given)) if isinstance(given, int | float | Real) else given

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from proofolio.arrays import Floats, Mask
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.policy import Needs
-from proofolio.backtesting.tasks import Progress, TaskRunner, digest
+from proofolio.backtesting.tasks import TaskRunner, digest
 from proofolio.errors import BadData, did_you_mean, shown_value
 from proofolio.forecasts.calendars import DAILY, Calendar
 from proofolio.forecasts.covariance import Covariance
@@ -22,6 +22,7 @@ from proofolio.forecasts.hidden_markov import scale_of
 from proofolio.forecasts.historical import Historical
 from proofolio.forecasts.rolling_regimes import RollingRegimes
 from proofolio.forecasts.transformers.transformer import Transformer
+from proofolio.progress import Progress
 
 __all__ = ["ForecastBook", "ForecastPlan", "record_forecasts", "spread_over", "usual_window"]
 

@@ -49,8 +49,8 @@ class LotPlan:
     cash : float
         Money left after trades and costs.
     status : str
-        What vouches that no plan is nearer: of `proofolio.solve`, such as ``certified-optimal``; ``feasible`` where
-        nothing does.
+        What vouches that no plan is nearer: of `proofolio.solve`, such as ``certified-optimal``, or
+        ``solver-optimal`` where one solver's word is all there is; ``feasible`` where impact was not settled in time.
     """
 
     shares: Floats

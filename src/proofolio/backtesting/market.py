@@ -14,6 +14,7 @@ from proofolio.arrays import Floats, Integers, Mask
 from proofolio.backtesting.risk_free import RiskFreeAs, column_rate, require_plausible, yearly_rate
 from proofolio.errors import BadData, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
+from proofolio.forecasts.prices import simple_returns
 from proofolio.forecasts.suspicions import data_warnings
 from proofolio.forecasts.tables import Table, one_field, sound_prices, sound_rates, sound_returns
 
@@ -89,8 +90,8 @@ class Market:
         Raises
         ------
         BadData
-            As `proofolio.forecasts.validate_returns`, but that assets may begin late and end early; when `risk_free` is
-            no column and no rate, or no rate that could be; or when the dates follow no calendar.
+            As `proofolio.forecasts.validate_returns`; when `risk_free` is no column and no rate, or no rate that could
+            be; or when the dates follow no calendar.
         """
         return cls.from_table(
             Table(frame),
@@ -135,10 +136,10 @@ class Market:
         column = risk_free if isinstance(risk_free, str) else None
         assets = table if column is None else _without(table, column, where)
         sound = sound_returns if are_returns else sound_prices
-        frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1, may_end=True)
+        frame = sound(assets, where, minimum_rows if are_returns else minimum_rows + 1, 1)
         dates = pd.DatetimeIndex(frame.index)
         calendar = calendar_of(dates, periods_per_year, where)
-        returns = frame if are_returns else returns_of(frame)
+        returns = frame if are_returns else simple_returns(frame)
         # A table of prices has one row before its first return.
         before = len(frame) - len(returns)
         doubts = list(table.notes)
@@ -244,12 +245,6 @@ class Market:
             risk_free=self.risk_free[:stop],
             last_prices=last,
         )
-
-
-def returns_of(prices: pd.DataFrame) -> pd.DataFrame:
-    """Return simple returns of sound prices, one row fewer; NaN where one of the two prices is missing."""
-    values = prices.to_numpy(dtype=np.float64)
-    return pd.DataFrame(values[1:] / values[:-1] - 1.0, index=prices.index[1:], columns=prices.columns)
 
 
 def _day(given: Any) -> np.datetime64:

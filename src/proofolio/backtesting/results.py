@@ -17,7 +17,7 @@ from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.metrics import Metrics
 from proofolio.backtesting.policy import Needs
-from proofolio.backtesting.simulator import Simulation, trading_days
+from proofolio.backtesting.simulator import NO_TRADE, Simulation, trading_days
 from proofolio.backtesting.solver_comparison import SolverRow
 from proofolio.brief import facts
 from proofolio.errors import BadData, did_you_mean
@@ -384,9 +384,6 @@ _DOUBTS = (
 )
 
 
-# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
-# objective, which leaves smaller trades open.
-NO_TRADE = 1e-4
 STILL = ("fix-mix", "buy-and-hold", "cash")  # what these do without trades is meant
 
 

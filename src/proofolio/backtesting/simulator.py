@@ -19,10 +19,10 @@ from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
-from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
+from proofolio.progress import Progress, shows_progress
 
 __all__ = ["Rebalance", "Simulation", "last_holdings", "simulate", "trading_days"]
 
@@ -56,6 +56,9 @@ def trading_days(dates: Dates, rebalance: Rebalance) -> Mask:
     return first
 
 
+# A close has a trade where more than a basis point of the portfolio is traded: plans are proved within 1e-6 of their
+# objective, which leaves smaller trades open.
+NO_TRADE = 1e-4
 BUDGET_TOLERANCE = 1e-6  # weights that add up to 1 within this are scaled to do so exactly
 
 
@@ -143,6 +146,7 @@ class Simulation:
         )
 
 
+@shows_progress("simulate")
 def simulate(
     market: Market | pd.DataFrame,
     strategy: Strategy,
@@ -197,6 +201,7 @@ def simulate(
     window : int
         Returns an asset needs behind it before the strategy sees it.
     progress : function of (what, done, total), optional
+        A bar by default in a notebook, and nothing elsewhere.
 
     Raises
     ------

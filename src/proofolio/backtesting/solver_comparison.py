@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 from proofolio.arrays import Floats
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
-from proofolio.backtesting.tasks import Progress
 from proofolio.errors import BadData
 from proofolio.models.portfolio.risk_parity import RiskParity
+from proofolio.progress import Progress
 
 __all__ = [
     "SolverRow",

@@ -19,12 +19,12 @@ from numpy.lib.npyio import NpzFile
 
 from proofolio.cluster import on_cluster
 from proofolio.errors import BadData, LostCluster
+from proofolio.progress import Progress
 from proofolio.whole_files import whole_file
 
-__all__ = ["Progress", "Task", "TaskRunner", "digest", "digested", "read_arrays", "write_arrays"]
+__all__ = ["Task", "TaskRunner", "digest", "digested", "read_arrays", "write_arrays"]
 
 
-Progress = Callable[[str, int, int], None]  # what is done, how many of it, of how many
 T = TypeVar("T")
 
 

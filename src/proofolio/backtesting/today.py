@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,15 @@ class Today:
         if known is not None and known.probabilities is not None:
             q = known.probabilities[0]
             k = int(q.argmax())
-            ahead = known.probabilities[-1][k]
+            ahead, periods = known.probabilities[-1][k], len(known.probabilities) - 1
             kind = " (the calmest)" if k == 0 else " (the wildest)" if k == len(q) - 1 else ""
             lines.append(
                 f"  regime    {k + 1} of {len(q)}{kind}, read from {', '.join(self.driving)}: probability {q[k]:.3f} "
-                f"today, {ahead:.3f} in {len(known.probabilities) - 1} periods"
+                f"today, {ahead:.3f} in {periods} period{'' if periods == 1 else 's'}"
             )
-        if known is not None and np.isfinite(known.mean[0][(self.held != 0) | (self.wanted != 0)]).all():
-            before, after = (self._expected(w) for w in (self.held, self.wanted))
+        foreseen = self._foreseen()
+        if foreseen is not None and np.isfinite(foreseen[0][(self.held != 0) | (self.wanted != 0)]).all():
+            before, after = (_expected(w, *foreseen) for w in (self.held, self.wanted))
             lines.append(
                 f"  forecast  {before[0]:+.1%} a year at {before[1]:.1%} volatility as held, {after[0]:+.1%} at "
                 f"{after[1]:.1%} after the trade"
@@ -164,49 +166,80 @@ class Today:
             )
         return lines
 
-    def _expected(self, weights: Floats) -> tuple[float, float]:
-        """Return return and volatility of weights under the next period's forecast, a year."""
-        assert self.forecast is not None
-        mean, covariance = np.nan_to_num(self.forecast.mean[0]), np.nan_to_num(self.forecast.covariance[0])
-        variance = float(weights @ covariance @ weights)
-        return (
-            float(mean @ weights) * self.calendar.periods_per_year,
-            math.sqrt(variance * self.calendar.periods_per_year),
-        )
+    def _foreseen(self) -> tuple[Floats, Floats] | None:
+        """Return mean (n,) and covariance (n, n) a year: of the next period's forecast, or of what views lead to.
+
+        NaN where an asset is outside the universe; None for a strategy that forecasts nothing.
+        """
+        if self.forecast is not None:
+            year = self.calendar.periods_per_year
+            return year * self.forecast.mean[0], year * self.forecast.covariance[0]
+        if self.views is None:
+            return None
+        names = list(self.names)
+        mean = self.views.mean.reindex(names)
+        covariance = self.views.covariance.reindex(index=names, columns=names)
+        return self.views.periods * mean.to_numpy(), self.views.periods * covariance.to_numpy()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row an asset: held and wanted, the trade, its money, shares where lots are traded, and its cost.
+
+        `held`, `trade` and `cost` are fractions of the portfolio before the trade and `wanted` one of what the costs
+        leave, as the attributes are. What is foreseen stands between: mean and volatility a year, and the asset's
+        share in the variance of what is wanted; NaN outside the universe, and no such columns where the strategy
+        forecasts nothing.
+        """
+        columns = {
+            "held": self.held,
+            "wanted": self.wanted,
+            "trade": self.trade,
+            "amount": self.value * self.trade,
+        }
+        if self.lots is not None:
+            columns["shares"] = self.lots.shares
+        foreseen = self._foreseen()
+        if foreseen is not None:
+            mean, covariance = foreseen
+            members, share = np.isfinite(mean), np.full(len(mean), np.nan)
+            share[members] = risk_contributions(self.wanted[members], covariance[members][:, members])
+            columns |= {
+                "forecast a year": mean,
+                "volatility": np.sqrt(np.diagonal(covariance)),
+                "risk share": share,
+            }
+        return pd.DataFrame(columns | {"cost": self.costs}, index=pd.Index(self.names, name="asset"))
 
     def rows(self) -> list[list[str]]:
-        """Return a row of text an asset."""
-        known = self.forecast
-        share = None if known is None else np.zeros(len(self.names))
-        if known is not None and share is not None:
-            members = np.isfinite(known.mean[0])
-            covariance = known.covariance[0][members][:, members]
-            share[members] = risk_contributions(self.wanted[members], covariance)
-        year, rows = self.calendar.periods_per_year, []
-        for i, name in enumerate(self.names):
-            small = abs(self.trade[i]) <= NO_TRADE
-            foreseen = known is not None and bool(np.isfinite(known.mean[0, i]))
-            rows.append(
-                [
-                    name,
-                    f"{self.held[i]:.2%}",
-                    f"{self.wanted[i]:.2%}",
-                    "" if small else f"{self.trade[i]:+.2%}",
-                    "" if small else f"{self.value * self.trade[i]:+,.2f}",
-                    *(
-                        []
-                        if self.lots is None
-                        else [f"{self.lots.shares[i]:+,.0f}" if self.lots.shares[i] else ""]
-                    ),
-                    f"{known.mean[0, i] * year:+.1%}" if known is not None and foreseen else "",
-                    f"{math.sqrt(known.covariance[0, i, i] * year):.1%}"
-                    if known is not None and foreseen
-                    else "",
-                    f"{share[i]:.1%}" if share is not None and foreseen else "",
-                    "" if small else f"{1e4 * self.costs[i]:.2f} bp",
-                ]
-            )
-        return rows
+        """Return the rows of `to_frame` as text, blank where nothing is traded or foreseen."""
+        frame = self.to_frame()
+        frame.loc[np.abs(self.trade) <= NO_TRADE, ["trade", "amount", "cost"]] = np.nan
+        if self.lots is not None:
+            frame.loc[self.lots.shares == 0, "shares"] = np.nan
+        shown = {name: [_SHOWN[name](v) if v == v else "" for v in column] for name, column in frame.items()}
+        return [[name, *row] for name, *row in zip(self.names, *shown.values(), strict=True)]
+
+    def __repr__(self) -> str:
+        """Return one line: strategy, date, how much is traded, and what it costs."""
+        return (
+            f"{type(self).__name__}({self.strategy}, {self.date}: trades {np.abs(self.trade).sum():.2%} in "
+            f"{int((np.abs(self.trade) > NO_TRADE).sum())} of {len(self.names)} assets for "
+            f"{1e4 * self.costs.sum():.2f} bp)"
+        )
+
+    def __str__(self) -> str:
+        """Return the reasons and the table."""
+        return "\n".join([*self.reasons(), "", self._text().to_string(index=False)])
+
+    def _text(self) -> pd.DataFrame:
+        return pd.DataFrame(self.rows(), columns=["asset", *self.to_frame().columns])
+
+    def _repr_html_(self) -> str:
+        """Return the reasons and the table, for a notebook."""
+        said = "".join(
+            f"<p>{escape(line.strip())}</p>"
+            for line in (*self.reasons(), *(f"warning: {warning}" for warning in self.warnings))
+        )
+        return f'{said}<div class="frame">{self._text().to_html(index=False)}</div>'
 
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
@@ -259,13 +292,36 @@ class Today:
         }
 
 
+# How `Today.rows` writes a column.
+_SHOWN: dict[Any, Callable[[float], str]] = {
+    "held": "{:.2%}".format,
+    "wanted": "{:.2%}".format,
+    "trade": "{:+.2%}".format,
+    "amount": "{:+,.2f}".format,
+    "shares": "{:+,.0f}".format,
+    "forecast a year": "{:+.1%}".format,
+    "volatility": "{:.1%}".format,
+    "risk share": "{:.1%}".format,
+    "cost": lambda cost: f"{1e4 * cost:.2f} bp",
+}
+
+
+def _expected(weights: Floats, mean: Floats, covariance: Floats) -> tuple[float, float]:
+    """Return mean and volatility of weights; assets of which nothing is known have none of either."""
+    return (
+        float(np.nan_to_num(mean) @ weights),
+        math.sqrt(float(weights @ np.nan_to_num(covariance) @ weights)),
+    )
+
+
 def trades_today(
     prices: Market | pd.DataFrame,
     holdings: Holdings | Mapping[str, float] | pd.Series,
     strategy: Strategy | str = "mpo",
     plan: ForecastPlan | None = None,
-    costs: Costs | float = 0.001,
+    costs: Costs | float | None = None,
     *,
+    cost_bps: float = 10.0,
     rules: GivenRules = None,
     risk_free: str | float = 0.0,
     risk_free_as: RiskFreeAs | None = None,
@@ -291,8 +347,10 @@ def trades_today(
         A name as for `backtest`.
     plan : ForecastPlan, optional
         All options of the forecasts.
-    costs : Costs or float
-        A number is a rate of what is traded: 0.001 is 10 basis points.
+    costs : Costs or float, optional
+        A model of costs instead of `cost_bps`, or a fraction of what is traded: 0.001 is 10 basis points.
+    cost_bps : float
+        Basis points of what is traded, as for `backtest`.
     rules : path, mapping or PlanSet, optional
         As for `backtest`; lots may miss them by a part of a lot.
     risk_free : str or float
@@ -340,8 +398,8 @@ def trades_today(
     daily (252 a year): after the close of 2022-12-28, erc-no-hmm trades:
     """
     require_arguments(
-        plan=plan, risk_free=risk_free, risk_free_as=risk_free_as, periods_per_year=periods_per_year,
-        holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
+        plan=plan, costs=costs, cost_bps=cost_bps, risk_free=risk_free, risk_free_as=risk_free_as,
+        periods_per_year=periods_per_year, holdings_in=holdings_in, value=value, lot=lot, smallest=smallest,
     )  # fmt: skip
     column: Any = cash  # whatever a user gave
     if isinstance(column, str):
@@ -350,22 +408,16 @@ def trades_today(
             "risk-free rate."
         )
     require_flag("cash", cash)
-    if "cost_bps" in forecasts:
-        raise BadData(
-            "there is no option 'cost_bps'; give costs as a fraction of what is traded: 10 bp are costs=0.001."
-        )
     if not isinstance(holdings, Holdings | Mapping | pd.Series):
         raise BadData(
             f"holdings are {shown_value(holdings)}; give amounts by asset, a dictionary like {{'KO': 0.4, 'XOM': 0.6}} "
             "or a Series."
         )
-    charge: Any = costs  # whatever a user gave
-    if isinstance(charge, bool) or not isinstance(charge, float | int):
-        require_arguments(costs=math.nan if charge is None else charge)
     if value is not None and not 0.0 < number("value", value) < math.inf:
         raise BadData(f"the portfolio's value is {value:g}; give its money, above 0.")
     lot = None if lot is None else whole("lot", lot, 1)
-    market, costs = market_of(prices, risk_free, risk_free_as, periods_per_year), costs_of(costs)
+    market = market_of(prices, risk_free, risk_free_as, periods_per_year)
+    charge = costs_of(costs, cost_bps)
     followed = views_of(views, market.names)
     named = strategies_of([strategy], market.names, market.calendar.periods_per_year, followed)
     if len(named) != 1:
@@ -383,7 +435,7 @@ def trades_today(
     given.require_allowed(market.names, *_least(strategy, obeyed, len(market.names)))
     held, idle, money = (given.with_cash() if cash else given).weigh(market, value)
     (strategy,), plan = under_rules(
-        obeyed, [strategy], plan, costs, market, len(market.dates) - 1,
+        obeyed, [strategy], plan, charge, market, len(market.dates) - 1,
         1.0 if money is None else money,
     )  # fmt: skip
     members, forecast, (decided, proved, missed), followed_views = _decision(market, strategy, plan, held)
@@ -391,7 +443,7 @@ def trades_today(
     wanted[members] = decided if getattr(strategy, "cash", False) else decided / decided.sum()
     # Whatever is held or wanted pays a share of the cost, so that it may be traded.
     touched = np.where((held != 0.0) | (wanted != 0.0), 1.0, 0.0) * (wanted != held).any()
-    terms = terms_of(costs, market.returns, touched, 1.0 if money is None else money)
+    terms = terms_of(charge, market.returns, touched, 1.0 if money is None else money)
     if money is None and terms.power_impact.any():
         raise BadData(
             "market impact follows the portfolio's money, which weights do not say; give its value, or holdings in "

@@ -308,6 +308,14 @@ class TuningRecord:
         """Return first and last date of the rows of a span."""
         return str(self.market.dates[which[0]]), str(self.market.dates[which[1] - 1])
 
+    def dated(self) -> str:
+        """Return a sentence with the first and the last date of each span, and how many periods it has."""
+        train, test = self.span(self.train), self.span(self.test)
+        return (
+            f"Trained from {train[0]} to {train[1]} ({self.train[1] - self.train[0]:,} periods), tested from {test[0]} "
+            f"to {test[1]} ({self.test[1] - self.test[0]:,} periods)."
+        )
+
     def rank(self, metrics: Metrics) -> int:
         """Return 1 + the number of trials whose figure on the training span is larger by more than a tie."""
         own = self.rule.figure(metrics)
@@ -398,7 +406,7 @@ class TuningRecord:
     def document(self) -> dict[str, Any]:
         """Return what ``--json`` prints, without the files."""
         spans = {
-            name: dict(zip(("first", "last"), self.span(rows), strict=True))
+            name: {**dict(zip(("first", "last"), self.span(rows), strict=True)), "periods": rows[1] - rows[0]}
             for name, rows in (("train", self.train), ("test", self.test))
         }
         found: dict[str, Any] = {
@@ -534,6 +542,8 @@ class Walk:
     def document(self, market: Market) -> dict[str, Any]:
         """Return the figures and the choices, with dates."""
         return {
+            "first": str(self.run.dates[0]),
+            "last": str(self.run.dates[-1]),
             "walk-forward": figures_of(self.run),
             "fix-mix": figures_of(self.reference),
             "choices": [

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,18 @@ from proofolio.benchmarking.records import Records
 from proofolio.benchmarking.runs import Run
 from proofolio.cluster import on_cluster
 from proofolio.errors import SolverFailure
+from proofolio.progress import Progress, shows_progress
 
 __all__ = ["benchmark", "measure_on_cluster", "measured_apart"]
 
 
-Progress = Callable[[str, int, int], None]
 # Runs that a worker of the cluster takes at a time.
 TOGETHER = 16
 # Seconds beyond the hard limits of its runs after which a worker's program is given up: it has to import everything.
 SPARE = 180.0
 
 
+@shows_progress("benchmark")
 def benchmark(
     runs: Sequence[Run],
     folder: Path,
@@ -40,6 +41,7 @@ def benchmark(
     jobs: int = 1,
     scheduler: str | None = None,
     progress: Progress | None = None,
+    running: Progress | None = None,
 ) -> list[dict[str, Any]]:
     """Do the runs that the folder has no record of, and return the records of all.
 
@@ -61,13 +63,21 @@ def benchmark(
     scheduler : str, optional
         Address of a dask scheduler whose workers do the runs instead.
     progress : function of (what, done, total), optional
+        Called when a run has ended. A bar by default in a notebook, and nothing elsewhere.
+    running : function of (what, done, total), optional
+        Called when a run begins on this machine.
 
     Raises
     ------
     BadData
         When the folder cannot be used, or no scheduler answers.
     """
-    say = progress or _quiet
+    say, tell = progress or _quiet, running or _quiet
+    done = 0
+
+    def begun(run: Run) -> None:
+        tell(f"{run.case} {run.solver}", done, len(runs))
+
     with ExitStack() as stack:
         records = stack.enter_context(Records(folder, environment or {}))
         missing = _outdated(runs, records)
@@ -75,7 +85,7 @@ def benchmark(
         if missing and scheduler is not None:
             measured = measure_on_cluster(missing, scheduler)
         else:
-            measured = stack.enter_context(Pool(jobs)).measure(missing)
+            measured = stack.enter_context(Pool(jobs, begun)).measure(missing)
         for run, found in measured:
             records.add(run, found)
             done += 1

@@ -141,9 +141,11 @@ def _cpu(record: Record) -> float:
 
 def _ratio(pairs: Iterable[tuple[Record, Record]]) -> Ratio | None:
     cases: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    models: dict[str, str] = {}
     for a, b in pairs:
         cases[a["case"]].append((b["seconds"], a["seconds"]))
-    return ratio_of(cases)
+        models[a["case"]] = a["problem"]
+    return ratio_of(cases, models)
 
 
 def _verdict(ratio: Ratio) -> str:

@@ -156,7 +156,8 @@ class Ratio:
     value : float
     low, high : float or None
         The 95 % interval; None with fewer than three cases.
-    runs, cases : int
+    runs, cases, models : int
+        The cases of one model are alike, so that an interval over cases of few models is narrower than it should be.
     """
 
     value: float
@@ -164,6 +165,7 @@ class Ratio:
     high: float | None
     runs: int
     cases: int
+    models: int
 
     @property
     def above(self) -> bool:
@@ -176,7 +178,11 @@ class Ratio:
         return self.high is not None and self.high < 1.0
 
 
-def ratio_of(pairs: Mapping[str, Sequence[tuple[float, float]]], shift: float = RATIO_SHIFT) -> Ratio | None:
+def ratio_of(
+    pairs: Mapping[str, Sequence[tuple[float, float]]],
+    models: Mapping[str, str] | None = None,
+    shift: float = RATIO_SHIFT,
+) -> Ratio | None:
     r"""Return the geometric mean of :math:`(a + s) / (b + s)` over pairs of times; None without any.
 
     The bootstrap draws whole cases, with all their seeds and shuffles, since those of one case are alike; a case
@@ -185,6 +191,8 @@ def ratio_of(pairs: Mapping[str, Sequence[tuple[float, float]]], shift: float = 
     Parameters
     ----------
     pairs : mapping from cases to pairs (a, b) in seconds
+    models : mapping, optional
+        The model that a case is made by; by default each case has its own.
     shift : float
         s, in seconds.
 
@@ -203,12 +211,13 @@ def ratio_of(pairs: Mapping[str, Sequence[tuple[float, float]]], shift: float = 
     counts = np.array([len(pairs[name]) for name in names], dtype=float)
     value = math.exp(float(sums.sum() / counts.sum()))
     runs, cases = int(counts.sum()), len(names)
+    of = len(set(names) if models is None else {models[name] for name in names})
     if cases < FEWEST:
-        return Ratio(value, None, None, runs, cases)
+        return Ratio(value, None, None, runs, cases, of)
     drawn = np.random.default_rng(0).integers(0, cases, (DRAWS, cases))
     means = np.exp(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Ratio(value, float(low), float(high), runs, cases)
+    return Ratio(value, float(low), float(high), runs, cases, of)
 
 
 def performance_profile(times: Times) -> dict[str, Curve]:

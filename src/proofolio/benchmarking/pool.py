@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from multiprocessing import connection, resource_tracker
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +47,8 @@ class Pool:
     ----------
     jobs : int
         Processes at a time.
+    given : function of a run, optional
+        Called when a process is given a run.
 
     Examples
     --------
@@ -56,8 +58,9 @@ class Pool:
     []
     """
 
-    def __init__(self, jobs: int = 1) -> None:
+    def __init__(self, jobs: int = 1, given: Callable[[Run], None] | None = None) -> None:
         self._jobs = max(1, jobs)
+        self._given = given
         self._context = multiprocessing.get_context("forkserver")
         used = [name for name in PRELOADED_IF_USED if name in sys.modules]
         self._context.set_forkserver_preload([*PRELOADED, *used])
@@ -121,6 +124,8 @@ class Pool:
             if worker.ready and worker.run is None and queue and not (alone and self._busy()):
                 run = queue.popleft()
                 worker.give(run, _kind(run) not in self._cold)
+                if self._given is not None:
+                    self._given(run)
 
     def _is_suspect(self, run: Run) -> bool:
         return run.key in self._tried_again

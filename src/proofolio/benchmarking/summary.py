@@ -66,6 +66,8 @@ class Line:
         Medians, of the runs that have them: seconds to build, seconds to confirm, nodes.
     memory : float
         The most megabytes.
+    gap : float
+        The largest relative gap left by runs that ended at a limit with a point, NaN without such runs.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Line:
     confirm: float
     nodes: float
     memory: float
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,10 @@ def _line(name: str, records: Sequence[Record], compared: Sequence[Record], shif
         confirm=_median(r.get("confirm_seconds") for r in records),
         nodes=_median(r.get("nodes") for r in records if r["status"] in SOLVED),
         memory=max((r["memory_peak"] for r in records if r.get("memory_peak")), default=math.nan),
+        gap=max(
+            (r["gap"] for r in records if r["status"] == "verified-feasible" and r.get("gap") is not None),
+            default=math.nan,
+        ),
     )
 
 
@@ -284,6 +291,7 @@ def _median(values: Iterable[float | None]) -> float:
 
 def _ratios(solvers: Sequence[str], records: Sequence[Record]) -> Iterable[tuple[str, str, Ratio]]:
     times: dict[str, dict[tuple[str, int, int], float]] = defaultdict(dict)
+    models = {r["case"]: r["problem"] for r in records}
     for r in records:
         if r["status"] in SOLVED:
             times[r["solver"]][r["case"], r["seed"], r["permutation"]] = r["seconds"]
@@ -291,6 +299,6 @@ def _ratios(solvers: Sequence[str], records: Sequence[Record]) -> Iterable[tuple
         pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
         for key in sorted(times[first].keys() & times[second].keys()):
             pairs[key[0]].append((times[first][key], times[second][key]))
-        ratio = ratio_of(pairs)
+        ratio = ratio_of(pairs, models)
         if ratio is not None:
             yield first, second, ratio

@@ -37,6 +37,7 @@ __all__ = [
     "inline_svg",
     "is_narrow",
     "legend_beside",
+    "narrow_page",
     "new_figure",
     "panels_across",
     "percent_axis",
@@ -129,6 +130,16 @@ def _style(**more: Any) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def narrow_page() -> Iterator[None]:
+    """Draw what is drawn in this context for a narrow page."""
+    token = _narrow.set(True)
+    try:
+        yield
+    finally:
+        _narrow.reset(token)
+
+
 def is_narrow() -> bool:
     """Return whether a figure is being drawn for a narrow page."""
     return _narrow.get()
@@ -166,12 +177,9 @@ def inline_svg(figure: Figure) -> str:
     redraw = figure.redraw if isinstance(figure, _Picture) else None
     if redraw is None:
         return _svg(figure)
-    token = _narrow.set(True)
-    try:
+    with narrow_page():
         narrow = redraw()
         small = "" if narrow is None else _svg(narrow, "narrow")
-    finally:
-        _narrow.reset(token)
     return _svg(figure, "wide") + small
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
+from proofolio.brief import first_few
 from proofolio.cli.models import MAX_SIZE, is_file, load_model, read_values
 from proofolio.cli.output import BAD_NEWS, GOOD, INTERRUPTED, complain, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, SolveProgress, answer_console, progress_console
@@ -23,9 +24,11 @@ from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
 from proofolio.report.audit_text import show
 from proofolio.report.files import json_text, write_page
-from proofolio.solvers.solution import VERIFIED, Solution
+from proofolio.solvers.solution import OPTIMAL, VERIFIED, Solution
 from proofolio.verification.audit.auditing import Audit, audit, rows_like
 from proofolio.verification.audit.certificates import check_certificates, save_certificates
+from proofolio.verification.audit.repairing import repaired
+from proofolio.verification.audit.rewriting import TightenedRow
 from proofolio.verification.audit.tightening import Confirmation, require_other_file, tightened
 from proofolio.verification.audit.verdicts import VERDICTS
 from proofolio.verification.checks.checking import check, status
@@ -44,6 +47,7 @@ Examples:
   proofolio audit model.mps
   proofolio audit model.mps --big-m 'link*' --html audit.html
   proofolio audit plan.py:build --tighten tighter.mps --confirm
+  proofolio audit plan.py:build --big-m 'link*' --tighten repaired.mps --repair
   proofolio audit model.mps --solution plan.json
 """
 
@@ -63,6 +67,11 @@ Examples:
     type=click.Path(path_type=Path),
     metavar="OUT",
     help="Write the model with every M that is larger than needed lowered to one proved to be enough (.mps or .lp).",
+)
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Give invalid rows an M that is proved to be enough as well, before --tighten lowers the others.",
 )
 @click.option(
     "--in-place", is_flag=True, help="Let --tighten overwrite the model file that is read, or its name map."
@@ -103,6 +112,7 @@ def audit_command(
     model: str,
     patterns: tuple[str, ...],
     tighten: Path | None,
+    repair: bool,
     in_place: bool,
     confirm: bool,
     solution: Path | None,
@@ -129,6 +139,10 @@ def audit_command(
         _require_folder(option, file, MODEL_SUFFIXES if option == "--tighten" else ())
     if tighten is not None and not in_place:
         require_other_file(model, tighten)
+    if repair and tighten is None and not confirm:
+        raise BadData(
+            "--repair changes the model that --tighten writes and --confirm solves: give one of them too"
+        )
     if time_limit is not None and not time_limit > 0:  # before the clock, which would call it late
         raise BadData(f"time_limit is {time_limit}: give a positive number")
     values = read_values("--solution", solution) if solution is not None else None
@@ -140,7 +154,8 @@ def audit_command(
     extras: dict[str, Any] = {}
     with stdout_kept_free():
         found = _audited(model, patterns, options, max_size, as_json)
-        good = _followed(found, extras, tighten, confirm and not found.interrupted, certificates, time_limit)
+        way = _Way(tighten, repair and not found.interrupted, confirm and not found.interrupted, certificates)
+        good = _followed(found, extras, way, options)
         if solution is not None and values is not None:
             good = _solution(found, solution, values, extras) and good
         if html is not None:
@@ -206,38 +221,59 @@ def _require_rows(opened: Opened, patterns: Sequence[str]) -> None:
     for pattern in patterns:
         if not rows_like(opened.program, pattern):
             near = get_close_matches(pattern.partition("[")[0].strip("*"), first, 3)
-            shown = ", ".join([first[stem] for stem in near] or names[:3]) or "none"
+            if not names:
+                raise BadData(f"--big-m {pattern} matches no row of the model, which has none.")
+            shown = first_few([first[stem] for stem in near] or names, of=len(names))
+            its = "its only row is" if len(names) == 1 else "its rows are"
             raise BadData(
-                f"--big-m {pattern} matches no row of the model: its rows are {shown}, ..., and * stands for anything."
+                f"--big-m {pattern} matches no row of the model: {its} {shown}, and * stands for anything."
             )
 
 
-def _followed(
-    found: Audit,
-    extras: dict[str, Any],
-    tighten: Path | None,
-    confirm: bool,
-    certificates: Path | None,
-    time_limit: float | None,
-) -> bool:
+class _Way(NamedTuple):
+    """What is to follow an audit."""
+
+    tighten: Path | None
+    repair: bool
+    confirm: bool
+    certificates: Path | None
+
+
+def _followed(found: Audit, extras: dict[str, Any], way: _Way, options: dict[str, Any]) -> bool:
     """Tighten, confirm and save as asked, write the results into `extras`, and return whether they are good news."""
-    if certificates is not None:
-        file = save_certificates(found, certificates)
+    if way.certificates is not None:
+        file = save_certificates(found, way.certificates)
         extras["certificates"] = {"file": str(file), "certified": sum(row.certified for row in found.rows)}
-    if tighten is None and not confirm:
+    if way.tighten is None and not way.confirm:
         return True
-    program, rows = tightened(found)
-    if tighten is not None:
-        files = write_program(program, tighten)
+    last, raised = _repaired(found, options) if way.repair else (found, {})
+    program, rows = tightened(last)
+    changes: dict[str, Any] = {"rows": len(rows), "invalid": last.summary["invalid"]}
+    if way.repair:
+        changes["repaired"] = {row.name: row.big_m for row in raised.values()}
+        changes["undecided"] = last.summary["undecided"]
+    if way.tighten is not None:
         extras["tightened"] = {
-            "files": [str(file) for file in files],
-            "rows": len(rows),
-            "invalid": found.summary["invalid"],
+            "files": [str(file) for file in write_program(program, way.tighten)],
+            **changes,
         }
-    if not confirm:
+    elif way.repair:
+        extras["repaired"] = changes["repaired"]
+    if not way.confirm:
         return True
-    extras["confirmed"], good = _confirmed(found.opened.program, program, time_limit)
-    return good
+    limit = None if options["time_limit"] == math.inf else options["time_limit"]
+    extras["confirmed"], good = _confirmed(found.opened.program, program, limit)
+    # what an invalid row had cut off may be better
+    return good or (bool(raised) and bool(extras["confirmed"]["after"]["status"] in OPTIMAL))
+
+
+def _repaired(found: Audit, options: dict[str, Any]) -> tuple[Audit, dict[int, TightenedRow]]:
+    """Repair in what is left of the time."""
+    left = options["time_limit"] - found.seconds
+    start_clock(max(left, LEAST))
+    last, raised = repaired(found, **options | {"time_limit": left})
+    stop_clock()
+    return last, raised
 
 
 def _solution(found: Audit, file: Path, values: dict[str, float], extras: dict[str, Any]) -> bool:

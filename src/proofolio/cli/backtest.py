@@ -32,7 +32,7 @@ from proofolio.cli.models import names_in
 from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
-from proofolio.report.backtest import backtest_page, figures_table, span_text
+from proofolio.report.backtest import LESS_NEEDED, backtest_page, figures_table, span_text
 from proofolio.report.files import make_folder, write_document, write_page
 from proofolio.studies.backtests import BacktestResult, record_of
 
@@ -66,7 +66,11 @@ Examples:
 @click.option("--test", metavar="FROM:TO", help="Dates traded; all after the window, or --train, by default.")
 @cash_option
 @click.option(
-    "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
+    "--rebalance",
+    type=click.Choice(["daily", "weekly", "monthly"]),
+    default="daily",
+    show_default=True,
+    help="When to trade; daily is every row of the table.",
 )
 @click.option(
     "--experiment",
@@ -111,8 +115,7 @@ def backtest_command(out: Path, tables: Path | None, as_json: bool, **given: Any
         print_document(document)
     else:
         say(f"{result.source}: {result.context.market.calendar}, {span_text(result.context)}\n")
-        console = answer_console()
-        console.print(figures_table(result).terminal(console.width))
+        figures_table(result).show(answer_console(), LESS_NEEDED)
         for sentence in result.warnings:
             say(f"\nwarning: {sentence}")
         say(f"\nReport: {files[0]} ({result.seconds:.0f} s in all)")

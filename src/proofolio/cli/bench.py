@@ -244,7 +244,15 @@ def _run(runs: list[Any], title: str, folder: Path, jobs: int, scheduler: str | 
     interrupted = False
     with stdout_kept_free(), CountProgress(progress_console(), "bench") as progress:
         try:
-            records = benchmark(runs, folder, environment, jobs=jobs, scheduler=scheduler, progress=progress)
+            records = benchmark(
+                runs,
+                folder,
+                environment,
+                jobs=jobs,
+                scheduler=scheduler,
+                progress=progress,
+                running=progress.running,
+            )
         except KeyboardInterrupt:
             interrupted = True
     if interrupted:

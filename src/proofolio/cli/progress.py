@@ -17,11 +17,12 @@ from rich.status import Status
 
 from proofolio.cli.output import silence
 from proofolio.cli.watched import answering
+from proofolio.progress import EVERY, QUIET, progress_line
 
 __all__ = ["CountProgress", "SolveProgress", "answer_console", "progress_console", "solve_line"]
 
 
-COUNT_QUIET, SOLVE_QUIET = 1.0, 2.0  # seconds until the first news
+SOLVE_QUIET = 2.0  # seconds until the first news of a solve
 PIPE_WIDTH = 160  # columns of a table where stdout is no terminal
 
 
@@ -35,15 +36,14 @@ class _Console(Console):
 
 
 def progress_console() -> Console:
-    """Return a console on stderr."""
-    return _Console(file=sys.stderr, highlight=False)
+    """Return a console on stderr; where that is no terminal it draws no bar, whatever ``FORCE_COLOR`` says."""
+    return _Console(file=sys.stderr, highlight=False, force_terminal=sys.stderr.isatty())
 
 
 def answer_console() -> Console:
     """Return a console on stdout; where that is no terminal, tables are as wide as they need to be."""
     answering()
-    console = _Console(file=sys.stdout, highlight=False)
-    return console if console.is_terminal else _Console(file=sys.stdout, highlight=False, width=PIPE_WIDTH)
+    return _Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 class CountProgress:
@@ -55,7 +55,7 @@ class CountProgress:
     def __init__(self, console: Console, title: str, time_limit: float = math.inf) -> None:
         self._console, self._title, self._limit = console, title, time_limit
         self._started = time.perf_counter()
-        self._next = COUNT_QUIET
+        self._next = QUIET
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -72,13 +72,17 @@ class CountProgress:
         if seconds < self._next:
             return
         if self._console.is_terminal:
-            self._next = seconds + 0.1
+            self._next = seconds + EVERY
             self._shown(what, done, total)
             return
         self._next *= 2
-        limit = "" if self._limit == math.inf else f" of {self._limit:g}"
-        line = f"{self._title}: {what}, {done} of {total} ({seconds:.0f}{limit} s)"
+        line = progress_line(self._title, what, done, total, seconds, self._limit)
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def running(self, what: str, done: int, total: int) -> None:
+        """Show at once what has begun, on a terminal; elsewhere the news of what has ended are enough."""
+        if self._console.is_terminal:
+            self._shown(what, done, total)
 
     def _shown(self, what: str, done: int, total: int) -> None:
         if self._bar is None or self._task is None:

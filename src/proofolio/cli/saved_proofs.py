@@ -38,12 +38,12 @@ class _Checked:
 
 def check_proofs(folder: Path, names: Sequence[str], as_json: bool) -> int:
     """Check the proofs in a folder: all of them, or those of the claims named."""
-    if not folder.is_dir():
-        raise BadData(f"--check {folder} is no folder: give one that --certificates wrote")
     found: list[_Checked] = []
     interrupted = False
     with stdout_kept_free(), CountProgress(progress_console(), "check") as progress:
         asked = asked_claims(names)
+        if not folder.is_dir():
+            raise BadData(f"--check {folder} is no folder: give one that --certificates wrote")
         known = {folder / name: one for one, name in zip(asked, file_names(asked), strict=True)}
         files = list(known) if names else sorted(folder.glob("*.json"))
         if not files:

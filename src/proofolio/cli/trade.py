@@ -32,6 +32,8 @@ __all__ = ["read_holdings", "trade_command"]
 
 
 SHOWN = 120  # characters of a reason
+# On a narrow terminal the first of these that are too many are left out.
+LESS_NEEDED = ("risk share", "volatility", "cost", "forecast a year")
 EXAMPLE = """
 \b
 Examples:
@@ -256,18 +258,7 @@ def _is_number(text: str) -> bool:
 def _print(today: Today) -> None:
     for line in today.reasons():
         say(line)
-    head = (
-        "asset",
-        "held",
-        "wanted",
-        "trade",
-        "amount",
-        *([] if today.lots is None else ["shares"]),
-        "forecast a year",
-        "volatility",
-        "risk share",
-        "cost",
-    )
     console = answer_console()
     console.print()
-    console.print(Table(head, today.rows(), range(1, len(head))).terminal(console.width))
+    head = ("asset", *today.to_frame().columns)
+    Table(head, today.rows(), range(1, len(head))).show(console, LESS_NEEDED)

@@ -40,7 +40,7 @@ from proofolio.cli.output import GOOD, print_document, say, stdout_kept_free
 from proofolio.cli.progress import CountProgress, answer_console, progress_console
 from proofolio.errors import BadData
 from proofolio.report.files import make_folder, write_document, write_page
-from proofolio.report.tuning import best_table, compared_table, tuning_page, walk_table
+from proofolio.report.tuning import LESS_NEEDED, best_table, compared_table, tuning_page, walk_table
 from proofolio.studies.tunings import TuningResult, shown
 
 __all__ = ["tune_command"]
@@ -105,7 +105,11 @@ def _listed(values: Sequence[float]) -> str:
 )
 @cash_option
 @click.option(
-    "--rebalance", type=click.Choice(["daily", "weekly", "monthly"]), default="daily", show_default=True
+    "--rebalance",
+    type=click.Choice(["daily", "weekly", "monthly"]),
+    default="daily",
+    show_default=True,
+    help="When to trade; daily is every row of the table.",
 )
 @click.option("--jobs", default=1, show_default=True, help="Processes.")
 @click.option("--scheduler", metavar="ADDRESS", help="A dask scheduler instead of processes here.")
@@ -133,11 +137,11 @@ def tune_command(out: Path, as_json: bool, **given: Any) -> int:
     if as_json:
         print_document(document)
     else:
-        say(f"{result.source}: {result.market.calendar}\n")
+        say(f"{result.source}: {result.market.calendar}\n{result.dated()}\n")
         console = answer_console()
         for table in (best_table(result, SHOWN), compared_table(result), walk_table(result)):
             if table is not None:
-                console.print(table.terminal(console.width))
+                table.show(console, LESS_NEEDED)
                 console.print()
         for sentence in result.verdict():
             say(sentence)

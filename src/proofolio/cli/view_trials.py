@@ -100,7 +100,9 @@ def _design(returns: pd.DataFrame, market: dict[str, float] | None, given: dict[
     )
 
 
-def answer_trial(found: ViewExperiment | ViewFrontier, source: str, out: Path, as_json: bool) -> None:
+def answer_trial(
+    found: ViewExperiment | ViewFrontier, source: str, warnings: tuple[str, ...], out: Path, as_json: bool
+) -> None:
     """Write the report and print the answer."""
     if isinstance(found, ViewFrontier):
         page, pictures = frontier_page(found, source, command_given()), frontier_pictures(found)
@@ -109,7 +111,7 @@ def answer_trial(found: ViewExperiment | ViewFrontier, source: str, out: Path, a
         page, pictures = views_page(found, source, command_given()), views_pictures(found)
         tables, sentences = [differences_table(found), strategies_table(found)], said_sentences(found)
         sentences += ["", found.sentence()]
-    document = found.document() | {"source": source}
+    document = found.document() | {"source": source, "warnings": warnings}
     files = report_written(out, page, document, pictures)
     if as_json:
         print_document(document | {"files": files})
@@ -121,7 +123,8 @@ def answer_trial(found: ViewExperiment | ViewFrontier, source: str, out: Path, a
     for shown in tables:
         console.print(shown.terminal(console.width))
         console.print()
-    for sentence in (*sentences, "", f"Report: {files[0]}"):
+    said = [f"warning: {warning}" for warning in warnings]
+    for sentence in (*sentences, *said, "", f"Report: {files[0]}"):
         say(sentence)
 
 

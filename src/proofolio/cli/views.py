@@ -27,6 +27,7 @@ from proofolio.cli.view_options import (
 from proofolio.cli.view_trials import answer_trial, command_given, report_written, tried
 from proofolio.errors import BadData
 from proofolio.forecasts.prices import load_prices, read_prices, read_returns, simple_returns
+from proofolio.forecasts.tables import from_where_all_have_begun
 from proofolio.forecasts.views.black_litterman import BlackLitterman
 from proofolio.forecasts.views.confidences import Scale
 from proofolio.forecasts.views.stated_views import Views
@@ -165,16 +166,16 @@ def views_command(table: str | None, are_returns: bool, as_json: bool, **given: 
     if table is None:
         return _claims(given["seed"], as_json)
     with stdout_kept_free():
-        returns, source = _returns(table, are_returns, given["seed"])
+        returns, source, warnings = _returns(table, are_returns, given["seed"])
         market = _weights(given["market_weights"])
         if question == "experiment":
             trial = tried(returns, market, given)
         else:
             posterior = _posterior(returns, market, given)
     if question == "experiment":
-        answer_trial(trial, source, given["out"], as_json)
+        answer_trial(trial, source, warnings, given["out"], as_json)
     else:
-        _answer(posterior, source, given["out"] if "out" in options_given() else None, as_json)
+        _answer(posterior, source, warnings, given["out"] if "out" in options_given() else None, as_json)
     return GOOD
 
 
@@ -189,21 +190,25 @@ def _claims(seed: int, as_json: bool) -> int:
     return GOOD
 
 
-def _returns(table: str, are_returns: bool, seed: int) -> tuple[pd.DataFrame, str]:
+def _returns(table: str, are_returns: bool, seed: int) -> tuple[pd.DataFrame, str, tuple[str, ...]]:
+    """Return returns of every asset in every row, what they are called, and what was left out of the table."""
     if is_bundled(table):
-        return simple_returns(load_prices()), "20 US stocks (bundled)"
+        return simple_returns(load_prices()), "20 US stocks (bundled)", ()
     if is_bundled(table, PLANTED):
         values, _ = planted_returns(1700 + 5 * 264, seed=seed, equal_means=table == "planted-equal")
         dates = pd.bdate_range("2000-01-03", periods=len(values))
-        return pd.DataFrame(values, index=dates, columns=["A", "B", "C", "D"]), f"{table}, seed {seed}"
+        return pd.DataFrame(values, index=dates, columns=["A", "B", "C", "D"]), f"{table}, seed {seed}", ()
     read = read_returns if are_returns else read_prices
-    frame = read(table, minimum_rows=2)
-    returns = frame if are_returns else simple_returns(frame)
-    if len(returns) < LEAST:
+    frame, left_out = from_where_all_have_begun(read(table, minimum_rows=2), table)
+    count = len(frame) - (0 if are_returns else 1)
+    if count < LEAST:
+        because = " ".join(("", *left_out))
         raise BadData(
-            f"{table}: {len(returns)} returns, and {LEAST} are needed behind a covariance; give a longer history."
+            f"{table}: {count} returns, and {LEAST} are needed behind a covariance; give a longer history.{because}"
         )
-    return returns, Path(table).name
+    returns = frame if are_returns else simple_returns(frame)
+    name = Path(table).name
+    return returns, f"{name} from {frame.index[0]:%Y-%m-%d} on" if left_out else name, left_out
 
 
 def _posterior(
@@ -242,8 +247,10 @@ def _weights(path: Path | None) -> dict[str, float] | None:
     return found
 
 
-def _answer(found: ViewPosterior, source: str, out: Path | None, as_json: bool) -> None:
-    document = {"source": source, **found.document()}
+def _answer(
+    found: ViewPosterior, source: str, warnings: tuple[str, ...], out: Path | None, as_json: bool
+) -> None:
+    document = {"source": source, **found.document(), "warnings": warnings}
     files: list[str] = []
     if out is not None:
         page = posterior_page(found, source, command_given())
@@ -257,7 +264,7 @@ def _answer(found: ViewPosterior, source: str, out: Path | None, as_json: bool) 
     for table in posterior_tables(found):
         console.print(table.terminal(console.width))
         console.print()
-    for sentence in posterior_sentences(found):
+    for sentence in (*posterior_sentences(found), *(f"warning: {warning}" for warning in warnings)):
         say(sentence)
     if files:
         say(f"Report: {files[0]}")

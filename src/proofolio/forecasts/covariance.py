@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
+from proofolio.forecasts.tables import require_full_rows
 
 Covariance = Literal["sample", "ewma", "ledoit-wolf"]
 
@@ -163,6 +164,7 @@ def _checked(returns: ArrayLike, weights: ArrayLike | None) -> tuple[Floats, Flo
     values = np.asarray(returns, dtype=np.float64)
     if values.ndim != 2 or 0 in values.shape:
         raise BadData(f"returns has shape {values.shape}; give one row a period and one column an asset.")
+    require_full_rows(returns, "the returns")
     if not np.isfinite(values).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(values))[0])
         raise BadData(

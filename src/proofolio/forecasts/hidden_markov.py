@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -21,6 +20,7 @@ from proofolio.forecasts.expectation_maximisation import (
     maximise,
 )
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit, driving_series
+from proofolio.progress import Progress, shows_progress
 
 __all__ = ["RegimeFit", "fit_regimes"]
 
@@ -29,6 +29,7 @@ __all__ = ["RegimeFit", "fit_regimes"]
 CONSTANT = 1e-12
 
 
+@shows_progress("fit")
 def fit_regimes(
     returns: pd.DataFrame | pd.Series | ArrayLike,
     K: int = 2,
@@ -40,7 +41,7 @@ def fit_regimes(
     max_iterations: int = 500,
     tolerance: float = 1e-4,
     time_limit: float | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> RegimeFit:
     """Fit K market regimes to one or several driving series by maximum likelihood.
 
@@ -86,7 +87,7 @@ def fit_regimes(
         Seconds. The step that is on its way when they are over is the last one, and what has been found by then is
         the answer, with a warning; without a limit the answer depends on the data and the seed alone.
     progress : function of (what, done, total), optional
-        Called after each cold start.
+        Called after each cold start. A bar by default in a notebook, and nothing elsewhere.
 
     Returns
     -------

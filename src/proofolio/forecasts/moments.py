@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
+from proofolio.forecasts.tables import require_full_rows
 
 
 def regime_moments(
@@ -62,6 +63,7 @@ def regime_moments(
         raise BadData(
             f"asset_returns has shape {returns.shape}; give one row a period and one column an asset."
         )
+    require_full_rows(asset_returns, "the returns")
     if not np.isfinite(returns).all():
         day, asset = (int(i) for i in np.argwhere(~np.isfinite(returns))[0])
         column: object = asset

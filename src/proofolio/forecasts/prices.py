@@ -13,7 +13,7 @@ import pandas as pd
 
 from proofolio.errors import BadData
 from proofolio.forecasts.table_files import read_table
-from proofolio.forecasts.tables import Resample, Table, resampled, sound_prices, sound_returns
+from proofolio.forecasts.tables import Resample, Table, between, resampled, sound_prices, sound_returns
 
 MARKET = "SP500"
 
@@ -60,10 +60,13 @@ def simple_returns(prices: pd.Series) -> pd.Series: ...
 def simple_returns(prices: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series:
     """Return simple returns per period, ``r_t = p_t / p_{t-1} - 1``, one row fewer than prices.
 
+    Before the second price of an asset that begins late, and after the last one of an asset that ends early, its
+    return is NaN.
+
     Raises
     ------
     BadData
-        If there are fewer than two prices, or one is missing, infinite, zero or negative.
+        If there are fewer than two prices, one is missing between two others, or one is infinite, zero or negative.
 
     Examples
     --------
@@ -73,7 +76,8 @@ def simple_returns(prices: pd.DataFrame | pd.Series) -> pd.DataFrame | pd.Series
     values = prices.to_numpy(dtype=np.float64, na_value=np.nan)
     if len(values) < 2:
         raise BadData(f"{len(values)} prices give no return; give two or more.")
-    bad = np.argwhere(~(np.isfinite(values) & (values > 0)))
+    missing = np.isnan(values)
+    bad = np.argwhere(between(missing) | ~(missing | (np.isfinite(values) & (values > 0))))
     if len(bad):
         at = tuple(int(i) for i in bad[0])
         column = f" in column {prices.columns[at[1]]!r}" if isinstance(prices, pd.DataFrame) else ""
@@ -96,12 +100,13 @@ def read_prices(
     decimal_comma: bool | None = None,
     resample: Resample | None = None,
 ) -> pd.DataFrame:
-    """Return the prices in a file, checked.
+    """Return the prices in a file, checked, by the rule that a backtest reads tables by.
 
     The table is wide: dates in the first column, oldest first, then a column of prices an asset, with the names in
     the first line. Kinds: .csv, .csv.gz, .tsv, .txt, .xlsx with ``proofolio[excel]`` and .parquet with
     ``proofolio[parquet]``; separators, decimal commas and the order of day and month are recognised where the file
-    leaves no doubt.
+    leaves no doubt. An asset may begin after the first date and end before the last one; the cells before and after
+    are NaN, and a value missing between two others is refused.
 
     Parameters
     ----------
@@ -118,7 +123,7 @@ def read_prices(
     Returns
     -------
     (T, n) DataFrame
-        Floats by date.
+        Floats by date; NaN before an asset begins and after it ends.
 
     Raises
     ------
@@ -162,6 +167,8 @@ def validate_prices(
 ) -> pd.DataFrame:
     """Return a copy of `frame` as floats by date, if these are sound prices.
 
+    An asset may begin after the first date and end before the last one, with NaN before and after.
+
     Parameters
     ----------
     frame : (T, n) DataFrame
@@ -175,8 +182,8 @@ def validate_prices(
     ------
     BadData
         If a name is repeated or empty, there are too few assets or rows, the index is not dates, dates are
-        repeated or not oldest first, a cell is not a number, values are missing or infinite, a price
-        is zero or negative or many times those beside it, the values look like returns, a column never changes, a
+        repeated or not oldest first, a cell is not a number, a value is missing between two others or infinite, a
+        price is zero or negative or many times those beside it, the values look like returns, a column never changes, a
         day has several rows, or the columns are the fields of one share.
     """
     return sound_prices(Table(frame), where, minimum_rows, minimum_assets)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from proofolio.arrays import Floats
 from proofolio.errors import BadData
 from proofolio.forecasts.forward_backward import filtered, log_densities, smoothed
+from proofolio.forecasts.tables import require_full_rows
 
 OrderBy = Literal["mean", "volatility"]
 
@@ -61,6 +62,15 @@ class RegimeFit:
     shares: Floats
     collapsed: bool
     cold: bool
+
+    def __repr__(self) -> str:
+        """Series, share of the periods of each regime, and how the fit ended."""
+        shares = ", ".join(f"{share:.0%}" for share in self.shares)
+        end = "converged" if self.converged else "stopped"
+        return (
+            f"RegimeFit({', '.join(self.names)}: {len(self.shares)} regimes of {shares} of the periods, log-likelihood "
+            f"{self.log_likelihood:.1f}, {end} after {self.iterations} iterations)"
+        )
 
     def filtered_probabilities(self, returns: pd.DataFrame | ArrayLike) -> Floats:
         """Return ``P(regime on day t | returns up to day t)``, (T, K).
@@ -139,6 +149,7 @@ def driving_series(
         names = tuple(str(name) for name in returns.columns)
     elif isinstance(returns, pd.Series) and returns.name is not None:
         names = (str(returns.name),)
+    require_full_rows(returns, "the returns")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = (int(i) for i in bad[0])

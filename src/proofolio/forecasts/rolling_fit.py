@@ -29,6 +29,7 @@ from proofolio.forecasts.hidden_markov import (
     without_zeros,
 )
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit
+from proofolio.forecasts.tables import require_full_rows
 
 
 class RollingWindow:
@@ -60,6 +61,7 @@ class RollingWindow:
                 f"{len(values)} rows of returns are fewer than the window of {window}; give a longer history "
                 "or a shorter window."
             )
+        require_full_rows(returns, "the returns")
         bad = np.argwhere(~np.isfinite(values))
         if len(bad):
             row, column = (int(i) for i in bad[0])

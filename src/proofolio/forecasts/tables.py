@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from proofolio.arrays import Floats, Mask
+from proofolio.arrays import Floats, Integers, Mask
 from proofolio.errors import BadData
 from proofolio.forecasts.cells import is_number
 from proofolio.forecasts.suspicions import fat_finger
@@ -18,8 +18,11 @@ from proofolio.forecasts.suspicions import fat_finger
 __all__ = [
     "Resample",
     "Table",
+    "between",
+    "from_where_all_have_begun",
     "is_missing",
     "one_field",
+    "require_full_rows",
     "resampled",
     "sound_prices",
     "sound_rates",
@@ -59,22 +62,93 @@ class _Place:
         return f"row {row + 1}" if self.lines is None else f"line {self.lines[row]}"
 
     def date(self, row: int) -> str:
-        day = self.index[row]
-        shown = f"{day:%Y-%m-%d}" if isinstance(day, pd.Timestamp) else str(day)
-        return f"{shown} ({self.row(row)})"
+        return f"{_day(self.index[row])} ({self.row(row)})"
 
     def cell(self, row: int, column: int) -> str:
         return f"column {self.names[column]!r} at {self.date(row)}"
 
 
-def sound_prices(
-    table: Table, where: str, minimum_rows: int, minimum_assets: int, *, may_end: bool = False
-) -> pd.DataFrame:
-    """Return the prices as floats by date, or raise BadData; see `validate_prices`.
+def between(missing: Mask) -> Mask:
+    """Return which missing values lie between two others of their column: the rule for prices and returns everywhere.
 
-    With `may_end` an asset may begin after the first date and end before the last one, with NaN before and after.
+    An asset may begin after the first row and end before the last one; what is missing in between is a gap.
     """
-    frame, place = _sound(table, where, minimum_rows, minimum_assets, may_end)
+    begun = np.maximum.accumulate(~missing, axis=0)
+    gaps: Mask = missing & begun & np.maximum.accumulate(~missing[::-1], axis=0)[::-1]
+    return gaps
+
+
+def require_full_rows(table: object, what: str) -> None:
+    """Refuse a frame in which an asset begins after the first row or ends before the last one.
+
+    For what needs every asset in every row. Anything but a frame, and gaps between values, are not looked at.
+
+    Parameters
+    ----------
+    table : object
+    what : str
+        The plural that the message calls its values, such as "the returns".
+
+    Raises
+    ------
+    BadData
+        Naming the asset, where it begins or ends, and what to do.
+    """
+    if not isinstance(table, pd.DataFrame) or table.empty:
+        return
+    first = _first_rows(table, what)
+    late = int(first.argmax())
+    if first[late]:
+        start = _day(table.index[first[late]])
+        raise BadData(
+            f"{what} of {table.columns[late]} begin on {start}, after the first row ({_day(table.index[0])}), and "
+            f'every row is needed here; start there (.loc["{start}":]) or drop the column.'
+        )
+
+
+def from_where_all_have_begun(frame: pd.DataFrame, where: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the rows from where every asset has begun, and what was left out, in a sentence if anything was.
+
+    Raises
+    ------
+    BadData
+        When an asset ends before the last row.
+    """
+    first = _first_rows(frame, f"{where}: the values")
+    start = int(first.max(initial=0))
+    if not start:
+        return frame, ()
+    day = _day(frame.index[start])
+    late = [str(name) for name in frame.columns[first == start]]
+    begin = f"{late[0]} begins" if len(late) == 1 else f"{', '.join(late)} begin"
+    rows = "1 row is" if start == 1 else f"{start:,} rows are"
+    left_out = (
+        f"{where} is read from {day} on, when {begin}: {rows} left out before, since every asset is needed in every "
+        "row; drop the column for a longer history."
+    )
+    return frame.iloc[start:], (left_out,)
+
+
+def _first_rows(frame: pd.DataFrame, what: str) -> Integers:
+    """Return the first row in which each asset has a value, or refuse one that ends before the last row."""
+    known = frame.notna().to_numpy()
+    last = len(frame) - 1 - known[::-1].argmax(axis=0)
+    if (known.any(axis=0) & (last < len(frame) - 1)).any():
+        column = int(np.argmin(last))
+        raise BadData(
+            f"{what} of {frame.columns[column]} end on {_day(frame.index[last[column]])}, before the last row "
+            f"({_day(frame.index[-1])}), and every row is needed here; drop the column."
+        )
+    return np.asarray(known.argmax(axis=0))
+
+
+def _day(label: object) -> str:
+    return f"{label:%Y-%m-%d}" if isinstance(label, pd.Timestamp) else str(label)
+
+
+def sound_prices(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> pd.DataFrame:
+    """Return the prices as floats by date, or raise BadData; see `validate_prices`."""
+    frame, place = _sound(table, where, minimum_rows, minimum_assets)
     values = frame.to_numpy()
     negative = int((values < 0).sum())
     # A few negative prices are typing errors; returns are negative nearly every second day.
@@ -94,14 +168,9 @@ def sound_prices(
     return frame
 
 
-def sound_returns(
-    table: Table, where: str, minimum_rows: int, minimum_assets: int, *, may_end: bool = False
-) -> pd.DataFrame:
-    """Return the returns as floats by date, or raise BadData; see `validate_returns`.
-
-    With `may_end` an asset may begin after the first date and end before the last one, with NaN before and after.
-    """
-    frame, place = _sound(table, where, minimum_rows, minimum_assets, may_end)
+def sound_returns(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> pd.DataFrame:
+    """Return the returns as floats by date, or raise BadData; see `validate_returns`."""
+    frame, place = _sound(table, where, minimum_rows, minimum_assets)
     values = frame.to_numpy()
     middle = float(np.nanmedian(np.abs(values))) if values.size else 0.0
     if middle > 0.2 and np.nanmin(values) > 0:
@@ -160,9 +229,7 @@ def _no_fat_finger(values: Floats, place: _Place, where: str, before: int = 0) -
         )
 
 
-def _sound(
-    table: Table, where: str, minimum_rows: int, minimum_assets: int, may_end: bool
-) -> tuple[pd.DataFrame, _Place]:
+def _sound(table: Table, where: str, minimum_rows: int, minimum_assets: int) -> tuple[pd.DataFrame, _Place]:
     """Check all that prices and returns have in common; return floats by date."""
     if isinstance(table.frame.columns, pd.MultiIndex):
         table = one_field(table.frame, table.lines, where)
@@ -174,20 +241,16 @@ def _sound(
     index = _one_row_a_day(times, values, where, place)
     place = _Place(names, index, table.lines)
     missing = np.isnan(values)
-    if may_end and missing.any():
-        if missing.all(axis=0).any():
-            raise BadData(
-                f"{where}: column {names[int(np.argmax(missing.all(axis=0)))]!r} has no value at all; drop it."
-            )
-        begun = np.maximum.accumulate(~missing, axis=0)
-        missing &= begun & np.maximum.accumulate(~missing[::-1], axis=0)[::-1]
-    if missing.any():
-        count, what = int(missing.sum()), " between others" if may_end else ""
+    if len(values) and missing.all(axis=0).any():
+        empty = names[int(np.argmax(missing.all(axis=0)))]
+        raise BadData(f"{where}: column {empty!r} has no value at all; drop it.")
+    gaps = between(missing)
+    if gaps.any():
+        count = int(gaps.sum())
         values_are = "1 value is" if count == 1 else f"{count:,} values are"
-        remedy = "or drop the dates" if may_end else "drop the dates, or start where every asset has a value"
         raise BadData(
-            f"{where}: {values_are} missing{what}, the first in {place.cell(*_first(missing))}; fill the "
-            f"gaps{'' if may_end else ','} {remedy}."
+            f"{where}: {values_are} missing between others, the first in {place.cell(*_first(gaps))}; fill the "
+            "gaps or drop the dates."
         )
     if np.isinf(values).any():
         first = _first(np.isinf(values))

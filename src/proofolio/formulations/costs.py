@@ -139,8 +139,12 @@ class MaxTerm:
     def argument(self, low: Floats, high: Floats) -> tuple[Floats, Floats]:
         r"""Bound :math:`\alpha'w + \beta` over a box of shape (..., n), rounded outward."""
         shape = low.shape[:-1]
-        count = int(np.prod(shape, dtype=int))
-        each = sparse.kron(sparse.eye_array(count), self.alpha[None, :], format="csr")
+        count, used = int(np.prod(shape, dtype=int)), np.flatnonzero(self.alpha)
+        columns = np.arange(count)[:, None] * self.alpha.size + used
+        each = sparse.csr_array(
+            (np.tile(self.alpha[used], count), columns.ravel(), np.arange(count + 1) * used.size),
+            shape=(count, count * self.alpha.size),
+        )
         least, most = affine_bounds(each, np.full(count, self.beta), low.ravel(), high.ravel())
         return least.reshape(shape), most.reshape(shape)
 

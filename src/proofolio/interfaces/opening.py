@@ -32,6 +32,8 @@ class Opened:
         Sets the values of the user's own variables.
     variables : tuple
         The Pyomo variable of each column.
+    declares : frozenset of str
+        Names of rows that are Big-M rows, beside those that the model itself declares.
     """
 
     program: Program
@@ -39,6 +41,7 @@ class Opened:
     native: Any
     load: Callable[[Floats], None] | None = None
     variables: tuple[Any, ...] = ()
+    declares: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -46,8 +49,10 @@ class Opened:
         return str(self.native) if self.kind == "file" else self.program.name
 
     def declared(self) -> frozenset[str]:
-        """Return the names of the rows the model itself declares to be Big-M rows."""
-        return frozenset(_declared_in_pyomo(self.native)) if self.kind == "pyomo" else frozenset()
+        """Return the names of the rows that are declared to be Big-M rows, by the model itself or beside it."""
+        return self.declares | (
+            frozenset(_declared_in_pyomo(self.native)) if self.kind == "pyomo" else frozenset()
+        )
 
     @property
     def passing(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Block:
     @property
     def size(self) -> int:
         """The number of variables."""
-        return int(np.prod(self.shape, dtype=int))
+        return prod(self.shape)
 
     def columns(self) -> Integers:
         """Return the columns, in the block's shape."""

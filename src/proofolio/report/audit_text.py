@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from proofolio.brief import first_few, number_of
 from proofolio.report.table import STYLES, WIDE, Cell, Table
 from proofolio.verification.audit.auditing import Audit
 from proofolio.verification.audit.verdicts import RowVerdict
@@ -165,8 +166,8 @@ def show(
     def say(text: str, style: str | None = None) -> None:
         console.print(text, style=style, markup=False, soft_wrap=True)
 
-    sides = f"{len(found.rows)} sides that a binary may switch off"
-    say(f"{model}: {found.rows_total} rows, {sides}, {found.seconds:.2f} s")
+    sides = f"{number_of(len(found.rows), 'side')} that a binary may switch off"
+    say(f"{model}: {number_of(found.rows_total, 'row')}, {sides}, {found.seconds:.2f} s")
     for note in found.notes:
         say(f"  {note}")
     if found.rows:
@@ -279,17 +280,27 @@ def _verdicts(console: Console, found: Audit, extras: Mapping[str, Any]) -> None
 
 
 def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
+    raised = extras.get("tightened", extras).get("repaired", {})
+    if raised:
+        many = "1 invalid row has" if len(raised) == 1 else f"{len(raised)} invalid rows have"
+        shown = first_few([f"{name}: M = {big_m:g}" for name, big_m in raised.items()], 6)
+        say(
+            f"\nRepaired: {many} an M that is proved to be enough ({shown}), and an audit of the new model finds none "
+            "that is invalid."
+        )
     if "tightened" in extras:
         done = extras["tightened"]
-        say(f"\nTightened: {done['rows']} rows, written to {', '.join(done['files'])}")
+        say(f"\nTightened: {number_of(done['rows'], 'row')}, written to {', '.join(done['files'])}")
         if not done["rows"] and found.summary["larger_than_needed"]:
             say("Quadratic rows, and rows with two sides, which share one coefficient, keep their M's.")
         if done["invalid"]:
             some = "1 invalid row is" if done["invalid"] == 1 else f"{done['invalid']} invalid rows are"
             say(
                 f"{some} left as in the model: give each the M that is needed there, and tighten that model, since "
-                "the new M's are proved beside what such a row cuts off."
+                "the new M's are proved beside what such a row cuts off (--repair does so)."
             )
+        if done.get("repaired") and done["undecided"]:
+            say(f"{done['undecided']} rows of it are undecided: audit it with more time.")
     if "confirmed" in extras:
         done = extras["confirmed"]
         for when in ("before", "after"):
@@ -305,6 +316,8 @@ def _extras(say: Any, found: Audit, extras: Mapping[str, Any]) -> None:
             say("The answer before was wrong; the one after is the optimum.")
         elif done["same"] is None and done["equal"]:
             say("The optimum is unchanged as far as is known: an answer rests on one solver's word.")
+        elif raised:
+            say("The optimum has changed: an invalid row had cut it off.")
         else:
             say("The optimum has changed.")
     if "certificates" in extras:

@@ -23,7 +23,7 @@ from proofolio.report.environment import machine, package_versions
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Cell, Table
 
-__all__ = ["backtest_page", "figures_table", "span_text"]
+__all__ = ["LESS_NEEDED", "backtest_page", "figures_table", "span_text"]
 
 
 def span_text(context: Context) -> str:
@@ -32,11 +32,13 @@ def span_text(context: Context) -> str:
 
 
 def traded_text(context: Context) -> str:
-    """Return how often is traded, as text."""
+    """Return how often is traded, as text: the name "daily" stands for every row, of a weekly table too."""
     return "every period" if context.rebalance == "daily" else context.rebalance
 
 
 CORRELATED = 12  # assets whose correlations fit beside one another on a page; of more, the CSV has them
+# On a narrow terminal the first of these that are too many are left out.
+LESS_NEEDED = ("worst month", "against fix-mix", "Calmar", "cost", "volatility", "answered")
 HEAD = (
     "strategy",
     "return",
@@ -137,7 +139,7 @@ def _table_section(result: BacktestRecord) -> str:
         "Figures",
         figures_table(result).html("dense"),
         paragraph(
-            f"{result.context.market.calendar}: return, volatility, turnover and cost are a year. Sharpe is over the "
+            f"Return, volatility, turnover and cost are a year ({result.context.market.calendar}). Sharpe is over the "
             "risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is the whole portfolio "
             "once. Cost is a fraction of the portfolio."
         ),
@@ -297,7 +299,10 @@ def _solver_section(result: BacktestRecord) -> str:
 def _how_section(result: BacktestRecord) -> str:
     where = machine()
     versions = ", ".join(f"{name} {found}" for name, found in package_versions().items() if found)
-    rows: list[Sequence[Cell]] = [[name, value] for name, value in result.options.items()]
+    shown = dict(result.options) | (
+        {"rebalance": traded_text(result.context)} if "rebalance" in result.options else {}
+    )
+    rows: list[Sequence[Cell]] = [[name, value] for name, value in shown.items()]
     return section(
         "How it was made",
         Table(("option", "value"), rows).html("compact"),

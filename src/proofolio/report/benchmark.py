@@ -24,6 +24,7 @@ from proofolio.report.benchmark_cases import CASES_NOTE, case_lines, cases_left_
 from proofolio.report.benchmark_text import (
     LINE_NOTE,
     OWN_STATUSES,
+    RATIO_NOTE,
     environments_table,
     lines_table,
     ratios_table,
@@ -189,8 +190,7 @@ def _field(number: int, field: Field) -> str:
             chart(inline_svg(curve_chart(f"within-{number}", solved_within(field.times), "seconds")), caption)
         )
     if field.ratios:
-        about = "Geometric means over the runs in which both found an optimum; the intervals bootstrap cases."
-        parts += ["<h3>Ratios</h3>", paragraph(about), ratios_table(field).html("bench")]
+        parts += ["<h3>Ratios</h3>", paragraph(RATIO_NOTE), ratios_table(field).html("bench")]
     return section(field.name, *parts)
 
 

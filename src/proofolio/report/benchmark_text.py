@@ -16,6 +16,7 @@ from proofolio.benchmarking.judgement import BAD, SOLVED
 from proofolio.benchmarking.measures import Ratio
 from proofolio.benchmarking.suite import Suite
 from proofolio.benchmarking.summary import Field, Line, Summary
+from proofolio.brief import number_of
 from proofolio.report.benchmark_cases import CASES_NOTE, case_lines, cases_left_out, cases_table
 from proofolio.report.table import Cell, Table
 from proofolio.report.words import words_table
@@ -24,6 +25,7 @@ from proofolio.solvers.capabilities import SOLVERS
 __all__ = [
     "LINE_NOTE",
     "OWN_STATUSES",
+    "RATIO_NOTE",
     "bench_document",
     "bench_markdown",
     "changes_table",
@@ -45,6 +47,7 @@ Record = Mapping[str, Any]
 LISTED = 30  # runs in a table of the Markdown
 SHOWN = 10  # runs in a table of the terminal
 REASON = 240  # characters of the reason of a run
+GAP = "gap at limit"
 LINE_HEAD = (
     "runs",
     "optimal",
@@ -53,6 +56,7 @@ LINE_HEAD = (
     "claims that did not hold",
     "unsupported",
     "other",
+    GAP,
     "compared",
     "mean s",
     "PAR10 s",
@@ -63,7 +67,8 @@ LINE_HEAD = (
     "nodes",
     "MB",
 )
-TERMINAL_COLUMNS = (0, 1, 2, 3, 4, 5, 6, 7, 9, 11)  # of the table of lines: those a terminal has room for
+# Of the table of lines: those a terminal has room for.
+TERMINAL_COLUMNS = (*LINE_HEAD[: LINE_HEAD.index(GAP) + 1], "mean s", "CPU s")
 # On a narrow terminal the first of these that are too many are left out.
 LESS_NEEDED = ("certified", "verified", "CPU s", "unsupported", "runs", "other")
 OWN_STATUSES = {
@@ -82,11 +87,18 @@ VERDICTS = {
 }
 LINE_NOTE = (
     "Optimal: an optimum whose every check held; of these, certified and verified say what else it rests on (below). "
+    "Gap at limit: the largest relative gap left by a run that ended at its limit with a point. "
     "Compared: runs the means are over, those of programs that every solver can take and that were not found "
     "infeasible or unbounded. Mean: shifted geometric mean of wall seconds, in which a run without an optimum counts "
     "its time limit; PAR10: arithmetic mean, in which it counts ten times that. CPU: as the mean, of CPU seconds. "
     "Integral: primal-dual integral. Build, confirm and nodes are medians, of which none is in the other times; MB is "
     "the most a process held."
+)
+
+
+RATIO_NOTE = (
+    "Ratios: geometric means of times over the runs in which both found an optimum. The intervals draw cases; cases of "
+    "one model are alike, so that over few models an interval is narrower than it should be."
 )
 
 
@@ -107,6 +119,7 @@ def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -
                 (str(line.wrong), "bad" if line.wrong else ""),
                 str(line.unsupported),
                 ", ".join(f"{n} {s}" for s, n in kinds.items()) if other else "",
+                _gap(line.gap),
                 str(line.compared),
                 *map(seconds_text, (line.mean, line.par10, line.cpu, line.integral, line.build)),
                 seconds_text(line.confirm),
@@ -120,10 +133,12 @@ def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -
 def ratios_table(field: Field) -> Table:
     """Return the pairwise ratios of a field."""
     rows = [
-        (first, second, ratio_text(ratio), str(ratio.runs), str(ratio.cases))
+        (first, second, ratio_text(ratio), str(ratio.runs), str(ratio.cases), str(ratio.models))
         for first, second, ratio in field.ratios
     ]
-    return Table(("time of", "over that of", "ratio (95 % interval)", "runs", "cases"), rows, (3, 4))
+    return Table(
+        ("time of", "over that of", "ratio (95 % interval)", "runs", "cases", "models"), rows, (3, 4, 5)
+    )
 
 
 def runs_table(records: Sequence[Record], title: str = "") -> Table:
@@ -180,11 +195,15 @@ def changes_table(found: Comparison) -> Table:
             (c.verdict, "bad" if c.verdict == "slower" else ""),
             ratio_text(c.ratio),
             str(c.ratio.runs),
+            str(c.ratio.cases),
+            str(c.ratio.models),
         )
         for c in found.changes
     ]
-    head = ("suite", "problem", "solver", "verdict", "second over first (95 % interval)", "runs")
-    return Table(head, rows, (5,))
+    head = (
+        "suite", "problem", "solver", "verdict", "second over first (95 % interval)", "runs", "cases", "models",
+    )  # fmt: skip
+    return Table(head, rows, (5, 6, 7))
 
 
 def moved_table(found: Comparison) -> Table:
@@ -222,7 +241,7 @@ def ratio_text(ratio: Ratio) -> str:
 
     Examples
     --------
-    >>> ratio_text(Ratio(2.0, 1.5, 2.5, 9, 3)), ratio_text(Ratio(2.0, None, None, 2, 2))
+    >>> ratio_text(Ratio(2.0, 1.5, 2.5, 9, 3, 1)), ratio_text(Ratio(2.0, None, None, 2, 2, 2))
     ('2.00 (1.50 to 2.50)', '2.00 (too few cases for an interval)')
     """
     if ratio.low is None or ratio.high is None:
@@ -238,6 +257,10 @@ def _three(value: float) -> str:
 
 def _whole(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.0f}"
+
+
+def _gap(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2g}"
 
 
 def _value(value: float | None) -> str:
@@ -282,15 +305,15 @@ def _more(count: int) -> list[str]:
 
 def _field(field: Field) -> list[str]:
     lead = (
-        f"{field.compared} programs (with seeds and shuffles) that every solver can take; the shift of the geometric "
-        f"mean is {field.shift:g} s."
+        f"{number_of(field.compared, 'program')} (with seeds and shuffles) that every solver can take; the shift of "
+        f"the geometric mean is {field.shift:g} s."
     )
     parts = [f"## {field.name}", lead, lines_table(field.lines).markdown()]
     if field.by_lowering:
         parts.append(lines_table(field.by_lowering, "lowering, solver").markdown())
     if field.ratios:
         parts += [
-            "Ratios of times, over the runs in which both found an optimum:",
+            RATIO_NOTE,
             ratios_table(field).markdown(),
         ]
     return parts
@@ -334,18 +357,20 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print(text, markup=False, soft_wrap=True)
 
     def show(table: Table) -> None:
-        console.print(table.terminal(console.width))
+        table.show(console, LESS_NEEDED)
         console.print()
 
     def show_lines(table: Table) -> None:
-        shown, left = table.columns(TERMINAL_COLUMNS).within(console.width, LESS_NEEDED)
-        show(shown)
-        if left:
-            say(f"Columns left out: {', '.join(left)}; --json and the report have them.")
+        filled = {name for j, name in enumerate(table.head) if any(row[j] for row in table.rows)}
+        columns = [
+            0,
+            *(1 + LINE_HEAD.index(name) for name in TERMINAL_COLUMNS if name != GAP or name in filled),
+        ]
+        show(table.columns(columns))
 
     for field in summary.fields:
         every = " every solver can take" if len(field.solvers) > 1 else ""
-        title = f"{field.name}: {field.compared} programs{every}"
+        title = f"{field.name}: {number_of(field.compared, 'program')}{every}"
         show_lines(lines_table(field.lines, title=title))
         if field.by_lowering:
             show_lines(lines_table(field.by_lowering, "lowering, solver"))

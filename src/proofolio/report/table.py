@@ -119,6 +119,14 @@ class Table:
             drawn.add_row(*(Text(text, STYLES[mark]) for text, mark in map(_parts, row)))
         return drawn
 
+    def show(self, console: Any, less_needed: Sequence[str] = ()) -> None:
+        """Print the table on a console of rich, and name the columns that it has no room for; order as in `within`."""
+        shown, left = self.within(console.width, less_needed)
+        console.print(shown.terminal(console.width))
+        if left:
+            sentence = f"Columns left out: {', '.join(left)}; --json and the report have them."
+            console.print(sentence, markup=False, soft_wrap=True)
+
     def html(self, class_: str = "") -> str:
         """Return ``<table>``; `class_` is its class in the style sheet of `proofolio.report.page`."""
         right = set(self.numbers)

@@ -14,10 +14,12 @@ from proofolio.charts.figures import COLOURS, chart_style, inline_svg, new_figur
 from proofolio.report.page import chart, page, paragraph, section, tiles
 from proofolio.report.table import Table
 
-__all__ = ["best_table", "compared_table", "grid_chart", "tuning_page", "walk_table"]
+__all__ = ["LESS_NEEDED", "best_table", "compared_table", "grid_chart", "tuning_page", "walk_table"]
 
 
 FIGURES = ("Sharpe", "return", "volatility", "max drawdown", "turnover")
+# On a narrow terminal the first of these that are too many are left out.
+LESS_NEEDED = ("volatility", "cost", "unproved", "max drawdown")
 
 
 def best_table(result: TuningRecord, count: int) -> Table:
@@ -149,11 +151,10 @@ def tuning_page(result: TuningRecord) -> str:
         f"{name.replace('_', ' ')} {value:g}" for name, value in parameters(result.chosen.strategy).items()
     )
     runs = [result.test_run, result.reference_test]
-    train, test = result.span(result.train), result.span(result.test)
     return page(
         "Tuning",
-        f"{result.source}: {result.market.calendar}; {len(result.trials)} combinations of {result.test_run.name} tried "
-        f"from {train[0]} to {train[1]}; the one with {result.rule} then ran once from {test[0]} to {test[1]}.",
+        f"{result.source}: {result.market.calendar}; of {len(result.trials)} combinations of {result.test_run.name} "
+        f"the one with {result.rule} while training ran in the test. {result.dated()}",
         [
             tiles(
                 [
@@ -202,7 +203,8 @@ def _walk_section(result: TuningRecord) -> str:
     return section(
         "Walk-forward",
         paragraph(
-            f"Every {step} periods the run went on with the combination that had {result.rule} in the {back} before."
+            f"From {walked.run.dates[0]} to {walked.run.dates[-1]}, every {step} periods, the run went on with the "
+            f"combination that had {result.rule} in the {back} before."
         ),
         Table(("strategy", *FIGURES), [(name, *_figures(m)) for name, m in ran], range(1, 6)).html(),
         table.html("dense"),

@@ -25,14 +25,27 @@ class Solver(Protocol):
 
 @dataclass(frozen=True)
 class SolverEntry:
-    """One line of the table.
+    """A solver of programs, and what it can be given: one line of the table, here or in `SOLVERS` of a benchmark file.
 
     Attributes
     ----------
     name, version : str
+        As records and tables call it.
     can : frozenset of str
-        Features (see `proofolio.program.structure`) the solver takes.
-    solve : Solver
+        What it takes beyond a linear program, out of ``"integer"``, ``"quadratic-objective"``,
+        ``"nonconvex-objective"``, ``"quadratic-rows"``, ``"nonconvex-rows"``, ``"cones"``, ``"indicators"``,
+        ``"sos1"`` and ``"sos2"``. A program with anything else is ``unsupported``, and the solver is not asked.
+    solve : function of (Program, Settings)
+        Returns a `Solution` with what the solver claims: ``"optimal"`` (within the gap asked for), ``"feasible"``,
+        ``"limit"`` (no point), ``"infeasible"`` or ``"unbounded"``; the claim is then checked.
+
+    Examples
+    --------
+    >>> from proofolio import Solution
+    >>> def give_up(program, settings):
+    ...     return Solution(program, "limit", None, None, None, 0.0, "give-up", "1.0")
+    >>> SolverEntry("give-up", "1.0", frozenset({"integer"}), give_up).name
+    'give-up'
     """
 
     name: str

@@ -164,17 +164,17 @@ def smaller_program(
 
 def _kept_variables(program: Program, new: Integers) -> tuple[Block, ...]:
     blocks: list[Block] = []
-    start = 0
+    before = [0, *np.cumsum(new >= 0).tolist()]  # how many columns are left before each
     for block in program.variables:
-        left = np.flatnonzero(new[block.start : block.start + block.size] >= 0)
-        if left.size == block.size and not isinstance(block, KeptBlock):
+        start, count = before[block.start], before[block.start + block.size] - before[block.start]
+        if count == block.size and not isinstance(block, KeptBlock):
             blocks.append(Block(block.name, block.shape, start))
-        elif left.size:
+        elif count:
+            left = np.flatnonzero(new[block.start : block.start + block.size] >= 0)
             positions, whole = (
                 (block.positions[left], block.whole) if isinstance(block, KeptBlock) else (left, block.shape)
             )
-            blocks.append(KeptBlock(block.name, (left.size,), start, positions, whole))
-        start += left.size
+            blocks.append(KeptBlock(block.name, (count,), start, positions, whole))
     return tuple(blocks)
 
 
@@ -183,13 +183,13 @@ def _selected(
 ) -> list[RowBlock]:
     """Return the blocks of the chosen rows, which stand from `start` on."""
     found = []
+    before = [0, *np.cumsum(chosen).tolist()]  # how many rows are chosen before each
     for block in blocks:
-        keep = chosen[block.rows]
-        count = int(keep.sum())
-        if count:
+        first = before[block.start]
+        if before[block.start + block.size] > first:
+            keep = chosen[block.rows]
             switch = None if new is None else _kept_switch(block.switch, keep, new)
-            found.append(RowBlock(block.name, block.shape, start, block.positions[keep], switch))
-        start += count
+            found.append(RowBlock(block.name, block.shape, start + first, block.positions[keep], switch))
     return found
 
 

@@ -74,7 +74,8 @@ def polish(program: Program, claim: Solution, settings: Settings, deadline: Dead
     stop may have slack left in its costs: that goes as well. A claim is left as it is, for the checks to judge,
     when its integers are not integral to 1e-9 (rounding could then hide a leak), when the objective would get
     worse, or better than the claimed bound, by more than 1e-4 of its terms (more than tolerances explain), or
-    when the time left is too short.
+    when the time left is too short. Where a linear point satisfies its rows outright, and its value is at the
+    bound, there is nothing to gain.
 
     Parameters
     ----------
@@ -89,7 +90,7 @@ def polish(program: Program, claim: Solution, settings: Settings, deadline: Dead
         return claim
     columns = np.flatnonzero(program.integer)
     rounded = np.round(x[columns])
-    if np.any(np.abs(x[columns] - rounded) > INTEGRAL):
+    if np.any(np.abs(x[columns] - rounded) > INTEGRAL) or _is_outright(program, claim, x):
         return claim
     if finishing_seconds(program) > deadline.left:
         return claim
@@ -115,3 +116,16 @@ def polish(program: Program, claim: Solution, settings: Settings, deadline: Dead
     if claim.status == "optimal" and polished.gap > settings.gap:
         return replace(polished, status="feasible", message="optimal to the solver's own tolerances only")
     return polished
+
+
+def _is_outright(program: Program, claim: Solution, x: Floats) -> bool:
+    """Whether an optimum of a linear program satisfies all rows as well as a polished point would, at its bound."""
+    if claim.gap > OUTRIGHT or not features(program) <= {"integer"}:
+        return False
+    # a Big-M lends its row no room
+    terms = abs(program.A) @ np.where(program.integer, 0.0, np.abs(x))
+    body = program.A @ x
+    off = np.maximum(program.row_lower - body, body - program.row_upper)
+    outside = np.any(x < program.lower) or np.any(x > program.upper)
+    whole = np.array_equal(x[program.integer], np.round(x[program.integer]))
+    return bool(whole and not outside and np.all(off <= OUTRIGHT * terms))

@@ -23,7 +23,7 @@ from proofolio.backtesting.charts import (
     wealth_chart,
     weights_chart,
 )
-from proofolio.backtesting.costs import Costs
+from proofolio.backtesting.costs import Costs, costs_of
 from proofolio.backtesting.experiments import (
     BASIS_POINTS,
     Crisis,
@@ -42,13 +42,15 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance, Simulation
 from proofolio.backtesting.strategies import keeping_cash, strategies_of
-from proofolio.backtesting.tasks import Progress, TaskRunner
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.views_file import GivenViews, views_of
+from proofolio.brief import first_few
 from proofolio.charts.figures import image
 from proofolio.errors import BadData
+from proofolio.progress import Progress, shows_progress
 from proofolio.report.backtest import backtest_page, figures_table
 from proofolio.report.files import write_page, write_tables
-from proofolio.studies.given import costs_given, market_given, plan_given
+from proofolio.studies.given import market_given, plan_given
 
 __all__ = ["BacktestResult", "backtest"]
 
@@ -64,8 +66,7 @@ class BacktestResult(BacktestRecord):
 
     def __repr__(self) -> str:
         """Return two lines: span, and the names of the strategies; `str` has a line of figures for each."""
-        named = ", ".join(self.names[:LINES]) + (", ..." if len(self) > LINES else "")
-        return f"{self._span}\n  {shorten(named, 120, placeholder=', ...')}"
+        return f"{self._span}\n  {shorten(first_few(self.names, LINES), 120, placeholder=', ...')}"
 
     @property
     def _span(self) -> str:
@@ -214,13 +215,14 @@ def _drawn(figure: Figure | None, what: str, why: str) -> Figure:
     return figure
 
 
+@shows_progress("backtest")
 def backtest(
     prices: Market | pd.DataFrame,
     strategies: Sequence[Strategy | str] | Strategy | str | None = None,
     *,
     rules: GivenRules = None,
     cost_bps: float = 10.0,
-    costs: Costs | None = None,
+    costs: Costs | float | None = None,
     start: int | str | None = None,
     stop: int | str | None = None,
     rebalance: Rebalance = "daily",
@@ -255,8 +257,9 @@ def backtest(
         plan set of the assets in their order; see `proofolio.backtesting.rules_file`.
     cost_bps : float
         Basis points of what is traded.
-    costs : Costs, optional
-        A model of costs instead, such as `proofolio.backtesting.costs.SpreadAndImpact`.
+    costs : Costs or float, optional
+        A model of costs instead, such as `proofolio.backtesting.costs.SpreadAndImpact`, or a fraction of what is
+        traded: 0.001 is 10 basis points.
     start, stop : int or str, optional
         First and last date traded, or rows (the last not included); all after the window by default.
     rebalance : {"daily", "weekly", "monthly"}
@@ -281,6 +284,7 @@ def backtest(
     scheduler : str, optional
         Address of a dask scheduler, instead of processes here.
     progress : function of (what, done, total), optional
+        A bar by default in a notebook, and nothing elsewhere.
     views : Views, ViewControl or path, optional
         What the strategies ``"views"``, ``"views-static:C"`` and ``"views-placebo"`` follow; a path is a TOML file.
     **forecasts
@@ -313,7 +317,7 @@ def backtest(
         folder=folder, scheduler=scheduler, progress=progress,
     )  # fmt: skip
     market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
-    charge = costs_given(costs, cost_bps)
+    charge = costs_of(costs, cost_bps)
     plan = plan_given(backtest, market, plan, forecasts)
     obeyed = rules_of(rules, market.names)
     if strategies is None:

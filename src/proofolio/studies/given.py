@@ -8,13 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from proofolio.backtesting.costs import Costs, LinearCost
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market, market_of, require_wide
 from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.errors import BadData, did_you_mean, shown_value
 
-__all__ = ["costs_given", "market_given", "plan_given"]
+__all__ = ["market_given", "plan_given"]
 
 
 def market_given(
@@ -68,19 +67,3 @@ def plan_given(
             f"{', '.join(options)} would change nothing beside a plan; set such options in the plan, or leave it out."
         )
     return plan
-
-
-def costs_given(costs: Costs | None, cost_bps: float) -> Costs:
-    """Return a model of costs as it is, or the linear one of basis points.
-
-    Raises
-    ------
-    BadData
-        For basis points out of range.
-    """
-    if costs is not None:
-        return costs
-    rate = cost_bps / 1e4
-    if not 0.0 <= rate < 0.5:  # NaN fails too
-        raise BadData(f"cost_bps is {cost_bps:g}; give basis points of what is traded, from 0 to 5000.")
-    return LinearCost(rate)

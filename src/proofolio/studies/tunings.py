@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from proofolio.backtesting.account import Account
 from proofolio.backtesting.arguments import require_arguments
 from proofolio.backtesting.charts import wealth_chart
-from proofolio.backtesting.costs import Costs
+from proofolio.backtesting.costs import Costs, costs_of
 from proofolio.backtesting.forecasts import ForecastPlan
 from proofolio.backtesting.market import Market
 from proofolio.backtesting.obedience import under_rules
@@ -22,7 +22,7 @@ from proofolio.backtesting.risk_free import RiskFreeAs
 from proofolio.backtesting.rules_file import GivenRules, rules_of
 from proofolio.backtesting.simulator import Rebalance
 from proofolio.backtesting.strategies import keeping_cash
-from proofolio.backtesting.tasks import Progress, TaskRunner
+from proofolio.backtesting.tasks import TaskRunner
 from proofolio.backtesting.tuning import (
     Choice,
     Grid,
@@ -36,9 +36,10 @@ from proofolio.backtesting.tuning import (
 )
 from proofolio.backtesting.views_file import GivenViews, views_of
 from proofolio.charts.figures import image
+from proofolio.progress import Progress, shows_progress
 from proofolio.report.files import write_page
 from proofolio.report.tuning import compared_table, grid_chart, tuning_page
-from proofolio.studies.given import costs_given, market_given, plan_given
+from proofolio.studies.given import market_given, plan_given
 
 __all__ = ["TuningResult", "tune"]
 
@@ -59,13 +60,13 @@ class TuningResult(TuningRecord):
 
     def __str__(self) -> str:
         """Return a few lines: what was chosen, and what it is worth."""
-        return "\n".join([repr(self), *self.verdict(), *self.warnings])
+        return "\n".join([repr(self), self.dated(), *self.verdict(), *self.warnings])
 
     def _repr_html_(self) -> str:
         """Return the choice on both spans and what it is worth, for a notebook."""
         from html import escape
 
-        said = "".join(f"<p>{escape(line)}</p>" for line in (*self.verdict(), *self.warnings))
+        said = "".join(f"<p>{escape(line)}</p>" for line in (self.dated(), *self.verdict(), *self.warnings))
         return said + compared_table(self).html() + image(self.plot())
 
     def to_frame(self) -> pd.DataFrame:
@@ -121,6 +122,7 @@ class TuningResult(TuningRecord):
         return place
 
 
+@shows_progress("tune")
 def tune(
     prices: Market | pd.DataFrame,
     strategy: Tuned | str = "mpo",
@@ -128,7 +130,7 @@ def tune(
     *,
     rules: GivenRules = None,
     cost_bps: float = 10.0,
-    costs: Costs | None = None,
+    costs: Costs | float | None = None,
     train: tuple[int | str | None, int | str | None] | None = None,
     test: tuple[int | str | None, int | str | None] | None = None,
     choose: Choice = "sharpe",
@@ -166,8 +168,8 @@ def tune(
         As for `backtest`; every combination obeys them, and fix-mix, which it is compared with, does not.
     cost_bps : float
         Basis points of what is traded.
-    costs : Costs, optional
-        A model of costs instead.
+    costs : Costs or float, optional
+        A model of costs instead, or a fraction of what is traded: 0.001 is 10 basis points.
     train, test : (first, last), optional
         Dates, or rows (the last not included), of the periods traded; the training span ends before the test span
         begins. By default the halves of what follows the window.
@@ -224,7 +226,7 @@ def tune(
     )  # fmt: skip
     market = market_given(prices, risk_free, risk_free_as, periods_per_year, cash)
     lists = grid_of(grid)
-    rule, charge = Rule(choose, max_turnover, max_drawdown), costs_given(costs, cost_bps)
+    rule, charge = Rule(choose, max_turnover, max_drawdown), costs_of(costs, cost_bps)
     plan = plan_given(tune, market, plan, forecasts)
     total = len(market.dates)
     first, last = train or (None, None)

@@ -15,7 +15,6 @@ from proofolio.models.regime_switching.methods.prices import (
     best_along,
     through_every_state,
 )
-from proofolio.models.regime_switching.problem import convex_pieces
 from proofolio.solvers.limits import Deadline
 from proofolio.solvers.quadratic.batch import convexity_defect
 
@@ -120,7 +119,7 @@ def instance(seed=0, **changes):
 
 
 def unfolded(program):
-    pieces = convex_pieces(program)
+    pieces = program.pieces
     dual = TradePrices(program, pieces, convexity_defect(program.costs.Q))
     allowed = np.ones((pieces.regime.size, program.T), dtype=bool)
     y = 0.5 * dual.upper()
@@ -144,7 +143,7 @@ def test_one_price_for_all_paths_is_the_bound_of_before_and_splits_keep_it(chang
 @pytest.mark.parametrize("changes", [{}, {"initial": None}, {"switch_cost": 0.0}])
 def test_any_prices_at_nodes_give_a_true_bound_on_every_path(changes):
     program = instance(1, **changes)
-    pieces = convex_pieces(program)
+    pieces = program.pieces
     value = {}
     for s in itertools.product(range(pieces.regime.size), repeat=program.T):
         W, _ = best_along(program, pieces, np.array(s))

@@ -8,7 +8,6 @@ import pytest
 
 from proofolio import MaxTerm, RegimeSwitching, UnsupportedProgram, random_instance
 from proofolio.models.regime_switching.methods.prices import TradePrices, best_along, through_every_state
-from proofolio.models.regime_switching.problem import convex_pieces
 from proofolio.solvers.quadratic.batch import convexity_defect
 
 SHORT = {"lower": -0.5, "upper": 1.0}
@@ -39,7 +38,7 @@ COUPLED = {
 
 def enumerated(program):
     """The least objective over all paths of pieces, each by the convex program along it."""
-    pieces = convex_pieces(program)
+    pieces = program.pieces
     best = np.inf
     for states in itertools.product(range(pieces.regime.size), repeat=program.T):
         path = pieces.regime[list(states)]
@@ -68,10 +67,10 @@ def test_the_optimum_of_enumeration_and_a_bound_below_it(name, seed):
 def test_any_prices_give_a_true_bound(name):
     program = COUPLED[name](7)
     optimum = enumerated(program)
-    dual = TradePrices(program, convex_pieces(program), convexity_defect(program.costs.Q))
+    dual = TradePrices(program, program.pieces, convexity_defect(program.costs.Q))
     allowed = np.ones((dual.k.shape[0], program.T), dtype=bool)
     if program.path is not None:
-        allowed = convex_pieces(program).regime[:, None] == program.path
+        allowed = program.pieces.regime[:, None] == program.path
     rng = np.random.default_rng(0)
     for size in (0.0, 0.01, 0.3, 1.0, 1.0, 1.0):
         y = dual.upper() * np.clip(0.5 + size * rng.standard_normal(dual.shape), 0.0, 1.0)
@@ -83,7 +82,7 @@ def test_any_prices_give_a_true_bound(name):
 
 def test_the_gradient_of_the_smoothing_is_that_of_differences():
     program = random_instance(4, 3, 3, 1, coupled=True, varying=True)
-    dual = TradePrices(program, convex_pieces(program), 0.0)
+    dual = TradePrices(program, program.pieces, 0.0)
     allowed = np.ones((dual.k.shape[0], 3), dtype=bool)
     rng = np.random.default_rng(1)
     y = dual.upper() * rng.uniform(0.2, 0.8, dual.shape)

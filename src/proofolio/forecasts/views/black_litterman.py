@@ -13,10 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from proofolio.arrays import Floats
-from proofolio.brief import brief
+from proofolio.brief import brief, first_few
 from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.calendars import DAILY, Calendar, calendar_of
 from proofolio.forecasts.covariance import Covariance, estimate
+from proofolio.forecasts.tables import require_full_rows
 from proofolio.forecasts.views.asset_regimes import AssetRegimes, RegimeHistory
 from proofolio.forecasts.views.confidences import (
     CalibratedConfidence,
@@ -183,6 +184,7 @@ class BlackLitterman:
             if isinstance(returns, pd.DataFrame)
             else pd.DataFrame(np.asarray(returns, dtype=np.float64))
         )
+        require_full_rows(table, "the returns")
         if table.empty or not np.isfinite(table.to_numpy(dtype=np.float64)).all():
             raise BadData("the returns are empty, or one is missing or infinite; fill or drop it first.")
         fitted = copy(self)
@@ -403,8 +405,7 @@ def _on_assets(views: Views, assets: list[str]) -> Floats:
     unknown = [asset for asset in views.assets if asset not in assets]
     if unknown:
         raise BadData(
-            f"the views are about {unknown[0]}, which the returns do not have; they have {', '.join(assets[:8])}"
-            f"{', ...' if len(assets) > 8 else ''}."
+            f"the views are about {unknown[0]}, which the returns do not have; they have {first_few(assets, 8)}."
         )
     wide = np.zeros((len(views), len(assets)))
     wide[:, [assets.index(asset) for asset in views.assets]] = views.P

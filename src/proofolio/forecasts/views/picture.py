@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from proofolio.arrays import Floats
-from proofolio.charts.figures import COLOURS, chart_style, is_narrow, new_figure
+from proofolio.charts.figures import COLOURS, chart_style, is_narrow, legend_beside, new_figure
 
 __all__ = ["posterior_chart"]
 
 
-NAME = 32  # characters of a line of a view's name in a drawing
+NAME, NARROW_NAME = 32, 16  # characters of a line of a view's name in a drawing
 
 
 @chart_style
@@ -37,10 +37,11 @@ def posterior_chart(
     }
     yearly = 100.0 * periods
     _bars(left, list(mean.index), {"prior": prior, "posterior": mean}, yearly, colours)
-    _bars(right, [fill(str(name), NAME) for name in residual.index], bars, yearly, colours)
-    left.set_title("assets, expected return, % a year")
-    right.set_title("views, % a year")
-    right.legend(loc="best")
+    longest = NARROW_NAME if is_narrow() else NAME
+    _bars(right, [fill(str(name), longest) for name in residual.index], bars, yearly, colours)
+    left.set_title("expected return of assets, % a year")
+    right.set_title("of views, % a year")
+    legend_beside(figure, right, squares=True)
     return figure
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from proofolio.arrays import Floats
+from proofolio.brief import first_few
 from proofolio.errors import BadData, DoubtfulViews, did_you_mean
 from proofolio.forecasts.views.view import (
     DAYS_A_YEAR,
@@ -247,8 +248,7 @@ class Views:
         return type(self)(self.assets, (*self.views, view), periods=self.periods)
 
     def _listed(self) -> str:
-        shown = ", ".join(self.assets[:8])
-        return shown if len(self.assets) <= 8 else f"{shown}, ..."
+        return first_few(self.assets, 8)
 
     def _at(self, asset: str, number: int) -> int:
         if asset not in self._place:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import warnings
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf, isinf
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from proofolio.arrays import Floats, Integers, Sparse
+from proofolio.arrays import Floats, Integers, Mask, Sparse
 from proofolio.errors import BadData, DoubtfulFile, UnsupportedProgram
 from proofolio.formulations.positions import semicontinuous
 from proofolio.interfaces.files.names import NameMap, fresh_name, row_blocks, variable_blocks
@@ -31,7 +33,7 @@ from proofolio.program.program import (
 )
 from proofolio.program.quadratic import Form, split_forms
 
-__all__ = ["INFINITE", "Contents", "FileNumbers", "Terms"]
+__all__ = ["INFINITE", "Contents", "Entries", "FileNumbers", "Terms", "has_twice"]
 
 
 INFINITE = 1e20  # HiGHS, SCIP, GLPK, CPLEX and Gurobi all take this and more as no bound
@@ -59,13 +61,6 @@ class FileNumbers:
             value = self._known[word] = self._read(word)
         return value
 
-    def all(self, words: Sequence[str]) -> list[float]:
-        """Return the numbers of many words, in order; raises as one of them does."""
-        for word in {*words} - self._known.keys():
-            self(word)
-        known = self._known
-        return [known[word] for word in words]
-
     def bound(self, word: str) -> float:
         """Return a bound: also ``inf`` and ``infinity``, and infinite from 1e20 on."""
         if _INFINITY.fullmatch(word):
@@ -88,6 +83,58 @@ class FileNumbers:
         return value + 0.0
 
 
+class Entries(NamedTuple):
+    """Row, column and value of coefficients, in the order in which they are read."""
+
+    rows: array[int]
+    columns: array[int]
+    values: array[float]
+
+    @staticmethod
+    def none() -> Entries:
+        """Return a record without coefficients."""
+        return Entries(array("q"), array("q"), array("d"))
+
+    def add(self, row: int, column: int, value: float) -> None:
+        """Add one coefficient."""
+        self.rows.append(row)
+        self.columns.append(column)
+        self.values.append(value)
+
+    def take(self, rows: Integers, columns: Integers, values: Floats) -> None:
+        """Add many coefficients."""
+        self.rows.frombytes(rows.astype(np.int64).tobytes())
+        self.columns.frombytes(columns.astype(np.int64).tobytes())
+        self.values.frombytes(values.astype(np.float64).tobytes())
+
+    def arrays(self) -> tuple[Integers, Integers, Floats]:
+        """Return rows, columns and values."""
+        return np.array(self.rows, np.int64), np.array(self.columns, np.int64), np.array(self.values, float)
+
+    def keep(self, which: Mask) -> None:
+        """Forget the coefficients but for some."""
+        rows, columns, values = self.arrays()
+        self.cut(0)
+        self.take(rows[which], columns[which], values[which])
+
+    def cut(self, count: int) -> None:
+        """Forget the coefficients but for so many of the first."""
+        for part in self:
+            del part[count:]
+
+    def renumber(self, place: Integers) -> None:
+        """Give each row another place."""
+        rows, columns, values = self.arrays()
+        self.cut(0)
+        self.take(place[rows], columns, values)
+
+
+def has_twice(rows: Integers, columns: Integers, shape: tuple[int, int]) -> bool:
+    """Whether two coefficients have one place."""
+    entries = sparse.csr_array((np.ones(rows.size, dtype=np.int8), (rows, columns)), shape=shape)
+    return bool(entries.nnz < rows.size)
+
+
 @dataclass
 class Contents:
     """A model as its file states it; a maximisation is not negated yet.
@@ -98,7 +145,7 @@ class Contents:
         What errors call the file.
     columns, rows : list of str
         Names in the order of the file; ``row_lines`` are the lines the rows stand on.
-    entries : three lists
+    entries : Entries
         Row, column and value of every coefficient of a row, each place once.
     curved : list of (column, column, value)
         Half of ``value x_i x_j``, summed, is the quadratic part of the objective; each pair stands in both orders.
@@ -124,7 +171,7 @@ class Contents:
     row_lines: list[int] = field(default_factory=list)
     row_lower: list[float] = field(default_factory=list)
     row_upper: list[float] = field(default_factory=list)
-    entries: tuple[list[int], list[int], list[float]] = field(default_factory=lambda: ([], [], []))
+    entries: Entries = field(default_factory=Entries.none)
     quadratic: dict[int, Terms] = field(default_factory=dict)
     indicators: dict[int, tuple[int, int]] = field(default_factory=dict)
     sos: list[tuple[str, int, list[int], list[float]]] = field(default_factory=list)
@@ -143,18 +190,18 @@ class Contents:
         warnings.warn(f"{self.file}, line {line}: {sentence}", DoubtfulFile, stacklevel=2)
 
     def add_column(self, name: str) -> int:
-        """Add a column with the bounds every format gives: zero and infinity."""
-        return self.add_columns([name])
+        """Add a column with the bounds every format gives, zero and infinity, and return its place."""
+        self.add_columns([name], [False])
+        return len(self.columns) - 1
 
-    def add_columns(self, names: Sequence[str], *, integer: bool = False) -> int:
-        """Add columns with the same bounds, and return the place of the first."""
+    def add_columns(self, names: Sequence[str], integer: Sequence[bool]) -> None:
+        """Add columns with these bounds."""
         count = len(names)
         self.columns.extend(names)
         self.lower.extend([0.0] * count)
         self.upper.extend([inf] * count)
-        self.integer.extend([integer] * count)
+        self.integer.extend(integer)
         self.cost.extend([0.0] * count)
-        return len(self.columns) - count
 
     def program(self, names: NameMap, map_file: Path, default_name: str) -> Program:
         """Return the program, with the names the map gives.
@@ -208,7 +255,7 @@ class Contents:
             lower=np.array(self.lower, dtype=float),
             upper=np.array(self.upper, dtype=float),
             integer=np.array(self.integer, dtype=bool),
-            variables=variable_blocks([names.variables.get(c, c) for c in self.columns]),
+            variables=variable_blocks(names.of_variables(self.columns)),
             rows=row_blocks(blocks(linear)),
             quadratic=QuadraticRows(
                 matrix[curved],
@@ -237,7 +284,7 @@ class Contents:
 
     def _joined(self, names: NameMap) -> tuple[Sparse, Floats, Floats, dict[int, str]]:
         """Return matrix, sides and the model's name of each row; two sides that the map calls one row are joined."""
-        row, column, value = self.entries
+        row, column, value = self.entries.arrays()
         matrix = sparse.csr_array((value, (row, column)), shape=(len(self.rows), len(self.columns)))
         matrix.eliminate_zeros()
         low, high = np.array(self.row_lower, dtype=float), np.array(self.row_upper, dtype=float)

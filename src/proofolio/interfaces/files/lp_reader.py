@@ -47,64 +47,31 @@ Meanings:
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from fractions import Fraction
 from math import inf
-from typing import NamedTuple
 
+from proofolio.brief import number_of
 from proofolio.errors import BadData
-from proofolio.interfaces.files.contents import Contents, FileNumbers, Terms
+from proofolio.interfaces.files.contents import Contents, Terms
+from proofolio.interfaces.files.lp_at_once import SectionsAtOnce
+from proofolio.interfaces.files.lp_expressions import RELATION, SIDE, Expression, direction_of
+from proofolio.interfaces.files.lp_words import NAME, NUM, SECTION, heads
 from proofolio.interfaces.files.names import fresh_name
 from proofolio.program.decimals import exact_sum
 
 __all__ = ["read_lp"]
 
 
-_NUM = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_BODY = r"[^\s+\-*^/:;<>=\[\]\\]*"
-_NAME = rf"(?![0-9.,(])[^\s+\-*^/:;<>=\[\]\\]{_BODY}(?:\[[^\s\[\]^*]*\]{_BODY})*"
-_REL = r"(?:<=|=<|>=|=>|<|>|=)(?![<>=])"
-_INF = r"inf(?:inity)?(?![^\s<>=+\-:])"
-
-_TERM = re.compile(
-    rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<name>{_NAME})?"
-)
 _SIGN = re.compile(r"\s*[+-]")
-_SQUARE = re.compile(
-    rf"\s*(?P<sign>[+-](?:\s*[+-])?)?\s*(?P<number>{_NUM})?(?P<gap>\s*\*?\s*)(?P<first>{_NAME})"
-    rf"\s*(?:\^\s*2(?![\w.])|\*\s*(?P<second>{_NAME}))",
-)
-_CLOSE = re.compile(r"\s*\](?P<half>\s*/\s*2(?:\.0*)?(?![\w.]))?")
-_FOREIGN_SIGN = re.compile(r"\s*(?P<sign>[*^/\[])")
 _ANY_RELATION = re.compile("[<>=]")
 _LABEL = re.compile(r"\s*(?P<label>[^\s:<>=]+)\s*:(?!:)")
-_SWITCH = re.compile(rf"\s*(?P<name>{_NAME})\s*=\s*(?P<on>[01])\s*->")
-_RELATION = re.compile(rf"\s*(?P<relation>{_REL})")
-_SIDE = re.compile(rf"\s*(?P<side>[+-]?\s*(?:{_NUM}|{_INF}))(?![^\s<>=])", re.I)
-_PLAIN_NAME = re.compile(rf"\s*(?P<name>{_NAME})")
-_FREE = re.compile(rf"\s*(?P<name>{_NAME})\s+free(?!\S)", re.I)
+_SWITCH = re.compile(rf"\s*(?P<name>{NAME})\s*=\s*(?P<on>[01])\s*->")
+_PLAIN_NAME = re.compile(rf"\s*(?P<name>{NAME})")
+_FREE = re.compile(rf"\s*(?P<name>{NAME})\s+free(?!\S)", re.I)
 _SET = re.compile(r"\s*(?:(?P<label>[^\s:]+)\s*:)?\s*[sS](?P<kind>[12])\s*::")
-_MEMBER = re.compile(rf"\s*(?P<name>{_NAME})\s*:(?!:)\s*(?P<weight>[+-]?{_NUM})(?!\S)")
-_BLANK = re.compile(r"\s*")
+_MEMBER = re.compile(rf"\s*(?P<name>{NAME})\s*:(?!:)\s*(?P<weight>[+-]?{NUM})(?!\S)")
 _PROBLEM = re.compile(r"(?m)^\\\s*Problem name\s*:\s*(\S.*?)\s*$")
-_WORDS = re.compile(
-    r"(?<!\S)(?:(?P<objective>(?:max|min)(?:imi[sz]e|imum)?)|(?P<rows>subject\s+to|such\s+that|s\.t\.|st\.?)"
-    r"|(?P<lazy>lazy\s+constraints)|(?P<cuts>user\s+cuts)|(?P<foreign>gen(?:eral)?\s*constraints|gencons|pwlobj|scenario)"
-    r"|(?P<bounds>bounds?)|(?P<generals>gen(?:erals?)?|int(?:egers?)?)|(?P<binaries>bin(?:ary|aries)?)"
-    r"|(?P<semi>semi-?continuous|semis?)|(?P<semi_integer>semi-?integers?)|(?P<sos>sos[12]?)|(?P<end>end))(?!\S)",
-    re.I,
-)
 _LP_SOLVE = re.compile(r"(?i)(?<!\S)(?:max|min)(?:imi[sz]e)?\s*:.*;", re.DOTALL)
 _OPPOSITE = {"<": ">", ">": "<", "=": "="}
-_NO_NAMES = frozenset({"inf", "infinity", "nan", "free"})
-
-
-class _Expression(NamedTuple):
-    columns: list[int]
-    values: list[float]
-    constants: list[float]
-    squares: Terms  # column, column, value of x_i x_j, each product once
-    bracket: bool
 
 
 def read_lp(text: str, file: str) -> Contents:
@@ -120,56 +87,31 @@ def read_lp(text: str, file: str) -> Contents:
     return _Reader(text, file).read()
 
 
-class _Reader:
+class _Reader(SectionsAtOnce):
     def __init__(self, text: str, file: str) -> None:
-        self.found = Contents(file)
+        super().__init__(text, file)
         named = _PROBLEM.search(text)
         self.found.name = named[1] if named else ""
-        self.text = re.sub(r"\\[^\n]*", "", text)  # the line ends stay, so lines keep their numbers
-        self.starts = [0, *(m.end() for m in re.finditer(r"\n", self.text))]
-        self.at = 0
-        self.end = 0  # of the section
-        self.number = FileNumbers()
-        self.place: dict[str, int] = {}
-        self.labels: dict[str, int] = {}  # names of rows, and their lines
         self.unnamed: list[int] = []  # rows to be named when all names are known
         self.binary: dict[int, int] = {}
         self.listed: dict[str, int] = {}
 
-    # ---------------------------------------------------------------- errors
-    def line(self, at: int | None = None) -> int:
-        """Return the line of a position; of the next word when none is given."""
-        if at is None:
-            at = _BLANK.match(self.text, self.at, self.end).end()  # type: ignore[union-attr]
-        return bisect_right(self.starts, min(at, max(len(self.text) - 1, 0)))
-
-    def error(self, sentence: str, at: int | None = None) -> BadData:
-        return self.found.error(self.line(at), sentence)
-
-    def here(self) -> str:
-        """Return the next words, for an error, or what ends the section."""
-        words = self.text[self.at : self.end].split()
-        if words:
-            return repr(" ".join(words[:5])[:40])
-        following = self.text[self.end :].split()
-        return f"{following[0]!r} (which begins a section wherever it stands)" if following else "the end"
-
     # -------------------------------------------------------------- sections
     def read(self) -> Contents:
         text, found = self.text, self.found
-        heads = list(_WORDS.finditer(text))
-        if not any(head.lastgroup == "objective" for head in heads):
+        begins = heads(text, self.words)
+        if not any(head.lastgroup == "objective" for head in begins):
             other = " (it may be lp_solve's format, which is another one)" if _LP_SOLVE.search(text) else ""
             raise BadData(f"{found.file} is not an .lp file: it has no line Minimize or Maximize{other}")
-        ends = [head for head in heads if head.lastgroup == "end"]
+        ends = [head for head in begins if head.lastgroup == "end"]
         if not ends:
             raise BadData(f"{found.file} is not a whole .lp file: it has no line End")
-        heads = [head for head in heads if head.start() <= ends[0].start()]
-        self.end = heads[0].start()
+        begins = [head for head in begins if head.start() <= ends[0].start()]
+        self.end = begins[0].start()
         if text[: self.end].strip():
             raise self.error(f"{self.here()} stands before Minimize or Maximize")
         begun: dict[str, int] = {}
-        for head, following in zip(heads, [*heads[1:], None], strict=True):
+        for head, following in zip(begins, [*begins[1:], None], strict=True):
             kind, line = str(head.lastgroup), self.line(head.start())
             self.at, self.end = head.end(), following.start() if following else len(text)
             if kind in ("objective", "rows") and kind in begun:
@@ -194,139 +136,13 @@ class _Reader:
         self._finish()
         return found
 
-    def _more(self) -> bool:
-        self.at = _BLANK.match(self.text, self.at, self.end).end()  # type: ignore[union-attr]
-        return self.at < self.end
-
-    def _take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        found = pattern.match(self.text, self.at, self.end)
-        if found is not None:
-            self.at = found.end()
-        return found
-
-    # ------------------------------------------------------------ expressions
-    def _column(self, name: str, at: int) -> int:
-        column = self.place.get(name)
-        if column is None:
-            if name.lower() in _NO_NAMES:
-                raise self.error(f"{name!r} cannot stand here, and cannot be a name", at)
-            if name[-1] == "," or name.count("(") != name.count(")") or name.count("{") != name.count("}"):
-                raise self.error(
-                    f"{name!r} is not a name: its brackets do not match, or a comma ends it (sums in brackets and "
-                    "lists with commas are not of this format)",
-                    at,
-                )
-            column = self.place[name] = self.found.add_column(name)
-        return column
-
-    def _coefficient(self, term: re.Match[str], name: str | None) -> float:
-        sign, digits = term["sign"], term["number"]
-        value = 1.0
-        if digits is not None:
-            try:
-                value = self.number(digits)
-            except ValueError as error:
-                raise self.error(f"{digits!r} {error}", term.start("number")) from None
-            if name is not None and not term["gap"]:
-                first = name[0]
-                if not first.isalpha() or first in "eEdD" or (first in "xX" and digits == "0"):
-                    raise self.error(
-                        f"{digits + name!r} can be read in two ways: write a blank between number and name",
-                        term.start("number"),
-                    )
-        return -value if sign is not None and sign.count("-") == 1 else value
-
-    def _expression(self, objective: bool) -> _Expression:
-        """Read as many terms as there are."""
-        text, end, place = self.text, self.end, self.place
-        columns: list[int] = []
-        values: list[float] = []
-        constants: list[float] = []
-        squares: Terms = []
-        bracket = False
-        first = True
-        while True:
-            term = _TERM.match(text, self.at, end)
-            assert term is not None  # every part of it may be missing
-            sign, digits, name = term["sign"], term["number"], term["name"]
-            if sign is None and not first:
-                break
-            stop = term.end("gap") if name is None else term.end()
-            follows = text[stop : stop + 1] if stop < end else ""
-            if name is None and follows == "[":
-                if digits is not None and "*" in term["gap"]:
-                    raise self.error("'*' before a bracket is not of this format", stop)
-                self.at = stop
-                squares += self._bracketed(self._coefficient(term, None), objective)
-                bracket = True
-            elif name is not None:
-                if digits is None and "*" in term["gap"]:
-                    raise self.error(f"{self.here()} begins with '*'")
-                column = place.get(name)
-                if column is None:
-                    column = self._column(name, term.start("name"))
-                columns.append(column)
-                values.append(self._coefficient(term, name))
-                self.at = stop
-            elif digits is not None:
-                self.at = term.end("number")
-                if "*" in term["gap"] or text[self.at : min(self.at + 1, end)].strip(" \t\n\r<>=+-"):
-                    raise self.error(f"after the number {digits} stands {self.here()}", self.at)
-                constants.append(self._coefficient(term, None))
-            elif sign is not None:
-                self.at = term.end("sign")
-                raise self.error(
-                    f"after {sign!r} a number, a name or a bracket is missing: there is {self.here()}"
-                )
-            else:
-                break
-            first = False
-        left = _FOREIGN_SIGN.match(text, self.at, end)
-        if left is not None:
-            what = {"*": "a product", "^": "a power", "/": "a division"}.get(
-                left["sign"], "a bracket without a sign"
-            )
-            raise self.error(
-                f"{what} at {self.here()} is not of this format here: products and squares stand in [ ], and a "
-                "division is only [ ... ] / 2"
-            )
-        return _Expression(columns, values, constants, squares, bracket)
-
-    def _bracketed(self, factor: float, objective: bool) -> Terms:
-        """Read ``[ ... ]`` or ``[ ... ] / 2``; what is returned adds up to it."""
-        opened = self.at
-        self.at += 1
-        found: Terms = []
-        while True:
-            square = _SQUARE.match(self.text, self.at, self.end)
-            if square is None:
-                break
-            if found and square["sign"] is None:
-                raise self.error(f"a sign is missing before {self.here()}")
-            if square["number"] is None and "*" in square["gap"]:
-                raise self.error(f"{self.here()} begins with '*'")
-            value = self._coefficient(square, square["first"])
-            first = self._column(square["first"], square.start("first"))
-            second = square["second"]
-            other = first if second is None else self._column(second, square.start("second"))
-            found.append((first, other, value))
-            self.at = square.end()
-        close = self._take(_CLOSE)
-        if close is None:
-            raise self.error(f"{self.here()} is not a quadratic term, such as 2 x ^ 2 or 3 x * y")
-        if not found:
-            raise self.error("the bracket is empty", opened)
-        if objective and close["half"] is None:
-            raise self.error("a bracket in the objective must end with ] / 2", opened)
-        if not objective and close["half"] is not None:
-            raise self.error("a bracket in a row cannot end with / 2: write the numbers themselves", opened)
-        return [(i, j, v if factor == 1.0 else _product(factor, v)) for i, j, v in found]
-
     # ------------------------------------------------------ objective and rows
     def _objective(self, word: str, line: int) -> None:
         found = self.found
         if self.text[self.at : self.end].split()[:1] == ["multi-objectives"]:
             raise found.unsupported(line, "there are several objectives, which a Program has no place for")
+        if self._sum_taken():
+            return
         self._take(_LABEL)
         sum_ = self._expression(objective=True)
         if self._more():
@@ -338,6 +154,8 @@ class _Reader:
         found.curved = _both_orders(sum_.squares)
 
     def _rows(self, word: str, line: int) -> None:
+        if self._rows_taken():
+            return
         last = 0  # line of the right side of the row before
         while self._more():
             last = self._row(last)
@@ -353,14 +171,14 @@ class _Reader:
         count = len(found.rows) - rows
         for kept in (found.rows, found.row_lines, found.row_lower, found.row_upper):
             del kept[rows:]
-        for part in found.entries:
-            del part[entries:]
+        found.entries.cut(entries)
         found.quadratic = {k: v for k, v in found.quadratic.items() if k < rows}
         found.indicators = {k: v for k, v in found.indicators.items() if k < rows}
         self.unnamed = [k for k in self.unnamed if k < rows]
         if count:
             found.warn(
-                line, f"user cuts are left out ({count} rows): they cut off no solution, or they are wrong"
+                line,
+                f"user cuts are left out ({number_of(count, 'row')}): they cut off no solution, or they are wrong",
             )
 
     def _row(self, last: int) -> int:
@@ -375,7 +193,7 @@ class _Reader:
             name = ""
         else:
             name = label["label"]
-            if _WORDS.fullmatch(name):
+            if SECTION.fullmatch(name):
                 raise found.error(line, f"{name!r} begins a section: it cannot be a name")
             if name in self.labels:
                 raise found.error(
@@ -394,10 +212,9 @@ class _Reader:
         found.row_lower.append(low)
         found.row_upper.append(high)
         columns, values = _merged(body.columns, body.values)
-        rows_, columns_, values_ = found.entries
-        rows_ += [row] * len(columns)
-        columns_ += columns
-        values_ += values
+        found.entries.rows.extend([row] * len(columns))
+        found.entries.columns.extend(columns)
+        found.entries.values.extend(values)
         if body.bracket:
             found.quadratic[row] = _both_orders(body.squares)
         return self.line(self.at - 1)
@@ -414,27 +231,27 @@ class _Reader:
                 "side is one number, and a further row on the same line needs a name and a colon"
             )
 
-    def _body(self, name: str) -> tuple[float, float, _Expression]:
+    def _body(self, name: str) -> tuple[float, float, Expression]:
         """Read ``expression relation side``, ``side relation expression`` or the sum between two sides."""
         begin = self.at
-        side = self._take(_SIDE)
-        relation = self._take(_RELATION) if side is not None else None
+        side = self._take(SIDE)
+        relation = self._take(RELATION) if side is not None else None
         low, high = -inf, inf
         if side is None or relation is None:
             self.at = begin
             body = self._expression(objective=False)
-            relation = self._take(_RELATION)
+            relation = self._take(RELATION)
             if relation is None:
                 raise self.error(f"row {name}: a relation such as <= is missing before {self.here()}")
-            direction = _direction(relation)
+            direction = direction_of(relation)
             low, high = self._sides(direction, self._side(name), low, high, relation.start())
         else:
-            first = _OPPOSITE[_direction(relation)]
+            first = _OPPOSITE[direction_of(relation)]
             low, high = self._sides(first, self._value(side), low, high, begin)
             body = self._expression(objective=False)
-            second = self._take(_RELATION)
+            second = self._take(RELATION)
             if second is not None:
-                direction = _direction(second)
+                direction = direction_of(second)
                 if "=" in (first, direction) or direction == first:
                     raise self.error(
                         f"row {name}: its two relations do not point the same way", second.start()
@@ -444,32 +261,10 @@ class _Reader:
             raise self.error(f"row {name} has no variable on its left side", begin)
         return low, high, body
 
-    def _side(self, name: str) -> float:
-        side = self._take(_SIDE)
-        if side is None:
-            raise self.error(
-                f"row {name}: the right side must be one number, with the variables on the left; there is {self.here()}"
-            )
-        return self._value(side)
-
-    def _value(self, side: re.Match[str]) -> float:
-        word = "".join(side["side"].split())
-        try:
-            return self.number.bound(word)
-        except ValueError as error:
-            raise self.error(f"{word!r} {error}", side.start("side")) from None
-
-    def _sides(self, direction: str, value: float, low: float, high: float, at: int) -> tuple[float, float]:
-        if direction in "=>":
-            low = value
-        if direction in "=<":
-            high = value
-        if low == inf or high == -inf:
-            raise self.error(f"nothing is {direction} {value:g}", at)
-        return low, high
-
     # ------------------------------------------------------- bounds and lists
     def _bounds(self, word: str, line: int) -> None:
+        if self._bounds_taken():
+            return
         found = self.found
         while self._more():
             begin = self.at
@@ -478,8 +273,8 @@ class _Reader:
                 column = self._column(free["name"], free.start("name"))
                 found.lower[column], found.upper[column] = -inf, inf
                 continue
-            side = self._take(_SIDE)
-            relation = self._take(_RELATION) if side is not None else None
+            side = self._take(SIDE)
+            relation = self._take(RELATION) if side is not None else None
             name = self._take(_PLAIN_NAME)
             if name is None or (side is not None and relation is None):
                 self.at = begin
@@ -490,16 +285,16 @@ class _Reader:
             low, high = found.lower[column], found.upper[column]
             first = ""
             if side is not None and relation is not None:
-                first = _OPPOSITE[_direction(relation)]
+                first = _OPPOSITE[direction_of(relation)]
                 low, high = self._sides(first, self._value(side), low, high, begin)
-            second = self._take(_RELATION)
+            second = self._take(RELATION)
             if second is not None:
-                direction = _direction(second)
+                direction = direction_of(second)
                 if first and ("=" in (first, direction) or direction == first):
                     raise self.error(
                         f"the two relations of {name['name']!r} do not point the same way", begin
                     )
-                given = self._take(_SIDE)
+                given = self._take(SIDE)
                 if given is None:
                     raise self.error(
                         f"the bound of {name['name']!r} must be a number; there is {self.here()}"
@@ -511,6 +306,9 @@ class _Reader:
 
     def _names(self) -> list[int]:
         """Read the names of a list, each a column."""
+        columns = [self.place.get(name, -1) for name in self.text[self.at : self.end].split()]
+        if -1 not in columns:
+            return columns
         columns = []
         while self._more():
             name = self._take(_PLAIN_NAME)
@@ -593,16 +391,6 @@ class _Reader:
             found.lower[column], found.upper[column] = max(low, 0.0), min(high, 1.0)
         for name, line in self.listed.items():
             found.warn(line, f"column {name!r} stands in no objective, row or bound: is its name misspelled?")
-
-
-def _direction(relation: re.Match[str]) -> str:
-    word = relation["relation"]
-    return "<" if "<" in word else ">" if ">" in word else "="
-
-
-def _product(a: float, b: float) -> float:
-    """Multiply as decimals, rounding once."""
-    return a * b if abs(a) == 1.0 else float(Fraction(repr(a)) * Fraction(repr(b)))
 
 
 def _merged(columns: list[int], values: list[float]) -> tuple[list[int], list[float]]:

@@ -7,12 +7,15 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from math import prod
+from operator import methodcaller
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from proofolio.arrays import Integers
 from proofolio.errors import BadData
 from proofolio.program.program import Block, RowBlock, index_texts
 from proofolio.whole_files import write_whole
@@ -125,86 +128,157 @@ class NameMap:
                 f"{path} is not a map of names ({why}): delete it or write the model again"
             ) from None
 
+    def of_variables(self, names: list[str]) -> list[str]:
+        """Return the names of columns in the model."""
+        if not self.variables:
+            return names
+        if [*self.variables] == names:  # a map that was written with the file
+            return [*self.variables.values()]
+        return [self.variables.get(name, name) for name in names]
+
     def __bool__(self) -> bool:
         return bool(self.variables or self.rows or self.sets)
 
     def check(self, path: Path, variables: Sequence[str], rows: Sequence[str], sets: Sequence[str]) -> None:
         """Raise `BadData` when the map names what the file does not have."""
-        stray = sorted(
-            ({*self.variables} - {*variables}) | ({*self.rows} - {*rows}) | ({*self.sets} - {*sets})
-        )
+        pairs = ((self.variables, variables), (self.rows, rows), (self.sets, sets))
+        stray = sorted(name for given, known in pairs if given for name in given.keys() - {*known})
         if stray:
             raise BadData(f"{path} is the map of another model (it has {stray[0]!r}): delete it")
 
 
 class _Run(NamedTuple):
-    """Neighbours of one array, with what stands between their brackets; or a single name, with None."""
+    """Neighbours of one array, or names that are of none.
 
-    base: str
-    indices: list[str] | None
+    Attributes
+    ----------
+    base : str, optional
+        Name of the array; None for names that are of none.
+    start, size : int
+        Which of the names they are.
+    shape : tuple, optional
+        Of an array that they are all of, in row-major order.
+    indices : list of str
+        Otherwise what stands between the brackets of each.
+    """
+
+    base: str | None
     start: int
-
-    def is_whole(self, shape: tuple[int, ...]) -> bool:
-        """Whether the indices are all of an array of this shape, in row-major order."""
-        indices = self.indices or []
-        return len(indices) == prod(shape) and indices == list(index_texts(shape))
+    size: int
+    shape: tuple[int, ...] | None
+    indices: list[str]
 
 
 def _runs(names: Sequence[str]) -> list[_Run]:
     """Cut names into runs of one array, as far as they stand together."""
     runs: list[_Run] = []
+    k = 0
+    while k < len(names):
+        size = len([*takewhile(_is_single, islice(names, k, None))])
+        if size:
+            runs.append(_Run(None, k, size, None, []))
+            k += size
+            continue
+        found = _INDEXED.fullmatch(names[k])
+        assert found is not None
+        begins = methodcaller("startswith", f"{found[1]}[")
+        size = len([*takewhile(begins, islice(names, k, None))])
+        whole = _whole(found[1], names[k : k + size])
+        runs += _cut(names, k, k + size) if whole is None else [_Run(found[1], k, size, whole, [])]
+        k += size
+    return runs
+
+
+def _is_single(name: str) -> bool:
+    return not name.endswith("]") or _INDEXED.fullmatch(name) is None
+
+
+def _whole(base: str, names: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the shape of the array that names are all of, in row-major order."""
+    last = _INDEXED.fullmatch(names[-1])
+    if last is None or last[1] != base:
+        return None
+    shape = tuple(int(index) + 1 for index in last[2].split(","))
+    if prod(shape) != len(names):
+        return None
+    *outer, inner = shape
+    ends = [f"{index}]" for index in range(inner)]
+    starts = (f"{base}[{index}," for index in index_texts(tuple(outer))) if outer else [f"{base}["]
+    # element names of an array, without making each of them
+    expected = "\n".join(start + f"\n{start}".join(ends) for start in starts)
+    return shape if "\n" not in base and "\n".join(names) == expected else None
+
+
+def _cut(names: Sequence[str], start: int, stop: int) -> list[_Run]:
+    """Cut names into runs, a name at a time."""
+    runs: list[_Run] = []
     base, axes = "", -1
-    for k, name in enumerate(names):
-        found = _INDEXED.fullmatch(name)
+    for k in range(start, stop):
+        found = _INDEXED.fullmatch(names[k])
         if found is None:
-            runs.append(_Run(name, None, k))
+            runs.append(_Run(None, k, 0, None, []))
             axes = -1
             continue
         array, index = found.groups()
         if array != base or index.count(",") != axes:
             base, axes = array, index.count(",")
-            indices: list[str] = []
-            runs.append(_Run(base, indices, k))
-        indices.append(index)
-    return runs
+            runs.append(_Run(base, k, 0, None, []))
+        runs[-1].indices.append(index)
+    closed = (run._replace(size=max(len(run.indices), 1)) for run in runs)
+    return [
+        run._replace(
+            shape=None if run.base is None else _whole(run.base, names[run.start : run.start + run.size])
+        )
+        for run in closed
+    ]
 
 
-def _unique(runs: Iterable[_Run]) -> Counter[str]:
-    return Counter(run.base for run in runs)
+def _arrays(runs: Sequence[_Run], names: Sequence[str]) -> set[str]:
+    """Return the names of arrays that stand in one run, and are no names by themselves."""
+    seen = Counter(run.base for run in runs)
+    if not seen.keys() - {None}:
+        return set()
+    single = {name for run in runs if run.base is None for name in names[run.start : run.start + run.size]}
+    return {base for base, count in seen.items() if count == 1 and base is not None and base not in single}
 
 
 def variable_blocks(names: Sequence[str]) -> tuple[Block, ...]:
     """Return blocks with these element names: arrays where ``w[0,0], w[0,1], ...`` stand in order."""
     runs = _runs(names)
-    seen = _unique(runs)
+    arrays = _arrays(runs, names)
     blocks: list[Block] = []
     for run in runs:
-        if run.indices is None:
-            blocks.append(Block(run.base, (), run.start))
-            continue
-        shape = tuple(int(last) + 1 for last in run.indices[-1].split(","))
-        if seen[run.base] == 1 and run.is_whole(shape):
-            blocks.append(Block(run.base, shape, run.start))
+        if run.base in arrays and run.shape is not None:
+            blocks.append(Block(run.base, run.shape, run.start))
         else:
-            blocks += [Block(names[k], (), k) for k in range(run.start, run.start + len(run.indices))]
+            blocks += [Block(names[k], (), k) for k in range(run.start, run.start + run.size)]
     return tuple(blocks)
 
 
 def row_blocks(names: Sequence[str]) -> tuple[RowBlock, ...]:
     """Return row blocks whose element names are these; an array of rows may skip some."""
     runs = _runs(names)
-    seen = _unique(runs)
+    arrays = _arrays(runs, names)
     blocks: list[RowBlock] = []
     for run in runs:
-        if run.indices is not None and seen[run.base] == 1:
-            numbers = np.array([list(map(int, index.split(","))) for index in run.indices], dtype=np.intp)
-            shape = tuple(int(last) + 1 for last in numbers.max(axis=0))
-            if prod(shape) < 2**62:
-                positions = np.ravel_multi_index(tuple(numbers.T), shape)
-                if np.all(np.diff(positions) > 0):
-                    blocks.append(RowBlock(run.base, shape, run.start, positions.astype(np.intp)))
-                    continue
-        count = 1 if run.indices is None else len(run.indices)
+        place = _positions(run) if run.base in arrays else None
+        if run.base is not None and place is not None:
+            blocks.append(RowBlock(run.base, place[0], run.start, place[1]))
+            continue
         one = np.zeros(1, dtype=np.intp)
-        blocks += [RowBlock(names[k], (), k, one) for k in range(run.start, run.start + count)]
+        blocks += [RowBlock(names[k], (), k, one) for k in range(run.start, run.start + run.size)]
     return tuple(blocks)
+
+
+def _positions(run: _Run) -> tuple[tuple[int, ...], Integers] | None:
+    """Return the shape of an array and where in it the names of a run stand, if in order."""
+    if run.shape is not None:
+        return run.shape, np.arange(run.size, dtype=np.intp)
+    if not run.indices:
+        return None
+    numbers = np.array([list(map(int, index.split(","))) for index in run.indices], dtype=np.intp)
+    shape = tuple(int(last) + 1 for last in numbers.max(axis=0))
+    if prod(shape) >= 2**62:
+        return None
+    positions = np.ravel_multi_index(tuple(numbers.T), shape).astype(np.intp)
+    return (shape, positions) if np.all(np.diff(positions) > 0) else None

@@ -21,6 +21,7 @@ from proofolio.forecasts.hidden_markov import fit_regimes
 from proofolio.forecasts.moments import regime_moments
 from proofolio.forecasts.prices import simple_returns
 from proofolio.forecasts.regime_fit import RegimeFit
+from proofolio.forecasts.tables import require_full_rows
 from proofolio.models.arguments import number, positive, whole
 from proofolio.models.control.chain import RegimeChain
 from proofolio.models.control.doubtful_units import fractions
@@ -125,6 +126,7 @@ def calibrated(
     repeated = prices.columns[prices.columns.duplicated()]
     if len(repeated):
         raise BadData(f"two columns are called {repeated[0]}: give every asset a name of its own")
+    require_full_rows(prices, "the prices")
     returns = simple_returns(prices)
     cost = None if costs is None else fractions("costs", costs, returns.shape[1])
     if cost is not None and cost.min() <= 0:

@@ -27,7 +27,7 @@ ROUNDING = 4e-16  # of a risk contribution: two units in the last place of 1
 STEPS = 60  # of Newton: far more than it needs, unless the covariance is close to singular
 # Below so many assets short loops are quicker than BLAS and a factorisation than conjugate gradients, measured by
 # `python -m benchmarks step_sizes`.
-SMALL = 52
+SMALL = 33
 SWEEPS = 5  # the most; where they do not lead near the answer, Newton's line search does
 NEAR = 0.02  # of a weight: a sweep that changes none by more is the last
 KEPT = 0.05  # a step that leaves more of the error than this asks for new factors

@@ -12,9 +12,9 @@ import numpy as np
 __all__ = ["compiled_up_to", "sparse_up_to"]
 
 # Periods: the number of assets from which blocks by LAPACK are quicker than blocks by machine code ...
-COMPILED = {1: 300, 5: 120, 30: 81}
+COMPILED = {1: 300, 5: 105, 30: 68}
 # ... and, without machine code, quicker than PIQP's sparse factors.
-SPARSE = {1: 139, 5: 82, 30: 56}
+SPARSE = {1: 123, 5: 58, 30: 39}
 
 
 def compiled_up_to(H: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.errors import ProofolioError
 from proofolio.models.regime_switching.form import built_form
-from proofolio.models.regime_switching.problem import Pieces, RegimeProblem, convex_pieces
+from proofolio.models.regime_switching.problem import Pieces, RegimeProblem
 from proofolio.models.regime_switching.rules import cheapest_allowed
 from proofolio.program.program import Program, Switch
 from proofolio.solvers.capabilities import SOLVERS
@@ -201,7 +201,7 @@ def _values(problem: RegimeProblem, points: Floats, t: int) -> Floats:
 def _minimisers(problem: RegimeProblem, deadline: Deadline) -> tuple[Floats, bool]:
     """Return each regime's own best weights in each period, shape (R, T, n), and whether time sufficed."""
     alone, defect = problem.uncoupled(), convexity_defect(problem.costs.Q)
-    pieces = None if defect is None else convex_pieces(alone)
+    pieces = None if defect is None else alone.pieces
     if pieces is not None and pieces.quadratic:
         return _of_pieces(alone, pieces, deadline), not deadline.passed
     found = [_weights(alone.with_path(np.full(problem.T, r)), deadline) for r in range(problem.R)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,10 @@ import pandas as pd
 
 from proofolio.errors import BadData
 from proofolio.forecasts import fit_regimes, regime_moments, simple_returns
+from proofolio.forecasts.tables import require_full_rows
 from proofolio.formulations.costs import MaxTerm
 from proofolio.models.regime_switching.model import RegimeSwitching
+from proofolio.progress import Progress
 
 __all__ = ["market_instance", "published_maxima", "random_instance"]
 
@@ -76,7 +77,7 @@ def market_instance(
     market: pd.Series | None = None,
     seed: int = 0,
     time_limit: float | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
     **changes: Any,
 ) -> RegimeSwitching:
     r"""Return an instance from prices: :math:`Q_r = \gamma \Sigma_r`, :math:`c_r = -\mu_r`, per period of the prices.
@@ -104,6 +105,7 @@ def market_instance(
     """
     if gamma <= 0:
         raise BadData(f"gamma is {gamma}; risk aversion must be positive")
+    require_full_rows(prices, "the prices")
     returns = simple_returns(prices)
     driver = returns.mean(axis=1) if market is None else market.pct_change().reindex(returns.index).dropna()
     fit = fit_regimes(

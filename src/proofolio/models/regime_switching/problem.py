@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product as cartesian
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ from proofolio.models.regime_switching.rules import RegimePath, read_path
 from proofolio.program.structure import is_positive_semidefinite
 from proofolio.solvers.quadratic.batch import convexity_defect
 
-__all__ = ["Pieces", "RegimeProblem", "convex_pieces", "distinct_periods", "objective_size", "within_budget"]
+__all__ = ["Pieces", "RegimeProblem", "distinct_periods", "objective_size", "within_budget"]
 
 
 # Costs that cancel are known to this part of their terms, as in `proofolio.verification.checks.rows`.
@@ -90,6 +91,11 @@ class RegimeProblem:
     def R(self) -> int:
         """The number of regimes."""
         return int(self.costs.Q.shape[0])
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """Convex pieces of the costs, after the bounds have settled what they can."""
+        return _convex_pieces(self)
 
     @property
     def lower(self) -> Floats:
@@ -175,6 +181,7 @@ class RegimeProblem:
     def _changed(self, **parts: Any) -> Self:
         """Return a copy with other parts, also of a subclass whose constructor takes something else."""
         other = copy(self)
+        vars(other).pop("pieces", None)  # they may differ
         vars(other).update(parts)
         return other
 
@@ -254,8 +261,7 @@ def distinct_periods(problem: RegimeProblem) -> int:
     return 1 if still and not problem.costs.varies else problem.T
 
 
-def convex_pieces(problem: RegimeProblem) -> Pieces:
-    """Return the pieces of a problem's costs, after its bounds have settled what they can."""
+def _convex_pieces(problem: RegimeProblem) -> Pieces:
     costs = problem.costs
     if costs.maxima:
         still = np.all(problem.lower == problem.lower[0]) and np.all(problem.upper == problem.upper[0])

@@ -242,7 +242,10 @@ def substitute(lifted: Lifted) -> Substituted:
         lower=lifted.lower[kept],
         upper=lifted.upper[kept],
         integer=lifted.integer[kept],
-        K=sparse.csr_array(lifted.K[:, kept]),
+        # no column that goes stands in a cone
+        K=sparse.csr_array(
+            (lifted.K.data, place[lifted.K.indices], lifted.K.indptr), shape=(lifted.K.shape[0], kept.size)
+        ),
     )
     lazy = np.concatenate([_variable_bounds(smaller, left.size), np.ones(needed.size, dtype=bool)])
     return Substituted(replace(smaller, lazy=lazy), kept, matrix, shift)

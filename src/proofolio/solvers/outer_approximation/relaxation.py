@@ -148,17 +148,16 @@ def _telling(matrix: Sparse) -> tuple[Mask, Integers]:
 
 
 def _cone_rows(lifted: Lifted) -> Sparse:
-    weights: Any = abs(lifted.K)
-    weights.data = weights.data**2
-    heads = lifted.pointer[:-1]
-    kind = np.ones(lifted.K.shape[0])
+    K, heads = lifted.K, lifted.pointer[:-1]
+    kind = np.ones(K.shape[0])
     kind[heads + 1] = 0.0
-    is_t = np.zeros(lifted.K.shape[0], dtype=bool)
+    is_t = np.zeros(K.shape[0], dtype=bool)
     is_t[heads] = True
-    entries = np.repeat(is_t, np.diff(weights.indptr))
-    weights.data[entries] = np.sqrt(weights.data[entries])
+    of_t = np.flatnonzero(np.repeat(is_t, np.diff(K.indptr)))
+    weights = np.square(K.data)
+    weights[of_t] = np.abs(K.data[of_t])
     gather = sparse.csr_array((kind, np.arange(kind.size), lifted.pointer), shape=(lifted.cones, kind.size))
-    rows = sparse.csr_array(gather @ weights)
+    rows = sparse.csr_array(gather @ sparse.csr_array((weights, K.indices, K.indptr), shape=K.shape))
     rows.eliminate_zeros()
     return rows
 

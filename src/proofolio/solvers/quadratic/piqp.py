@@ -33,7 +33,7 @@ WHO = ("piqp", VERSION, "proximal interior point")
 TOLERANCE = 1e-9
 # Up to this many columns dense factors are faster than sparse ones, whatever the program's pattern
 # (`python -m benchmarks step_sizes`).
-DENSE = 150
+DENSE = 120
 # Iterations that a solve takes, about; and how many times as long as setting it up it may take with much fill-in.
 ITERATIONS, SETUPS = 20, 50.0
 NOT_BEGUN = "not begun"

@@ -26,7 +26,10 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice, pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -35,7 +38,7 @@ from pyscipopt.scip import Expr, ExprCons, Term
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from proofolio.arrays import Floats, Sparse
+from proofolio.arrays import Floats, Integers, Sparse
 from proofolio.errors import BadData, SolverFailure
 from proofolio.program.interval import quadratic_bounds
 from proofolio.program.program import Program
@@ -45,6 +48,7 @@ from proofolio.solvers.answers import INFINITE
 from proofolio.solvers.fixing import AffineParts
 from proofolio.solvers.limits import NEVER, Deadline
 from proofolio.solvers.natural_units import natural_units, power_of_two
+from proofolio.solvers.scip.text import linear_text
 
 __all__ = ["MOST", "OutOfTime", "ScipModel", "reach", "without_small_terms"]
 
@@ -52,6 +56,7 @@ __all__ = ["MOST", "OutOfTime", "ScipModel", "reach", "without_small_terms"]
 SMALLEST = 2.0**-28  # a coefficient SCIP keeps
 WIDEST, FARTHEST = 2.0**20, 2.0**60  # coefficients and sides of rows that were multiplied for a small one
 MOST = 2.0**1000  # that rows are multiplied by
+SMALL = 0.75  # rows whose coefficients are all below are multiplied up to one
 NEGLIGIBLE = 1e-10  # what a term may be worth, in a row of natural size, without mattering
 ROUNDING = 1e-12
 
@@ -92,6 +97,7 @@ def without_small_terms(
 # SCIP forgives a violation up to its tolerance in a row of natural size; nonlinear rows, where the optimum
 # always leans on what is forgiven, are written this much larger.
 NONLINEAR_WEIGHT = 16.0
+MANY = 10_000  # columns and coefficients that are read faster than they are added
 AT_ONCE = 1000  # columns, some milliseconds, between two looks at the clock
 SURELY = 0.5  # of a side that a row must reach: it stays below this part of it whatever the rounding
 
@@ -141,7 +147,6 @@ class ScipModel:
     deadline: Deadline = NEVER
     products: int = 0
     relaxed: bool = False
-    _terms: list[Any] = field(default_factory=list)
     _made: list[tuple[Any, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -156,36 +161,95 @@ class ScipModel:
         largest = max([float(np.max(np.abs(p.q) * self.unit, initial=0.0)), *units])
         self.objective_unit = float(power_of_two(largest)) if largest > 0.0 else 1.0
         with _collector_paused():
-            self._columns()
+            others = self._read() if self._is_large else self._columns()
             for (columns, H), unit in zip(components, units, strict=True):
                 self._epigraph(columns, H, unit)
             self.model.addObjoffset(p.c / self.objective_unit)
-            self._linear_rows()
+            self._linear_rows(others)
             self._quadratic_rows()
             self._cones()
             self._indicators()
             self._special_ordered_sets()
 
     # ---------------------------------------------------------------- columns
-    def _columns(self) -> None:
+    def _scaled_columns(self) -> tuple[Floats, Floats, Floats]:
+        """Return costs and bounds in natural units, the bounds infinite where they are to SCIP."""
         p = self.program
-        lower, upper = (p.lower / self.unit).tolist(), (p.upper / self.unit).tolist()
-        cost = (p.q * self.unit / self.objective_unit).tolist()
-        for j, (low, high) in enumerate(zip(lower, upper, strict=True)):
-            if low >= INFINITE or high <= -INFINITE:
-                raise _too_large(f"the bound of {p.column_names[j]}")
-            self.relaxed |= -np.inf < low <= -INFINITE or INFINITE <= high < np.inf
+        lower, upper = p.lower / self.unit, p.upper / self.unit
+        wrong = (lower >= INFINITE) | (upper <= -INFINITE)
+        if np.any(wrong):
+            raise _too_large(f"the bound of {p.column_names[int(np.argmax(wrong))]}")
+        gone = (lower <= -INFINITE, upper >= INFINITE)
+        self.relaxed |= bool(np.any(gone[0] & (lower > -np.inf)) or np.any(gone[1] & (upper < np.inf)))
+        cost = p.q * self.unit / self.objective_unit
+        return cost, np.where(gone[0], -np.inf, lower), np.where(gone[1], np.inf, upper)
+
+    def _columns(self) -> Integers:
+        """Add the columns, and return which linear rows are left to add: all of them."""
+        p = self.program
+        cost, lower, upper = (part.tolist() for part in self._scaled_columns())
         kind = np.where(p.binary, "B", np.where(p.integer, "I", "C")).tolist()
         each = zip(lower, upper, cost, kind, strict=True)
         while some := list(islice(each, AT_ONCE)):
             if self.deadline.passed:
                 raise OutOfTime
             self.variables += [self._variable(*column) for column in some]
-        self._terms = [Term(v) for v in self.variables]
+        return np.arange(p.m)
+
+    @property
+    def _is_large(self) -> bool:
+        """Whether SCIP reads the columns and rows from a file.
+
+        With integers it would take them in another order, and small costs it would drop.
+        """
+        p = self.program
+        if p.n + p.A.nnz < MANY or p.integer.any() or np.any(p.lower > p.upper):
+            return False
+        cost = np.abs(p.q) * self.unit / self.objective_unit
+        return bool(np.all((cost == 0.0) | (cost >= SMALLEST)))
+
+    def _read(self) -> Integers:
+        """Let SCIP read the columns and rows, and return the rows that need a look of their own."""
+        p = self.program
+        cost, *box = self._scaled_columns()
+        matrix = p.A.tocsr()
+        row = np.repeat(np.arange(p.m), np.diff(matrix.indptr))
+        data = matrix.data * self.unit[matrix.indices]
+        largest, least = np.zeros(p.m), np.full(p.m, np.inf)
+        np.maximum.at(largest, row, np.abs(data))
+        np.minimum.at(least, row, np.abs(data))
+        factor = np.where(largest < SMALL, power_of_two(1.0 / np.maximum(largest, 1.0 / MOST)), 1.0)
+        low, high = p.row_lower * factor, p.row_upper * factor
+        plain = (least * factor >= SMALLEST) & (largest * factor < INFINITE) & (low <= high) & (largest > 0.0)
+        for side in (low, high):
+            plain &= (np.abs(side) < INFINITE) | np.isinf(side)
+        plain &= (low < np.inf) & (high > -np.inf) & (np.isfinite(low) | np.isfinite(high))
+        scaled = sparse.csr_array((data * factor[row], matrix.indices, matrix.indptr), shape=matrix.shape)
+        text = linear_text(cost, (box[0], box[1]), scaled[plain], (low[plain], high[plain]))
+        try:
+            with TemporaryDirectory() as folder:
+                file = Path(folder) / "program.lp"
+                file.write_text(text, encoding="ascii")
+                self.model.setParam("reading/dynamicconss", False)
+                self.model.readProblem(file)
+        except OSError:
+            self.model = Model()
+            self.model.hideOutput()
+            return self._columns()
+        self.variables = self.model.getVars()
+        double = np.flatnonzero(np.isfinite(low[plain]) & np.isfinite(high[plain]))
+        rows = self.model.getConss() if double.size else []
+        for k, side in zip(double.tolist(), low[plain][double].tolist(), strict=True):
+            self.model.chgLhs(rows[k], side)
+        return np.flatnonzero(~plain)
+
+    @cached_property
+    def _terms(self) -> list[Any]:
+        return [Term(v) for v in self.variables]
 
     def _variable(self, low: float, high: float, obj: float = 0.0, vtype: str = "C") -> Any:
         lb, ub = low if low > -INFINITE else None, high if high < INFINITE else None
-        return self.model.addVar(lb=lb, ub=ub, obj=obj, vtype=vtype)
+        return self.model.addVar("", vtype, lb, ub, obj)
 
     def _new(self, low: float, value: Any, obj: float = 0.0) -> Any:
         """Add a variable of ours; `value` gives it at a point of the program's columns."""
@@ -223,7 +287,7 @@ class ScipModel:
         """Return a row in natural size; None for one without sides; `part` is where it stands in `AffineParts`."""
         largest = max(map(abs, terms.values()), default=0.0)
         factor = 1.0
-        if largest > 0.0 and (nonlinear or largest < 0.75):
+        if largest > 0.0 and (nonlinear or largest < SMALL):
             weight = NONLINEAR_WEIGHT if nonlinear else 1.0
             factor = float(power_of_two(min(weight / max(largest, 1.0 / MOST), MOST)))
         if not largest * factor < INFINITE:
@@ -267,10 +331,11 @@ class ScipModel:
             if row is not None:
                 self.model.addCons(row)
 
-    def _linear_rows(self) -> None:
+    def _linear_rows(self, which: Integers) -> None:
         p = self.program
-        sides = p.row_lower.tolist(), p.row_upper.tolist()
-        for i, (terms, low, high) in enumerate(zip(self._affine_rows(p.A), *sides, strict=True)):
+        sides = p.row_lower[which].tolist(), p.row_upper[which].tolist()
+        rows = self._affine_rows(p.A[which]) if which.size else []
+        for i, terms, low, high in zip(which.tolist(), rows, *sides, strict=True):
             self._add(terms, low, high, i)
 
     def _affine_rows(self, matrix: Sparse) -> list[dict[Any, float]]:
@@ -382,6 +447,11 @@ class ScipModel:
         values = np.array([self.model.getSolVal(best, v) for v in self.variables], dtype=float)
         clipped: Floats = np.clip(values * self.unit, self.program.lower, self.program.upper)
         return clipped
+
+    def release(self) -> None:
+        """Let go of the variables: each refers to itself, and would stay until Python looks for cycles."""
+        for variable in (*self.variables, *(made for made, _ in self._made)):
+            variable.terms.clear()
 
 
 def _too_large(what: str) -> SolverFailure:

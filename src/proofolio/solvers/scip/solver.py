@@ -8,10 +8,12 @@ within the one asked for.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyscipopt.scip
 from pyscipopt import Model
 from pyscipopt.scip import PY_SCIP_EVENTTYPE
 
@@ -136,7 +138,9 @@ def _claim(program: Program, settings: Settings, deadline: Deadline, tight: bool
             ) from error
     watch = _Watch(built, settings, deadline)
     _optimise(built, settings, deadline, watch)
-    return _answer(built, settings, deadline)
+    answer = _answer(built, settings, deadline)
+    built.release()
+    return answer
 
 
 def _unasked(program: Program, deadline: Deadline) -> Solution:
@@ -196,12 +200,26 @@ def _completed(program: Program, start: Any, deadline: Deadline) -> Any:
 def _optimise(built: ScipModel, settings: Settings, deadline: Deadline, watch: _Watch | None = None) -> None:
     if "limits/time" not in settings.options:
         built.model.setParam("limits/time", min(deadline.left, 1e20))
+    # PySCIPOpt passes SCIP's errors to Python without asking for its lock once any model of the process was told to
+    # redirect its output, as CVXPY tells its own: a run without the lock would end the process.
+    run = built.model.optimizeNogil if _print_errors_in_c() else built.model.optimize
     try:
-        built.model.optimizeNogil()
+        run()
     except Exception as error:
         raise SolverFailure(f"SCIP failed: {error}") from error
     if watch is not None and watch.error is not None:
         raise watch.error
+
+
+def _print_errors_in_c() -> bool:
+    """Have SCIP's library print its errors itself, as it does at first; return whether it could be told."""
+    try:
+        tell = ctypes.CDLL(pyscipopt.scip.__file__).SCIPmessageSetErrorPrintingDefault
+    except (AttributeError, OSError):  # the loader of this platform does not look into what the module links
+        return False
+    tell.restype = None
+    tell()
+    return True
 
 
 def _answer(built: ScipModel, settings: Settings, deadline: Deadline) -> Solution:

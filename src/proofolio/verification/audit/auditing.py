@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from proofolio.arrays import Mask
+from proofolio.brief import first_few
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
 from proofolio.program.program import Program
+from proofolio.progress import Progress, shows_progress
 from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-__all__ = ["Audit", "Progress", "assert_valid", "audit", "declared_rows", "rows_like"]
+__all__ = ["Audit", "assert_valid", "audit", "declared_rows", "rows_like"]
 
 
 # The questions which switches are dead and which leaks can matter may take so long each, and no longer than a little
@@ -67,7 +69,6 @@ TELLING = 5.0  # times what writing takes must be left for what is known to be t
 WRITING = 2.0  # times as long, because what is known later takes longer to write
 TIERS = ("interval", "lp", "mip")
 UNSETTLED = ("undecided", "valid")  # the verdicts that a point may change
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +208,7 @@ class Audit:
         return found
 
 
+@shows_progress("audit")
 @one_blas_thread()
 def audit(
     model: Any,
@@ -239,6 +241,7 @@ def audit(
     integrality : float
         How far from an integer the solver may leave a binary.
     progress : function of (tier, done, total), optional
+        A bar by default in a notebook, and nothing elsewhere.
     known : function of Audit, optional
         Given what is judged so far before linear and before integer programs are begun, whose solver may not come
         back; where there is time to write it down.
@@ -374,8 +377,9 @@ def _notes(opened: Opened, skipped: int) -> tuple[str, ...]:
     fixed, params = opened.passing
     for those, what in ((fixed, "variables are fixed"), (params, "parameters have values that can change")):
         if those:
-            shown = ", ".join(those[:3]) + (", ..." if len(those) > 3 else "")
-            found.append(f"{len(those)} {what} ({shown}): all that is said holds for their present values")
+            found.append(
+                f"{len(those)} {what} ({first_few(those)}): all that is said holds for their present values"
+            )
     held = int((program.binary & ~((program.lower <= 0) & (program.upper >= 1))).sum())
     if held:
         found.append(f"{held} binaries are fixed by their bounds: they switch nothing and make no candidates")

@@ -163,10 +163,24 @@ class Bounding:
         freed = () if candidate.freed is None else (candidate.freed,)
         return Question(frozenset(freed), held)
 
+    def _proved(
+        self, candidate: Candidate, value: int, seconds: float, inactive: bool = False
+    ) -> tuple[Answer, Certified | None]:
+        """Ask the relaxation for a bound and make it exact; asked from scratch where that loses something."""
+        ends = time.perf_counter() + seconds
+        answer = self.solve(candidate, value, seconds=seconds, inactive=inactive)
+        proof = self.prove(candidate, value, answer)
+        if answer.status in ("optimal", "infeasible") and (proof is None or _misses(proof, answer)):
+            left = max(ends - time.perf_counter(), 1e-3)
+            again = self.solve(candidate, value, seconds=left, afresh=True)
+            better = self.prove(candidate, value, again)
+            if proof is None or (better is not None and better.bound < proof.bound):
+                return again, better
+        return answer, proof
+
     def by_lp(self, candidate: Candidate, finding: Finding, seconds: float) -> Answer:
         """Sharpen a finding by the linear program with the binary off."""
-        ends, inactive = time.perf_counter() + seconds, finding.top < candidate.loose
-        answer = self.solve(candidate, candidate.off, seconds=seconds, inactive=inactive)
+        answer, proof = self._proved(candidate, candidate.off, seconds, finding.top < candidate.loose)
         if answer.status in ("limit", "failed"):
             said = (
                 "the time limit was reached"
@@ -179,13 +193,6 @@ class Bounding:
             if finding.top == math.inf:  # otherwise intervals know better than the solver
                 finding.reason, finding.unbounded = UNBOUNDED, True
             return answer
-        proof = self.prove(candidate, candidate.off, answer)
-        if proof is None or _misses(proof, answer):
-            left = max(ends - time.perf_counter(), 1e-3)
-            again = self.solve(candidate, candidate.off, seconds=left, afresh=True)
-            better = self.prove(candidate, candidate.off, again)
-            if better is not None and (proof is None or better.bound < proof.bound):
-                answer, proof = again, better
         if proof is None:
             what = "that nothing satisfies the rest" if answer.status == "infeasible" else "of its bound"
             finding.reason = f"no proof {what} was found in exact arithmetic"
@@ -225,8 +232,7 @@ class Bounding:
 
     def by_lp_on(self, candidate: Candidate, finding: Finding, seconds: float) -> None:
         """Ask whether the side can bind at all with the binary on."""
-        answer = self.solve(candidate, candidate.on, seconds=seconds)
-        proof = self.prove(candidate, candidate.on, answer)
+        answer, proof = self._proved(candidate, candidate.on, seconds)
         if proof is None:
             return
         top: Number = -math.inf if answer.status == "infeasible" else proof.bound

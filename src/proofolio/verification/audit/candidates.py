@@ -278,7 +278,7 @@ def _largest(matrix: Sparse, switch: Mask, binary: Mask) -> Integers:
 
 def _of_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
     A, names = program.A, program.row_names
-    tagged = _tagged(program.rows)
+    tagged, indices = _tagged(program.rows), A.indices.astype(np.int32)
     columns = program.column_names
     at = _largest(A, _switches(program), program.binary)
     of = np.searchsorted(A.indptr, at, side="right") - 1
@@ -287,7 +287,7 @@ def _of_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
         binary = int(A.indices[k])
         kept = A.data[a:b] != 0
         kept[k - a] = False
-        index, values = A.indices[a:b][kept].astype(np.int32), A.data[a:b][kept]
+        index, values = indices[a:b][kept], A.data[a:b][kept]
         is_declared = names[row] in declared or tagged.get(row) == binary
         for side, limit, sign in _sides(program.row_lower[row], program.row_upper[row]):
             place = Place(row, names[row], side, binary, columns[binary])
@@ -297,7 +297,7 @@ def _of_rows(program: Program, declared: frozenset[str]) -> Iterator[Candidate]:
 
 def _sides(low: float, high: float) -> list[tuple[str, float, float]]:
     both = ((SIDES[0], float(high), 1.0), (SIDES[1], float(low), -1.0))
-    return [side for side in both if np.isfinite(side[1])]
+    return [side for side in both if math.isfinite(side[1])]
 
 
 def _candidate(

@@ -1,7 +1,8 @@
 """One linear relaxation in HiGHS's memory, asked many questions: each starts from the basis of the last.
 
 A question takes back what the last one changed and it does not, and changes the rest: those of one switch, one after
-the other, differ in the costs of a body alone.
+the other, differ in the costs of a body alone. A small program's bounds come from a tableau in machine code instead,
+where there is one and it finds them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from proofolio.arrays import Floats
 from proofolio.errors import SolverFailure
 from proofolio.program.program import Program
 from proofolio.solvers.highs.session import Session
+from proofolio.verification.audit.tableau import Tableau, is_small, maximise_kernel
 from proofolio.verification.exact.lp_bounds import Freed
 
 __all__ = ["DISCRETE", "OPTIONS", "Answer", "Boxes", "Relaxation"]
@@ -37,6 +39,8 @@ OPTIONS = {
 }
 DISCRETE = {"mip_rel_gap": 0.0, "mip_abs_gap": 0.0, "mip_feasibility_tolerance": TOLERANCE}
 NO_LIMIT = 2**31 - 1
+MANY = 2_000  # questions in a process that take HiGHS as much longer as it takes to import numba
+LOADED_IN = 20.0  # seconds that must be left for it, since the machine code may have to be compiled first
 # a question changes the cost and two bounds: from the last basis the primal method takes half the time
 PRIMAL_SIMPLEX = {"simplex_strategy": 4, "primal_simplex_bound_perturbation_multiplier": 0.0}
 DUAL_SIMPLEX = {"simplex_strategy": 1, "primal_simplex_bound_perturbation_multiplier": 1.0}
@@ -101,6 +105,7 @@ class Relaxation:
         self._linear = _loaded(program, OPTIONS | PRIMAL_SIMPLEX | UNSCALED | WARM)
         self._posed = _Posed(np.zeros(0, dtype=np.int32), None, {})  # what HiGHS has beside the program
         self._discrete: Session | None = None
+        self._tableau: Tableau | None = None
         self.solved = 0
 
     def maximise(
@@ -137,6 +142,10 @@ class Relaxation:
             Whether to forget the last basis.
         """
         at = np.asarray(columns, dtype=np.int32)
+        if not (margin or point_only or afresh or math.isfinite(cap)):
+            answer = self._by_tableau(at, values, freed, boxes or {}, time_limit)
+            if answer is not None:
+                return answer
         if margin:
             self._pose(np.zeros(0, dtype=np.int32), np.zeros(0), None, {}, math.inf)
             self._all_sides(margin)
@@ -151,6 +160,22 @@ class Relaxation:
                 self._all_sides(0.0)
         self.solved += 1
         return answer
+
+    def _by_tableau(
+        self, columns: NDArray[np.int32], values: Floats, freed: Freed | None, boxes: Boxes, seconds: float
+    ) -> Answer | None:
+        """Maximise without the solver; None where it is to be asked."""
+        if self._tableau is None:
+            after = MANY if seconds > LOADED_IN else math.inf
+            if not is_small(self.program) or not maximise_kernel.worth_loading(after):
+                return None
+            self._tableau = Tableau(self.program)
+        found = self._tableau.maximise(columns, values, freed, boxes)
+        if found is None:
+            return None
+        self.solved += 1
+        value, x, duals = found
+        return Answer("optimal", value, duals, point=lambda: x)
 
     def _pose(
         self, columns: NDArray[np.int32], cost: Floats, freed: Freed | None, boxes: Boxes, cap: float

@@ -15,32 +15,32 @@ that; so it satisfies the new side. No proof uses a row as it will be, and none 
 double it is rounded outward, and gives way by one unit in its last place.)
 
 Rows with two finite sides share one coefficient between them and stay as they are, and so do quadratic rows. An M that
-is too small stays too: the M's of the others are proved over what such a row leaves, so that they have to be audited
-again once it is put right.
+is too small stays too, unless a repair is asked for (`repairing`): the M's of the others are proved over what such a
+row leaves, so that they have to be audited again once it is put right.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from proofolio.brief import first_few
 from proofolio.errors import BadData, ContradictoryRows, UnprovenBigM, UnsupportedProgram
 from proofolio.interfaces.files.names import map_path
 from proofolio.interfaces.opening import Opened, open_model
-from proofolio.program.program import Program, RowBlock
+from proofolio.program.program import Program
 from proofolio.solvers.solution import Solution
 from proofolio.verification.audit.auditing import Audit, audit
-from proofolio.verification.audit.candidates import Candidate
-from proofolio.verification.audit.verdicts import Finding, is_larger, needed
-from proofolio.verification.exact.lp_bounds import outward
+from proofolio.verification.audit.repairing import repaired
+from proofolio.verification.audit.rewriting import TightenedRow, changed_row, rebuilt, written_alone
+from proofolio.verification.audit.verdicts import is_larger, judge
 from proofolio.verification.solving import solve
 
 __all__ = ["Confirmation", "TightenedRow", "confirm", "require_other_file", "tighten", "tightened"]
@@ -48,20 +48,6 @@ __all__ = ["Confirmation", "TightenedRow", "confirm", "require_other_file", "tig
 
 SETTLED = ("certified-optimal", "verified-optimal", "infeasible", "unbounded")
 SAME = 1e-6  # relative difference up to which two optima are the same
-
-
-@dataclass(frozen=True)
-class TightenedRow:
-    """One row that changes: its new coefficient of the binary and its new side, as they stand in the row."""
-
-    row: int
-    name: str
-    binary: int
-    side: str
-    coefficient: float
-    limit: float
-    big_m: float
-    tier: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,14 +91,15 @@ def tighten(
     out: str | Path | None = None,
     in_place: bool = False,
     found: Audit | None = None,
+    repair: bool = False,
     **options: Any,
 ) -> Any:
     """Lower every M that is larger than needed to one that was proved to be enough, in exact arithmetic.
 
     These are the M's of loose rows, and those of redundant and dead rows that are over 1.01 times what is needed. The
     feasible set stays as it is, whatever number of rows change: a new M is enough for every feasible point of the
-    model, and it is smaller. An M that is too small (``invalid``) is left as it is: put it right first, since the
-    M's of other rows are judged beside it.
+    model, and it is smaller. An M that is too small (``invalid``) is left as it is unless `repair` is set: put it
+    right first, since the M's of other rows are judged beside it.
 
     Parameters
     ----------
@@ -123,6 +110,9 @@ def tighten(
         Whether `out` may be the file that the model is read from.
     found : Audit, optional
         An audit of this very model; without one it is made, with `options`.
+    repair : bool
+        Whether the M's of invalid rows are raised to what is proved to be enough, before others are lowered: see
+        `proofolio.verification.audit.repairing`. Points that such a row had cut off are feasible then.
 
     Returns
     -------
@@ -136,12 +126,14 @@ def tighten(
     BadData
         For something that is no model, a row that cannot be found again in a Pyomo model, an `out` that would
         overwrite the model that is read, a CVXPY problem with Parameters (which would keep their present values for
-        good), or an audit that takes the values of fixed Pyomo variables for bounds.
+        good), an audit that takes the values of fixed Pyomo variables for bounds, or an invalid row that cannot be
+        repaired.
 
     Warns
     -----
     UnprovenBigM
-        For a Pyomo model with mutable Params: the new M's are proved for their present values.
+        For a Pyomo model with mutable Params: the new M's are proved for their present values. After a repair, for
+        declared rows of which it is not known whether their M is enough now.
 
     Notes
     -----
@@ -167,7 +159,22 @@ def tighten(
         )
     if fixed:
         opened = _unfixed(opened)
-    program, rows = tightened(found or audit(opened, **options))
+    found = found or audit(opened, **options)
+    raised: dict[int, TightenedRow] = {}
+    if repair:
+        found, raised = repaired(found, **options)
+        open_rows = [
+            c.place.name for c, finding in found.judged if c.declared and judge(c, finding) == "undecided"
+        ]
+        if open_rows:
+            warnings.warn(
+                f"of {len(open_rows)} rows ({_few(open_rows)}) it is not known whether their M is enough after the "
+                "repair: audit the new model with more time",
+                UnprovenBigM,
+                stacklevel=2,
+            )
+    program, lowered = tightened(found)
+    rows = tuple((raised | {row.row: row for row in lowered}).values())
     if out is not None:
         (_held(opened, program) if fixed else program).write(out)
     if params and rows:
@@ -204,8 +211,8 @@ def _same_rows(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
+def _few(names: Iterable[str]) -> str:
+    return first_few(map(repr, names))
 
 
 def _unfixed(opened: Opened) -> Opened:
@@ -220,7 +227,7 @@ def _unfixed(opened: Opened) -> Opened:
         found = read_unfixed(opened.native, held)
     except (BadData, UnsupportedProgram, ContradictoryRows) as error:
         raise BadData(
-            f"a tightened model has to hold once its fixed variables ({_few([v.name for v in held])}) are free, and "
+            f"a tightened model has to hold once its fixed variables ({_few(v.name for v in held)}) are free, and "
             f"then {error}; or put a Param in the place of such a variable"
         ) from None
     return dataclasses.replace(opened, program=found.program, variables=found.variables, load=found.load)
@@ -257,57 +264,12 @@ def tightened(found: Audit) -> tuple[Program, tuple[TightenedRow, ...]]:
     rows: dict[int, TightenedRow] = {}
     for candidate, finding in found.judged:
         place = candidate.place
-        if candidate.kind != "row" or place.row in rows or not is_larger(candidate, finding):
+        if place.row in rows or not written_alone(program, candidate) or not is_larger(candidate, finding):
             continue  # of two binaries in one row only the first changes: the other was judged beside it
-        if np.isfinite(program.row_lower[place.row]) and np.isfinite(program.row_upper[place.row]):
-            continue
-        changed = _changed(candidate, finding)
+        changed = changed_row(candidate, finding)
         if changed is not None:
             rows[place.row] = changed
-    return _rebuilt(program, rows), tuple(rows.values())
-
-
-def _changed(candidate: Candidate, finding: Finding) -> TightenedRow | None:
-    hi = needed(candidate, finding).hi
-    if not isinstance(hi, Fraction) or not finding.certified:
-        return None  # nothing but what is proved in exact arithmetic is written
-    M = outward(max(hi, Fraction(0)), 1)
-    if Fraction(M) >= candidate.big_m:
-        return None
-    d = -M if candidate.off else M
-    # rounded outward: with the binary on, the row may give way by one unit in the last place, never cut
-    limit = outward(candidate.tight + max(Fraction(0), Fraction(d)), 1)
-    sign = 1.0 if candidate.place.side == "upper" else -1.0
-    place = candidate.place
-    return TightenedRow(
-        place.row, place.name, place.binary, place.side, sign * d, sign * limit, M, finding.tier
-    )
-
-
-def _rebuilt(program: Program, rows: dict[int, TightenedRow]) -> Program:
-    A = program.A.copy()
-    low, high = program.row_lower.copy(), program.row_upper.copy()
-    for i, row in rows.items():
-        a, b = A.indptr[i], A.indptr[i + 1]
-        A.data[a:b][A.indices[a:b] == row.binary] = row.coefficient
-        (high if row.side == "upper" else low)[i] = row.limit
-    A.eliminate_zeros()
-    blocks = tuple(_retagged(block, rows) for block in program.rows)
-    return dataclasses.replace(program, A=A, row_lower=low, row_upper=high, rows=blocks)
-
-
-def _retagged(block: RowBlock, rows: dict[int, TightenedRow]) -> RowBlock:
-    if block.switch is None:
-        return block
-    changed = {i - block.start: rows[i] for i in range(block.rows.start, block.rows.stop) if i in rows}
-    if not changed:
-        return block
-    M = block.switch.big_m.copy()
-    for k, row in changed.items():
-        M[k] = row.big_m
-    tiers = {row.tier for row in changed.values()}
-    tier = tiers.pop() if len(tiers) == 1 and len(changed) == block.size else block.switch.tier
-    return dataclasses.replace(block, switch=dataclasses.replace(block.switch, big_m=M, tier=tier))
+    return rebuilt(program, rows), tuple(rows.values())
 
 
 def _in_place(opened: Opened, program: Program, rows: tuple[TightenedRow, ...]) -> None:

@@ -22,7 +22,8 @@ VERDICT_TEXTS = {
     "invalid": VerdictText(
         "declared as Big-M, and cuts off a point that it should allow",
         "the optimum may be cut off, and no solver will say so",
-        "give the row at least the M that is needed, and audit again: other rows may need more then",
+        "give the row at least the M that is needed, and audit again: other rows may need more then; --tighten with "
+        "--repair does both",
         "bad",
         "s2",
     ),

@@ -19,6 +19,7 @@ from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.limits import NEVER, Deadline
+from proofolio.solvers.natural_units import natural_units
 from proofolio.solvers.solution import Check, Solution
 from proofolio.verification.checks.curvature import objective_is_convex
 from proofolio.verification.checks.leak import better_neighbour, delicate, leak_check
@@ -111,11 +112,13 @@ def check_until(
     exact, or to try points next to a delicate optimum, a last check named ``time limit`` fails and says so.
     """
     tol = tol or Tolerances()
-    found = feasibility_checks(program, claim.point, tol)
+    unit = natural_units(program)
+    found = feasibility_checks(program, claim.point, tol, unit)
     if not np.all(np.isfinite(claim.point)):
         return tuple(found)
-    found.append(objective_check(program, claim, tol))
-    found += optimality_checks(program, claim, tol)
+    allowed = allowance(program, claim.point, tol.objective, unit)
+    found.append(objective_check(program, claim, allowed))
+    found += optimality_checks(program, claim, tol, allowed)
     reached = [(value, "") for value in known]
     if claim.objective is not None:
         reached.append((claim.objective, ""))
@@ -128,7 +131,7 @@ def check_until(
         left += ["trying points next to the optimum"] if suspect and deadline.passed else []
         if suspect:
             reached += _neighbours(program, claim, tol, deadline)
-    found.append(bound_check(program, claim, reached, tol))
+    found.append(bound_check(program, claim, reached, allowed))
     if program.integer.any() and left:
         found.append(Check(LIMIT, False, math.nan, 0.0, f"no time was left for {' and '.join(left)}"))
     return tuple(found)
@@ -145,12 +148,14 @@ def certified_checks(program: Program, claim: Solution) -> tuple[Check, ...]:
     Its integers are exact and nothing is better, so that nothing can leak and no point next to it is tried.
     """
     tol = Tolerances()
-    found = feasibility_checks(program, claim.point, tol)
-    found.append(objective_check(program, claim, tol))
+    unit = natural_units(program)
+    found = feasibility_checks(program, claim.point, tol, unit)
+    allowed = allowance(program, claim.point, tol.objective, unit)
+    found.append(objective_check(program, claim, allowed))
     if program.integer.any():
         found.append(Check("leak", True, 0.0, tol.worse))
     reached = () if claim.objective is None else ((claim.objective, ""),)
-    return (*found, bound_check(program, claim, reached, tol))
+    return (*found, bound_check(program, claim, reached, allowed))
 
 
 def _neighbours(
@@ -165,11 +170,10 @@ def _neighbours(
     return [] if better is None else [(better[0], f" with {better[1]}")]
 
 
-def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check:
-    """Check the claimed objective against the one recomputed from the program's data."""
+def objective_check(program: Program, claim: Solution, allowed: float) -> Check:
+    """Check the claimed objective against the one recomputed from the program's data, up to what is allowed."""
     value = program.objective(claim.point)
     claimed = value if claim.objective is None else claim.objective
-    allowed = allowance(program, claim.point, tol.objective)
     error = abs(value - claimed)
     ok = error <= allowed
     error = error if np.isfinite(error) else float("inf")
@@ -179,11 +183,10 @@ def objective_check(program: Program, claim: Solution, tol: Tolerances) -> Check
 
 
 def bound_check(
-    program: Program, claim: Solution, reached: Sequence[tuple[float, str]], tol: Tolerances
+    program: Program, claim: Solution, reached: Sequence[tuple[float, str]], allowed: float
 ) -> Check:
     """Check the claimed bound against values that feasible points reach, in the user's sense, each with how."""
     sign = -1.0 if program.maximise else 1.0
-    allowed = allowance(program, claim.point, tol.objective)
     if claim.bound is None or not reached:
         return Check("bound", True, 0.0, allowed)
     best, how = min((sign * value, how) for value, how in reached)
@@ -195,7 +198,7 @@ def bound_check(
     )
 
 
-def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> list[Check]:
+def optimality_checks(program: Program, claim: Solution, tol: Tolerances, allowed: float) -> list[Check]:
     r"""Check a claimed optimum of a continuous convex program with linear rows against the conditions for one.
 
     With the row multipliers y of the minimised objective and the reduced costs :math:`g = Px + q - A'y`:
@@ -217,18 +220,16 @@ def optimality_checks(program: Program, claim: Solution, tol: Tolerances) -> lis
     largest_y = np.maximum(np.abs(y), OF_LARGEST * np.max(np.abs(y), initial=0.0))
     row_side, row_wrong, row_product = _against(y, body, program.row_lower, program.row_upper)
     side, wrong, product = _against(g, x, program.lower, program.upper)
-    names = (*program.column_names, *program.row_names)
-    allowed = allowance(program, x, tol.objective)
     signs = _ratio(np.concatenate([wrong, row_wrong]), np.concatenate([size, largest_y]))
     worth = float(program.c - 0.5 * x @ pull + y @ row_side + g @ side)
     gap = abs(0.5 * float(x @ pull) + float(program.q @ x) + program.c - worth)
     found = [
-        _largest("dual feasibility", signs, tol.objective, names, "a multiplier of {} has the wrong sign"),
+        _largest("dual feasibility", signs, tol.objective, program, "a multiplier of {} has the wrong sign"),
         _largest(
             "complementarity",
             np.concatenate([product, row_product]),
             allowed,
-            names,
+            program,
             "{} has a multiplier and room",
         ),
     ]
@@ -275,12 +276,13 @@ def _ratio(part: Floats, whole: Floats) -> Floats:
     return ratio
 
 
-def _largest(name: str, values: Floats, tolerance: float, names: Sequence[str], said: str) -> Check:
+def _largest(name: str, values: Floats, tolerance: float, program: Program, said: str) -> Check:
     if not values.size:
         return Check(name, True, 0.0, tolerance)
     at = int(np.argmax(values))
     ok = bool(values[at] <= tolerance)
-    return Check(name, ok, float(values[at]), tolerance, "" if ok else said.format(names[at]))
+    where = "" if ok else said.format((*program.column_names, *program.row_names)[at])
+    return Check(name, ok, float(values[at]), tolerance, where)
 
 
 def _claim(program: Program, solution: Any) -> Solution:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from proofolio.brief import first_few
 from proofolio.errors import BadData, ProofolioError, SolverFailure
 from proofolio.interfaces.opening import open_model
 from proofolio.program.program import Program
@@ -98,7 +99,7 @@ class Iis:
             said += [str(member) for member in few]
             if len(group) > ALIKE:
                 said[-1] += f" and {len(group) - 1} more {block}[...]"
-        shown = ", ".join(said[:SHOWN]) + (", ..." if len(said) > SHOWN else "")
+        shown = first_few(said, SHOWN)
         hair = "; they contradict each other by less than 1e-6" if self.barely else ""
         hair += "; one solver says so, and nothing proves it" if self.proved == "solver" else ""
         if len(self.members) == 1:

@@ -19,7 +19,7 @@ double precision carry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
@@ -165,13 +165,14 @@ class Tolerances:
 FIRM = Tolerances(feasibility=1e-8, integrality=0.0)
 
 
-def allowance(program: Program, x: Floats, relative: float) -> float:
+def allowance(program: Program, x: Floats, relative: float, unit: Floats | None = None) -> float:
     """Return how far the objective at a point may be from another for the two to count as equal."""
+    unit = natural_units(program) if unit is None else unit
     parts = float(np.abs(program.q * x).sum() + 0.5 * np.abs(x) @ (abs(program.P) @ np.abs(x)))
     own = abs(program.objective(x) - (-program.c if program.maximise else program.c))
     # where nothing is left of the objective, its size is that of the columns it is made of
-    unit = float(np.abs(program.q) @ natural_units(program))
-    return relative * max(own, CANCELLED * parts, CANCELLED * unit, 1e-12) + OF_CONSTANT * abs(program.c)
+    natural = float(np.abs(program.q) @ unit)
+    return relative * max(own, CANCELLED * parts, CANCELLED * natural, 1e-12) + OF_CONSTANT * abs(program.c)
 
 
 def rounded(program: Program, x: Floats) -> Floats:
@@ -180,34 +181,36 @@ def rounded(program: Program, x: Floats) -> Floats:
     return point
 
 
-def feasibility_checks(program: Program, x: Floats, tol: Tolerances) -> list[Check]:
+def feasibility_checks(
+    program: Program, x: Floats, tol: Tolerances, unit: Floats | None = None
+) -> list[Check]:
     """Check a point against everything but the objective: one check a part of the program that there is."""
     if not np.all(np.isfinite(x)):
         column = program.column_names[int(np.argmin(np.isfinite(x)))]
         return [Check("bounds", False, float("inf"), tol.feasibility, f"{column} is not a finite number")]
-    unit = natural_units(program)
+    unit = natural_units(program) if unit is None else unit
     found = [
-        _worst("bounds", _bound_violation(program, x, unit), tol.feasibility, program.column_names),
-        _worst("rows", row_violation(program, x, unit), tol.feasibility, program.row_names),
+        _worst("bounds", _bound_violation(program, x, unit), tol.feasibility, lambda: program.column_names),
+        _worst("rows", row_violation(program, x, unit), tol.feasibility, lambda: program.row_names),
         _integrality(program, x, tol),
     ]
     curved, cones, ind = program.quadratic, program.cones, program.indicators
     if len(curved):
         off = Sides.of_quadratic(program, x, unit).violation(curved.value(x))
-        found.append(_worst("quadratic rows", off, tol.feasibility, _names(curved.blocks)))
+        found.append(_worst("quadratic rows", off, tol.feasibility, lambda: _names(curved.blocks)))
     if len(cones):
         found.append(
-            _worst("cones", _cone_violation(program, x, unit), tol.feasibility, _names(cones.blocks))
+            _worst("cones", _cone_violation(program, x, unit), tol.feasibility, lambda: _names(cones.blocks))
         )
     if len(ind):
         side = Sides(program, ind.matrix, ind.lower, ind.upper, x, unit)
         off = np.where(np.round(x[ind.binary]) == ind.on, side.violation(np.asarray(ind.matrix @ x)), 0.0)
-        found.append(_worst("indicators", off, tol.feasibility, _names(ind.blocks)))
+        found.append(_worst("indicators", off, tol.feasibility, lambda: _names(ind.blocks)))
     if program.sos:
         off = np.array(
             [_sos_violation(x, s.columns[np.argsort(s.weights)], s.kind, unit) for s in program.sos]
         )
-        found.append(_worst("sos", off, tol.feasibility, [s.name for s in program.sos]))
+        found.append(_worst("sos", off, tol.feasibility, lambda: [s.name for s in program.sos]))
     return found + _logic(program, x, unit, tol)
 
 
@@ -234,13 +237,13 @@ def _linear(program: Program, x: Floats, unit: Floats | None = None) -> Sides:
     return Sides(program, program.A, program.row_lower, program.row_upper, x, unit)
 
 
-def _worst(name: str, violation: Floats, tolerance: float, label: Sequence[str]) -> Check:
+def _worst(name: str, violation: Floats, tolerance: float, names: Callable[[], Sequence[str]]) -> Check:
     if not violation.size:
         return Check(name, True, 0.0, tolerance)
     at = int(np.argmax(violation))
     value = max(float(violation[at]), 0.0)
     ok = value <= tolerance
-    return Check(name, ok, value, tolerance, "" if ok else f"worst at {label[at]}")
+    return Check(name, ok, value, tolerance, "" if ok else f"worst at {names()[at]}")
 
 
 def _names(blocks: Sequence[RowBlock]) -> list[str]:
@@ -260,7 +263,7 @@ def _integrality(program: Program, x: Floats, tol: Tolerances) -> Check:
     off = np.where(program.integer, np.abs(x - np.round(x)), 0.0)
     # solvers stop exactly at the same tolerance, which the rounding of x can miss
     off = np.where(off <= tol.integrality * (1.0 + 1e-6), np.minimum(off, tol.integrality), off)
-    return _worst("integrality", off, tol.integrality, program.column_names)
+    return _worst("integrality", off, tol.integrality, lambda: program.column_names)
 
 
 def _cone_violation(program: Program, x: Floats, unit: Floats) -> Floats:

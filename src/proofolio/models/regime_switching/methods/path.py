@@ -32,7 +32,6 @@ from proofolio.models.regime_switching.methods.prices import (
 from proofolio.models.regime_switching.problem import (
     Pieces,
     RegimeProblem,
-    convex_pieces,
     objective_size,
     within_budget,
 )
@@ -75,7 +74,7 @@ class PathMethod:
             return f"the path method does not know {', '.join(problem.options)}"
         if convexity_defect(problem.costs.Q) is None:
             return "the path method needs convex costs and Q is indefinite"
-        if not convex_pieces(problem).quadratic:
+        if not problem.pieces.quadratic:
             return "the path method takes no convex maxima"
         return None
 
@@ -83,7 +82,7 @@ class PathMethod:
         """Solve a problem that fits by its regime paths and check the answer against the raw data."""
         defect = convexity_defect(problem.costs.Q)
         assert defect is not None
-        pieces = convex_pieces(problem)
+        pieces = problem.pieces
         search = _Search(problem, pieces, defect, settings, deadline)
         search.run()
         if search.best is None:

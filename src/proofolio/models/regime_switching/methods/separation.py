@@ -31,7 +31,6 @@ from proofolio.errors import SolverFailure
 from proofolio.models.regime_switching.problem import (
     Pieces,
     RegimeProblem,
-    convex_pieces,
     distinct_periods,
     within_budget,
 )
@@ -122,7 +121,7 @@ class Separation:
         """Solve a problem that fits, period by period, and check the answer against the raw data."""
         weights, path, bound = _best_of_each_period(problem, deadline)
         # with maxima a solver of small programs bounds their pieces; otherwise gradients do, whatever found the weights
-        proved = convex_pieces(problem).quadratic
+        proved = problem.pieces.quadratic
         return declared_answer(problem, weights, path, bound, settings, deadline, self.name, proved=proved)
 
 
@@ -131,7 +130,7 @@ def _best_of_each_period(problem: RegimeProblem, deadline: Deadline) -> tuple[Fl
     defect = convexity_defect(problem.costs.Q)
     assert defect is not None
     T, S = problem.T, distinct_periods(problem)
-    pieces = convex_pieces(problem)
+    pieces = problem.pieces
     if problem.path is not None:
         pieces = _used(pieces, problem.path)
     W, bound = _minima(problem, pieces, S, defect, deadline)
@@ -156,7 +155,7 @@ def least_costs(problem: RegimeProblem, deadline: Deadline) -> Floats | None:
     defect = convexity_defect(problem.costs.Q)
     if defect is None or problem.holdings.net != (1.0, 1.0):
         return None
-    pieces = convex_pieces(problem)
+    pieces = problem.pieces
     S, gross = distinct_periods(problem), problem.holdings.gross
     half = deadline if gross is None else deadline.within(0.5 * deadline.left)
     _, bound = _minima(problem, pieces, S, defect, half)
