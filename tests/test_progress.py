@@ -79,7 +79,7 @@ class Kernel:
     def __init__(self):
         self.places = []
 
-    def __call__(self, drawn, *, raw, display_id):
+    def __call__(self, drawn, *, raw, **_):
         news = [drawn]
         self.places.append(news)
         return SimpleNamespace(update=lambda drawn, raw: news.append(drawn))

@@ -117,7 +117,8 @@ def test_of_numbers_of_all_sizes_what_is_proved_is_right(seed, n, m):
 
 
 @MACHINE
-def test_larger_programs_are_answered_as_by_highs(by_highs):
+@pytest.mark.usefixtures("by_highs")
+def test_larger_programs_are_answered_as_by_highs():
     rng, statuses = np.random.default_rng(6), []
     for _ in range(10):
         program = program_of(rng, int(rng.integers(20, 60)), int(rng.integers(10, 50)), density=0.1)
