@@ -41,7 +41,8 @@ def shows_progress(title: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def decorated(function: Callable[P, R]) -> Callable[P, R]:
         @wraps(function)
         def with_bar(*args: P.args, **kwargs: P.kwargs) -> R:
-            display = None if kwargs.get("progress") or _taken.get() else _notebook_display()
+            given = kwargs.get("progress") is not None
+            display = None if given or _taken.get() else _notebook_display()
             bar = None if display is None else _Bar(title, display)
             if bar is not None:
                 kwargs["progress"] = bar

@@ -45,8 +45,8 @@ LEAST_SPAN = 2.0  # of the logarithmic axis: last over first
 STEPS = 1200  # places on the axis: one for every half pixel
 # Wide tables: heads and reasons may wrap, so that what went wrong is seen without scrolling.
 STYLE = (
-    "<style>main{max-width:1180px}table.bench{font-size:.84rem}table.bench th{white-space:normal;vertical-align:bottom}"
-    "table.bench th,table.bench td{padding-right:7px;white-space:normal}"
+    "<style>main{max-width:1180px}table.bench{font-size:.8rem}table.bench th{white-space:normal;vertical-align:bottom}"
+    "table.bench th,table.bench td{padding-right:5px;white-space:normal}"
     "table.runs td:first-child,table.runs td:last-child{white-space:normal;overflow-wrap:anywhere}"
     "table.runs td:last-child{min-width:14em}</style>"
 )

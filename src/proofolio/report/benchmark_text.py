@@ -104,7 +104,7 @@ RATIO_NOTE = (
 
 # ------------------------------------------------------------------------- tables
 def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -> Table:
-    """Return the table of lines; `names` heads their first column."""
+    """Return the table of lines, with a column of gaps where there are any; `names` heads their first column."""
     rows: list[Sequence[Cell]] = []
     for line in lines:
         other = line.runs - line.solved - line.wrong - line.unsupported
@@ -126,8 +126,13 @@ def lines_table(lines: Iterable[Line], names: str = "solver", title: str = "") -
                 *map(_whole, (line.nodes, line.memory)),
             )
         )
-    numbers = (1, 2, 3, 4, 5, 6, *range(8, len(LINE_HEAD) + 1))
-    return Table((names, *LINE_HEAD), rows, numbers, title)
+    table = Table((names, *LINE_HEAD), rows, (1, 2, 3, 4, 5, 6, *range(8, len(LINE_HEAD) + 1)), title)
+    gap = table.head.index(GAP)
+    return (
+        table
+        if any(row[gap] for row in rows)
+        else table.columns([j for j in range(len(table.head)) if j != gap])
+    )
 
 
 def ratios_table(field: Field) -> Table:
@@ -361,11 +366,7 @@ def show_bench(console: Console, summary: Summary, files: Sequence[Path]) -> Non
         console.print()
 
     def show_lines(table: Table) -> None:
-        filled = {name for j, name in enumerate(table.head) if any(row[j] for row in table.rows)}
-        columns = [
-            0,
-            *(1 + LINE_HEAD.index(name) for name in TERMINAL_COLUMNS if name != GAP or name in filled),
-        ]
+        columns = [j for j, name in enumerate(table.head) if j == 0 or name in TERMINAL_COLUMNS]
         show(table.columns(columns))
 
     for field in summary.fields:
