@@ -1,7 +1,12 @@
 """Kernels call kernels, and code on disk is known by all that it is made from."""
 
 import io
+import os
+import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from types import FunctionType
 
 import pytest
@@ -122,3 +127,37 @@ def test_machine_code_is_not_loaded_for_one_question(back_end):
     used = Kernel(_inner)
     used(1.0)
     assert used.worth_loading() is machine
+
+
+BUDGETS = "import proofolio as pf; print(pf.equal_risk([[1.0, 0.2], [0.2, 4.0]]).round(9).tolist())"
+WEIGHTS = "[0.666666667, 0.333333333]"  # inverse to volatilities, as there are two
+
+
+def told(code, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, *arguments, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, **environment},
+    ).stdout.strip()
+
+
+def test_a_numba_that_does_not_import_leaves_numpy_and_doctor_says_so(tmp_path):
+    (tmp_path / "numba").mkdir()
+    (tmp_path / "numba" / "__init__.py").write_text("raise ImportError('Numba needs NumPy 2.4 or less.')")
+    path = os.pathsep.join([str(tmp_path), str(Path(compiled.__file__).parents[1])])
+    assert told(BUDGETS, PYTHONPATH=path) == WEIGHTS
+    doctor = "import sys; from proofolio.cli import main; sys.argv[1:] = ['doctor']; main()"
+    assert "by numpy (numba does not import: Numba needs NumPy" in told(
+        doctor, PYTHONPATH=path, COLUMNS="160"
+    )
+
+
+def test_where_nothing_can_be_written_a_process_compiles_for_itself(tmp_path):
+    pytest.importorskip("numba", reason="numba is not installed")
+    shutil.copytree(
+        Path(compiled.__file__).parent, tmp_path / "proofolio", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    no_place = "from numba.core.caching import CacheImpl; CacheImpl._locator_classes = []; "
+    assert told(no_place + BUDGETS, PYTHONPATH=str(tmp_path)) == WEIGHTS

@@ -8,7 +8,8 @@ assignments of slices take numba several times as long to compile as the loops t
 
 Where there is nothing on disk, as after installing, a line on stderr says after two seconds what is being waited for.
 
-``PROOFOLIO_COMPILED=0`` in the environment keeps to numpy, as does a machine without numba.
+``PROOFOLIO_COMPILED=0`` in the environment keeps to numpy, as does a machine without numba or with one that does not
+import. Where nothing can be written, neither beside the package nor at home, every process compiles for itself.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
-__all__ = ["Kernel", "active"]
+__all__ = ["Kernel", "active", "why_numpy"]
 
 QUIET = 2.0  # seconds of compilation until the news
 NEWS = "proofolio: compiling short loops for this machine, once (up to half a minute)"
@@ -34,8 +35,32 @@ Result = TypeVar("Result")
 
 @cache
 def active() -> bool:
-    """Return whether kernels run as machine code in this process."""
-    return os.environ.get("PROOFOLIO_COMPILED", "1") != "0" and find_spec("numba") is not None
+    """Return whether kernels run as machine code in this process, as far as is known before numba is imported."""
+    return os.environ.get("PROOFOLIO_COMPILED", "1") != "0" and find_spec("numba") is not None and not _failed
+
+
+_failed: list[str] = []  # why numba does not import, once that was tried in vain
+
+
+@cache
+def _numba() -> Any:
+    """Return numba; None where it does not import, as beside a numpy that it does not know."""
+    try:
+        import numba
+    except Exception as error:  # noqa: BLE001  # whatever a package that is broken raises
+        _failed.append(str(error) or type(error).__name__)
+        active.cache_clear()
+        return None
+    return numba
+
+
+def why_numpy() -> str | None:
+    """Import numba and return why kernels run in numpy; None where they run as machine code."""
+    if os.environ.get("PROOFOLIO_COMPILED", "1") == "0":
+        return "PROOFOLIO_COMPILED is 0"
+    if find_spec("numba") is None:
+        return "extra: fast"
+    return None if _numba() is not None else f"numba does not import: {_failed[0].splitlines()[0]}"
 
 
 class Kernel(Generic[Given, Result]):
@@ -60,7 +85,7 @@ class Kernel(Generic[Given, Result]):
         if not active():
             return self.source(*args, **kwargs)
         if self._compiled is None:
-            self._compiled = _dispatcher(self)
+            self._compiled = self.source if _numba() is None else _dispatcher(self)
         return self._compiled(*args, **kwargs)
 
     def worth_loading(self, after: float = 1) -> bool:
@@ -81,14 +106,15 @@ class Kernel(Generic[Given, Result]):
 @cache
 def _dispatcher(kernel: Kernel[Any, Any]) -> Any:
     """Return numba's form of a kernel, which compiles it, or loads it, for the types it is called with."""
-    import numba
-
     _known_to_numba()
     source = kernel.source
     # numba looks at the date of the kernel's own file alone; by this name code on disk is that of its callees, too
     named = FunctionType(source.__code__, source.__globals__, source.__name__)
     named.__module__, named.__qualname__ = source.__module__, f"{source.__name__}_{_digest(kernel)}"
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(named)
+    try:
+        return _numba().njit(cache=True, nogil=True, error_model="numpy")(named)
+    except RuntimeError:  # there is no place to keep it
+        return _numba().njit(nogil=True, error_model="numpy")(named)
 
 
 @cache

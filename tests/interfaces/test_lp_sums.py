@@ -118,3 +118,20 @@ def test_sections_begin_where_the_grammar_says(seed):
     )
     expected = [head.span() for head in SECTION.finditer(text)]
     assert [head.span() for head in heads(text, Words.of(text))] == expected
+
+
+@pytest.mark.parametrize(
+    "objective",
+    ["a<b: x + y", "a>: x", "a:: x", "a:b: x", "x[1:2]: y", "x[a:b] + y", "+x[1:2]", "x[:] + x"],
+)
+@pytest.mark.parametrize("more", ["", "+ [ y ^ 2 ] / 2"])  # a square is read a term at a time
+def test_what_is_no_label_of_an_objective_is_refused(objective, more):
+    with pytest.raises(ProofolioError, match="line 2: "):
+        lp_reader.read_lp(f"Minimize\n {objective} {more}\nSubject To\n c1: x + y >= 1\nEnd\n", "t.lp")
+
+
+@pytest.mark.parametrize("objective", ["o: x[1:2] + y", "+ x[1:2] + y", "o[1]: x", "o : x", "x + y", ""])
+@pytest.mark.parametrize("more", ["", "+ [ y ^ 2 ] / 2"])
+def test_labels_of_an_objective_are_read(objective, more):
+    found = lp_reader.read_lp(f"Minimize\n {objective} {more}\nSubject To\n c1: x + y >= 1\nEnd\n", "t.lp")
+    assert found.cost[found.columns.index("x")] == (1.0 if objective.endswith(("x", "x + y")) else 0.0)

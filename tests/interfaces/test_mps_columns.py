@@ -211,3 +211,12 @@ def test_all_bounds_are_taken_at_once(monkeypatch):
     assert found.lower == [-np.inf, 0.0, -2.5, 0.1, -np.inf, 0.0]
     assert found.upper == [np.inf, 3.0, np.inf, 0.1, np.inf, 1.0]
     assert found.integer == [True, True, False, False, False, True]
+
+
+@pytest.mark.parametrize("between", ["* a comment\n", "\n"])
+@pytest.mark.parametrize("columns", ["    x {} 1\n", "    w c 3\n    x {} 1\n"])
+@pytest.mark.parametrize("row", ["c", "obj"])
+def test_a_column_that_goes_on_behind_a_comment_has_one_number_in_a_row(between, columns, row):
+    said = outcome(f"{columns.format(row)}{between}    x {row} 2\n    x d 1\n")
+    assert "column 'x' has two numbers in" in said
+    assert "two numbers" not in str(outcome(f"{columns.format(row)}{between}    x d 2\n"))

@@ -10,7 +10,7 @@ import click
 
 from proofolio.cli.output import BAD_NEWS, GOOD, complain, print_document, stdout_kept_free
 from proofolio.cli.progress import answer_console
-from proofolio.compiled import active
+from proofolio.compiled import why_numpy
 from proofolio.errors import ProofolioError
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.table import Cell, Table
@@ -38,12 +38,13 @@ def doctor_command(as_json: bool) -> int:
     with stdout_kept_free():
         packages = package_versions()
         solvers = _solvers()
+        reason = why_numpy()
     missing = [name for name, version in packages.items() if version is None]
     broken = [entry for entry in solvers if not entry["ok"]]
     document = {
         "machine": machine(),
         "packages": packages,
-        "compiled": active(),
+        "compiled": reason is None,
         "features": list(_features()),
         "solvers": solvers,
         "ok": not missing and not broken,
@@ -51,7 +52,7 @@ def doctor_command(as_json: bool) -> int:
     if as_json:
         print_document(document)
     else:
-        _print(document)
+        _print(document, "compiled by numba" if reason is None else f"by numpy ({reason})")
     for entry in broken:
         complain(f"{entry['name']} is broken: {entry['message']}")
     for name in missing:
@@ -138,16 +139,14 @@ def _test(entry: Any) -> tuple[Any, float]:
     return model.freeze(), 2 / 3 if discrete else 4 / 7
 
 
-def _print(document: Mapping[str, Any]) -> None:
+def _print(document: Mapping[str, Any], loops: str) -> None:
     console = answer_console()
     solvers = document["solvers"]
     packages = [
         (name, version or ("missing", "bad"))
         for name, version in (*document["machine"].items(), *document["packages"].items())
     ]
-    packages.append(
-        ("short loops", "compiled by numba" if document["compiled"] else "by numpy (extra: fast)")
-    )
+    packages.append(("short loops", loops))
     rows: list[Sequence[Cell]] = [
         (feature, *("yes" if feature in entry["can"] else "-" for entry in solvers))
         for feature in document["features"]

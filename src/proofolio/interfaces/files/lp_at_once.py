@@ -57,6 +57,8 @@ class SectionsAtOnce(Expressions):
     def _sum_taken(self) -> bool:
         """Take the objective at once, if nothing about it must be said."""
         found, words = self.found, self._section()
+        if words is not None and not self._has_plain_label(words):
+            return False
         try:
             sum_ = None if words is None else sum_of(words, self._plain_number)
         except ValueError:
@@ -99,6 +101,13 @@ class SectionsAtOnce(Expressions):
         found.row_lower += low.tolist()
         found.row_upper += high.tolist()
         return True
+
+    def _has_plain_label(self, words: Words) -> bool:
+        """Whether the first colon, if there is any, ends a first word that can be a name."""
+        if not words.size.size:
+            return True
+        label, colon, _ = words.text[int(words.begin[0]) - 1 : int(words.end[-1]) - 1].partition(":")
+        return not colon or (words[:1].texts() == [f"{label}:"] and self._are_labels([label]))
 
     def _add(self, columns: Columns) -> None:
         self.place.update(zip(columns.new, range(len(self.place), columns.end), strict=True))

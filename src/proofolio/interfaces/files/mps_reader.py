@@ -314,8 +314,8 @@ class _Reader(SideSections, LogicSections):
         self.column_place = place
         self.marked.update(np.flatnonzero(stretch.integer).tolist())
         self.open_marker = stretch.open_marker
-        last = stretch.columns.size - int(np.argmax(stretch.columns[::-1] != len(place) - 1))
-        self.seen = {*stretch.rows[last:].tolist()}
+        # the last column may go on behind a comment
+        self.seen = {*stretch.rows[stretch.columns == len(place) - 1].tolist()}
         return True
 
     def _column(self, words: list[str], line: int) -> None:
