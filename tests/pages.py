@@ -1,4 +1,4 @@
-"""Pages beside the records they were made from: charts too, where matplotlib is the one that drew the records' pages."""
+"""Pages beside the records they were made from: with their charts where matplotlib is the one that drew the pages."""
 
 import re
 from pathlib import Path

@@ -95,7 +95,7 @@ def test_the_commands_print_the_same_document(two_workers, tmp_path, prices, mon
              "--gamma-risk", "1,5", "--gamma-trade", "0.01", "--json"]  # fmt: skip
     alone = CliRunner().invoke(command_line, [*asked, "--out", "alone"])
     found = CliRunner().invoke(command_line, [*asked, "--out", "found", "--scheduler", two_workers.address])
-    assert (alone.exit_code, found.exit_code) == (0, 0), found.output
+    assert (alone.exit_code, found.exit_code) == (0, 0), found.output + found.stderr
 
     def figures(document):
         text = json.dumps({k: v for k, v in json.loads(document).items() if "seconds" not in k})

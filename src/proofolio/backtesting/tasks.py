@@ -35,8 +35,13 @@ def write_arrays(path: Path, record: Any) -> None:
     """
     values = {f.name: getattr(record, f.name) for f in fields(record)}
     with whole_file(path) as place, place.open("wb") as file:
-        arrays: dict[str, Any] = {name: np.asarray(v) for name, v in values.items() if v is not None}
+        arrays: dict[str, Any] = {name: _plain(np.asarray(v)) for name, v in values.items() if v is not None}
         np.savez(file, **arrays)
+
+
+def _plain(array: Any) -> Any:
+    """Return an array without metadata of its type: dates that another process sent have an empty one, kept nowhere."""
+    return array if array.dtype.metadata is None else array.view(array.dtype.str)
 
 
 def read_arrays(path: Path, kind: type[T]) -> T | None:
