@@ -28,7 +28,8 @@ from rich.table import Table
 
 import proofolio as pf
 from benchmarks.peers import STOPPED, Answer, gdp, published
-from proofolio.solvers.limits import NEVER, one_blas_thread
+from proofolio.processes import one_blas_thread
+from proofolio.solvers.limits import NEVER
 from proofolio.solvers.outer_approximation.cutting_planes import CuttingPlanes
 from proofolio.solvers.outer_approximation.lifted import lift
 from proofolio.solvers.outer_approximation.reductions import substitute

@@ -1,6 +1,6 @@
 """A process and all that it has started, also in sessions of their own: found in /proc, summed, and ended.
 
-What memory this process takes, and a limit on it.
+What memory this process takes, and a limit on it; how many threads its linear algebra takes.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 if sys.platform != "win32":
     import resource
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 __all__ = [
     "Family",
@@ -23,6 +27,7 @@ __all__ = [
     "forget_peak",
     "is_alive",
     "limited",
+    "one_blas_thread",
     "peak_megabytes",
     "resident_megabytes",
     "threads",
@@ -219,3 +224,23 @@ def _began(pid: int) -> str | None:
     except OSError:
         return None
     return None if len(state) < 20 or state[0] in "ZX" else state[19]
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread inside; also a decorator.
+
+    Batches of matrices of 50 x 50 took ten times as long with two threads on two busy processors: each product is
+    over before the second thread has begun, and waiting threads spin. Entering and leaving costs microseconds.
+    The number of threads of a solver (`Settings.threads`) is another matter and stays.
+    """
+    with _libraries().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    import scipy.linalg  # noqa: F401  # its BLAS is there before the libraries are looked for
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()

@@ -8,6 +8,7 @@ import pytest
 from hmmlearn.hmm import GaussianHMM
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 import proofolio as pf
 from proofolio.errors import BadData
@@ -385,3 +386,14 @@ def test_a_fit_says_in_a_line_what_it_is(planted):
     assert "\n" not in repr(fit)
     assert f"{fit.shares[0]:.0%}" in repr(fit)
     assert f"{fit.log_likelihood:.1f}" in repr(fit)
+
+
+def test_a_fit_keeps_linear_algebra_to_one_thread():
+    """Products of matrices this small are over before a second thread has begun, and waiting threads spin."""
+    seen = []
+
+    def look(*_):
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    fit_regimes(np.random.default_rng(0).standard_normal((200, 2)), 2, restarts=2, progress=look)
+    assert {*seen} == {1}

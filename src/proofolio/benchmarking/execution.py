@@ -22,12 +22,12 @@ from proofolio.benchmarking.runs import Run
 from proofolio.benchmarking.suite import Suite, open_suite
 from proofolio.errors import BadData, ContradictoryRows, ProofolioError, SolverFailure, UnsupportedProgram
 from proofolio.interfaces.opening import open_model
-from proofolio.processes import forget_peak, peak_megabytes, resident_megabytes
+from proofolio.processes import forget_peak, one_blas_thread, peak_megabytes, resident_megabytes
 from proofolio.program.builder import Builder
 from proofolio.program.program import Program
 from proofolio.program.structure import features, recognise_cones
 from proofolio.solvers.capabilities import SolverEntry, require
-from proofolio.solvers.limits import Deadline, one_blas_thread
+from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import (
     INFEASIBLE,
     OPTIMAL,

@@ -20,6 +20,7 @@ from proofolio.forecasts.expectation_maximisation import (
     maximise,
 )
 from proofolio.forecasts.regime_fit import OrderBy, RegimeFit, driving_series
+from proofolio.processes import one_blas_thread
 from proofolio.progress import Progress, shows_progress
 
 __all__ = ["RegimeFit", "fit_regimes"]
@@ -30,6 +31,7 @@ CONSTANT = 1e-12
 
 
 @shows_progress("fit")
+@one_blas_thread()
 def fit_regimes(
     returns: pd.DataFrame | pd.Series | ArrayLike,
     K: int = 2,

@@ -8,19 +8,14 @@ How long it takes to finish an answer once the search is over, by the size of th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from time import perf_counter, process_time
 
 import numpy as np
-import scipy.linalg  # noqa: F401  its BLAS is loaded before the libraries are looked for
-from threadpoolctl import ThreadpoolController
 
 from proofolio.program.program import Program
 
-__all__ = ["NEVER", "Deadline", "convex_seconds", "finishing_seconds", "one_blas_thread"]
+__all__ = ["NEVER", "Deadline", "convex_seconds", "finishing_seconds"]
 
 # How many times longer than on an idle machine a budget of work may take.
 BUSY = 4.0
@@ -125,20 +120,3 @@ def convex_seconds(program: Program) -> float:
     if not len(program.cones):
         return QUADRATIC * blocks
     return CONIC * blocks + OF_CONE * float((np.diff(program.cones.pointer).astype(float) ** 3).sum())
-
-
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Keep BLAS to one thread inside; also a decorator.
-
-    Batches of matrices of 50 x 50 took ten times as long with two threads on two busy processors: each product is
-    over before the second thread has begun, and waiting threads spin. Entering and leaving costs microseconds.
-    The number of threads of a solver (`Settings.threads`) is another matter and stays.
-    """
-    with _libraries().limit(limits=1, user_api="blas"):
-        yield
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()

@@ -14,10 +14,11 @@ import numpy as np
 from proofolio.arrays import Floats
 from proofolio.errors import BadData, ProofolioError, SolverFailure
 from proofolio.interfaces.opening import open_model
+from proofolio.processes import one_blas_thread
 from proofolio.program.program import Program
 from proofolio.program.structure import recognise_cones
 from proofolio.solvers.capabilities import SOLVERS, require
-from proofolio.solvers.limits import Deadline, finishing_seconds, one_blas_thread
+from proofolio.solvers.limits import Deadline, finishing_seconds
 from proofolio.solvers.solution import (
     BROKEN,
     INFEASIBLE,

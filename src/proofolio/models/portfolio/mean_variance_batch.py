@@ -29,7 +29,7 @@ from proofolio.models.portfolio.mean_variance_kernel import (
 from proofolio.models.portfolio.plan_set import PlanSet
 from proofolio.models.portfolio.quadratic_step import ACCEPTED, NEARLY_ZERO
 from proofolio.models.portfolio.trade_cost import TradeCost
-from proofolio.solvers.limits import one_blas_thread
+from proofolio.processes import one_blas_thread
 from proofolio.solvers.quadratic.multiperiod_batch import MultiperiodBatch
 
 __all__ = ["MeanVarianceBatch", "MeanVarianceSteps"]

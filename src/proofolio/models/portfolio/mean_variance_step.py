@@ -32,7 +32,7 @@ from proofolio.models.portfolio.quadratic_step import (
 )
 from proofolio.models.portfolio.step_sizes import compiled_up_to, sparse_up_to
 from proofolio.models.portfolio.trade_cost import TradeCost
-from proofolio.solvers.limits import one_blas_thread
+from proofolio.processes import one_blas_thread
 from proofolio.solvers.quadratic.multiperiod import Multiperiod
 from proofolio.solvers.quadratic.table import QP_SOLVERS
 

@@ -21,11 +21,12 @@ from proofolio.models.regime_switching.methods.whole import Whole, corroborated
 from proofolio.models.regime_switching.problem import RegimeProblem
 from proofolio.models.regime_switching.rules import Covered, RegimePath
 from proofolio.models.regime_switching.solution import RegimeSolution
+from proofolio.processes import one_blas_thread
 from proofolio.program.builder import Bounder, Builder
 from proofolio.program.program import Program
 from proofolio.program.quadratic import symmetric
 from proofolio.solvers.capabilities import SOLVERS, find
-from proofolio.solvers.limits import Deadline, one_blas_thread
+from proofolio.solvers.limits import Deadline
 from proofolio.solvers.solution import Settings, read_settings
 from proofolio.verification.certified.confirming import CONFIRM
 

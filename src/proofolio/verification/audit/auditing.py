@@ -29,9 +29,9 @@ from proofolio.arrays import Mask
 from proofolio.brief import first_few
 from proofolio.errors import BadData, InvalidBigM
 from proofolio.interfaces.opening import Opened, open_model
+from proofolio.processes import one_blas_thread
 from proofolio.program.program import Program
 from proofolio.progress import Progress, shows_progress
-from proofolio.solvers.limits import one_blas_thread
 from proofolio.verification.audit.candidates import CROWD, Candidate, candidates, implied_rows
 from proofolio.verification.audit.emptiness import find_empty
 from proofolio.verification.audit.integers import by_mip, reach_by_mip

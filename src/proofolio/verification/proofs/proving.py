@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import log2, prod
 from typing import Any
 
-from proofolio.solvers.limits import one_blas_thread
+from proofolio.processes import one_blas_thread
 from proofolio.verification.exact.certificate import Undecidable, written
 from proofolio.verification.exact.in_time import stopped_when
 from proofolio.verification.proofs.claim import Claim
