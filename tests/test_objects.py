@@ -154,6 +154,34 @@ TABLES = RESULTS - {"Proof"}
 PICTURES = RESULTS - {"Iis", "Proof", "Solution", "Today"}
 
 
+def mean_variance():
+    return pf.MeanVariance(n=30, H=5, gamma_risk=5.0, gamma_trade=0.001).stepper()
+
+
+def risk_parity():
+    return pf.RiskParity(30, 5, 1e-3).stepper(starts="erc")
+
+
+WITHIN = {  # what public objects hold or return
+    "MeanVarianceStep": lambda: mean_variance().solve(
+        np.full(30, 1e-3), 1e-4 * np.eye(30), np.full(30, 1 / 30)
+    ),
+    "MeanVarianceStepper": mean_variance,
+    "RiskParityStep": lambda: risk_parity().solve(np.eye(30), np.full(30, 1 / 30)),
+    "RiskParityStepper": risk_parity,
+    "Simulation": lambda: pf.backtest(prices(), ["fix-mix"], window=250).runs[0],
+}
+
+
+@pytest.mark.parametrize("name", WITHIN)
+def test_a_repr_of_what_is_within_is_a_line_without_arrays(name):
+    text = repr(WITHIN[name]())
+    assert text.startswith(f"{name}(")
+    assert len(text) <= 200
+    assert "\n" not in text
+    assert "array" not in text
+
+
 @pytest.fixture(scope="module", params=sorted(MADE))
 def made(request):
     return request.param, MADE[request.param]()

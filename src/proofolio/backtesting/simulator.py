@@ -19,6 +19,7 @@ from proofolio.backtesting.forecasts import ForecastBook
 from proofolio.backtesting.market import Dates, Market, market_of
 from proofolio.backtesting.metrics import Metrics, measure
 from proofolio.backtesting.policy import Decision, Policy, Strategy, begun
+from proofolio.brief import number_of
 from proofolio.errors import BadData, SolverFailure
 from proofolio.forecasts.calendars import DAILY
 from proofolio.forecasts.forecast import Forecast
@@ -117,6 +118,11 @@ class Simulation:
     collapsed: Mask
     seconds: float
     periods_per_year: float = DAILY.periods_per_year
+
+    def __repr__(self) -> str:
+        span = f", {self.dates[0]} to {self.dates[-1]}" if len(self.dates) else ""
+        held = number_of(self.weights.shape[1], "asset")
+        return f"Simulation({self.name!r}{span}, {number_of(len(self.dates), 'period')} of {held})"
 
     @property
     def returns(self) -> Floats:

@@ -73,6 +73,10 @@ class MeanVarianceStep:
     solver: str
     ok: bool
 
+    def __repr__(self) -> str:
+        H, n = self.W.shape
+        return f"MeanVarianceStep(n={n}, H={H}, objective={self.objective:g}, solver={self.solver!r}, ok={self.ok})"
+
 
 class MeanVarianceStepper:
     """Solve one step after another; made by `MeanVariance.stepper`.
@@ -139,6 +143,10 @@ class MeanVarianceStepper:
         )
         self._solvers: dict[str, Solve] = {}
         self._shift = np.eye(n)
+
+    def __repr__(self) -> str:
+        H, n = self._step.plan_set.lower.shape
+        return f"MeanVarianceStepper(n={n}, H={H}, solver={', '.join(self._names)!r}, tolerance={self._tolerance:g})"
 
     def solve(
         self, mean: ArrayLike, covariance: ArrayLike, w0: ArrayLike, *, uninvested: float = 0.0

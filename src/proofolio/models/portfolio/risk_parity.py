@@ -256,6 +256,12 @@ class RiskParityStepper:
         self._free: RiskParityStepper | None = None
         self._machine: CompiledStep | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"RiskParityStepper({self.program!r}, {self.method!r}, starts={self.starts!r}, solver={self.asked!r}, "
+            f"tolerance={self.tolerance:g})"
+        )
+
     def solve(
         self,
         covariance: ArrayLike,

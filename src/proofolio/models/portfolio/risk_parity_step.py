@@ -124,6 +124,10 @@ class RiskParityStep:
     certified: bool = False
     boxes: int = 0
 
+    def __repr__(self) -> str:
+        H, n = self.W.shape
+        return f"RiskParityStep(n={n}, H={H}, objective={self.objective:g}, solver={self.solver!r}, ok={self.ok})"
+
     @classmethod
     def later(cls, W: Floats, finish: Callable[[], RiskParityStep]) -> RiskParityStep:
         """Return a step whose checks all hold; `finish` makes it with all the rest when that is first asked for."""
