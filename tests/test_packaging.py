@@ -51,6 +51,8 @@ def test_the_matrix_has_every_system_and_python():
     matrix = read(".github/workflows/tests.yml")["jobs"]["matrix"]["strategy"]["matrix"]
     assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
+    minors = {f"Programming Language :: Python :: {minor}" for minor in matrix["python"]}
+    assert minors | {"Operating System :: OS Independent"} <= set(PROJECT["classifiers"])
 
 
 def test_the_citation_has_the_version_and_licence_of_the_project():

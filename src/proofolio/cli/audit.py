@@ -162,7 +162,7 @@ def audit_command(
             # A page is seldom asked for, and matplotlib is slow to import.
             from proofolio.report.audit import audit_page
 
-            write_page(html, audit_page(found), named=True)
+            write_page(html, audit_page(found, model), named=True)
             extras["html"] = str(html)
     if as_json:
         print_document(found.document() | {"model": model} | extras)

@@ -86,8 +86,11 @@ def ratio_chart(rows: Sequence[RowVerdict]) -> Figure:
     return figure
 
 
-def audit_page(found: Audit) -> str:
-    """Return the page of an audit; the same rows and verdicts give the same bytes."""
+def audit_page(found: Audit, model: str | None = None) -> str:
+    """Return the page of an audit, titled with the model as it was asked for, or with its name.
+
+    The same rows and verdicts give the same bytes.
+    """
     rows = found.worst(max(DRAWN, LISTED))
     sides = f"{len(found.rows)} sides of {found.rows_total} rows that a binary may switch off"
     parts = [_headline(found), *map(paragraph, found.notes)]
@@ -97,7 +100,7 @@ def audit_page(found: Audit) -> str:
     else:
         parts.append(section("No Big-M rows", paragraph("No row has a binary that may switch it off.")))
     return page(
-        f"Big-M audit of {_name(found.model)}",
+        f"Big-M audit of {_name(model or found.model)}",
         f"{sides}: for each, the M it has, the M it is proved to need, and what follows.",
         parts,
         "Made by “proofolio audit”. Needed: the most the row's body reaches beyond its limit, over all else "

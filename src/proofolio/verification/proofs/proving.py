@@ -13,6 +13,7 @@ from fractions import Fraction
 from math import log2, prod
 from typing import Any
 
+from proofolio.errors import BadData
 from proofolio.processes import one_blas_thread
 from proofolio.verification.exact.certificate import Undecidable, written
 from proofolio.verification.exact.in_time import stopped_when
@@ -59,10 +60,14 @@ def prove(claim: Claim, *, max_binaries: int = 12, time_limit: float = 60.0) -> 
     Raises
     ------
     ProofolioError
-        What the function itself raises, and `BadData` for a meaning that does not fit the outputs or a time
-        limit that is no positive number.
+        What the function itself raises, and `BadData` for what is no `Claim`, a meaning that does not fit the
+        outputs or a time limit that is no positive number.
     """
     start = time.perf_counter()
+    if not isinstance(claim, Claim):
+        raise BadData(
+            f"prove takes a Claim, not a {type(claim).__name__}; one that ships is shipped_claims('maximum')[0]"
+        )
     time_limit = positive_seconds(time_limit)
     try:
         with stopped_when(lambda: time.perf_counter() > start + time_limit):
