@@ -175,6 +175,7 @@ def on_page_markdown(markdown, page, config, files):
 def on_post_build(config):
     """Refuse a site that lacks a public name, shows a formula as it was typed, or fetches from elsewhere."""
     site = Path(config.site_dir)
+    (site / "404.html").unlink(missing_ok=True)  # a server's page, whose links are of the server's root
     wrong = []
     for group, names in groups().items():
         for name in names:

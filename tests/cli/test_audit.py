@@ -280,7 +280,9 @@ def test_a_page_is_written(here, run):
     result = run("audit", "m.py:several", "--html", "audit.html")
     assert result.exit_code == 0
     assert "Page: audit.html" in result.stdout
-    assert (here / "audit.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    page = (here / "audit.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "Big-M audit of m.py:several" in page
 
 
 def test_a_file_and_pyomo_and_cvxpy_models_are_audited(here, audited):

@@ -12,6 +12,7 @@ from proofolio.backtesting.backtests import Context
 from proofolio.backtesting.market import Dates
 from proofolio.backtesting.metrics import drawdowns
 from proofolio.backtesting.simulator import NO_TRADE, Simulation
+from proofolio.backtesting.strategies import WITHOUT
 from proofolio.charts.figures import (
     COLOURS,
     chart_style,
@@ -40,7 +41,6 @@ POINTS = 450  # across a drawing 700 pixels wide a daily line is wider than a da
 STACKED = 19  # assets in the chart of weights; the others are one
 MOVING = 0.02  # a strategy is drawn there when some weight of it moves by more
 IDLE = 1e-6  # cash below it is rounding
-WITHOUT = "-no-hmm"
 LOG_MARKS = (
     0.2,
     0.3,

@@ -18,6 +18,7 @@ from proofolio.backtesting.charts import (
 from proofolio.backtesting.experiments import regime_summary
 from proofolio.backtesting.results import BacktestRecord, closes_asked
 from proofolio.backtesting.simulator import Simulation
+from proofolio.backtesting.strategies import WITHOUT
 from proofolio.charts.figures import inline_svg
 from proofolio.report.environment import machine, package_versions
 from proofolio.report.page import chart, page, paragraph, section, tiles
@@ -56,6 +57,7 @@ HEAD = (
 def backtest_page(result: BacktestRecord) -> str:
     """Return the page."""
     runs, context = result.runs, result.context
+    without = any(run.name.endswith(WITHOUT) for run in runs)
     best = max(runs, key=lambda run: _or(run.metrics.sharpe, -math.inf))
     shallow = min(runs, key=lambda run: run.metrics.max_drawdown)
     parts = [
@@ -72,8 +74,8 @@ def backtest_page(result: BacktestRecord) -> str:
             "Wealth and drawdown",
             chart(
                 inline_svg(wealth_chart(runs)),
-                "One unit invested at the start, after costs; logarithmic. Dashed: the same strategy without the "
-                "hidden Markov model.",
+                "One unit invested at the start, after costs; logarithmic."
+                + (" Dashed: the same strategy without the hidden Markov model." if without else ""),
             ),
             chart(inline_svg(drawdown_chart(runs)), "Loss from the highest close so far."),
         ),
@@ -139,9 +141,9 @@ def _table_section(result: BacktestRecord) -> str:
         "Figures",
         figures_table(result).html("dense"),
         paragraph(
-            f"Return, volatility, turnover and cost are a year ({result.context.market.calendar}). Sharpe is over the "
-            "risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is the whole portfolio "
-            "once. Cost is a fraction of the portfolio."
+            f"Return, volatility, turnover and cost are those of a year; rows are {result.context.market.calendar}. "
+            "Sharpe is over the risk-free rate. Turnover is the sum of `|u|` over all trades, bought and sold: 2 is "
+            "the whole portfolio once. Cost is a fraction of the portfolio."
         ),
         *(paragraph(sentence, "bad") for sentence in result.warnings),
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from proofolio import maximum, product, stack
+from proofolio import BadData, maximum, product, stack
 from proofolio.formulations.extrema import maximum_meaning
 from proofolio.formulations.products import product_meaning
 from proofolio.verification.proofs import completions, sound_and_complete, strengths
@@ -107,3 +107,8 @@ def test_a_proof_shows_itself_in_a_notebook(wrong):
     html = prove(distance(0.5 if wrong else 0.0))._repr_html_()
     assert ("refuted" in html) is wrong
     assert ("proved" in html) is not wrong
+
+
+def test_what_is_no_claim_is_refused_in_a_sentence():
+    with pytest.raises(BadData, match=r"takes a Claim, not a str; .* shipped_claims\('maximum'\)\[0\]"):
+        prove("maximum")
