@@ -136,7 +136,7 @@ def test_a_step_is_whole_however_it_is_looked_at(back_end):
         assert other.ok
         for name in names:
             np.testing.assert_array_equal(getattr(other, name), getattr(looked, name))
-    assert repr(made()).startswith("RiskParityStep(W=array(")
+    assert repr(made()).startswith("RiskParityStep(n=10, H=2, ")
     assert made().seconds > 0.0
     with pytest.raises(AttributeError, match="weights"):
         made().weights  # noqa: B018
