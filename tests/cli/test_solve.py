@@ -280,3 +280,10 @@ def test_a_refuted_claim_stands_in_the_document(folder, run):
             "optimal",
             plain["objective"],
         )
+
+
+def test_values_that_are_small_are_not_called_zero(tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    for least, said in (("1e-7", "values     y = 1e-07"), ("0", "values     all are zero")):
+        (tmp_path / "m.lp").write_text(f"Minimize\n obj: y\nSubject To\n d: y >= {least}\nEnd\n")
+        assert said in run("solve", "m.lp").stdout

@@ -402,7 +402,8 @@ def _lines(document: Mapping[str, Any]) -> list[str]:
         )
         for c in failed
     ]
-    values = {name: v for name, v in document["values"].items() if abs(v) > SHOWN_ABOVE}
+    nonzero = {name: v for name, v in document["values"].items() if v != 0.0}
+    values = {name: v for name, v in nonzero.items() if abs(v) > SHOWN_ABOVE} or nonzero
     shown = ", ".join(f"{name} = {v:.6g}" for name, v in list(values.items())[:SHOWN])
     rest = f", and {len(values) - SHOWN} more (--out FILE writes all)" if len(values) > SHOWN else ""
     lines.append(("values", (shown + rest) if values else "all are zero"))
